@@ -1,0 +1,142 @@
+//! Sinks: writers, and output that is staged until its checkpoint is complete.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use tidegate_types::{Attempt, Epoch, OperatorId, Result, Watermark};
+
+use crate::element::Changes;
+use crate::metrics::SinkMetrics;
+
+/// What a sink promises about the rows between a checkpoint and a crash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeliveryGuarantee {
+    /// Rows may be lost or doubled.
+    None,
+    /// No row is lost; some may be written twice.
+    AtLeastOnce,
+    /// Every row is visible once.
+    ExactlyOnce,
+}
+
+/// Output that waits for its checkpoint: identified by lineage, sink, writer and epoch, which is
+/// also what markers in a target store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StagedUnit {
+    /// Identity of the chain of runs that share state: made at the first start, inherited by
+    /// restores of the same job, new for a fork.
+    pub lineage: String,
+    /// The sink operator.
+    pub sink: OperatorId,
+    /// The subtask that staged it.
+    pub writer: u32,
+    /// The checkpoint whose completion makes it visible.
+    pub epoch: Epoch,
+    /// What the connector needs to commit it, in its own JSON.
+    pub payload: serde_json::Value,
+}
+
+/// What a sink gets from its task.
+#[derive(Clone)]
+pub struct SinkContext {
+    /// Identity of the chain of runs.
+    pub lineage: String,
+    /// The sink operator.
+    pub operator: OperatorId,
+    /// The run.
+    pub attempt: Attempt,
+    /// Index of the subtask.
+    pub subtask: u32,
+    /// Number of subtasks.
+    pub parallelism: u32,
+    /// Counters that the writer increments.
+    pub metrics: Arc<SinkMetrics>,
+}
+
+/// An output table as a whole.
+#[async_trait]
+pub trait Sink: Send + Sync {
+    /// What this sink gives with its options.
+    fn guarantee(&self) -> DeliveryGuarantee;
+
+    /// Checks before the job starts that the target exists and takes the rows.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, `UNAVAILABLE`, `PERMISSION_DENIED` with the target's name.
+    async fn check(&self) -> Result<()>;
+
+    /// A writer for one subtask.
+    ///
+    /// # Errors
+    /// `INVALID_OPTION` where options contradict each other.
+    fn writer(&self, context: SinkContext) -> Result<Box<dyn SinkWriter>>;
+}
+
+/// Writes the rows of one subtask.
+#[async_trait]
+pub trait SinkWriter: Send {
+    /// Settles what a restored checkpoint had staged (possibly by another writer): commits each
+    /// unit unless it is already visible, and cleans up output of later, lost epochs. Called before
+    /// any source starts; `units` may be empty.
+    ///
+    /// # Errors
+    /// Any error stops the start: nothing may run on unsettled output.
+    async fn recover(&mut self, units: Vec<StagedUnit>) -> Result<()> {
+        if units.is_empty() {
+            return Ok(());
+        }
+        Err(tidegate_types::Error::new(
+            tidegate_types::ErrorCode::Incompatible,
+            "the checkpoint holds staged output, but the sink does not stage",
+        ))
+    }
+
+    /// Takes rows; waits while too many are in flight.
+    ///
+    /// # Errors
+    /// `BAD_RECORD` for a row that the target cannot hold, `UNAVAILABLE` after bounded retries.
+    async fn write(&mut self, changes: Changes) -> Result<()>;
+
+    /// Event time has advanced.
+    ///
+    /// # Errors
+    /// As [`SinkWriter::write`].
+    async fn watermark(&mut self, _watermark: Watermark) -> Result<()> {
+        Ok(())
+    }
+
+    /// Called when no rows have come for a few milliseconds, so that buffered ones do not wait long.
+    ///
+    /// # Errors
+    /// As [`SinkWriter::write`].
+    async fn linger(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Makes everything written so far survive a crash once `epoch` completes: an at-least-once
+    /// sink waits for acknowledgements and returns nothing; a staging sink returns what to commit.
+    ///
+    /// # Errors
+    /// Fails the checkpoint and the job.
+    async fn prepare(&mut self, epoch: Epoch) -> Result<Vec<StagedUnit>>;
+
+    /// Makes units visible: called in epoch order, only after their checkpoint is complete, and
+    /// again after a failure; must be idempotent.
+    ///
+    /// # Errors
+    /// Fails the job; the restart recovers the units.
+    async fn commit(&mut self, units: &[StagedUnit]) -> Result<()> {
+        debug_assert!(units.is_empty());
+        Ok(())
+    }
+
+    /// Flushes and closes at a normal end, after the last commit.
+    ///
+    /// # Errors
+    /// Fails the job.
+    async fn close(&mut self) -> Result<()> {
+        Ok(())
+    }
+}

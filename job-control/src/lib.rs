@@ -1,0 +1,1 @@
+//! Attempts, checkpoints, restarts, savepoints as a pure state machine over a metadata store

@@ -1,0 +1,197 @@
+//! The operators of a stream graph: what each computes, not how.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tidegate_types::Field;
+
+use crate::aggregate::AggregateCall;
+use crate::expr::{Expr, Literal, NamedExpr};
+use crate::window::{WindowColumn, WindowShape, WindowTime};
+
+/// What a node of the graph computes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "operator")]
+pub enum Operator {
+    /// Reads an outside system.
+    Source(Source),
+    /// Emits constant rows once.
+    Values(Values),
+    /// Filters, then computes columns.
+    Calc(Calc),
+    /// Passes rows of all inputs on, in any order.
+    Union,
+    /// Adds window columns to each row (one output row per window of the row).
+    WindowTvf(WindowTvf),
+    /// Aggregates by window and keys; emits each window once, when it is complete.
+    WindowAggregate(WindowAggregate),
+    /// Keeps the first rows of each window and partition by an order; emits when the window is complete.
+    WindowRank(WindowRank),
+    /// Writes to an outside system.
+    Sink(Sink),
+}
+
+/// A connector with its options, as written in `WITH (…)`, `connector` and `format` included.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Table {
+    /// Full name, for messages and metrics.
+    pub name: String,
+    /// Options; secrets are references, never values, in a stored plan.
+    pub options: BTreeMap<String, String>,
+    /// All physical columns as declared (formats with positions need them all).
+    pub columns: Vec<Field>,
+    /// Columns of `PARTITIONED BY`.
+    pub partition_keys: Vec<String>,
+    /// Columns of `PRIMARY KEY … NOT ENFORCED`.
+    pub primary_key: Vec<String>,
+}
+
+/// Reads a table.
+///
+/// Order of work per split: decode `read` and `metadata` columns → `pushed` (only as a licence to
+/// skip: the query's own filter stays above unless the connector guarantees it) → `projection` →
+/// watermark.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Source {
+    /// The table.
+    pub table: Table,
+    /// The columns the connector must produce: a subset of `table.columns` in declared order, ROW
+    /// types reduced to the fields that the query reads.
+    pub read: Vec<Field>,
+    /// Metadata columns, produced behind `read`.
+    pub metadata: Vec<MetadataColumn>,
+    /// Conditions over the `read` columns that the connector has promised to apply.
+    pub pushed: Vec<Expr>,
+    /// Output columns (declared, computed and metadata columns) over `read` + `metadata`; this is
+    /// where computed columns are evaluated.
+    pub projection: Vec<NamedExpr>,
+    /// Event time, if the table declares it and the query needs it.
+    pub watermark: Option<WatermarkSpec>,
+}
+
+/// A column filled from a record's metadata (`METADATA FROM 'key'`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MetadataColumn {
+    /// The connector's name for it, such as `timestamp` or `partition`.
+    pub key: String,
+    /// Name and declared type; the connector casts.
+    pub field: Field,
+}
+
+/// `WATERMARK FOR column AS expr`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WatermarkSpec {
+    /// The rowtime column in the source's output.
+    pub column: usize,
+    /// The watermark of a row, over the source's output columns: a timestamp of precision ≤ 3.
+    pub expr: Expr,
+    /// `scan.watermark.idle-timeout` / `table.exec.source.idle-timeout` in ms; 0 is never.
+    pub idle_timeout_ms: u64,
+}
+
+/// Constant rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Values {
+    /// Rows of literals, each as wide as the schema.
+    pub rows: Vec<Vec<Literal>>,
+}
+
+/// Filter and projection.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Calc {
+    /// Rows where this is not TRUE are dropped.
+    pub filter: Option<Expr>,
+    /// Output columns over the input.
+    pub projection: Vec<NamedExpr>,
+}
+
+/// A window table-valued function by itself: input columns, then `window_start`, `window_end`, `window_time`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WindowTvf {
+    /// Shape.
+    pub shape: WindowShape,
+    /// Where time comes from; never `Attached`.
+    pub time: WindowTime,
+    /// `PARTITION BY` of a session.
+    pub partition_keys: Vec<usize>,
+}
+
+/// Window aggregation.
+///
+/// Output: key columns, then one column per aggregate, then `columns`. With [`WindowTime::Attached`]
+/// `shape` is the shape that made the windows; it says how the results are described, the bounds come
+/// from the columns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WindowAggregate {
+    /// Shape.
+    pub shape: WindowShape,
+    /// Where a row's windows come from.
+    pub time: WindowTime,
+    /// Grouping columns without the window's own.
+    pub keys: Vec<usize>,
+    /// Aggregates.
+    pub aggregates: Vec<AggregateCall>,
+    /// Window columns of the output.
+    pub columns: Vec<WindowColumn>,
+    /// Whether a local phase before the exchange pre-aggregates (`table.optimizer.agg-phase-strategy`).
+    pub two_phase: bool,
+}
+
+/// Sort key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SortKey {
+    /// Column.
+    pub column: usize,
+    /// `DESC`.
+    pub descending: bool,
+    /// Whether NULLs come first. Flink's default: NULL is the smallest value.
+    pub nulls_first: bool,
+}
+
+/// `ROW_NUMBER() OVER (PARTITION BY window_start, window_end, keys ORDER BY …)` with a bound on the rank.
+///
+/// Output: the input columns, then the rank (BIGINT NOT NULL) if asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WindowRank {
+    /// Window columns of the input: `Attached` or `AttachedProcessing`.
+    pub time: WindowTime,
+    /// Partition columns without the window's own.
+    pub keys: Vec<usize>,
+    /// Order of rank 1, 2, …
+    pub order: Vec<SortKey>,
+    /// First rank that is kept, from 1.
+    pub from: u64,
+    /// Last rank that is kept.
+    pub to: u64,
+    /// Name of the rank column, if it is kept.
+    pub rank_column: Option<String>,
+}
+
+/// Writes a table. The input has the sink's columns in declared order, cast to their types.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sink {
+    /// The table.
+    pub table: Table,
+    /// Writable metadata columns: `(column index, metadata key)`.
+    pub metadata: Vec<(usize, String)>,
+    /// `INSERT OVERWRITE`.
+    pub overwrite: bool,
+    /// Name of the insert in reports: the table's name, made unique.
+    pub insert: String,
+}
+
+impl Operator {
+    /// Name of the kind, as EXPLAIN and metrics show it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Source(_) => "TableSourceScan",
+            Self::Values(_) => "Values",
+            Self::Calc(_) => "Calc",
+            Self::Union => "Union",
+            Self::WindowTvf(_) => "WindowTableFunction",
+            Self::WindowAggregate(_) => "WindowAggregate",
+            Self::WindowRank(_) => "WindowRank",
+            Self::Sink(_) => "Sink",
+        }
+    }
+}
