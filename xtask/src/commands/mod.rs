@@ -1,0 +1,50 @@
+//! The subcommands: an enum of them and the call of each. A new one is a file here and two lines below.
+
+mod fix;
+mod services;
+mod test;
+mod tidy;
+mod verify;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::project::Project;
+
+/// The command line of `cargo xtask`.
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Developer tasks of Tidegate")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install, start and stop the real servers that tests and demos talk to
+    Services(services::Args),
+    /// Run every test against the real services, which are started before and stopped after
+    Test(test::Args),
+    /// Check format, lints, crate rules, licences and advisories; changes nothing
+    Verify(verify::Args),
+    /// Check the crate rules alone: arrows, headers, manifests, file lengths, paths, versions
+    Tidy,
+    /// Format the code: the counterpart of `verify` that does change files
+    Fix,
+}
+
+impl Cli {
+    /// Runs the chosen subcommand.
+    pub(crate) fn run(self) -> Result<ExitCode> {
+        let project = Project::locate()?;
+        match self.command {
+            Command::Services(args) => services::run(&project, args),
+            Command::Test(args) => test::run(&project, args),
+            Command::Verify(args) => verify::run(&project, &args),
+            Command::Tidy => tidy::run(&project),
+            Command::Fix => fix::run(&project),
+        }
+    }
+}

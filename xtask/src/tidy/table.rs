@@ -1,0 +1,204 @@
+//! The map of the crates as rules: who may know whom. A dependency that is not here is an error, so
+//! that a new arrow is a decision that a reviewer sees.
+
+/// Stands for every crate in a list of users.
+pub(crate) const EVERYONE: &str = "*";
+
+/// One crate of the workspace (without the prefix `tidegate-`) and the ones that it may depend on.
+pub(crate) struct Crate {
+    pub(crate) name: &'static str,
+    pub(crate) may_use: &'static [&'static str],
+    /// More that its tests may use.
+    pub(crate) tests_may_use: &'static [&'static str],
+}
+
+/// A crate from outside (or all whose names begin with `name`, if it ends in `*`), and its users.
+pub(crate) struct Outside {
+    pub(crate) name: &'static str,
+    pub(crate) users: &'static [&'static str],
+    /// More crates whose tests may use it.
+    pub(crate) tests: &'static [&'static str],
+    pub(crate) why: &'static str,
+}
+
+/// From the bottom up.
+pub(crate) const CRATES: &[Crate] = &[
+    Crate {
+        name: "types",
+        may_use: &[],
+        tests_may_use: &[],
+    },
+    Crate {
+        name: "runtime",
+        may_use: &["types"],
+        tests_may_use: &[],
+    },
+    Crate {
+        name: "plan",
+        may_use: &["types"],
+        tests_may_use: &[],
+    },
+    Crate {
+        name: "functions",
+        may_use: &["plan", "types"],
+        tests_may_use: &[],
+    },
+    Crate {
+        name: "connector-spec",
+        may_use: &["types"],
+        tests_may_use: &[],
+    },
+    Crate {
+        name: "planner",
+        may_use: &["connector-spec", "functions", "plan", "types"],
+        tests_may_use: &[],
+    },
+    Crate {
+        name: "engine",
+        may_use: &["functions", "plan", "runtime", "types"],
+        tests_may_use: &[],
+    },
+    Crate {
+        name: "connectors",
+        may_use: &[
+            "connector-spec",
+            "engine",
+            "functions",
+            "plan",
+            "runtime",
+            "types",
+        ],
+        tests_may_use: &[],
+    },
+    Crate {
+        name: "job-control",
+        may_use: &["plan", "types"],
+        tests_may_use: &[],
+    },
+    Crate {
+        name: "worker",
+        may_use: &["connectors", "engine", "plan", "runtime", "types"],
+        tests_may_use: &["connector-spec", "functions", "job-control", "planner"],
+    },
+    Crate {
+        name: "cli",
+        may_use: &[
+            "connector-spec",
+            "connectors",
+            "engine",
+            "functions",
+            "job-control",
+            "plan",
+            "planner",
+            "runtime",
+            "types",
+            "worker",
+        ],
+        tests_may_use: &[],
+    },
+    Crate {
+        name: "integration-tests",
+        may_use: &[EVERYONE],
+        tests_may_use: &[],
+    },
+    Crate {
+        name: "xtask",
+        may_use: &[],
+        tests_may_use: &[],
+    },
+];
+
+/// Crates from outside that only some may use.
+pub(crate) const OUTSIDE: &[Outside] = &[
+    Outside {
+        name: "tonic*",
+        users: &["cli", "worker"],
+        tests: &["integration-tests"],
+        why: "wire types stay at the edge",
+    },
+    Outside {
+        name: "prost*",
+        users: &["cli", "worker"],
+        tests: &["integration-tests"],
+        why: "wire types stay at the edge",
+    },
+    Outside {
+        name: "rdkafka*",
+        users: &["connectors", "integration-tests"],
+        tests: &[],
+        why: "outside systems are the connectors' business",
+    },
+    Outside {
+        name: "datafusion",
+        users: &["planner", "integration-tests"],
+        tests: &[],
+        why: "it is slow to build: use its parts where kernels are needed",
+    },
+    Outside {
+        name: "datafusion-*",
+        users: &["engine", "functions", "planner", "integration-tests"],
+        tests: &[],
+        why: "plans are ours; only kernels and accumulators are borrowed",
+    },
+    Outside {
+        name: "datafusion-proto*",
+        users: &[],
+        tests: &[],
+        why: "its encoding changes between versions",
+    },
+    Outside {
+        name: "sqlparser",
+        users: &["planner", "integration-tests"],
+        tests: &[],
+        why: "SQL ends at the planner",
+    },
+    Outside {
+        name: "object_store",
+        users: &["cli", "connectors", "engine", "worker", "integration-tests"],
+        tests: &[],
+        why: "the rest is pure or has no business with storage",
+    },
+    Outside {
+        name: "axum",
+        users: &["cli", "runtime"],
+        tests: &["connectors", "integration-tests", "worker"],
+        why: "servers are started in few places",
+    },
+    Outside {
+        name: "reqwest",
+        users: &["cli", "connectors"],
+        tests: &["integration-tests"],
+        why: "connections go out in few places",
+    },
+    Outside {
+        name: "tokio",
+        users: &[
+            "cli",
+            "connectors",
+            "engine",
+            "runtime",
+            "worker",
+            "xtask",
+            "integration-tests",
+        ],
+        tests: &[EVERYONE],
+        why: "the other crates are pure: no tasks, no I/O",
+    },
+    Outside {
+        name: "anyhow",
+        users: &["cli", "xtask", "integration-tests"],
+        tests: &[EVERYONE],
+        why: "libraries have errors that a caller can match",
+    },
+];
+
+/// Crates whose sources never name a socket.
+pub(crate) const WITHOUT_NETWORK: &[&str] = &[
+    "connector-spec",
+    "engine",
+    "functions",
+    "job-control",
+    "plan",
+    "planner",
+    "types",
+];
