@@ -3,8 +3,15 @@
 //! Invariants: never opens a socket; operators are synchronous and vectorised, async lives at the
 //! borders of a task; nothing reads an ambient clock or random source.
 
+pub mod aggregate;
+pub mod checkpoint;
 pub mod connector;
 pub mod element;
+pub mod exchange;
+pub mod keys;
 pub mod metrics;
+pub mod operator;
+pub mod task;
+pub mod window;
 
 pub use element::{Barrier, BarrierKind, Changes, Element};

@@ -74,3 +74,29 @@ pub struct SinkMetrics {
     /// Bytes written.
     pub bytes: Counter,
 }
+
+/// Counters of an operator instance.
+#[derive(Debug, Default)]
+pub struct OperatorMetrics {
+    /// Rows received.
+    pub records_in: Counter,
+    /// Rows emitted.
+    pub records_out: Counter,
+    /// Rows dropped because their window had closed.
+    pub late_records: Counter,
+    /// Combined watermark.
+    pub watermark: Gauge,
+    /// Bytes of keyed state.
+    pub state_bytes: Gauge,
+}
+
+/// Times of a task, nanoseconds.
+#[derive(Debug, Default)]
+pub struct TaskMetrics {
+    /// Computing.
+    pub busy: Counter,
+    /// Waiting for room in outputs.
+    pub backpressured: Counter,
+    /// Waiting for input.
+    pub idle: Counter,
+}

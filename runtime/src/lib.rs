@@ -1,1 +1,8 @@
-//! Named tasks and their shutdown, configuration, clock, telemetry
+//! Clock, telemetry and shutdown: what every process needs and no domain crate may take from its
+//! surroundings.
+
+pub mod clock;
+pub mod task;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use task::{Task, spawn, spawn_on};

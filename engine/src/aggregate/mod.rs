@@ -1,0 +1,193 @@
+//! Accumulators: the state of aggregates as columns indexed by slot, updated a batch at a time.
+//!
+//! A *partial state* is what a local phase sends to the global one and what a checkpoint keeps: the
+//! columns of [`Accumulator::state_types`]. Merging a partial state into a fresh slot restores it.
+
+mod average;
+mod count;
+mod distinct;
+mod extreme;
+mod rows;
+mod sum;
+
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow::datatypes::DataType;
+use tidegate_plan::arrow_type::data_type;
+use tidegate_plan::{AggregateCall, AggregateFunction, Schema};
+use tidegate_types::{Error, Result, SqlType};
+
+/// The states of one aggregate call for all keys of a table.
+pub trait Accumulator: Send {
+    /// Makes room for slots `0..slots`; new ones are empty.
+    fn resize(&mut self, slots: usize);
+
+    /// Adds row `i` of `argument` to slot `slots[i]`, where `filter` (if any) is TRUE.
+    ///
+    /// # Errors
+    /// `INTERNAL` if the argument is not of the expected type.
+    fn update(&mut self, slots: &[u32], argument: Option<&ArrayRef>, filter: Option<&BooleanArray>) -> Result<()>;
+
+    /// Adds partial state `i` to slot `slots[i]`.
+    ///
+    /// # Errors
+    /// `INTERNAL` if the columns are not a partial state of this aggregate.
+    fn merge(&mut self, slots: &[u32], state: &[ArrayRef]) -> Result<()>;
+
+    /// Empties a slot.
+    fn reset(&mut self, slot: u32);
+
+    /// The partial states of slots.
+    ///
+    /// # Errors
+    /// `INTERNAL` on a defect of Arrow building.
+    fn state(&self, slots: &[u32]) -> Result<Vec<ArrayRef>>;
+
+    /// The results of slots.
+    ///
+    /// # Errors
+    /// `INTERNAL` on a defect of Arrow building.
+    fn result(&self, slots: &[u32]) -> Result<ArrayRef>;
+
+    /// Types of the partial state's columns.
+    fn state_types(&self) -> Vec<DataType>;
+
+    /// Bytes held.
+    fn memory_size(&self) -> usize;
+}
+
+/// Makes the accumulator of a call over an input schema.
+///
+/// # Errors
+/// `UNSUPPORTED` if the function does not take the argument's type.
+pub fn accumulator(call: &AggregateCall, input: &Schema) -> Result<Box<dyn Accumulator>> {
+    let argument = call.argument.map(|index| &input[index].ty);
+    let plain = plain_accumulator(call.function, argument, &call.ty)?;
+    match argument {
+        Some(ty) if call.distinct && !is_idempotent(call.function) => {
+            Ok(Box::new(distinct::Distinct::new(plain, data_type(ty))?))
+        }
+        _ => Ok(plain),
+    }
+}
+
+/// MIN and MAX do not care about doubles.
+fn is_idempotent(function: AggregateFunction) -> bool {
+    matches!(function, AggregateFunction::Min | AggregateFunction::Max)
+}
+
+fn plain_accumulator(
+    function: AggregateFunction,
+    argument: Option<&SqlType>,
+    result: &SqlType,
+) -> Result<Box<dyn Accumulator>> {
+    if function == AggregateFunction::Count {
+        return Ok(Box::new(count::Count::default()));
+    }
+    let argument = argument.ok_or_else(|| Error::internal(format!("{function:?} has no argument")))?;
+    match function {
+        AggregateFunction::Sum => sum::accumulator(argument),
+        AggregateFunction::Avg => average::accumulator(argument, result),
+        AggregateFunction::Min => extreme::accumulator(argument, false),
+        AggregateFunction::Max => extreme::accumulator(argument, true),
+        AggregateFunction::Count => Ok(Box::new(count::Count::default())),
+    }
+}
+
+/// The accumulators of all calls of an operator, driven together.
+pub struct AccumulatorSet {
+    calls: Vec<AggregateCall>,
+    accumulators: Vec<Box<dyn Accumulator>>,
+}
+
+impl AccumulatorSet {
+    /// Fresh accumulators of the calls over an input schema.
+    ///
+    /// # Errors
+    /// As [`accumulator`].
+    pub fn new(calls: &[AggregateCall], input: &Schema) -> Result<Self> {
+        let accumulators = calls.iter().map(|call| accumulator(call, input)).collect::<Result<_>>()?;
+        Ok(Self { calls: calls.to_vec(), accumulators })
+    }
+
+    /// Makes room for slots `0..slots`.
+    pub fn resize(&mut self, slots: usize) {
+        self.accumulators.iter_mut().for_each(|accumulator| accumulator.resize(slots));
+    }
+
+    /// Adds the rows of a batch.
+    ///
+    /// # Errors
+    /// As [`Accumulator::update`].
+    pub fn update(&mut self, slots: &[u32], batch: &RecordBatch) -> Result<()> {
+        for (call, accumulator) in self.calls.iter().zip(&mut self.accumulators) {
+            let argument = call.argument.map(|index| batch.column(index));
+            let filter = match call.filter {
+                Some(index) => Some(boolean(batch.column(index))?),
+                None => None,
+            };
+            accumulator.update(slots, argument, filter)?;
+        }
+        Ok(())
+    }
+
+    /// Adds partial states: the columns of all calls side by side.
+    ///
+    /// # Errors
+    /// As [`Accumulator::merge`].
+    pub fn merge(&mut self, slots: &[u32], mut state: &[ArrayRef]) -> Result<()> {
+        for accumulator in &mut self.accumulators {
+            let width = accumulator.state_types().len();
+            let (own, rest) = state
+                .split_at_checked(width)
+                .ok_or_else(|| Error::internal("partial state has too few columns"))?;
+            accumulator.merge(slots, own)?;
+            state = rest;
+        }
+        Ok(())
+    }
+
+    /// Empties a slot.
+    pub fn reset(&mut self, slot: u32) {
+        self.accumulators.iter_mut().for_each(|accumulator| accumulator.reset(slot));
+    }
+
+    /// The partial states of slots, all calls side by side.
+    ///
+    /// # Errors
+    /// As [`Accumulator::state`].
+    pub fn state(&self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
+        let mut columns = Vec::new();
+        for accumulator in &self.accumulators {
+            columns.extend(accumulator.state(slots)?);
+        }
+        Ok(columns)
+    }
+
+    /// The results of slots, one column per call.
+    ///
+    /// # Errors
+    /// As [`Accumulator::result`].
+    pub fn results(&self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
+        self.accumulators.iter().map(|accumulator| accumulator.result(slots)).collect()
+    }
+
+    /// Types of the partial state's columns, all calls side by side.
+    pub fn state_types(&self) -> Vec<DataType> {
+        self.accumulators.iter().flat_map(|accumulator| accumulator.state_types()).collect()
+    }
+
+    /// Bytes held.
+    pub fn memory_size(&self) -> usize {
+        self.accumulators.iter().map(|accumulator| accumulator.memory_size()).sum()
+    }
+}
+
+fn boolean(column: &ArrayRef) -> Result<&BooleanArray> {
+    column
+        .as_any()
+        .downcast_ref()
+        .ok_or_else(|| Error::internal("FILTER column is not BOOLEAN"))
+}
+
+#[cfg(test)]
+mod tests;

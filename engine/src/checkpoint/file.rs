@@ -1,0 +1,91 @@
+//! The state file: typed Arrow columns, compressed and checksummed.
+//!
+//! `TGSTATE` + version byte 1, an Arrow IPC stream with zstd buffers, then the xxh3-64 of
+//! everything before it, little-endian.
+
+use arrow::array::RecordBatch;
+use arrow::ipc::CompressionType;
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
+use tidegate_types::{Error, ErrorCode, Result};
+use xxhash_rust::xxh3::xxh3_64;
+
+const MAGIC: &[u8; 8] = b"TGSTATE\x01";
+const CHECKSUM: usize = 8;
+
+/// Encodes batches of one schema.
+///
+/// # Errors
+/// `INTERNAL` if there is no batch or Arrow cannot encode them.
+pub fn encode(batches: &[RecordBatch]) -> Result<Vec<u8>> {
+    let internal = |error: arrow::error::ArrowError| Error::internal(format!("encode state: {error}"));
+    let first = batches.first().ok_or_else(|| Error::internal("encode a state file of nothing"))?;
+    let options = IpcWriteOptions::default()
+        .try_with_compression(Some(CompressionType::ZSTD))
+        .map_err(internal)?;
+    let mut bytes = MAGIC.to_vec();
+    let mut writer = StreamWriter::try_new_with_options(&mut bytes, &first.schema(), options)
+        .map_err(internal)?;
+    for batch in batches {
+        writer.write(batch).map_err(internal)?;
+    }
+    writer.finish().map_err(internal)?;
+    drop(writer);
+    let checksum = xxh3_64(&bytes);
+    bytes.extend_from_slice(&checksum.to_le_bytes());
+    Ok(bytes)
+}
+
+/// Decodes a state file.
+///
+/// # Errors
+/// `CORRUPT` if a byte differs from what was written, `INCOMPATIBLE` for a newer version.
+pub fn decode(name: &str, bytes: &[u8]) -> Result<Vec<RecordBatch>> {
+    let corrupt = |what: &str| {
+        Error::new(ErrorCode::Corrupt, format!("state file {name} {what}"))
+    };
+    if bytes.len() < MAGIC.len() + CHECKSUM || bytes[..7] != MAGIC[..7] {
+        return Err(corrupt("is not a state file"));
+    }
+    if bytes[7] != MAGIC[7] {
+        return Err(Error::new(
+            ErrorCode::Incompatible,
+            format!("state file {name} has version {}, this release reads version 1", bytes[7]),
+        ));
+    }
+    let (content, checksum) = bytes.split_at(bytes.len() - CHECKSUM);
+    if xxh3_64(content).to_le_bytes() != checksum {
+        return Err(corrupt("is damaged: its checksum does not fit its content"));
+    }
+    let reader = StreamReader::try_new(&content[MAGIC.len()..], None)
+        .map_err(|error| corrupt(&format!("cannot be decoded: {error}")))?;
+    reader
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| corrupt(&format!("cannot be decoded: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int64Array, StringViewArray};
+
+    use super::*;
+
+    #[test]
+    fn round_trip_and_every_flipped_byte_is_found() {
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("k", Arc::new(Int64Array::from(vec![1, 2, 3]))),
+            ("t", Arc::new(StringViewArray::from(vec![Some("a text longer than inline"), None, Some("b")]))),
+        ];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let bytes = encode(&[batch.clone(), batch.slice(1, 2)]).unwrap();
+        assert_eq!(decode("f", &bytes).unwrap(), [batch.clone(), batch.slice(1, 2)]);
+        for index in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[index] ^= 0x10;
+            assert!(decode("f", &damaged).is_err(), "byte {index}");
+        }
+        assert!(decode("f", &bytes[..bytes.len() - 3]).is_err());
+    }
+}

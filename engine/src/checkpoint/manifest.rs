@@ -1,0 +1,163 @@
+//! The manifest of a checkpoint or savepoint: every operator's state by subtask, as JSON with a
+//! version and a checksum.
+
+use serde::{Deserialize, Serialize};
+use tidegate_types::{Attempt, Epoch, Error, ErrorCode, JobId, OperatorId, Result, Watermark};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::connector::{Split, StagedUnit};
+use crate::element::BarrierKind;
+
+const FORMAT: &str = "tidegate-checkpoint";
+const VERSION: u64 = 1;
+
+/// Everything that a run needs to go on from a checkpoint.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The job.
+    pub job: JobId,
+    /// Identity of the chain of runs that share state.
+    pub lineage: String,
+    /// The run that took it.
+    pub attempt: Attempt,
+    /// Its number.
+    pub epoch: Epoch,
+    /// Why it was taken.
+    pub kind: BarrierKind,
+    /// When it was triggered, milliseconds since the epoch.
+    pub timestamp_ms: i64,
+    /// Key groups of the job: cannot change on restore.
+    pub key_groups: u16,
+    /// State by operator.
+    pub operators: Vec<OperatorState>,
+}
+
+/// State of one operator.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OperatorState {
+    /// The operator.
+    pub id: OperatorId,
+    /// Its name, for messages.
+    pub name: String,
+    /// State of each subtask, by index.
+    pub subtasks: Vec<SubtaskState>,
+}
+
+/// State of one subtask of an operator.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SubtaskState {
+    /// Combined watermark at the barrier; absent before any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<Watermark>,
+    /// Keyed state.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<TableState>,
+    /// Of a source: its splits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceState>,
+    /// Of a sink: output that is not yet known to be visible.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub staged: Vec<StagedUnit>,
+}
+
+/// Splits of a source subtask.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SourceState {
+    /// Each split with its watermark.
+    pub splits: Vec<(Split, Option<Watermark>)>,
+}
+
+/// Files of a state table, oldest first; later entries replace earlier ones.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TableState {
+    /// Name of the table.
+    pub table: String,
+    /// Version of its layout.
+    pub version: u16,
+    /// Files.
+    pub files: Vec<FileRef>,
+}
+
+/// A state file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FileRef {
+    /// Path relative to the job's folder, or to the savepoint's.
+    pub path: String,
+    /// Bytes.
+    pub size: u64,
+    /// Entries.
+    pub rows: u64,
+    /// xxh3-64 of the content, hexadecimal.
+    pub digest: String,
+    /// Watermark from which nothing in the file is needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Watermark>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Envelope {
+    format: String,
+    version: u64,
+    checksum: String,
+    manifest: serde_json::Value,
+}
+
+impl Manifest {
+    /// Encodes the manifest.
+    ///
+    /// # Errors
+    /// `INTERNAL` if it cannot be written as JSON.
+    pub fn encode(&self) -> Result<Vec<u8>> {
+        let internal = |error: serde_json::Error| Error::internal(format!("encode manifest: {error}"));
+        let manifest = serde_json::to_value(self).map_err(internal)?;
+        let checksum = digest(manifest.to_string().as_bytes());
+        let envelope =
+            Envelope { format: FORMAT.to_owned(), version: VERSION, checksum, manifest };
+        serde_json::to_vec_pretty(&envelope).map_err(internal)
+    }
+
+    /// Decodes a manifest; `name` is its path, for messages.
+    ///
+    /// # Errors
+    /// `CORRUPT` if it is damaged, `INCOMPATIBLE` if a newer release wrote it.
+    pub fn decode(name: &str, bytes: &[u8]) -> Result<Self> {
+        let corrupt = |what: String| {
+            Error::new(ErrorCode::Corrupt, format!("checkpoint manifest {name} {what}"))
+        };
+        let envelope: Envelope = serde_json::from_slice(bytes)
+            .map_err(|error| corrupt(format!("does not parse: {error}")))?;
+        if envelope.format != FORMAT {
+            return Err(corrupt(format!("has format '{}', expected '{FORMAT}'", envelope.format)));
+        }
+        if envelope.version > VERSION {
+            return Err(Error::new(
+                ErrorCode::Incompatible,
+                format!("checkpoint manifest {name} has version {}, this release reads up to {VERSION}", envelope.version),
+            ));
+        }
+        if digest(envelope.manifest.to_string().as_bytes()) != envelope.checksum {
+            return Err(corrupt("is damaged: its checksum does not fit its content".to_owned()));
+        }
+        serde_json::from_value(envelope.manifest)
+            .map_err(|error| corrupt(format!("does not fit its version: {error}")))
+    }
+
+    /// The state of an operator, if the checkpoint has any.
+    pub fn operator(&self, id: OperatorId) -> Option<&OperatorState> {
+        self.operators.iter().find(|operator| operator.id == id)
+    }
+
+    /// Every state file.
+    pub fn files(&self) -> impl Iterator<Item = &FileRef> {
+        self.operators
+            .iter()
+            .flat_map(|operator| &operator.subtasks)
+            .flat_map(|subtask| &subtask.tables)
+            .flat_map(|table| &table.files)
+    }
+}
+
+/// xxh3-64 as hexadecimal text.
+pub fn digest(bytes: &[u8]) -> String {
+    format!("{:016x}", xxh3_64(bytes))
+}

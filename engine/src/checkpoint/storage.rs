@@ -1,0 +1,219 @@
+//! Reading and writing checkpoints through an object store.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use tidegate_types::{Attempt, Epoch, Error, ErrorCode, Result};
+
+use super::file;
+use super::manifest::{FileRef, Manifest, digest};
+use crate::operator::TableSnapshot;
+
+/// A folder in an object store: a job's, or a savepoint's.
+#[derive(Debug, Clone)]
+pub struct CheckpointStorage {
+    store: Arc<dyn ObjectStore>,
+    root: Path,
+}
+
+impl CheckpointStorage {
+    /// The folder `root` of a store.
+    pub fn new(store: Arc<dyn ObjectStore>, root: Path) -> Self {
+        Self { store, root }
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<dyn ObjectStore> {
+        &self.store
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The path of an object in the folder.
+    pub fn path(&self, relative: &str) -> Path {
+        let mut path = self.root.clone();
+        for part in relative.split('/').filter(|part| !part.is_empty()) {
+            path = path.join(part);
+        }
+        path
+    }
+
+    /// Makes sure that the store is reachable and honours conditional writes, on which the fencing
+    /// of attempts rests.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE`, `PERMISSION_DENIED` with the store's answer; `INVALID_OPTION` if it lets a
+    /// second conditional write through.
+    pub async fn probe(&self, unique: &str) -> Result<()> {
+        let path = self.path(&format!("_probe-{unique}"));
+        let first = self.create(&path, Bytes::from_static(b"probe")).await;
+        let second = match &first {
+            Ok(_) => self.create(&path, Bytes::from_static(b"probe")).await,
+            Err(_) => Ok(false),
+        };
+        let created = first?;
+        // A probe object left behind is harmless; the folder may refuse deletes.
+        let _ = self.store.delete(&path).await;
+        if !created || second? {
+            return Err(Error::new(
+                ErrorCode::InvalidOption,
+                format!("the store of {} ignores conditional writes (If-None-Match); checkpoints need them", self.root),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Creates an object; false if it exists already.
+    ///
+    /// # Errors
+    /// As [`CheckpointStorage::probe`].
+    pub async fn create(&self, path: &Path, bytes: Bytes) -> Result<bool> {
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        match self.store.put_opts(path, bytes.into(), options).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+            Err(error) => Err(storage_error("write", path, &error)),
+        }
+    }
+
+    /// Writes a state file for a snapshot of a table; `None` if it has no entries.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE`, `PERMISSION_DENIED` with the object's path.
+    pub async fn write_table(&self, name: &str, snapshot: &TableSnapshot) -> Result<Option<FileRef>> {
+        if snapshot.batches.iter().all(|batch| batch.num_rows() == 0) {
+            return Ok(None);
+        }
+        // Compression is work for a thread of its own, not for one that runs operators.
+        let batches = snapshot.batches.clone();
+        let bytes = tokio::task::spawn_blocking(move || file::encode(&batches))
+            .await
+            .map_err(|error| Error::internal(format!("encode state: {error}")))??;
+        let reference = FileRef {
+            path: name.to_owned(),
+            size: bytes.len() as u64,
+            rows: snapshot.batches.iter().map(|batch| batch.num_rows() as u64).sum(),
+            digest: digest(&bytes),
+            expires: snapshot.expires,
+        };
+        let path = self.path(name);
+        let bytes = Bytes::from(bytes);
+        self.store.put(&path, bytes.into()).await.map_err(|e| storage_error("write", &path, &e))?;
+        Ok(Some(reference))
+    }
+
+    /// Reads a state file and checks it against its reference.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, `CORRUPT`, `UNAVAILABLE` with the object's path.
+    pub async fn read_table(&self, reference: &FileRef) -> Result<Vec<arrow::array::RecordBatch>> {
+        let path = self.path(&reference.path);
+        let bytes = self.read(&path).await?;
+        if digest(&bytes) != reference.digest {
+            return Err(Error::new(
+                ErrorCode::Corrupt,
+                format!("state file {path} is damaged: its digest is not the one in the manifest"),
+            ));
+        }
+        file::decode(path.as_ref(), &bytes)
+    }
+
+    /// Reads a whole object.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, `UNAVAILABLE` with the object's path.
+    pub async fn read(&self, path: &Path) -> Result<Bytes> {
+        let result = self.store.get(path).await.map_err(|e| storage_error("read", path, &e))?;
+        result.bytes().await.map_err(|e| storage_error("read", path, &e))
+    }
+
+    /// Writes a manifest, once: false if the epoch has one already.
+    ///
+    /// # Errors
+    /// As [`CheckpointStorage::create`].
+    pub async fn write_manifest(&self, relative: &str, bytes: Vec<u8>) -> Result<bool> {
+        let path = self.path(relative);
+        match self.create(&path, Bytes::from(bytes.clone())).await {
+            Ok(created) if created => Ok(true),
+            // A retried request may find what it wrote itself: the content tells.
+            Ok(_) => Ok(self.read(&path).await? == bytes),
+            Err(error) => match self.read(&path).await {
+                Ok(found) if found == bytes => Ok(true),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// Reads the manifest at a path relative to the folder.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, `CORRUPT`, `INCOMPATIBLE`, `UNAVAILABLE` with the manifest's path.
+    pub async fn read_manifest(&self, relative: &str) -> Result<Manifest> {
+        let path = self.path(relative);
+        Manifest::decode(path.as_ref(), &self.read(&path).await?)
+    }
+
+    /// Deletes an object; one that is gone already counts as deleted.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE`, `PERMISSION_DENIED` with the object's path.
+    pub async fn delete(&self, relative: &str) -> Result<()> {
+        let path = self.path(relative);
+        match self.store.delete(&path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(storage_error("delete", &path, &error)),
+        }
+    }
+
+    /// Paths (relative to the folder) and modification times (ms since the epoch) below a prefix.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE`, `PERMISSION_DENIED` with the prefix.
+    pub async fn list(&self, prefix: &str) -> Result<Vec<(String, i64)>> {
+        let path = self.path(prefix);
+        let objects: Vec<_> = self
+            .store
+            .list(Some(&path))
+            .try_collect()
+            .await
+            .map_err(|error| storage_error("list", &path, &error))?;
+        let root = format!("{}/", self.root.as_ref());
+        let relative = |path: &Path| {
+            let full = path.as_ref();
+            full.strip_prefix(&root).unwrap_or(full).to_owned()
+        };
+        Ok(objects
+            .iter()
+            .map(|object| (relative(&object.location), object.last_modified.timestamp_millis()))
+            .collect())
+    }
+}
+
+/// Relative path of a state file in a job's folder.
+pub fn state_path(attempt: Attempt, epoch: Epoch, what: &str) -> String {
+    format!("shared/{attempt}-{epoch}-{what}.state")
+}
+
+/// Relative path of a checkpoint's manifest in a job's folder.
+pub fn manifest_path(epoch: Epoch) -> String {
+    format!("chk-{epoch}/_metadata")
+}
+
+/// An object store's error, with the object it is about.
+pub fn storage_error(verb: &str, path: &Path, error: &object_store::Error) -> Error {
+    let code = match error {
+        object_store::Error::NotFound { .. } => ErrorCode::NotFound,
+        object_store::Error::AlreadyExists { .. } => ErrorCode::AlreadyExists,
+        object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
+            ErrorCode::PermissionDenied
+        }
+        _ => ErrorCode::Unavailable,
+    };
+    Error::new(code, format!("{verb} object {path}: {error}"))
+}

@@ -1,0 +1,335 @@
+//! A chain: operators, sinks and output edges that run in one task without queues between them.
+//!
+//! An element entering a node runs to completion through everything below it before the next one
+//! enters. The work left is an explicit stack, so that an output edge may wait for room anywhere
+//! in the tree while at most a few batches are held.
+
+use std::sync::Arc;
+
+use tidegate_runtime::Clock;
+use tidegate_types::{Epoch, Error, MIN_WATERMARK, OperatorId, Result, Watermark};
+
+use crate::connector::{SinkWriter, StagedUnit};
+use crate::element::{Barrier, Element};
+use crate::exchange::partition::Partitioner;
+use crate::metrics::{OperatorMetrics, TaskMetrics};
+use crate::operator::{Operator, Output, Progress};
+use crate::task::snapshot::{NodeSnapshot, StateFiles};
+
+/// What a node of the chain does.
+pub enum Stage {
+    /// Runs an operator.
+    Operator(Box<dyn Operator>),
+    /// Writes to an outside system.
+    Sink(SinkStage),
+    /// Sends to another task.
+    Output(OutputEdge),
+}
+
+/// A sink's writer with the output that is not yet known to be visible.
+pub struct SinkStage {
+    /// The writer.
+    pub writer: Box<dyn SinkWriter>,
+    /// In epoch order.
+    pub staged: Vec<StagedUnit>,
+}
+
+/// An edge to another task; closed once `End` was sent.
+pub struct OutputEdge {
+    /// The channels.
+    pub partitioner: Partitioner,
+    /// Whether `End` was sent.
+    pub ended: bool,
+}
+
+/// A node of the chain.
+pub struct ChainNode {
+    /// Operator id; an output edge has its producer's.
+    pub id: OperatorId,
+    /// Name, for errors.
+    pub name: String,
+    /// What it does.
+    pub stage: Stage,
+    /// Nodes that read its output.
+    pub next: Vec<usize>,
+    /// Counters.
+    pub metrics: Arc<OperatorMetrics>,
+    /// Files of its state in the last snapshot.
+    pub files: StateFiles,
+}
+
+/// Nodes of a task, parents before children.
+pub struct Chain {
+    nodes: Vec<ChainNode>,
+    /// Nodes that read what enters the chain.
+    roots: Vec<usize>,
+    clock: Arc<dyn Clock>,
+    task: Arc<TaskMetrics>,
+    watermark: Watermark,
+    snapshots: Vec<NodeSnapshot>,
+    steps: Vec<Step>,
+}
+
+enum Step {
+    Deliver(usize, usize, Element),
+    /// Empty a node's pending output, then pass the element on.
+    Drain(usize, Option<Element>),
+}
+
+impl Chain {
+    /// A chain of nodes; `roots` read what enters.
+    pub fn new(nodes: Vec<ChainNode>, roots: Vec<usize>, clock: Arc<dyn Clock>, task: Arc<TaskMetrics>) -> Self {
+        Self {
+            nodes,
+            roots,
+            clock,
+            task,
+            watermark: MIN_WATERMARK,
+            snapshots: Vec::new(),
+            steps: Vec::new(),
+        }
+    }
+
+    /// The nodes, for opening and restoring.
+    pub fn nodes_mut(&mut self) -> &mut [ChainNode] {
+        &mut self.nodes
+    }
+
+    /// The last watermark that entered.
+    pub fn watermark(&self) -> Watermark {
+        self.watermark
+    }
+
+    /// Sets the restored watermark.
+    pub fn set_watermark(&mut self, watermark: Watermark) {
+        self.watermark = watermark;
+    }
+
+    /// Runs an element through the chain.
+    ///
+    /// # Errors
+    /// Whatever an operator, sink or channel fails with, with the operator's name.
+    pub async fn push(&mut self, input: usize, element: Element) -> Result<()> {
+        if let Element::Watermark(watermark) = element {
+            self.watermark = watermark;
+        }
+        self.deliver(&self.roots.clone(), input, element);
+        self.run().await
+    }
+
+    /// Runs the timers that are due.
+    ///
+    /// # Errors
+    /// As [`Chain::push`].
+    pub async fn timers(&mut self) -> Result<()> {
+        let now = self.clock.now_ms();
+        for index in 0..self.nodes.len() {
+            let Stage::Operator(operator) = &mut self.nodes[index].stage else { continue };
+            if operator.next_timer().is_some_and(|at| at <= now) {
+                let mut out = Output::new(now);
+                operator.timer(&mut out).map_err(|error| error.context(self.nodes[index].name.clone()))?;
+                self.steps.push(Step::Drain(index, None));
+                self.emitted(index, &mut out);
+                self.run().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Wall-clock time of the next timer.
+    pub fn next_timer(&self) -> Option<i64> {
+        let timers = self.nodes.iter().filter_map(|node| match &node.stage {
+            Stage::Operator(operator) => operator.next_timer(),
+            _ => None,
+        });
+        timers.min()
+    }
+
+    /// Sends on what waits in output buffers: called when there is nothing else to do.
+    ///
+    /// # Errors
+    /// As [`Chain::push`].
+    pub async fn flush(&mut self) -> Result<()> {
+        for node in &mut self.nodes {
+            match &mut node.stage {
+                Stage::Operator(_) => {}
+                Stage::Sink(sink) => {
+                    sink.writer.linger().await.map_err(|error| error.context(node.name.clone()))?;
+                }
+                Stage::Output(edge) if !edge.ended => edge.partitioner.flush().await?,
+                Stage::Output(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// What the last barrier left in each node.
+    pub fn take_snapshots(&mut self) -> Vec<NodeSnapshot> {
+        std::mem::take(&mut self.snapshots)
+    }
+
+    /// Commits staged output up to an epoch; true if there are sinks in the chain.
+    ///
+    /// # Errors
+    /// What the sink fails with, with its name.
+    pub async fn commit(&mut self, epoch: Epoch) -> Result<bool> {
+        let mut any = false;
+        for node in &mut self.nodes {
+            let Stage::Sink(sink) = &mut node.stage else { continue };
+            any = true;
+            let due = sink.staged.partition_point(|unit| unit.epoch <= epoch);
+            if due > 0 {
+                let commit = sink.writer.commit(&sink.staged[..due]).await;
+                commit.map_err(|error| error.context(format!("commit output of {}", node.name)))?;
+                sink.staged.drain(..due);
+            }
+        }
+        Ok(any)
+    }
+
+    /// Closes the sinks at a normal end.
+    ///
+    /// # Errors
+    /// What a sink fails with, with its name.
+    pub async fn close(&mut self) -> Result<()> {
+        for node in &mut self.nodes {
+            if let Stage::Sink(sink) = &mut node.stage {
+                sink.writer.close().await.map_err(|error| error.context(node.name.clone()))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn deliver(&mut self, targets: &[usize], input: usize, element: Element) {
+        // Last in, first out: the last target is pushed first.
+        for target in targets.iter().rev() {
+            self.steps.push(Step::Deliver(*target, input, element.clone()));
+        }
+    }
+
+    /// Puts a node's emitted batches before everything else that is left to do.
+    fn emitted(&mut self, node: usize, out: &mut Output) {
+        let batches = out.take();
+        let rows: usize = batches.iter().map(|batch| batch.len()).sum();
+        self.nodes[node].metrics.records_out.add(rows as u64);
+        for batch in batches.into_iter().rev() {
+            for target in self.nodes[node].next.iter().rev() {
+                self.steps.push(Step::Deliver(*target, 0, Element::Batch(batch.clone())));
+            }
+        }
+    }
+
+    async fn run(&mut self) -> Result<()> {
+        while let Some(step) = self.steps.pop() {
+            let result = match step {
+                Step::Deliver(node, input, element) => match self.nodes[node].stage {
+                    Stage::Operator(_) => self.operate(node, input, element),
+                    _ => self.write(node, element).await,
+                },
+                Step::Drain(node, after) => self.drain(node, after),
+            };
+            if let Err(error) = result {
+                self.steps.clear();
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn operate(&mut self, index: usize, input: usize, element: Element) -> Result<()> {
+        let node = &mut self.nodes[index];
+        let Stage::Operator(operator) = &mut node.stage else { return Ok(()) };
+        let mut out = Output::new(self.clock.now_ms());
+        let context = |error: Error| error.context(node.name.clone());
+        match element {
+            Element::Batch(changes) => {
+                node.metrics.records_in.add(changes.len() as u64);
+                operator.process(input, changes, &mut out).map_err(context)?;
+            }
+            Element::Watermark(watermark) => {
+                node.metrics.watermark.set(watermark);
+                operator.watermark(watermark, &mut out).map_err(context)?;
+                self.steps.push(Step::Drain(index, Some(element)));
+            }
+            Element::Barrier(_) => {
+                operator.before_barrier(&mut out).map_err(context)?;
+                self.steps.push(Step::Drain(index, Some(element)));
+            }
+            Element::Idle | Element::End => self.steps.push(Step::Drain(index, Some(element))),
+        }
+        self.emitted(index, &mut out);
+        Ok(())
+    }
+
+    fn drain(&mut self, index: usize, after: Option<Element>) -> Result<()> {
+        let node = &mut self.nodes[index];
+        let Stage::Operator(operator) = &mut node.stage else { return Ok(()) };
+        let mut out = Output::new(self.clock.now_ms());
+        let progress = operator.drain(&mut out).map_err(|error| error.context(node.name.clone()))?;
+        if progress == Progress::More {
+            self.steps.push(Step::Drain(index, after));
+        } else if let Some(element) = after {
+            if let Element::Barrier(barrier) = &element {
+                self.snapshot_operator(index, *barrier)?;
+            }
+            let next = self.nodes[index].next.clone();
+            self.deliver(&next, 0, element);
+        }
+        self.emitted(index, &mut out);
+        Ok(())
+    }
+
+    fn snapshot_operator(&mut self, index: usize, barrier: Barrier) -> Result<()> {
+        let node = &mut self.nodes[index];
+        let Stage::Operator(operator) = &mut node.stage else { return Ok(()) };
+        let mode = node.files.mode(barrier.kind);
+        let tables = operator.snapshot(mode).map_err(|error| error.context(node.name.clone()))?;
+        node.metrics.state_bytes.set(operator.state_bytes() as i64);
+        let staged = Vec::new();
+        self.snapshots.push(NodeSnapshot { node: index, id: node.id, mode, tables, staged });
+        Ok(())
+    }
+
+    async fn write(&mut self, index: usize, element: Element) -> Result<()> {
+        let node = &mut self.nodes[index];
+        match &mut node.stage {
+            Stage::Operator(_) => Ok(()),
+            Stage::Output(edge) => {
+                if edge.ended {
+                    return Ok(());
+                }
+                edge.ended = matches!(element, Element::End);
+                let before = self.clock.elapsed();
+                let sent = edge.partitioner.send(element).await;
+                self.task.backpressured.add((self.clock.elapsed() - before).as_nanos() as u64);
+                sent
+            }
+            Stage::Sink(sink) => {
+                let context = |error: Error| error.context(node.name.clone());
+                match element {
+                    Element::Batch(changes) => {
+                        node.metrics.records_in.add(changes.len() as u64);
+                        let before = self.clock.elapsed();
+                        let written = sink.writer.write(changes).await.map_err(context);
+                        self.task.backpressured.add((self.clock.elapsed() - before).as_nanos() as u64);
+                        written
+                    }
+                    Element::Watermark(watermark) => {
+                        node.metrics.watermark.set(watermark);
+                        sink.writer.watermark(watermark).await.map_err(context)
+                    }
+                    Element::Barrier(barrier) => {
+                        let units = sink.writer.prepare(barrier.epoch).await.map_err(context)?;
+                        sink.staged.extend(units);
+                        let mode = node.files.mode(barrier.kind);
+                        let staged = sink.staged.clone();
+                        let tables = Vec::new();
+                        self.snapshots.push(NodeSnapshot { node: index, id: node.id, mode, tables, staged });
+                        Ok(())
+                    }
+                    Element::Idle | Element::End => sink.writer.linger().await.map_err(context),
+                }
+            }
+        }
+    }
+}

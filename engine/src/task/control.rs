@@ -1,0 +1,74 @@
+//! What a task is told, and what it reports. Both channels are bounded and owned by the task's host.
+
+use tidegate_types::{Epoch, Error, OperatorId, SubtaskId};
+
+use crate::checkpoint::SubtaskState;
+use crate::connector::Split;
+use crate::element::Barrier;
+
+/// An instruction to a task.
+#[derive(Debug, Clone)]
+pub enum Control {
+    /// All tasks are ready: sources may read.
+    Start,
+    /// Take this checkpoint: sources emit the barrier, tasks whose inputs have ended take it at once.
+    Trigger(Barrier),
+    /// A checkpoint is complete: staged output up to it becomes visible.
+    Complete(Epoch),
+    /// More splits for a source; `last`: no more will come.
+    Splits {
+        /// The new splits.
+        splits: Vec<Split>,
+        /// Whether the source's splits are now all known.
+        last: bool,
+    },
+    /// End now; nothing more is emitted.
+    Stop,
+}
+
+/// State of a chain's operators at a barrier.
+#[derive(Debug, Clone, Default)]
+pub struct TaskState {
+    /// By operator.
+    pub operators: Vec<(OperatorId, SubtaskState)>,
+    /// Bytes uploaded for this checkpoint.
+    pub uploaded_bytes: u64,
+    /// How long processing was held up, nanoseconds: from the aligned barrier to the next element.
+    pub pause_nanos: u64,
+}
+
+/// A report of a task.
+#[derive(Debug)]
+pub struct Report {
+    /// Which.
+    pub subtask: SubtaskId,
+    /// What.
+    pub kind: ReportKind,
+}
+
+/// What a task reports.
+#[derive(Debug)]
+pub enum ReportKind {
+    /// State is restored, staged output is settled.
+    Ready,
+    /// The state at a barrier is safe in storage.
+    Snapshot {
+        /// The checkpoint.
+        epoch: Epoch,
+        /// Its state.
+        state: TaskState,
+    },
+    /// The state at a barrier could not be stored; the task goes on.
+    Declined {
+        /// The checkpoint.
+        epoch: Epoch,
+        /// Why.
+        error: Error,
+    },
+    /// All input is processed; the task still answers triggers.
+    Ended,
+    /// Staged output up to this checkpoint is visible.
+    Committed(Epoch),
+    /// The task is gone.
+    Failed(Error),
+}
