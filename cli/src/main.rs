@@ -1,2 +1,28 @@
-//! The tidegate binary.
-fn main() {}
+//! The tidegate binary: parses the command line and runs the command.
+
+mod args;
+mod embedded;
+mod output;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        eprintln!("error: another TLS provider is installed in this process");
+        return ExitCode::FAILURE;
+    }
+    if let Err(error) = tidegate_runtime::telemetry::start_logs(args.log_format.into(), &args.log_level) {
+        eprintln!("error: {error}");
+        return ExitCode::from(2);
+    }
+    match args.command {
+        args::Command::Run(arguments) => run::main(arguments),
+    }
+}

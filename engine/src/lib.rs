@@ -4,6 +4,7 @@
 //! borders of a task; nothing reads an ambient clock or random source.
 
 pub mod aggregate;
+pub mod calc;
 pub mod checkpoint;
 pub mod connector;
 pub mod element;
@@ -12,6 +13,7 @@ pub mod keys;
 pub mod metrics;
 pub mod operator;
 pub mod task;
+pub mod values;
 pub mod window;
 
 pub use element::{Barrier, BarrierKind, Changes, Element};

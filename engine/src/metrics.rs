@@ -25,6 +25,9 @@ pub const BACKPRESSURED: &str = "tidegate_task_backpressured_nanoseconds_total";
 /// Time that a task waited for input.
 pub const IDLE: &str = "tidegate_task_idle_nanoseconds_total";
 
+/// Checkpoints that a job has completed.
+pub const CHECKPOINTS: &str = "tidegate_job_checkpoints_total";
+
 /// A counter that only grows.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);

@@ -1,1 +1,18 @@
-//! Multi-process tests on real services
+//! What the multi-process tests share: the product's process, clients of the real services, the
+//! oracles, seeded cases, and comparison. The tests themselves are in `tests/it/`.
+//!
+//! Nothing here uses the product's own crates: a defect must not hide in what judges it.
+
+pub mod cases;
+pub mod checkpoints;
+pub mod clock;
+pub mod compare;
+pub mod flink;
+pub mod folder;
+pub mod kafka;
+pub mod oracle;
+pub mod prng;
+pub mod rows;
+pub mod services;
+pub mod tidegate;
+pub mod value;

@@ -66,6 +66,7 @@ pub const SETTINGS: &[SettingSpec] = &[
     spec("execution.micro-batch.size", K::Integer(1, 10_000_000), "65536", "In micro-batch mode: rows that a source collects before it emits them."),
     spec("execution.mode", K::OneOf(&["continuous", "micro-batch"]), "continuous", "continuous: what has arrived goes on within milliseconds; micro-batch: sources wait for size or interval."),
     spec("execution.runtime-mode", K::OneOf(&["streaming"]), "streaming", "Only streaming; bounded inputs end by themselves."),
+    spec("execution.state-recovery.ignore-unclaimed-state", K::Boolean, "false", "Whether a restore may drop state of operators that the job no longer has."),
     spec("parallelism.default", K::Integer(1, 4_096), "", "Subtasks per operator; the number of cores if unset."),
     spec("pipeline.auto-watermark-interval", K::Duration, "200 ms", "Accepted for compatibility: watermarks are computed per batch and emitted when they move."),
     spec("pipeline.max-parallelism", K::Integer(1, 32_768), "128", "Number of key groups, the upper bound of the parallelism of keyed operators; fixed for the life of a job's state."),

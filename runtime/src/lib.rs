@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod task;
+pub mod telemetry;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use task::{Task, spawn, spawn_on};

@@ -44,8 +44,8 @@ pub struct OutputEdge {
 
 /// A node of the chain.
 pub struct ChainNode {
-    /// Operator id; an output edge has its producer's.
-    pub id: OperatorId,
+    /// Operator id; `None` for parts of an output edge, which keep no state.
+    pub id: Option<OperatorId>,
     /// Name, for errors.
     pub name: String,
     /// What it does.
@@ -281,12 +281,12 @@ impl Chain {
 
     fn snapshot_operator(&mut self, index: usize, barrier: Barrier) -> Result<()> {
         let node = &mut self.nodes[index];
-        let Stage::Operator(operator) = &mut node.stage else { return Ok(()) };
+        let (Stage::Operator(operator), Some(id)) = (&mut node.stage, node.id) else { return Ok(()) };
         let mode = node.files.mode(barrier.kind);
         let tables = operator.snapshot(mode).map_err(|error| error.context(node.name.clone()))?;
         node.metrics.state_bytes.set(operator.state_bytes() as i64);
         let staged = Vec::new();
-        self.snapshots.push(NodeSnapshot { node: index, id: node.id, mode, tables, staged });
+        self.snapshots.push(NodeSnapshot { node: index, id, mode, tables, staged });
         Ok(())
     }
 
@@ -324,7 +324,9 @@ impl Chain {
                         let mode = node.files.mode(barrier.kind);
                         let staged = sink.staged.clone();
                         let tables = Vec::new();
-                        self.snapshots.push(NodeSnapshot { node: index, id: node.id, mode, tables, staged });
+                        if let Some(id) = node.id {
+                            self.snapshots.push(NodeSnapshot { node: index, id, mode, tables, staged });
+                        }
                         Ok(())
                     }
                     Element::Idle | Element::End => sink.writer.linger().await.map_err(context),

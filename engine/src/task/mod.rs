@@ -7,6 +7,6 @@ pub mod chain;
 pub mod control;
 pub mod process;
 pub mod snapshot;
-//pub mod source;
+pub mod source;
 
 pub use control::{Control, Report, ReportKind, TaskState};

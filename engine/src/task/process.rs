@@ -39,7 +39,7 @@ pub struct TaskCore {
 
 impl TaskCore {
     /// Reports to the host; a host that is gone is noticed at the next instruction.
-    pub async fn report(&self, kind: ReportKind) {
+    pub async fn report(&mut self, kind: ReportKind) {
         let _ = self.reports.send(Report { subtask: self.subtask, kind }).await;
     }
 
@@ -134,7 +134,7 @@ pub async fn run(mut core: TaskCore, mut gate: InputGate) -> Result<()> {
     let mut mark = core.clock.elapsed();
     loop {
         while let Ok(control) = core.controls.try_recv() {
-            if !on_control(&mut core, &gate, control, &mut early_trigger).await? {
+            if !on_control(&mut core, gate.is_finished(), control, &mut early_trigger).await? {
                 return core.chain.close().await;
             }
         }
@@ -150,7 +150,7 @@ pub async fn run(mut core: TaskCore, mut gate: InputGate) -> Result<()> {
                 match woken {
                     Woken::Event(event) => event,
                     Woken::Control(control) => {
-                        if !on_control(&mut core, &gate, control, &mut early_trigger).await? {
+                        if !on_control(&mut core, gate.is_finished(), control, &mut early_trigger).await? {
                             return core.chain.close().await;
                         }
                         continue;
@@ -215,13 +215,13 @@ pub async fn ended(upload: &mut Option<(Epoch, Task<Result<Uploaded>>)>) -> Resu
 /// Handles an instruction; false: stop.
 async fn on_control(
     core: &mut TaskCore,
-    gate: &InputGate,
+    inputs_ended: bool,
     control: Control,
     early_trigger: &mut Option<Barrier>,
 ) -> Result<bool> {
     match control {
         Control::Start | Control::Splits { .. } => {}
-        Control::Trigger(barrier) if gate.is_finished() => {
+        Control::Trigger(barrier) if inputs_ended => {
             if barrier.epoch > core.taken {
                 core.barrier(barrier, None).await?;
             }

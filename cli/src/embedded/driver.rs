@@ -1,0 +1,567 @@
+//! The driver of one job: asks the state machine what to do, does it, and tells it what happened.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_engine::checkpoint::manifest::digest;
+use tidegate_engine::checkpoint::storage::manifest_path;
+use tidegate_engine::checkpoint::{CheckpointStorage, Manifest, OperatorState};
+use tidegate_engine::task::snapshot::savepoint_name;
+use tidegate_engine::task::{Control, ReportKind, TaskState};
+use tidegate_engine::{Barrier, BarrierKind};
+use tidegate_job_control::{
+    Action, CheckpointKind, CompletedCheckpoint, ControlSettings, Event, Job, JobRecord, Outcome,
+};
+use tidegate_plan::StreamGraph;
+use tidegate_plan::settings::Settings;
+use tidegate_plan::task_graph::TaskGraph;
+use tidegate_runtime::{Clock, Task, spawn};
+use tidegate_types::error::ResultExt;
+use tidegate_types::{Attempt, Epoch, Error, ErrorCode, JobId, Result, SubtaskId};
+use tidegate_worker::{ConnectorFactory, Deployment, Restored, RunMetrics, RunningTasks, TaskEvent};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+
+use super::garbage;
+use super::metadata::MetadataStore;
+use super::report::{JobReport, inserts};
+use super::storage::{Directory, RestoreFrom, find};
+
+/// Events that may wait for the driver.
+const EVENT_CAPACITY: usize = 1024;
+/// Completed checkpoints whose durations are kept for the report.
+const MAX_SAMPLES: usize = 100_000;
+
+/// What may be asked of a running job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Request {
+    /// Stop with a savepoint.
+    Stop,
+    /// End without one.
+    Cancel,
+}
+
+/// A job to run.
+pub struct JobSpec {
+    /// Its id, from the pipeline's name.
+    pub job: JobId,
+    /// Its plan.
+    pub graph: StreamGraph,
+    /// Its settings.
+    pub settings: Settings,
+    /// Subtasks per operator.
+    pub parallelism: u32,
+    /// The checkpoint directory.
+    pub directory: Directory,
+    /// Where savepoints go, if not into the job's folder.
+    pub savepoint_dir: Option<Directory>,
+    /// What to continue from.
+    pub restore: Option<String>,
+}
+
+/// What can be watched of a running job.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    /// Counters of the current run.
+    pub metrics: RunMetrics,
+    /// Completed checkpoints.
+    pub checkpoints: u64,
+    /// Duration of the last one, milliseconds.
+    pub last_checkpoint_ms: f64,
+    /// Restarts so far.
+    pub restarts: u64,
+}
+
+/// The surroundings of embedded jobs.
+#[derive(Clone)]
+pub struct Embedded {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Connectors.
+    pub connectors: Arc<dyn ConnectorFactory>,
+    /// The data plane's runtime.
+    pub runtime: Handle,
+}
+
+impl Embedded {
+    /// Runs a job to its end. `requests` may stop it, `progress` shows how it goes.
+    ///
+    /// # Errors
+    /// Why the job failed for good, or could not start.
+    pub async fn run(
+        &self,
+        spec: JobSpec,
+        requests: mpsc::Receiver<Request>,
+        progress: watch::Sender<Progress>,
+    ) -> Result<(Outcome, JobReport)> {
+        let mut driver = Driver::open(self.clone(), spec, progress).await?;
+        let outcome = driver.run(requests).await;
+        driver.kill().await;
+        driver.background.drain(..).for_each(drop);
+        Ok((outcome?, driver.report()))
+    }
+}
+
+struct Driver {
+    embedded: Embedded,
+    spec: JobSpec,
+    tasks: Arc<TaskGraph>,
+    graph: Arc<StreamGraph>,
+    machine: Job,
+    metadata: MetadataStore,
+    folder: Directory,
+    savepoints: Directory,
+    initial: Option<CompletedCheckpoint>,
+    running: Option<RunningTasks>,
+    acknowledged: BTreeMap<Epoch, BTreeMap<SubtaskId, TaskState>>,
+    prepared: HashMap<Epoch, Manifest>,
+    triggered: HashMap<Epoch, Duration>,
+    events: (mpsc::Sender<TaskEvent>, mpsc::Receiver<TaskEvent>),
+    background: Vec<Task<()>>,
+    progress: watch::Sender<Progress>,
+    samples: Vec<f64>,
+    completed: u64,
+    started: Duration,
+    metrics: RunMetrics,
+}
+
+impl Driver {
+    async fn open(embedded: Embedded, spec: JobSpec, progress: watch::Sender<Progress>) -> Result<Self> {
+        let home = spec.directory.child(spec.job.as_str());
+        let clock_id = embedded.clock.now_ms();
+        home.storage()
+            .probe(&format!("{clock_id}-{:x}", random()))
+            .await
+            .context(|| format!("open checkpoint directory {}", spec.directory.url()))?;
+        let metadata = MetadataStore::new(home.storage());
+        let previous = metadata.load().await?;
+        let initial = match &spec.restore {
+            None => None,
+            Some(path) => match find(path, &spec.job).await.context(|| "restore")? {
+                RestoreFrom::Checkpoint(checkpoint) => Some(checkpoint),
+                RestoreFrom::Nothing => {
+                    tracing::warn!(job = %spec.job, "no checkpoint was ever completed at {path}: the job starts from the beginning");
+                    None
+                }
+            },
+        };
+        let (record, folder) = open_record(&spec, &home, previous, initial.as_ref());
+        let savepoints = match &spec.savepoint_dir {
+            Some(directory) => directory.child(spec.job.as_str()),
+            None => folder.child("savepoints"),
+        };
+        let tasks = Arc::new(TaskGraph::build(&spec.graph, spec.parallelism));
+        let started = embedded.clock.elapsed();
+        Ok(Self {
+            graph: Arc::new(spec.graph.clone()),
+            machine: Job::new(record, ControlSettings::from_settings(&spec.settings)),
+            tasks,
+            metadata,
+            folder,
+            savepoints,
+            initial,
+            running: None,
+            acknowledged: BTreeMap::new(),
+            prepared: HashMap::new(),
+            triggered: HashMap::new(),
+            events: mpsc::channel(EVENT_CAPACITY),
+            background: Vec::new(),
+            progress,
+            samples: Vec::new(),
+            completed: 0,
+            started,
+            metrics: RunMetrics::default(),
+            embedded,
+            spec,
+        })
+    }
+
+    async fn run(&mut self, mut requests: mpsc::Receiver<Request>) -> Result<Outcome> {
+        let initial = self.initial.take();
+        let mut actions: VecDeque<Action> = self.step(Event::Start(initial)).into();
+        loop {
+            while let Some(action) = actions.pop_front() {
+                if let Action::Done(outcome) = action {
+                    return Ok(outcome);
+                }
+                for event in self.execute(action).await? {
+                    actions.extend(self.step(event));
+                }
+            }
+            let event = self.next_event(&mut requests).await;
+            actions.extend(self.step(event));
+        }
+    }
+
+    fn step(&mut self, event: Event) -> Vec<Action> {
+        let jitter = (random() % 2_001) as f64 / 1_000.0 - 1.0;
+        self.machine.handle(self.embedded.clock.now_ms(), jitter, event)
+    }
+
+    async fn next_event(&mut self, requests: &mut mpsc::Receiver<Request>) -> Event {
+        let now = self.embedded.clock.now_ms();
+        let tick = self.machine.next_tick_ms().map(|at| Duration::from_millis((at - now).max(0) as u64));
+        tokio::select! {
+            Some(request) = requests.recv() => match request {
+                Request::Stop => Event::SavepointRequested { stop: true },
+                Request::Cancel => Event::CancelRequested,
+            },
+            Some(event) = self.events.1.recv() => self.on_report(event),
+            () = tokio::time::sleep(tick.unwrap_or(Duration::from_secs(3600))) => Event::Tick,
+        }
+    }
+
+    fn on_report(&mut self, event: TaskEvent) -> Event {
+        let (attempt, task) = (event.attempt, event.report.subtask);
+        match event.report.kind {
+            ReportKind::Ready => Event::Ready { attempt, task },
+            ReportKind::Snapshot { epoch, state } => {
+                if attempt == self.machine.record().attempt {
+                    self.acknowledged.entry(epoch).or_default().insert(task, state);
+                }
+                Event::Acknowledged { attempt, epoch, task }
+            }
+            ReportKind::Declined { epoch, error } => Event::Declined { attempt, epoch, error },
+            ReportKind::Ended => Event::Ended { attempt, task },
+            ReportKind::Committed(epoch) => Event::Committed { attempt, epoch, task },
+            ReportKind::Failed(error) => Event::Failed { attempt, error },
+        }
+    }
+
+    /// Does one thing; what came of it goes back to the machine.
+    async fn execute(&mut self, action: Action) -> Result<Vec<Event>> {
+        match action {
+            Action::Save(record) => self.metadata.save(&record).await.map(|()| Vec::new()),
+            Action::Deploy { attempt, restore } => Ok(self.deploy(attempt, restore).await),
+            Action::StartSources => self.tell(&Control::Start),
+            Action::Trigger { epoch, kind } => {
+                self.triggered.insert(epoch, self.embedded.clock.elapsed());
+                self.tell(&Control::Trigger(Barrier { epoch, kind: barrier_kind(kind) }))
+            }
+            Action::WriteManifest { attempt, epoch, kind, timestamp_ms } => {
+                Ok(vec![self.write_manifest(attempt, epoch, kind, timestamp_ms).await])
+            }
+            Action::Complete(epoch) => {
+                self.on_complete(epoch);
+                self.tell(&Control::Complete(epoch))
+            }
+            Action::Abandon { epoch, reason } => {
+                tracing::warn!(%epoch, reason, "checkpoint given up");
+                self.acknowledged.remove(&epoch);
+                self.triggered.remove(&epoch);
+                Ok(Vec::new())
+            }
+            Action::PublishSavepoint(savepoint) => {
+                self.publish(&savepoint).await.map(|()| Vec::new())
+            }
+            Action::Discard(discarded) => {
+                self.discard(discarded);
+                Ok(Vec::new())
+            }
+            Action::StopTasks => {
+                if let Some(running) = self.running.take() {
+                    running.stop().await?;
+                }
+                Ok(Vec::new())
+            }
+            Action::KillTasks => {
+                self.kill().await;
+                Ok(Vec::new())
+            }
+            Action::AwaitRestart { at_ms, error } => {
+                let delay = at_ms - self.embedded.clock.now_ms();
+                tracing::error!(job = %self.spec.job, error, "run failed; restarting in {delay} ms");
+                self.progress.send_modify(|progress| progress.restarts += 1);
+                Ok(Vec::new())
+            }
+            Action::Done(_) => Ok(Vec::new()),
+        }
+    }
+
+    fn tell(&self, control: &Control) -> Result<Vec<Event>> {
+        if let Some(running) = &self.running {
+            running.tell_all(control)?;
+        }
+        Ok(Vec::new())
+    }
+
+    async fn kill(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.kill().await;
+        }
+        self.acknowledged.clear();
+        self.triggered.clear();
+    }
+
+    async fn deploy(&mut self, attempt: Attempt, restore: Option<CompletedCheckpoint>) -> Vec<Event> {
+        match self.try_deploy(attempt, restore).await {
+            Ok(event) => vec![event],
+            Err(error) => vec![Event::Failed { attempt, error }],
+        }
+    }
+
+    async fn try_deploy(&mut self, attempt: Attempt, restore: Option<CompletedCheckpoint>) -> Result<Event> {
+        let restored = match restore {
+            Some(checkpoint) => Some(self.restore(&checkpoint).await?),
+            None => None,
+        };
+        if let Some(restored) = &restored {
+            tracing::info!(job = %self.spec.job, epoch = %restored.manifest.epoch, "restoring");
+        }
+        let deployment = Deployment {
+            graph: self.graph.clone(),
+            tasks: self.tasks.clone(),
+            attempt,
+            lineage: self.machine.record().lineage.clone(),
+            batch_rows: self.spec.settings.integer("execution.batch-size").unwrap_or(8192) as usize,
+            mode: self.spec.settings.execution_mode(),
+            restored,
+            checkpoints: self.folder.storage(),
+            savepoints: self.savepoints.storage(),
+            clock: self.embedded.clock.clone(),
+            connectors: self.embedded.connectors.clone(),
+        };
+        let running =
+            tidegate_worker::start(deployment, &self.embedded.runtime, self.events.0.clone()).await?;
+        self.metrics = running.metrics.clone();
+        let metrics = running.metrics.clone();
+        self.progress.send_modify(|progress| progress.metrics = metrics);
+        let event = Event::Deployed {
+            attempt,
+            tasks: running.ids(),
+            sinks: running.sinks().clone(),
+            staging: running.is_staging(),
+        };
+        self.running = Some(running);
+        self.sweep(attempt);
+        Ok(event)
+    }
+
+    async fn restore(&self, checkpoint: &CompletedCheckpoint) -> Result<Restored> {
+        let directory = Directory::open(&checkpoint.folder)?;
+        let storage = directory.storage();
+        let manifest = storage.read_manifest(&checkpoint.manifest).await?;
+        check_fits(&manifest, &self.graph, &self.spec.settings)?;
+        let reusable = checkpoint.folder == self.folder.url() && !checkpoint.savepoint;
+        Ok(Restored { storage, manifest, reusable })
+    }
+
+    async fn write_manifest(&mut self, attempt: Attempt, epoch: Epoch, kind: CheckpointKind, timestamp_ms: i64) -> Event {
+        match self.try_write_manifest(attempt, epoch, kind, timestamp_ms).await {
+            Ok(checkpoint) => Event::ManifestWritten(checkpoint),
+            Err(error) => Event::ManifestRefused { attempt, epoch, error },
+        }
+    }
+
+    async fn try_write_manifest(
+        &mut self,
+        attempt: Attempt,
+        epoch: Epoch,
+        kind: CheckpointKind,
+        timestamp_ms: i64,
+    ) -> Result<CompletedCheckpoint> {
+        let states = self.acknowledged.remove(&epoch).unwrap_or_default();
+        let manifest = Manifest {
+            job: self.spec.job.clone(),
+            lineage: self.machine.record().lineage.clone(),
+            attempt,
+            epoch,
+            kind: barrier_kind(kind),
+            timestamp_ms,
+            key_groups: self.graph.settings.key_groups,
+            operators: operator_states(&self.graph, &states),
+        };
+        let savepoint = kind != CheckpointKind::Periodic;
+        let (folder, name) = if savepoint {
+            // Until its output is visible a savepoint is not one that a person may use.
+            (self.savepoints.child(&savepoint_name(attempt, epoch)), "_prepared".to_owned())
+        } else {
+            (self.folder.clone(), manifest_path(epoch))
+        };
+        let bytes = manifest.encode()?;
+        let checkpoint = CompletedCheckpoint {
+            epoch,
+            attempt,
+            folder: folder.url().to_owned(),
+            manifest: name.clone(),
+            digest: digest(&bytes),
+            savepoint,
+            timestamp_ms,
+        };
+        if !folder.storage().write_manifest(&name, bytes).await? {
+            return Err(Error::new(
+                ErrorCode::Fenced,
+                format!("checkpoint {epoch} of job {} was written by another run", self.spec.job),
+            ));
+        }
+        if savepoint {
+            self.prepared.insert(epoch, manifest);
+        }
+        Ok(checkpoint)
+    }
+
+    /// Writes a savepoint's manifest without its staged output, which is visible by now.
+    async fn publish(&mut self, savepoint: &CompletedCheckpoint) -> Result<()> {
+        let Some(mut manifest) = self.prepared.remove(&savepoint.epoch) else { return Ok(()) };
+        for operator in &mut manifest.operators {
+            operator.subtasks.iter_mut().for_each(|subtask| subtask.staged.clear());
+        }
+        let storage = Directory::open(&savepoint.folder)?.storage();
+        storage.write_manifest("_metadata", manifest.encode()?).await?;
+        Ok(())
+    }
+
+    fn on_complete(&mut self, epoch: Epoch) {
+        let Some(triggered) = self.triggered.remove(&epoch) else { return };
+        let took = (self.embedded.clock.elapsed() - triggered).as_secs_f64() * 1e3;
+        self.completed += 1;
+        if self.samples.len() < MAX_SAMPLES {
+            self.samples.push(took);
+        }
+        tracing::debug!(%epoch, took_ms = took, "checkpoint complete");
+        let completed = self.completed;
+        self.progress.send_modify(|progress| {
+            progress.checkpoints = completed;
+            progress.last_checkpoint_ms = took;
+        });
+    }
+
+    fn discard(&mut self, discarded: Vec<CompletedCheckpoint>) {
+        self.background.retain(|task| !task.is_finished());
+        let kept = self.machine.record().checkpoints.clone();
+        let storage = self.folder.storage();
+        let own = self.folder.url().to_owned();
+        let in_flight: BTreeSet<String> = self
+            .acknowledged
+            .values()
+            .flat_map(BTreeMap::values)
+            .flat_map(|state| &state.operators)
+            .flat_map(|(_, subtask)| &subtask.tables)
+            .flat_map(|table| table.files.iter().map(|file| file.path.clone()))
+            .collect();
+        self.background.push(spawn("garbage collection", async move {
+            let mine = |c: &CompletedCheckpoint| c.folder == own;
+            let discarded: Vec<_> = discarded.into_iter().filter(mine).collect();
+            let kept: Vec<_> = kept.into_iter().filter(mine).collect();
+            if let Err(error) = garbage::discard(&storage, &discarded, &kept, &in_flight).await {
+                tracing::warn!(%error, "could not delete old checkpoints; they are left behind");
+            }
+        }));
+    }
+
+    fn sweep(&mut self, attempt: Attempt) {
+        let storage: CheckpointStorage = self.folder.storage();
+        let own = self.folder.url().to_owned();
+        let kept: Vec<_> =
+            self.machine.record().checkpoints.iter().filter(|c| c.folder == own).cloned().collect();
+        let now = self.embedded.clock.now_ms();
+        self.background.push(spawn("sweep", async move {
+            match garbage::sweep(&storage, &kept, attempt, now).await {
+                Ok(0) => {}
+                Ok(deleted) => tracing::info!(deleted, "deleted files that earlier runs left behind"),
+                Err(error) => tracing::warn!(%error, "could not look for files that earlier runs left behind"),
+            }
+        }));
+    }
+
+    fn report(&self) -> JobReport {
+        let wall = (self.embedded.clock.elapsed() - self.started).as_secs_f64();
+        JobReport {
+            inserts: inserts(&self.graph, &self.metrics, wall),
+            checkpoints_completed: self.completed,
+            checkpoint_ms: self.samples.clone(),
+        }
+    }
+}
+
+/// The record to go on with and the folder of this start: that of the checkpoint if it is the job's
+/// own, else a new one.
+fn open_record(
+    spec: &JobSpec,
+    home: &Directory,
+    previous: Option<JobRecord>,
+    initial: Option<&CompletedCheckpoint>,
+) -> (JobRecord, Directory) {
+    let lineage = format!("{}-{:016x}", spec.job, random());
+    let mut record = previous.unwrap_or_else(|| JobRecord::new(spec.job.clone(), lineage.clone()));
+    let own = initial.and_then(|checkpoint| {
+        let rest = checkpoint.folder.strip_prefix(home.url())?.trim_start_matches('/');
+        let run = rest.split('/').next().filter(|run| !run.is_empty())?;
+        record.checkpoints.iter().any(|known| known == checkpoint).then(|| home.child(run))
+    });
+    match own {
+        Some(folder) => (record, folder),
+        None => {
+            // Checkpoints of earlier starts stay where they are; this start does not touch them.
+            record.checkpoints.clear();
+            record.lineage = lineage;
+            let folder = home.child(&format!("{}", record.attempt.0 + 1));
+            (record, folder)
+        }
+    }
+}
+
+fn barrier_kind(kind: CheckpointKind) -> BarrierKind {
+    match kind {
+        CheckpointKind::Periodic => BarrierKind::Checkpoint,
+        CheckpointKind::Savepoint => BarrierKind::Savepoint,
+        CheckpointKind::StopWithSavepoint => BarrierKind::StopWithSavepoint,
+    }
+}
+
+/// Gathers what the tasks acknowledged by operator, subtasks in order.
+fn operator_states(graph: &StreamGraph, states: &BTreeMap<SubtaskId, TaskState>) -> Vec<OperatorState> {
+    let mut operators = Vec::new();
+    for node in &graph.nodes {
+        let subtasks: Vec<_> = states
+            .values()
+            .flat_map(|state| state.operators.iter())
+            .filter(|(id, _)| *id == node.id)
+            .map(|(_, state)| state.clone())
+            .collect();
+        if !subtasks.is_empty() {
+            operators.push(OperatorState { id: node.id, name: node.name.clone(), subtasks });
+        }
+    }
+    operators
+}
+
+/// Refuses a checkpoint of another job before anything starts.
+fn check_fits(manifest: &Manifest, graph: &StreamGraph, settings: &Settings) -> Result<()> {
+    let incompatible = |what: String| Err(Error::new(ErrorCode::Incompatible, what));
+    if manifest.key_groups != graph.settings.key_groups {
+        return incompatible(format!(
+            "the checkpoint has {} key groups, the job {}: set 'pipeline.max-parallelism' to {}",
+            manifest.key_groups, graph.settings.key_groups, manifest.key_groups
+        ));
+    }
+    let lost: Vec<&str> = manifest
+        .operators
+        .iter()
+        .filter(|operator| !graph.nodes.iter().any(|node| node.id == operator.id))
+        .filter(|operator| {
+            operator.subtasks.iter().any(|s| !s.tables.is_empty() || s.source.is_some() || !s.staged.is_empty())
+        })
+        .map(|operator| operator.name.as_str())
+        .collect();
+    if lost.is_empty() || settings.boolean("execution.state-recovery.ignore-unclaimed-state") {
+        return Ok(());
+    }
+    let error = Error::new(
+        ErrorCode::Incompatible,
+        format!(
+            "checkpoint {} of job {} has state of operators that this job does not have: {}",
+            manifest.epoch,
+            manifest.job,
+            lost.join(", ")
+        ),
+    );
+    Err(error.help("restore a checkpoint of this job, or set 'execution.state-recovery.ignore-unclaimed-state' to true to drop that state"))
+}
+
+/// A random number from the operating system, by way of the standard library's hash seeds.
+fn random() -> u64 {
+    std::hash::RandomState::new().build_hasher().finish()
+}

@@ -1,0 +1,95 @@
+//! What a finished run reports: per insert, and about its checkpoints.
+
+use serde::Serialize;
+use tidegate_plan::operator::Operator;
+use tidegate_plan::StreamGraph;
+use tidegate_worker::RunMetrics;
+
+/// One INSERT of a job.
+#[derive(Debug, Clone, Serialize)]
+pub struct InsertReport {
+    /// The insert's name: its table, made unique.
+    pub name: String,
+    /// Rows that its sources read.
+    pub records_in: u64,
+    /// Rows that its sink wrote.
+    pub records_out: u64,
+    /// Rows that came after their window.
+    pub late_records: u64,
+    /// Records that could not be decoded and were skipped.
+    pub bad_records: u64,
+    /// From the start of the job to its end.
+    pub wall_seconds: f64,
+}
+
+/// A whole job.
+#[derive(Debug, Clone, Default)]
+pub struct JobReport {
+    /// By insert, in the order of the script.
+    pub inserts: Vec<InsertReport>,
+    /// Checkpoints that were completed.
+    pub checkpoints_completed: u64,
+    /// From trigger to completion, milliseconds, of each.
+    pub checkpoint_ms: Vec<f64>,
+}
+
+/// Sums the counters of a run by insert: everything upstream of a sink counts for it.
+pub fn inserts(graph: &StreamGraph, metrics: &RunMetrics, wall_seconds: f64) -> Vec<InsertReport> {
+    let entries = metrics.entries();
+    let mut reports = Vec::new();
+    for (index, node) in graph.nodes.iter().enumerate() {
+        let Operator::Sink(sink) = &node.operator else { continue };
+        let upstream = upstream(graph, index);
+        let mut report = InsertReport {
+            name: sink.insert.clone(),
+            records_in: 0,
+            records_out: 0,
+            late_records: 0,
+            bad_records: 0,
+            wall_seconds,
+        };
+        for entry in entries.iter().filter(|entry| upstream[entry.node]) {
+            if graph.nodes[entry.node].inputs.is_empty() {
+                report.records_in += entry.metrics.records_in.get();
+            }
+            if entry.node == index {
+                report.records_out += entry.metrics.records_in.get();
+            }
+            report.late_records += entry.metrics.late_records.get();
+            report.bad_records += entry.source.as_ref().map_or(0, |source| source.bad_records.get());
+        }
+        reports.push(report);
+    }
+    reports
+}
+
+fn upstream(graph: &StreamGraph, sink: usize) -> Vec<bool> {
+    let mut marked = vec![false; graph.nodes.len()];
+    marked[sink] = true;
+    for index in (0..=sink).rev().filter(|index| *index < graph.nodes.len()) {
+        if marked[index] {
+            graph.nodes[index].inputs.iter().for_each(|input| marked[input.node] = true);
+        }
+    }
+    marked
+}
+
+/// A percentile of samples by nearest rank; 0 if there are none.
+pub fn percentile(samples: &[f64], share: f64) -> f64 {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let rank = (share * sorted.len() as f64).ceil() as usize;
+    sorted.get(rank.max(1) - 1).copied().unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percentile;
+
+    #[test]
+    fn percentiles_by_nearest_rank() {
+        let samples = [4.0, 1.0, 3.0, 2.0];
+        assert_eq!([0.5, 0.99, 1.0].map(|p| percentile(&samples, p)), [2.0, 4.0, 4.0]);
+        assert_eq!(percentile(&[], 0.5), 0.0);
+    }
+}

@@ -1,0 +1,136 @@
+//! The folders of a job's checkpoints, and finding the checkpoint that `--restore` means.
+//!
+//! Below the checkpoint directory: `<job>/_record/` the job's record, `<job>/<run>/` the checkpoints
+//! of a fresh start and the restarts that followed it (`chk-<n>/_metadata`, `shared/`), and
+//! `<job>/<run>/savepoints/` unless savepoints go elsewhere.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use object_store::path::Path;
+use tidegate_connectors::object_storage;
+use tidegate_engine::checkpoint::CheckpointStorage;
+use tidegate_job_control::{CompletedCheckpoint, JobRecord};
+use tidegate_types::{Error, ErrorCode, JobId, Result};
+
+use super::metadata::MetadataStore;
+
+/// A directory or URL with the store behind it.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    url: String,
+    store: Arc<dyn ObjectStore>,
+    path: Path,
+}
+
+impl Directory {
+    /// Opens a directory or URL (`file:`, `s3:`).
+    ///
+    /// # Errors
+    /// `INVALID_OPTION`, `UNSUPPORTED` for a URL that cannot be used.
+    pub fn open(url: &str) -> Result<Self> {
+        let url = url.trim_end_matches('/').to_owned();
+        let (store, path) = object_storage::open(&url, &BTreeMap::new())?;
+        Ok(Self { url, store, path })
+    }
+
+    /// The directory as it was named.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A folder below.
+    pub fn child(&self, name: &str) -> Self {
+        let path = name.split('/').filter(|part| !part.is_empty()).fold(self.path.clone(), |p, part| p.join(part));
+        Self { url: format!("{}/{name}", self.url), store: self.store.clone(), path }
+    }
+
+    /// The directory as a place for checkpoints.
+    pub fn storage(&self) -> CheckpointStorage {
+        CheckpointStorage::new(self.store.clone(), self.path.clone())
+    }
+
+    /// The folder above and the last part of the name.
+    fn parent(&self) -> Option<(Self, String)> {
+        let (url, name) = self.url.rsplit_once('/')?;
+        let mut parts: Vec<_> = self.path.parts().collect();
+        parts.pop()?;
+        let parent = Self { url: url.to_owned(), store: self.store.clone(), path: parts.into_iter().collect() };
+        Some((parent, name.to_owned()))
+    }
+}
+
+/// What `--restore` led to.
+#[derive(Debug)]
+pub enum RestoreFrom {
+    /// This checkpoint.
+    Checkpoint(CompletedCheckpoint),
+    /// The job has run there but completed no checkpoint: it starts anew.
+    Nothing,
+}
+
+/// Finds the checkpoint at a path: a checkpoint directory (then the newest of the job), a job's
+/// folder in it, a checkpoint's or savepoint's folder, or its `_metadata`.
+///
+/// # Errors
+/// `NOT_FOUND` if there is no checkpoint, `CORRUPT` if the one named is damaged.
+pub async fn find(path: &str, job: &JobId) -> Result<RestoreFrom> {
+    let place = Directory::open(path)?;
+    for folder in [place.child(job.as_str()), place.clone()] {
+        if let Some(record) = MetadataStore::new(folder.storage()).load().await? {
+            return Ok(match newest_intact(&record).await? {
+                Some(checkpoint) => RestoreFrom::Checkpoint(checkpoint),
+                None => RestoreFrom::Nothing,
+            });
+        }
+    }
+    let place = match path.trim_end_matches('/').strip_suffix("/_metadata") {
+        Some(folder) => Directory::open(folder)?,
+        None => place,
+    };
+    let manifest = match place.storage().read_manifest("_metadata").await {
+        Ok(manifest) => manifest,
+        Err(error) if error.code() == ErrorCode::NotFound => {
+            return Err(Error::new(
+                ErrorCode::NotFound,
+                format!("there is no checkpoint or savepoint of job {job} at {path}"),
+            )
+            .help("name a checkpoint directory that the job has used, a chk-<n> folder, or a savepoint"));
+        }
+        Err(error) => return Err(error),
+    };
+    let is_checkpoint = manifest.kind == tidegate_engine::BarrierKind::Checkpoint;
+    let (folder, name) = match place.parent().filter(|_| is_checkpoint) {
+        Some((parent, name)) => (parent.url().to_owned(), format!("{name}/_metadata")),
+        None => (place.url().to_owned(), "_metadata".to_owned()),
+    };
+    Ok(RestoreFrom::Checkpoint(CompletedCheckpoint {
+        epoch: manifest.epoch,
+        attempt: manifest.attempt,
+        folder,
+        manifest: name,
+        digest: String::new(),
+        savepoint: !is_checkpoint,
+        timestamp_ms: manifest.timestamp_ms,
+    }))
+}
+
+/// The newest checkpoint of a record whose manifest is intact; older ones are used, with a warning,
+/// where newer ones are damaged.
+async fn newest_intact(record: &JobRecord) -> Result<Option<CompletedCheckpoint>> {
+    let mut checkpoints: Vec<_> = record.checkpoints.iter().collect();
+    checkpoints.sort_by_key(|checkpoint| std::cmp::Reverse(checkpoint.epoch));
+    let mut damage = None;
+    for checkpoint in &checkpoints {
+        match Directory::open(&checkpoint.folder)?.storage().read_manifest(&checkpoint.manifest).await {
+            Ok(_) => return Ok(Some((*checkpoint).clone())),
+            Err(error) if matches!(error.code(), ErrorCode::Corrupt | ErrorCode::NotFound) => {
+                tracing::error!(%error, "checkpoint {} cannot be used; trying the one before", checkpoint.epoch);
+                damage.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    damage.map_or(Ok(None), Err)
+}

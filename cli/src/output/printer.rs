@@ -1,0 +1,246 @@
+//! Prints the rows of a SELECT while they come.
+
+use std::io::Write;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use arrow::array::Array;
+use tidegate_connectors::PrintTarget;
+use tidegate_connector_spec::FormatOptions;
+use tidegate_connectors::format::{Encoder, EncoderContext, Records, encoder};
+use tidegate_engine::Changes;
+use tidegate_functions::Zone;
+use tidegate_functions::cast::render;
+use tidegate_plan::{PlanSettings, RowKind, Schema};
+use tidegate_planner::Rows;
+use tidegate_runtime::{Task, spawn};
+use tidegate_types::{Error, Result};
+use tokio::sync::mpsc;
+
+use super::table::TextTable;
+use crate::args::RowFormat;
+
+/// Batches that wait to be printed: a slow terminal holds the query back.
+const CAPACITY: usize = 16;
+/// How long the first rows of a table wait for company, so that its columns fit more of them.
+const FIT_TIME: Duration = Duration::from_millis(200);
+/// Rows after which they no longer wait.
+const FIT_ROWS: usize = 1_000;
+
+/// A printer of one query's rows.
+pub struct Printer {
+    rows: mpsc::Sender<Changes>,
+    task: Task<Result<()>>,
+}
+
+impl Printer {
+    /// Starts printing.
+    ///
+    /// # Errors
+    /// `INVALID_OPTION` for an unknown time zone, `UNSUPPORTED` if the format cannot hold a column.
+    pub fn start(schema: Schema, settings: &PlanSettings, format: RowFormat, out: PrintTarget) -> Result<Self> {
+        let zone = Zone::parse(&settings.time_zone)?;
+        let form = Form::new(&schema, format, zone)?;
+        let (rows, received) = mpsc::channel(CAPACITY);
+        let task = spawn("printer", print(received, form, out));
+        Ok(Self { rows, task })
+    }
+
+    /// Where rows go.
+    pub fn sender(&self) -> mpsc::Sender<Changes> {
+        self.rows.clone()
+    }
+
+    /// Waits until everything is printed.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` if standard output cannot be written.
+    pub async fn finish(self) -> Result<()> {
+        drop(self.rows);
+        self.task.await?
+    }
+}
+
+enum Form {
+    Table { schema: Schema, zone: Zone, table: TextTable, count: u64, waiting: Vec<Vec<String>>, kinds: bool },
+    Csv { schema: Schema, zone: Zone, header: bool },
+    Json { encoder: Box<dyn Encoder> },
+}
+
+async fn print(mut rows: mpsc::Receiver<Changes>, mut form: Form, out: PrintTarget) -> Result<()> {
+    let mut fitted = false;
+    loop {
+        let next = if fitted {
+            rows.recv().await
+        } else {
+            match tokio::time::timeout(FIT_TIME, rows.recv()).await {
+                Ok(next) => next,
+                Err(_) => {
+                    fitted = form.has_rows();
+                    if fitted {
+                        write(&out, &form.flush())?;
+                    }
+                    continue;
+                }
+            }
+        };
+        let Some(changes) = next else { break };
+        let text = form.take(&changes)?;
+        fitted |= form.waiting() >= FIT_ROWS;
+        let text = if fitted { [text, form.flush()].concat() } else { text };
+        write(&out, &text)?;
+    }
+    let end = form.end();
+    write(&out, &end)
+}
+
+fn write(out: &PrintTarget, bytes: &[u8]) -> Result<()> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| {
+        Error::new(tidegate_types::ErrorCode::Unavailable, format!("write to standard output: {error}"))
+    })
+}
+
+impl Form {
+    fn new(schema: &Schema, format: RowFormat, zone: Zone) -> Result<Self> {
+        let names = schema.iter().map(|field| field.name.clone()).collect();
+        Ok(match format {
+            RowFormat::Table => Self::Table {
+                schema: schema.clone(),
+                zone,
+                table: TextTable::new(names),
+                count: 0,
+                waiting: Vec::new(),
+                kinds: false,
+            },
+            RowFormat::Csv => Self::Csv { schema: schema.clone(), zone, header: false },
+            RowFormat::Json => {
+                let options = FormatOptions::new("json", &[])?;
+                let context = EncoderContext { options: &options, columns: schema, origin: "the query" };
+                Self::Json { encoder: encoder(&context)? }
+            }
+        })
+    }
+
+    /// Takes rows; returns what can be written at once.
+    fn take(&mut self, changes: &Changes) -> Result<Vec<u8>> {
+        match self {
+            Self::Table { schema, zone, waiting, count, kinds, .. } => {
+                *kinds |= changes.kinds.is_some();
+                let rows = texts(changes, schema, zone, "NULL", *kinds)?;
+                *count += rows.len() as u64;
+                waiting.extend(rows);
+                Ok(Vec::new())
+            }
+            Self::Csv { schema, zone, header } => {
+                let mut text = String::new();
+                if !std::mem::replace(header, true) {
+                    text.push_str(&csv_line(schema.iter().map(|field| field.name.as_str())));
+                }
+                for row in texts(changes, schema, zone, "", false)? {
+                    text.push_str(&csv_line(row.iter().map(String::as_str)));
+                }
+                Ok(text.into_bytes())
+            }
+            Self::Json { encoder } => {
+                let mut records = Records::new();
+                encoder.encode(&changes.rows, &mut records)?;
+                let mut bytes = Vec::new();
+                for record in (0..records.len()).filter_map(|index| records.get(index)) {
+                    bytes.extend_from_slice(record);
+                    bytes.push(b'\n');
+                }
+                Ok(bytes)
+            }
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        match self {
+            Self::Table { waiting, .. } => waiting.len(),
+            _ => 0,
+        }
+    }
+
+    fn has_rows(&self) -> bool {
+        self.waiting() > 0
+    }
+
+    fn flush(&mut self) -> Vec<u8> {
+        match self {
+            Self::Table { table, waiting, .. } if !waiting.is_empty() => {
+                table.rows(&std::mem::take(waiting)).into_bytes()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn end(&mut self) -> Vec<u8> {
+        let mut bytes = self.flush();
+        match self {
+            Self::Table { table, count, .. } => bytes.extend(table.end(*count).into_bytes()),
+            Self::Csv { schema, header: false, .. } => {
+                bytes.extend(csv_line(schema.iter().map(|field| field.name.as_str())).into_bytes());
+            }
+            _ => {}
+        }
+        bytes
+    }
+}
+
+fn texts(changes: &Changes, schema: &Schema, zone: &Zone, null: &str, kinds: bool) -> Result<Vec<Vec<String>>> {
+    let columns = changes.rows.columns().iter().zip(schema);
+    let columns = columns.map(|(column, field)| render(column, &field.ty, zone)).collect::<Result<Vec<_>>>()?;
+    let row = |row: usize| {
+        let values = columns.iter().enumerate().map(|(index, column)| {
+            let value = if column.is_null(row) { null } else { column.value(row) };
+            let kind = RowKind::from_i8(changes.kind(row)).unwrap_or(RowKind::Insert);
+            if kinds && index == 0 { format!("{kind} {value}") } else { value.to_owned() }
+        });
+        values.collect()
+    };
+    Ok((0..changes.len()).map(row).collect())
+}
+
+fn csv_line<'a>(values: impl Iterator<Item = &'a str>) -> String {
+    let quoted = values.map(|value| {
+        if value.contains([',', '"', '\n', '\r']) {
+            format!("\"{}\"", value.replace('"', "\"\""))
+        } else {
+            value.to_owned()
+        }
+    });
+    quoted.collect::<Vec<_>>().join(",") + "\n"
+}
+
+/// Prints the answer of a statement.
+///
+/// # Errors
+/// `UNAVAILABLE` if standard output cannot be written.
+pub fn print_rows(out: &PrintTarget, rows: &Rows, format: RowFormat) -> Result<()> {
+    let text = match format {
+        // A plan or a DDL text is for reading as it is.
+        RowFormat::Table if rows.columns.len() == 1 && rows.rows.len() == 1 => format!("{}\n", rows.rows[0][0].trim_end()),
+        RowFormat::Table => {
+            let mut table = TextTable::new(rows.columns.clone());
+            let body = table.rows(&rows.rows);
+            body + &table.end(rows.rows.len() as u64)
+        }
+        RowFormat::Csv => {
+            let header = csv_line(rows.columns.iter().map(String::as_str));
+            let lines = rows.rows.iter().map(|row| csv_line(row.iter().map(String::as_str)));
+            header + &lines.collect::<String>()
+        }
+        RowFormat::Json => {
+            let object = |row: &Vec<String>| {
+                let pairs = rows.columns.iter().cloned().zip(row.iter().map(|v| v.clone().into()));
+                serde_json::Value::Object(pairs.collect()).to_string() + "\n"
+            };
+            rows.rows.iter().map(object).collect()
+        }
+    };
+    write(out, text.as_bytes())
+}

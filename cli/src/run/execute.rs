@@ -1,0 +1,247 @@
+//! Running the steps of a script.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use futures::future::join_all;
+use tidegate_connectors::{ConnectorEnv, PrintTarget};
+use tidegate_job_control::Outcome;
+use tidegate_plan::settings::Settings;
+use tidegate_runtime::{Clock, SystemClock, Task, spawn};
+use tidegate_types::{Error, ErrorCode, Result};
+use tokio::sync::{mpsc, watch};
+
+use super::script::{NamedJob, Script, Step};
+use super::{live, prometheus, stats};
+use crate::args::Run;
+use crate::embedded::driver::Progress;
+use crate::embedded::storage::Directory;
+use crate::embedded::{Embedded, JobReport, JobSpec, Request};
+use crate::output::{Connectors, Printer, print_rows};
+
+/// Runs a script; true if all of it ended well.
+///
+/// # Errors
+/// What keeps it from starting. A job that fails is reported on standard error.
+pub fn run(arguments: &Run, script: Script) -> Result<bool> {
+    let control = runtime("control", 2)?;
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let data = runtime("data", cores)?;
+    let clock = SystemClock::shared();
+    let started = clock.elapsed();
+    let mut session = Running {
+        arguments,
+        clock: clock.clone(),
+        data: data.handle().clone(),
+        stdout: Arc::new(Mutex::new(Box::new(std::io::stdout()))),
+        jobs: Vec::new(),
+        stops: Arc::default(),
+        reports: Vec::new(),
+        all_well: true,
+    };
+    let result = control.block_on(session.steps(script));
+    let Running { reports, all_well, stdout, .. } = session;
+    data.shutdown_background();
+    result?;
+    if arguments.stats.is_some() {
+        let wall = (clock.elapsed() - started).as_secs_f64();
+        let line = stats::json(&reports, wall);
+        let mut out = stdout.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        writeln!(out, "{line}").and_then(|()| out.flush()).map_err(stdout_error)?;
+    }
+    Ok(all_well)
+}
+
+fn runtime(name: &str, threads: usize) -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name(name)
+        .enable_all()
+        .build()
+        .map_err(|error| Error::new(ErrorCode::ResourceExhausted, format!("start threads: {error}")))
+}
+
+/// The error of a standard output that cannot be written.
+pub fn stdout_error(error: std::io::Error) -> Error {
+    Error::new(ErrorCode::Unavailable, format!("write to standard output: {error}"))
+}
+
+type Finished = (String, Result<(Outcome, JobReport)>);
+/// Where to ask each running job to stop.
+type Stops = Arc<Mutex<Vec<mpsc::Sender<Request>>>>;
+
+struct Running<'a> {
+    arguments: &'a Run,
+    clock: Arc<dyn Clock>,
+    data: tokio::runtime::Handle,
+    stdout: PrintTarget,
+    jobs: Vec<Task<Finished>>,
+    stops: Stops,
+    reports: Vec<JobReport>,
+    all_well: bool,
+}
+
+impl Running<'_> {
+    async fn steps(&mut self, script: Script) -> Result<()> {
+        let _signals = spawn("signals", on_signals(self.stops.clone()));
+        let board = live::Board::new(self.clock.clone());
+        let _live = self.arguments.live.then(|| spawn("live view", board.clone().run()));
+        let _metrics = match self.arguments.metrics_listen {
+            Some(address) => Some(prometheus::serve(address, board.clone()).await?),
+            None => None,
+        };
+        for step in script.steps {
+            match step {
+                Step::Print(rows) => print_rows(&self.stdout, &rows, self.arguments.format)?,
+                Step::Insert(job) => {
+                    let wait = job.plan.settings.boolean("table.dml-sync");
+                    let running = self.start(job, None, &board)?;
+                    self.jobs.push(running);
+                    if wait {
+                        self.finish_all().await;
+                        if !self.all_well {
+                            return Ok(());
+                        }
+                    }
+                }
+                Step::Select(job) => {
+                    let schema = job.plan.query.clone().unwrap_or_default();
+                    let settings = job.plan.graph.settings.clone();
+                    let format = self.arguments.format;
+                    let printer = Printer::start(schema, &settings, format, self.stdout.clone())?;
+                    let running = self.start(job, Some(&printer), &board)?;
+                    let finished = running.await?;
+                    printer.finish().await?;
+                    self.take(finished);
+                }
+            }
+        }
+        self.finish_all().await;
+        Ok(())
+    }
+
+    fn start(&self, job: NamedJob, printer: Option<&Printer>, board: &live::Board) -> Result<Task<Finished>> {
+        let NamedJob { id, plan } = job;
+        let clock = self.clock.clone();
+        let env = ConnectorEnv {
+            clock: {
+                let clock = clock.clone();
+                Arc::new(move || clock.now_ms())
+            },
+            zone: named_zone(&plan.graph.settings.time_zone)?,
+            stdout: self.stdout.clone(),
+            stderr: Arc::new(Mutex::new(Box::new(std::io::stderr()))),
+        };
+        let connectors = Connectors::new(env, printer.map(Printer::sender));
+        let embedded = Embedded {
+            clock,
+            connectors: Arc::new(connectors),
+            runtime: self.data.clone(),
+        };
+        let (progress, watched) = watch::channel(Progress::default());
+        board.add(id.to_string(), plan.graph.clone(), watched);
+        let (stop, requests) = mpsc::channel(4);
+        self.stops.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(stop);
+        let spec = JobSpec {
+            parallelism: parallelism(&plan.settings),
+            directory: directory(&plan.settings)?,
+            savepoint_dir: plan.settings.get("execution.checkpointing.savepoint-dir").map(Directory::open).transpose()?,
+            restore: self.arguments.restore.clone(),
+            job: id.clone(),
+            graph: plan.graph,
+            settings: plan.settings,
+        };
+        Ok(spawn(format!("job {id}"), async move {
+            (id.to_string(), embedded.run(spec, requests, progress).await)
+        }))
+    }
+
+    async fn finish_all(&mut self) {
+        for finished in join_all(self.jobs.drain(..).collect::<Vec<_>>()).await {
+            match finished {
+                Ok(finished) => self.take(finished),
+                Err(error) => {
+                    eprintln!("error [{}]: {error}", error.code().as_str());
+                    self.all_well = false;
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, (job, result): Finished) {
+        match result {
+            Ok((outcome, report)) => {
+                self.reports.push(report);
+                match outcome {
+                    Outcome::Finished => {}
+                    Outcome::Stopped(savepoint) => {
+                        eprintln!("job {job} stopped with savepoint {}", savepoint.folder);
+                        eprintln!("continue it with: --restore {}", savepoint.folder);
+                    }
+                    Outcome::Cancelled => {
+                        eprintln!("job {job} was cancelled without a savepoint");
+                        self.all_well = false;
+                    }
+                    Outcome::Failed(code, message) => {
+                        eprintln!("error [{}]: job {job}: {message}", code.as_str());
+                        self.all_well = false;
+                    }
+                }
+            }
+            Err(error) => {
+                eprintln!("error [{}]: job {job}: {error}", error.code().as_str());
+                self.all_well = false;
+            }
+        }
+    }
+}
+
+/// The first Ctrl-C (or SIGTERM) stops every job with a savepoint, the second ends them.
+async fn on_signals(stops: Stops) {
+    let mut asked = 0u32;
+    loop {
+        let terminate = async {
+            match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+                Ok(mut signal) => drop(signal.recv().await),
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            pressed = tokio::signal::ctrl_c() => if pressed.is_err() { return },
+            () = terminate => {}
+        }
+        asked += 1;
+        let request = if asked == 1 { Request::Stop } else { Request::Cancel };
+        if asked == 1 {
+            eprintln!("stopping with a savepoint; press Ctrl-C again to end at once");
+        }
+        for stop in stops.lock().unwrap_or_else(std::sync::PoisonError::into_inner).iter() {
+            // A job that has ended needs no request; one with requests waiting has been asked.
+            let _ = stop.try_send(request);
+        }
+    }
+}
+
+/// Zone of the connectors, which only generate local times: a constant offset counts as UTC there.
+fn named_zone(zone: &str) -> Result<chrono_tz::Tz> {
+    Ok(match tidegate_functions::Zone::parse(zone)? {
+        tidegate_functions::Zone::Named(zone) => zone,
+        tidegate_functions::Zone::Fixed(_) => chrono_tz::UTC,
+    })
+}
+
+fn parallelism(settings: &Settings) -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from) as u32;
+    settings.integer("parallelism.default").map_or(cores, |n| n as u32)
+}
+
+/// `execution.checkpointing.dir`, else a folder in the user's state directory.
+fn directory(settings: &Settings) -> Result<Directory> {
+    if let Some(url) = settings.get("execution.checkpointing.dir") {
+        return Directory::open(url);
+    }
+    let state = std::env::var("XDG_STATE_HOME").ok().filter(|path| !path.is_empty());
+    let home = || std::env::var("HOME").ok().map(|home| format!("{home}/.local/state"));
+    let base = state.or_else(home).unwrap_or_else(|| std::env::temp_dir().display().to_string());
+    Directory::open(&format!("{base}/tidegate/checkpoints"))
+}

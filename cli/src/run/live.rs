@@ -1,0 +1,103 @@
+//! The live view: one line per job and second on standard error.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tidegate_plan::StreamGraph;
+use tidegate_runtime::Clock;
+use tidegate_types::{MAX_WATERMARK, MIN_WATERMARK};
+use tokio::sync::watch;
+
+use crate::embedded::driver::Progress;
+use crate::embedded::report::inserts;
+
+/// Time between two lines.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// What is shown of a job.
+pub struct Shown {
+    /// Its name.
+    pub name: String,
+    /// Its plan.
+    pub graph: StreamGraph,
+    /// How it goes.
+    pub progress: watch::Receiver<Progress>,
+    last_in: u64,
+}
+
+/// The jobs of a script, for the live view and the metrics endpoint.
+#[derive(Clone)]
+pub struct Board {
+    clock: Arc<dyn Clock>,
+    jobs: Arc<Mutex<Vec<Shown>>>,
+}
+
+impl Board {
+    /// No jobs yet.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, jobs: Arc::default() }
+    }
+
+    /// Adds a job.
+    pub fn add(&self, name: String, graph: StreamGraph, progress: watch::Receiver<Progress>) {
+        self.with(|jobs| jobs.push(Shown { name, graph, progress, last_in: 0 }));
+    }
+
+    /// Looks at the jobs.
+    pub fn with<T>(&self, look: impl FnOnce(&mut Vec<Shown>) -> T) -> T {
+        look(&mut self.jobs.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Prints a line per job and second until it is dropped.
+    pub async fn run(self) {
+        let mut before = self.clock.elapsed();
+        loop {
+            tokio::time::sleep(INTERVAL).await;
+            let now = self.clock.elapsed();
+            let seconds = (now - before).as_secs_f64();
+            before = now;
+            let now_ms = self.clock.now_ms();
+            self.with(|jobs| {
+                for job in jobs {
+                    eprintln!("{}", line(job, seconds, now_ms));
+                }
+            });
+        }
+    }
+}
+
+fn line(job: &mut Shown, seconds: f64, now_ms: i64) -> String {
+    let progress = job.progress.borrow().clone();
+    let reports = inserts(&job.graph, &progress.metrics, 0.0);
+    let records_in = reports.iter().map(|report| report.records_in).max().unwrap_or(0);
+    let records_out: u64 = reports.iter().map(|report| report.records_out).sum();
+    let late: u64 = reports.iter().map(|report| report.late_records).sum();
+    let rate = records_in.saturating_sub(job.last_in) as f64 / seconds.max(1e-3);
+    job.last_in = records_in;
+    let marks = progress.metrics.entries();
+    let marks = marks.iter().map(|entry| entry.metrics.watermark.get());
+    let watermark = marks.filter(|mark| *mark != 0 && *mark != MIN_WATERMARK).min();
+    let watermark = match watermark {
+        None => "none yet".to_owned(),
+        Some(MAX_WATERMARK) => "end of input".to_owned(),
+        Some(mark) => format!("{:.1} s behind", (now_ms - mark) as f64 / 1e3),
+    };
+    format!(
+        "[{}] in {records_in} ({}/s) · out {records_out} · late {late} · watermark {watermark} · checkpoints {} (last {:.0} ms) · restarts {}",
+        job.name,
+        short(rate),
+        progress.checkpoints,
+        progress.last_checkpoint_ms,
+        progress.restarts,
+    )
+}
+
+/// A number in three significant digits with k, M or G.
+fn short(number: f64) -> String {
+    match number {
+        n if n >= 1e9 => format!("{:.2}G", n / 1e9),
+        n if n >= 1e6 => format!("{:.2}M", n / 1e6),
+        n if n >= 1e3 => format!("{:.1}k", n / 1e3),
+        n => format!("{n:.0}"),
+    }
+}

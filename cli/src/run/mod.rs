@@ -1,0 +1,35 @@
+//! `tidegate run`: a script of Flink SQL in an embedded cluster.
+//!
+//! The whole script is planned before anything runs, so that a mistake in its last line costs
+//! nothing. [`script`] reads and plans, [`execute`] runs, [`stats`] sums up, [`live`] shows progress,
+//! [`prometheus`] serves metrics.
+
+mod execute;
+mod live;
+mod prometheus;
+mod script;
+mod stats;
+
+use std::process::ExitCode;
+
+use tidegate_types::Error;
+
+use crate::args::Run;
+
+/// Runs the command; errors go to standard error.
+pub fn main(arguments: Run) -> ExitCode {
+    let script = match script::prepare(&arguments) {
+        Ok(script) => script,
+        Err(error) => return fail(&error),
+    };
+    match execute::run(&arguments, script) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &Error) -> ExitCode {
+    eprintln!("error [{}]: {error}", error.code().as_str());
+    ExitCode::FAILURE
+}

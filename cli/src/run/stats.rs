@@ -1,0 +1,60 @@
+//! `--stats json`: what a script did and what it cost.
+
+use serde_json::json;
+
+use crate::embedded::JobReport;
+use crate::embedded::report::percentile;
+
+/// The statistics of all jobs as one line of JSON.
+pub fn json(reports: &[JobReport], wall_seconds: f64) -> String {
+    let inserts: Vec<_> = reports.iter().flat_map(|report| &report.inserts).collect();
+    let samples: Vec<f64> =
+        reports.iter().flat_map(|report| report.checkpoint_ms.iter().copied()).collect();
+    let checkpoints: u64 = reports.iter().map(|report| report.checkpoints_completed).sum();
+    json!({
+        "inserts": inserts,
+        "wall_seconds": round(wall_seconds),
+        "cpu_seconds": cpu_seconds(),
+        "peak_rss_bytes": peak_rss_bytes(),
+        "checkpoints_completed": checkpoints,
+        "checkpoint_ms": {
+            "p50": round(percentile(&samples, 0.5)),
+            "p99": round(percentile(&samples, 0.99)),
+            "max": round(percentile(&samples, 1.0)),
+        },
+    })
+    .to_string()
+}
+
+fn round(value: f64) -> f64 {
+    (value * 1e3).round() / 1e3
+}
+
+/// User and system time of this process; `None` where the system does not tell.
+fn cpu_seconds() -> Option<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The second field, the name, may hold spaces; fields are counted behind its parenthesis.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+    // USER_HZ is 100 on every Linux that Rust's standard library supports.
+    Some(ticks as f64 / 100.0)
+}
+
+/// Largest resident size so far; `None` where the system does not tell.
+fn peak_rss_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_tells_time_and_memory() {
+        assert!(peak_rss_bytes().unwrap() > 1 << 20);
+        assert!(cpu_seconds().unwrap() >= 0.0);
+    }
+}

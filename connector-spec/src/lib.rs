@@ -1,0 +1,25 @@
+//! What every connector and format takes: options, types, defaults, secrets, metadata columns and
+//! help in two languages.
+//!
+//! Pure data and pure checks, for the planner, the API, the console's forms and the connectors. Not
+//! here: anything that opens a connection. Names, defaults and meanings are those of Apache Flink's
+//! connectors; the few additions say so in their help.
+
+mod connector;
+mod format;
+mod kafka_offsets;
+mod lookup;
+mod options;
+mod spec;
+mod validate;
+pub mod value;
+
+pub use connector::{common_source_options, connector, connectors};
+pub use format::{format, formats};
+pub use kafka_offsets::{PartitionOffset, specific_offsets};
+pub use options::{FormatOptions, Options};
+pub use spec::{
+    ConnectorSpec, FormatSpec, MetadataSpec, OptionKind, OptionSpec, Projection, Required, Role, Roles,
+    Text, Unsupported,
+};
+pub use validate::validate;

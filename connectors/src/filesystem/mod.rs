@@ -1,0 +1,29 @@
+//! The connector `filesystem`: files in local folders and object stores.
+//!
+//! Reading: [`listing`] finds files, [`split`] cuts them into splits, [`reader`] reads those one
+//! after the other through [`text`] or [`parquet_source`], [`row_layout`] adds partition and metadata
+//! columns. Writing: [`writer`] routes rows to one open file per partition, [`part`] holds the bytes
+//! of a file that nobody can see yet, [`staged`] makes finished files visible when the checkpoint is
+//! complete.
+
+mod compression;
+mod encoder;
+mod leftovers;
+mod listing;
+mod object_reader;
+mod parquet_source;
+mod part;
+mod partition;
+mod reader;
+mod row_layout;
+mod sink;
+mod source;
+mod split;
+mod staged;
+mod text;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use sink::sink;
+pub use source::source;

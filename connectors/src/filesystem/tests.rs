@@ -1,0 +1,5 @@
+//! Round trips through real folders: what is written is read again, once, at any cut and restart.
+
+mod read;
+mod table;
+mod write;

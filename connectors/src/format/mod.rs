@@ -1,0 +1,208 @@
+//! Record formats: from the bytes of many records to columns and back.
+//!
+//! A decoder takes the bytes of many records at once and fills only the columns that the query
+//! reads; an encoder appends the bytes of many rows to one buffer. Where a record begins and ends
+//! (a Kafka message, a line of a file) is decided outside: see [`Framing`].
+//! Parquet is no record format; the filesystem connector reads and writes it itself.
+
+mod column;
+mod csv;
+mod framing;
+mod json;
+mod key_table;
+mod raw;
+mod records;
+pub(crate) mod text;
+
+use arrow::array::{RecordBatch, UInt32Array};
+use tidegate_connector_spec::FormatOptions;
+use tidegate_types::{Error, ErrorCode, Field, Result};
+
+pub use framing::Framing;
+pub use records::{RecordRange, Records};
+
+/// What a decoder is made from.
+pub struct DecoderContext<'a> {
+    /// The format's name and options, keys without prefix (`ignore-parse-errors`).
+    pub options: &'a FormatOptions,
+    /// The columns that a record holds, as declared, in order. Formats with positions (CSV) find a
+    /// column by its place in this list.
+    pub declared: &'a [Field],
+    /// The columns to produce: a subset of `declared` in the same order, ROW types reduced to the
+    /// fields that the query reads. May be empty (`COUNT(*)`): then batches have a row count only.
+    pub read: &'a [Field],
+    /// What is read, for messages: `table clicks`.
+    pub origin: &'a str,
+}
+
+/// What an encoder is made from.
+pub struct EncoderContext<'a> {
+    /// The format's name and options, keys without prefix.
+    pub options: &'a FormatOptions,
+    /// The columns of the rows to encode, in order.
+    pub columns: &'a [Field],
+    /// What is written, for messages: `table totals`.
+    pub origin: &'a str,
+}
+
+/// What [`Decoder::decode`] made of some records.
+#[derive(Debug)]
+pub struct Decoded {
+    /// The `read` columns, with the schema `arrow_type::arrow_schema(read)`.
+    pub rows: RecordBatch,
+    /// For each row the index of the record that it came from (ascending; one record may give
+    /// several rows, a skipped one none). `None`: row *i* came from record *i*.
+    pub origins: Option<UInt32Array>,
+    /// Records that were dropped because they are malformed and the options say to go on.
+    pub bad_records: u64,
+}
+
+impl Decoded {
+    /// The record that a row came from.
+    pub fn origin(&self, row: usize) -> usize {
+        match &self.origins {
+            Some(origins) => origins.value(row) as usize,
+            None => row,
+        }
+    }
+}
+
+/// Turns the bytes of records into columns.
+pub trait Decoder: Send {
+    /// Decodes all of `records` in one pass.
+    ///
+    /// A record that is NULL (a Kafka tombstone) gives no row, except in `raw`, where it gives a
+    /// NULL. A NULL for a column or field declared NOT NULL makes the record malformed.
+    ///
+    /// # Errors
+    /// [`DecodeError::Record`] for the first malformed record, unless the options say to skip those;
+    /// the caller knows where the record was and makes the message with [`DecodeError::into_error`].
+    fn decode(&mut self, records: &Records) -> Result<Decoded, DecodeError>;
+}
+
+/// Turns rows into the bytes of records.
+pub trait Encoder: Send {
+    /// Appends one record per row to `out`, with [`Records::end_record`] behind each.
+    ///
+    /// # Errors
+    /// `BAD_RECORD` for a value that the format cannot hold, with column and value.
+    fn encode(&mut self, rows: &RecordBatch, out: &mut Records) -> Result<()>;
+}
+
+/// A malformed record: which, and what is wrong with it.
+#[derive(Debug, Clone)]
+pub struct BadRecord {
+    /// Index in the records given to [`Decoder::decode`].
+    pub record: usize,
+    /// What is wrong, naming column and value: `column price: 'abc' is not a BIGINT`.
+    pub message: String,
+}
+
+/// Why decoding stopped.
+#[derive(Debug, Clone)]
+pub enum DecodeError {
+    /// A malformed record.
+    Record(BadRecord),
+    /// Anything else.
+    Other(Error),
+}
+
+impl From<BadRecord> for DecodeError {
+    fn from(bad: BadRecord) -> Self {
+        Self::Record(bad)
+    }
+}
+
+impl From<Error> for DecodeError {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// Longest part of a malformed record that a message quotes, in bytes.
+const QUOTED_BYTES: usize = 200;
+
+impl DecodeError {
+    /// The job's error. `place` says where the record with the given index is in the outside system
+    /// (`topic clicks, partition 3, offset 42`; `file a.json, line 17`).
+    pub fn into_error(
+        self,
+        records: &Records,
+        options: &FormatOptions,
+        place: impl FnOnce(usize) -> String,
+    ) -> Error {
+        let bad = match self {
+            Self::Other(error) => return error,
+            Self::Record(bad) => bad,
+        };
+        let quoted = records.get(bad.record).map_or_else(|| "NULL".to_owned(), quote);
+        let message = format!("{}: {}; the record is {quoted}", place(bad.record), bad.message);
+        let error = Error::new(ErrorCode::BadRecord, message);
+        if !options.knows("ignore-parse-errors") {
+            return error;
+        }
+        let option = format!("'{}.ignore-parse-errors' = 'true'", options.name());
+        error.help(format!("mend the data, or set {option} to skip and count such records"))
+    }
+}
+
+/// Shortened text of bytes for a message.
+pub fn quote(bytes: &[u8]) -> String {
+    let shown = &bytes[..bytes.len().min(QUOTED_BYTES)];
+    let text = String::from_utf8_lossy(shown).escape_debug().to_string();
+    if bytes.len() > QUOTED_BYTES {
+        format!("'{text}…' ({} bytes)", bytes.len())
+    } else {
+        format!("'{text}'")
+    }
+}
+
+/// The decoder of a format.
+///
+/// # Errors
+/// `INVALID_OPTION` for an unknown format, bad options or column types that it cannot hold.
+pub fn decoder(context: &DecoderContext<'_>) -> Result<Box<dyn Decoder>> {
+    match context.options.name() {
+        "json" => json::decoder(context),
+        "csv" => csv::decoder(context),
+        "raw" => raw::decoder(context),
+        other => Err(not_a_record_format(other)),
+    }
+}
+
+/// The encoder of a format.
+///
+/// # Errors
+/// As [`decoder`].
+pub fn encoder(context: &EncoderContext<'_>) -> Result<Box<dyn Encoder>> {
+    match context.options.name() {
+        "json" => json::encoder(context),
+        "csv" => csv::encoder(context),
+        "raw" => raw::encoder(context),
+        other => Err(not_a_record_format(other)),
+    }
+}
+
+/// How records of a format follow each other in a file.
+///
+/// # Errors
+/// `INVALID_OPTION` for an unknown format or bad options.
+pub fn framing(options: &FormatOptions) -> Result<Framing> {
+    match options.name() {
+        "json" | "raw" => Ok(Framing::Lines),
+        "csv" => csv::framing(options),
+        other => Err(not_a_record_format(other)),
+    }
+}
+
+fn not_a_record_format(name: &str) -> Error {
+    Error::new(
+        ErrorCode::InvalidOption,
+        format!("format '{name}' does not hold single records: use json, csv or raw"),
+    )
+}
+
+/// The Arrow schema of `read` columns, shared by all batches of a decoder.
+pub fn read_schema(read: &[Field]) -> arrow::datatypes::SchemaRef {
+    tidegate_plan::arrow_type::arrow_schema(read)
+}

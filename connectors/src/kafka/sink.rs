@@ -1,0 +1,238 @@
+//! The sink: options, checks before the start, writers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use rdkafka::producer::{Producer, ThreadedProducer};
+use tidegate_connector_spec::{FormatOptions, Options};
+use tidegate_engine::connector::{DeliveryGuarantee, Sink, SinkContext, SinkWriter};
+use tidegate_plan::operator::Sink as SinkPlan;
+use tidegate_types::{Error, ErrorCode, Field, Result};
+
+use super::client::{Brokers, Context};
+use super::offsets::ANSWER_TIMEOUT;
+use super::row_layout::KeyColumns;
+use super::writer::Writer;
+use crate::env::ConnectorEnv;
+use crate::format::{self, Encoder, EncoderContext};
+
+/// How long brokers may take to make a topic on its first use.
+const CREATE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Which partition a row goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Partitioner {
+    /// By the hash of the key, as Java clients do; without a key anywhere.
+    Default,
+    /// One partition per subtask.
+    Fixed,
+    /// In turn.
+    RoundRobin,
+}
+
+/// What is written beside key and value: the column of each, if there is one.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct MetadataColumns {
+    pub(super) topic: Option<usize>,
+    pub(super) headers: Option<usize>,
+    pub(super) timestamp: Option<usize>,
+}
+
+/// What all writers of a table share.
+pub(super) struct Shared {
+    pub(super) brokers: Brokers,
+    /// At least one.
+    pub(super) topics: Vec<String>,
+    pub(super) partitioner: Partitioner,
+    pub(super) metadata: MetadataColumns,
+    /// The input's columns that the value holds, by index.
+    pub(super) value_columns: Vec<usize>,
+    value_fields: Vec<Field>,
+    value_format: FormatOptions,
+    /// The input's columns that the key holds, by index.
+    pub(super) key_columns: Vec<usize>,
+    key_fields: Vec<Field>,
+    key_format: Option<FormatOptions>,
+    guarantee: DeliveryGuarantee,
+    pub(super) table: String,
+}
+
+impl Shared {
+    /// The encoder of values.
+    pub(super) fn value_encoder(&self) -> Result<Box<dyn Encoder>> {
+        format::encoder(&EncoderContext {
+            options: &self.value_format,
+            columns: &self.value_fields,
+            origin: &self.table,
+        })
+    }
+
+    /// The encoder of keys, if there are any.
+    pub(super) fn key_encoder(&self) -> Result<Option<Box<dyn Encoder>>> {
+        let encoder = |options| {
+            format::encoder(&EncoderContext { options, columns: &self.key_fields, origin: &self.table })
+        };
+        self.key_format.as_ref().map(encoder).transpose()
+    }
+
+    /// For messages.
+    pub(super) fn describe(&self) -> String {
+        format!("topic {}", self.topics.join(", "))
+    }
+
+    /// Number of partitions of each topic; makes topics where brokers do that on first use. Blocks.
+    pub(super) fn partition_counts<C>(&self, producer: &C) -> Result<BTreeMap<String, i32>>
+    where
+        C: Producer<Context>,
+    {
+        let mut counts = BTreeMap::new();
+        for topic in &self.topics {
+            counts.insert(topic.clone(), self.partition_count(producer, topic)?);
+        }
+        Ok(counts)
+    }
+
+    fn partition_count<C: Producer<Context>>(&self, producer: &C, topic: &str) -> Result<i32> {
+        let started = Instant::now();
+        loop {
+            let found = producer.client().fetch_metadata(Some(topic), Duration::from_secs(2));
+            let waited = started.elapsed();
+            match found {
+                Ok(metadata) => {
+                    let found = metadata.topics().iter().find(|found| found.name() == topic);
+                    let count = found.map_or(0, |found| found.partitions().len());
+                    if let Some(count) = i32::try_from(count).ok().filter(|count| *count > 0) {
+                        return Ok(count);
+                    }
+                    if waited >= CREATE_TIMEOUT {
+                        let message = format!("topic {topic} does not exist at {}", self.brokers.servers);
+                        return Err(Error::new(ErrorCode::NotFound, message)
+                            .help("create the topic, or mend the option 'topic'"));
+                    }
+                }
+                Err(error) => {
+                    let context = producer.client().context();
+                    let failed = self.brokers.failed(&format!("write topic {topic}"), &error, context);
+                    let hopeless = failed.code() != ErrorCode::Unavailable || context.is_denied();
+                    if hopeless || waited >= ANSWER_TIMEOUT {
+                        return Err(failed);
+                    }
+                }
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+}
+
+struct Kafka(Arc<Shared>);
+
+/// The sink of a Kafka table. Opens no connection.
+///
+/// # Errors
+/// `INVALID_OPTION` for options that contradict each other, or formats that cannot hold the columns;
+/// `UNSUPPORTED` for exactly-once.
+pub fn sink(plan: &SinkPlan, columns: &[Field], options: &Options, _env: &ConnectorEnv) -> Result<Arc<dyn Sink>> {
+    let metadata = metadata_columns(plan)?;
+    let is_metadata = |index: &usize| plan.metadata.iter().any(|(column, _)| column == index);
+    let physical: Vec<usize> = (0..columns.len()).filter(|index| !is_metadata(index)).collect();
+    let fields: Vec<Field> = physical.iter().filter_map(|index| columns.get(*index).cloned()).collect();
+    let split = KeyColumns::new(options, &fields)?;
+    let index_of = |name: &String| physical.iter().copied().find(|i| columns.get(*i).is_some_and(|c| c.name == *name));
+    let topics: Vec<String> = options.list("topic").into_iter().map(str::to_owned).collect();
+    if topics.len() > 1 && metadata.topic.is_none() {
+        let message = "a table with several topics can be written to only with the metadata column 'topic'";
+        return Err(Error::new(ErrorCode::InvalidOption, message)
+            .help("declare a column like: topic_name STRING METADATA FROM 'topic'"));
+    }
+    let shared = Shared {
+        brokers: Brokers::new(options)?,
+        topics,
+        partitioner: partitioner(options)?,
+        metadata,
+        value_columns: split.value.iter().filter_map(|field| index_of(&field.name)).collect(),
+        value_fields: split.value,
+        value_format: options.value_format()?,
+        key_columns: split.names.iter().filter_map(index_of).collect(),
+        key_fields: split.key,
+        key_format: options.key_format()?,
+        guarantee: guarantee(options)?,
+        table: plan.table.name.clone(),
+    };
+    shared.value_encoder()?;
+    shared.key_encoder()?;
+    // Finds settings that the client refuses before the job starts.
+    drop(producer(&shared.brokers)?);
+    Ok(Arc::new(Kafka(Arc::new(shared))))
+}
+
+fn guarantee(options: &Options) -> Result<DeliveryGuarantee> {
+    match options.required("sink.delivery-guarantee")?.to_ascii_lowercase().as_str() {
+        "none" => Ok(DeliveryGuarantee::None),
+        "at-least-once" => Ok(DeliveryGuarantee::AtLeastOnce),
+        other => Err(Error::unsupported(format!("'sink.delivery-guarantee' = '{other}' is not supported"))),
+    }
+}
+
+fn partitioner(options: &Options) -> Result<Partitioner> {
+    match options.required("sink.partitioner")?.to_ascii_lowercase().as_str() {
+        "default" => Ok(Partitioner::Default),
+        "fixed" => Ok(Partitioner::Fixed),
+        "round-robin" => Ok(Partitioner::RoundRobin),
+        other => Err(Error::unsupported(format!("'sink.partitioner' = '{other}' is not supported"))),
+    }
+}
+
+fn metadata_columns(plan: &SinkPlan) -> Result<MetadataColumns> {
+    let mut columns = MetadataColumns::default();
+    for (index, key) in &plan.metadata {
+        match key.as_str() {
+            "topic" => columns.topic = Some(*index),
+            "headers" => columns.headers = Some(*index),
+            "timestamp" => columns.timestamp = Some(*index),
+            other => {
+                let message = format!("connector 'kafka' has no metadata column '{other}' to write");
+                return Err(Error::new(ErrorCode::InvalidOption, message)
+                    .help("declare it VIRTUAL, or leave it out of the table"));
+            }
+        }
+    }
+    Ok(columns)
+}
+
+/// A producer with bounded buffers that loses and repeats nothing by itself.
+pub(super) fn producer(brokers: &Brokers) -> Result<ThreadedProducer<Context>> {
+    let mut defaults = vec![
+        // As Java clients choose it, so that both put a key into the same partition.
+        ("partitioner", "murmur2_random"),
+        ("queue.buffering.max.messages", "200000"),
+        ("queue.buffering.max.kbytes", "65536"),
+        ("delivery.timeout.ms", "120000"),
+    ];
+    let weak_acks = ["acks", "request.required.acks"].iter().any(|key| brokers.sets(key));
+    if !brokers.sets("enable.idempotence") && !weak_acks {
+        defaults.push(("enable.idempotence", "true"));
+    }
+    brokers.producer_config(&defaults).create_with_context(Context::default()).map_err(|error| brokers.refused(&error))
+}
+
+#[async_trait]
+impl Sink for Kafka {
+    fn guarantee(&self) -> DeliveryGuarantee {
+        self.0.guarantee
+    }
+
+    async fn check(&self) -> Result<()> {
+        let shared = Arc::clone(&self.0);
+        let checked = tokio::task::spawn_blocking(move || {
+            let producer = producer(&shared.brokers)?;
+            shared.partition_counts(&producer).map(drop)
+        });
+        checked.await.map_err(|_| Error::internal("checking a Kafka topic ended early"))?
+    }
+
+    fn writer(&self, context: SinkContext) -> Result<Box<dyn SinkWriter>> {
+        Ok(Box::new(Writer::new(Arc::clone(&self.0), context)?))
+    }
+}

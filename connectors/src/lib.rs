@@ -1,0 +1,21 @@
+//! One module per outside system, and the record formats.
+//!
+//! [`registry`] makes sources and sinks from plan operators. What options there are is said in
+//! `tidegate-connector-spec`; the traits are the engine's. Not here: checkpoints, watermarks,
+//! exchanges.
+
+mod blackhole;
+mod counter_random;
+mod datagen;
+pub mod env;
+pub mod filesystem;
+pub mod format;
+#[cfg(feature = "kafka")]
+pub mod kafka;
+mod nexmark;
+mod numbered;
+pub mod object_storage;
+mod print;
+pub mod registry;
+
+pub use env::{ConnectorEnv, PrintTarget, WallClock};

@@ -1,0 +1,16 @@
+# Copyright the Tidegate authors. Licensed under the Apache License, Version 2.0.
+"""What record.py asks: for each section its description, the kind of request, and what makes the cases."""
+import cases_casts
+import cases_expressions
+import cases_io
+import cases_windows
+
+SECTIONS = {
+    "casts": ("CAST and TRY_CAST between types; rendering of every type as STRING. Cases with `strings` run over a source src(i INT, s STRING) with those rows; the others are literals, which Calcite partly folds by rules of its own",
+              "eval", cases_casts.casts),
+    "expressions": ("scalar expressions over literals and, where there is `strings`, over a source src(i INT, s STRING) with those rows", "eval", cases_expressions.expressions),
+    "windows": ("windows over bounded files at parallelism 1; each case is a whole request of the oracle. Order of rows of one firing is not a fact", "script", cases_windows.windows),
+    "print": ("lines of the print connector (`printed`), what SELECT shows, names of columns, datagen", "script", cases_io.prints),
+    "errors": ("what is refused and when; with the chain of messages", "script-chain", cases_io.errors),
+    "json_csv": ("formats JSON, CSV and raw, read and written through the filesystem connector; `files` of an answer is what was written", "script", cases_io.formats),
+}

@@ -1,0 +1,970 @@
+# Copyright the Tidegate authors. Licensed under the Apache License, Version 2.0.
+"""What record.py asks about scalar expressions."""
+
+FIRST = {
+    "TINYINT": "CAST(7 AS TINYINT)", "SMALLINT": "CAST(7 AS SMALLINT)", "INT": "7", "BIGINT": "CAST(7 AS BIGINT)",
+    "FLOAT": "CAST(7.5 AS FLOAT)", "DOUBLE": "7.5E0", "DECIMAL(5, 2)": "CAST(7.25 AS DECIMAL(5, 2))",
+    "DECIMAL(20, 5)": "CAST(7.25 AS DECIMAL(20, 5))", "DECIMAL(38, 18)": "CAST(7.25 AS DECIMAL(38, 18))",
+}
+SECOND = {t: e.replace("7.25", "2.5").replace("7.5", "2.5").replace("7", "2") for t, e in FIRST.items()}
+
+
+def lines(text):
+    """One expression per line; @i, @s, @b, @t, @o stand for a null INT, STRING, BOOLEAN, a timestamp and an old one."""
+    for short, long in [("@i", "CAST(NULL AS INT)"), ("@s", "CAST(NULL AS STRING)"), ("@b", "CAST(NULL AS BOOLEAN)"),
+                        ("@t", "TIMESTAMP '2024-02-29 12:34:56.789'"), ("@o", "TIMESTAMP '1969-12-31 23:59:59.999'"),
+                        ("@z", "TO_TIMESTAMP_LTZ(1709210096789, 3)")]:
+        text = text.replace(short, long)
+    return [line.strip() for line in text.strip().split("\n") if line.strip()]
+
+
+PAIRS = ["%s %s %s" % (a, op, b) for op in "+-*/%" for a in FIRST.values() for b in SECOND.values()]
+
+ARITHMETIC = lines(r"""
+-7 / 2
+7 / -2
+-7 % 2
+7 % -2
+-7 % -2
+MOD(-7, 2)
+MOD(7, -2)
+MOD(-7.5, 2)
+-7.5E0 % 2E0
+7.5 % 2
+1 / 0
+1 % 0
+MOD(1, 0)
+1.0 / 0
+1E0 / 0
+1E0 / 0E0
+0E0 / 0E0
+1E0 % 0E0
+2147483647 + 1
+-2147483648 - 1
+2147483647 * 2
+CAST(9223372036854775807 AS BIGINT) + 1
+CAST(127 AS TINYINT) + CAST(1 AS TINYINT)
+CAST(32767 AS SMALLINT) + CAST(1 AS SMALLINT)
+CAST(100 AS TINYINT) * CAST(3 AS TINYINT)
+-CAST(-128 AS TINYINT)
+-(-2147483648)
+ABS(-2147483648)
+-2147483648 / -1
++5
+- 5
+1 + 2 * 3 - 4 / 2
+1.5 + 1
+1.5 * 1.5
+0.1 + 0.2
+0.1E0 + 0.2E0
+1 / 3
+1.0 / 3
+1.00 / 3.00
+10 / 4
+10.0 / 4
+1 / 3.0
+CAST(1 AS DECIMAL(38, 0)) / 3
+CAST(1 AS DECIMAL(38, 18)) / CAST(3 AS DECIMAL(38, 18))
+CAST(1 AS DECIMAL(10, 2)) * CAST(1 AS DECIMAL(10, 2))
+CAST(12345678901234567890 AS DECIMAL(20, 0)) * CAST(12345678901234567890 AS DECIMAL(20, 0))
+CAST(99999999999999999999999999999999999999 AS DECIMAL(38, 0)) + 1
+CAST(9999999999999999999 AS DECIMAL(19, 0)) * CAST(9999999999999999999 AS DECIMAL(19, 0)) * 100
+CAST(1 AS DECIMAL(30, 20)) + CAST(1 AS DECIMAL(30, 5))
+CAST(1 AS DECIMAL(30, 20)) * CAST(1 AS DECIMAL(30, 20))
+CAST(1 AS DECIMAL(30, 5)) / CAST(3 AS DECIMAL(30, 20))
+CAST(10 AS DECIMAL(10, 2)) % CAST(3 AS DECIMAL(4, 3))
+CAST(10 AS DECIMAL(10, 2)) / 3
+CAST(10 AS DECIMAL(10, 2)) * 3
+CAST(10 AS DECIMAL(10, 2)) + 3
+CAST(10 AS DECIMAL(10, 2)) + 3E0
+CAST(10 AS DECIMAL(10, 2)) * CAST(3 AS BIGINT)
+CAST(1 AS DECIMAL(38, 37)) + CAST(1 AS DECIMAL(38, 0))
+CAST(0.000001 AS DECIMAL(38, 6)) * CAST(0.000001 AS DECIMAL(38, 6))
+@i + 1
+NULLIF(1, 1) + 1
+1 + 1E0
+CAST(1 AS FLOAT) + 1
+CAST(16777216 AS FLOAT) + 1
+CAST(0.1 AS FLOAT) + CAST(0.2 AS FLOAT)
+1 + '2'
+'1' + '2'
+'3' * 2
+7 DIV 2
+""")
+
+TYPEOF = ["TYPEOF(%s)" % e for e in lines(r"""
+1
+2147483648
+9223372036854775808
+1.5
+1.50
+0.001
+.5
+5.
+1E0
+1.5E-3
+'abc'
+''
+x'0102'
+TRUE
+NULL
+DATE '2024-01-01'
+TIME '01:02:03'
+TIME '01:02:03.123'
+TIMESTAMP '2024-01-01 00:00:00'
+TIMESTAMP '2024-01-01 00:00:00.1'
+TIMESTAMP '2024-01-01 00:00:00.123456789'
+INTERVAL '1' DAY
+INTERVAL '1' MONTH
+INTERVAL '10' SECOND
+INTERVAL '1 02' DAY TO HOUR
+ARRAY[1, 2]
+ARRAY[1, 2.5]
+ARRAY[1, NULL]
+ARRAY['a', 'bcd']
+MAP['a', 1]
+MAP['a', 1, 'bc', 2.5]
+ROW(1, 'a')
+ROW(1, NULL)
+CURRENT_TIMESTAMP
+LOCALTIMESTAMP
+CURRENT_DATE
+CURRENT_TIME
+LOCALTIME
+NOW()
+PROCTIME()
+CURRENT_ROW_TIMESTAMP()
+UUID()
+RAND()
+RAND_INTEGER(5)
+PI()
+@i
+COALESCE(1, 2.5)
+COALESCE(@i, 1)
+CASE WHEN TRUE THEN 1 ELSE 2.5 END
+CASE WHEN TRUE THEN 'a' ELSE 'bcd' END
+CASE WHEN TRUE THEN 1 END
+IF(TRUE, 1, 2.5)
+NULLIF(1, 2)
+IFNULL(1, 2)
+CONCAT('a', 'b')
+'a' || 'b'
+UPPER('a')
+SUBSTRING('abc', 1)
+CHAR_LENGTH('abc')
+ABS(-1)
+ABS(-1.5)
+CEIL(1.5)
+CEIL(1.5E0)
+FLOOR(1.55)
+FLOOR(1)
+ROUND(1.555, 2)
+ROUND(1.555E0, 2)
+ROUND(CAST(1.5 AS FLOAT))
+ROUND(15, -1)
+TRUNCATE(1.555, 2)
+SQRT(2)
+POWER(2, 3)
+POWER(CAST(2 AS DECIMAL(5, 2)), 2)
+SIGN(-1.5)
+SIGN(-1)
+MOD(5, 3)
+MOD(CAST(5 AS BIGINT), 3)
+MOD(CAST(5 AS BIGINT), CAST(3 AS TINYINT))
+GREATEST(1, 2.5)
+EXTRACT(YEAR FROM DATE '2024-01-01')
+TIMESTAMPDIFF(DAY, DATE '2024-01-01', DATE '2024-01-02')
+TIMESTAMP '2024-01-01 00:00:00' + INTERVAL '1' DAY
+DATE '2024-01-01' + INTERVAL '1' DAY
+DATE '2024-01-01' + INTERVAL '1' HOUR
+TIME '01:00:00' + INTERVAL '1' HOUR
+TO_TIMESTAMP('2024-01-01 00:00:00')
+TO_TIMESTAMP_LTZ(0, 3)
+TO_DATE('2024-01-01')
+UNIX_TIMESTAMP('2024-01-01 00:00:00')
+FROM_UNIXTIME(0)
+DATE_FORMAT(TIMESTAMP '2024-01-01 00:00:00', 'yyyy')
+TIMESTAMPADD(HOUR, 1, DATE '2024-01-01')
+TIMESTAMPADD(DAY, 1, TIMESTAMP '2024-01-01 00:00:00')
+FLOOR(TIMESTAMP '2024-01-01 00:00:00' TO DAY)
+1 = 1
+1 = @i
+MD5('a')
+CARDINALITY(ARRAY[1])
+ARRAY[1][1]
+MAP['a', 1]['a']
+SPLIT_INDEX('a,b', ',', 0)
+LEFT('a', 1)
+TRIM('a')
+""")]
+
+LOGIC = []
+for _a in lines("TRUE\nFALSE\n@b"):
+    for _b in lines("TRUE\nFALSE\n@b"):
+        LOGIC += ["%s AND %s" % (_a, _b), "%s OR %s" % (_a, _b)]
+    LOGIC += ["NOT %s" % _a] + ["(%s) IS %s" % (_a, _k) for _k in
+                                ["TRUE", "NOT TRUE", "FALSE", "NOT FALSE", "UNKNOWN", "NOT UNKNOWN", "NULL"]]
+
+COMPARISON = lines(r"""
+1 = 1.0
+1 = 1E0
+1 <> 2
+1 != 2
+'1' = 1
+'a' = 'a '
+'a' < 'B'
+'' = @s
+@i = @i
+@i IS NULL
+@i IS NOT NULL
+1 IS DISTINCT FROM 1
+1 IS DISTINCT FROM @i
+@i IS DISTINCT FROM @i
+@i IS NOT DISTINCT FROM @i
+2 BETWEEN 1 AND 3
+2 BETWEEN 3 AND 1
+2 BETWEEN SYMMETRIC 3 AND 1
+2 NOT BETWEEN 1 AND 3
+@i BETWEEN 1 AND 3
+5 BETWEEN 1 AND @i
+0 BETWEEN 1 AND @i
+1 IN (1, 2)
+3 IN (1, 2)
+1 IN (1, @i)
+3 IN (1, @i)
+3 NOT IN (1, @i)
+@i IN (1)
+1 IN (1.0, 2)
+'a' IN ('a', 'b')
+DATE '2024-01-01' = TIMESTAMP '2024-01-01 00:00:00'
+DATE '2024-01-01' < '2024-01-02'
+TIMESTAMP '2024-01-01 00:00:00' = '2024-01-01 00:00:00'
+TIMESTAMP '2024-01-01 00:00:00' < TO_TIMESTAMP_LTZ(1800000000, 0)
+TRUE = 'true'
+TRUE > FALSE
+x'01' < x'02'
+x'01' = x'01'
+ARRAY[1] = ARRAY[1]
+ARRAY[1] = ARRAY[2]
+ROW(1, 2) = ROW(1, 2)
+MAP['a', 1] = MAP['a', 1]
+(1, 2) IN ((1, 2), (3, 4))
+'ä' > 'z'
+TIME '01:00:00' < TIME '02:00:00'
+INTERVAL '1' DAY = INTERVAL '24' HOUR
+INTERVAL '1' DAY < INTERVAL '1' MONTH
+""")
+
+LIKE = lines(r"""
+'abc' LIKE 'a%'
+'abc' LIKE '_b_'
+'abc' LIKE 'A%'
+'abc' NOT LIKE 'a%'
+'a%c' LIKE 'a!%c' ESCAPE '!'
+'abc' LIKE 'a!%c' ESCAPE '!'
+'a_c' LIKE 'a\_c'
+'a_c' LIKE 'a\_c' ESCAPE '\'
+'abc' LIKE 'a\_c' ESCAPE '\'
+'' LIKE '%'
+'' LIKE ''
+'abc' LIKE ''
+'abc' LIKE '%b%'
+'abc' LIKE 'ab'
+'abc' LIKE 'a.c'
+'[x]' LIKE '[x]'
+@s LIKE 'a'
+'a' LIKE @s
+'abc' SIMILAR TO '(a|b)%'
+'abc' SIMILAR TO 'a(b|x)c'
+'abc' SIMILAR TO 'ab'
+'abc' SIMILAR TO '[a-c]+'
+'abc' SIMILAR TO '_{3}'
+'abc' NOT SIMILAR TO 'x%'
+'日本語' LIKE '_本_'
+'abc' LIKE 'abX' ESCAPE 'X'
+'abc' ILIKE 'A%'
+REGEXP('abc', 'b')
+'abc' LIKE 'a%%c'
+""")
+
+CONDITIONAL = lines(r"""
+CASE WHEN 1 = 1 THEN 'a' WHEN TRUE THEN 'bcd' ELSE 'e' END
+CASE 2 WHEN 1 THEN 'x' WHEN 2 THEN 'y' END
+CASE @i WHEN NULL THEN 1 ELSE 2 END
+CASE WHEN @b THEN 1 ELSE 2 END
+CASE WHEN FALSE THEN 1 END
+CASE WHEN TRUE THEN 1 ELSE 2.55 END
+CASE WHEN TRUE THEN 1 ELSE 'a' END
+CASE WHEN TRUE THEN NULL ELSE 1 END
+CASE WHEN FALSE THEN 1 / 0 ELSE 2 END
+COALESCE(@i, 5)
+COALESCE(@i, @i)
+COALESCE(@i, 5, 1 / 0)
+COALESCE(@i, 2.5, 3)
+COALESCE('a', 1)
+NULLIF(1, 1)
+NULLIF(1, 2)
+NULLIF(@i, 1)
+NULLIF('a', 'b')
+IF(TRUE, 'a', 'bcd')
+IF(@b, 1, 2)
+IF(FALSE, 1, 2.5)
+IFNULL(@i, 3)
+IFNULL(1, 2)
+IFNULL(@i, 2.5)
+NVL(@i, 3)
+IS_ALPHA('abc')
+IS_DIGIT('12')
+IS_DECIMAL('1.5')
+""")
+
+STRINGS = lines(r"""
+UPPER('aßä')
+LOWER('AÄİ')
+INITCAP('hello wORLD-foo_bar 1a')
+REVERSE('abc')
+REVERSE('aä日')
+CHAR_LENGTH('日本')
+CHARACTER_LENGTH('')
+CHAR_LENGTH('😀')
+LENGTH('abc')
+OCTET_LENGTH('ä')
+TRIM('  a b  ')
+TRIM(BOTH 'x' FROM 'xxaxx')
+TRIM(LEADING 'x' FROM 'xxaxx')
+TRIM(TRAILING 'x' FROM 'xxaxx')
+TRIM(BOTH 'xy' FROM 'xyxaxyy')
+TRIM(LEADING FROM '  a ')
+LTRIM('  a ')
+RTRIM(' a  ')
+LTRIM('xxa', 'x')
+RTRIM('axyx', 'xy')
+BTRIM('  a  ')
+BTRIM('xyaxy', 'yx')
+TRIM(BOTH '' FROM ' a ')
+SUBSTRING('hello', 2)
+SUBSTRING('hello', 2, 3)
+SUBSTRING('hello' FROM 2 FOR 3)
+SUBSTRING('hello' FROM 2)
+SUBSTRING('hello', 0)
+SUBSTRING('hello', 0, 2)
+SUBSTRING('hello', -3)
+SUBSTRING('hello', -3, 2)
+SUBSTRING('hello', -10, 3)
+SUBSTRING('hello', -10)
+SUBSTRING('hello', 10)
+SUBSTRING('hello', 2, 0)
+SUBSTRING('hello', 2, -1)
+SUBSTRING('hello', 2, 100)
+SUBSTRING('日本語', 2, 1)
+SUBSTR('hello', 2, 3)
+SUBSTR('hello', -2)
+SUBSTR('hello', 0, 2)
+SUBSTRING(@s, 1)
+SUBSTRING('hello', @i)
+CONCAT('a', 'b', 'c')
+CONCAT('a', @s)
+CONCAT('a', 1)
+'a' || @s
+'a' || 1
+'a' || TRUE
+1 || 2
+CONCAT_WS('-', 'a', 'b')
+CONCAT_WS('-', 'a', @s, 'b')
+CONCAT_WS(@s, 'a', 'b')
+CONCAT_WS('-', 'a', '')
+CONCAT_WS('-', @s)
+REPLACE('aXbX', 'X', 'yy')
+REPLACE('abc', '', 'x')
+REPLACE('abc', 'b', '')
+REPLACE('aaa', 'aa', 'b')
+POSITION('b' IN 'abc')
+POSITION('x' IN 'abc')
+POSITION('' IN 'abc')
+POSITION(@s IN 'abc')
+INSTR('banana', 'a')
+INSTR('banana', 'a', -1)
+INSTR('banana', 'a', 1, 2)
+LOCATE('a', 'banana')
+LOCATE('a', 'banana', 3)
+LPAD('hi', 4, '?')
+LPAD('hi', 5, 'ab')
+LPAD('hello', 3, '?')
+LPAD('hi', -1, '?')
+LPAD('hi', 4, '')
+LPAD('hi', 0, 'x')
+RPAD('hi', 5, 'ab')
+RPAD('hello', 3, '?')
+RPAD('hi', -1, '?')
+RPAD('hi', 4, '')
+REPEAT('ab', 3)
+REPEAT('ab', 0)
+REPEAT('ab', -1)
+SPLIT_INDEX('a,b,c', ',', 0)
+SPLIT_INDEX('a,b,c', ',', 3)
+SPLIT_INDEX('a,b,c', ',', -1)
+SPLIT_INDEX('a,,c', ',', 1)
+SPLIT_INDEX('', ',', 0)
+SPLIT_INDEX('a--b', '--', 1)
+SPLIT('a,b', ',')
+SPLIT('', ',')
+SPLIT('abc', '')
+STR_TO_MAP('k1=v1,k2=v2')
+STR_TO_MAP('k1:v1;k2:v2', ';', ':')
+STR_TO_MAP('k1')
+REGEXP_EXTRACT('foothebar', 'foo(.*?)(bar)', 2)
+REGEXP_EXTRACT('foothebar', 'foo(.*?)(bar)', 0)
+REGEXP_EXTRACT('foothebar', 'foo(.*?)(bar)')
+REGEXP_EXTRACT('foothebar', 'foo(.*?)(bar)', 3)
+REGEXP_EXTRACT('abc', 'x', 0)
+REGEXP_EXTRACT('abc', '(', 0)
+REGEXP_EXTRACT('abc', 'b', -1)
+REGEXP_REPLACE('foobar', 'oo|ar', '')
+REGEXP_REPLACE('abc', '(b)', '[$1]')
+REGEXP_REPLACE('abc', '(', 'x')
+REGEXP('abc', '^a.c$')
+REGEXP('abc', 'B')
+REGEXP_EXTRACT_ALL('a1b2', '[0-9]', 0)
+REGEXP_COUNT('a1b2', '[0-9]')
+REGEXP_SUBSTR('a1b2', '[0-9]')
+REGEXP_INSTR('a1b2', '[0-9]')
+LEFT('hello', 2)
+LEFT('hello', 10)
+LEFT('hello', 0)
+LEFT('hello', -1)
+RIGHT('hello', 2)
+RIGHT('hello', 10)
+RIGHT('hello', 0)
+RIGHT('hello', -1)
+OVERLAY('abcdef' PLACING 'X' FROM 2)
+OVERLAY('abcdef' PLACING 'XYZ' FROM 2 FOR 1)
+OVERLAY('abc' PLACING 'X' FROM 10)
+MD5('')
+MD5('ä')
+SHA1('a')
+SHA224('a')
+SHA256('a')
+SHA384('a')
+SHA512('a')
+SHA2('a', 256)
+SHA2('a', 100)
+ASCII('abc')
+ASCII('')
+ASCII('ä')
+CHR(97)
+CHR(353)
+CHR(-1)
+TO_BASE64('hello')
+FROM_BASE64('aGVsbG8=')
+FROM_BASE64('!')
+HEX(255)
+HEX('abc')
+HEX(-1)
+UNHEX('616263')
+BIN(5)
+ENCODE('ä', 'UTF-8')
+DECODE(x'c3a4', 'UTF-8')
+URL_ENCODE('a b&ä')
+URL_DECODE('a+b%26')
+PARSE_URL('http://u@h.org:80/p?a=1&b=2#f', 'HOST')
+PARSE_URL('http://h.org/p?a=1&b=2', 'QUERY', 'b')
+TRANSLATE('abc', 'ab', 'x')
+STARTSWITH('abc', 'ab')
+ENDSWITH('abc', 'bc')
+ELT(2, 'a', 'b')
+PRINTF('%d-%s', 1, 'a')
+JSON_VALUE('{"a":1}', '$.a')
+JSON_VALUE('{"a":{"b":[1,2]}}', '$.a.b[1]' RETURNING INT)
+JSON_QUERY('{"a":{"b":1}}', '$.a')
+JSON_EXISTS('{"a":1}', '$.a')
+'it''s'
+U&'\00e4'
+'a' 'b'
+'a\n'
+e'a\n'
+""")
+
+MATH = lines(r"""
+ABS(-1.5)
+ABS(CAST(-128 AS TINYINT))
+CEIL(1.2)
+CEIL(-1.2)
+CEILING(1.2E0)
+CEIL(-0.5E0)
+FLOOR(1.8)
+FLOOR(-1.2)
+FLOOR(-1.2E0)
+FLOOR(5)
+CEIL(CAST(1.5 AS FLOAT))
+ROUND(2.5)
+ROUND(-2.5)
+ROUND(2.5E0)
+ROUND(3.5E0)
+ROUND(-2.5E0)
+ROUND(1.005E0, 2)
+ROUND(1.005, 2)
+ROUND(123.456, -1)
+ROUND(125, -1)
+ROUND(-125, -1)
+ROUND(5, 0)
+ROUND(123.456, 5)
+ROUND(CAST(1.25 AS FLOAT), 1)
+ROUND(CAST(99.995 AS DECIMAL(5, 3)), 2)
+TRUNCATE(123.456, 1)
+TRUNCATE(-123.456, 1)
+TRUNCATE(123.456, -1)
+TRUNCATE(123.456E0, 2)
+TRUNCATE(125, -1)
+TRUNCATE(1.5)
+POWER(2, 10)
+POWER(2, -1)
+POWER(-8, 1E0/3)
+POWER(0, 0)
+POWER(2.5, 2)
+SQRT(2)
+SQRT(-1)
+SQRT(4.0)
+LN(10)
+LN(0)
+LN(-1)
+LOG10(1000)
+LOG2(8)
+LOG(2, 8)
+LOG(10)
+EXP(1)
+EXP(1000)
+SIGN(-5)
+SIGN(0)
+SIGN(2.5)
+SIGN(-2.5E0)
+PI()
+E()
+SIN(1)
+COS(1)
+TAN(1)
+COT(1)
+ASIN(1)
+ASIN(2)
+ACOS(0)
+ATAN(1)
+ATAN2(1, 2)
+SINH(1)
+COSH(1)
+TANH(1)
+DEGREES(3.14)
+RADIANS(180)
+GREATEST(1, 2, 3)
+GREATEST(1, @i)
+GREATEST(1, 2.5, 2)
+GREATEST('a', 'B')
+LEAST(1, 2)
+LEAST(1.5, 1)
+LEAST(1, @i)
+GREATEST(1, 'a')
+MOD(10, 3)
+MOD(-10, 3)
+MOD(10.5, 3)
+MOD(CAST(10 AS BIGINT), 3)
+RAND_INTEGER(1, 1)
+""")
+
+UNITS = ["MILLENNIUM", "CENTURY", "DECADE", "YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "DOY", "DOW", "ISODOW", "ISOYEAR", "HOUR",
+         "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND", "NANOSECOND", "EPOCH"]
+STEPS = ["SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR"]
+
+TEMPORAL = []
+TEMPORAL += lines("\n".join("EXTRACT(%s FROM @t)\nEXTRACT(%s FROM DATE '2024-12-30')" % (u, u) for u in UNITS))
+TEMPORAL += lines("\n".join("EXTRACT(%s FROM @z)" % u for u in ["YEAR", "DAY", "HOUR", "SECOND", "MILLISECOND", "EPOCH", "DOW"]))
+TEMPORAL += lines("\n".join("EXTRACT(%s FROM TIME '12:34:56')" % u for u in ["HOUR", "MINUTE", "SECOND"]))
+TEMPORAL += lines("\n".join("%s(@t)" % f for f in ["YEAR", "QUARTER", "MONTH", "WEEK", "DAYOFYEAR", "DAYOFMONTH", "DAYOFWEEK", "HOUR", "MINUTE", "SECOND"]))
+TEMPORAL += lines("\n".join("DATE_FORMAT(@t, '%s')" % f for f in [
+    "yyyy-MM-dd HH:mm:ss", "yyyy-MM-dd HH:mm:ss.SSS", "yyyyMMdd", "yy/M/d h:m:s a", "EEEE MMM", "D", "w", "''T''", "", "Q"]))
+TEMPORAL += lines("\n".join("TIMESTAMPADD(%s, 1, TIMESTAMP '2024-01-31 12:34:56')" % u for u in STEPS))
+TEMPORAL += lines("\n".join("TIMESTAMPDIFF(%s, TIMESTAMP '2024-01-31 12:00:00', TIMESTAMP '2025-03-01 11:59:59')" % u for u in STEPS))
+TEMPORAL += lines("\n".join("FLOOR(@t TO %s)\nCEIL(@t TO %s)" % (u, u) for u in STEPS + ["MILLISECOND", "DECADE", "CENTURY"]))
+TEMPORAL += lines(r"""
+WEEK(DATE '2021-01-01')
+DAYOFWEEK(DATE '2024-02-25')
+EXTRACT(DAY FROM INTERVAL '5 01:00:00' DAY TO SECOND)
+EXTRACT(HOUR FROM INTERVAL '5 01:00:00' DAY TO SECOND)
+EXTRACT(MONTH FROM INTERVAL '14' MONTH)
+DATE_FORMAT(TO_TIMESTAMP_LTZ(0, 3), 'yyyy-MM-dd HH:mm:ss')
+DATE_FORMAT(DATE '2024-02-29', 'yyyy-MM')
+DATE_FORMAT('2024-02-29 12:34:56', 'yyyy/MM/dd')
+DATE_FORMAT(@t, 'bogus')
+TO_TIMESTAMP('2024-02-29 12:34:56')
+TO_TIMESTAMP('2024-02-29 12:34:56.789')
+TO_TIMESTAMP('2024-02-29')
+TO_TIMESTAMP('2024-02-29T12:34:56')
+TO_TIMESTAMP('x')
+TO_TIMESTAMP('2024/02/29 12', 'yyyy/MM/dd HH')
+TO_TIMESTAMP('20240229123456', 'yyyyMMddHHmmss')
+TO_TIMESTAMP('2024-02-29T12:34:56Z', 'yyyy-MM-dd''T''HH:mm:ss''Z''')
+TO_TIMESTAMP('2024-02-29 12:34:56.123456', 'yyyy-MM-dd HH:mm:ss.SSSSSS')
+TO_TIMESTAMP('2023-02-29 00:00:00')
+TO_TIMESTAMP('2024-02-29 12:34', 'yyyy-MM-dd HH:mm:ss')
+TO_TIMESTAMP(@s)
+TO_TIMESTAMP('2024-13-01 00:00:00')
+TO_TIMESTAMP_LTZ(0, 0)
+TO_TIMESTAMP_LTZ(1709210096, 0)
+TO_TIMESTAMP_LTZ(1709210096789, 3)
+TO_TIMESTAMP_LTZ(-1, 3)
+TO_TIMESTAMP_LTZ(-1, 0)
+TO_TIMESTAMP_LTZ(1.5E0, 0)
+TO_TIMESTAMP_LTZ(1.5, 3)
+TO_TIMESTAMP_LTZ(1, 6)
+TO_TIMESTAMP_LTZ(1709210096789)
+TO_TIMESTAMP_LTZ('2024-02-29 12:34:56')
+TO_TIMESTAMP_LTZ('2024-02-29 12:34:56', 'yyyy-MM-dd HH:mm:ss', 'Asia/Shanghai')
+TO_TIMESTAMP_LTZ(9223372036854775807, 3)
+TO_TIMESTAMP_LTZ(CAST(NULL AS BIGINT), 3)
+FROM_UNIXTIME(0)
+FROM_UNIXTIME(1709210096)
+FROM_UNIXTIME(1709210096, 'yyyy/MM/dd')
+FROM_UNIXTIME(-1)
+UNIX_TIMESTAMP('2024-02-29 12:34:56')
+UNIX_TIMESTAMP('2024-02-29', 'yyyy-MM-dd')
+UNIX_TIMESTAMP('x')
+UNIX_TIMESTAMP('1969-12-31 23:59:59')
+UNIX_TIMESTAMP('2024-02-29 12:34:56.789')
+TO_DATE('2024-02-29')
+TO_DATE('2024/02/29', 'yyyy/MM/dd')
+TO_DATE('x')
+TO_DATE('2023-02-29')
+CONVERT_TZ('1970-01-01 00:00:00', 'UTC', 'America/Los_Angeles')
+CONVERT_TZ('x', 'UTC', 'Asia/Shanghai')
+DATE '2024-02-30'
+DATE '2023-02-29'
+TIMESTAMP '2024-02-29 24:00:00'
+TIMESTAMP '2024-02-29'
+DATE '2024-2-9'
+TIME '25:00:00'
+TIMESTAMPADD(MONTH, -1, DATE '2024-03-31')
+TIMESTAMPADD(YEAR, 1, DATE '2024-02-29')
+TIMESTAMPADD(HOUR, 25, DATE '2024-02-29')
+TIMESTAMPADD(DAY, 1, DATE '2024-02-28')
+TIMESTAMPADD(HOUR, 25, TIME '12:00:00')
+TIMESTAMPADD(MILLISECOND, 1, @t)
+TIMESTAMPADD(DAY, 1, TO_TIMESTAMP_LTZ(0, 3))
+TIMESTAMPDIFF(DAY, TIMESTAMP '2024-01-02 00:00:00', TIMESTAMP '2024-01-01 00:00:01')
+TIMESTAMPDIFF(MONTH, DATE '2024-01-31', DATE '2024-02-29')
+TIMESTAMPDIFF(MONTH, DATE '2024-02-29', DATE '2024-01-31')
+TIMESTAMPDIFF(DAY, DATE '2024-01-01', TIMESTAMP '2024-01-02 12:00:00')
+TIMESTAMPDIFF(SECOND, TIMESTAMP '2024-01-01 00:00:00.999', TIMESTAMP '2024-01-01 00:00:01')
+FLOOR(DATE '2024-02-29' TO MONTH)
+CEIL(DATE '2024-02-29' TO YEAR)
+FLOOR(DATE '2024-02-29' TO WEEK)
+FLOOR(TIME '12:34:56' TO MINUTE)
+FLOOR(@z TO DAY)
+CEIL(@z TO HOUR)
+FLOOR(@z TO WEEK)
+CEIL(TIMESTAMP '2024-02-01 00:00:00' TO MONTH)
+@t + INTERVAL '1' SECOND
+@t - INTERVAL '1' DAY
+@t + INTERVAL '1' MONTH
+TIMESTAMP '2024-01-31 00:00:00' + INTERVAL '1' MONTH
+@t - INTERVAL '1 02:03:04.005' DAY TO SECOND
+DATE '2024-02-29' + INTERVAL '1' DAY
+DATE '2024-02-29' + INTERVAL '1' YEAR
+DATE '2024-02-29' + INTERVAL '25' HOUR
+INTERVAL '1' DAY + DATE '2024-02-28'
+TIME '23:30:00' + INTERVAL '1' HOUR
+TO_TIMESTAMP_LTZ(0, 3) + INTERVAL '1' HOUR
+TO_TIMESTAMP_LTZ(0, 3) - INTERVAL '1' MONTH
+TIMESTAMP '2024-01-02 00:00:00' - TIMESTAMP '2024-01-01 00:00:00'
+INTERVAL '1' DAY + INTERVAL '2' HOUR
+INTERVAL '1' DAY * 2
+INTERVAL '90' SECOND
+INTERVAL '1:30' MINUTE TO SECOND
+INTERVAL '100' DAY
+INTERVAL '100' SECOND
+INTERVAL '1000' SECOND
+TIMESTAMP '2024-02-29 00:00:00.123456789' + INTERVAL '0.001' SECOND
+INTERVAL '-1' DAY
+INTERVAL '10' SECONDS
+INTERVAL '10' DAYS
+INTERVAL 10 SECOND
+INTERVAL '1' WEEK
+(TIMESTAMP '2024-01-01 00:00:00', INTERVAL '1' HOUR) OVERLAPS (TIMESTAMP '2024-01-01 00:30:00', INTERVAL '1' HOUR)
+""")
+
+ZONED = lines(r"""
+TO_TIMESTAMP_LTZ(0, 3)
+CAST(TO_TIMESTAMP_LTZ(0, 3) AS STRING)
+FROM_UNIXTIME(0)
+FROM_UNIXTIME(1720000000)
+UNIX_TIMESTAMP('1970-01-01 00:00:00')
+UNIX_TIMESTAMP('2024-07-01 00:00:00')
+UNIX_TIMESTAMP('2024-03-10 02:30:00')
+UNIX_TIMESTAMP('2024-11-03 01:30:00')
+TO_TIMESTAMP('1970-01-01 00:00:00')
+DATE_FORMAT(TO_TIMESTAMP_LTZ(0, 3), 'yyyy-MM-dd HH:mm:ss')
+EXTRACT(HOUR FROM TO_TIMESTAMP_LTZ(0, 3))
+EXTRACT(EPOCH FROM TO_TIMESTAMP_LTZ(0, 3))
+EXTRACT(DAY FROM TO_TIMESTAMP_LTZ(0, 3))
+FLOOR(@z TO DAY)
+CEIL(@z TO DAY)
+TO_TIMESTAMP_LTZ(1710054000, 0) + INTERVAL '1' DAY
+TIMESTAMPADD(DAY, 1, TO_TIMESTAMP_LTZ(1710000000, 0))
+TIMESTAMPADD(MONTH, 1, TO_TIMESTAMP_LTZ(1710000000, 0))
+TIMESTAMPDIFF(HOUR, TO_TIMESTAMP_LTZ(1709996400, 0), TO_TIMESTAMP_LTZ(1710082800, 0))
+TIMESTAMPDIFF(DAY, TO_TIMESTAMP_LTZ(1709996400, 0), TO_TIMESTAMP_LTZ(1710082800, 0))
+CAST(@z AS DATE)
+TIMESTAMP '2024-01-01 00:00:00' = TO_TIMESTAMP_LTZ(1704067200, 0)
+TO_TIMESTAMP_LTZ('2024-02-29 12:34:56')
+YEAR(TO_TIMESTAMP_LTZ(0, 3))
+HOUR(TO_TIMESTAMP_LTZ(0, 3))
+CAST('2024-07-01 00:00:00' AS TIMESTAMP_LTZ(3))
+CAST(TIMESTAMP '2024-07-01 00:00:00' AS TIMESTAMP_LTZ(3))
+EXTRACT(EPOCH FROM TIMESTAMP '1970-01-01 00:00:00')
+""")
+
+COLLECTIONS = lines(r"""
+ARRAY[1, 2, 3]
+ARRAY[1, 2, 3][1]
+ARRAY[1, 2, 3][0]
+ARRAY[1, 2, 3][4]
+ARRAY[1, 2, 3][-1]
+CARDINALITY(ARRAY[1, 2])
+CARDINALITY(MAP['a', 1])
+CARDINALITY(CAST(NULL AS ARRAY<INT>))
+ELEMENT(ARRAY[1])
+ELEMENT(ARRAY[1, 2])
+ARRAY['a', 'bcd']
+ARRAY[1, 'a']
+ARRAY[]
+MAP['a', 1, 'b', 2]['b']
+MAP['a', 1]['x']
+MAP[1, 'a'][1]
+MAP['a', 1, 'a', 2]
+MAP[]
+ROW(1, 'a')
+(1, 'a')
+CAST(ROW(1, 'a') AS ROW<x INT, y STRING>).y
+ROW(1, 'a').EXPR$0
+ARRAY_CONTAINS(ARRAY[1, 2], 2)
+ARRAY_DISTINCT(ARRAY[1, 1, 2])
+ARRAY_POSITION(ARRAY[1, 2], 2)
+ARRAY_REVERSE(ARRAY[1, 2])
+ARRAY_UNION(ARRAY[1], ARRAY[2])
+ARRAY_CONCAT(ARRAY[1], ARRAY[2])
+ARRAY_MAX(ARRAY[1, 3, 2])
+ARRAY_MIN(ARRAY[3, 1])
+ARRAY_JOIN(ARRAY['a', 'b'], '-')
+ARRAY_SLICE(ARRAY[1, 2, 3], 2)
+ARRAY_SORT(ARRAY[3, 1, 2])
+ARRAY_APPEND(ARRAY[1], 2)
+ARRAY_REMOVE(ARRAY[1, 2], 1)
+MAP_KEYS(MAP['a', 1])
+MAP_VALUES(MAP['a', 1])
+MAP_ENTRIES(MAP['a', 1])
+MAP_FROM_ARRAYS(ARRAY['a'], ARRAY[1])
+MAP_UNION(MAP['a', 1], MAP['b', 2])
+ARRAY[ROW(1, 'a')][1]
+""")
+
+COLUMN_DOUBLES = ["0", "1", "-1", "2.5", "-2.5", "1.005", "NaN", "Infinity", "-0.0", "1e300", None]
+ON_DOUBLES = [e.replace("@d", "CAST(s AS DOUBLE)") for e in lines(r"""
+@d / 0E0
+@d / 0
+@d % 2E0
+@d = @d
+@d > 1E0
+@d < 1E0
+@d = 0E0
+@d IS DISTINCT FROM @d
+@d = CAST(s || '' AS DOUBLE)
+@d IS NOT DISTINCT FROM CAST(s || '' AS DOUBLE)
+@d <> CAST(s || '' AS DOUBLE)
+@d IN (0E0, 1E0)
+FLOOR(@d)
+CEIL(@d)
+ABS(@d)
+SIGN(@d)
+SQRT(@d)
+EXP(@d)
+POWER(@d, 2)
+GREATEST(@d, 1E0)
+LEAST(@d, 1E0)
+CAST(s AS FLOAT) * 2
+-@d
+CASE WHEN @d > 0 THEN 'pos' WHEN @d <= 0 THEN 'neg' ELSE 'other' END
+LN(@d)
+LOG10(@d)
+""")]
+COLUMN_FINITE = ["0", "0.5", "1.5", "2.5", "-2.5", "1.005", "2.675", "-0.4", "123456.789", "1e30", None]
+ON_FINITE = ["%s(CAST(s AS %s)%s)" % (f, t, n) for f in ("ROUND", "TRUNCATE") for t in ("DOUBLE", "FLOAT") for n in ("", ", 1", ", 2", ", -2")]
+COLUMN_DECIMALS = ["0", "0.5", "-0.5", "1.25", "-1.25", "99.99", "12345678901234.56", None]
+ON_DECIMALS = [e.replace("@d", "CAST(s AS DECIMAL(20, 2))") for e in lines(r"""
+@d + @d
+@d - 1
+@d * @d
+@d / 3
+@d / CAST(3 AS DECIMAL(20, 10))
+@d % 7
+@d = 0.5
+@d > 1
+@d = CAST(s AS DOUBLE)
+ROUND(@d, 1)
+ROUND(@d)
+ROUND(@d, -1)
+TRUNCATE(@d, 1)
+FLOOR(@d)
+CEIL(@d)
+ABS(@d)
+-@d
+SIGN(@d)
+CAST(@d AS INT)
+@d * 2E0
+@d * CAST(99999999999999999999.99 AS DECIMAL(30, 2))
+CAST(s AS DECIMAL(38, 18)) * CAST(s AS DECIMAL(38, 18))
+CAST(s AS DECIMAL(38, 18)) / CAST(3 AS DECIMAL(38, 18))
+CAST(s AS DECIMAL(38, 2)) * CAST(s AS DECIMAL(38, 2)) * CAST(s AS DECIMAL(38, 2))
+COALESCE(@d, 0)
+GREATEST(@d, 1)
+@d BETWEEN 0 AND 1.25
+""")]
+COLUMN_INTS = ["0", "1", "-1", "7", "-7", "2147483647", "-2147483648", None]
+ON_INTS = [e.replace("@n", "CAST(s AS INT)") for e in lines(r"""
+@n + @n
+@n * 3
+-@n
+ABS(@n)
+@n / 2
+@n / -1
+@n % 2
+MOD(@n, -2)
+@n / 2.0
+@n * 1.5
+CAST(s AS BIGINT) * 9223372036854775807
+@n / 2E0
+@n BETWEEN 0 AND 10
+@n IN (0, 1, NULL)
+@n IN (0, 1, CAST(NULL AS INT))
+@n NOT IN (0, 7)
+NULLIF(@n, 7)
+COALESCE(@n, 0)
+IF(@n > 0, 'p', 'n')
+ROUND(@n, -1)
+CAST(@n AS DECIMAL(10, 0)) / 3
+CAST(@n AS DECIMAL(10, 0)) * CAST(2.5 AS DECIMAL(3, 1))
+POWER(@n, 2)
+SQRT(@n)
+SIGN(@n)
+TO_TIMESTAMP_LTZ(@n, 0)
+TO_TIMESTAMP_LTZ(@n, 3)
+FROM_UNIXTIME(@n)
+1 / @n
+CAST(1 AS DECIMAL(5, 2)) / @n
+CAST(CAST(s AS TINYINT) + CAST(s AS TINYINT) AS STRING)
+""")]
+COLUMN_STRINGS = ["", " ", "a", "Hello, World", "äöü ß", "日本語", "😀x", "  pad  ", "a,b,,c", "%_", "x\ty\nz", None]
+ON_STRINGS = lines(r"""
+UPPER(s)
+LOWER(s)
+INITCAP(s)
+REVERSE(s)
+CHAR_LENGTH(s)
+TRIM(s)
+LTRIM(s)
+RTRIM(s)
+SUBSTRING(s, 2)
+SUBSTRING(s, -2)
+SUBSTRING(s, 0, 2)
+SUBSTRING(s, 2, 3)
+LEFT(s, 2)
+RIGHT(s, 2)
+LPAD(s, 5, 'xy')
+RPAD(s, 5, 'xy')
+REPLACE(s, 'a', 'b')
+POSITION('l' IN s)
+CONCAT(s, '!')
+CONCAT_WS(',', s, 'z')
+s || s
+SPLIT_INDEX(s, ',', 0)
+SPLIT_INDEX(s, ',', 1)
+SPLIT_INDEX(s, ',', 2)
+REGEXP_REPLACE(s, '[a-z]', '#')
+REGEXP_EXTRACT(s, '([a-z]+)', 1)
+MD5(s)
+SHA256(s)
+s LIKE '%a%'
+s LIKE '_'
+s LIKE '%y%'
+s SIMILAR TO '[a-z]*'
+ASCII(s)
+s > 'a'
+s = ''
+s IS NULL
+HEX(s)
+TO_BASE64(s)
+URL_ENCODE(s)
+CAST(s AS BYTES)
+OVERLAY(s PLACING 'X' FROM 1)
+LOCATE('o', s)
+SPLIT(s, ',')
+COALESCE(s, 'none')
+s IN ('a', '')
+s NOT IN ('a', '')
+REPEAT(s, 2)
+CASE s WHEN 'a' THEN 1 WHEN '' THEN 2 END
+ARRAY[s][1]
+ARRAY[s][2]
+MAP[s, 1]['a']
+MAP['a', s]['zz']
+ARRAY[CHAR_LENGTH(s)][2]
+CARDINALITY(ARRAY[s, s])
+ARRAY[s] = ARRAY['a']
+ROW(s, 1)
+CAST(ROW(s, 1) AS ROW<x STRING, y INT>).x
+""")
+COLUMN_STAMPS = ["2024-02-29 12:34:56.789", "1969-12-31 23:59:59.999", "1969-12-31 12:34:56.789", "1970-01-01 00:00:00",
+                 "1960-02-29 00:00:00.001", "0001-01-01 00:00:00", "9999-12-31 23:59:59.999", "2024-12-30 00:00:00", None]
+ON_STAMPS = ["EXTRACT(%s FROM @m)" % u for u in UNITS if u not in ("MICROSECOND", "NANOSECOND")]
+ON_STAMPS += ["FLOOR(@m TO %s)" % u for u in STEPS] + ["CEIL(@m TO %s)" % u for u in STEPS]
+ON_STAMPS += lines(r"""
+DATE_FORMAT(@m, 'yyyy-MM-dd HH:mm:ss.SSS')
+DATE_FORMAT(s, 'yyyy-MM-dd')
+@m + INTERVAL '1' MONTH
+@m - INTERVAL '1' DAY
+@m + INTERVAL '0.001' SECOND
+TIMESTAMPDIFF(DAY, TIMESTAMP '1970-01-01 00:00:00', @m)
+TIMESTAMPDIFF(MONTH, TIMESTAMP '1970-01-01 00:00:00', @m)
+TIMESTAMPDIFF(SECOND, TIMESTAMP '1970-01-01 00:00:00', @m)
+TIMESTAMPDIFF(HOUR, TIMESTAMP '1970-01-01 00:00:00', @m)
+TIMESTAMPADD(YEAR, 1, @m)
+YEAR(@m)
+DAYOFMONTH(@m)
+HOUR(@m)
+UNIX_TIMESTAMP(s)
+UNIX_TIMESTAMP(s, 'yyyy-MM-dd HH:mm:ss.SSS')
+TO_TIMESTAMP(s)
+TO_TIMESTAMP(s, 'yyyy-MM-dd HH:mm:ss.SSS')
+TO_DATE(s)
+@m > TIMESTAMP '1970-01-01 00:00:00'
+CAST(@m AS DATE)
+""")
+ON_STAMPS = [e.replace("@m", "CAST(s AS TIMESTAMP(3))") for e in ON_STAMPS]
+COLUMN_ZONED = COLUMN_STAMPS[:6] + ["2024-03-10 02:30:00", "2024-11-03 01:30:00", None]
+ON_ZONED = [e.replace("@l", "CAST(s AS TIMESTAMP_LTZ(3))") for e in lines(r"""
+@l
+UNIX_TIMESTAMP(s)
+EXTRACT(HOUR FROM @l)
+EXTRACT(DAY FROM @l)
+EXTRACT(EPOCH FROM @l)
+FLOOR(@l TO DAY)
+FLOOR(@l TO HOUR)
+CEIL(@l TO DAY)
+DATE_FORMAT(@l, 'yyyy-MM-dd HH:mm:ss')
+@l + INTERVAL '1' DAY
+TIMESTAMPADD(MONTH, 1, @l)
+""")]
+
+
+def expressions():
+    zones = ("UTC", "Asia/Shanghai", "America/New_York")
+    groups = [({}, None, g) for g in (PAIRS, ARITHMETIC, TYPEOF, LOGIC, COMPARISON, LIKE, CONDITIONAL, STRINGS, MATH, TEMPORAL, COLLECTIONS)]
+    groups += [({"table.local-time-zone": z}, None, ZONED) for z in zones]
+    groups += [({}, COLUMN_DOUBLES, ON_DOUBLES), ({}, COLUMN_FINITE, ON_FINITE), ({}, COLUMN_DECIMALS, ON_DECIMALS), ({}, COLUMN_INTS, ON_INTS), ({}, COLUMN_STRINGS, ON_STRINGS), ({}, COLUMN_STAMPS, ON_STAMPS)]
+    groups += [({"table.local-time-zone": z}, COLUMN_ZONED, ON_ZONED) for z in zones]
+    return groups

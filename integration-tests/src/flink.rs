@@ -1,0 +1,122 @@
+//! Real Flink, one process per test binary, asked through `flink/run.sh` (its protocol is in
+//! `flink/README.md`).
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use serde_json::{Value, json};
+
+use crate::compare::Row;
+
+/// Longest wait for the process to be ready, which may compile the oracle first.
+const START: Duration = Duration::from_secs(120);
+/// Longest wait for an answer.
+const ANSWER: Duration = Duration::from_secs(180);
+
+struct Oracle {
+    // Its standard input closes with this process, which ends it.
+    _child: Child,
+    input: ChildStdin,
+    lines: Receiver<String>,
+    asked: u64,
+}
+
+static ORACLE: Mutex<Option<Oracle>> = Mutex::new(None);
+
+/// A script for Flink: statements, settings, and files that statements name as `${DIR}/…`.
+#[derive(Debug, Default)]
+pub struct Script {
+    /// Configuration.
+    pub settings: Vec<(String, String)>,
+    /// Relative path and content.
+    pub files: Vec<(String, String)>,
+    /// SQL, one statement each.
+    pub statements: Vec<String>,
+}
+
+/// Runs a script; for each statement its rows (none for DDL).
+///
+/// # Errors
+/// If Flink cannot be started or refuses a statement.
+pub fn run(script: &Script) -> Result<Vec<Vec<Row>>> {
+    let map = |pairs: &[(String, String)]| -> Value {
+        pairs.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect()
+    };
+    let answer = ask(json!({
+        "op": "script",
+        "settings": map(&script.settings),
+        "files": map(&script.files),
+        "statements": script.statements,
+        "timeout_ms": 120_000,
+    }))?;
+    let results = answer["statements"].as_array().ok_or_else(|| anyhow!("Flink answers {answer}"))?;
+    let mut all = Vec::new();
+    for (result, statement) in results.iter().zip(&script.statements) {
+        ensure!(result["ok"] == true, "Flink refuses {statement}\n{}", result["error"]["message"]);
+        let rows = result["rows"].as_array().map(Vec::as_slice).unwrap_or_default();
+        all.push(rows.iter().map(row).collect::<Result<Vec<Row>>>()?);
+    }
+    ensure!(all.len() == script.statements.len(), "Flink gave up: {answer}");
+    Ok(all)
+}
+
+/// The fields behind the row kind, which must be an insertion.
+fn row(value: &Value) -> Result<Row> {
+    let fields = value.as_array().ok_or_else(|| anyhow!("Flink's row is {value}"))?;
+    ensure!(fields.first().is_some_and(|kind| kind == "+I"), "Flink's row is no insertion: {value}");
+    Ok(fields[1..].iter().map(|field| field.as_str().map(str::to_owned)).collect())
+}
+
+fn ask(mut request: Value) -> Result<Value> {
+    let mut guard = ORACLE.lock().unwrap_or_else(PoisonError::into_inner);
+    let oracle = match guard.as_mut() {
+        Some(oracle) => oracle,
+        None => guard.insert(start()?),
+    };
+    oracle.asked += 1;
+    request["id"] = oracle.asked.into();
+    let answer = writeln!(oracle.input, "{request}")
+        .and_then(|()| oracle.input.flush())
+        .context("ask Flink")
+        .and_then(|()| oracle.lines.recv_timeout(ANSWER).context("Flink does not answer"));
+    let answer = match answer {
+        Ok(line) => serde_json::from_str::<Value>(&line)?,
+        Err(error) => {
+            // The next one to ask gets a new process.
+            *guard = None;
+            return Err(error);
+        }
+    };
+    ensure!(answer["id"] == request["id"], "Flink answers another question: {answer}");
+    Ok(answer)
+}
+
+fn start() -> Result<Oracle> {
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/flink/run.sh");
+    let mut child = Command::new(program)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .spawn()
+        .with_context(|| format!("start {program}"))?;
+    let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+        bail!("{program} has no pipes");
+    };
+    let (sender, lines) = sync_channel(1);
+    std::thread::Builder::new().name("flink".to_owned()).spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    })?;
+    let ready = lines.recv_timeout(START).with_context(|| {
+        format!("{program} does not get ready; run through `cargo xtask test`, which installs Flink")
+    })?;
+    ensure!(ready.contains("\"ready\":true"), "{program} says {ready}");
+    Ok(Oracle { _child: child, input, lines, asked: 0 })
+}

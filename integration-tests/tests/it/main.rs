@@ -1,0 +1,28 @@
+//! Multi-process tests: the real binary on real services, judged by DataFusion in batch, by real
+//! Flink, and by small recomputations of their own. Run them through `cargo xtask test`.
+//!
+//! | variable | meaning | default |
+//! |---|---|---|
+//! | `TIDEGATE_BIN` | the binary to test | the one in cargo's target folder |
+//! | `TIDEGATE_TEST_SEED` | first seed of the random cases | 1 |
+//! | `TIDEGATE_TEST_CASES` | how many random cases | 240 |
+//! | `TIDEGATE_TEST_RECORDS` | records through Kafka | 200000; the full measure is 2000000 |
+//! | `TIDEGATE_TEST_KILLS` | kills per test | 10 |
+//! | `TIDEGATE_TEST_KEEP` | set: folders of successful cases are kept too | |
+
+mod bad_input;
+mod checkpoints_s3;
+mod cli;
+mod corrupt_state;
+mod files_exactly_once;
+mod kafka_at_least_once;
+mod recorded_windows;
+mod windows_differential;
+
+/// A number from the environment.
+fn number(name: &str, default: u64) -> anyhow::Result<u64> {
+    match std::env::var(name) {
+        Ok(text) => text.trim().parse().map_err(|_| anyhow::anyhow!("{name}='{text}' is no number")),
+        Err(_) => Ok(default),
+    }
+}

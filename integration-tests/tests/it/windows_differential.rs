@@ -1,0 +1,256 @@
+//! Random window queries over random tables: the binary against DataFusion in batch, and a share of
+//! them against real Flink, at several parallelisms, batch sizes and execution modes, some with a
+//! savepoint or a kill in the middle and a restore at another parallelism.
+//!
+//! Twenty questions go into one run, as the INSERTs of one statement set. Late rows are compared only
+//! where it is decided which are late: one file, one subtask, a watermark after every row.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tidegate_integration_tests::cases::{Lateness, Question, Table, question};
+use tidegate_integration_tests::checkpoints::wait_for;
+use tidegate_integration_tests::clock::pause;
+use tidegate_integration_tests::compare::{Row, canonical_row, difference};
+use tidegate_integration_tests::flink;
+use tidegate_integration_tests::folder::CaseFolder;
+use tidegate_integration_tests::oracle::Oracle;
+use tidegate_integration_tests::prng::Prng;
+use tidegate_integration_tests::rows::json_folder;
+use tidegate_integration_tests::tidegate::{Run, heavy};
+
+use crate::number;
+
+const QUESTIONS: u64 = 20;
+const TABLES: usize = 4;
+/// Of so many runs one is compared with Flink as well, besides all with late rows.
+const FLINK_SHARE: u64 = 3;
+
+/// What happens on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Middle {
+    Nothing,
+    /// Stop with a savepoint, restore from it.
+    Savepoint,
+    /// Kill, restore from the newest checkpoint.
+    Kill,
+}
+
+/// One run: tables, questions and settings, all from the seed.
+struct Pack {
+    seed: u64,
+    folder: CaseFolder,
+    tables: Vec<Table>,
+    questions: Vec<(usize, Question)>,
+    batch_size: u32,
+    micro_batch: bool,
+    parallelism: [usize; 2],
+    middle: Middle,
+    pause: Duration,
+}
+
+#[test]
+fn random_windows_agree_with_datafusion_and_flink() -> Result<()> {
+    let _heavy = heavy();
+    let cases = number("TIDEGATE_TEST_CASES", 240)?;
+    let first = number("TIDEGATE_TEST_SEED", 1)?;
+    let packs = cases.div_ceil(QUESTIONS);
+    eprintln!("{} random cases, seeds {first} to {}", packs * QUESTIONS, first + packs - 1);
+    let (mut failures, mut flink_cases) = (Vec::new(), 0);
+    for seed in first..first + packs {
+        let pack = Pack::random(seed)?;
+        if pack.asks_flink() {
+            flink_cases += pack.questions.len();
+        }
+        match pack.check() {
+            Ok(found) if found.is_empty() => pack.folder.succeed(),
+            Ok(found) => failures.extend(found),
+            Err(error) => failures.push(format!("{}\n{error:?}", pack.heading())),
+        }
+    }
+    eprintln!("{flink_cases} of them were asked of Flink too");
+    ensure!(failures.is_empty(), "{} failures\n\n{}", failures.len(), failures.join("\n\n"));
+    Ok(())
+}
+
+impl Pack {
+    fn random(seed: u64) -> Result<Self> {
+        let mut prng = Prng::new(seed);
+        let late = prng.chance(25);
+        let lateness = |prng: &mut Prng| match late {
+            true => Lateness::Late,
+            false => *prng.pick(&[Lateness::Far, Lateness::Bounded]),
+        };
+        let tables: Vec<Table> = (0..TABLES)
+            .map(|index| {
+                let lateness = lateness(&mut prng);
+                Table::random(&format!("t{index}"), lateness, &mut prng.fork())
+            })
+            .collect();
+        let questions = (0..QUESTIONS as usize)
+            .map(|index| {
+                let table = index % TABLES;
+                (table, question(&format!("w{index}"), &tables[table], &mut prng.fork()))
+            })
+            .collect();
+        let parallelism = [1 + prng.below(4), 1 + prng.below(4)];
+        let middle = *prng.pick(&[Middle::Nothing, Middle::Nothing, Middle::Savepoint, Middle::Kill]);
+        Ok(Self {
+            seed,
+            folder: CaseFolder::new(&format!("windows-{seed}"))?,
+            tables,
+            questions,
+            batch_size: if late { 1 } else { *prng.pick(&[1, 3, 16, 100, 8192]) },
+            micro_batch: !late && prng.chance(40),
+            parallelism: if late { [1, 1] } else { parallelism },
+            middle: if late { Middle::Nothing } else { middle },
+            pause: Duration::from_millis(prng.between(0, 300) as u64),
+        })
+    }
+
+    fn asks_flink(&self) -> bool {
+        self.seed.is_multiple_of(FLINK_SHARE) || self.tables[0].lateness == Lateness::Late
+    }
+
+    fn heading(&self) -> String {
+        format!(
+            "seed {}, parallelism {:?}, batch size {}, micro-batch {}, {:?}, folder {}\n\
+             repeat: TIDEGATE_TEST_SEED={} TIDEGATE_TEST_CASES={QUESTIONS} cargo xtask test -- -p tidegate-integration-tests random_windows",
+            self.seed,
+            self.parallelism,
+            self.batch_size,
+            self.micro_batch,
+            self.middle,
+            self.folder.path().display(),
+            self.seed,
+        )
+    }
+
+    /// Runs everything; what differs, each with the query.
+    fn check(&self) -> Result<Vec<String>> {
+        self.run()?;
+        let oracle = Oracle::new()?;
+        for table in &self.tables {
+            oracle.table(&table.name, table.batch()?)?;
+        }
+        let flink = self.asks_flink().then(|| self.ask_flink()).transpose()?;
+        let mut found = Vec::new();
+        for (index, (table, question)) in self.questions.iter().enumerate() {
+            let actual = self.output(index, question).with_context(|| format!("read the output o{index}"))?;
+            let mut compare = |name: &str, expected: &[Row]| {
+                if let Some(text) = difference(name, expected, &actual) {
+                    let views = question.views.join("\n");
+                    found.push(format!("{}\no{index}: {views}\n{}\n{text}", self.heading(), question.flink));
+                }
+            };
+            if let Some(expected) = question.ask(&oracle)? {
+                compare("DataFusion", &expected);
+            }
+            if let Some(answers) = &flink {
+                let shapes = question.shapes();
+                let expected: Vec<Row> =
+                    answers[index].iter().map(|row| canonical_row(&shapes, row)).collect::<Result<_>>()?;
+                compare("Flink", &expected);
+            }
+            ensure!(*table < self.tables.len(), "there is no table {table}");
+        }
+        Ok(found)
+    }
+
+    fn output(&self, index: usize, question: &Question) -> Result<Vec<Row>> {
+        let (columns, shapes) = (question.columns(), question.shapes());
+        let rows = json_folder(&self.folder.join(&format!("out/o{index}")), &columns)?;
+        rows.iter().map(|row| canonical_row(&shapes, row)).collect()
+    }
+
+    fn run(&self) -> Result<()> {
+        if self.middle == Middle::Nothing {
+            self.put_files(|_, _| true)?;
+            return self.process("run", false, self.parallelism[0])?.finish()?.success().map(drop);
+        }
+        let checkpoints = self.folder.join("checkpoints");
+        let place = checkpoints.display().to_string();
+        self.put_files(|index, count| index < count.div_ceil(2))?;
+        let first = self.process("first", true, self.parallelism[0])?.checkpoints(&place, "100 ms");
+        let mut first = first.start()?;
+        wait_for(&mut first, &checkpoints, &Default::default(), 1)?;
+        pause(self.pause);
+        let restore = match self.middle {
+            Middle::Savepoint => {
+                first.interrupt()?;
+                let stopped = first.wait()?;
+                ensure!(matches!(stopped.code, Some(0 | 130)), "stopped with {}\n{}", stopped.status, stopped.report());
+                stopped.savepoint()?
+            }
+            _ => {
+                ensure!(first.kill()?, "an unbounded job ended by itself");
+                place.clone()
+            }
+        };
+        self.put_files(|index, count| index >= count.div_ceil(2))?;
+        let second = self.process("second", false, self.parallelism[1])?.restore(Some(&restore));
+        let second = if self.middle == Middle::Kill { second.checkpoints(&place, "100 ms") } else { second };
+        second.finish()?.success().map(drop)
+    }
+
+    fn process(&self, name: &str, monitor: bool, parallelism: usize) -> Result<Run> {
+        let run = Run::new(self.folder.path(), name, &self.script(monitor))?;
+        Ok(run.define("DIR", &self.folder.text()).parallelism(parallelism))
+    }
+
+    /// The script; with `monitor` its sources wait for more files and never end.
+    fn script(&self, monitor: bool) -> String {
+        let mode = if self.micro_batch { "micro-batch" } else { "continuous" };
+        let mut statements = vec![
+            "SET 'pipeline.name' = 'windows'".to_owned(),
+            format!("SET 'execution.batch-size' = '{}'", self.batch_size),
+            format!("SET 'execution.mode' = '{mode}'"),
+            "SET 'execution.micro-batch.size' = '50'".to_owned(),
+            "SET 'execution.micro-batch.interval' = '20 ms'".to_owned(),
+        ];
+        let more = if monitor { ", 'source.monitor-interval'='1 h'" } else { "" };
+        statements.extend(self.tables.iter().map(|table| table.ddl(&format!("${{DIR}}/in/{}", table.name), more)));
+        let mut inserts = String::new();
+        for (index, (_, question)) in self.questions.iter().enumerate() {
+            statements.extend(question.views.iter().cloned());
+            statements.push(question.sink(&format!("o{index}"), &format!("${{DIR}}/out/o{index}")));
+            inserts.push_str(&format!("INSERT INTO o{index} {};\n", question.flink));
+        }
+        format!("{};\nEXECUTE STATEMENT SET BEGIN\n{inserts}END;\n", statements.join(";\n"))
+    }
+
+    fn put_files(&self, wanted: impl Fn(usize, usize) -> bool) -> Result<()> {
+        for table in &self.tables {
+            let folder = self.folder.join(&format!("in/{}", table.name));
+            std::fs::create_dir_all(&folder)?;
+            for (index, rows) in table.files.iter().enumerate() {
+                if wanted(index, table.files.len()) {
+                    std::fs::write(folder.join(format!("{index}.json")), table.json(rows.clone()))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Flink's answers, by question.
+    fn ask_flink(&self) -> Result<Vec<Vec<Row>>> {
+        let mut script = flink::Script {
+            // A watermark after every row that moves it, and none by the clock.
+            settings: vec![("pipeline.auto-watermark-interval".to_owned(), "0 ms".to_owned())],
+            ..flink::Script::default()
+        };
+        for table in &self.tables {
+            let file = format!("{}.json", table.name);
+            script.statements.push(table.ddl(&format!("${{DIR}}/{file}"), ""));
+            script.files.push((file, table.json(0..table.rows.len())));
+        }
+        let mut queries = Vec::new();
+        for (_, question) in &self.questions {
+            script.statements.extend(question.views.iter().cloned());
+            queries.push(script.statements.len());
+            script.statements.push(question.flink.clone());
+        }
+        let mut answers = flink::run(&script)?;
+        Ok(queries.into_iter().map(|index| std::mem::take(&mut answers[index])).collect())
+    }
+}

@@ -1,0 +1,118 @@
+//! Function calls: built-in functions, aggregates, `ROW_NUMBER`, and names that are not functions.
+
+use sqlparser::ast::{self, DuplicateTreatment, Function, FunctionArg, FunctionArgExpr, FunctionArguments};
+use tidegate_plan::Expr;
+use tidegate_types::{Error, Result, Span, TimeAttribute};
+
+use super::aggregate;
+use super::expr::{ExprBinder, simple_name};
+use super::{literal, semantic, unsupported};
+use crate::parser::dialect::{MAP_CONSTRUCTOR, TABLE_ARGUMENT};
+use crate::suggest;
+
+/// Functions of Flink's group windows, which window table functions replaced.
+const GROUP_WINDOWS: &[&str] = &[
+    "TUMBLE", "HOP", "SESSION", "CUMULATE", "TUMBLE_START", "TUMBLE_END", "TUMBLE_ROWTIME",
+    "TUMBLE_PROCTIME", "HOP_START", "HOP_END", "HOP_ROWTIME", "HOP_PROCTIME", "SESSION_START",
+    "SESSION_END", "SESSION_ROWTIME", "SESSION_PROCTIME",
+];
+
+/// Functions whose first argument is a unit of time.
+const UNIT_FUNCTIONS: &[&str] = &["TIMESTAMPADD", "TIMESTAMPDIFF"];
+
+impl ExprBinder<'_, '_> {
+    pub(super) fn function(&mut self, call: &Function, span: Span) -> Result<Expr> {
+        let Some(ident) = simple_name(&call.name) else {
+            return Err(unsupported(&format!("the function {}", call.name), span));
+        };
+        let name = ident.value.to_ascii_uppercase();
+        if !call.within_group.is_empty() || call.null_treatment.is_some() {
+            return Err(unsupported(&format!("WITHIN GROUP or NULLS treatment of {name}"), span));
+        }
+        if let Some(over) = &call.over {
+            return self.numbered(&name, call, over, span);
+        }
+        if aggregate::is_aggregate(&name) {
+            return self.aggregate(&name, call, span);
+        }
+        if call.filter.is_some() {
+            return Err(semantic(format!("FILTER needs an aggregate function, {name} is none"), span));
+        }
+        if GROUP_WINDOWS.contains(&name.as_str()) {
+            return Err(unsupported(&format!("the group window function {name}"), span).help(
+                "use a window table function: FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end",
+            ));
+        }
+        let arguments = plain_arguments(call, span)?;
+        match name.as_str() {
+            TABLE_ARGUMENT => Err(semantic("TABLE t stands only in a window table function", span)),
+            MAP_CONSTRUCTOR => self.collection("MAP", &arguments, span),
+            "ROW" => self.row(&arguments, span),
+            "PROCTIME" => self.proctime(&arguments, span),
+            _ if UNIT_FUNCTIONS.contains(&name.as_str()) => self.unit_call(&name, &arguments, span),
+            _ => self.call_on(&name, &arguments, span),
+        }
+    }
+
+    /// `PROCTIME()`: the only value with the processing-time attribute.
+    fn proctime(&mut self, arguments: &[&ast::Expr], span: Span) -> Result<Expr> {
+        let call = self.call_on("PROCTIME", arguments, span)?;
+        Ok(match call {
+            Expr::Call { function, args, mut ty } => {
+                ty.kind = ty.kind.with_time_attribute(TimeAttribute::Processing);
+                Expr::Call { function, args, ty }
+            }
+            other => other,
+        })
+    }
+
+    /// `TIMESTAMPADD(HOUR, 1, ts)`: the unit is a word, not a column.
+    fn unit_call(&mut self, name: &str, arguments: &[&ast::Expr], span: Span) -> Result<Expr> {
+        let [unit, rest @ ..] = arguments else {
+            return Err(semantic(format!("{name} needs a unit of time first"), span));
+        };
+        let ast::Expr::Identifier(unit) = unit else {
+            let place = self.binder.span_of(*unit);
+            return Err(semantic(format!("{name} needs a unit of time first, such as HOUR"), place));
+        };
+        let unit = unit.value.to_ascii_uppercase();
+        let unit = unit.strip_prefix("SQL_TSI_").unwrap_or(&unit);
+        let mut args = vec![literal::text(unit)];
+        for argument in rest {
+            args.push(self.expr(argument)?);
+        }
+        self.apply(name, args, span)
+    }
+
+    pub(super) fn unknown_function(&self, name: &str, span: Span) -> Error {
+        let message = format!("there is no function {name}, or it is not supported yet");
+        let error = semantic(message, span);
+        let known = tidegate_functions::names().chain(aggregate::NAMES.iter().copied());
+        match suggest::advice(&name.to_ascii_uppercase(), known, "known are") {
+            Some(advice) => error.help(advice),
+            None => error,
+        }
+    }
+}
+
+/// The arguments of a call that takes no names, stars, DISTINCT or clauses.
+pub(super) fn plain_arguments(call: &Function, span: Span) -> Result<Vec<&ast::Expr>> {
+    let list = match &call.args {
+        FunctionArguments::None => return Ok(Vec::new()),
+        FunctionArguments::Subquery(_) => return Err(unsupported("a subquery as an argument", span)),
+        FunctionArguments::List(list) => list,
+    };
+    if list.duplicate_treatment == Some(DuplicateTreatment::Distinct) {
+        return Err(semantic(format!("{} takes no DISTINCT", call.name), span));
+    }
+    if let Some(clause) = list.clauses.first() {
+        return Err(unsupported(&format!("{clause} in {}", call.name), span));
+    }
+    list.args
+        .iter()
+        .map(|arg| match arg {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Ok(expr),
+            other => Err(semantic(format!("{} does not take the argument {other}", call.name), span)),
+        })
+        .collect()
+}

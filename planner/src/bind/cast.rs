@@ -1,0 +1,36 @@
+//! Conversions that the planner inserts.
+
+use tidegate_functions::coercion;
+use tidegate_plan::{CastMode, Expr, Literal, PlanSettings, Scalar};
+use tidegate_types::{SqlType, TypeKind};
+
+use super::constant;
+
+/// The expression as a value of `target`; nothing is inserted where the kinds agree.
+pub(crate) fn coerce(expr: Expr, target: &SqlType, settings: &PlanSettings) -> Expr {
+    if expr.ty().same_kind(target) {
+        return expr;
+    }
+    if let Expr::Literal(Literal { value: Scalar::Null, .. }) = expr {
+        return Expr::Literal(Literal::null(target.kind.clone()));
+    }
+    let ty = target.clone().with_nullable(expr.ty().nullable).materialized();
+    let cast = Expr::Cast { input: Box::new(expr), ty, mode: CastMode::Cast };
+    match constant::value(&cast, settings) {
+        Some(literal) => Expr::Literal(literal),
+        None => cast,
+    }
+}
+
+/// The type that all values can take; `None` if there is none. Time attributes do not survive.
+pub(crate) fn unify(types: &[SqlType]) -> Option<SqlType> {
+    let nullable = types.iter().any(|ty| ty.nullable);
+    let typed: Vec<SqlType> =
+        types.iter().filter(|ty| ty.kind != TypeKind::Null).map(|ty| ty.clone().materialized()).collect();
+    let common = match typed.as_slice() {
+        [] => TypeKind::Null.nullable(),
+        [one] => one.clone(),
+        several => coercion::common_type(several)?,
+    };
+    Some(common.with_nullable(nullable))
+}

@@ -1,0 +1,74 @@
+//! Names and types: statements → relational algebra, by Flink's rules.
+//!
+//! `query` and `select` bind relations, `expr` and what stands beside it scalar expressions, `table`
+//! declarations, `insert` the fit of a query to its target.
+
+pub(crate) mod aggregate;
+mod call;
+mod cast;
+pub(crate) mod constant;
+mod expr;
+mod from;
+pub(crate) mod insert;
+mod literal;
+mod number;
+mod query;
+pub(crate) mod scope;
+mod select;
+mod special;
+pub(crate) mod table;
+mod temporal;
+pub(crate) mod values;
+mod window_tvf;
+
+use sqlparser::ast::Spanned;
+use tidegate_plan::PlanSettings;
+use tidegate_types::{Error, ErrorCode, Span};
+
+use crate::algebra::Relation;
+use crate::catalog::Catalog;
+use crate::parser::cursor;
+use crate::parser::tokens::Hints;
+
+/// How deep views and subqueries may be nested.
+const MAX_QUERY_DEPTH: usize = 64;
+
+/// Binds queries against a catalog.
+pub(crate) struct Binder<'a> {
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) settings: &'a PlanSettings,
+    /// Hints of the statement or view whose query is bound now.
+    hints: &'a Hints,
+    /// Place of that query, for what has none of its own.
+    place: Span,
+    /// `WITH` tables in sight, innermost last.
+    ctes: Vec<(String, Relation)>,
+    depth: usize,
+}
+
+impl<'a> Binder<'a> {
+    pub(crate) fn new(
+        catalog: &'a Catalog,
+        settings: &'a PlanSettings,
+        hints: &'a Hints,
+        place: Span,
+    ) -> Self {
+        Self { catalog, settings, hints, place, ctes: Vec::new(), depth: 0 }
+    }
+
+    /// The place of a piece of syntax; that of the whole query if it has none.
+    pub(crate) fn span_of(&self, node: &impl Spanned) -> Span {
+        let span = node.span();
+        if span.start.line == 0 { self.place } else { cursor::span(span) }
+    }
+}
+
+/// An error of meaning at a place.
+pub(crate) fn semantic(message: impl Into<String>, span: Span) -> Error {
+    Error::new(ErrorCode::SqlSemantic, message).at(span)
+}
+
+/// A construct that is valid in Flink and not supported yet.
+pub(crate) fn unsupported(construct: &str, span: Span) -> Error {
+    Error::unsupported(format!("{construct} is not supported yet")).at(span)
+}

@@ -1,0 +1,144 @@
+//! The columns in sight of an expression, and how names find them. Case counts, as in Flink.
+
+use sqlparser::ast::Ident;
+use tidegate_plan::Expr;
+use tidegate_types::{Error, Result, Span, SqlType, TypeKind};
+
+use super::semantic;
+use crate::algebra::Relation;
+use crate::parser::cursor;
+use crate::suggest;
+
+/// Columns in sight, in the order of the relation below.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scope {
+    pub(crate) columns: Vec<ScopeColumn>,
+}
+
+/// A column in sight.
+#[derive(Debug, Clone)]
+pub(crate) struct ScopeColumn {
+    /// The table or alias it belongs to.
+    pub(crate) qualifier: Option<String>,
+    pub(crate) name: String,
+    pub(crate) ty: SqlType,
+}
+
+impl Scope {
+    /// The columns of a relation under a name.
+    pub(crate) fn of(relation: &Relation, qualifier: Option<&str>) -> Self {
+        let columns = relation.schema.iter().map(|field| ScopeColumn {
+            qualifier: qualifier.map(str::to_owned),
+            name: field.name.clone(),
+            ty: field.ty.clone(),
+        });
+        Self { columns: columns.collect() }
+    }
+
+    /// Resolves `column`, `table.column`, `column.field`, `table.column.field…`.
+    pub(crate) fn resolve(&self, path: &[Ident]) -> Result<Expr> {
+        let Some(first) = path.first() else {
+            return Err(Error::internal("an empty name reached the binder"));
+        };
+        let span = cursor::span(first.span);
+        if let [table, column, fields @ ..] = path
+            && self.columns.iter().any(|c| c.qualifier.as_deref() == Some(&table.value))
+        {
+            let found = self.find(|c| {
+                c.qualifier.as_deref() == Some(&table.value) && c.name == column.value
+            });
+            match found.as_slice() {
+                [index] => return fields_of(self.column(*index), fields),
+                [] if self.find(|c| c.name == table.value).is_empty() => {
+                    return Err(self.unknown(column, Some(&table.value)));
+                }
+                [] => {}
+                _ => return Err(ambiguous(column)),
+            }
+        }
+        match self.find(|c| c.name == first.value).as_slice() {
+            [index] => fields_of(self.column(*index), &path[1..]),
+            [] if path.len() > 1 => Err(self.unknown_table(first, span)),
+            [] => Err(self.unknown(first, None)),
+            _ => Err(ambiguous(first)),
+        }
+    }
+
+    /// Indices of the columns of a table or alias.
+    pub(crate) fn columns_of(&self, table: &Ident) -> Result<Vec<usize>> {
+        let found = self.find(|c| c.qualifier.as_deref() == Some(&table.value));
+        if found.is_empty() {
+            return Err(self.unknown_table(table, cursor::span(table.span)));
+        }
+        Ok(found)
+    }
+
+    /// A reference to a column.
+    pub(crate) fn column(&self, index: usize) -> Expr {
+        Expr::column(index, self.columns[index].ty.clone())
+    }
+
+    fn find(&self, is: impl Fn(&ScopeColumn) -> bool) -> Vec<usize> {
+        let columns = self.columns.iter().enumerate();
+        columns.filter(|(_, column)| is(column)).map(|(index, _)| index).collect()
+    }
+
+    fn unknown(&self, name: &Ident, table: Option<&str>) -> Error {
+        let of_table = table.map(|table| format!(" in {table}")).unwrap_or_default();
+        let message = format!("there is no column '{}'{of_table}", name.value);
+        let error = semantic(message, cursor::span(name.span));
+        let known = self
+            .columns
+            .iter()
+            .filter(|column| table.is_none() || column.qualifier.as_deref() == table)
+            .map(|column| column.name.as_str());
+        match suggest::advice(&name.value, known, "the columns are") {
+            Some(advice) => error.help(advice),
+            None => error,
+        }
+    }
+
+    fn unknown_table(&self, name: &Ident, span: Span) -> Error {
+        let error = semantic(format!("there is no table or column '{}' here", name.value), span);
+        let mut known: Vec<&str> = self.columns.iter().filter_map(|c| c.qualifier.as_deref()).collect();
+        known.extend(self.columns.iter().map(|c| c.name.as_str()));
+        known.dedup();
+        match suggest::advice(&name.value, known.into_iter(), "in sight are") {
+            Some(advice) => error.help(advice),
+            None => error,
+        }
+    }
+}
+
+fn ambiguous(name: &Ident) -> Error {
+    semantic(format!("column '{}' is ambiguous", name.value), cursor::span(name.span))
+        .help("write the table's name or alias before it")
+}
+
+/// The field at the end of a path into a ROW.
+pub(crate) fn fields_of(mut expr: Expr, path: &[Ident]) -> Result<Expr> {
+    for name in path {
+        expr = field_of(expr, name)?;
+    }
+    Ok(expr)
+}
+
+/// A field of a ROW value.
+pub(crate) fn field_of(input: Expr, name: &Ident) -> Result<Expr> {
+    let span = cursor::span(name.span);
+    let TypeKind::Row(fields) = &input.ty().kind else {
+        let message = format!("'{}' is not a field: the value before it is {}, not a ROW", name.value, input.ty());
+        return Err(semantic(message, span));
+    };
+    let Some(index) = fields.iter().position(|field| field.name == name.value) else {
+        let error = semantic(format!("the ROW has no field '{}'", name.value), span);
+        let known = fields.iter().map(|field| field.name.as_str());
+        return Err(match suggest::advice(&name.value, known, "its fields are") {
+            Some(advice) => error.help(advice),
+            None => error,
+        });
+    };
+    let ty = fields[index].ty.clone();
+    let nullable = ty.nullable || input.ty().nullable;
+    Ok(Expr::Field { input: Box::new(input), index, ty: ty.with_nullable(nullable) })
+}

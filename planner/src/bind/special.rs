@@ -1,0 +1,215 @@
+//! Expressions with a syntax of their own: BETWEEN, IN, LIKE, EXTRACT, SUBSTRING, TRIM, rows, arrays.
+
+use sqlparser::ast::{self, CeilFloorKind, DateTimeField, TrimWhereField, ValueWithSpan};
+use tidegate_plan::{Expr, Literal};
+use tidegate_types::{Field, Result, Span, SqlType, TypeKind};
+
+use super::expr::ExprBinder;
+use super::{cast, constant, literal, semantic, unsupported};
+
+impl ExprBinder<'_, '_> {
+    pub(super) fn special(&mut self, node: &ast::Expr, span: Span) -> Result<Expr> {
+        use ast::Expr as E;
+        match node {
+            E::Between { expr, negated, low, high } => self.between(expr, *negated, low, high, span),
+            E::InList { expr, list, negated } => self.in_list(expr, list, *negated, span),
+            E::Like { negated, any: false, expr, pattern, escape_char } => {
+                self.pattern("LIKE", *negated, [expr, pattern], escape_char.as_ref(), span)
+            }
+            E::SimilarTo { negated, expr, pattern, escape_char } => {
+                self.pattern("SIMILAR", *negated, [expr, pattern], escape_char.as_ref(), span)
+            }
+            E::Extract { field, expr, .. } => {
+                let unit = unit(field, span)?;
+                let value = self.expr(expr)?;
+                self.apply("EXTRACT", vec![literal::text(&unit), value], span)
+            }
+            E::Ceil { expr, field } => self.round_to("CEIL", expr, field, span),
+            E::Floor { expr, field } => self.round_to("FLOOR", expr, field, span),
+            E::Substring { expr, substring_from, substring_for, .. } => {
+                let parts = [Some(expr), substring_from.as_ref(), substring_for.as_ref()];
+                self.call_present("SUBSTRING", &parts, span)
+            }
+            E::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
+                let parts = [Some(expr), Some(overlay_what), Some(overlay_from), overlay_for.as_ref()];
+                self.call_present("OVERLAY", &parts, span)
+            }
+            E::Position { expr, r#in } => self.call_on("POSITION", &[expr, r#in], span),
+            E::Trim { trim_where, trim_what, expr, trim_characters } => {
+                if trim_characters.is_some() {
+                    return Err(semantic("TRIM(x, y) is not Flink SQL", span).help("write TRIM(y FROM x)"));
+                }
+                self.trim(*trim_where, trim_what.as_deref(), expr, span)
+            }
+            E::Tuple(values) => self.row(&values.iter().collect::<Vec<_>>(), span),
+            E::Array(array) => self.collection("ARRAY", &array.elem.iter().collect::<Vec<_>>(), span),
+            E::InSubquery { .. } => {
+                Err(unsupported("IN (SELECT …)", span).help("list the values, or wait for joins"))
+            }
+            E::Exists { .. } => Err(unsupported("EXISTS (SELECT …)", span)),
+            E::Subquery(_) => Err(unsupported("a subquery as a value", span)),
+            E::AnyOp { .. } | E::AllOp { .. } => Err(unsupported("a comparison with ANY or ALL", span)),
+            E::GroupingSets(_) | E::Cube(_) | E::Rollup(_) => {
+                Err(unsupported("a set of groupings (GROUPING SETS, CUBE, ROLLUP)", span))
+            }
+            E::Wildcard(_) | E::QualifiedWildcard(..) => {
+                Err(semantic("* stands only in SELECT and COUNT(*)", span))
+            }
+            other => Err(unsupported(&format!("the expression {other}"), span)),
+        }
+    }
+
+    /// `x BETWEEN low AND high`; SYMMETRIC does not parse.
+    fn between(
+        &mut self,
+        value: &ast::Expr,
+        negated: bool,
+        low: &ast::Expr,
+        high: &ast::Expr,
+        span: Span,
+    ) -> Result<Expr> {
+        let (value, low, high) = (self.expr(value)?, self.expr(low)?, self.expr(high)?);
+        let (above, below, both) = if negated { ("<", ">", "OR") } else { (">=", "<=", "AND") };
+        let first = self.apply(above, vec![value.clone(), low], span)?;
+        let second = self.apply(below, vec![value, high], span)?;
+        self.apply(both, vec![first, second], span)
+    }
+
+    fn in_list(&mut self, value: &ast::Expr, list: &[ast::Expr], negated: bool, span: Span) -> Result<Expr> {
+        let value = self.expr(value)?;
+        let mut items = Vec::with_capacity(list.len());
+        for item in list {
+            let bound = self.expr(item)?;
+            items.push(constant::fold(bound, self.binder.settings));
+        }
+        let constants = items.iter().all(|item| matches!(item, Expr::Literal(_)));
+        let found = if constants && items.len() > 1 {
+            let args = std::iter::once(value).chain(items).collect();
+            self.apply("IN", args, span)?
+        } else {
+            let equal = |item| self.apply("=", vec![value.clone(), item], span);
+            let equals = items.into_iter().map(equal).collect::<Result<Vec<_>>>()?;
+            self.balanced("OR", equals, span)?
+        };
+        if negated { self.apply("NOT", vec![found], span) } else { Ok(found) }
+    }
+
+    fn pattern(
+        &mut self,
+        name: &str,
+        negated: bool,
+        operands: [&ast::Expr; 2],
+        escape: Option<&ValueWithSpan>,
+        span: Span,
+    ) -> Result<Expr> {
+        let mut args = operands.iter().map(|operand| self.expr(operand)).collect::<Result<Vec<_>>>()?;
+        if let Some(escape) = escape {
+            args.push(self.expr(&ast::Expr::Value(escape.clone()))?);
+        }
+        let matched = self.apply(name, args, span)?;
+        if negated { self.apply("NOT", vec![matched], span) } else { Ok(matched) }
+    }
+
+    /// `FLOOR(x)` and `FLOOR(x TO unit)`.
+    fn round_to(&mut self, name: &str, value: &ast::Expr, to: &CeilFloorKind, span: Span) -> Result<Expr> {
+        let value = self.expr(value)?;
+        let args = match to {
+            CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) => vec![value],
+            CeilFloorKind::DateTimeField(field) => vec![value, literal::text(&unit(field, span)?)],
+            CeilFloorKind::Scale(_) => {
+                return Err(semantic(format!("{name} takes one argument"), span).help("use TRUNCATE or ROUND"));
+            }
+        };
+        self.apply(name, args, span)
+    }
+
+    fn call_present(&mut self, name: &str, parts: &[Option<&Box<ast::Expr>>], span: Span) -> Result<Expr> {
+        let parts: Vec<&ast::Expr> = parts.iter().flatten().map(|part| part.as_ref()).collect();
+        self.call_on(name, &parts, span)
+    }
+
+    fn trim(
+        &mut self,
+        side: Option<TrimWhereField>,
+        what: Option<&ast::Expr>,
+        value: &ast::Expr,
+        span: Span,
+    ) -> Result<Expr> {
+        let value = self.expr(value)?;
+        let what = match what {
+            Some(what) => self.expr(what)?,
+            None => literal::text(" "),
+        };
+        let name = match side {
+            None | Some(TrimWhereField::Both) => "BTRIM",
+            Some(TrimWhereField::Leading) => "LTRIM",
+            Some(TrimWhereField::Trailing) => "RTRIM",
+        };
+        self.apply(name, vec![value, what], span)
+    }
+
+    /// `ROW(a, b)` and `(a, b)`; the fields are named `EXPR$0`, …, as in Flink.
+    pub(super) fn row(&mut self, values: &[&ast::Expr], span: Span) -> Result<Expr> {
+        if values.is_empty() {
+            return Err(semantic("ROW needs at least one value", span));
+        }
+        let args = values.iter().map(|value| self.expr(value)).collect::<Result<Vec<_>>>()?;
+        let fields = args
+            .iter()
+            .enumerate()
+            .map(|(index, arg)| Field::new(format!("EXPR${index}"), arg.ty().clone().materialized()));
+        let ty = TypeKind::Row(fields.collect()).not_null();
+        self.constructor("ROW", args, ty, span)
+    }
+
+    /// `ARRAY[a, b]`.
+    pub(super) fn collection(&mut self, name: &str, values: &[&ast::Expr], span: Span) -> Result<Expr> {
+        let args = values.iter().map(|value| self.expr(value)).collect::<Result<Vec<_>>>()?;
+        if args.is_empty() {
+            return Err(semantic(format!("{name} needs at least one element"), span));
+        }
+        self.apply(name, args, span)
+    }
+
+    /// A constructor whose type the planner knows better than a rule over types could.
+    fn constructor(&self, name: &str, args: Vec<Expr>, ty: SqlType, span: Span) -> Result<Expr> {
+        match self.apply(name, args, span)? {
+            Expr::Call { function, args, .. } => Ok(Expr::Call { function, args, ty }),
+            other => Ok(other),
+        }
+    }
+
+    /// Values of one type for a set operation or `VALUES`.
+    pub(super) fn unified(&self, values: Vec<Expr>, span: Span) -> Result<Vec<Expr>> {
+        let types: Vec<SqlType> = values.iter().map(|value| value.ty().clone()).collect();
+        let Some(ty) = cast::unify(&types) else {
+            let shown: Vec<String> = types.iter().map(|ty| ty.kind.to_string()).collect();
+            return Err(semantic(format!("the values have no common type: {}", shown.join(", ")), span));
+        };
+        let settings = self.binder.settings;
+        Ok(values
+            .into_iter()
+            .map(|value| match (&value, &ty.kind) {
+                (Expr::Literal(literal), kind) if literal.ty.kind == TypeKind::Null => {
+                    Expr::Literal(Literal::null(kind.clone()))
+                }
+                _ => cast::coerce(value, &ty, settings),
+            })
+            .collect())
+    }
+}
+
+/// The name of a unit of time, in upper case.
+fn unit(field: &DateTimeField, span: Span) -> Result<String> {
+    let name = field.to_string().to_uppercase();
+    let name = match name.as_str() {
+        "SECONDS" | "MINUTES" | "HOURS" | "DAYS" | "WEEKS" | "MONTHS" | "YEARS" => &name[..name.len() - 1],
+        other => other,
+    };
+    match name {
+        "NANOSECOND" | "MICROSECOND" | "MILLISECOND" | "SECOND" | "MINUTE" | "HOUR" | "DAY" | "DOW"
+        | "DOY" | "ISODOW" | "WEEK" | "MONTH" | "QUARTER" | "YEAR" | "ISOYEAR" | "DECADE" | "CENTURY"
+        | "MILLENNIUM" | "EPOCH" => Ok(name.to_owned()),
+        other => Err(semantic(format!("{other} is not a unit of time"), span)),
+    }
+}

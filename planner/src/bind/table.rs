@@ -1,0 +1,161 @@
+//! CREATE TABLE: computed columns, metadata columns and the watermark get their types.
+
+use std::collections::BTreeMap;
+
+use tidegate_plan::PlanSettings;
+use tidegate_types::{Error, ErrorCode, Result, Span, SqlType, TimeAttribute, TypeKind};
+
+use super::expr::ExprBinder;
+use super::scope::{Scope, ScopeColumn};
+use super::{Binder, constant, semantic};
+use crate::catalog::{Catalog, Column, ColumnKind, Table, Watermark};
+use crate::parser::ast::{self as syntax, CreateTable};
+use crate::parser::cursor;
+use crate::parser::tokens::Hints;
+use crate::suggest;
+
+/// Binds a table's declaration.
+///
+/// # Errors
+/// `SQL_SEMANTIC` where an expression, key or watermark does not fit the columns.
+pub(crate) fn table(create: &CreateTable, text: &str, settings: &PlanSettings, span: Span) -> Result<Table> {
+    let (catalog, hints) = (Catalog::new(), Hints::new());
+    let binder = Binder::new(&catalog, settings, &hints, span);
+    let mut columns = declared_columns(&binder, create)?;
+    for key in &create.primary_key {
+        // A primary key is never NULL.
+        for column in columns.iter_mut().filter(|column| column.name == key.value) {
+            column.ty.nullable = false;
+        }
+    }
+    let watermark = match &create.watermark {
+        Some(def) => Some(watermark(&binder, def, &mut columns)?),
+        None => None,
+    };
+    let names = |idents: &[sqlparser::ast::Ident]| idents.iter().map(|ident| ident.value.clone()).collect();
+    Ok(Table {
+        name: create.name.resolve()?.to_owned(),
+        columns,
+        watermark,
+        primary_key: names(&create.primary_key),
+        partition_keys: names(&create.partition_keys),
+        options: options(create)?,
+        comment: create.comment.clone(),
+        text: text.to_owned(),
+    })
+}
+
+fn options(create: &CreateTable) -> Result<BTreeMap<String, String>> {
+    let mut options = BTreeMap::new();
+    for (key, value, span) in &create.options {
+        if options.insert(key.clone(), value.clone()).is_some() {
+            let message = format!("the option '{key}' is given twice");
+            return Err(Error::new(ErrorCode::InvalidOption, message).at(*span));
+        }
+    }
+    Ok(options)
+}
+
+/// Physical and metadata columns first, as computed ones may read them wherever they stand.
+fn declared_columns(binder: &Binder<'_>, create: &CreateTable) -> Result<Vec<Column>> {
+    let scope = read_scope(create);
+    create
+        .columns
+        .iter()
+        .map(|def| {
+            let (ty, kind) = match &def.kind {
+                syntax::ColumnKind::Physical(ty) => (ty.clone(), ColumnKind::Physical),
+                syntax::ColumnKind::Metadata { ty, key, is_virtual } => {
+                    let key = key.clone().unwrap_or_else(|| def.name.value.clone());
+                    (ty.clone(), ColumnKind::Metadata { key, is_virtual: *is_virtual })
+                }
+                syntax::ColumnKind::Computed(node) => {
+                    let expr = ExprBinder::new(binder, &scope, "a computed column").bind(node)?;
+                    if expr.ty().kind == TypeKind::Null {
+                        let message = format!("the type of column '{}' is not known", def.name.value);
+                        return Err(semantic(message, cursor::span(def.name.span)).help("cast it: CAST(NULL AS INT)"));
+                    }
+                    (expr.ty().clone(), ColumnKind::Computed(expr))
+                }
+            };
+            Ok(Column { name: def.name.value.clone(), ty, kind, comment: def.comment.clone() })
+        })
+        .collect()
+}
+
+/// The columns that a reader produces: see [`Table::read_schema`].
+fn read_scope(create: &CreateTable) -> Scope {
+    let column = |def: &syntax::ColumnDef, ty: &SqlType| ScopeColumn {
+        qualifier: Some(create.name.parts.last().cloned().unwrap_or_default()),
+        name: def.name.value.clone(),
+        ty: ty.clone(),
+    };
+    let physical = create.columns.iter().filter_map(|def| match &def.kind {
+        syntax::ColumnKind::Physical(ty) => Some(column(def, ty)),
+        _ => None,
+    });
+    let metadata = create.columns.iter().filter_map(|def| match &def.kind {
+        syntax::ColumnKind::Metadata { ty, .. } => Some(column(def, ty)),
+        _ => None,
+    });
+    Scope { columns: physical.chain(metadata).collect() }
+}
+
+/// Checks the rowtime column, gives it its attribute, and binds the watermark over all columns.
+fn watermark(
+    binder: &Binder<'_>,
+    def: &syntax::WatermarkDef,
+    columns: &mut [Column],
+) -> Result<Watermark> {
+    let [name] = def.column.as_slice() else {
+        let span = def.column.first().map_or(binder.place, |first| cursor::span(first.span));
+        return Err(Error::unsupported("a watermark on a field of a ROW is not supported yet").at(span).help(
+            "declare a computed column: ts AS row_column.field, WATERMARK FOR ts AS …",
+        ));
+    };
+    let span = cursor::span(name.span);
+    let Some(index) = columns.iter().position(|column| column.name == name.value) else {
+        let error = semantic(format!("WATERMARK FOR names no column of the table: '{}'", name.value), span);
+        let known = columns.iter().map(|column| column.name.as_str());
+        return Err(match suggest::advice(&name.value, known, "the columns are") {
+            Some(advice) => error.help(advice),
+            None => error,
+        });
+    };
+    if !is_rowtime_type(&columns[index].ty) {
+        let message = format!(
+            "the column of a watermark must be TIMESTAMP(p) or TIMESTAMP_LTZ(p) with p from 0 to 3, '{}' is {}",
+            name.value, columns[index].ty
+        );
+        return Err(semantic(message, span).help("declare it TIMESTAMP(3), or add a computed column with a CAST"));
+    }
+    let scope = Scope {
+        columns: columns
+            .iter()
+            .map(|column| ScopeColumn {
+                qualifier: None,
+                name: column.name.clone(),
+                ty: column.ty.clone().materialized(),
+            })
+            .collect(),
+    };
+    let expr = ExprBinder::new(binder, &scope, "WATERMARK").bind(&def.expr)?;
+    let place = binder.span_of(def.expr.as_ref());
+    if !is_rowtime_type(expr.ty()) {
+        let message = format!("the watermark must be a timestamp with precision up to 3, it is {}", expr.ty());
+        return Err(semantic(message, place).help(format!("write WATERMARK FOR {0} AS {0} - INTERVAL '5' SECOND", name.value)));
+    }
+    if !constant::is_deterministic(&expr) {
+        return Err(semantic("the watermark must depend on the row alone", place));
+    }
+    let column = &mut columns[index];
+    column.ty.kind = column.ty.kind.clone().with_time_attribute(TimeAttribute::Event);
+    Ok(Watermark { column: index, expr, text: def.expr.to_string() })
+}
+
+fn is_rowtime_type(ty: &SqlType) -> bool {
+    matches!(
+        ty.kind,
+        TypeKind::Timestamp { precision: 0..=3, .. } | TypeKind::TimestampLtz { precision: 0..=3, .. }
+    )
+}

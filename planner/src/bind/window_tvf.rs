@@ -1,0 +1,266 @@
+//! Window table functions: TUMBLE, HOP, CUMULATE, SESSION, with positions or names.
+//!
+//! Semantics and argument names: Flink's "Windowing table-valued functions".
+
+use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, ObjectName};
+use tidegate_plan::window::WindowShape;
+use tidegate_plan::{Expr, Scalar};
+use tidegate_types::{Error, Field, Result, Span, TimeAttribute, TypeKind};
+
+use super::expr::{ExprBinder, simple_name};
+use super::scope::Scope;
+use super::select::unique_names;
+use super::{Binder, semantic, unsupported};
+use crate::algebra::{RelOp, Relation, TvfTime, WindowTvf};
+use crate::parser::dialect::TABLE_ARGUMENT;
+
+/// A function's parameters in order; the last ones from `required` on may be left out.
+struct Signature {
+    name: &'static str,
+    parameters: &'static [&'static str],
+    required: usize,
+}
+
+const SIGNATURES: &[Signature] = &[
+    Signature { name: "TUMBLE", parameters: &["DATA", "TIMECOL", "SIZE", "OFFSET"], required: 3 },
+    Signature { name: "HOP", parameters: &["DATA", "TIMECOL", "SLIDE", "SIZE", "OFFSET"], required: 4 },
+    Signature { name: "CUMULATE", parameters: &["DATA", "TIMECOL", "STEP", "SIZE", "OFFSET"], required: 4 },
+    Signature { name: "SESSION", parameters: &["DATA", "TIMECOL", "GAP"], required: 3 },
+];
+
+impl Binder<'_> {
+    /// A table function in FROM.
+    pub(super) fn table_function(
+        &mut self,
+        name: &ObjectName,
+        args: &[FunctionArg],
+        span: Span,
+    ) -> Result<Relation> {
+        let upper = simple_name(name).map(|name| name.value.to_ascii_uppercase()).unwrap_or_default();
+        let Some(signature) = SIGNATURES.iter().find(|signature| signature.name == upper) else {
+            return Err(unsupported(&format!("the table function {name}"), span)
+                .help("supported are TUMBLE, HOP, CUMULATE and SESSION"));
+        };
+        let arguments = arrange(signature, args, span)?;
+        let (input, partition) = self.data(signature.name, argument(&arguments, 0, signature, span)?)?;
+        let time_node = argument(&arguments, 1, signature, span)?;
+        let (time, column) = self.time_column(signature.name, time_node, &input)?;
+        let mut lengths = Vec::new();
+        for node in arguments.iter().skip(2) {
+            lengths.push(node.map(|node| self.length(signature.name, node)).transpose()?);
+        }
+        let shape = shape(signature, &lengths, span)?;
+        let partition_keys = self.partition_keys(&partition, &input)?;
+        if !partition_keys.is_empty() && !matches!(shape, WindowShape::Session { .. }) {
+            return Err(semantic(format!("{} takes no PARTITION BY", signature.name), span)
+                .help("only SESSION does; name the keys in GROUP BY"));
+        }
+        Ok(build(input, WindowTvf { shape, time, partition_keys }, column))
+    }
+
+    /// The input table with the expressions of its PARTITION BY.
+    fn data<'n>(&mut self, function: &str, node: &'n ast::Expr) -> Result<(Relation, Vec<&'n ast::Expr>)> {
+        let span = self.span_of(node);
+        match node {
+            ast::Expr::Function(call) if call.name.to_string() == TABLE_ARGUMENT => {
+                let args = super::call::plain_arguments(call, span)?;
+                let Some((ast::Expr::CompoundIdentifier(path), partition)) = args.split_first() else {
+                    return Err(semantic(format!("{function} needs TABLE name first"), span));
+                };
+                let parts: Vec<String> = path.iter().map(|part| part.value.clone()).collect();
+                let place = path.iter().map(|part| crate::parser::cursor::span(part.span));
+                let place = place.reduce(crate::parser::cursor::join).unwrap_or(span);
+                Ok((self.named_table(&parts, place)?, partition.to_vec()))
+            }
+            ast::Expr::Subquery(query) => Ok((self.query(query)?, Vec::new())),
+            ast::Expr::Identifier(name) => Err(semantic(
+                format!("{function} needs a table as its first argument"),
+                span,
+            )
+            .help(format!("write TABLE {}", name.value))),
+            _ => Err(semantic(format!("{function} needs TABLE name first"), span)),
+        }
+    }
+
+    /// The column of `DESCRIPTOR(ts)`, which must be a time attribute.
+    fn time_column(&self, function: &str, node: &ast::Expr, input: &Relation) -> Result<(TvfTime, usize)> {
+        let span = self.span_of(node);
+        let wrong = || {
+            semantic(format!("{function} needs DESCRIPTOR(column) with one column as its second argument"), span)
+        };
+        let ast::Expr::Function(call) = node else { return Err(wrong()) };
+        if !call.name.to_string().eq_ignore_ascii_case("DESCRIPTOR") {
+            return Err(wrong());
+        }
+        let [column] = super::call::plain_arguments(call, span)?[..] else { return Err(wrong()) };
+        let scope = Scope::of(input, None);
+        let bound = ExprBinder::new(self, &scope, "DESCRIPTOR").bind(column)?;
+        let Expr::Column { index, ty } = bound else { return Err(wrong()) };
+        match ty.kind.time_attribute() {
+            TimeAttribute::Event => Ok((TvfTime::Event(index), index)),
+            TimeAttribute::Processing => Ok((TvfTime::Processing, index)),
+            TimeAttribute::None => {
+                let name = &input.schema[index].name;
+                let message = format!("the window function requires a time attribute, but '{name}' is {ty}");
+                let help = if ty.kind.is_timestamp() {
+                    "declare WATERMARK FOR it in CREATE TABLE; a computation or cast on the way takes the attribute away"
+                } else {
+                    "use the column of WATERMARK FOR, or a column AS PROCTIME()"
+                };
+                Err(semantic(message, self.span_of(column)).help(help))
+            }
+        }
+    }
+
+    /// A constant interval in milliseconds.
+    fn length(&self, function: &str, node: &ast::Expr) -> Result<i64> {
+        let span = self.span_of(node);
+        let scope = Scope::default();
+        let bound = ExprBinder::new(self, &scope, "a window's length").bind(node)?;
+        match bound {
+            Expr::Literal(literal) if literal.ty.kind == TypeKind::IntervalDayTime => match literal.value {
+                Scalar::Integer(millis) => Ok(millis),
+                _ => Err(semantic("the length of a window is NULL", span)),
+            },
+            other if other.ty().kind == TypeKind::IntervalYearMonth => {
+                Err(semantic("months and years have no fixed length, so they make no windows", span)
+                    .help("use DAY, HOUR, MINUTE or SECOND"))
+            }
+            other => {
+                let message = format!("{function} takes constant intervals, this is {}", other.ty());
+                Err(semantic(message, span).help("write INTERVAL '10' SECOND"))
+            }
+        }
+    }
+
+    fn partition_keys(&self, nodes: &[&ast::Expr], input: &Relation) -> Result<Vec<usize>> {
+        let scope = Scope::of(input, None);
+        let mut keys = Vec::new();
+        for node in nodes {
+            match ExprBinder::new(self, &scope, "PARTITION BY").bind(node)? {
+                Expr::Column { index, .. } => keys.push(index),
+                _ => return Err(semantic("PARTITION BY of SESSION takes columns", self.span_of(*node))),
+            }
+        }
+        keys.dedup();
+        Ok(keys)
+    }
+}
+
+/// Arguments by parameter, whether they were given by position or by name.
+fn arrange<'n>(
+    signature: &Signature,
+    args: &'n [FunctionArg],
+    span: Span,
+) -> Result<Vec<Option<&'n ast::Expr>>> {
+    let mut arranged = vec![None; signature.parameters.len()];
+    for (position, arg) in args.iter().enumerate() {
+        let (place, node) = match arg {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(node)) => (position, node),
+            FunctionArg::Named { name, arg: FunctionArgExpr::Expr(node), .. } => {
+                let known = signature.parameters.iter().position(|p| p.eq_ignore_ascii_case(&name.value));
+                let Some(place) = known else { return Err(unknown_parameter(signature, name)) };
+                (place, node)
+            }
+            other => return Err(semantic(format!("{} does not take {other}", signature.name), span)),
+        };
+        match arranged.get_mut(place) {
+            Some(slot) if slot.is_none() => *slot = Some(node),
+            _ => return Err(wrong_arguments(signature, span)),
+        }
+    }
+    Ok(arranged)
+}
+
+fn unknown_parameter(signature: &Signature, name: &ast::Ident) -> Error {
+    let message = format!("{} has no parameter {}", signature.name, name.value);
+    semantic(message, crate::parser::cursor::span(name.span))
+        .help(format!("its parameters are {}", signature.parameters.join(", ")))
+}
+
+fn argument<'n>(
+    arguments: &[Option<&'n ast::Expr>],
+    index: usize,
+    signature: &Signature,
+    span: Span,
+) -> Result<&'n ast::Expr> {
+    arguments.get(index).copied().flatten().ok_or_else(|| wrong_arguments(signature, span))
+}
+
+fn wrong_arguments(signature: &Signature, span: Span) -> Error {
+    let optional = signature.parameters.len() - signature.required;
+    let (required, rest) = signature.parameters.split_at(signature.parameters.len() - optional);
+    let rest = rest.iter().map(|name| format!("[, {name}]")).collect::<String>();
+    semantic(format!("{} has the wrong arguments", signature.name), span)
+        .help(format!("it takes ({}{rest})", required.join(", ")))
+}
+
+fn shape(signature: &Signature, lengths: &[Option<i64>], span: Span) -> Result<WindowShape> {
+    let length = |index: usize| -> Result<i64> {
+        let millis = lengths.get(index).copied().flatten().ok_or_else(|| wrong_arguments(signature, span))?;
+        if millis <= 0 {
+            let name = signature.parameters.get(index + 2).copied().unwrap_or_default();
+            return Err(semantic(format!("{name} of {} must be positive", signature.name), span));
+        }
+        Ok(millis)
+    };
+    let offset = |index: usize| lengths.get(index).copied().flatten().unwrap_or(0);
+    let multiple = |size: i64, step: i64, name: &str| {
+        if size % step == 0 {
+            return Ok(());
+        }
+        let message = format!(
+            "{} requires SIZE to be an integral multiple of {name}, but got SIZE {size} ms and {name} {step} ms",
+            signature.name
+        );
+        Err(semantic(message, span))
+    };
+    let offset = |index: usize, size: i64| {
+        let offset = offset(index);
+        if offset.unsigned_abs() < size.unsigned_abs() {
+            return Ok(offset);
+        }
+        let message = format!("OFFSET of {} must be shorter than the window", signature.name);
+        Err(semantic(message, span))
+    };
+    Ok(match signature.name {
+        "TUMBLE" => {
+            let size = length(0)?;
+            WindowShape::Tumble { size, offset: offset(1, size)? }
+        }
+        "HOP" => {
+            let (slide, size) = (length(0)?, length(1)?);
+            multiple(size, slide, "SLIDE")?;
+            WindowShape::Hop { size, slide, offset: offset(2, size)? }
+        }
+        "CUMULATE" => {
+            let (step, max_size) = (length(0)?, length(1)?);
+            multiple(max_size, step, "STEP")?;
+            WindowShape::Cumulate { max_size, step, offset: offset(2, max_size)? }
+        }
+        _ => WindowShape::Session { gap: length(0)? },
+    })
+}
+
+/// The input's columns, and the window's three.
+fn build(input: Relation, tvf: WindowTvf, time_column: usize) -> Relation {
+    let mut schema = input.schema.clone();
+    let time_type = input.schema[time_column].ty.clone();
+    let bound = TypeKind::timestamp(3).not_null();
+    let attribute = match tvf.time {
+        TvfTime::Event(_) => TimeAttribute::Event,
+        TvfTime::Processing => TimeAttribute::Processing,
+    };
+    let time = match time_type.kind {
+        TypeKind::TimestampLtz { .. } => TypeKind::timestamp_ltz(3),
+        _ => TypeKind::timestamp(3),
+    };
+    schema.push(Field::new("window_start", bound.clone()));
+    schema.push(Field::new("window_end", bound));
+    schema.push(Field::new("window_time", time.with_time_attribute(attribute).not_null()));
+    let wanted: Vec<String> = schema.iter().map(|field| field.name.clone()).collect();
+    for (field, name) in schema.iter_mut().zip(unique_names(&wanted)) {
+        field.name = name;
+    }
+    Relation { op: RelOp::WindowTvf { input: Box::new(input), tvf }, schema }
+}

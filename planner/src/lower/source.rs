@@ -1,0 +1,110 @@
+//! Scans → source nodes: options are checked, the watermark and its time-out are set.
+
+use tidegate_connector_spec::{Role, validate};
+use tidegate_plan::operator::{Source, Table, WatermarkSpec};
+use tidegate_plan::Operator;
+use tidegate_types::quantity::parse_duration;
+use tidegate_types::error::ResultExt as _;
+use tidegate_types::{Error, ErrorCode, Field, Result};
+
+use super::identity::Identity;
+use super::{Draft, Lowering};
+use crate::algebra::Scan;
+use crate::catalog;
+
+impl Lowering<'_> {
+    pub(super) fn source(&mut self, scan: Scan, schema: Vec<Field>) -> Result<usize> {
+        let table = &scan.table;
+        check(table, Role::Source)?;
+        check_metadata(table, Role::Source)?;
+        let parallelism = parallelism(table, "scan.parallelism")?;
+        let idle_timeout_ms = self.idle_timeout(table)?;
+        let watermark = scan
+            .watermark
+            .map(|(column, expr)| WatermarkSpec { column, expr, idle_timeout_ms });
+        let mut identity = Identity::source(&table.name, schema.iter().map(|field| field.name.as_str()));
+        // Readers whose conditions the source applies see other rows.
+        let reads = Identity::source(&table.name, scan.read.iter().map(|field| field.name.as_str()));
+        for condition in &scan.pushed {
+            identity.rows = reads.calc(Some(condition), &[]).rows.digest(identity.rows);
+        }
+        let id = identity.rows;
+        let operator = Operator::Source(Source {
+            table: plan_table(table),
+            read: scan.read,
+            metadata: scan.metadata,
+            pushed: scan.pushed,
+            projection: scan.projection,
+            watermark,
+        });
+        self.add(Draft { operator, inputs: Vec::new(), schema, identity, id, parallelism })
+    }
+
+    /// `scan.watermark.idle-timeout`, else the job's; 0 is never.
+    fn idle_timeout(&self, table: &catalog::Table) -> Result<u64> {
+        let own = match table.options.get("scan.watermark.idle-timeout") {
+            Some(text) => Some(parse_duration(text).context(|| format!("table {}", table.name))?),
+            None => self.settings.duration("table.exec.source.idle-timeout"),
+        };
+        Ok(own.map_or(0, |timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)))
+    }
+}
+
+/// The table as the plan keeps it.
+pub(super) fn plan_table(table: &catalog::Table) -> Table {
+    Table {
+        name: table.name.clone(),
+        options: table.options.clone(),
+        columns: table.physical_columns(),
+        partition_keys: table.partition_keys.clone(),
+        primary_key: table.primary_key.clone(),
+    }
+}
+
+/// Checks a table's options for a role.
+pub(super) fn check(table: &catalog::Table, role: Role) -> Result<()> {
+    validate(&table.options, role).context(|| format!("table {}", table.name))
+}
+
+/// Checks that the connector knows the table's metadata columns.
+pub(super) fn check_metadata(table: &catalog::Table, role: Role) -> Result<()> {
+    let name = table.options.get("connector").map(String::as_str).unwrap_or_default();
+    let Some(spec) = tidegate_connector_spec::connector(name) else { return Ok(()) };
+    for column in &table.columns {
+        let catalog::ColumnKind::Metadata { key, is_virtual } = &column.kind else { continue };
+        let usable = |known: &&tidegate_connector_spec::MetadataSpec| match role {
+            Role::Source => known.readable,
+            Role::Sink => known.writable,
+        };
+        let known = spec.metadata(key);
+        if role == Role::Sink && *is_virtual || known.as_ref().is_some_and(usable) {
+            continue;
+        }
+        let problem = match (known, role) {
+            (None, _) => format!("connector '{name}' has no metadata '{key}'"),
+            (Some(_), Role::Source) => format!("metadata '{key}' of connector '{name}' cannot be read"),
+            (Some(_), Role::Sink) => format!("metadata '{key}' of connector '{name}' cannot be written"),
+        };
+        let keys: Vec<&str> = spec.metadata.iter().filter(usable).map(|known| known.key).collect();
+        let help = match (known, role) {
+            (Some(_), Role::Sink) => format!("declare column '{}' VIRTUAL", column.name),
+            _ if keys.is_empty() => "it has none".to_owned(),
+            _ => format!("it has: {}", keys.join(", ")),
+        };
+        let message = format!("column '{}' of table {}: {problem}", column.name, table.name);
+        return Err(Error::new(ErrorCode::SqlSemantic, message).help(help));
+    }
+    Ok(())
+}
+
+/// A parallelism option, at least 1.
+pub(super) fn parallelism(table: &catalog::Table, key: &str) -> Result<Option<u32>> {
+    let Some(text) = table.options.get(key) else { return Ok(None) };
+    match text.trim().parse::<u32>() {
+        Ok(parallelism) if (1..=4_096).contains(&parallelism) => Ok(Some(parallelism)),
+        _ => Err(Error::new(
+            ErrorCode::InvalidOption,
+            format!("table {}: '{key}' = '{text}' is not an integer from 1 to 4096", table.name),
+        )),
+    }
+}

@@ -1,0 +1,240 @@
+//! Flink's SQL as a dialect of `sqlparser`: quoting, operators, and the expression forms that only
+//! Flink has (`TABLE t` as an argument, casts to Flink's types, `MAP[…]`).
+//!
+//! Statements are parsed by `script.rs`; types by `types.rs`.
+
+use sqlparser::ast::{
+    CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    FunctionArguments, Ident, ObjectName,
+};
+use sqlparser::dialect::{Dialect, Precedence};
+use sqlparser::keywords::Keyword;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::Token;
+
+use super::cursor;
+use super::types;
+
+/// Name of the custom type that carries a Flink type, as JSON, through `sqlparser`'s tree.
+pub(crate) const FLINK_TYPE: &str = "FLINK_TYPE";
+/// Name of the call that stands for `TABLE t [PARTITION BY …]` as an argument.
+pub(crate) const TABLE_ARGUMENT: &str = "$TABLE";
+/// Name of the call that stands for `MAP[k, v, …]`.
+pub(crate) const MAP_CONSTRUCTOR: &str = "$MAP";
+
+/// Flink's dialect.
+#[derive(Debug)]
+pub(crate) struct FlinkDialect;
+
+impl Dialect for FlinkDialect {
+    fn is_delimited_identifier_start(&self, ch: char) -> bool {
+        ch == '`'
+    }
+
+    fn identifier_quote_style(&self, _identifier: &str) -> Option<char> {
+        Some('`')
+    }
+
+    fn is_identifier_start(&self, ch: char) -> bool {
+        ch.is_alphabetic() || ch == '_'
+    }
+
+    fn is_identifier_part(&self, ch: char) -> bool {
+        ch.is_alphanumeric() || ch == '_' || ch == '$'
+    }
+
+    fn supports_filter_during_aggregation(&self) -> bool {
+        true
+    }
+
+    fn supports_group_by_expr(&self) -> bool {
+        true
+    }
+
+    fn supports_match_recognize(&self) -> bool {
+        true
+    }
+
+    fn supports_table_versioning(&self) -> bool {
+        true
+    }
+
+    fn supports_unicode_string_literal(&self) -> bool {
+        true
+    }
+
+    fn supports_string_literal_concatenation_with_newline(&self) -> bool {
+        true
+    }
+
+    fn supports_values_as_table_factor(&self) -> bool {
+        true
+    }
+
+    fn supports_parens_around_table_factor(&self) -> bool {
+        true
+    }
+
+    fn require_interval_qualifier(&self) -> bool {
+        true
+    }
+
+    fn supports_window_function_null_treatment_arg(&self) -> bool {
+        true
+    }
+
+    /// Takes the forms that `sqlparser` does not know, and those that it would try again in another
+    /// reading after an error (which takes exponential time where they are nested).
+    fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+        let Token::Word(word) = &parser.peek_token_ref().token else { return None };
+        if word.quote_style.is_some() {
+            return None;
+        }
+        let called = parser.peek_nth_token_ref(1).token == Token::LParen;
+        match word.keyword {
+            Keyword::CASE => {
+                parser.advance_token();
+                Some(parser.parse_case_expr())
+            }
+            Keyword::CAST if called => Some(parse_cast(parser, CastKind::Cast)),
+            Keyword::TRY_CAST if called => Some(parse_cast(parser, CastKind::TryCast)),
+            Keyword::EXTRACT if called => {
+                parser.advance_token();
+                Some(parser.parse_extract_expr())
+            }
+            Keyword::NOT => {
+                parser.advance_token();
+                Some(parser.parse_not())
+            }
+            Keyword::ARRAY if parser.peek_nth_token_ref(1).token == Token::LBracket => {
+                parser.advance_token();
+                parser.advance_token();
+                Some(parser.parse_array_expr(true))
+            }
+            Keyword::CEIL | Keyword::FLOOR if called => {
+                let ceil = word.keyword == Keyword::CEIL;
+                parser.advance_token();
+                Some(parser.parse_ceil_floor_expr(ceil))
+            }
+            Keyword::SUBSTRING | Keyword::SUBSTR if called => Some(parser.parse_substring()),
+            Keyword::OVERLAY if called => {
+                parser.advance_token();
+                Some(parser.parse_overlay_expr())
+            }
+            Keyword::TRIM if called => {
+                parser.advance_token();
+                Some(parser.parse_trim_expr())
+            }
+            Keyword::EXISTS if called => {
+                parser.advance_token();
+                Some(parser.parse_exists_expr(false))
+            }
+            Keyword::POSITION if called => Some(parse_position(parser)),
+            Keyword::CURRENT_TIMESTAMP
+            | Keyword::CURRENT_TIME
+            | Keyword::CURRENT_DATE
+            | Keyword::LOCALTIME
+            | Keyword::LOCALTIMESTAMP => {
+                let name = word.clone();
+                let span = parser.next_token().span;
+                Some(parser.parse_time_functions(ObjectName::from(name.into_ident(span))))
+            }
+            Keyword::CONVERT | Keyword::TRY_CONVERT | Keyword::SAFE_CAST if called => {
+                let message = format!("{} is not supported; use CAST or TRY_CAST", word.value);
+                Some(Err(cursor::error_at(parser.peek_token_ref(), &message)))
+            }
+            Keyword::TABLE if !called => Some(parse_table_argument(parser)),
+            Keyword::MAP if parser.peek_nth_token_ref(1).token == Token::LBracket => {
+                Some(parse_map(parser))
+            }
+            Keyword::INTERVAL => Some(parse_interval(parser)),
+            _ => None,
+        }
+    }
+}
+
+/// `INTERVAL [+|-] 'text' unit`; the sign before the text is not read by `sqlparser`.
+fn parse_interval(parser: &mut Parser) -> Result<Expr, ParserError> {
+    parser.advance_token();
+    let negative = parser.consume_token(&Token::Minus);
+    if !negative {
+        let _ = parser.consume_token(&Token::Plus);
+    }
+    let interval = parser.parse_interval()?;
+    Ok(if negative {
+        Expr::UnaryOp { op: sqlparser::ast::UnaryOperator::Minus, expr: Box::new(interval) }
+    } else {
+        interval
+    })
+}
+
+/// `POSITION(x IN y)`.
+fn parse_position(parser: &mut Parser) -> Result<Expr, ParserError> {
+    parser.advance_token();
+    parser.expect_token(&Token::LParen)?;
+    // Below the precedence of IN, which belongs to POSITION here.
+    let expr = parser.parse_subexpr(FlinkDialect.prec_value(Precedence::Between))?;
+    parser.expect_keyword_is(Keyword::IN)?;
+    let r#in = Box::new(parser.parse_expr()?);
+    parser.expect_token(&Token::RParen)?;
+    Ok(Expr::Position { expr: Box::new(expr), r#in })
+}
+
+/// `CAST(expr AS type)` with any type of Flink's.
+fn parse_cast(parser: &mut Parser, kind: CastKind) -> Result<Expr, ParserError> {
+    parser.advance_token();
+    parser.expect_token(&Token::LParen)?;
+    let expr = Box::new(parser.parse_expr()?);
+    parser.expect_keyword_is(Keyword::AS)?;
+    let ty = types::parse_type(parser)?;
+    parser.expect_token(&Token::RParen)?;
+    let json = serde_json::to_string(&ty)
+        .map_err(|error| ParserError::ParserError(format!("type {ty}: {error}")))?;
+    let data_type = DataType::Custom(ObjectName::from(Ident::new(FLINK_TYPE)), vec![json]);
+    Ok(Expr::Cast { kind, expr, data_type, array: false, format: None })
+}
+
+/// `TABLE name [PARTITION BY column | PARTITION BY (column, …)]` as an argument of a table function.
+fn parse_table_argument(parser: &mut Parser) -> Result<Expr, ParserError> {
+    let span = parser.next_token().span;
+    let mut args = vec![Expr::CompoundIdentifier(cursor::name_parts(parser)?)];
+    if parser.parse_keywords(&[Keyword::PARTITION, Keyword::BY]) {
+        if parser.consume_token(&Token::LParen) {
+            args.extend(parser.parse_comma_separated(Parser::parse_expr)?);
+            parser.expect_token(&Token::RParen)?;
+        } else {
+            args.push(parser.parse_expr()?);
+        }
+    }
+    Ok(internal_call(Ident { value: TABLE_ARGUMENT.to_owned(), quote_style: None, span }, args))
+}
+
+/// `MAP[key, value, …]`.
+fn parse_map(parser: &mut Parser) -> Result<Expr, ParserError> {
+    let span = parser.next_token().span;
+    parser.expect_token(&Token::LBracket)?;
+    let args = parser.parse_comma_separated0(Parser::parse_expr, Token::RBracket)?;
+    parser.expect_token(&Token::RBracket)?;
+    Ok(internal_call(Ident { value: MAP_CONSTRUCTOR.to_owned(), quote_style: None, span }, args))
+}
+
+fn internal_call(name: Ident, args: Vec<Expr>) -> Expr {
+    let args = args
+        .into_iter()
+        .map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)))
+        .collect();
+    Expr::Function(Function {
+        name: ObjectName::from(name),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args,
+            clauses: Vec::new(),
+        }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
+}

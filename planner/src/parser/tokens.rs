@@ -1,0 +1,200 @@
+//! From text to tokens: comments go, hints are set aside, and bounds are kept that protect the
+//! recursive parsers behind.
+
+use std::collections::BTreeMap;
+
+use sqlparser::dialect::Dialect;
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::{Location, Span as TokenSpan, Token, TokenWithSpan, Tokenizer, Whitespace};
+use tidegate_types::{Error, ErrorCode, Result, Span};
+
+use super::cursor;
+use super::dialect::FlinkDialect;
+
+/// How deep expressions and queries may be nested.
+const RECURSION_LIMIT: usize = 120;
+/// Most binary operators in one statement: left-deep chains of them are trees as deep.
+const MAX_OPERATORS: usize = 2_000;
+/// Most brackets that may open directly behind a `FROM`, `JOIN` or each other.
+const MAX_OPEN_BRACKETS: usize = 24;
+
+/// Options given by `/*+ OPTIONS('k' = 'v') */`, by the end of the token before the hint.
+pub(crate) type Hints = BTreeMap<(u32, u32), Vec<(String, String)>>;
+
+/// The tokens of a script without white space.
+pub(crate) struct Tokens {
+    pub(crate) tokens: Vec<TokenWithSpan>,
+    pub(crate) hints: Hints,
+}
+
+/// A parser over prepared tokens.
+pub(crate) fn parser(dialect: &dyn Dialect, tokens: Vec<TokenWithSpan>) -> Parser<'_> {
+    Parser::new(dialect).with_recursion_limit(RECURSION_LIMIT).with_tokens_with_locations(tokens)
+}
+
+/// Tokenizes a script.
+///
+/// # Errors
+/// `SQL_SYNTAX` where a string, name or comment does not end, or a bound is passed.
+pub(crate) fn tokenize(text: &str) -> Result<Tokens> {
+    let mut raw = Vec::new();
+    Tokenizer::new(&FlinkDialect, text).tokenize_with_location_into_buf(&mut raw).map_err(|error| {
+        let place = TokenSpan { start: error.location, end: error.location };
+        Error::new(ErrorCode::SqlSyntax, error.message).at(cursor::span(place))
+    })?;
+    let mut tokens: Vec<TokenWithSpan> = Vec::with_capacity(raw.len());
+    let mut hints = Hints::new();
+    for token in raw {
+        match token.token {
+            Token::Whitespace(Whitespace::MultiLineComment(comment)) => {
+                if let (Some(hint), Some(before)) = (comment.strip_prefix('+'), tokens.last()) {
+                    let end = before.span.end;
+                    let options = hint_options(hint, cursor::span(token.span))?;
+                    hints.entry((end.line as u32, end.column as u32)).or_default().extend(options);
+                }
+            }
+            Token::Whitespace(_) => {}
+            Token::DoubleQuotedString(_) => {
+                return Err(Error::new(ErrorCode::SqlSyntax, "double quotes are not used in Flink SQL")
+                    .at(cursor::span(token.span))
+                    .help("write 'text' for strings and `name` for identifiers"));
+            }
+            // No shift operators in Flink: two closing brackets of nested types.
+            Token::ShiftRight => tokens.extend(split_brackets(token.span)),
+            _ => tokens.push(token),
+        }
+    }
+    check_bounds(&tokens)?;
+    let tokens = bracket_values(tokens);
+    Ok(Tokens { tokens, hints })
+}
+
+/// `VALUES 1, 2` is `VALUES (1), (2)`, which is all that `sqlparser` reads.
+fn bracket_values(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut result: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    // Depth of brackets inside a VALUES without brackets.
+    let mut open: Option<usize> = None;
+    let bracket = |token: Token, span: TokenSpan| TokenWithSpan { token, span };
+    for token in tokens {
+        if let Some(depth) = &mut open {
+            match &token.token {
+                Token::LParen | Token::LBracket => *depth += 1,
+                Token::RParen | Token::RBracket if *depth > 0 => *depth -= 1,
+                Token::Comma if *depth == 0 => {
+                    result.push(bracket(Token::RParen, token.span));
+                    let span = token.span;
+                    result.push(token);
+                    result.push(bracket(Token::LParen, span));
+                    continue;
+                }
+                other if *depth == 0 && ends_value(other) => {
+                    result.push(bracket(Token::RParen, token.span));
+                    open = None;
+                }
+                _ => {}
+            }
+        } else if result.last().is_some_and(is_values) && starts_value(&token.token) {
+            result.push(bracket(Token::LParen, token.span));
+            open = Some(0);
+        }
+        result.push(token);
+    }
+    if let (Some(_), Some(last)) = (open, result.last()) {
+        let span = last.span;
+        result.push(bracket(Token::RParen, span));
+    }
+    result
+}
+
+fn is_values(token: &TokenWithSpan) -> bool {
+    matches!(&token.token, Token::Word(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("VALUES"))
+}
+
+fn starts_value(token: &Token) -> bool {
+    match token {
+        Token::Word(word) => !word.value.eq_ignore_ascii_case("ROW"),
+        Token::Number(..) | Token::SingleQuotedString(_) | Token::Minus | Token::Plus => true,
+        _ => false,
+    }
+}
+
+fn ends_value(token: &Token) -> bool {
+    match token {
+        Token::RParen | Token::SemiColon => true,
+        Token::Word(word) => {
+            word.quote_style.is_none() && word.value.eq_ignore_ascii_case("UNION")
+        }
+        _ => false,
+    }
+}
+
+fn split_brackets(span: TokenSpan) -> [TokenWithSpan; 2] {
+    let middle = Location { line: span.start.line, column: span.start.column + 1 };
+    let bracket = |start, end| TokenWithSpan { token: Token::Gt, span: TokenSpan { start, end } };
+    [bracket(span.start, middle), bracket(middle, span.end)]
+}
+
+/// The options of `OPTIONS('k' = 'v', …)`.
+fn hint_options(text: &str, place: Span) -> Result<Vec<(String, String)>> {
+    let wrong = |message: String| Error::new(ErrorCode::Unsupported, message).at(place);
+    let name: String = text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    if !name.eq_ignore_ascii_case("OPTIONS") {
+        return Err(wrong(format!("the hint {name} is not supported yet"))
+            .help("supported is /*+ OPTIONS('key' = 'value') */ behind a table's name"));
+    }
+    let mut inner = Vec::new();
+    Tokenizer::new(&FlinkDialect, text)
+        .tokenize_with_location_into_buf(&mut inner)
+        .map_err(|error| Error::new(ErrorCode::SqlSyntax, error.message).at(place))?;
+    inner.retain(|token| !matches!(token.token, Token::Whitespace(_)));
+    let mut parser = parser(&FlinkDialect, inner);
+    parser.advance_token();
+    cursor::parenthesized(&mut parser, |parser| {
+        let key = cursor::string(parser, "an option's name in quotes")?;
+        parser.expect_token(&Token::Eq)?;
+        Ok((key, cursor::string(parser, "an option's value in quotes")?))
+    })
+    .map_err(|error| Error::new(ErrorCode::SqlSyntax, format!("the hint does not parse: {error}")).at(place))
+}
+
+/// Refuses statements whose trees would be too deep to walk.
+fn check_bounds(tokens: &[TokenWithSpan]) -> Result<()> {
+    let (mut operators, mut open) = (0, 0);
+    let mut before = &Token::SemiColon;
+    for token in tokens {
+        match &token.token {
+            Token::SemiColon => operators = 0,
+            Token::LParen => open += 1,
+            Token::Minus | Token::Plus if matches!(before, Token::LParen | Token::Comma) => {}
+            token if is_operator(token) => operators += 1,
+            _ => {}
+        }
+        before = &token.token;
+        if token.token != Token::LParen {
+            open = 0;
+        }
+        let what = if operators > MAX_OPERATORS {
+            format!("the statement has more than {MAX_OPERATORS} operators")
+        } else if open > MAX_OPEN_BRACKETS {
+            "the statement is nested too deeply".to_owned()
+        } else {
+            continue;
+        };
+        return Err(Error::new(ErrorCode::ResourceExhausted, what)
+            .at(cursor::span(token.span))
+            .help("split it with views, or use IN for long lists"));
+    }
+    Ok(())
+}
+
+fn is_operator(token: &Token) -> bool {
+    match token {
+        Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::Mod | Token::StringConcat => true,
+        Token::LBracket | Token::Period => false,
+        Token::Word(word) => {
+            word.quote_style.is_none()
+                && ["AND", "OR", "NOT", "UNION"].iter().any(|op| word.value.eq_ignore_ascii_case(op))
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,32 @@
+//! Tests of the planner from SQL text to plans.
+
+mod mutation;
+mod recorded;
+
+use crate::{Planned, Session, explain, parse_script};
+
+/// Plans a script; the plans of its jobs and the rows of its answers as text, or the error.
+fn plan(script: &str) -> String {
+    match try_plan(script) {
+        Ok(text) => text,
+        Err(error) => format!("{} {error}\n", error.code().as_str()),
+    }
+}
+
+fn try_plan(script: &str) -> tidegate_types::Result<String> {
+    let mut session = Session::new(Default::default())?;
+    let mut text = String::new();
+    for statement in parse_script(script)? {
+        match session.plan(&statement)? {
+            Planned::Done(_) => {}
+            Planned::Rows(rows) => {
+                for row in std::iter::once(&rows.columns).chain(&rows.rows) {
+                    text.push_str(&row.join(" | "));
+                    text.push('\n');
+                }
+            }
+            Planned::Job(job) => text.push_str(&explain(&job.graph)),
+        }
+    }
+    Ok(text)
+}

@@ -1,0 +1,34 @@
+//! Logs: to standard error, as text or JSON, filtered by level or target.
+
+use std::io;
+
+use tidegate_types::{Error, ErrorCode, Result};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt;
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Starts logging for this process; a second call changes nothing. `filter` is a level (`info`) or
+/// directives (`info,tidegate_engine=debug`).
+///
+/// # Errors
+/// `INVALID_OPTION` if the filter does not parse.
+pub fn start_logs(format: LogFormat, filter: &str) -> Result<()> {
+    let filter = EnvFilter::try_new(filter).map_err(|error| {
+        Error::new(ErrorCode::InvalidOption, format!("'{filter}' is not a log filter: {error}"))
+    })?;
+    let builder = fmt().with_env_filter(filter).with_writer(io::stderr);
+    // A subscriber that is set already stays: tests start several.
+    let _ = match format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+    Ok(())
+}

@@ -1,0 +1,363 @@
+//! From plan nodes to a runnable chain: operators, sinks, output edges, restored state.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tidegate_engine::calc::{Calc, Union};
+use tidegate_engine::checkpoint::{Manifest, TableState};
+use tidegate_engine::connector::{DeliveryGuarantee, Sink, SinkContext, Source, StagedUnit};
+use tidegate_engine::exchange::Sender;
+use tidegate_engine::exchange::partition::Partitioner;
+use tidegate_engine::metrics::{OperatorMetrics, SinkMetrics, TaskMetrics};
+use tidegate_engine::operator::{Operator, OperatorContext};
+use tidegate_engine::task::chain::{Chain, ChainNode, OutputEdge, SinkStage, Stage};
+use tidegate_engine::task::snapshot::{StateFiles, restore_operator};
+use tidegate_engine::values::ValuesSource;
+use tidegate_engine::window::{
+    AggregateInput, LocalWindowAggregate, SessionAggregate, WindowAggregate, WindowRank, WindowTvf, WindowZone,
+};
+use tidegate_plan::operator::Operator as PlanOperator;
+use tidegate_plan::task_graph::{Task, TaskInput};
+use tidegate_plan::window::{WindowShape, WindowTime};
+use tidegate_plan::{Exchange, Node, StreamGraph};
+use tidegate_types::error::ResultExt;
+use tidegate_types::{
+    Error, KeyGroupRange, MIN_WATERMARK, OperatorId, Result, SubtaskId, TypeKind, Watermark,
+};
+
+use crate::deployment::Deployment;
+use crate::metrics::{OperatorEntry, RunMetrics};
+
+/// The sources and sinks of a run, made once and shared by their subtasks.
+pub struct Connectors {
+    sources: HashMap<usize, Arc<dyn Source>>,
+    sinks: HashMap<usize, Arc<dyn Sink>>,
+}
+
+impl Connectors {
+    /// Makes the connectors of a graph.
+    ///
+    /// # Errors
+    /// What a connector refuses, with its table's name.
+    pub fn make(deployment: &Deployment) -> Result<Self> {
+        let (mut sources, mut sinks) = (HashMap::new(), HashMap::new());
+        for (index, node) in deployment.graph.nodes.iter().enumerate() {
+            match &node.operator {
+                PlanOperator::Source(plan) => {
+                    sources.insert(index, deployment.connectors.source(plan)?);
+                }
+                PlanOperator::Values(plan) => {
+                    let source: Arc<dyn Source> = Arc::new(ValuesSource::new(plan, &node.schema)?);
+                    sources.insert(index, source);
+                }
+                PlanOperator::Sink(plan) => {
+                    sinks.insert(index, deployment.connectors.sink(plan, &node.schema)?);
+                }
+                _ => {}
+            }
+        }
+        Ok(Self { sources, sinks })
+    }
+
+    /// Sources by node.
+    pub fn sources(&self) -> impl Iterator<Item = (usize, &Arc<dyn Source>)> {
+        self.sources.iter().map(|(node, source)| (*node, source))
+    }
+
+    /// The source of a node.
+    ///
+    /// # Errors
+    /// `INTERNAL` if the node is no source.
+    pub fn source(&self, node: usize) -> Result<&Arc<dyn Source>> {
+        self.sources.get(&node).ok_or_else(|| Error::internal(format!("node {node} is no source")))
+    }
+
+    /// Checks every sink's target.
+    ///
+    /// # Errors
+    /// What a sink fails with.
+    pub async fn check(&self) -> Result<()> {
+        for sink in self.sinks.values() {
+            sink.check().await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a sink shows its output only with a checkpoint.
+    pub fn any_staging(&self) -> bool {
+        self.sinks.values().any(|sink| sink.guarantee() == DeliveryGuarantee::ExactlyOnce)
+    }
+}
+
+/// The zone in which a node's windows are cut: the session's for instants, none for TIMESTAMP.
+fn window_zone(graph: &StreamGraph, input: &Node, time: &WindowTime) -> Result<WindowZone> {
+    let session = || WindowZone::parse(&graph.settings.time_zone);
+    match time {
+        WindowTime::Event { column } => match input.schema[*column].ty.kind {
+            TypeKind::TimestampLtz { .. } => session(),
+            _ => Ok(WindowZone::Utc),
+        },
+        WindowTime::Processing | WindowTime::AttachedProcessing { .. } => session(),
+        WindowTime::Attached { .. } => {
+            // `window_time` says whether the windows were cut from instants.
+            let instants = input.schema.iter().any(|field| matches!(field.ty.kind, TypeKind::TimestampLtz { attribute: tidegate_types::TimeAttribute::Event, .. }));
+            if instants { session() } else { Ok(WindowZone::Utc) }
+        }
+    }
+}
+
+/// The operator of a node that is neither source nor sink.
+///
+/// # Errors
+/// `UNSUPPORTED`, `INTERNAL` from the operator's construction.
+fn operator(graph: &StreamGraph, node: &Node) -> Result<Box<dyn Operator>> {
+    let input = || {
+        let first = node.inputs.first().ok_or_else(|| Error::internal("operator without input"))?;
+        Ok::<_, Error>(&graph.nodes[first.node])
+    };
+    Ok(match &node.operator {
+        PlanOperator::Calc(plan) => Box::new(Calc::new(plan, &node.schema, &graph.settings)?),
+        PlanOperator::Union => Box::new(Union),
+        PlanOperator::WindowTvf(plan) => {
+            Box::new(WindowTvf::new(plan, &node.schema, window_zone(graph, input()?, &plan.time)?)?)
+        }
+        PlanOperator::WindowRank(plan) => {
+            Box::new(WindowRank::new(plan, &input()?.schema, &node.schema)?)
+        }
+        PlanOperator::WindowAggregate(plan) => {
+            let input = input()?;
+            let zone = window_zone(graph, input, &plan.time)?;
+            if matches!(plan.shape, WindowShape::Session { .. })
+                && matches!(plan.time, WindowTime::Event { .. } | WindowTime::Processing)
+            {
+                return Ok(Box::new(SessionAggregate::new(plan, &input.schema, &node.schema, zone)?));
+            }
+            let kind = if is_two_phase(node) { AggregateInput::Partials } else { AggregateInput::Rows };
+            Box::new(WindowAggregate::new(plan, &input.schema, &node.schema, zone, kind)?)
+        }
+        PlanOperator::Source(_) | PlanOperator::Values(_) | PlanOperator::Sink(_) => {
+            return Err(Error::internal(format!("{} is not an operator", node.name)));
+        }
+    })
+}
+
+/// Whether a local phase runs before the exchange into this node.
+fn is_two_phase(node: &Node) -> bool {
+    let PlanOperator::WindowAggregate(plan) = &node.operator else { return false };
+    plan.two_phase
+        && matches!(plan.time, WindowTime::Event { .. })
+        && !matches!(plan.shape, WindowShape::Session { .. })
+        && node.inputs.iter().all(|i| matches!(i.exchange, Exchange::Hash { .. } | Exchange::Single))
+}
+
+/// The state that a subtask of an operator continues from.
+pub struct OperatorRestore {
+    /// Combined watermark.
+    pub watermark: Watermark,
+    /// Tables with the files of every subtask of the checkpoint.
+    pub tables: Vec<TableState>,
+    /// Staged output of every writer of the checkpoint.
+    pub staged: Vec<StagedUnit>,
+}
+
+/// Collects an operator's state from a manifest.
+pub fn restored_operator(manifest: Option<&Manifest>, id: OperatorId) -> OperatorRestore {
+    let mut restore = OperatorRestore { watermark: MIN_WATERMARK, tables: Vec::new(), staged: Vec::new() };
+    let Some(state) = manifest.and_then(|manifest| manifest.operator(id)) else { return restore };
+    let watermarks = state.subtasks.iter().map(|subtask| subtask.watermark.unwrap_or(MIN_WATERMARK));
+    restore.watermark = watermarks.min().unwrap_or(MIN_WATERMARK);
+    for subtask in &state.subtasks {
+        restore.staged.extend(subtask.staged.iter().cloned());
+        for table in &subtask.tables {
+            let files: Vec<_> = table
+                .files
+                .iter()
+                .filter(|file| {
+                    !restore.tables.iter().any(|known| known.files.iter().any(|f| f.path == file.path))
+                })
+                .cloned()
+                .collect();
+            if !files.is_empty() {
+                restore.tables.push(TableState { files, ..table.clone() });
+            }
+        }
+    }
+    restore
+}
+
+/// What building a subtask's chain needs.
+pub struct ChainBuilder<'a> {
+    /// The run.
+    pub deployment: &'a Deployment,
+    /// Its connectors.
+    pub connectors: &'a Connectors,
+    /// The task.
+    pub task: &'a Task,
+    /// The subtask.
+    pub subtask: SubtaskId,
+    /// Edges to other tasks: the consumer's input and node, and the senders of this subtask.
+    pub outputs: Vec<(TaskInput, usize, Vec<Box<dyn Sender>>)>,
+    /// Counters of the task.
+    pub task_metrics: Arc<TaskMetrics>,
+    /// Counters of the run.
+    pub run_metrics: &'a RunMetrics,
+}
+
+impl ChainBuilder<'_> {
+    /// Builds the chain, opens its operators and restores their state.
+    ///
+    /// # Errors
+    /// What an operator, a sink or the store fails with.
+    pub async fn build(self) -> Result<Chain> {
+        let graph = self.deployment.graph.clone();
+        let root = self.task.nodes[0];
+        let has_source = self.connectors.sources.contains_key(&root);
+        let mut nodes: Vec<ChainNode> = Vec::new();
+        let mut index_of: HashMap<usize, usize> = HashMap::new();
+        let mut roots = Vec::new();
+        for node_index in self.task.nodes.iter().skip(usize::from(has_source)) {
+            let node = &graph.nodes[*node_index];
+            let place = nodes.len();
+            nodes.push(self.chain_node(*node_index, node)?);
+            index_of.insert(*node_index, place);
+            let parent = node.inputs.iter().find_map(|input| index_of.get(&input.node));
+            match parent.filter(|_| *node_index != root) {
+                Some(parent) => nodes[*parent].next.push(place),
+                None => roots.push(place),
+            }
+        }
+        let manifest = self.deployment.restored.as_ref().map(|restored| &restored.manifest);
+        let watermark = restored_operator(manifest, graph.nodes[root].id).watermark;
+        for (input, consumer, senders) in self.outputs {
+            let edge = edge_nodes(&graph, &input, consumer, senders)?;
+            let mut parent = index_of.get(&input.node).copied();
+            for node in edge {
+                let place = nodes.len();
+                nodes.push(node);
+                match parent {
+                    Some(parent) => nodes[parent].next.push(place),
+                    None => roots.push(place),
+                }
+                parent = Some(place);
+            }
+        }
+        let clock = self.deployment.clock.clone();
+        let mut chain = Chain::new(nodes, roots, clock, self.task_metrics.clone());
+        chain.set_watermark(watermark);
+        open(&mut chain, self.deployment, self.task, self.subtask).await?;
+        Ok(chain)
+    }
+
+    fn chain_node(&self, index: usize, node: &Node) -> Result<ChainNode> {
+        let metrics = Arc::new(OperatorMetrics::default());
+        let mut sink_metrics = None;
+        let stage = match self.connectors.sinks.get(&index) {
+            Some(sink) => {
+                let counters = Arc::new(SinkMetrics::default());
+                sink_metrics = Some(counters.clone());
+                let context = SinkContext {
+                    lineage: self.deployment.lineage.clone(),
+                    operator: node.id,
+                    attempt: self.deployment.attempt,
+                    subtask: self.subtask.index,
+                    parallelism: self.task.parallelism,
+                    metrics: counters,
+                };
+                Stage::Sink(SinkStage { writer: sink.writer(context)?, staged: Vec::new() })
+            }
+            None => Stage::Operator(operator(&self.deployment.graph, node).context(|| node.name.clone())?),
+        };
+        self.run_metrics.register(OperatorEntry {
+            node: index,
+            id: node.id,
+            name: node.name.clone(),
+            subtask: self.subtask.index,
+            metrics: metrics.clone(),
+            source: None,
+            sink: sink_metrics,
+            task: self.task_metrics.clone(),
+        });
+        Ok(ChainNode {
+            id: Some(node.id),
+            name: node.name.clone(),
+            stage,
+            next: Vec::new(),
+            metrics,
+            files: StateFiles::default(),
+        })
+    }
+}
+
+/// The nodes of an output edge: the local phase of a two-phase aggregate, then the channels.
+fn edge_nodes(
+    graph: &StreamGraph,
+    input: &TaskInput,
+    consumer: usize,
+    senders: Vec<Box<dyn Sender>>,
+) -> Result<Vec<ChainNode>> {
+    let producer = &graph.nodes[input.node];
+    let target = &graph.nodes[consumer];
+    let node = |name: String, stage: Stage| ChainNode {
+        id: None,
+        name,
+        stage,
+        next: Vec::new(),
+        metrics: Arc::new(OperatorMetrics::default()),
+        files: StateFiles::default(),
+    };
+    let mut nodes = Vec::new();
+    let mut exchange = input.exchange.clone();
+    if let PlanOperator::WindowAggregate(plan) = &target.operator
+        && is_two_phase(target)
+    {
+        let zone = window_zone(graph, producer, &plan.time)?;
+        let local = LocalWindowAggregate::new(plan, &producer.schema, zone)?;
+        if let Exchange::Hash { .. } = exchange {
+            exchange = Exchange::Hash { keys: local.output_keys() };
+        }
+        nodes.push(node(format!("Local{}", target.name), Stage::Operator(Box::new(local))));
+    }
+    let partitioner = Partitioner::new(exchange, graph.settings.key_groups, senders);
+    let edge = OutputEdge { partitioner, ended: false };
+    nodes.push(node(format!("output to {}", target.name), Stage::Output(edge)));
+    Ok(nodes)
+}
+
+async fn open(chain: &mut Chain, deployment: &Deployment, task: &Task, subtask: SubtaskId) -> Result<()> {
+    let key_groups = deployment.graph.settings.key_groups;
+    let watermark = chain.watermark();
+    for node in chain.nodes_mut() {
+        let restored = deployment.restored.as_ref();
+        let manifest = restored.map(|restored| &restored.manifest).filter(|_| node.id.is_some());
+        let state = restored_operator(manifest, node.id.unwrap_or(OperatorId(0)));
+        match &mut node.stage {
+            Stage::Operator(operator) => {
+                let context = OperatorContext {
+                    subtask: subtask.index,
+                    parallelism: task.parallelism,
+                    key_groups,
+                    owned: KeyGroupRange::of_subtask(subtask.index, key_groups, task.parallelism),
+                    watermark,
+                    batch_rows: deployment.batch_rows,
+                    metrics: node.metrics.clone(),
+                };
+                operator.open(&context).context(|| node.name.clone())?;
+                let Some(restored) = restored.filter(|_| node.id.is_some()) else { continue };
+                restore_operator(operator.as_mut(), &state.tables, &restored.storage)
+                    .await
+                    .context(|| node.name.clone())?;
+                node.files = StateFiles::restored(&state.tables, restored.reusable);
+            }
+            Stage::Sink(sink) => {
+                let mine = |unit: &StagedUnit| unit.writer % task.parallelism == subtask.index;
+                let units = state.staged.into_iter().filter(mine).collect();
+                sink.writer
+                    .recover(units)
+                    .await
+                    .context(|| format!("settle output of {}", node.name))?;
+            }
+            Stage::Output(_) => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! What a run consists of: the graph, its tasks, where state comes from and goes to.
+
+use std::sync::Arc;
+
+use tidegate_engine::checkpoint::{CheckpointStorage, Manifest};
+use tidegate_engine::connector::{Sink, Source};
+use tidegate_plan::operator;
+use tidegate_plan::settings::ExecutionMode;
+use tidegate_plan::task_graph::TaskGraph;
+use tidegate_plan::StreamGraph;
+use tidegate_runtime::Clock;
+use tidegate_types::{Attempt, Field, Result};
+
+/// Makes connectors; the process decides which exist.
+pub trait ConnectorFactory: Send + Sync {
+    /// The source of a plan node.
+    ///
+    /// # Errors
+    /// `INVALID_OPTION`, `UNSUPPORTED` with the table's name.
+    fn source(&self, plan: &operator::Source) -> Result<Arc<dyn Source>>;
+
+    /// The sink of a plan node, for rows with these columns.
+    ///
+    /// # Errors
+    /// `INVALID_OPTION`, `UNSUPPORTED` with the table's name.
+    fn sink(&self, plan: &operator::Sink, columns: &[Field]) -> Result<Arc<dyn Sink>>;
+}
+
+/// The checkpoint that a run continues from.
+#[derive(Debug, Clone)]
+pub struct Restored {
+    /// The folder that its files are relative to.
+    pub storage: CheckpointStorage,
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// Whether the new checkpoints may refer to its files (it is in the job's own folder).
+    pub reusable: bool,
+}
+
+/// A run of a job.
+#[derive(Clone)]
+pub struct Deployment {
+    /// The plan.
+    pub graph: Arc<StreamGraph>,
+    /// Its tasks.
+    pub tasks: Arc<TaskGraph>,
+    /// Number of the run.
+    pub attempt: Attempt,
+    /// Identity of the chain of runs that share state.
+    pub lineage: String,
+    /// Most rows in a batch.
+    pub batch_rows: usize,
+    /// When rows leave the sources.
+    pub mode: ExecutionMode,
+    /// Where state comes from.
+    pub restored: Option<Restored>,
+    /// The job's folder for checkpoints.
+    pub checkpoints: CheckpointStorage,
+    /// The folder for savepoints.
+    pub savepoints: CheckpointStorage,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Connectors.
+    pub connectors: Arc<dyn ConnectorFactory>,
+}

@@ -1,0 +1,459 @@
+//! Runs the tasks of a deployment on the data plane's runtime and passes their reports on.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use tidegate_engine::connector::{ReaderContext, Source, Split};
+use tidegate_engine::exchange::gate::InputGate;
+use tidegate_engine::exchange::{Receiver, Sender, local};
+use tidegate_engine::metrics::{OperatorMetrics, SourceMetrics, TaskMetrics};
+use tidegate_engine::task::process::{self, TaskCore};
+use tidegate_engine::task::snapshot::SnapshotTarget;
+use tidegate_engine::task::source::{self, Projection, SourceStage, WatermarkRule};
+use tidegate_engine::task::{Control, Report, ReportKind};
+use tidegate_functions::eval::Evaluator;
+use tidegate_plan::arrow_type::arrow_schema;
+use tidegate_plan::operator::Operator as PlanOperator;
+use tidegate_plan::task_graph::TaskInput;
+use tidegate_plan::Exchange;
+use tidegate_runtime::{Task, spawn_on};
+use tidegate_types::{Attempt, Epoch, Error, ErrorCode, Result, SubtaskId, TaskId};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use crate::build::{ChainBuilder, Connectors};
+use crate::deployment::Deployment;
+use crate::metrics::{OperatorEntry, RunMetrics};
+use crate::splits::{self, KnownSplit};
+
+/// Instructions that may wait for a task. Few are ever under way: a checkpoint is two.
+const CONTROL_CAPACITY: usize = 64;
+/// How long a task may take to end after it was told to.
+const STOP_TIMEOUT: Duration = Duration::from_secs(60);
+/// In continuous mode, how long a reader may wait to fill a batch.
+const LINGER: Duration = Duration::from_millis(2);
+
+/// A report with the run that it belongs to.
+#[derive(Debug)]
+pub struct TaskEvent {
+    /// The run.
+    pub attempt: Attempt,
+    /// The report.
+    pub report: Report,
+}
+
+/// The tasks of a run. Dropping it ends them at once.
+pub struct RunningTasks {
+    controls: BTreeMap<SubtaskId, mpsc::Sender<Control>>,
+    tasks: Vec<Task<()>>,
+    sinks: BTreeSet<SubtaskId>,
+    staging: bool,
+    _discovery: Vec<Task<()>>,
+    /// Counters.
+    pub metrics: RunMetrics,
+}
+
+/// Makes and starts the tasks of a deployment. Each reports `Ready` once its state is restored and
+/// reads nothing before `Control::Start`.
+///
+/// # Errors
+/// What connectors, their enumeration or their checks fail with. Failures of single tasks are reported.
+pub async fn start(
+    deployment: Deployment,
+    runtime: &Handle,
+    events: mpsc::Sender<TaskEvent>,
+) -> Result<RunningTasks> {
+    let connectors = Arc::new(Connectors::make(&deployment)?);
+    connectors.check().await?;
+    let mut assigned = assign_splits(&deployment, &connectors).await?;
+    let deployment = Arc::new(deployment);
+    let mut running = RunningTasks {
+        controls: BTreeMap::new(),
+        tasks: Vec::new(),
+        sinks: sink_subtasks(&deployment),
+        staging: connectors.any_staging(),
+        _discovery: Vec::new(),
+        metrics: RunMetrics::default(),
+    };
+    let known: HashMap<usize, Vec<Split>> = assigned
+        .iter()
+        .map(|(node, parts)| (*node, parts.iter().flatten().map(|(split, _)| split.clone()).collect()))
+        .collect();
+    let mut channels = Channels::make(&deployment);
+    for (index, task) in deployment.tasks.tasks.iter().enumerate() {
+        for subtask in 0..task.parallelism {
+            let id = SubtaskId { task: TaskId(index as u32), index: subtask };
+            let (control, controls) = mpsc::channel(CONTROL_CAPACITY);
+            running.controls.insert(id, control);
+            let splits = assigned
+                .get_mut(&task.nodes[0])
+                .map(|parts| std::mem::take(&mut parts[subtask as usize]));
+            let start = TaskStart {
+                id,
+                deployment: deployment.clone(),
+                connectors: connectors.clone(),
+                controls,
+                events: events.clone(),
+                inputs: channels.inputs.remove(&id).unwrap_or_default(),
+                outputs: channels.outputs.remove(&id).unwrap_or_default(),
+                splits,
+                metrics: running.metrics.clone(),
+            };
+            let name = format!("task {id}");
+            running.tasks.push(spawn_on(runtime, name, start.run()));
+        }
+    }
+    running.discover(&deployment, &connectors, known, runtime, events)?;
+    Ok(running)
+}
+
+impl RunningTasks {
+    /// Every task.
+    pub fn ids(&self) -> BTreeSet<SubtaskId> {
+        self.controls.keys().copied().collect()
+    }
+
+    /// The tasks that have sinks.
+    pub fn sinks(&self) -> &BTreeSet<SubtaskId> {
+        &self.sinks
+    }
+
+    /// Whether a sink shows its output only with a checkpoint.
+    pub fn is_staging(&self) -> bool {
+        self.staging
+    }
+
+    /// Tells every task something.
+    ///
+    /// # Errors
+    /// `INTERNAL` if a task has stopped listening while instructions pile up.
+    pub fn tell_all(&self, control: &Control) -> Result<()> {
+        for (id, sender) in &self.controls {
+            match sender.try_send(control.clone()) {
+                // A task that is gone has reported why.
+                Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
+                Err(mpsc::error::TrySendError::Full(_)) => {
+                    return Err(Error::internal(format!("task {id} does not take instructions")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets every task end, closing its sinks.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` if one does not end in time.
+    pub async fn stop(mut self) -> Result<()> {
+        self._discovery.clear();
+        self.tell_all(&Control::Stop)?;
+        let all = futures::future::join_all(self.tasks.drain(..));
+        match tokio::time::timeout(STOP_TIMEOUT, all).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::new(
+                ErrorCode::Unavailable,
+                format!("tasks did not end within {} s", STOP_TIMEOUT.as_secs()),
+            )),
+        }
+    }
+
+    /// Ends every task at its next await, and waits until it is gone.
+    pub async fn kill(mut self) {
+        self._discovery.clear();
+        let tasks: Vec<_> = self.tasks.drain(..).collect();
+        tasks.iter().for_each(Task::abort);
+        let _ = tokio::time::timeout(STOP_TIMEOUT, futures::future::join_all(tasks)).await;
+    }
+
+    /// Tells sources which splits there are for good, and looks for new ones where they may come.
+    fn discover(
+        &mut self,
+        deployment: &Deployment,
+        connectors: &Connectors,
+        mut known: HashMap<usize, Vec<Split>>,
+        runtime: &Handle,
+        events: mpsc::Sender<TaskEvent>,
+    ) -> Result<()> {
+        for (index, task) in deployment.tasks.tasks.iter().enumerate() {
+            let root = task.nodes[0];
+            let Ok(source) = connectors.source(root) else { continue };
+            let controls: Vec<(SubtaskId, mpsc::Sender<Control>)> = (0..task.parallelism)
+                .map(|subtask| SubtaskId { task: TaskId(index as u32), index: subtask })
+                .filter_map(|id| Some((id, self.controls.get(&id)?.clone())))
+                .collect();
+            match source.discovery_interval().filter(|interval| !interval.is_zero()) {
+                None => {
+                    for (id, control) in &controls {
+                        let all = Control::Splits { splits: Vec::new(), last: true };
+                        control.try_send(all).map_err(|_| {
+                            Error::internal(format!("task {id} does not take instructions"))
+                        })?;
+                    }
+                }
+                Some(interval) => {
+                    let discovery = Discovery {
+                        source: source.clone(),
+                        interval,
+                        known: known.remove(&root).unwrap_or_default(),
+                        controls,
+                        events: events.clone(),
+                        attempt: deployment.attempt,
+                    };
+                    let name = format!("discovery of {}", deployment.graph.nodes[root].name);
+                    self._discovery.push(spawn_on(runtime, name, discovery.run()));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Looks for new splits while a job runs.
+struct Discovery {
+    source: Arc<dyn Source>,
+    interval: Duration,
+    known: Vec<Split>,
+    controls: Vec<(SubtaskId, mpsc::Sender<Control>)>,
+    events: mpsc::Sender<TaskEvent>,
+    attempt: Attempt,
+}
+
+impl Discovery {
+    async fn run(mut self) {
+        loop {
+            tokio::time::sleep(self.interval).await;
+            let new = match self.source.enumerate(&self.known, true).await {
+                Ok(new) => new,
+                Err(error) if error.code().is_retryable() => {
+                    tracing::warn!(%error, "could not look for new splits; trying again later");
+                    continue;
+                }
+                Err(error) => {
+                    let Some((subtask, _)) = self.controls.first() else { return };
+                    let report = Report { subtask: *subtask, kind: ReportKind::Failed(error) };
+                    let _ = self.events.send(TaskEvent { attempt: self.attempt, report }).await;
+                    return;
+                }
+            };
+            for split in new {
+                let target = self.known.len() % self.controls.len();
+                tracing::info!(split = split.id, "found a new split");
+                self.known.push(split.clone());
+                let control = Control::Splits { splits: vec![split], last: false };
+                if self.controls[target].1.send(control).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+async fn assign_splits(
+    deployment: &Deployment,
+    connectors: &Connectors,
+) -> Result<HashMap<usize, Vec<Vec<KnownSplit>>>> {
+    let mut assigned = HashMap::new();
+    for task in &deployment.tasks.tasks {
+        let root = task.nodes[0];
+        let Ok(source) = connectors.source(root) else { continue };
+        let node = &deployment.graph.nodes[root];
+        let manifest = deployment.restored.as_ref().map(|restored| &restored.manifest);
+        let splits =
+            splits::assign(source.as_ref(), node.id, &node.name, manifest, task.parallelism).await?;
+        assigned.insert(root, splits);
+    }
+    Ok(assigned)
+}
+
+fn sink_subtasks(deployment: &Deployment) -> BTreeSet<SubtaskId> {
+    let is_sink = |node: &usize| {
+        matches!(deployment.graph.nodes[*node].operator, PlanOperator::Sink(_))
+    };
+    let tasks = deployment.tasks.tasks.iter().enumerate();
+    tasks
+        .filter(|(_, task)| task.nodes.iter().any(is_sink))
+        .flat_map(|(index, task)| {
+            (0..task.parallelism).map(move |subtask| SubtaskId { task: TaskId(index as u32), index: subtask })
+        })
+        .collect()
+}
+
+type Outputs = Vec<(TaskInput, usize, Vec<Box<dyn Sender>>)>;
+
+/// The channels between all subtasks.
+#[derive(Default)]
+struct Channels {
+    inputs: HashMap<SubtaskId, Vec<(usize, Box<dyn Receiver>)>>,
+    outputs: HashMap<SubtaskId, Outputs>,
+}
+
+impl Channels {
+    fn make(deployment: &Deployment) -> Self {
+        let mut channels = Self::default();
+        let tasks = &deployment.tasks.tasks;
+        for (index, task) in tasks.iter().enumerate() {
+            for (position, input) in task.inputs.iter().enumerate() {
+                let producers = tasks[input.task.0 as usize].parallelism;
+                for producer in 0..producers {
+                    let targets = match input.exchange {
+                        Exchange::Forward => producer..producer + 1,
+                        _ => 0..task.parallelism,
+                    };
+                    let mut senders = Vec::new();
+                    for target in targets {
+                        let (sender, receiver) = local::channel();
+                        let id = SubtaskId { task: TaskId(index as u32), index: target };
+                        channels.inputs.entry(id).or_default().push((position, receiver));
+                        senders.push(sender);
+                    }
+                    let id = SubtaskId { task: input.task, index: producer };
+                    let edge = (input.clone(), task.nodes[0], senders);
+                    channels.outputs.entry(id).or_default().push(edge);
+                }
+            }
+        }
+        channels
+    }
+}
+
+/// Everything that a subtask starts with.
+struct TaskStart {
+    id: SubtaskId,
+    deployment: Arc<Deployment>,
+    connectors: Arc<Connectors>,
+    controls: mpsc::Receiver<Control>,
+    events: mpsc::Sender<TaskEvent>,
+    inputs: Vec<(usize, Box<dyn Receiver>)>,
+    outputs: Outputs,
+    splits: Option<Vec<KnownSplit>>,
+    metrics: RunMetrics,
+}
+
+impl TaskStart {
+    async fn run(self) {
+        let (id, events, attempt) = (self.id, self.events.clone(), self.deployment.attempt);
+        let result = match AssertUnwindSafe(self.run_task()).catch_unwind().await {
+            Ok(result) => result,
+            Err(panic) => {
+                let text = panic.downcast_ref::<String>().cloned();
+                let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+                Err(Error::internal(format!("task {id} panicked: {}", text.unwrap_or_default())))
+            }
+        };
+        if let Err(error) = result {
+            let report = Report { subtask: id, kind: ReportKind::Failed(error) };
+            let _ = events.send(TaskEvent { attempt, report }).await;
+        }
+    }
+
+    async fn run_task(self) -> Result<()> {
+        let task = &self.deployment.tasks.tasks[self.id.task.0 as usize];
+        let task_metrics = Arc::new(TaskMetrics::default());
+        let (reports, mut forwarded) = mpsc::channel::<Report>(CONTROL_CAPACITY);
+        let (events, attempt) = (self.events.clone(), self.deployment.attempt);
+        let _forwarder = tidegate_runtime::spawn(format!("reports of {}", self.id), async move {
+            while let Some(report) = forwarded.recv().await {
+                if events.send(TaskEvent { attempt, report }).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let builder = ChainBuilder {
+            deployment: &self.deployment,
+            connectors: &self.connectors,
+            task,
+            subtask: self.id,
+            outputs: self.outputs,
+            task_metrics: task_metrics.clone(),
+            run_metrics: &self.metrics,
+        };
+        let chain = builder.build().await?;
+        let watermark = chain.watermark();
+        let mut core = TaskCore {
+            subtask: self.id,
+            chain,
+            target: SnapshotTarget {
+                checkpoints: self.deployment.checkpoints.clone(),
+                savepoints: self.deployment.savepoints.clone(),
+                attempt,
+                subtask: self.id,
+            },
+            controls: self.controls,
+            reports,
+            clock: self.deployment.clock.clone(),
+            metrics: task_metrics.clone(),
+            upload: None,
+            taken: Epoch(0),
+        };
+        core.report(ReportKind::Ready).await;
+        match self.splits {
+            Some(splits) => {
+                let stage = source_stage(&self.deployment, &self.connectors, self.id, task_metrics, &self.metrics)?;
+                source::run(core, stage, splits).await
+            }
+            None => process::run(core, InputGate::new(self.inputs, watermark)).await,
+        }
+    }
+}
+
+fn source_stage(
+    deployment: &Deployment,
+    connectors: &Connectors,
+    id: SubtaskId,
+    task_metrics: Arc<TaskMetrics>,
+    run_metrics: &RunMetrics,
+) -> Result<SourceStage> {
+    let task = &deployment.tasks.tasks[id.task.0 as usize];
+    let root = task.nodes[0];
+    let node = &deployment.graph.nodes[root];
+    let source = connectors.source(root)?;
+    let counters = Arc::new(SourceMetrics::default());
+    let metrics = Arc::new(OperatorMetrics::default());
+    let reader = source.reader(ReaderContext {
+        subtask: id.index,
+        parallelism: task.parallelism,
+        batch_rows: deployment.batch_rows,
+        linger: LINGER,
+        metrics: counters.clone(),
+    })?;
+    run_metrics.register(OperatorEntry {
+        node: root,
+        id: node.id,
+        name: node.name.clone(),
+        subtask: id.index,
+        metrics: metrics.clone(),
+        source: Some(counters),
+        sink: None,
+        task: task_metrics,
+    });
+    let settings = &deployment.graph.settings;
+    let schema = arrow_schema(&node.schema);
+    let (columns, watermark) = match &node.operator {
+        PlanOperator::Source(plan) => {
+            let columns = plan.projection.iter().map(|column| Evaluator::compile(&column.expr, settings));
+            let rule = plan.watermark.as_ref().map(|spec| {
+                Ok::<_, Error>(WatermarkRule {
+                    column: spec.column,
+                    name: node.schema[spec.column].name.clone(),
+                    expr: Evaluator::compile(&spec.expr, settings)?,
+                    idle_timeout: Duration::from_millis(spec.idle_timeout_ms),
+                })
+            });
+            (Some(columns.collect::<Result<Vec<_>>>()?), rule.transpose()?)
+        }
+        _ => (None, None),
+    };
+    Ok(SourceStage {
+        id: node.id,
+        name: node.name.clone(),
+        reader,
+        projection: Projection { columns, schema },
+        watermark,
+        mode: deployment.mode,
+        bounded: source.is_bounded(),
+        metrics,
+    })
+}
