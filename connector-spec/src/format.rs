@@ -46,13 +46,21 @@ static FORMATS: &[FormatSpec] = &[
     FormatSpec {
         name: "parquet",
         title: "Apache Parquet",
-        summary: Text { en: "Columnar files.", zh: "列式文件。" },
+        summary: Text {
+            en: "Columnar files.",
+            zh: "列式文件。",
+        },
         options: PARQUET,
         projection: Projection::Nested,
     },
 ];
 
-const fn flag(key: &'static str, default: &'static str, en: &'static str, zh: &'static str) -> OptionSpec {
+const fn flag(
+    key: &'static str,
+    default: &'static str,
+    en: &'static str,
+    zh: &'static str,
+) -> OptionSpec {
     OptionSpec::new(key, OptionKind::Boolean, en, zh).default(default)
 }
 
@@ -180,7 +188,13 @@ static CSV: &[OptionSpec] = &[
 ];
 
 static RAW: &[OptionSpec] = &[
-    OptionSpec::new("charset", OptionKind::Text, "Encoding of text.", "文本的编码。").default("UTF-8"),
+    OptionSpec::new(
+        "charset",
+        OptionKind::Text,
+        "Encoding of text.",
+        "文本的编码。",
+    )
+    .default("UTF-8"),
     OptionSpec::new(
         "endianness",
         OptionKind::Enum(&["big-endian", "little-endian"]),
@@ -223,8 +237,18 @@ mod tests {
     fn option_keys_are_unique_and_helped_in_both_languages() {
         for format in formats() {
             for (i, option) in format.options.iter().enumerate() {
-                assert!(format.options[..i].iter().all(|other| other.key != option.key), "{}", option.key);
-                assert!(!option.help.en.is_empty() && !option.help.zh.is_empty(), "{}", option.key);
+                assert!(
+                    format.options[..i]
+                        .iter()
+                        .all(|other| other.key != option.key),
+                    "{}",
+                    option.key
+                );
+                assert!(
+                    !option.help.en.is_empty() && !option.help.zh.is_empty(),
+                    "{}",
+                    option.key
+                );
             }
         }
     }

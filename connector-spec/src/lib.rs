@@ -19,7 +19,7 @@ pub use format::{format, formats};
 pub use kafka_offsets::{PartitionOffset, specific_offsets};
 pub use options::{FormatOptions, Options};
 pub use spec::{
-    ConnectorSpec, FormatSpec, MetadataSpec, OptionKind, OptionSpec, Projection, Required, Role, Roles,
-    Text, Unsupported,
+    ConnectorSpec, FormatSpec, MetadataSpec, OptionKind, OptionSpec, Projection, Required, Role,
+    Roles, Text, Unsupported,
 };
 pub use validate::validate;

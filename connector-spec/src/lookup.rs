@@ -13,16 +13,28 @@ fn matches_pattern(pattern: &str, key: &str) -> bool {
     if let Some(prefix) = pattern.strip_suffix('*') {
         return key.len() > prefix.len() && key.starts_with(prefix);
     }
-    let Some((before, after)) = pattern.split_once('#') else { return false };
-    let middle = key.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+    let Some((before, after)) = pattern.split_once('#') else {
+        return false;
+    };
+    let middle = key
+        .strip_prefix(before)
+        .and_then(|rest| rest.strip_suffix(after));
     middle.is_some_and(|name| !name.is_empty())
 }
 
 /// The candidate that `word` most resembles, if any does.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(
+    word: &str,
+    candidates: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
     let lower = word.to_lowercase();
     candidates
-        .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
+        .map(|candidate| {
+            (
+                strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()),
+                candidate,
+            )
+        })
         .filter(|(distance, candidate)| *distance <= (candidate.len() / 3).max(1))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)

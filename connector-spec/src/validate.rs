@@ -25,12 +25,20 @@ pub fn validate(options: &Values, role: Role) -> Result<()> {
     check_role(spec, role)?;
     let formats = used_formats(spec, options)?;
     for (key, text) in options.iter().filter(|(key, _)| *key != "connector") {
-        let option = described(spec, &formats, key).ok_or_else(|| unknown_option(spec, &formats, key))?;
+        let option =
+            described(spec, &formats, key).ok_or_else(|| unknown_option(spec, &formats, key))?;
         check_value(option, key, text)?;
     }
-    for option in spec.options.iter().filter(|option| option.required.by(role)) {
+    for option in spec
+        .options
+        .iter()
+        .filter(|option| option.required.by(role))
+    {
         if !options.contains_key(option.key) {
-            let message = format!("connector '{}' needs the option '{}'", spec.name, option.key);
+            let message = format!(
+                "connector '{}' needs the option '{}'",
+                spec.name, option.key
+            );
             return Err(invalid(message).help(option.help.en));
         }
     }
@@ -50,7 +58,9 @@ pub(crate) fn named_connector(options: &Values) -> Result<&'static ConnectorSpec
     let names = || connectors().iter().map(|spec| spec.name);
     let known = || names().collect::<Vec<_>>().join(", ");
     let Some(name) = options.get("connector") else {
-        return Err(invalid("the option 'connector' is missing").help(format!("it is one of {}", known())));
+        return Err(
+            invalid("the option 'connector' is missing").help(format!("it is one of {}", known()))
+        );
     };
     connector(name).ok_or_else(|| {
         let help = match nearest(name, names()) {
@@ -66,7 +76,14 @@ fn check_role(spec: &ConnectorSpec, role: Role) -> Result<()> {
         Role::Source => (spec.source, "read from"),
         Role::Sink => (spec.sink, "written to"),
     };
-    if possible { Ok(()) } else { Err(invalid(format!("connector '{}' cannot be {verb}", spec.name))) }
+    if possible {
+        Ok(())
+    } else {
+        Err(invalid(format!(
+            "connector '{}' cannot be {verb}",
+            spec.name
+        )))
+    }
 }
 
 /// The formats that the options name, each with the prefix of its options.
@@ -79,13 +96,17 @@ fn used_formats(
     }
     let mut used = Vec::new();
     for key in ["format", "value.format", "key.format"] {
-        let Some(name) = options.get(key) else { continue };
+        let Some(name) = options.get(key) else {
+            continue;
+        };
         let prefix = key.strip_suffix("format").unwrap_or_default();
         if !prefix.is_empty() && find(spec.options, key).is_none() {
             continue;
         }
         let known = spec.formats.contains(&name.as_str());
-        let format = crate::format(name).filter(|_| known).ok_or_else(|| unknown_format(name, spec))?;
+        let format = crate::format(name)
+            .filter(|_| known)
+            .ok_or_else(|| unknown_format(name, spec))?;
         used.push((format!("{prefix}{name}."), format));
     }
     Ok(used)
@@ -109,10 +130,21 @@ fn described(
 ) -> Option<&'static OptionSpec> {
     let exact = spec.options.iter().find(|option| option.key == key);
     let of_format = || {
-        formats.iter().find_map(|(prefix, format)| find(format.options, key.strip_prefix(prefix)?))
+        formats
+            .iter()
+            .find_map(|(prefix, format)| find(format.options, key.strip_prefix(prefix)?))
     };
-    let common = || if spec.source { find(common_source_options(), key) } else { None };
-    exact.or_else(of_format).or_else(common).or_else(|| find(spec.options, key))
+    let common = || {
+        if spec.source {
+            find(common_source_options(), key)
+        } else {
+            None
+        }
+    };
+    exact
+        .or_else(of_format)
+        .or_else(common)
+        .or_else(|| find(spec.options, key))
 }
 
 fn unknown_option(
@@ -122,13 +154,23 @@ fn unknown_option(
 ) -> Error {
     let known = known_keys(spec, formats);
     let error = invalid(format!("connector '{}' has no option '{key}'", spec.name));
-    if let Some((format, _)) = key.split_once('.').filter(|(first, _)| spec.formats.contains(first))
-        && !formats.iter().any(|(prefix, _)| key.starts_with(prefix.as_str()))
+    if let Some((format, _)) = key
+        .split_once('.')
+        .filter(|(first, _)| spec.formats.contains(first))
+        && !formats
+            .iter()
+            .any(|(prefix, _)| key.starts_with(prefix.as_str()))
     {
-        let used: Vec<_> = formats.iter().map(|(prefix, _)| prefix.trim_end_matches('.')).collect();
+        let used: Vec<_> = formats
+            .iter()
+            .map(|(prefix, _)| prefix.trim_end_matches('.'))
+            .collect();
         return error.help(match used.as_slice() {
             [] => format!("set 'format' = '{format}' first"),
-            used => format!("the table's formats take options with the prefix {}", used.join(", ")),
+            used => format!(
+                "the table's formats take options with the prefix {}",
+                used.join(", ")
+            ),
         });
     }
     match nearest(key, known.iter().map(String::as_str)) {
@@ -138,12 +180,25 @@ fn unknown_option(
 }
 
 fn known_keys(spec: &ConnectorSpec, formats: &[(String, &'static FormatSpec)]) -> Vec<String> {
-    let mut keys: Vec<String> = spec.options.iter().map(|option| option.key.to_owned()).collect();
+    let mut keys: Vec<String> = spec
+        .options
+        .iter()
+        .map(|option| option.key.to_owned())
+        .collect();
     for (prefix, format) in formats {
-        keys.extend(format.options.iter().map(|option| format!("{prefix}{}", option.key)));
+        keys.extend(
+            format
+                .options
+                .iter()
+                .map(|option| format!("{prefix}{}", option.key)),
+        );
     }
     if spec.source {
-        keys.extend(common_source_options().iter().map(|option| option.key.to_owned()));
+        keys.extend(
+            common_source_options()
+                .iter()
+                .map(|option| option.key.to_owned()),
+        );
     }
     keys
 }
@@ -156,7 +211,12 @@ pub(crate) fn check_value(option: &OptionSpec, key: &str, text: &str) -> Result<
         OptionKind::Integer { min, max } => {
             let value = value::integer(key, text)?;
             if value < min || value > max {
-                return Err(invalid(out_of_range(key, shown, &min, (max < i64::MAX).then_some(&max))));
+                return Err(invalid(out_of_range(
+                    key,
+                    shown,
+                    &min,
+                    (max < i64::MAX).then_some(&max),
+                )));
             }
         }
         OptionKind::Float { min, max } => {
@@ -171,7 +231,10 @@ pub(crate) fn check_value(option: &OptionSpec, key: &str, text: &str) -> Result<
         OptionKind::Character => drop(value::character(key, text)?),
         OptionKind::Enum(words) => {
             if !words.iter().any(|word| word.eq_ignore_ascii_case(text)) {
-                let error = invalid(format!("option '{key}': '{shown}' is not one of {}", words.join(", ")));
+                let error = invalid(format!(
+                    "option '{key}': '{shown}' is not one of {}",
+                    words.join(", ")
+                ));
                 return Err(match nearest(text, words.iter().copied()) {
                     Some(near) => error.help(format!("did you mean '{near}'?")),
                     None => error,
@@ -180,14 +243,24 @@ pub(crate) fn check_value(option: &OptionSpec, key: &str, text: &str) -> Result<
         }
         OptionKind::Map => {
             if text.split(',').any(|pair| !pair.contains(':')) {
-                return Err(invalid(format!("option '{key}': '{shown}' is not a list key:value,key:value")));
+                return Err(invalid(format!(
+                    "option '{key}': '{shown}' is not a list key:value,key:value"
+                )));
             }
         }
     }
     match option.unsupported {
-        Some(refused) if !refused.except.iter().any(|fine| fine.eq_ignore_ascii_case(text.trim())) => Err(
-            Error::unsupported(format!("option '{key}' = '{shown}' is not supported")).help(refused.reason),
-        ),
+        Some(refused)
+            if !refused
+                .except
+                .iter()
+                .any(|fine| fine.eq_ignore_ascii_case(text.trim())) =>
+        {
+            Err(
+                Error::unsupported(format!("option '{key}' = '{shown}' is not supported"))
+                    .help(refused.reason),
+            )
+        }
         _ => Ok(()),
     }
 }

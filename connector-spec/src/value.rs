@@ -14,7 +14,9 @@ fn bad(key: &str, text: &str, expected: &str) -> Error {
 /// # Errors
 /// `INVALID_OPTION` naming `key`.
 pub fn integer(key: &str, text: &str) -> Result<i64> {
-    text.trim().parse().map_err(|_| bad(key, text, "a whole number"))
+    text.trim()
+        .parse()
+        .map_err(|_| bad(key, text, "a whole number"))
 }
 
 /// A finite number.
@@ -22,7 +24,11 @@ pub fn integer(key: &str, text: &str) -> Result<i64> {
 /// # Errors
 /// `INVALID_OPTION` naming `key`.
 pub fn float(key: &str, text: &str) -> Result<f64> {
-    let value = text.trim().parse::<f64>().ok().filter(|value| value.is_finite());
+    let value = text
+        .trim()
+        .parse::<f64>()
+        .ok()
+        .filter(|value| value.is_finite());
     value.ok_or_else(|| bad(key, text, "a number"))
 }
 
@@ -46,7 +52,8 @@ pub fn boolean(key: &str, text: &str) -> Result<bool> {
 /// # Errors
 /// `INVALID_OPTION` naming `key`.
 pub fn duration(key: &str, text: &str) -> Result<Duration> {
-    parse_duration(text.trim()).ok_or_else(|| bad(key, text, "a duration such as '10 s', '500 ms' or 'PT1M'"))
+    parse_duration(text.trim())
+        .ok_or_else(|| bad(key, text, "a duration such as '10 s', '500 ms' or 'PT1M'"))
 }
 
 fn parse_duration(text: &str) -> Option<Duration> {
@@ -66,7 +73,10 @@ fn parse_duration(text: &str) -> Option<Duration> {
     };
     let nanos = u128::from(number) * u128::from(nanos_per_unit);
     let seconds = u64::try_from(nanos / 1_000_000_000).ok()?;
-    Some(Duration::new(seconds, u32::try_from(nanos % 1_000_000_000).ok()?))
+    Some(Duration::new(
+        seconds,
+        u32::try_from(nanos % 1_000_000_000).ok()?,
+    ))
 }
 
 /// `PnDTnHnMn.nS`, without signs.
@@ -87,7 +97,8 @@ fn parse_iso_duration(text: &str) -> Option<Duration> {
             (true, 'H') => 3_600,
             (true, 'M') => 60,
             (true, 'S') => {
-                total = total.checked_add(Duration::try_from_secs_f64(number.parse().ok()?).ok()?)?;
+                total =
+                    total.checked_add(Duration::try_from_secs_f64(number.parse().ok()?).ok()?)?;
                 0
             }
             _ => return None,
@@ -123,19 +134,63 @@ pub fn memory_size(key: &str, text: &str) -> Result<u64> {
 
 /// Splits `10 s` or `10s` into number and lower-case unit.
 fn split_number(text: &str) -> Option<(u64, &str)> {
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     let unit = unit.trim();
-    let lower = UNITS.iter().find(|known| known.eq_ignore_ascii_case(unit)).copied();
+    let lower = UNITS
+        .iter()
+        .find(|known| known.eq_ignore_ascii_case(unit))
+        .copied();
     Some((number.parse().ok()?, lower.unwrap_or(unit)))
 }
 
 /// All units, to fold their case without allocating.
 const UNITS: &[&str] = &[
-    "d", "day", "days", "h", "hour", "hours", "m", "min", "minute", "minutes", "s", "sec", "secs",
-    "second", "seconds", "ms", "milli", "millis", "millisecond", "milliseconds", "us", "micro",
-    "micros", "microsecond", "microseconds", "ns", "nano", "nanos", "nanosecond", "nanoseconds", "b",
-    "byte", "bytes", "k", "kb", "kibibytes", "mb", "mebibytes", "g", "gb", "gibibytes", "t", "tb",
+    "d",
+    "day",
+    "days",
+    "h",
+    "hour",
+    "hours",
+    "m",
+    "min",
+    "minute",
+    "minutes",
+    "s",
+    "sec",
+    "secs",
+    "second",
+    "seconds",
+    "ms",
+    "milli",
+    "millis",
+    "millisecond",
+    "milliseconds",
+    "us",
+    "micro",
+    "micros",
+    "microsecond",
+    "microseconds",
+    "ns",
+    "nano",
+    "nanos",
+    "nanosecond",
+    "nanoseconds",
+    "b",
+    "byte",
+    "bytes",
+    "k",
+    "kb",
+    "kibibytes",
+    "mb",
+    "mebibytes",
+    "g",
+    "gb",
+    "gibibytes",
+    "t",
+    "tb",
     "tebibytes",
 ];
 
@@ -153,11 +208,14 @@ pub fn character(key: &str, text: &str) -> Result<u8> {
         [b'\\', b'f'] => Some(12),
         [b'\\', one @ (b'\\' | b'\'' | b'"')] => Some(*one),
         [b'\\', b'u', ..] => text.get(2..).filter(|hex| hex.len() == 4).and_then(|hex| {
-            u16::from_str_radix(hex, 16).ok().and_then(|code| u8::try_from(code).ok())
+            u16::from_str_radix(hex, 16)
+                .ok()
+                .and_then(|code| u8::try_from(code).ok())
         }),
         _ => None,
     };
-    one.filter(u8::is_ascii).ok_or_else(|| bad(key, text, "a single ASCII character"))
+    one.filter(u8::is_ascii)
+        .ok_or_else(|| bad(key, text, "a single ASCII character"))
 }
 
 #[cfg(test)]
@@ -174,7 +232,17 @@ mod tests {
         assert_eq!(ms("2 DAYS"), Some(172_800_000));
         assert_eq!(ms("PT10S"), Some(10_000));
         assert_eq!(ms("P1DT2H3M4.5S"), Some(93_784_500));
-        for wrong in ["", "s", "-1 s", "1 fortnight", "P", "PT", "P1M", "PT1D", "1.5 s"] {
+        for wrong in [
+            "",
+            "s",
+            "-1 s",
+            "1 fortnight",
+            "P",
+            "PT",
+            "P1M",
+            "PT1D",
+            "1.5 s",
+        ] {
             assert_eq!(ms(wrong), None, "{wrong}");
         }
     }

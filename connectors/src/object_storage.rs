@@ -65,7 +65,10 @@ pub fn locate(url: &str, options: &BTreeMap<String, String>) -> Result<Location>
             if path.starts_with('/') {
                 local(path, url)
             } else {
-                Err(invalid(url, "a file URL has three slashes, as in file:///data/in"))
+                Err(invalid(
+                    url,
+                    "a file URL has three slashes, as in file:///data/in",
+                ))
             }
         }
         Some(("s3" | "s3a" | "s3n", rest)) => s3_location(url, rest, options),
@@ -83,9 +86,15 @@ fn invalid(url: &str, why: impl std::fmt::Display) -> Error {
 
 fn local(path: &str, url: &str) -> Result<Location> {
     let absolute = std::path::absolute(path).map_err(|error| invalid(url, error))?;
-    let path = Path::from_absolute_path(without_dots(&absolute)).map_err(|error| invalid(url, error))?;
+    let path =
+        Path::from_absolute_path(without_dots(&absolute)).map_err(|error| invalid(url, error))?;
     let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new());
-    Ok(Location { store, path, root: "/".to_owned(), local: true })
+    Ok(Location {
+        store,
+        path,
+        root: "/".to_owned(),
+        local: true,
+    })
 }
 
 /// Resolves `.` and `..` by name, as a URL would.
@@ -105,16 +114,26 @@ fn without_dots(path: &std::path::Path) -> PathBuf {
 fn s3_location(url: &str, rest: &str, options: &BTreeMap<String, String>) -> Result<Location> {
     let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
     if bucket.is_empty() {
-        return Err(invalid(url, "the bucket is missing, as in s3://bucket/path"));
+        return Err(invalid(
+            url,
+            "the bucket is missing, as in s3://bucket/path",
+        ));
     }
     let path = Path::parse(key).map_err(|error| invalid(url, error))?;
     let store = s3::store(bucket, options)?;
-    Ok(Location { store, path, root: format!("s3://{bucket}/"), local: false })
+    Ok(Location {
+        store,
+        path,
+        root: format!("s3://{bucket}/"),
+        local: false,
+    })
 }
 
 #[cfg(not(feature = "s3"))]
 fn s3_location(url: &str, _rest: &str, _options: &BTreeMap<String, String>) -> Result<Location> {
-    Err(Error::unsupported(format!("path '{url}': this build has no support for S3")))
+    Err(Error::unsupported(format!(
+        "path '{url}': this build has no support for S3"
+    )))
 }
 
 /// The error of a store, with the object's full path.
@@ -175,7 +194,13 @@ mod tests {
 
     #[test]
     fn local_paths_in_all_spellings() {
-        for url in ["/data/in", "file:///data/in", "file:/data/in", "/data/./x/../in/", "file://localhost/data/in"] {
+        for url in [
+            "/data/in",
+            "file:///data/in",
+            "file:/data/in",
+            "/data/./x/../in/",
+            "file://localhost/data/in",
+        ] {
             assert_eq!(place(url).unwrap(), "/data/in", "{url}");
         }
         assert_eq!(place("/data/a b%20c=é").unwrap(), "/data/a b%20c=é");

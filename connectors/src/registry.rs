@@ -32,7 +32,7 @@ fn make_source(plan: &operator::Source, env: &ConnectorEnv) -> Result<Arc<dyn So
         "datagen" => Ok(Arc::new(Datagen::new(plan, &options, env)?)),
         "filesystem" => filesystem::source(plan, &options),
         #[cfg(feature = "kafka")]
-        "kafka" => kafka::source(plan, &options),
+        "kafka" => kafka::source(plan, &options, env),
         "nexmark" => Ok(Arc::new(Nexmark::new(plan, &options, env)?)),
         other => Err(not_built_in(other)),
     }
@@ -46,7 +46,11 @@ pub fn sink(plan: &operator::Sink, columns: &[Field], env: &ConnectorEnv) -> Res
     make_sink(plan, columns, env).context(|| format!("table {}", plan.table.name))
 }
 
-fn make_sink(plan: &operator::Sink, columns: &[Field], env: &ConnectorEnv) -> Result<Arc<dyn Sink>> {
+fn make_sink(
+    plan: &operator::Sink,
+    columns: &[Field],
+    env: &ConnectorEnv,
+) -> Result<Arc<dyn Sink>> {
     validate(&plan.table.options, Role::Sink)?;
     let options = Options::new(plan.table.options.clone())?;
     match options.connector().name {

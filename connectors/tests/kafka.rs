@@ -1,6 +1,10 @@
 //! The connector `kafka` against a real broker, found through `TIDEGATE_KAFKA`.
 #![cfg(feature = "kafka")]
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests of a real service run in real time"
+)]
 
 mod kafka {
     mod broker;

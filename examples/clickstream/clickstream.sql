@@ -61,6 +61,8 @@ CREATE TABLE top_pages (
   'connector' = 'print'
 );
 
+-- A handful of clicks says nothing about a page. Such windows are those from before the start, into which
+-- only stragglers fall.
 CREATE VIEW page_clicks AS
 SELECT
   window_start,
@@ -70,7 +72,8 @@ SELECT
   COUNT(*) AS clicks,
   COUNT(DISTINCT user_id) AS visitors
 FROM TABLE(TUMBLE(TABLE clicks, DESCRIPTOR(clicked_at), INTERVAL '2' SECOND))
-GROUP BY window_start, window_end, country, page;
+GROUP BY window_start, window_end, country, page
+HAVING COUNT(*) >= 10;
 
 INSERT INTO top_pages
 SELECT window_start, country, page_rank, page, clicks, visitors

@@ -4,7 +4,15 @@
 //! (2³¹ as FLOAT is `2.14748365E9`), so its digit generation is followed here: Steele and White's
 //! free-format algorithm with the estimates and stopping tests of OpenJDK's `FloatingDecimal`.
 
+mod natural;
+mod parse;
+#[cfg(test)]
+mod tests;
+
 use std::cmp::Ordering;
+
+use natural::Natural;
+pub use parse::{parse_f32, parse_f64};
 
 /// Appends a DOUBLE as `Double.toString` writes it.
 pub fn write_f64(value: f64, out: &mut String) {
@@ -97,7 +105,12 @@ impl Digits {
         if tiny_bits == 0 && (-21..=62).contains(&binary_exponent) && fraction_bits < 64 {
             return Self::of_integer(binary_exponent, fraction, significant);
         }
-        Self::free_format(binary_exponent, fraction >> tail_zeros, fraction_bits, significant)
+        Self::free_format(
+            binary_exponent,
+            fraction >> tail_zeros,
+            fraction_bits,
+            significant,
+        )
     }
 
     /// Whole numbers below 2⁶³.
@@ -125,7 +138,11 @@ impl Digits {
             value /= 10;
             dropped += 1;
         }
-        let mut digits = Self { digits: [0; 24], length: 0, exponent: 0 };
+        let mut digits = Self {
+            digits: [0; 24],
+            length: 0,
+            exponent: 0,
+        };
         let mut place = 0;
         let mut rest = value;
         while rest > 0 {
@@ -169,9 +186,7 @@ impl Digits {
             s2 -= m2;
             m2 = 0;
         }
-        let bits_of_5 = |n: i32| {
-            BITS_OF_POWER_OF_5.get(n as usize).copied().unwrap_or(n * 3)
-        };
+        let bits_of_5 = |n: i32| BITS_OF_POWER_OF_5.get(n as usize).copied().unwrap_or(n * 3);
         let narrow = fraction_bits + b2 + bits_of_5(b5) < 64 && s2 + 1 + bits_of_5(s5 + 1) < 64;
         let scaled = |value: u64, fives: i32, twos: i32| {
             let mut number = Natural::from(value);
@@ -218,7 +233,10 @@ impl Digits {
             }
             -2..=0 => {
                 out.push_str("0.");
-                out.extend(std::iter::repeat_n('0', self.exponent.unsigned_abs() as usize));
+                out.extend(std::iter::repeat_n(
+                    '0',
+                    self.exponent.unsigned_abs() as usize,
+                ));
                 push(out, digits);
             }
             exponent => {
@@ -252,7 +270,11 @@ struct Division {
 
 impl Division {
     fn digits(mut self, mut decimal_exponent: i32) -> Digits {
-        let mut digits = Digits { digits: [0; 24], length: 0, exponent: 0 };
+        let mut digits = Digits {
+            digits: [0; 24],
+            length: 0,
+            exponent: 0,
+        };
         let mut ten_s = self.s.clone();
         ten_s.multiply(10);
         let (mut digit, mut low, mut high) = self.step(&ten_s);
@@ -309,279 +331,5 @@ impl Digits {
     fn push(&mut self, digit: u8) {
         self.digits[self.length] = digit;
         self.length += 1;
-    }
-}
-
-/// A natural number of any size, in words of 32 bits, the least first.
-#[derive(Clone)]
-struct Natural(Vec<u32>);
-
-impl From<u64> for Natural {
-    fn from(value: u64) -> Self {
-        let mut number = Self(vec![value as u32, (value >> 32) as u32]);
-        number.trim();
-        number
-    }
-}
-
-impl Natural {
-    fn trim(&mut self) {
-        while self.0.last() == Some(&0) {
-            self.0.pop();
-        }
-    }
-
-    fn multiply(&mut self, factor: u32) {
-        let mut carry = 0_u64;
-        for word in &mut self.0 {
-            let product = u64::from(*word) * u64::from(factor) + carry;
-            *word = product as u32;
-            carry = product >> 32;
-        }
-        if carry > 0 {
-            self.0.push(carry as u32);
-        }
-    }
-
-    fn multiply_by_power_of_5(&mut self, mut exponent: i32) {
-        while exponent > 0 {
-            let step = exponent.min(13);
-            self.multiply(5_u32.pow(step as u32));
-            exponent -= step;
-        }
-    }
-
-    fn shift_left(&mut self, bits: i32) {
-        let (words, bits) = (bits as usize / 32, bits as u32 % 32);
-        if bits > 0 {
-            self.multiply(1 << bits);
-        }
-        if words > 0 && !self.0.is_empty() {
-            self.0.splice(0..0, std::iter::repeat_n(0, words));
-        }
-    }
-
-    fn compare(&self, other: &Self) -> Ordering {
-        self.0
-            .len()
-            .cmp(&other.0.len())
-            .then_with(|| self.0.iter().rev().cmp(other.0.iter().rev()))
-    }
-
-    fn add(&mut self, other: &Self) {
-        if self.0.len() < other.0.len() {
-            self.0.resize(other.0.len(), 0);
-        }
-        let mut carry = 0_u64;
-        for (place, word) in self.0.iter_mut().enumerate() {
-            let addend = other.0.get(place).copied().unwrap_or(0);
-            let sum = u64::from(*word) + u64::from(addend) + carry;
-            *word = sum as u32;
-            carry = sum >> 32;
-        }
-        if carry > 0 {
-            self.0.push(carry as u32);
-        }
-    }
-
-    /// Subtracts a number that is not larger.
-    fn subtract(&mut self, other: &Self) {
-        let mut borrow = 0_i64;
-        for (place, word) in self.0.iter_mut().enumerate() {
-            let subtrahend = other.0.get(place).copied().unwrap_or(0);
-            let difference = i64::from(*word) - i64::from(subtrahend) + borrow;
-            *word = difference as u32;
-            borrow = difference >> 32;
-        }
-        self.trim();
-    }
-
-    /// The quotient by a divisor that is contained at most nine times; the rest stays.
-    fn divide_once(&mut self, divisor: &Self) -> u8 {
-        let mut quotient = 0;
-        while self.compare(divisor) != Ordering::Less && quotient < 10 {
-            self.subtract(divisor);
-            quotient += 1;
-        }
-        quotient
-    }
-}
-
-/// Reads a DOUBLE as `Double.parseDouble` does: blanks around it, `NaN`, `Infinity`, a suffix
-/// `d` or `f`, hexadecimal notation.
-pub(crate) fn parse_f64(text: &str) -> Option<f64> {
-    let text = text.trim_matches(|c: char| c <= ' ');
-    if let Some(special) = parse_special(text) {
-        return Some(special);
-    }
-    let body = decimal_body(text)?;
-    if is_hexadecimal(body) { parse_hexadecimal(body) } else { body.parse().ok() }
-}
-
-/// Reads a FLOAT as `Float.parseFloat` does.
-pub(crate) fn parse_f32(text: &str) -> Option<f32> {
-    let text = text.trim_matches(|c: char| c <= ' ');
-    if let Some(special) = parse_special(text) {
-        return Some(special as f32);
-    }
-    let body = decimal_body(text)?;
-    if is_hexadecimal(body) {
-        parse_hexadecimal(body).map(|value| value as f32)
-    } else {
-        body.parse().ok()
-    }
-}
-
-fn parse_special(text: &str) -> Option<f64> {
-    let (sign, name) = match text.as_bytes().first()? {
-        b'-' => (-1.0, &text[1..]),
-        b'+' => (1.0, &text[1..]),
-        _ => (1.0, text),
-    };
-    match name {
-        "NaN" => Some(f64::NAN),
-        "Infinity" => Some(sign * f64::INFINITY),
-        _ => None,
-    }
-}
-
-/// The text without its type suffix, if only characters of numbers are left.
-fn decimal_body(text: &str) -> Option<&str> {
-    let hexadecimal = is_hexadecimal(text);
-    let body = match text.strip_suffix(['f', 'F', 'd', 'D']) {
-        // In hexadecimal notation those are digits unless an exponent stands before.
-        Some(body) if !hexadecimal || body.contains(['p', 'P']) => body,
-        _ => text,
-    };
-    let plain = |b: u8| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E');
-    (hexadecimal || body.bytes().all(plain)).then_some(body)
-}
-
-fn is_hexadecimal(text: &str) -> bool {
-    let digits = text.trim_start_matches(['+', '-']);
-    digits.starts_with("0x") || digits.starts_with("0X")
-}
-
-fn parse_hexadecimal(text: &str) -> Option<f64> {
-    let (sign, digits) = match text.as_bytes().first()? {
-        b'-' => (-1.0, &text[1..]),
-        b'+' => (1.0, &text[1..]),
-        _ => (1.0, text),
-    };
-    let (mantissa, exponent) = digits.get(2..)?.split_once(['p', 'P'])?;
-    let mut exponent: i32 = exponent.parse().ok()?;
-    let (mut value, mut point, mut any) = (0.0_f64, false, false);
-    for c in mantissa.chars() {
-        match c.to_digit(16) {
-            Some(digit) => {
-                value = value * 16.0 + f64::from(digit);
-                exponent = exponent.saturating_sub(if point { 4 } else { 0 });
-                any = true;
-            }
-            None if c == '.' && !point => point = true,
-            None => return None,
-        }
-    }
-    any.then(|| sign * value * 2.0_f64.powi(exponent))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn double(value: f64) -> String {
-        let mut out = String::new();
-        write_f64(value, &mut out);
-        out
-    }
-
-    fn float(value: f32) -> String {
-        let mut out = String::new();
-        write_f32(value, &mut out);
-        out
-    }
-
-    #[test]
-    fn doubles_as_java_writes_them() {
-        for (value, text) in [
-            (1.0, "1.0"),
-            (0.001, "0.001"),
-            (9.999e-4, "9.999E-4"),
-            (9_999_999.0, "9999999.0"),
-            (1e7, "1.0E7"),
-            (1e10, "1.0E10"),
-            (123_456_789.123, "1.23456789123E8"),
-            (12_345.678, "12345.678"),
-            (0.1 + 0.2, "0.30000000000000004"),
-            (2.0 / 3.0, "0.6666666666666666"),
-            (1e21, "1.0E21"),
-            (1e100, "1.0E100"),
-            (1e-7, "1.0E-7"),
-            (f64::MAX, "1.7976931348623157E308"),
-            (5e-324, "4.9E-324"),
-            (2.225_073_858_507_201_4e-308, "2.2250738585072014E-308"),
-            (9_007_199_254_740_992.0, "9.007199254740992E15"),
-            (9.223_372_036_854_776e18, "9.223372036854776E18"),
-            (9.999_999_747_378_752e-6, "9.999999747378752E-6"),
-            (-0.0, "-0.0"),
-            (-1.5, "-1.5"),
-            (f64::NAN, "NaN"),
-            (f64::NEG_INFINITY, "-Infinity"),
-        ] {
-            assert_eq!(double(value), text);
-        }
-    }
-
-    #[test]
-    fn floats_as_java_writes_them() {
-        for (value, text) in [
-            (0.1, "0.1"),
-            (1e7, "1.0E7"),
-            (16_777_216.0, "1.6777216E7"),
-            (f32::MAX, "3.4028235E38"),
-            (1e-45, "1.4E-45"),
-            (123_456.79, "123456.79"),
-            (0.333_333_3, "0.3333333"),
-            (2_147_483_648.0, "2.14748365E9"),
-            (9.007_199e15, "9.0071993E15"),
-            (9.223_372e18, "9.223372E18"),
-            (1e10, "1.0E10"),
-            (1e19, "1.0E19"),
-        ] {
-            assert_eq!(float(value), text);
-        }
-    }
-
-    #[test]
-    fn what_is_written_reads_back() {
-        let mut bits = 0x9E37_79B9_7F4A_7C15_u64;
-        for _ in 0..20_000 {
-            bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
-            let value = f64::from_bits(bits);
-            if value.is_finite() {
-                assert_eq!(double(value).parse::<f64>().unwrap().to_bits(), value.to_bits());
-            }
-            let value = f32::from_bits((bits >> 32) as u32);
-            if value.is_finite() {
-                assert_eq!(float(value).parse::<f32>().unwrap().to_bits(), value.to_bits());
-            }
-        }
-    }
-
-    #[test]
-    fn reads_what_java_reads() {
-        assert_eq!(parse_f64(" 1e10 "), Some(1e10));
-        assert_eq!(parse_f64("1d"), Some(1.0));
-        assert_eq!(parse_f64("0x1p3"), Some(8.0));
-        assert_eq!(parse_f64("-0x.8P1"), Some(-1.0));
-        assert_eq!(parse_f64("1e400"), Some(f64::INFINITY));
-        assert_eq!(parse_f64("-Infinity"), Some(f64::NEG_INFINITY));
-        assert!(parse_f64("NaN").unwrap().is_nan());
-        assert_eq!(parse_f32("1.5f"), Some(1.5));
-        assert_eq!(parse_f32("1e39"), Some(f32::INFINITY));
-        for bad in ["", "inf", "nan", "infinity", "x", "1,5", "1_0", "0x1", "e5", ".", "--1"] {
-            assert_eq!(parse_f64(bad), None, "{bad}");
-            assert_eq!(parse_f32(bad), None, "{bad}");
-        }
     }
 }

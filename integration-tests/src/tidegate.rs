@@ -61,7 +61,7 @@ impl Run {
         std::fs::write(&path, script).with_context(|| format!("write {}", path.display()))?;
         Ok(Self {
             arguments: vec!["run".to_owned(), path.display().to_string()],
-            variables: Vec::new(),
+            variables: own_state(folder),
             folder: folder.to_owned(),
             name: name.to_owned(),
             timeout: TIMEOUT,
@@ -72,7 +72,7 @@ impl Run {
     pub fn with_arguments(folder: &Path, name: &str, arguments: &[&str]) -> Self {
         Self {
             arguments: arguments.iter().map(|text| (*text).to_owned()).collect(),
-            variables: Vec::new(),
+            variables: own_state(folder),
             folder: folder.to_owned(),
             name: name.to_owned(),
             timeout: TIMEOUT,
@@ -164,6 +164,12 @@ impl Run {
     pub fn finish(self) -> Result<Finished> {
         self.start()?.wait()
     }
+}
+
+/// Without a checkpoint directory, jobs of one name share one in the user's state folder: tests that
+/// run side by side must not.
+fn own_state(folder: &Path) -> Vec<(String, String)> {
+    vec![("XDG_STATE_HOME".to_owned(), folder.join("state").display().to_string())]
 }
 
 /// As a shell takes it.
@@ -360,11 +366,9 @@ impl Finished {
     /// # Errors
     /// If it names none.
     pub fn savepoint(&self) -> Result<String> {
-        let trimmed = |word: &str| word.trim_matches(|c: char| "'\"`,;.()".contains(c)).to_owned();
-        let words = self.stderr.lines().filter(|line| line.to_lowercase().contains("savepoint"));
-        let words = words.flat_map(str::split_whitespace).map(trimmed);
-        let mut paths = words.filter(|word| word.contains('/') && word.contains("savepoint"));
-        paths.next_back().ok_or_else(|| anyhow!("no savepoint is named\n{}", self.report()))
+        let paths = self.stderr.lines().filter_map(|line| line.split_once("--restore "));
+        let path = paths.map(|(_, path)| path.trim().to_owned()).next_back();
+        path.ok_or_else(|| anyhow!("no savepoint is named\n{}", self.report()))
     }
 
     /// The command and what it said.

@@ -176,7 +176,7 @@ impl Job {
     /// A job with its last record.
     pub fn new(record: JobRecord, settings: ControlSettings) -> Self {
         Self {
-            restarts: Restarts::new(settings.restart.clone()),
+            restarts: Restarts::new(settings.restart),
             settings,
             record,
             phase: Phase::Idle,

@@ -25,7 +25,7 @@ impl Restarts {
     /// `jitter` in −1 ..= 1 scales the strategy's jitter.
     pub fn on_failure(&mut self, now_ms: i64, jitter: f64) -> Option<i64> {
         let at = |delay: std::time::Duration| now_ms.saturating_add(delay.as_millis() as i64);
-        match self.strategy.clone() {
+        match self.strategy {
             RestartStrategy::None => None,
             RestartStrategy::FixedDelay { attempts, delay } => {
                 self.count += 1;

@@ -53,7 +53,7 @@ pub(crate) struct Column {
 pub(crate) enum ColumnKind {
     /// The record.
     Physical,
-    /// An expression over the physical and metadata columns: see [`Table::read_schema`].
+    /// An expression over the physical columns, then the metadata columns, each in declared order.
     Computed(Expr),
     /// The record's metadata.
     Metadata { key: String, is_virtual: bool },
@@ -77,17 +77,11 @@ pub(crate) struct View {
     /// Names given in `CREATE VIEW v (a, b)`.
     pub(crate) columns: Vec<String>,
     pub(crate) query: QueryText,
-    pub(crate) comment: Option<String>,
     /// The statement that made it.
     pub(crate) text: String,
 }
 
 impl Table {
-    /// The columns that a reader produces, physical ones first, then metadata, each in declared order.
-    pub(crate) fn read_schema(&self) -> Vec<Field> {
-        self.physical_columns().into_iter().chain(self.metadata_columns().map(|(field, _)| field)).collect()
-    }
-
     /// Physical columns in declared order, without time attributes.
     pub(crate) fn physical_columns(&self) -> Vec<Field> {
         let physical = self.columns.iter().filter(|column| column.kind == ColumnKind::Physical);

@@ -147,7 +147,6 @@ impl Session {
             name: name.clone(),
             columns: create.columns.iter().map(|column| column.value.clone()).collect(),
             query: create.query.clone(),
-            comment: create.comment.clone(),
             text: statement.text.clone(),
         };
         self.catalog.insert(name.clone(), Object::View(Arc::new(view)));

@@ -95,13 +95,13 @@ fn window_zone(graph: &StreamGraph, input: &Node, time: &WindowTime) -> Result<W
     match time {
         WindowTime::Event { column } => match input.schema[*column].ty.kind {
             TypeKind::TimestampLtz { .. } => session(),
-            _ => Ok(WindowZone::Utc),
+            _ => Ok(WindowZone::Unzoned),
         },
         WindowTime::Processing | WindowTime::AttachedProcessing { .. } => session(),
         WindowTime::Attached { .. } => {
             // `window_time` says whether the windows were cut from instants.
             let instants = input.schema.iter().any(|field| matches!(field.ty.kind, TypeKind::TimestampLtz { attribute: tidegate_types::TimeAttribute::Event, .. }));
-            if instants { session() } else { Ok(WindowZone::Utc) }
+            if instants { session() } else { Ok(WindowZone::Unzoned) }
         }
     }
 }

@@ -31,6 +31,8 @@ use super::storage::{Directory, RestoreFrom, find};
 
 /// Events that may wait for the driver.
 const EVENT_CAPACITY: usize = 1024;
+/// How long the end of a job waits for deletions of old checkpoints.
+const BACKGROUND_TIMEOUT: Duration = Duration::from_secs(10);
 /// Completed checkpoints whose durations are kept for the report.
 const MAX_SAMPLES: usize = 100_000;
 
@@ -99,7 +101,7 @@ impl Embedded {
         let mut driver = Driver::open(self.clone(), spec, progress).await?;
         let outcome = driver.run(requests).await;
         driver.kill().await;
-        driver.background.drain(..).for_each(drop);
+        driver.finish_background().await;
         Ok((outcome?, driver.report()))
     }
 }
@@ -176,6 +178,12 @@ impl Driver {
             embedded,
             spec,
         })
+    }
+
+    /// Lets deletions under way end, within a bound.
+    async fn finish_background(&mut self) {
+        let all = futures::future::join_all(self.background.drain(..));
+        let _ = tokio::time::timeout(BACKGROUND_TIMEOUT, all).await;
     }
 
     async fn run(&mut self, mut requests: mpsc::Receiver<Request>) -> Result<Outcome> {

@@ -128,6 +128,10 @@ impl Running<'_> {
                 let clock = clock.clone();
                 Arc::new(move || clock.now_ms())
             },
+            monotonic: {
+                let clock = clock.clone();
+                Arc::new(move || clock.elapsed())
+            },
             zone: named_zone(&plan.graph.settings.time_zone)?,
             stdout: self.stdout.clone(),
             stderr: Arc::new(Mutex::new(Box::new(std::io::stderr()))),

@@ -3,7 +3,9 @@
 use tidegate_types::TypeKind;
 
 use super::SINK_PARALLELISM;
-use crate::spec::{ConnectorSpec, MetadataSpec, OptionKind, OptionSpec, Projection, Required, Text};
+use crate::spec::{
+    ConnectorSpec, MetadataSpec, OptionKind, OptionSpec, Projection, Required, Text,
+};
 
 pub(super) static SPEC: ConnectorSpec = ConnectorSpec {
     name: "kafka",
@@ -27,14 +29,20 @@ static METADATA: &[MetadataSpec] = &[
         ty: || TypeKind::STRING.not_null(),
         readable: true,
         writable: true,
-        help: Text { en: "Topic of the record.", zh: "记录所在的主题。" },
+        help: Text {
+            en: "Topic of the record.",
+            zh: "记录所在的主题。",
+        },
     },
     MetadataSpec {
         key: "partition",
         ty: || TypeKind::Int.not_null(),
         readable: true,
         writable: false,
-        help: Text { en: "Partition of the record.", zh: "记录所在的分区。" },
+        help: Text {
+            en: "Partition of the record.",
+            zh: "记录所在的分区。",
+        },
     },
     MetadataSpec {
         key: "headers",
@@ -44,28 +52,40 @@ static METADATA: &[MetadataSpec] = &[
         },
         readable: true,
         writable: true,
-        help: Text { en: "Headers of the record.", zh: "记录的消息头。" },
+        help: Text {
+            en: "Headers of the record.",
+            zh: "记录的消息头。",
+        },
     },
     MetadataSpec {
         key: "leader-epoch",
         ty: || TypeKind::Int.nullable(),
         readable: true,
         writable: false,
-        help: Text { en: "Leader epoch of the record, if known.", zh: "记录的 leader epoch（若可知）。" },
+        help: Text {
+            en: "Leader epoch of the record, if known.",
+            zh: "记录的 leader epoch（若可知）。",
+        },
     },
     MetadataSpec {
         key: "offset",
         ty: || TypeKind::BigInt.not_null(),
         readable: true,
         writable: false,
-        help: Text { en: "Offset in the partition.", zh: "记录在分区中的位移。" },
+        help: Text {
+            en: "Offset in the partition.",
+            zh: "记录在分区中的位移。",
+        },
     },
     MetadataSpec {
         key: "timestamp",
         ty: || TypeKind::timestamp_ltz(3).not_null(),
         readable: true,
         writable: true,
-        help: Text { en: "Timestamp of the record.", zh: "记录的时间戳。" },
+        help: Text {
+            en: "Timestamp of the record.",
+            zh: "记录的时间戳。",
+        },
     },
     MetadataSpec {
         key: "timestamp-type",

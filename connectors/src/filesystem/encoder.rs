@@ -38,8 +38,16 @@ impl FileFormat {
     /// `INVALID_OPTION` for options and column types that the format does not take.
     pub(super) fn new(options: FormatOptions, columns: Vec<Field>, table: &str) -> Result<Self> {
         let schema = arrow_type::arrow_schema(&columns);
-        let parquet = (options.name() == "parquet").then(|| parquet_settings(&options)).transpose()?;
-        let format = Self { options, columns, schema, parquet, table: table.to_owned() };
+        let parquet = (options.name() == "parquet")
+            .then(|| parquet_settings(&options))
+            .transpose()?;
+        let format = Self {
+            options,
+            columns,
+            schema,
+            parquet,
+            table: table.to_owned(),
+        };
         format.encoder()?;
         Ok(format)
     }
@@ -47,10 +55,16 @@ impl FileFormat {
     /// An encoder for one file.
     pub(super) fn encoder(&self) -> Result<FileEncoder> {
         if let Some(settings) = &self.parquet {
-            let writer =
-                ArrowWriter::try_new(Vec::new(), Arc::clone(&self.schema), Some(settings.properties.clone()));
+            let writer = ArrowWriter::try_new(
+                Vec::new(),
+                Arc::clone(&self.schema),
+                Some(settings.properties.clone()),
+            );
             let writer = writer.map_err(|error| {
-                let message = format!("table {}: its columns do not fit into Parquet: {error}", self.table);
+                let message = format!(
+                    "table {}: its columns do not fit into Parquet: {error}",
+                    self.table
+                );
                 Error::new(ErrorCode::InvalidOption, message)
             })?;
             return Ok(FileEncoder::Parquet {
@@ -58,14 +72,26 @@ impl FileFormat {
                 row_group_bytes: settings.row_group_bytes,
             });
         }
-        let context = EncoderContext { options: &self.options, columns: &self.columns, origin: &self.table };
+        let context = EncoderContext {
+            options: &self.options,
+            columns: &self.columns,
+            origin: &self.table,
+        };
         let encoder = format::encoder(&context)?;
-        Ok(FileEncoder::Records { encoder, records: Records::with_terminator(b"\n") })
+        Ok(FileEncoder::Records {
+            encoder,
+            records: Records::with_terminator(b"\n"),
+        })
     }
 }
 
 fn parquet_settings(options: &FormatOptions) -> Result<ParquetSettings> {
-    let compression = match options.text("compression").unwrap_or("SNAPPY").to_ascii_uppercase().as_str() {
+    let compression = match options
+        .text("compression")
+        .unwrap_or("SNAPPY")
+        .to_ascii_uppercase()
+        .as_str()
+    {
         "UNCOMPRESSED" => Compression::UNCOMPRESSED,
         "GZIP" => Compression::GZIP(GzipLevel::default()),
         "ZSTD" => Compression::ZSTD(ZstdLevel::default()),
@@ -78,7 +104,10 @@ fn parquet_settings(options: &FormatOptions) -> Result<ParquetSettings> {
         .build();
     let size = options.text("block.size").unwrap_or("128 mb");
     let row_group_bytes = value::memory_size(&options.full_key("block.size"), size)?.max(1);
-    Ok(ParquetSettings { properties, row_group_bytes })
+    Ok(ParquetSettings {
+        properties,
+        row_group_bytes,
+    })
 }
 
 /// Encodes the rows of one file.
@@ -108,7 +137,10 @@ impl FileEncoder {
                 encoder.encode(rows, records)?;
                 Ok(records.take_bytes())
             }
-            Self::Parquet { writer, row_group_bytes } => {
+            Self::Parquet {
+                writer,
+                row_group_bytes,
+            } => {
                 writer.write(rows).map_err(|error| parquet_error(&error))?;
                 if writer.in_progress_size() as u64 >= *row_group_bytes {
                     writer.flush().map_err(|error| parquet_error(&error))?;
@@ -141,7 +173,9 @@ impl FileEncoder {
     pub(super) fn finish(self) -> Result<Vec<u8>> {
         match self {
             Self::Records { .. } => Ok(Vec::new()),
-            Self::Parquet { writer, .. } => writer.into_inner().map_err(|error| parquet_error(&error)),
+            Self::Parquet { writer, .. } => {
+                writer.into_inner().map_err(|error| parquet_error(&error))
+            }
         }
     }
 }

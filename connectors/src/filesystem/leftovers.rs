@@ -25,7 +25,9 @@ impl FileNames {
     /// The names of a lineage.
     pub(super) fn new(lineage: &str, operator: &str) -> Self {
         let hash = xxhash_rust::xxh3::xxh3_64(format!("{lineage}/{operator}").as_bytes());
-        Self { lineage: format!("{hash:016x}") }
+        Self {
+            lineage: format!("{hash:016x}"),
+        }
     }
 
     /// Name of a visible file; `rest` makes it unique.
@@ -34,7 +36,13 @@ impl FileNames {
     }
 
     /// Where a file is while it is hidden, given where it will be.
-    pub(super) fn staged(&self, location: &Location, base: &Path, folder: &Path, name: &str) -> Path {
+    pub(super) fn staged(
+        &self,
+        location: &Location,
+        base: &Path,
+        folder: &Path,
+        name: &str,
+    ) -> Path {
         if location.local {
             folder.clone().join(format!(".{name}.inprogress").as_str())
         } else {
@@ -51,7 +59,8 @@ impl FileNames {
             return true;
         }
         let prefix = format!(".part-{}-", self.lineage);
-        path.filename().is_some_and(|name| name.starts_with(&prefix) && name.ends_with(".inprogress"))
+        path.filename()
+            .is_some_and(|name| name.starts_with(&prefix) && name.ends_with(".inprogress"))
     }
 }
 
@@ -60,10 +69,15 @@ impl FileNames {
 /// # Errors
 /// `UNAVAILABLE`, `PERMISSION_DENIED` from the store.
 pub(super) async fn list(location: &Location, base: &Path, names: &FileNames) -> Result<Vec<Path>> {
-    let folder = if location.local { base.clone() } else { names.staging_folder(base) };
+    let folder = if location.local {
+        base.clone()
+    } else {
+        names.staging_folder(base)
+    };
     let mut found = Vec::new();
     let mut stream = location.store.list(Some(&folder));
-    let failed = |error| store_error(error, &location.display(&folder)).context("list unfinished files");
+    let failed =
+        |error| store_error(error, &location.display(&folder)).context("list unfinished files");
     while let Some(meta) = stream.try_next().await.map_err(failed)? {
         if names.is_hidden(location, &meta.location) {
             found.push(meta.location);

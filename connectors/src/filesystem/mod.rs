@@ -20,9 +20,9 @@ mod sink;
 mod source;
 mod split;
 mod staged;
-mod text;
 #[cfg(test)]
 mod tests;
+mod text;
 mod writer;
 
 pub use sink::sink;

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StructArray, new_null_array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions, StructArray, new_null_array,
+};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, SchemaRef};
 use futures::StreamExt;
@@ -28,12 +30,18 @@ type Stream = ParquetRecordBatchStream<ObjectReader>;
 ///
 /// # Errors
 /// `NOT_FOUND`, `UNAVAILABLE`, or `BAD_RECORD` if the file is not Parquet.
-pub(super) async fn row_group_sizes(location: &Location, path: &Path, size: u64) -> Result<Vec<u64>> {
+pub(super) async fn row_group_sizes(
+    location: &Location,
+    path: &Path,
+    size: u64,
+) -> Result<Vec<u64>> {
     let mut reader = object_reader(location, path, size);
     let metadata = ArrowReaderMetadata::load_async(&mut reader, ArrowReaderOptions::new()).await;
     let metadata = metadata.map_err(|error| parquet_error(&error, &location.display(path)))?;
     let groups = metadata.metadata().row_groups().iter();
-    Ok(groups.map(|group| u64::try_from(group.compressed_size()).unwrap_or(0)).collect())
+    Ok(groups
+        .map(|group| u64::try_from(group.compressed_size()).unwrap_or(0))
+        .collect())
 }
 
 fn object_reader(location: &Location, path: &Path, size: u64) -> ObjectReader {
@@ -54,9 +62,22 @@ pub(super) struct RowGroups {
 
 impl RowGroups {
     /// Begins where `state` says.
-    pub(super) fn new(shared: Arc<Shared>, path: Path, state: SplitState, batch_rows: usize) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        path: Path,
+        state: SplitState,
+        batch_rows: usize,
+    ) -> Self {
         let schema = shared.layout.decoded_schema();
-        Self { shared, path, state, batch_rows, schema, opening: None, stream: None }
+        Self {
+            shared,
+            path,
+            state,
+            batch_rows,
+            schema,
+            opening: None,
+            stream: None,
+        }
     }
 
     /// The position behind the rows that `next` has returned.
@@ -87,18 +108,31 @@ impl RowGroups {
                 *next_row += rows.num_rows() as u64;
             }
             if rows.num_rows() > 0 {
-                return adapt_rows(&rows, &self.shared.layout.decoded, &self.schema, &place()).map(Some);
+                return adapt_rows(&rows, &self.shared.layout.decoded, &self.schema, &place())
+                    .map(Some);
             }
         }
     }
 }
 
-async fn open(shared: Arc<Shared>, path: Path, state: SplitState, batch_rows: usize) -> Result<Stream> {
+async fn open(
+    shared: Arc<Shared>,
+    path: Path,
+    state: SplitState,
+    batch_rows: usize,
+) -> Result<Stream> {
     let place = shared.location.display(&path);
     let reader = object_reader(&shared.location, &path, state.size);
     let failed = |error: ParquetError| parquet_error(&error, &place);
-    let builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(failed)?;
-    let Part::RowGroups { first, count, next_row } = state.part else {
+    let builder = ParquetRecordBatchStreamBuilder::new(reader)
+        .await
+        .map_err(failed)?;
+    let Part::RowGroups {
+        first,
+        count,
+        next_row,
+    } = state.part
+    else {
         return Err(Error::internal("a range of bytes is no Parquet split"));
     };
     let groups = builder.metadata().num_row_groups();
@@ -123,7 +157,11 @@ fn projection(schema: &SchemaDescriptor, read: &[Field]) -> ProjectionMask {
         let column = schema.column(*leaf);
         let parts = column.path().parts();
         wanted.iter().any(|path| {
-            parts.len() >= path.len() && path.iter().zip(parts).all(|(wanted, part)| *wanted == part.as_str())
+            parts.len() >= path.len()
+                && path
+                    .iter()
+                    .zip(parts)
+                    .all(|(wanted, part)| *wanted == part.as_str())
         })
     });
     ProjectionMask::leaves(schema, leaves)
@@ -144,13 +182,24 @@ fn add_paths<'a>(field: &'a Field, above: &mut Vec<&'a str>, wanted: &mut Vec<Ve
 }
 
 /// The file's rows as the columns that were asked for.
-fn adapt_rows(rows: &RecordBatch, read: &[Field], schema: &SchemaRef, place: &str) -> Result<RecordBatch> {
+fn adapt_rows(
+    rows: &RecordBatch,
+    read: &[Field],
+    schema: &SchemaRef,
+    place: &str,
+) -> Result<RecordBatch> {
     let column = |field: &Field| match rows.column_by_name(&field.name) {
         Some(column) => adapt(column, &arrow_type::data_type(&field.ty)).map_err(|why| {
-            let message = format!("file {place}: column {} is not a {}: {why}", field.name, field.ty);
+            let message = format!(
+                "file {place}: column {} is not a {}: {why}",
+                field.name, field.ty
+            );
             Error::new(ErrorCode::BadRecord, message)
         }),
-        None => Ok(new_null_array(&arrow_type::data_type(&field.ty), rows.num_rows())),
+        None => Ok(new_null_array(
+            &arrow_type::data_type(&field.ty),
+            rows.num_rows(),
+        )),
     };
     let columns = read.iter().map(column).collect::<Result<Vec<_>>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
@@ -164,7 +213,10 @@ fn adapt(array: &ArrayRef, target: &DataType) -> Result<ArrayRef, String> {
         return Ok(Arc::clone(array));
     }
     let (DataType::Struct(fields), Some(source)) = (target, array.as_struct_opt()) else {
-        let options = CastOptions { safe: false, ..CastOptions::default() };
+        let options = CastOptions {
+            safe: false,
+            ..CastOptions::default()
+        };
         return cast_with_options(array, target, &options).map_err(|error| error.to_string());
     };
     let child = |field: &arrow::datatypes::FieldRef| match source.column_by_name(field.name()) {
@@ -172,8 +224,15 @@ fn adapt(array: &ArrayRef, target: &DataType) -> Result<ArrayRef, String> {
         None => Ok(new_null_array(field.data_type(), source.len())),
     };
     let children = fields.iter().map(child).collect::<Result<Vec<_>, _>>()?;
-    let adapted = StructArray::try_new_with_length(fields.clone(), children, source.nulls().cloned(), source.len());
-    adapted.map(|array| Arc::new(array) as ArrayRef).map_err(|error| error.to_string())
+    let adapted = StructArray::try_new_with_length(
+        fields.clone(),
+        children,
+        source.nulls().cloned(),
+        source.len(),
+    );
+    adapted
+        .map(|array| Arc::new(array) as ArrayRef)
+        .map_err(|error| error.to_string())
 }
 
 fn parquet_error(error: &ParquetError, place: &str) -> Error {

@@ -38,7 +38,7 @@ pub(super) struct Part {
 enum Output {
     /// `None` only while a write is under way or after one that failed.
     Local(Option<File>),
-    Remote(BufWriter),
+    Remote(Box<BufWriter>),
 }
 
 impl Part {
@@ -53,10 +53,21 @@ impl Part {
             let file = blocking(&shown, move || create_local(&path)).await?;
             Output::Local(Some(file))
         } else {
-            let writer = BufWriter::with_capacity(Arc::clone(&location.store), staged.clone(), UPLOAD_PART_BYTES);
-            Output::Remote(writer.with_max_concurrency(UPLOADS))
+            let writer = BufWriter::with_capacity(
+                Arc::clone(&location.store),
+                staged.clone(),
+                UPLOAD_PART_BYTES,
+            );
+            Output::Remote(Box::new(writer.with_max_concurrency(UPLOADS)))
         };
-        Ok(Self { staged, target, bytes: 0, pending: Vec::new(), output, location })
+        Ok(Self {
+            staged,
+            target,
+            bytes: 0,
+            pending: Vec::new(),
+            output,
+            location,
+        })
     }
 
     /// Bytes written so far.
@@ -72,7 +83,11 @@ impl Part {
         } else {
             self.pending.extend_from_slice(&bytes);
         }
-        if self.pending.len() >= WRITE_BYTES { self.write_pending().await } else { Ok(()) }
+        if self.pending.len() >= WRITE_BYTES {
+            self.write_pending().await
+        } else {
+            Ok(())
+        }
     }
 
     async fn write_pending(&mut self) -> Result<()> {
@@ -83,14 +98,18 @@ impl Part {
         let place = self.location.display(&self.staged);
         match &mut self.output {
             Output::Local(slot) => {
-                let mut file = slot.take().ok_or_else(|| Error::internal("the file was closed by an error"))?;
-                let file = blocking(&place, move || file.write_all(&pending).map(|()| file)).await?;
+                let mut file = slot
+                    .take()
+                    .ok_or_else(|| Error::internal("the file was closed by an error"))?;
+                let file =
+                    blocking(&place, move || file.write_all(&pending).map(|()| file)).await?;
                 *slot = Some(file);
                 Ok(())
             }
-            Output::Remote(writer) => {
-                writer.put(pending.into()).await.map_err(|error| store_error(error, &place).context("write file"))
-            }
+            Output::Remote(writer) => writer
+                .put(pending.into())
+                .await
+                .map_err(|error| store_error(error, &place).context("write file")),
         }
     }
 
@@ -103,7 +122,9 @@ impl Part {
         let place = self.location.display(&self.staged);
         match &mut self.output {
             Output::Local(slot) => {
-                let file = slot.take().ok_or_else(|| Error::internal("the file was closed by an error"))?;
+                let file = slot
+                    .take()
+                    .ok_or_else(|| Error::internal("the file was closed by an error"))?;
                 let path = local_path(&self.location, &self.staged);
                 blocking(&place, move || {
                     file.sync_all()?;
@@ -112,7 +133,10 @@ impl Part {
                 .await?;
             }
             Output::Remote(writer) => {
-                writer.shutdown().await.map_err(|error| io_error(&place, &error))?;
+                writer
+                    .shutdown()
+                    .await
+                    .map_err(|error| io_error(&place, &error))?;
             }
         }
         Ok(StagedFile {
@@ -151,7 +175,12 @@ fn create_local(path: &FilePath) -> std::io::Result<File> {
 /// after a power failure although the file's content was.
 pub(super) fn sync_folder_of(path: &FilePath) -> std::io::Result<()> {
     // Four levels reach above the partition folders that may just have been made.
-    for folder in path.ancestors().skip(1).take(4).filter(|folder| !folder.as_os_str().is_empty()) {
+    for folder in path
+        .ancestors()
+        .skip(1)
+        .take(4)
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
         match File::open(folder).and_then(|folder| folder.sync_all()) {
             Ok(()) => {}
             // Folders above the table's own may be closed to this user.
@@ -169,7 +198,9 @@ pub(super) async fn blocking<T: Send + 'static>(
 ) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done.map_err(|error| io_error(place, &error)),
-        Err(_) => Err(Error::internal(format!("{place}: the file task ended early"))),
+        Err(_) => Err(Error::internal(format!(
+            "{place}: the file task ended early"
+        ))),
     }
 }
 

@@ -35,7 +35,10 @@ pub(super) fn values_in_path(
             Some(value) => Ok(Some(value)),
             None => Err(Error::new(
                 ErrorCode::BadRecord,
-                format!("file {place} is in no folder {}=…, but the table is partitioned by it", key.name),
+                format!(
+                    "file {place} is in no folder {}=…, but the table is partitioned by it",
+                    key.name
+                ),
             )),
         }
     };
@@ -48,11 +51,17 @@ pub(super) fn values_in_path(
 /// `BAD_RECORD` if the text is no value of the key's type.
 pub(super) fn parse_value(text: Option<&str>, key: &Field, place: &str) -> Result<ArrayRef> {
     let strings = StringViewArray::from_iter([text]);
-    let options = CastOptions { safe: false, ..CastOptions::default() };
+    let options = CastOptions {
+        safe: false,
+        ..CastOptions::default()
+    };
     let target = arrow_type::data_type(&key.ty);
     cast_with_options(&strings, &target, &options).map_err(|_| {
         let text = text.unwrap_or_default();
-        let message = format!("file {place}: folder {}={text} does not hold a value of type {}", key.name, key.ty);
+        let message = format!(
+            "file {place}: folder {}={text} does not hold a value of type {}",
+            key.name, key.ty
+        );
         Error::new(ErrorCode::BadRecord, message)
     })
 }
@@ -61,9 +70,16 @@ pub(super) fn parse_value(text: Option<&str>, key: &Field, place: &str) -> Resul
 ///
 /// # Errors
 /// `INVALID_OPTION` for a type that cannot name a folder.
-pub(super) fn value_texts(column: &ArrayRef, key: &Field, default_name: &str) -> Result<Vec<String>> {
+pub(super) fn value_texts(
+    column: &ArrayRef,
+    key: &Field,
+    default_name: &str,
+) -> Result<Vec<String>> {
     let refused = || {
-        let message = format!("column {} of type {} cannot partition files", key.name, key.ty);
+        let message = format!(
+            "column {} of type {} cannot partition files",
+            key.name, key.ty
+        );
         Error::new(ErrorCode::InvalidOption, message)
     };
     if column.data_type().is_nested() || matches!(column.data_type(), DataType::BinaryView) {
@@ -95,14 +111,20 @@ fn timestamp(column: &ArrayRef, unit: TimeUnit, row: usize) -> Option<NaiveDateT
     }
     let time = match unit {
         TimeUnit::Second => None,
-        TimeUnit::Millisecond => {
-            DateTime::from_timestamp_millis(column.as_primitive_opt::<TimestampMillisecondType>()?.value(row))
-        }
-        TimeUnit::Microsecond => {
-            DateTime::from_timestamp_micros(column.as_primitive_opt::<TimestampMicrosecondType>()?.value(row))
-        }
+        TimeUnit::Millisecond => DateTime::from_timestamp_millis(
+            column
+                .as_primitive_opt::<TimestampMillisecondType>()?
+                .value(row),
+        ),
+        TimeUnit::Microsecond => DateTime::from_timestamp_micros(
+            column
+                .as_primitive_opt::<TimestampMicrosecondType>()?
+                .value(row),
+        ),
         TimeUnit::Nanosecond => Some(DateTime::from_timestamp_nanos(
-            column.as_primitive_opt::<TimestampNanosecondType>()?.value(row),
+            column
+                .as_primitive_opt::<TimestampNanosecondType>()?
+                .value(row),
         )),
     };
     time.map(|time| time.naive_utc())
@@ -148,9 +170,10 @@ fn unescape(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {
-        let code = tail.get(..2).filter(|_| first == b'%').and_then(|hex| {
-            u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()
-        });
+        let code = tail
+            .get(..2)
+            .filter(|_| first == b'%')
+            .and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
         match code {
             Some(code) => {
                 bytes.push(code);
@@ -185,11 +208,20 @@ mod tests {
 
     #[test]
     fn values_are_read_by_name_from_the_folders() {
-        let keys = [Field::new("b", TypeKind::Int.nullable()), Field::new("a", TypeKind::STRING.nullable())];
+        let keys = [
+            Field::new("b", TypeKind::Int.nullable()),
+            Field::new("a", TypeKind::STRING.nullable()),
+        ];
         let path = Path::parse("in/a=x%2Fy/b=__D__/f=1.json").unwrap();
         let values = values_in_path(&path, &keys, "__D__", "p").unwrap();
         assert_eq!(values, [None, Some("x/y".to_owned())]);
-        let error = values_in_path(&Path::parse("in/a=1/f").unwrap(), &keys, "__D__", "in/a=1/f").unwrap_err();
+        let error = values_in_path(
+            &Path::parse("in/a=1/f").unwrap(),
+            &keys,
+            "__D__",
+            "in/a=1/f",
+        )
+        .unwrap_err();
         assert!(error.to_string().contains("folder b="), "{error}");
     }
 
@@ -197,9 +229,18 @@ mod tests {
     fn values_have_the_declared_type() {
         let key = Field::new("n", TypeKind::Int.nullable());
         let array = parse_value(Some("42"), &key, "p").unwrap();
-        assert_eq!(array.as_any().downcast_ref::<Int32Array>().unwrap().value(0), 42);
+        assert_eq!(
+            array
+                .as_any()
+                .downcast_ref::<Int32Array>()
+                .unwrap()
+                .value(0),
+            42
+        );
         assert!(parse_value(None, &key, "p").unwrap().is_null(0));
-        let error = parse_value(Some("x"), &key, "in/n=x/f").unwrap_err().to_string();
+        let error = parse_value(Some("x"), &key, "in/n=x/f")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("n=x") && error.contains("INT"), "{error}");
     }
 
@@ -213,6 +254,14 @@ mod tests {
         ]));
         let key = Field::new("t", TypeKind::timestamp(3).nullable());
         let texts = value_texts(&column, &key, "D").unwrap();
-        assert_eq!(texts, ["1970-01-01T00:00", "1970-01-01T00:00:01", "1970-01-01T00:00:01.500", "D"]);
+        assert_eq!(
+            texts,
+            [
+                "1970-01-01T00:00",
+                "1970-01-01T00:00:01",
+                "1970-01-01T00:00:01.500",
+                "D"
+            ]
+        );
     }
 }

@@ -44,13 +44,24 @@ enum Content {
 
 impl Reader {
     pub(super) fn new(shared: Arc<Shared>, context: ReaderContext) -> Self {
-        Self { shared, context, splits: Vec::new(), open: None }
+        Self {
+            shared,
+            context,
+            splits: Vec::new(),
+            open: None,
+        }
     }
 
     fn open(&self, split: usize) -> Result<Open> {
-        let known = self.splits.get(split).ok_or_else(|| Error::internal("no such split"))?;
+        let known = self
+            .splits
+            .get(split)
+            .ok_or_else(|| Error::internal("no such split"))?;
         let path = Path::parse(&known.state.path).map_err(|error| {
-            Error::new(ErrorCode::Corrupt, format!("position of file {}: {error}", known.state.path))
+            Error::new(
+                ErrorCode::Corrupt,
+                format!("position of file {}: {error}", known.state.path),
+            )
         })?;
         let place = self.shared.location.display(&path);
         let constants = self.shared.layout.constants(&known.state, &path, &place)?;
@@ -68,7 +79,12 @@ impl Reader {
                 self.context.clone(),
             )?)),
         };
-        Ok(Open { split, constants, place, content })
+        Ok(Open {
+            split,
+            constants,
+            place,
+            content,
+        })
     }
 }
 
@@ -97,11 +113,18 @@ impl SourceReader for Reader {
             let state = SplitState::decode(&split)?;
             let parquet = matches!(state.part, Part::RowGroups { .. });
             if parquet != self.shared.is_parquet() {
-                let message = format!("the position in file {} is not one of the format of the table", split.id);
-                return Err(Error::new(ErrorCode::Incompatible, message)
-                    .help("start without the checkpoint, or set the format that it was made with"));
+                let message = format!(
+                    "the position in file {} is not one of the format of the table",
+                    split.id
+                );
+                return Err(Error::new(ErrorCode::Incompatible, message).help(
+                    "start without the checkpoint, or set the format that it was made with",
+                ));
             }
-            self.splits.push(Known { state, finished: split.finished });
+            self.splits.push(Known {
+                state,
+                finished: split.finished,
+            });
         }
         Ok(())
     }
@@ -117,19 +140,28 @@ impl SourceReader for Reader {
             };
             let rows = open.next().await?;
             let split = open.split;
-            let known = self.splits.get_mut(split).ok_or_else(|| Error::internal("no such split"))?;
+            let known = self
+                .splits
+                .get_mut(split)
+                .ok_or_else(|| Error::internal("no such split"))?;
             known.state.part = open.position().clone();
             let Some(rows) = rows else {
                 known.finished = true;
                 self.open = None;
                 return Ok(Read::Finished { split });
             };
-            let rows = self.shared.layout.assemble(&rows, &open.constants, &open.place)?;
+            let rows = self
+                .shared
+                .layout
+                .assemble(&rows, &open.constants, &open.place)?;
             return Ok(Read::Batch { split, rows });
         }
     }
 
     fn snapshot(&mut self) -> Result<Vec<Split>> {
-        self.splits.iter().map(|known| known.state.encode(known.finished)).collect()
+        self.splits
+            .iter()
+            .map(|known| known.state.encode(known.finished))
+            .collect()
     }
 }

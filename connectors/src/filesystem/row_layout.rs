@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringViewArray, TimestampMillisecondArray, UInt32Array};
+use arrow::array::{
+    ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringViewArray,
+    TimestampMillisecondArray, UInt32Array,
+};
 use arrow::compute::{cast, take};
 use arrow::datatypes::{Schema, SchemaRef};
 use object_store::path::Path;
@@ -50,11 +53,20 @@ impl RowLayout {
         let table = &plan.table;
         let keys = partition_fields(&table.partition_keys, &table.columns, &table.name)?;
         let is_key = |field: &Field| table.partition_keys.contains(&field.name);
-        let declared: Vec<_> = table.columns.iter().filter(|field| !is_key(field)).cloned().collect();
+        let declared: Vec<_> = table
+            .columns
+            .iter()
+            .filter(|field| !is_key(field))
+            .cloned()
+            .collect();
         let mut decoded = Vec::new();
         let mut origins = Vec::new();
         for field in &plan.read {
-            match table.partition_keys.iter().position(|key| *key == field.name) {
+            match table
+                .partition_keys
+                .iter()
+                .position(|key| *key == field.name)
+            {
                 Some(key) => origins.push(Origin::Folder(key)),
                 None => {
                     origins.push(Origin::Record(decoded.len()));
@@ -65,17 +77,37 @@ impl RowLayout {
         for column in &plan.metadata {
             origins.push(Origin::Metadata(column.key.clone(), column.field.clone()));
         }
-        let fields: Vec<_> = plan.read.iter().chain(plan.metadata.iter().map(|m| &m.field)).cloned().collect();
+        let fields: Vec<_> = plan
+            .read
+            .iter()
+            .chain(plan.metadata.iter().map(|m| &m.field))
+            .cloned()
+            .collect();
         let schema = arrow_type::arrow_schema(&fields);
-        Ok(Self { schema, origins, keys, default_name: default_name.to_owned(), declared, decoded })
+        Ok(Self {
+            schema,
+            origins,
+            keys,
+            default_name: default_name.to_owned(),
+            declared,
+            decoded,
+        })
     }
 
     /// What is the same for all rows of one file.
     ///
     /// # Errors
     /// `BAD_RECORD` if a partition folder is missing or holds no value of its column's type.
-    pub(super) fn constants(&self, state: &SplitState, path: &Path, place: &str) -> Result<FileConstants> {
-        let used = self.origins.iter().any(|origin| matches!(origin, Origin::Folder(_)));
+    pub(super) fn constants(
+        &self,
+        state: &SplitState,
+        path: &Path,
+        place: &str,
+    ) -> Result<FileConstants> {
+        let used = self
+            .origins
+            .iter()
+            .any(|origin| matches!(origin, Origin::Folder(_)));
         let texts = if used {
             partition::values_in_path(path, &self.keys, &self.default_name, place)?
         } else {
@@ -89,16 +121,25 @@ impl RowLayout {
                 };
                 partition::parse_value(text.as_deref(), field, place).map(Some)
             }
-            Origin::Metadata(key, field) => metadata_value(key, field, state, path, place).map(Some),
+            Origin::Metadata(key, field) => {
+                metadata_value(key, field, state, path, place).map(Some)
+            }
         };
-        Ok(FileConstants { values: self.origins.iter().map(constant).collect::<Result<_>>()? })
+        Ok(FileConstants {
+            values: self.origins.iter().map(constant).collect::<Result<_>>()?,
+        })
     }
 
     /// The output rows for decoded ones.
     ///
     /// # Errors
     /// `BAD_RECORD` for a NULL in a column declared NOT NULL.
-    pub(super) fn assemble(&self, decoded: &RecordBatch, constants: &FileConstants, place: &str) -> Result<RecordBatch> {
+    pub(super) fn assemble(
+        &self,
+        decoded: &RecordBatch,
+        constants: &FileConstants,
+        place: &str,
+    ) -> Result<RecordBatch> {
         let rows = decoded.num_rows();
         let zeros = UInt32Array::from(vec![0; rows]);
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.origins.len());
@@ -130,27 +171,46 @@ pub(super) struct FileConstants {
 ///
 /// # Errors
 /// `INVALID_OPTION` for a key that is no column.
-pub(super) fn partition_fields(keys: &[String], columns: &[Field], table: &str) -> Result<Vec<Field>> {
+pub(super) fn partition_fields(
+    keys: &[String],
+    columns: &[Field],
+    table: &str,
+) -> Result<Vec<Field>> {
     let fields = keys.iter().map(|key| {
-        columns.iter().find(|column| column.name == *key).cloned().ok_or_else(|| {
-            let message = format!("table {table} is partitioned by {key}, which is not among its columns");
-            Error::new(ErrorCode::InvalidOption, message)
-        })
+        columns
+            .iter()
+            .find(|column| column.name == *key)
+            .cloned()
+            .ok_or_else(|| {
+                let message = format!(
+                    "table {table} is partitioned by {key}, which is not among its columns"
+                );
+                Error::new(ErrorCode::InvalidOption, message)
+            })
     });
     let fields = fields.collect::<Result<Vec<_>>>()?;
     if !fields.is_empty() && fields.len() == columns.len() {
-        let message = format!("table {table}: all columns are partition keys, so files would be empty");
+        let message =
+            format!("table {table}: all columns are partition keys, so files would be empty");
         return Err(Error::new(ErrorCode::InvalidOption, message));
     }
     Ok(fields)
 }
 
-fn metadata_value(key: &str, field: &Field, state: &SplitState, path: &Path, place: &str) -> Result<ArrayRef> {
+fn metadata_value(
+    key: &str,
+    field: &Field,
+    state: &SplitState,
+    path: &Path,
+    place: &str,
+) -> Result<ArrayRef> {
     let text = |text: &str| -> ArrayRef { Arc::new(StringViewArray::from_iter_values([text])) };
     let value: ArrayRef = match key {
         "file.path" => text(place),
         "file.name" => text(path.filename().unwrap_or_default()),
-        "file.size" => Arc::new(Int64Array::from(vec![i64::try_from(state.size).unwrap_or(i64::MAX)])),
+        "file.size" => Arc::new(Int64Array::from(vec![
+            i64::try_from(state.size).unwrap_or(i64::MAX),
+        ])),
         "file.modification-time" => {
             Arc::new(TimestampMillisecondArray::from(vec![state.modified_ms]).with_timezone("UTC"))
         }
@@ -160,7 +220,10 @@ fn metadata_value(key: &str, field: &Field, state: &SplitState, path: &Path, pla
         }
     };
     cast(&value, &arrow_type::data_type(&field.ty)).map_err(|_| {
-        let message = format!("metadata column {} cannot have the type {}", field.name, field.ty);
+        let message = format!(
+            "metadata column {} cannot have the type {}",
+            field.name, field.ty
+        );
         Error::new(ErrorCode::InvalidOption, message)
     })
 }

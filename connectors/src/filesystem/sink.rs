@@ -52,7 +52,12 @@ struct Files(Arc<Shared>);
 /// # Errors
 /// `INVALID_OPTION` for options that contradict each other, or formats that cannot hold the columns;
 /// `UNSUPPORTED` for `INSERT OVERWRITE`.
-pub fn sink(plan: &SinkPlan, columns: &[Field], options: &Options, env: &ConnectorEnv) -> Result<Arc<dyn Sink>> {
+pub fn sink(
+    plan: &SinkPlan,
+    columns: &[Field],
+    options: &Options,
+    env: &ConnectorEnv,
+) -> Result<Arc<dyn Sink>> {
     let table = &plan.table;
     if plan.overwrite {
         return Err(Error::unsupported(format!(
@@ -63,13 +68,22 @@ pub fn sink(plan: &SinkPlan, columns: &[Field], options: &Options, env: &Connect
     }
     let key_fields = partition_fields(&table.partition_keys, columns, &table.name)?;
     let index = |field: &Field| columns.iter().position(|column| column.name == field.name);
-    let keys: Vec<(usize, Field)> =
-        key_fields.into_iter().filter_map(|field| Some((index(&field)?, field))).collect();
-    let file_columns: Vec<usize> =
-        (0..columns.len()).filter(|i| keys.iter().all(|(key, _)| key != i)).collect();
-    let in_files = file_columns.iter().filter_map(|i| columns.get(*i).cloned()).collect();
+    let keys: Vec<(usize, Field)> = key_fields
+        .into_iter()
+        .filter_map(|field| Some((index(&field)?, field)))
+        .collect();
+    let file_columns: Vec<usize> = (0..columns.len())
+        .filter(|i| keys.iter().all(|(key, _)| key != i))
+        .collect();
+    let in_files = file_columns
+        .iter()
+        .filter_map(|i| columns.get(*i).cloned())
+        .collect();
     let needed = |key: &str| options.duration(key).map(Option::unwrap_or_default);
-    let announce = !keys.is_empty() && options.explicit("sink.partition-commit.policy.kind").is_some();
+    let announce = !keys.is_empty()
+        && options
+            .explicit("sink.partition-commit.policy.kind")
+            .is_some();
     let shared = Shared {
         location: locate(options.required("path")?, options.values())?,
         format: FileFormat::new(options.value_format()?, in_files, &table.name)?,
@@ -77,12 +91,17 @@ pub fn sink(plan: &SinkPlan, columns: &[Field], options: &Options, env: &Connect
         keys,
         default_name: options.required("partition.default-name")?.to_owned(),
         rolling: Rolling {
-            size: options.memory_size("sink.rolling-policy.file-size")?.unwrap_or(u64::MAX),
+            size: options
+                .memory_size("sink.rolling-policy.file-size")?
+                .unwrap_or(u64::MAX),
             open: needed("sink.rolling-policy.rollover-interval")?,
             inactive: needed("sink.rolling-policy.inactivity-interval")?,
             check: needed("sink.rolling-policy.check-interval")?,
         },
-        success_file: options.text("sink.partition-commit.success-file.name").filter(|_| announce).map(str::to_owned),
+        success_file: options
+            .text("sink.partition-commit.success-file.name")
+            .filter(|_| announce)
+            .map(str::to_owned),
         table: table.name.clone(),
         clock: Arc::clone(&env.clock),
     };

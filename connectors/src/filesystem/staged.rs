@@ -44,7 +44,11 @@ impl StagedFiles {
             success_files.sort();
             success_files.dedup();
         }
-        Self { version: VERSION, files, success_files }
+        Self {
+            version: VERSION,
+            files,
+            success_files,
+        }
     }
 
     /// As JSON for the checkpoint.
@@ -55,14 +59,21 @@ impl StagedFiles {
     /// From a checkpoint.
     pub(super) fn decode(unit: &StagedUnit) -> Result<Self> {
         let corrupt = |why: String| {
-            let message = format!("staged files of sink {}, writer {}, checkpoint {}: {why}", unit.sink, unit.writer, unit.epoch);
+            let message = format!(
+                "staged files of sink {}, writer {}, checkpoint {}: {why}",
+                unit.sink, unit.writer, unit.epoch
+            );
             Error::new(ErrorCode::Corrupt, message)
         };
-        let files: Self = serde_json::from_value(unit.payload.clone()).map_err(|error| corrupt(error.to_string()))?;
+        let files: Self = serde_json::from_value(unit.payload.clone())
+            .map_err(|error| corrupt(error.to_string()))?;
         if files.version == VERSION {
             return Ok(files);
         }
-        Err(corrupt(format!("version {} is not known; this release reads {VERSION}", files.version)))
+        Err(corrupt(format!(
+            "version {} is not known; this release reads {VERSION}",
+            files.version
+        )))
     }
 
     /// Makes all files visible. Files that are visible already are left as they are.
@@ -80,14 +91,17 @@ impl StagedFiles {
         for path in &self.success_files {
             let path = parse(path)?;
             let put = location.store.put(&path, PutPayload::new()).await;
-            put.map_err(|error| store_error(error, &location.display(&path)).context("announce partition"))?;
+            put.map_err(|error| {
+                store_error(error, &location.display(&path)).context("announce partition")
+            })?;
         }
         Ok(())
     }
 }
 
 fn parse(path: &str) -> Result<Path> {
-    Path::parse(path).map_err(|error| Error::new(ErrorCode::Corrupt, format!("staged path '{path}': {error}")))
+    Path::parse(path)
+        .map_err(|error| Error::new(ErrorCode::Corrupt, format!("staged path '{path}': {error}")))
 }
 
 async fn commit_local(location: &Location, file: &StagedFile) -> Result<()> {
@@ -99,16 +113,25 @@ async fn commit_local(location: &Location, file: &StagedFile) -> Result<()> {
         match std::fs::rename(&staged, &target) {
             Ok(()) => {}
             // An earlier commit did it, unless the target is missing too.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => match std::fs::metadata(&target) {
-                Ok(meta) => return Ok(meta.len() == bytes),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-                Err(error) => return Err(error),
-            },
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                match std::fs::metadata(&target) {
+                    Ok(meta) => return Ok(meta.len() == bytes),
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+                    Err(error) => return Err(error),
+                }
+            }
             Err(error) => return Err(error),
         }
         sync_folder_of(&target).map(|()| true)
     });
-    if found.await.map_err(|error| error.context("make file visible"))? { Ok(()) } else { Err(lost) }
+    if found
+        .await
+        .map_err(|error| error.context("make file visible"))?
+    {
+        Ok(())
+    } else {
+        Err(lost)
+    }
 }
 
 async fn commit_remote(location: &Location, file: &StagedFile) -> Result<()> {
@@ -127,12 +150,16 @@ async fn commit_remote(location: &Location, file: &StagedFile) -> Result<()> {
     }
     match location.store.delete(&staged).await {
         Ok(()) | Err(StoreError::NotFound { .. }) => Ok(()),
-        Err(error) => Err(store_error(error, &location.display(&staged)).context("remove staged file")),
+        Err(error) => {
+            Err(store_error(error, &location.display(&staged)).context("remove staged file"))
+        }
     }
 }
 
 fn lost_file(place: &str) -> Error {
-    let message = format!("file {place} was staged by a checkpoint, but is neither there nor visible any more");
+    let message = format!(
+        "file {place} was staged by a checkpoint, but is neither there nor visible any more"
+    );
     Error::new(ErrorCode::Corrupt, message).help(
         "if its content was moved elsewhere on purpose, start from a newer checkpoint or savepoint; \
          otherwise restore the file, or its rows are lost",
@@ -149,7 +176,9 @@ pub(super) async fn check_folder(location: &Location, path: &Path) -> Result<()>
         std::fs::write(&probe, b"")?;
         std::fs::remove_file(&probe)
     });
-    created.await.map_err(|error| error.context(format!("prepare folder {place}")))
+    created
+        .await
+        .map_err(|error| error.context(format!("prepare folder {place}")))
 }
 
 /// Removes a file if it is still there.

@@ -10,8 +10,8 @@ use arrow::row::{RowConverter, SortField};
 use async_trait::async_trait;
 use hashbrown::HashMap;
 use object_store::path::Path;
-use tidegate_engine::connector::{SinkContext, SinkWriter, StagedUnit};
 use tidegate_engine::Changes;
+use tidegate_engine::connector::{SinkContext, SinkWriter, StagedUnit};
 use tidegate_types::{Epoch, Error, ErrorCode, Result};
 
 use super::encoder::FileEncoder;
@@ -88,20 +88,34 @@ impl Writer {
 
     /// The rows of each partition folder.
     fn route(&self, rows: &RecordBatch) -> Result<Vec<(String, RecordBatch)>> {
-        let in_files = rows.project(&self.shared.file_columns).map_err(|error| Error::internal(error.to_string()))?;
+        let in_files = rows
+            .project(&self.shared.file_columns)
+            .map_err(|error| Error::internal(error.to_string()))?;
         if self.shared.keys.is_empty() {
             return Ok(vec![(String::new(), in_files)]);
         }
-        let keys: Vec<ArrayRef> = self.shared.keys.iter().map(|(index, _)| Arc::clone(rows.column(*index))).collect();
+        let keys: Vec<ArrayRef> = self
+            .shared
+            .keys
+            .iter()
+            .map(|(index, _)| Arc::clone(rows.column(*index)))
+            .collect();
         let groups = group_rows(&keys)?;
-        let firsts: UInt32Array = groups.iter().filter_map(|group| group.first().copied()).collect();
+        let firsts: UInt32Array = groups
+            .iter()
+            .filter_map(|group| group.first().copied())
+            .collect();
         let folders = self.folders(&keys, &firsts)?;
         if groups.len() == 1 {
-            return Ok(folders.into_iter().map(|folder| (folder, in_files.clone())).collect());
+            return Ok(folders
+                .into_iter()
+                .map(|folder| (folder, in_files.clone()))
+                .collect());
         }
         let routed = folders.into_iter().zip(groups).map(|(folder, group)| {
             let rows = take_record_batch(&in_files, &UInt32Array::from(group));
-            rows.map(|rows| (folder, rows)).map_err(|error| Error::internal(error.to_string()))
+            rows.map(|rows| (folder, rows))
+                .map_err(|error| Error::internal(error.to_string()))
         });
         routed.collect()
     }
@@ -110,7 +124,8 @@ impl Writer {
     fn folders(&self, keys: &[ArrayRef], rows: &UInt32Array) -> Result<Vec<String>> {
         let mut folders = vec![String::new(); rows.len()];
         for (column, (_, field)) in keys.iter().zip(&self.shared.keys) {
-            let values = arrow::compute::take(column, rows, None).map_err(|error| Error::internal(error.to_string()))?;
+            let values = arrow::compute::take(column, rows, None)
+                .map_err(|error| Error::internal(error.to_string()))?;
             let texts = partition::value_texts(&values, field, &self.shared.default_name)?;
             for (folder, text) in folders.iter_mut().zip(texts) {
                 if !folder.is_empty() {
@@ -129,7 +144,9 @@ impl Writer {
             self.open.insert(folder.clone(), file);
         }
         let now = (self.shared.clock)();
-        let Some(file) = self.open.get_mut(&folder) else { return Err(Error::internal("the file is open")) };
+        let Some(file) = self.open.get_mut(&folder) else {
+            return Err(Error::internal("the file is open"));
+        };
         let bytes = file.encoder.encode(rows)?;
         self.context.metrics.bytes.add(bytes.len() as u64);
         file.part.append(bytes).await?;
@@ -143,26 +160,41 @@ impl Writer {
     /// Begins the file of a partition.
     async fn begin(&mut self, folder: &str) -> Result<OpenFile> {
         let base = &self.shared.location.path;
-        let name = self.names.visible(&format!("{}-{}-{}", self.token, self.context.subtask, self.count));
+        let name = self.names.visible(&format!(
+            "{}-{}-{}",
+            self.token, self.context.subtask, self.count
+        ));
         self.count += 1;
         let mut folder_path = base.clone();
         for part in folder.split('/').filter(|part| !part.is_empty()) {
             // Parsed, not encoded again: the parts are escaped as Flink does it.
             let part = Path::parse(part).map_err(|error| {
-                Error::new(ErrorCode::BadRecord, format!("table {}: partition {part}: {error}", self.shared.table))
+                Error::new(
+                    ErrorCode::BadRecord,
+                    format!("table {}: partition {part}: {error}", self.shared.table),
+                )
             })?;
             folder_path = Path::from_iter(folder_path.parts().chain(part.parts()));
         }
-        let staged = self.names.staged(&self.shared.location, base, &folder_path, &name);
+        let staged = self
+            .names
+            .staged(&self.shared.location, base, &folder_path, &name);
         let target = folder_path.join(name.as_str());
         let part = Part::create(self.shared.location.clone(), staged, target).await?;
         let now = (self.shared.clock)();
-        Ok(OpenFile { part, encoder: self.shared.format.encoder()?, opened_ms: now, written_ms: now })
+        Ok(OpenFile {
+            part,
+            encoder: self.shared.format.encoder()?,
+            opened_ms: now,
+            written_ms: now,
+        })
     }
 
     /// Ends the file of a partition.
     async fn end(&mut self, folder: &str) -> Result<()> {
-        let Some(mut file) = self.open.remove(folder) else { return Ok(()) };
+        let Some(mut file) = self.open.remove(folder) else {
+            return Ok(());
+        };
         let bytes = file.encoder.finish()?;
         self.context.metrics.bytes.add(bytes.len() as u64);
         file.part.append(bytes).await?;
@@ -172,11 +204,19 @@ impl Writer {
 
     /// Ends the file that waited longest if too many are open.
     async fn make_room(&mut self) -> Result<()> {
-        let most = if self.shared.location.local { MAX_OPEN_LOCAL } else { MAX_OPEN_REMOTE };
+        let most = if self.shared.location.local {
+            MAX_OPEN_LOCAL
+        } else {
+            MAX_OPEN_REMOTE
+        };
         if self.open.len() < most {
             return Ok(());
         }
-        let oldest = self.open.iter().min_by_key(|(_, file)| file.written_ms).map(|(folder, _)| folder.clone());
+        let oldest = self
+            .open
+            .iter()
+            .min_by_key(|(_, file)| file.written_ms)
+            .map(|(folder, _)| folder.clone());
         match oldest {
             Some(folder) => self.end(&folder).await,
             None => Ok(()),
@@ -185,11 +225,19 @@ impl Writer {
 
     /// Ends row groups until what is held in memory is within its bound.
     async fn bound_memory(&mut self) -> Result<()> {
-        let buffered: usize = self.open.values().map(|file| file.encoder.buffered_bytes()).sum();
+        let buffered: usize = self
+            .open
+            .values()
+            .map(|file| file.encoder.buffered_bytes())
+            .sum();
         if buffered <= MAX_BUFFERED_BYTES {
             return Ok(());
         }
-        let Some(file) = self.open.values_mut().max_by_key(|file| file.encoder.buffered_bytes()) else {
+        let Some(file) = self
+            .open
+            .values_mut()
+            .max_by_key(|file| file.encoder.buffered_bytes())
+        else {
             return Ok(());
         };
         let bytes = file.encoder.flush()?;
@@ -237,9 +285,14 @@ async fn commit_units(shared: Arc<Shared>, units: &[StagedUnit]) -> Result<()> {
 
 /// Row numbers by equal keys, groups in order of their first row.
 fn group_rows(keys: &[ArrayRef]) -> Result<Vec<Vec<u32>>> {
-    let fields = keys.iter().map(|key| SortField::new(key.data_type().clone())).collect();
+    let fields = keys
+        .iter()
+        .map(|key| SortField::new(key.data_type().clone()))
+        .collect();
     let internal = |error: arrow::error::ArrowError| Error::internal(error.to_string());
-    let rows = RowConverter::new(fields).and_then(|converter| converter.convert_columns(keys)).map_err(internal)?;
+    let rows = RowConverter::new(fields)
+        .and_then(|converter| converter.convert_columns(keys))
+        .map_err(internal)?;
     let mut groups: Vec<Vec<u32>> = Vec::new();
     let mut by_key: HashMap<&[u8], usize> = HashMap::new();
     let mut last: Option<(&[u8], usize)> = None;
@@ -265,7 +318,12 @@ impl SinkWriter for Writer {
     async fn recover(&mut self, units: Vec<StagedUnit>) -> Result<()> {
         commit_units(Arc::clone(&self.shared), &units).await?;
         if self.context.subtask == 0 {
-            self.leftovers = leftovers::list(&self.shared.location, &self.shared.location.path, &self.names).await?;
+            self.leftovers = leftovers::list(
+                &self.shared.location,
+                &self.shared.location.path,
+                &self.names,
+            )
+            .await?;
         }
         Ok(())
     }
@@ -274,8 +332,15 @@ impl SinkWriter for Writer {
         if self.failed {
             return Err(Error::internal("the writer is used after it failed"));
         }
-        if changes.kinds.as_ref().is_some_and(|kinds| kinds.values().iter().any(|kind| *kind != 0)) {
-            let message = format!("table {}: files cannot take updates or deletes", self.shared.table);
+        if changes
+            .kinds
+            .as_ref()
+            .is_some_and(|kinds| kinds.values().iter().any(|kind| *kind != 0))
+        {
+            let message = format!(
+                "table {}: files cannot take updates or deletes",
+                self.shared.table
+            );
             return Err(Error::new(ErrorCode::BadRecord, message));
         }
         if changes.is_empty() {
@@ -304,7 +369,10 @@ impl SinkWriter for Writer {
         if self.finished.is_empty() {
             return Ok(Vec::new());
         }
-        let files = StagedFiles::new(std::mem::take(&mut self.finished), self.shared.success_file.as_deref());
+        let files = StagedFiles::new(
+            std::mem::take(&mut self.finished),
+            self.shared.success_file.as_deref(),
+        );
         Ok(vec![StagedUnit {
             lineage: self.context.lineage.clone(),
             sink: self.context.operator,

@@ -9,7 +9,10 @@ pub struct RecordRange {
 
 impl RecordRange {
     /// A record that is NULL (a Kafka message without value).
-    pub const NULL: Self = Self { start: u32::MAX, end: 0 };
+    pub const NULL: Self = Self {
+        start: u32::MAX,
+        end: 0,
+    };
 
     /// Whether the record is NULL.
     pub fn is_null(self) -> bool {
@@ -41,7 +44,7 @@ pub struct Records {
 }
 
 /// Most bytes in one [`Records`]; a push that would go beyond is refused.
-pub const MAX_BYTES: usize = u32::MAX as usize - 1;
+const MAX_BYTES: usize = u32::MAX as usize - 1;
 
 impl Records {
     /// No records yet.
@@ -51,7 +54,10 @@ impl Records {
 
     /// No records yet; each one that is written is followed by `terminator` (a line end).
     pub fn with_terminator(terminator: &'static [u8]) -> Self {
-        Self { terminator, ..Self::default() }
+        Self {
+            terminator,
+            ..Self::default()
+        }
     }
 
     /// Number of records.
@@ -77,7 +83,9 @@ impl Records {
 
     /// The records in order, `None` for NULL.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Option<&[u8]>> {
-        self.ranges.iter().map(|range| self.bytes.get(range.start as usize..range.end as usize))
+        self.ranges
+            .iter()
+            .map(|range| self.bytes.get(range.start as usize..range.end as usize))
     }
 
     /// Adds a copy of a record, or NULL. Returns whether it fitted.
@@ -176,6 +184,9 @@ mod tests {
         records.buffer().extend_from_slice(b"b");
         records.end_record();
         assert_eq!(records.bytes(), b"a\nb\n");
-        assert_eq!((records.get(0), records.get(1), records.get(2)), (Some(&b"a"[..]), None, Some(&b"b"[..])));
+        assert_eq!(
+            (records.get(0), records.get(1), records.get(2)),
+            (Some(&b"a"[..]), None, Some(&b"b"[..]))
+        );
     }
 }

@@ -28,15 +28,26 @@ pub(super) struct Brokers {
 impl Brokers {
     /// From a table's options.
     pub(super) fn new(options: &Options) -> Result<Self> {
-        let servers = options.required("properties.bootstrap.servers")?.trim().to_owned();
-        Ok(Self { servers, settings: client_settings(options)? })
+        let servers = options
+            .required("properties.bootstrap.servers")?
+            .trim()
+            .to_owned();
+        Ok(Self {
+            servers,
+            settings: client_settings(options)?,
+        })
     }
 
     /// A configuration: `defaults`, over them what the table says, over that what Tidegate decides.
     fn config(&self, defaults: &[(&str, &str)], decided: &[(&str, &str)]) -> ClientConfig {
-        let mut all: BTreeMap<&str, &str> = BTreeMap::from([("client.id", "tidegate"), ("log_level", "5")]);
+        let mut all: BTreeMap<&str, &str> =
+            BTreeMap::from([("client.id", "tidegate"), ("log_level", "5")]);
         all.extend(defaults.iter().copied());
-        all.extend(self.settings.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+        all.extend(
+            self.settings
+                .iter()
+                .map(|(key, value)| (key.as_str(), value.as_str())),
+        );
         all.extend(decided.iter().copied());
         let mut config = ClientConfig::new();
         for (key, value) in all {
@@ -53,7 +64,10 @@ impl Brokers {
 
     /// The value of a client setting that the table sets itself.
     pub(super) fn setting(&self, key: &str) -> Option<&str> {
-        self.settings.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+        self.settings
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value.as_str())
     }
 
     /// A consumer; without `group` in the options a name is made up, which is never committed to.
@@ -70,7 +84,9 @@ impl Brokers {
         let mut all = vec![("group.id", "tidegate-reader")];
         all.extend(defaults);
         let config = self.config(&all, &decided);
-        config.create_with_context(Context::default()).map_err(|error| self.refused(&error))
+        config
+            .create_with_context(Context::default())
+            .map_err(|error| self.refused(&error))
     }
 
     /// The configuration of a producer.
@@ -84,56 +100,96 @@ impl Brokers {
             KafkaError::ClientConfig(_, why, key, _) => {
                 format!("option 'properties.{key}': {}", why.trim_end_matches('.'))
             }
-            other => format!("the Kafka client for {} cannot be made: {other}", self.servers),
+            other => format!(
+                "the Kafka client for {} cannot be made: {other}",
+                self.servers
+            ),
         };
         Error::new(ErrorCode::InvalidOption, message)
     }
 
     /// The error for a failed call. `doing` is a present-tense phrase that names the topic.
     pub(super) fn failed(&self, doing: &str, error: &KafkaError, context: &Context) -> Error {
-        self.failed_with(doing, error.rdkafka_error_code(), &error.to_string(), context)
+        self.failed_with(
+            doing,
+            error.rdkafka_error_code(),
+            &error.to_string(),
+            context,
+        )
     }
 
     /// As [`Brokers::failed`], from a code.
-    pub(super) fn failed_with(&self, doing: &str, code: Option<Code>, text: &str, context: &Context) -> Error {
+    pub(super) fn failed_with(
+        &self,
+        doing: &str,
+        code: Option<Code>,
+        text: &str,
+        context: &Context,
+    ) -> Error {
         let kind = code.map_or(ErrorCode::Unavailable, error_code);
         let failure = context.last_failure();
         let mut message = match (kind, code) {
-            (_, Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition)) => {
-                format!("{doing}: the topic or partition does not exist at {}", self.servers)
+            (
+                _,
+                Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition),
+            ) => {
+                format!(
+                    "{doing}: the topic or partition does not exist at {}",
+                    self.servers
+                )
             }
-            (ErrorCode::PermissionDenied, _) => format!("{doing}: {} refused access: {text}", self.servers),
-            (ErrorCode::Unavailable, _) => format!("{doing}: brokers {} cannot be reached: {text}", self.servers),
+            (ErrorCode::PermissionDenied, _) => {
+                format!("{doing}: {} refused access: {text}", self.servers)
+            }
+            (ErrorCode::Unavailable, _) => format!(
+                "{doing}: brokers {} cannot be reached: {text}",
+                self.servers
+            ),
             _ => format!("{doing}: {text} (brokers {})", self.servers),
         };
         let context_says_denied = failure.as_deref().is_some_and(is_denial);
         if let Some(failure) = failure {
             message.push_str(&format!("; last failure: {failure}"));
         }
-        let kind = if kind == ErrorCode::Unavailable && context_says_denied { ErrorCode::PermissionDenied } else { kind };
+        let kind = if kind == ErrorCode::Unavailable && context_says_denied {
+            ErrorCode::PermissionDenied
+        } else {
+            kind
+        };
         Error::new(kind, message)
     }
 }
 
 /// Whether a line of librdkafka's log is about refused credentials.
 fn is_denial(line: &str) -> bool {
-    ["uthentication failed", "SASL authentication error", "Invalid credentials", "certificate verify failed"]
-        .iter()
-        .any(|sign| line.contains(sign))
+    [
+        "uthentication failed",
+        "SASL authentication error",
+        "Invalid credentials",
+        "certificate verify failed",
+    ]
+    .iter()
+    .any(|sign| line.contains(sign))
 }
 
 /// What the reader of the message must do about a code.
 pub(super) fn error_code(code: Code) -> ErrorCode {
     match code {
-        Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => ErrorCode::NotFound,
+        Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => {
+            ErrorCode::NotFound
+        }
         Code::Authentication
         | Code::SaslAuthenticationFailed
         | Code::TopicAuthorizationFailed
         | Code::GroupAuthorizationFailed
         | Code::ClusterAuthorizationFailed
         | Code::TransactionalIdAuthorizationFailed => ErrorCode::PermissionDenied,
-        Code::MessageSizeTooLarge | Code::InvalidMessageSize | Code::InvalidRecord => ErrorCode::BadRecord,
-        Code::InvalidConfig | Code::InvalidArgument | Code::InvalidTopic => ErrorCode::InvalidOption,
+        Code::MessageSizeTooLarge | Code::InvalidMessageSize | Code::InvalidRecord => {
+            ErrorCode::BadRecord
+        }
+        Code::InvalidConfig | Code::InvalidArgument | Code::InvalidTopic => {
+            ErrorCode::InvalidOption
+        }
         Code::OffsetOutOfRange | Code::AutoOffsetReset | Code::NoOffset => ErrorCode::NotFound,
         _ => ErrorCode::Unavailable,
     }
@@ -150,7 +206,10 @@ pub(super) struct Context {
 impl Context {
     /// The last thing that went wrong with a connection, in librdkafka's words.
     pub(super) fn last_failure(&self) -> Option<String> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Whether the brokers refused the credentials, which waiting does not mend.
@@ -160,7 +219,10 @@ impl Context {
 
     /// Why the first record that was given up was not delivered.
     pub(super) fn delivery_failure(&self) -> Option<(Code, String)> {
-        self.undelivered.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.undelivered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn note(&self, text: &str) {
@@ -177,7 +239,10 @@ impl ClientContext for Context {
             self.note(message);
         }
         match level {
-            RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
+            RDKafkaLogLevel::Emerg
+            | RDKafkaLogLevel::Alert
+            | RDKafkaLogLevel::Critical
+            | RDKafkaLogLevel::Error => {
                 tracing::warn!(target: "librdkafka", facility, "{message}");
             }
             RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => {
@@ -201,7 +266,10 @@ impl ProducerContext for Context {
     fn delivery(&self, result: &DeliveryResult<'_>, _opaque: ()) {
         if let Err((error, _)) = result {
             let code = error.rdkafka_error_code().unwrap_or(Code::Unknown);
-            let mut first = self.undelivered.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut first = self
+                .undelivered
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             first.get_or_insert_with(|| (code, error.to_string()));
         }
     }
@@ -212,15 +280,27 @@ mod tests {
     use super::*;
 
     fn brokers(more: &[(&str, &str)]) -> Brokers {
-        let fixed = [("connector", "kafka"), ("properties.bootstrap.servers", "localhost:1")];
-        let all = fixed.iter().chain(more).map(|(k, v)| ((*k).into(), (*v).into()));
+        let fixed = [
+            ("connector", "kafka"),
+            ("properties.bootstrap.servers", "localhost:1"),
+        ];
+        let all = fixed
+            .iter()
+            .chain(more)
+            .map(|(k, v)| ((*k).into(), (*v).into()));
         Brokers::new(&Options::new(all.collect()).unwrap()).unwrap()
     }
 
     #[test]
     fn settings_that_do_not_exist_are_named() {
-        let error = brokers(&[("properties.fetch.min.byte", "1")]).consumer(&[]).map(drop).unwrap_err();
-        assert!(error.to_string().contains("'properties.fetch.min.byte'"), "{error}");
+        let error = brokers(&[("properties.fetch.min.byte", "1")])
+            .consumer(&[])
+            .map(drop)
+            .unwrap_err();
+        assert!(
+            error.to_string().contains("'properties.fetch.min.byte'"),
+            "{error}"
+        );
         assert_eq!(error.code(), ErrorCode::InvalidOption);
     }
 
@@ -233,6 +313,11 @@ mod tests {
         assert_eq!(error.code(), ErrorCode::Unavailable);
         assert!(error.to_string().contains("clicks") && error.to_string().contains("localhost:1"));
         context.note("[thrd:x]: sasl://x: SASL authentication error: Authentication failed");
-        assert_eq!(brokers(&[]).failed_with(doing, timeout, "timed out", &context).code(), ErrorCode::PermissionDenied);
+        assert_eq!(
+            brokers(&[])
+                .failed_with(doing, timeout, "timed out", &context)
+                .code(),
+            ErrorCode::PermissionDenied
+        );
     }
 }

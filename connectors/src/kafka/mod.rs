@@ -12,9 +12,11 @@
 
 mod batch;
 mod client;
+mod fetch_loop;
 mod fetcher;
 mod metadata_columns;
 mod offsets;
+mod patience;
 mod properties;
 mod reader;
 mod row_layout;

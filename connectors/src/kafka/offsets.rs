@@ -2,7 +2,7 @@
 //! bounded waits; the source runs them where they may block.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
@@ -13,13 +13,12 @@ use tidegate_connector_spec::{Options, PartitionOffset, specific_offsets};
 use tidegate_types::{Error, ErrorCode, Result};
 
 use super::client::{Brokers, Context};
+use super::patience::Patience;
 
 /// How long brokers may take to answer before reading is given up.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long one try takes, so that refused credentials are noticed early.
 const TRY_TIMEOUT: Duration = Duration::from_secs(2);
-/// Pause between tries that fail at once.
-const TRY_PAUSE: Duration = Duration::from_millis(200);
 
 /// A partition of a topic.
 pub(super) type TopicPartition = (String, i32);
@@ -37,15 +36,23 @@ impl Topics {
     /// From a table's options.
     pub(super) fn new(options: &Options) -> Result<Self> {
         let Some(pattern) = options.explicit("topic-pattern") else {
-            let mut topics: Vec<String> = options.list("topic").into_iter().map(str::to_owned).collect();
+            let mut topics: Vec<String> = options
+                .list("topic")
+                .into_iter()
+                .map(str::to_owned)
+                .collect();
             topics.sort();
             topics.dedup();
             return Ok(Self::Named(topics));
         };
-        Regex::new(&format!("^(?:{pattern})$")).map(Self::Matching).map_err(|error| {
-            let message = format!("option 'topic-pattern': '{pattern}' is not a regular expression: {error}");
-            Error::new(ErrorCode::InvalidOption, message)
-        })
+        Regex::new(&format!("^(?:{pattern})$"))
+            .map(Self::Matching)
+            .map_err(|error| {
+                let message = format!(
+                    "option 'topic-pattern': '{pattern}' is not a regular expression: {error}"
+                );
+                Error::new(ErrorCode::InvalidOption, message)
+            })
     }
 
     /// For messages: `topic clicks`.
@@ -54,7 +61,10 @@ impl Topics {
             Self::Named(topics) if topics.len() == 1 => format!("topic {}", topics.concat()),
             Self::Named(topics) => format!("topics {}", topics.join(", ")),
             Self::Matching(regex) => {
-                let pattern = regex.as_str().trim_start_matches("^(?:").trim_end_matches(")$");
+                let pattern = regex
+                    .as_str()
+                    .trim_start_matches("^(?:")
+                    .trim_end_matches(")$");
                 format!("topics matching {pattern}")
             }
         }
@@ -79,7 +89,9 @@ pub(super) enum Position {
 impl Position {
     /// The position that `scan.startup.*` or `scan.bounded.*` names; `None` for `unbounded`.
     pub(super) fn new(options: &Options, scan: &str) -> Result<Option<Self>> {
-        let mode = options.required(&format!("{scan}.mode"))?.to_ascii_lowercase();
+        let mode = options
+            .required(&format!("{scan}.mode"))?
+            .to_ascii_lowercase();
         Ok(Some(match mode.as_str() {
             "unbounded" => return Ok(None),
             "earliest-offset" => Self::Earliest,
@@ -87,7 +99,12 @@ impl Position {
             "group-offsets" => Self::Group,
             "timestamp" => {
                 let key = format!("{scan}.timestamp-millis");
-                let missing = || Error::new(ErrorCode::InvalidOption, format!("option '{key}' is missing"));
+                let missing = || {
+                    Error::new(
+                        ErrorCode::InvalidOption,
+                        format!("option '{key}' is missing"),
+                    )
+                };
                 Self::Timestamp(options.integer(&key)?.ok_or_else(missing)?)
             }
             "specific-offsets" => {
@@ -108,7 +125,7 @@ pub(super) struct Inquiry<'a> {
     pub(super) consumer: BaseConsumer<Context>,
     /// What `auto.offset.reset` says; group offsets that do not exist need it.
     pub(super) reset: Option<&'a str>,
-    pub(super) deadline: Instant,
+    pub(super) patience: Patience,
 }
 
 impl Inquiry<'_> {
@@ -122,13 +139,20 @@ impl Inquiry<'_> {
             Topics::Named(names) => {
                 for name in names {
                     let doing = format!("look up topic {name}");
-                    let metadata = self.retry(&doing, |wait| self.consumer.fetch_metadata(Some(name), wait))?;
+                    let metadata = self.retry(&doing, |wait| {
+                        self.consumer.fetch_metadata(Some(name), wait)
+                    })?;
                     found.extend(self.partitions_of(&metadata, name)?);
                 }
             }
             Topics::Matching(regex) => {
-                let metadata = self.retry("list topics", |wait| self.consumer.fetch_metadata(None, wait))?;
-                let matching = metadata.topics().iter().filter(|topic| regex.is_match(topic.name()));
+                let metadata = self.retry("list topics", |wait| {
+                    self.consumer.fetch_metadata(None, wait)
+                })?;
+                let matching = metadata
+                    .topics()
+                    .iter()
+                    .filter(|topic| regex.is_match(topic.name()));
                 for topic in matching.filter(|topic| !topic.name().starts_with("__")) {
                     found.extend(self.partitions_of(&metadata, topic.name())?);
                 }
@@ -143,16 +167,23 @@ impl Inquiry<'_> {
         let code = topic.and_then(|topic| topic.error()).map(Code::from);
         let partitions = topic.map(|topic| topic.partitions()).unwrap_or_default();
         match code {
-            None if !partitions.is_empty() => {
-                Ok(partitions.iter().map(|partition| (name.to_owned(), partition.id())).collect())
-            }
+            None if !partitions.is_empty() => Ok(partitions
+                .iter()
+                .map(|partition| (name.to_owned(), partition.id()))
+                .collect()),
             None | Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => {
                 let message = format!("topic {name} does not exist at {}", self.brokers.servers);
-                Err(Error::new(ErrorCode::NotFound, message).help("create the topic, or mend the option 'topic'"))
+                Err(Error::new(ErrorCode::NotFound, message)
+                    .help("create the topic, or mend the option 'topic'"))
             }
             Some(code) => {
                 let text = code.to_string();
-                Err(self.brokers.failed_with(&format!("look up topic {name}"), Some(code), &text, self.consumer.context()))
+                Err(self.brokers.failed_with(
+                    &format!("look up topic {name}"),
+                    Some(code),
+                    &text,
+                    self.consumer.context(),
+                ))
             }
         }
     }
@@ -171,7 +202,9 @@ impl Inquiry<'_> {
             Position::Group => self.committed(partitions),
             Position::Offsets(offsets) => {
                 let given = |(topic, partition): &TopicPartition| {
-                    let offset = offsets.iter().find(|offset| offset.partition == *partition)?;
+                    let offset = offsets
+                        .iter()
+                        .find(|offset| offset.partition == *partition)?;
                     Some(((topic.clone(), *partition), offset.offset))
                 };
                 Ok(partitions.iter().filter_map(given).collect())
@@ -186,15 +219,22 @@ impl Inquiry<'_> {
     ) -> Result<BTreeMap<TopicPartition, i64>> {
         let one = |(topic, partition): &TopicPartition| {
             let doing = format!("look up offsets of topic {topic}, partition {partition}");
-            let found = self.retry(&doing, |wait| self.consumer.fetch_watermarks(topic, *partition, wait))?;
+            let found = self.retry(&doing, |wait| {
+                self.consumer.fetch_watermarks(topic, *partition, wait)
+            })?;
             Ok(((topic.clone(), *partition), choose(found).max(0)))
         };
         partitions.iter().map(one).collect()
     }
 
-    fn at_time(&self, time: i64, partitions: &[TopicPartition]) -> Result<BTreeMap<TopicPartition, i64>> {
+    fn at_time(
+        &self,
+        time: i64,
+        partitions: &[TopicPartition],
+    ) -> Result<BTreeMap<TopicPartition, i64>> {
         let found = self.retry("look up offsets by time", |wait| {
-            self.consumer.offsets_for_times(list(partitions, Offset::Offset(time)), wait)
+            self.consumer
+                .offsets_for_times(list(partitions, Offset::Offset(time)), wait)
         })?;
         let mut offsets = BTreeMap::new();
         let mut behind = Vec::new();
@@ -212,7 +252,8 @@ impl Inquiry<'_> {
 
     fn committed(&self, partitions: &[TopicPartition]) -> Result<BTreeMap<TopicPartition, i64>> {
         let found = self.retry("look up offsets of the consumer group", |wait| {
-            self.consumer.committed_offsets(list(partitions, Offset::Invalid), wait)
+            self.consumer
+                .committed_offsets(list(partitions, Offset::Invalid), wait)
         })?;
         let mut offsets = BTreeMap::new();
         let mut unknown = Vec::new();
@@ -229,7 +270,9 @@ impl Inquiry<'_> {
 
     /// Where to go in partitions for which the group has no offset.
     fn reset(&self, partitions: &[TopicPartition]) -> Result<BTreeMap<TopicPartition, i64>> {
-        let Some((topic, partition)) = partitions.first() else { return Ok(BTreeMap::new()) };
+        let Some((topic, partition)) = partitions.first() else {
+            return Ok(BTreeMap::new());
+        };
         match self.reset {
             Some("earliest") => self.watermarks(partitions, |(low, _)| low),
             Some("latest") => self.watermarks(partitions, |(_, high)| high),
@@ -257,10 +300,10 @@ impl Inquiry<'_> {
             let context = self.consumer.context();
             let failed = self.brokers.failed(doing, &error, context);
             let hopeless = failed.code() != ErrorCode::Unavailable || context.is_denied();
-            if hopeless || Instant::now() >= self.deadline {
+            if hopeless || self.patience.is_over() {
                 return Err(failed);
             }
-            std::thread::sleep(TRY_PAUSE);
+            self.patience.pause();
         }
     }
 }

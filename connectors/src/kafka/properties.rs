@@ -41,8 +41,14 @@ const IGNORED: &[&str] = &[
 
 /// Settings that need files in a format of the Java world.
 const JAVA_FILES: &[(&str, &str)] = &[
-    ("ssl.truststore.location", "set 'properties.ssl.ca.location' to a PEM file"),
-    ("ssl.truststore.password", "set 'properties.ssl.ca.location' to a PEM file"),
+    (
+        "ssl.truststore.location",
+        "set 'properties.ssl.ca.location' to a PEM file",
+    ),
+    (
+        "ssl.truststore.password",
+        "set 'properties.ssl.ca.location' to a PEM file",
+    ),
 ];
 
 /// The settings of a table for librdkafka, `bootstrap.servers` included.
@@ -82,13 +88,17 @@ pub(super) fn client_settings(options: &Options) -> Result<Vec<(String, String)>
 /// `…PlainLoginModule required username="u" password="p";`.
 fn login(text: &str) -> Result<Vec<(String, String)>> {
     let wrong = || {
-        let message = "option 'properties.sasl.jaas.config' has no username=\"…\" and password=\"…\"";
+        let message =
+            "option 'properties.sasl.jaas.config' has no username=\"…\" and password=\"…\"";
         Error::new(ErrorCode::InvalidOption, message)
             .help("other logins than user name and password need 'properties.sasl.*' settings of librdkafka")
     };
     let user = quoted(text, "username").ok_or_else(wrong)?;
     let password = quoted(text, "password").ok_or_else(wrong)?;
-    Ok(vec![("sasl.username".to_owned(), user), ("sasl.password".to_owned(), password)])
+    Ok(vec![
+        ("sasl.username".to_owned(), user),
+        ("sasl.password".to_owned(), password),
+    ])
 }
 
 /// The value of `name="…"` or `name='…'`; a backslash takes the meaning from the next character.
@@ -98,7 +108,13 @@ fn quoted(text: &str, name: &str) -> Option<String> {
         let at = from + text.get(from..)?.find(name)?;
         from = at + name.len();
         let starts_word = at == 0 || text[..at].ends_with([' ', '\t', '\n', '\r']);
-        let Some(rest) = text[from..].trim_start().strip_prefix('=').filter(|_| starts_word) else { continue };
+        let Some(rest) = text[from..]
+            .trim_start()
+            .strip_prefix('=')
+            .filter(|_| starts_word)
+        else {
+            continue;
+        };
         let mut chars = rest.trim_start().chars();
         let quote = chars.next().filter(|c| matches!(c, '"' | '\''))?;
         let mut value = String::new();
@@ -119,7 +135,9 @@ mod tests {
 
     fn settings(pairs: &[(&str, &str)]) -> Result<Vec<(String, String)>> {
         let all = pairs.iter().chain(&[("connector", "kafka")]);
-        client_settings(&Options::new(all.map(|(k, v)| ((*k).into(), (*v).into())).collect())?)
+        client_settings(&Options::new(
+            all.map(|(k, v)| ((*k).into(), (*v).into())).collect(),
+        )?)
     }
 
     #[test]
@@ -129,7 +147,11 @@ mod tests {
         let found = settings(&[("properties.sasl.jaas.config", text)]).unwrap();
         assert_eq!(found[0], ("sasl.username".into(), "al\"ice".into()));
         assert_eq!(found[1], ("sasl.password".into(), "s3;cr et".into()));
-        let error = settings(&[("properties.sasl.jaas.config", "x required secret=\"hunter2\"")]).unwrap_err();
+        let error = settings(&[(
+            "properties.sasl.jaas.config",
+            "x required secret=\"hunter2\"",
+        )])
+        .unwrap_err();
         assert!(!error.to_string().contains("hunter2"), "{error}");
     }
 

@@ -34,23 +34,36 @@ impl KeyColumns {
     /// # Errors
     /// `INVALID_OPTION` for a key field that is no column.
     pub(super) fn new(options: &Options, columns: &[Field]) -> Result<Self> {
-        let names: Vec<String> = options.list("key.fields").into_iter().map(str::to_owned).collect();
+        let names: Vec<String> = options
+            .list("key.fields")
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
         let prefix = options.text("key.fields-prefix").unwrap_or_default();
         let mut key = Vec::with_capacity(names.len());
         for name in &names {
             let Some(column) = columns.iter().find(|column| column.name == *name) else {
                 let all: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
-                let message = format!("option 'key.fields' names '{name}', which is no column of the table");
+                let message =
+                    format!("option 'key.fields' names '{name}', which is no column of the table");
                 return Err(Error::new(ErrorCode::InvalidOption, message)
                     .help(format!("its columns are {}", all.join(", "))));
             };
-            key.push(Field::new(name.strip_prefix(prefix).unwrap_or(name), column.ty.clone()));
+            key.push(Field::new(
+                name.strip_prefix(prefix).unwrap_or(name),
+                column.ty.clone(),
+            ));
         }
         let include = options.text("value.fields-include").unwrap_or("ALL");
         let except_key = include.eq_ignore_ascii_case("EXCEPT_KEY");
         let in_value = |column: &&Field| !(except_key && names.contains(&column.name));
         let value: Vec<_> = columns.iter().filter(in_value).cloned().collect();
-        Ok(Self { key, names, value, except_key })
+        Ok(Self {
+            key,
+            names,
+            value,
+            except_key,
+        })
     }
 }
 
@@ -84,12 +97,17 @@ impl RowLayout {
     /// hold the columns.
     pub(super) fn new(plan: &SourcePlan, options: &Options) -> Result<Self> {
         let columns = KeyColumns::new(options, &plan.table.columns)?;
-        let from_key = |name: &str| columns.except_key && columns.names.iter().any(|key| key == name);
+        let from_key =
+            |name: &str| columns.except_key && columns.names.iter().any(|key| key == name);
         let mut origins = Vec::new();
         let (mut value_read, mut key_positions) = (Vec::new(), Vec::new());
         for field in &plan.read {
             if from_key(&field.name) {
-                let position = columns.names.iter().position(|name| *name == field.name).unwrap_or_default();
+                let position = columns
+                    .names
+                    .iter()
+                    .position(|name| *name == field.name)
+                    .unwrap_or_default();
                 key_positions.push(position);
                 origins.push(Origin::Key(position));
             } else {
@@ -100,7 +118,10 @@ impl RowLayout {
         key_positions.sort_unstable();
         for origin in &mut origins {
             if let Origin::Key(position) = origin {
-                *position = key_positions.iter().position(|known| known == position).unwrap_or_default();
+                *position = key_positions
+                    .iter()
+                    .position(|known| known == position)
+                    .unwrap_or_default();
             }
         }
         let key_read = key_positions.iter().filter_map(|position| {
@@ -115,7 +136,12 @@ impl RowLayout {
             metadata_columns::check(column)?;
             origins.push(Origin::Metadata(column.clone()));
         }
-        let fields: Vec<_> = plan.read.iter().chain(plan.metadata.iter().map(|m| &m.field)).cloned().collect();
+        let fields: Vec<_> = plan
+            .read
+            .iter()
+            .chain(plan.metadata.iter().map(|m| &m.field))
+            .cloned()
+            .collect();
         let layout = Self {
             schema: arrow_type::arrow_schema(&fields),
             origins,
@@ -134,7 +160,9 @@ impl RowLayout {
     /// What of each record has to be kept.
     pub(super) fn wanted(&self) -> Wanted {
         let has = |key: &str| {
-            self.origins.iter().any(|origin| matches!(origin, Origin::Metadata(column) if column.key == key))
+            self.origins
+                .iter()
+                .any(|origin| matches!(origin, Origin::Metadata(column) if column.key == key))
         };
         Wanted {
             keys: self.key_format.is_some(),
@@ -160,7 +188,10 @@ impl RowLayout {
                 origin: &self.table,
             })
         });
-        Ok(Decoders { value, key: key.transpose()? })
+        Ok(Decoders {
+            value,
+            key: key.transpose()?,
+        })
     }
 
     /// Decodes records into output rows; possibly none.
@@ -180,14 +211,16 @@ impl RowLayout {
             format!("topic {topic}, partition {partition}, offset {offset}, {part}")
         };
         let values = decoders.value.decode(&batch.values).map_err(|error| {
-            error.into_error(&batch.values, &self.value_format, |record| place(record, "value"))
+            error.into_error(&batch.values, &self.value_format, |record| {
+                place(record, "value")
+            })
         })?;
         metrics.bad_records.add(values.bad_records);
         let keys = match (&mut decoders.key, &self.key_format) {
             (Some(decoder), Some(options)) => {
-                let keys = decoder
-                    .decode(&batch.keys)
-                    .map_err(|error| error.into_error(&batch.keys, options, |record| place(record, "key")))?;
+                let keys = decoder.decode(&batch.keys).map_err(|error| {
+                    error.into_error(&batch.keys, options, |record| place(record, "key"))
+                })?;
                 metrics.bad_records.add(keys.bad_records);
                 Some((key_rows(&keys, &values, batch.len()), keys))
             }
@@ -201,7 +234,9 @@ impl RowLayout {
                 (Origin::Key(index), Some((rows, keys))) => {
                     take(keys.rows.column(*index), rows, None).map_err(internal)?
                 }
-                (Origin::Key(_), None) => return Err(Error::internal("a key column has no decoder")),
+                (Origin::Key(_), None) => {
+                    return Err(Error::internal("a key column has no decoder"));
+                }
                 (Origin::Metadata(column), _) => {
                     let all = metadata_columns::column(column, batch, topic, partition)?;
                     match &values.origins {
@@ -212,10 +247,12 @@ impl RowLayout {
             });
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options).map_err(|error| {
-            let message = format!("{}: {error}", place(0, "and the records behind it"));
-            Error::new(ErrorCode::BadRecord, message)
-        })
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options).map_err(
+            |error| {
+                let message = format!("{}: {error}", place(0, "and the records behind it"));
+                Error::new(ErrorCode::BadRecord, message)
+            },
+        )
     }
 }
 
@@ -223,11 +260,15 @@ impl RowLayout {
 fn key_rows(keys: &Decoded, values: &Decoded, records: usize) -> UInt32Array {
     let mut by_record: Vec<Option<u32>> = vec![None; records];
     for row in (0..keys.rows.num_rows()).rev() {
-        if let (Some(slot), Ok(row_number)) = (by_record.get_mut(keys.origin(row)), u32::try_from(row)) {
+        if let (Some(slot), Ok(row_number)) =
+            (by_record.get_mut(keys.origin(row)), u32::try_from(row))
+        {
             *slot = Some(row_number);
         }
     }
-    (0..values.rows.num_rows()).map(|row| by_record.get(values.origin(row)).copied().flatten()).collect()
+    (0..values.rows.num_rows())
+        .map(|row| by_record.get(values.origin(row)).copied().flatten())
+        .collect()
 }
 
 fn internal(error: arrow::error::ArrowError) -> Error {

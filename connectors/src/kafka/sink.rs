@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rdkafka::producer::{Producer, ThreadedProducer};
@@ -13,9 +13,10 @@ use tidegate_types::{Error, ErrorCode, Field, Result};
 
 use super::client::{Brokers, Context};
 use super::offsets::ANSWER_TIMEOUT;
+use super::patience::Patience;
 use super::row_layout::KeyColumns;
 use super::writer::Writer;
-use crate::env::ConnectorEnv;
+use crate::env::{ConnectorEnv, MonotonicClock};
 use crate::format::{self, Encoder, EncoderContext};
 
 /// How long brokers may take to make a topic on its first use.
@@ -57,6 +58,7 @@ pub(super) struct Shared {
     key_format: Option<FormatOptions>,
     guarantee: DeliveryGuarantee,
     pub(super) table: String,
+    monotonic: MonotonicClock,
 }
 
 impl Shared {
@@ -72,7 +74,11 @@ impl Shared {
     /// The encoder of keys, if there are any.
     pub(super) fn key_encoder(&self) -> Result<Option<Box<dyn Encoder>>> {
         let encoder = |options| {
-            format::encoder(&EncoderContext { options, columns: &self.key_fields, origin: &self.table })
+            format::encoder(&EncoderContext {
+                options,
+                columns: &self.key_fields,
+                origin: &self.table,
+            })
         };
         self.key_format.as_ref().map(encoder).transpose()
     }
@@ -95,10 +101,11 @@ impl Shared {
     }
 
     fn partition_count<C: Producer<Context>>(&self, producer: &C, topic: &str) -> Result<i32> {
-        let started = Instant::now();
+        let patience = Patience::new(&self.monotonic, ANSWER_TIMEOUT);
         loop {
-            let found = producer.client().fetch_metadata(Some(topic), Duration::from_secs(2));
-            let waited = started.elapsed();
+            let found = producer
+                .client()
+                .fetch_metadata(Some(topic), Duration::from_secs(2));
             match found {
                 Ok(metadata) => {
                     let found = metadata.topics().iter().find(|found| found.name() == topic);
@@ -106,22 +113,25 @@ impl Shared {
                     if let Some(count) = i32::try_from(count).ok().filter(|count| *count > 0) {
                         return Ok(count);
                     }
-                    if waited >= CREATE_TIMEOUT {
-                        let message = format!("topic {topic} does not exist at {}", self.brokers.servers);
+                    if patience.waited() >= CREATE_TIMEOUT {
+                        let message =
+                            format!("topic {topic} does not exist at {}", self.brokers.servers);
                         return Err(Error::new(ErrorCode::NotFound, message)
                             .help("create the topic, or mend the option 'topic'"));
                     }
                 }
                 Err(error) => {
                     let context = producer.client().context();
-                    let failed = self.brokers.failed(&format!("write topic {topic}"), &error, context);
+                    let failed =
+                        self.brokers
+                            .failed(&format!("write topic {topic}"), &error, context);
                     let hopeless = failed.code() != ErrorCode::Unavailable || context.is_denied();
-                    if hopeless || waited >= ANSWER_TIMEOUT {
+                    if hopeless || patience.is_over() {
                         return Err(failed);
                     }
                 }
             }
-            std::thread::sleep(Duration::from_millis(200));
+            patience.pause();
         }
     }
 }
@@ -133,16 +143,36 @@ struct Kafka(Arc<Shared>);
 /// # Errors
 /// `INVALID_OPTION` for options that contradict each other, or formats that cannot hold the columns;
 /// `UNSUPPORTED` for exactly-once.
-pub fn sink(plan: &SinkPlan, columns: &[Field], options: &Options, _env: &ConnectorEnv) -> Result<Arc<dyn Sink>> {
+pub fn sink(
+    plan: &SinkPlan,
+    columns: &[Field],
+    options: &Options,
+    env: &ConnectorEnv,
+) -> Result<Arc<dyn Sink>> {
     let metadata = metadata_columns(plan)?;
     let is_metadata = |index: &usize| plan.metadata.iter().any(|(column, _)| column == index);
-    let physical: Vec<usize> = (0..columns.len()).filter(|index| !is_metadata(index)).collect();
-    let fields: Vec<Field> = physical.iter().filter_map(|index| columns.get(*index).cloned()).collect();
+    let physical: Vec<usize> = (0..columns.len())
+        .filter(|index| !is_metadata(index))
+        .collect();
+    let fields: Vec<Field> = physical
+        .iter()
+        .filter_map(|index| columns.get(*index).cloned())
+        .collect();
     let split = KeyColumns::new(options, &fields)?;
-    let index_of = |name: &String| physical.iter().copied().find(|i| columns.get(*i).is_some_and(|c| c.name == *name));
-    let topics: Vec<String> = options.list("topic").into_iter().map(str::to_owned).collect();
+    let index_of = |name: &String| {
+        physical
+            .iter()
+            .copied()
+            .find(|i| columns.get(*i).is_some_and(|c| c.name == *name))
+    };
+    let topics: Vec<String> = options
+        .list("topic")
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     if topics.len() > 1 && metadata.topic.is_none() {
-        let message = "a table with several topics can be written to only with the metadata column 'topic'";
+        let message =
+            "a table with several topics can be written to only with the metadata column 'topic'";
         return Err(Error::new(ErrorCode::InvalidOption, message)
             .help("declare a column like: topic_name STRING METADATA FROM 'topic'"));
     }
@@ -151,7 +181,11 @@ pub fn sink(plan: &SinkPlan, columns: &[Field], options: &Options, _env: &Connec
         topics,
         partitioner: partitioner(options)?,
         metadata,
-        value_columns: split.value.iter().filter_map(|field| index_of(&field.name)).collect(),
+        value_columns: split
+            .value
+            .iter()
+            .filter_map(|field| index_of(&field.name))
+            .collect(),
         value_fields: split.value,
         value_format: options.value_format()?,
         key_columns: split.names.iter().filter_map(index_of).collect(),
@@ -159,6 +193,7 @@ pub fn sink(plan: &SinkPlan, columns: &[Field], options: &Options, _env: &Connec
         key_format: options.key_format()?,
         guarantee: guarantee(options)?,
         table: plan.table.name.clone(),
+        monotonic: Arc::clone(&env.monotonic),
     };
     shared.value_encoder()?;
     shared.key_encoder()?;
@@ -168,19 +203,31 @@ pub fn sink(plan: &SinkPlan, columns: &[Field], options: &Options, _env: &Connec
 }
 
 fn guarantee(options: &Options) -> Result<DeliveryGuarantee> {
-    match options.required("sink.delivery-guarantee")?.to_ascii_lowercase().as_str() {
+    match options
+        .required("sink.delivery-guarantee")?
+        .to_ascii_lowercase()
+        .as_str()
+    {
         "none" => Ok(DeliveryGuarantee::None),
         "at-least-once" => Ok(DeliveryGuarantee::AtLeastOnce),
-        other => Err(Error::unsupported(format!("'sink.delivery-guarantee' = '{other}' is not supported"))),
+        other => Err(Error::unsupported(format!(
+            "'sink.delivery-guarantee' = '{other}' is not supported"
+        ))),
     }
 }
 
 fn partitioner(options: &Options) -> Result<Partitioner> {
-    match options.required("sink.partitioner")?.to_ascii_lowercase().as_str() {
+    match options
+        .required("sink.partitioner")?
+        .to_ascii_lowercase()
+        .as_str()
+    {
         "default" => Ok(Partitioner::Default),
         "fixed" => Ok(Partitioner::Fixed),
         "round-robin" => Ok(Partitioner::RoundRobin),
-        other => Err(Error::unsupported(format!("'sink.partitioner' = '{other}' is not supported"))),
+        other => Err(Error::unsupported(format!(
+            "'sink.partitioner' = '{other}' is not supported"
+        ))),
     }
 }
 
@@ -192,7 +239,8 @@ fn metadata_columns(plan: &SinkPlan) -> Result<MetadataColumns> {
             "headers" => columns.headers = Some(*index),
             "timestamp" => columns.timestamp = Some(*index),
             other => {
-                let message = format!("connector 'kafka' has no metadata column '{other}' to write");
+                let message =
+                    format!("connector 'kafka' has no metadata column '{other}' to write");
                 return Err(Error::new(ErrorCode::InvalidOption, message)
                     .help("declare it VIRTUAL, or leave it out of the table"));
             }
@@ -210,11 +258,16 @@ pub(super) fn producer(brokers: &Brokers) -> Result<ThreadedProducer<Context>> {
         ("queue.buffering.max.kbytes", "65536"),
         ("delivery.timeout.ms", "120000"),
     ];
-    let weak_acks = ["acks", "request.required.acks"].iter().any(|key| brokers.sets(key));
+    let weak_acks = ["acks", "request.required.acks"]
+        .iter()
+        .any(|key| brokers.sets(key));
     if !brokers.sets("enable.idempotence") && !weak_acks {
         defaults.push(("enable.idempotence", "true"));
     }
-    brokers.producer_config(&defaults).create_with_context(Context::default()).map_err(|error| brokers.refused(&error))
+    brokers
+        .producer_config(&defaults)
+        .create_with_context(Context::default())
+        .map_err(|error| brokers.refused(&error))
 }
 
 #[async_trait]
@@ -229,7 +282,9 @@ impl Sink for Kafka {
             let producer = producer(&shared.brokers)?;
             shared.partition_counts(&producer).map(drop)
         });
-        checked.await.map_err(|_| Error::internal("checking a Kafka topic ended early"))?
+        checked
+            .await
+            .map_err(|_| Error::internal("checking a Kafka topic ended early"))?
     }
 
     fn writer(&self, context: SinkContext) -> Result<Box<dyn SinkWriter>> {

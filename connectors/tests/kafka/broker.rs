@@ -15,7 +15,8 @@ static TOPICS: AtomicU32 = AtomicU32::new(0);
 
 /// A variable that the test services set.
 pub(super) fn service(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run through `cargo xtask test`"))
+    std::env::var(name)
+        .unwrap_or_else(|_| panic!("{name} is not set: run through `cargo xtask test`"))
 }
 
 pub(super) fn servers() -> String {
@@ -30,8 +31,15 @@ fn config() -> ClientConfig {
 
 /// A topic name that no other test and no other run uses.
 pub(super) fn topic_name(test: &str) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
-    format!("{test}-{}-{now}-{}", std::process::id(), TOPICS.fetch_add(1, Ordering::Relaxed))
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_millis();
+    format!(
+        "{test}-{}-{now}-{}",
+        std::process::id(),
+        TOPICS.fetch_add(1, Ordering::Relaxed)
+    )
 }
 
 /// Makes a topic.
@@ -39,7 +47,10 @@ pub(super) async fn topic(test: &str, partitions: i32) -> String {
     let name = topic_name(test);
     let admin: AdminClient<DefaultClientContext> = config().create().unwrap();
     let topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(1));
-    let made = admin.create_topics([&topic], &AdminOptions::new()).await.unwrap();
+    let made = admin
+        .create_topics([&topic], &AdminOptions::new())
+        .await
+        .unwrap();
     made.into_iter().for_each(|made| drop(made.unwrap()));
     wait_for_partitions(&name, partitions);
     name
@@ -49,7 +60,10 @@ pub(super) async fn topic(test: &str, partitions: i32) -> String {
 pub(super) async fn grow(topic: &str, partitions: i32) {
     let admin: AdminClient<DefaultClientContext> = config().create().unwrap();
     let more = NewPartitions::new(topic, partitions as usize);
-    let made = admin.create_partitions([&more], &AdminOptions::new()).await.unwrap();
+    let made = admin
+        .create_partitions([&more], &AdminOptions::new())
+        .await
+        .unwrap();
     made.into_iter().for_each(|made| drop(made.unwrap()));
     wait_for_partitions(topic, partitions);
 }
@@ -57,8 +71,13 @@ pub(super) async fn grow(topic: &str, partitions: i32) {
 fn wait_for_partitions(topic: &str, partitions: i32) {
     let consumer: BaseConsumer = config().create().unwrap();
     for _ in 0..100 {
-        let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(10)).unwrap();
-        let ready = metadata.topics()[0].partitions().iter().filter(|p| p.error().is_none() && p.leader() >= 0);
+        let metadata = consumer
+            .fetch_metadata(Some(topic), Duration::from_secs(10))
+            .unwrap();
+        let ready = metadata.topics()[0]
+            .partitions()
+            .iter()
+            .filter(|p| p.error().is_none() && p.leader() >= 0);
         if ready.count() == partitions as usize {
             return;
         }
@@ -85,7 +104,8 @@ pub(super) fn produce(topic: &str, records: &[Produced<'_>]) {
 
 fn send(producer: &BaseProducer, topic: &str, records: &[Produced<'_>]) {
     for produced in records {
-        let mut record: BaseRecord<'_, str, str> = BaseRecord::to(topic).partition(produced.partition);
+        let mut record: BaseRecord<'_, str, str> =
+            BaseRecord::to(topic).partition(produced.partition);
         record.key = produced.key;
         record.payload = produced.value;
         record.timestamp = produced.timestamp;
@@ -96,38 +116,67 @@ fn send(producer: &BaseProducer, topic: &str, records: &[Produced<'_>]) {
 /// Writes records `{"id":N}` with the given ids to one partition.
 pub(super) fn produce_ids(topic: &str, partition: i32, ids: std::ops::Range<i64>) {
     let values: Vec<String> = ids.map(|id| format!("{{\"id\":{id}}}")).collect();
-    let records: Vec<_> =
-        values.iter().map(|value| Produced { partition, value: Some(value), ..Produced::default() }).collect();
+    let records: Vec<_> = values
+        .iter()
+        .map(|value| Produced {
+            partition,
+            value: Some(value),
+            ..Produced::default()
+        })
+        .collect();
     produce(topic, &records);
 }
 
 /// Writes ids in a transaction, which is committed or aborted.
 pub(super) fn produce_transaction(topic: &str, ids: std::ops::Range<i64>, commit: bool) {
-    let producer: BaseProducer = config().set("transactional.id", format!("{topic}-t")).create().unwrap();
+    let producer: BaseProducer = config()
+        .set("transactional.id", format!("{topic}-t"))
+        .create()
+        .unwrap();
     let wait = Duration::from_secs(20);
     producer.init_transactions(wait).unwrap();
     producer.begin_transaction().unwrap();
     let values: Vec<String> = ids.map(|id| format!("{{\"id\":{id}}}")).collect();
-    let records: Vec<_> = values.iter().map(|value| Produced { value: Some(value), ..Produced::default() }).collect();
+    let records: Vec<_> = values
+        .iter()
+        .map(|value| Produced {
+            value: Some(value),
+            ..Produced::default()
+        })
+        .collect();
     send(&producer, topic, &records);
     producer.flush(wait).unwrap();
-    if commit { producer.commit_transaction(wait).unwrap() } else { producer.abort_transaction(wait).unwrap() }
+    if commit {
+        producer.commit_transaction(wait).unwrap()
+    } else {
+        producer.abort_transaction(wait).unwrap()
+    }
 }
 
 /// All records of a topic, by partition and offset.
 pub(super) fn consume(topic: &str, partitions: i32) -> Vec<OwnedMessage> {
-    let consumer: BaseConsumer = config().set("group.id", "test").set("enable.auto.commit", "false").create().unwrap();
+    let consumer: BaseConsumer = config()
+        .set("group.id", "test")
+        .set("enable.auto.commit", "false")
+        .create()
+        .unwrap();
     let mut list = TopicPartitionList::new();
     let mut expected = 0;
     for partition in 0..partitions {
-        let (low, high) = consumer.fetch_watermarks(topic, partition, Duration::from_secs(10)).unwrap();
+        let (low, high) = consumer
+            .fetch_watermarks(topic, partition, Duration::from_secs(10))
+            .unwrap();
         expected += high - low;
-        list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
+        list.add_partition_offset(topic, partition, Offset::Beginning)
+            .unwrap();
     }
     consumer.assign(&list).unwrap();
     let mut found = Vec::new();
     while found.len() < expected as usize {
-        let message = consumer.poll(Duration::from_secs(10)).expect("all records are there").unwrap();
+        let message = consumer
+            .poll(Duration::from_secs(10))
+            .expect("all records are there")
+            .unwrap();
         found.push(message.detach());
     }
     found.sort_by_key(|message| (message.partition(), message.offset()));

@@ -12,19 +12,36 @@ use super::table::{Reading, TestTable, ids};
 async fn a_bounded_read_gives_every_record_of_every_partition_once() {
     let topic = topic("bounded", 4).await;
     for partition in 0..3 {
-        produce_ids(&topic, partition, i64::from(partition) * 5_000..i64::from(partition + 1) * 5_000);
+        produce_ids(
+            &topic,
+            partition,
+            i64::from(partition) * 5_000..i64::from(partition + 1) * 5_000,
+        );
     }
-    assert_eq!(TestTable::new(&topic).read_all().await.unwrap(), ids(0..15_000));
+    assert_eq!(
+        TestTable::new(&topic).read_all().await.unwrap(),
+        ids(0..15_000)
+    );
     let splits = TestTable::new(&topic).splits().await.unwrap();
-    let empty = splits.iter().find(|split| split.id == format!("{topic}-3")).unwrap();
-    assert_eq!((&empty.state["next"], &empty.state["stop"]), (&0.into(), &0.into()));
+    let empty = splits
+        .iter()
+        .find(|split| split.id == format!("{topic}-3"))
+        .unwrap();
+    assert_eq!(
+        (&empty.state["next"], &empty.state["stop"]),
+        (&0.into(), &0.into())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_from_any_snapshot_continues_exactly() {
     let topic = topic("restart", 3).await;
     for partition in 0..3 {
-        produce_ids(&topic, partition, i64::from(partition) * 100..i64::from(partition + 1) * 100);
+        produce_ids(
+            &topic,
+            partition,
+            i64::from(partition) * 100..i64::from(partition + 1) * 100,
+        );
     }
     let table = TestTable::new(&topic);
     let source = table.source().unwrap();
@@ -38,7 +55,12 @@ async fn a_restart_from_any_snapshot_continues_exactly() {
         let text = serde_json::to_string(&first.reader.snapshot().unwrap()).unwrap();
         drop(first);
         let restored: Vec<Split> = serde_json::from_str(&text).unwrap();
-        rows.extend(Reading::new(source.as_ref(), restored, 30).rest().await.unwrap());
+        rows.extend(
+            Reading::new(source.as_ref(), restored, 30)
+                .rest()
+                .await
+                .unwrap(),
+        );
         rows.sort();
         assert_eq!(rows, ids(0..300), "after {stop_after} batches");
     }
@@ -51,13 +73,23 @@ async fn reading_starts_and_stops_where_the_options_say() {
     let records: Vec<_> = values
         .iter()
         .zip(0..)
-        .map(|(value, id)| Produced { value: Some(value), timestamp: Some(1_000 * (id + 1)), ..Produced::default() })
+        .map(|(value, id)| Produced {
+            value: Some(value),
+            timestamp: Some(1_000 * (id + 1)),
+            ..Produced::default()
+        })
         .collect();
     produce(&topic, &records);
     let table = TestTable::new(&topic);
-    let from_time = table.clone().set("scan.startup.mode", "timestamp").set("scan.startup.timestamp-millis", "3500");
+    let from_time = table
+        .clone()
+        .set("scan.startup.mode", "timestamp")
+        .set("scan.startup.timestamp-millis", "3500");
     assert_eq!(from_time.read_all().await.unwrap(), ids(3..10));
-    let to_time = from_time.clone().set("scan.bounded.mode", "timestamp").set("scan.bounded.timestamp-millis", "6000");
+    let to_time = from_time
+        .clone()
+        .set("scan.bounded.mode", "timestamp")
+        .set("scan.bounded.timestamp-millis", "6000");
     assert_eq!(to_time.read_all().await.unwrap(), ids(3..5));
     let behind = from_time.set("scan.startup.timestamp-millis", "99999999");
     assert_eq!(behind.read_all().await.unwrap(), ids(0..0));
@@ -80,8 +112,13 @@ async fn group_offsets_are_where_the_last_checkpoint_was() {
     let table = TestTable::new(&topic).set("properties.group.id", &topic);
     let from_group = table.clone().set("scan.startup.mode", "group-offsets");
     let error = from_group.splits().await.unwrap_err().to_string();
-    assert!(error.contains("no committed offset") && error.contains("auto.offset.reset"), "{error}");
-    let reset = from_group.clone().set("properties.auto.offset.reset", "latest");
+    assert!(
+        error.contains("no committed offset") && error.contains("auto.offset.reset"),
+        "{error}"
+    );
+    let reset = from_group
+        .clone()
+        .set("properties.auto.offset.reset", "latest");
     assert_eq!(reset.read_all().await.unwrap(), ids(0..0));
 
     let source = table.source().unwrap();
@@ -107,7 +144,9 @@ async fn group_offsets_are_where_the_last_checkpoint_was() {
 async fn partitions_that_appear_later_are_read_from_their_beginning() {
     let topic = topic("discovery", 1).await;
     produce_ids(&topic, 0, 0..5);
-    let table = TestTable::new(&topic).set("scan.startup.mode", "latest-offset").without("scan.bounded.mode");
+    let table = TestTable::new(&topic)
+        .set("scan.startup.mode", "latest-offset")
+        .without("scan.bounded.mode");
     let source = table.source().unwrap();
     assert_eq!(source.discovery_interval(), Some(Duration::from_secs(300)));
     let known = source.enumerate(&[], false).await.unwrap();
@@ -144,7 +183,9 @@ async fn several_topics_end_each_by_itself() {
     let both = TestTable::new(&format!("{a};{b}"));
     assert_eq!(both.read_all().await.unwrap(), ids(0..4_000));
     let prefix = a.trim_start_matches("several-a");
-    let matching = TestTable::new("x").without("topic").set("topic-pattern", &format!("several-[ab]{prefix}|{b}"));
+    let matching = TestTable::new("x")
+        .without("topic")
+        .set("topic-pattern", &format!("several-[ab]{prefix}|{b}"));
     assert_eq!(matching.read_all().await.unwrap(), ids(0..4_000));
 }
 
@@ -171,7 +212,12 @@ async fn rows_arrive_within_milliseconds() {
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_and_metadata_stand_beside_the_value() {
     let topic = topic("keys", 1).await;
-    let record = |key, value| Produced { key, value, timestamp: Some(1_234), ..Produced::default() };
+    let record = |key, value| Produced {
+        key,
+        value,
+        timestamp: Some(1_234),
+        ..Produced::default()
+    };
     produce(
         &topic,
         &[
@@ -200,6 +246,13 @@ async fn keys_and_metadata_stand_beside_the_value() {
     let mut reading = Reading::new(source.as_ref(), splits, 100);
     let mut rows = reading.rest().await.unwrap();
     rows.sort();
-    assert_eq!(rows, [format!("1|a|0|0|{time}"), format!("4|d|4|0|{time}"), format!("NULL|b|1|0|{time}")]);
+    assert_eq!(
+        rows,
+        [
+            format!("1|a|0|0|{time}"),
+            format!("4|d|4|0|{time}"),
+            format!("NULL|b|1|0|{time}")
+        ]
+    );
     assert_eq!(reading.context.metrics.bad_records.get(), 1);
 }

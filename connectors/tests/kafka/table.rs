@@ -1,15 +1,17 @@
 //! A Kafka table for tests, with shorthands for reading and writing it.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::util::display::array_value_to_string;
 use chrono_tz::Tz;
 use tidegate_connectors::{ConnectorEnv, registry};
-use tidegate_engine::connector::{Read, ReaderContext, Sink, SinkContext, Source, SourceReader, Split};
+use tidegate_engine::connector::{
+    Read, ReaderContext, Sink, SinkContext, Source, SourceReader, Split,
+};
 use tidegate_plan::operator::{self, MetadataColumn, Table};
+use tidegate_runtime::clock::SystemClock;
 use tidegate_types::{Attempt, Field, OperatorId, Result, TypeKind};
 
 use super::broker::servers;
@@ -36,12 +38,19 @@ impl TestTable {
         ];
         let plan = Table {
             name: "t".into(),
-            options: options.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
+            options: options
+                .iter()
+                .map(|(k, v)| ((*k).into(), (*v).into()))
+                .collect(),
             columns: vec![Field::new("id", TypeKind::BigInt.nullable())],
             partition_keys: Vec::new(),
             primary_key: Vec::new(),
         };
-        Self { plan, metadata: Vec::new(), written_metadata: Vec::new() }
+        Self {
+            plan,
+            metadata: Vec::new(),
+            written_metadata: Vec::new(),
+        }
     }
 
     pub(super) fn set(mut self, key: &str, value: &str) -> Self {
@@ -60,13 +69,15 @@ impl TestTable {
     }
 
     pub(super) fn with_metadata(mut self, key: &str, kind: TypeKind) -> Self {
-        self.metadata.push(MetadataColumn { key: key.into(), field: Field::new(key, kind.nullable()) });
+        self.metadata.push(MetadataColumn {
+            key: key.into(),
+            field: Field::new(key, kind.nullable()),
+        });
         self
     }
 
     fn env() -> ConnectorEnv {
-        let nowhere = || Arc::new(Mutex::new(Box::new(std::io::sink()) as Box<dyn Write + Send>));
-        ConnectorEnv { clock: Arc::new(|| 0), zone: Tz::UTC, stdout: nowhere(), stderr: nowhere() }
+        ConnectorEnv::new(&SystemClock::shared(), Tz::UTC)
     }
 
     pub(super) fn source(&self) -> Result<Arc<dyn Source>> {
@@ -136,7 +147,11 @@ impl Reading {
         let mut reader = source.reader(context.clone()).unwrap();
         let unfinished = splits.iter().filter(|split| !split.finished).count();
         reader.add_splits(splits).unwrap();
-        Self { reader, context, unfinished }
+        Self {
+            reader,
+            context,
+            unfinished,
+        }
     }
 
     /// The next rows as text; `None` when all splits have finished.
@@ -173,10 +188,20 @@ impl Reading {
 /// Each row as `value|value`.
 pub(super) fn texts(rows: &RecordBatch) -> Vec<String> {
     let value = |column: &ArrayRef, row| {
-        if column.is_null(row) { "NULL".to_owned() } else { array_value_to_string(column, row).unwrap() }
+        if column.is_null(row) {
+            "NULL".to_owned()
+        } else {
+            array_value_to_string(column, row).unwrap()
+        }
     };
     (0..rows.num_rows())
-        .map(|row| rows.columns().iter().map(|column| value(column, row)).collect::<Vec<_>>().join("|"))
+        .map(|row| {
+            rows.columns()
+                .iter()
+                .map(|column| value(column, row))
+                .collect::<Vec<_>>()
+                .join("|")
+        })
         .collect()
 }
 

@@ -15,7 +15,7 @@ use tidegate_plan::arrow_type::{arrow_schema, data_type};
 use tidegate_plan::operator::WindowAggregate as Plan;
 use tidegate_plan::window::{WindowColumn, WindowTime};
 use tidegate_types::key_group::key_group;
-use tidegate_types::{Error, ErrorCode, MIN_WATERMARK, Result, Watermark};
+use tidegate_types::{Error, ErrorCode, MAX_WATERMARK, MIN_WATERMARK, Result, Watermark};
 
 use super::assign::{self, Part};
 use super::slice::Slices;
@@ -285,8 +285,14 @@ impl WindowAggregate {
     }
 
     fn now(&self, out: &Output) -> i64 {
-        if self.is_processing_time() { out.now_ms } else { self.watermark }
+        event_or_clock(self.is_processing_time(), self.watermark, out)
     }
+}
+
+/// What tells whether a window is complete. The end of the input ends processing time too, so that
+/// the last windows of a bounded job are not lost (Flink drops them).
+pub(super) fn event_or_clock(processing_time: bool, watermark: Watermark, out: &Output) -> i64 {
+    if processing_time && watermark != MAX_WATERMARK { out.now_ms } else { watermark }
 }
 
 impl Operator for WindowAggregate {

@@ -18,7 +18,7 @@ use tidegate_plan::window::WindowTime;
 use tidegate_types::key_group::key_group;
 use tidegate_types::{Error, MIN_WATERMARK, Result, Watermark};
 
-use super::aggregate::{TABLE, check_entries};
+use super::aggregate::{TABLE, check_entries, event_or_clock};
 use super::assign::{self, Part};
 use crate::element::Changes;
 use crate::keys::KeyTable;
@@ -261,7 +261,7 @@ impl Operator for WindowRank {
     }
 
     fn drain(&mut self, out: &mut Output) -> Result<Progress> {
-        let now = if self.processing { out.now_ms } else { self.watermark };
+        let now = event_or_clock(self.processing, self.watermark, out);
         let (window, from) = match self.firing.take() {
             Some(firing) => firing,
             None => match self.windows.first_entry() {

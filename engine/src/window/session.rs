@@ -22,7 +22,7 @@ use tidegate_plan::window::{WindowColumn, WindowShape, WindowTime};
 use tidegate_types::key_group::key_group;
 use tidegate_types::{Error, MIN_WATERMARK, Result, Watermark};
 
-use super::aggregate::{TABLE, check_entries};
+use super::aggregate::{TABLE, check_entries, event_or_clock};
 use super::assign;
 use super::time::WindowZone;
 use crate::aggregate::AccumulatorSet;
@@ -318,7 +318,7 @@ impl SessionAggregate {
     }
 
     fn now(&self, out: &Output) -> i64 {
-        if self.is_processing_time() { out.now_ms } else { self.watermark }
+        event_or_clock(self.is_processing_time(), self.watermark, out)
     }
 
     fn restore_rows(&mut self, entries: &RecordBatch) -> Result<()> {

@@ -28,7 +28,7 @@ use tidegate_plan::CastMode;
 use tidegate_plan::arrow_type::{data_type, time_unit};
 use tidegate_types::{Error, ErrorCode, Result, SqlType, TypeKind};
 
-pub(crate) use temporal::{convert as convert_moment, millis, to_local};
+pub(crate) use temporal::{millis, to_local};
 
 use crate::coercion;
 use crate::datetime::zone::Zone;

@@ -41,7 +41,9 @@ pub(super) fn cast(
             let types = a.iter().map(|f| &f.ty).zip(b.iter().map(|f| &f.ty));
             cast_row(array, types, &target, &convert)
         }
-        (a, b) => Err(Error::internal(format!("there is no conversion from {a} to {b}"))),
+        (a, b) => Err(Error::internal(format!(
+            "there is no conversion from {a} to {b}"
+        ))),
     }
 }
 
@@ -64,7 +66,9 @@ fn with_losses(
     offsets: &OffsetBuffer<i32>,
     lost: Option<&BooleanBuffer>,
 ) -> Option<NullBuffer> {
-    let Some(lost) = lost else { return nulls.cloned() };
+    let Some(lost) = lost else {
+        return nulls.cloned();
+    };
     let whole = |row: usize| {
         let (start, end) = (offsets[row] as usize, offsets[row + 1] as usize);
         !(start..end).any(|element| lost.value(element))
@@ -102,7 +106,13 @@ fn rebased(offsets: &OffsetBuffer<i32>) -> OffsetBuffer<i32> {
     if first == 0 {
         return offsets.clone();
     }
-    OffsetBuffer::new(offsets.iter().map(|offset| offset - first).collect::<Vec<i32>>().into())
+    OffsetBuffer::new(
+        offsets
+            .iter()
+            .map(|offset| offset - first)
+            .collect::<Vec<i32>>()
+            .into(),
+    )
 }
 
 fn cast_map(
@@ -129,8 +139,7 @@ fn cast_map(
     let nulls = with_losses(map.nulls(), &offsets, lost.as_ref());
     let entries_array = StructArray::try_new(fields.clone(), vec![keys, values], None);
     let entries_array = entries_array.map_err(null_in_not_null)?;
-    let converted =
-        MapArray::try_new(Arc::clone(entries), offsets, entries_array, nulls, *sorted);
+    let converted = MapArray::try_new(Arc::clone(entries), offsets, entries_array, nulls, *sorted);
     Ok(Arc::new(converted.map_err(null_in_not_null)?))
 }
 

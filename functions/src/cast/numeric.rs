@@ -118,10 +118,8 @@ where
         TypeKind::Double => Arc::new(array.unary::<_, Float64Type>(Into::into)),
         TypeKind::Decimal { .. } => {
             let (shape, mut digits) = (shape(to), String::new());
-            let converted = vector::map_rows::<Decimal128Type>(
-                array.len(),
-                array.nulls().cloned(),
-                |row| {
+            let converted =
+                vector::map_rows::<Decimal128Type>(array.len(), array.nulls().cloned(), |row| {
                     digits.clear();
                     float_text::write_f64(array.value(row).into(), &mut digits);
                     match decimal::parse(&digits, shape) {
@@ -130,8 +128,7 @@ where
                         // NaN and the infinities.
                         Err(decimal::ParseError::Malformed) => failures.refuse(&digits),
                     }
-                },
-            )?;
+                })?;
             decimals(converted, to)
         }
         other => return Err(unknown(&TypeKind::Double, other)),
@@ -154,16 +151,21 @@ fn from_decimals(
         TypeKind::Float => {
             Arc::new(array.unary::<_, Float32Type>(|v| decimal::to_f64(v, scale) as f32))
         }
-        TypeKind::Double => {
-            Arc::new(array.unary::<_, Float64Type>(|v| decimal::to_f64(v, scale)))
-        }
+        TypeKind::Double => Arc::new(array.unary::<_, Float64Type>(|v| decimal::to_f64(v, scale))),
         TypeKind::Decimal { .. } => {
             let (precision, target) = shape(to);
-            let scaled = array.unary_opt::<_, Decimal128Type>(|v| {
-                decimal::rescale(v, scale, target, precision)
-            });
+            let scaled = array
+                .unary_opt::<_, Decimal128Type>(|v| decimal::rescale(v, scale, target, precision));
             decimals(scaled, to)
         }
-        other => return Err(unknown(&TypeKind::Decimal { precision: 38, scale }, other)),
+        other => {
+            return Err(unknown(
+                &TypeKind::Decimal {
+                    precision: 38,
+                    scale,
+                },
+                other,
+            ));
+        }
     })
 }

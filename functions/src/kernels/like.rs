@@ -18,9 +18,19 @@ use crate::rules::{count, fail, texts_to};
 use crate::vector::{self, TextLane, constant_text, strict_nulls};
 
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function::new("LIKE", "Whether a text has the form of a pattern with % and _", bind_like, like),
-    Function::new("SIMILAR TO", "Whether a text matches an SQL expression", bind_similar, similar)
-        .fallible(),
+    Function::new(
+        "LIKE",
+        "Whether a text has the form of a pattern with % and _",
+        bind_like,
+        like,
+    ),
+    Function::new(
+        "SIMILAR TO",
+        "Whether a text matches an SQL expression",
+        bind_similar,
+        similar,
+    )
+    .fallible(),
 ];
 
 fn bind_like(args: &[Argument]) -> Result<Signature> {
@@ -35,7 +45,10 @@ fn bind_like(args: &[Argument]) -> Result<Signature> {
 fn bind_similar(args: &[Argument]) -> Result<Signature> {
     let signature = bind(args)?;
     if let Some(pattern) = constant(args, 1) {
-        let escape = constant(args, 2).map(escape_character).transpose().map_err(fail)?;
+        let escape = constant(args, 2)
+            .map(escape_character)
+            .transpose()
+            .map_err(fail)?;
         compile_similar(pattern, escape).map_err(fail)?;
     }
     Ok(signature)
@@ -76,7 +89,11 @@ fn parse(pattern: &str, escape: Option<char>) -> Result<Vec<Part>, String> {
         parts.push(match c {
             _ if Some(c) == escape => match characters.next() {
                 Some(next) if next == '%' || next == '_' || next == c => Part::Character(next),
-                _ => return Err(format!("'{pattern}' has an escape before nothing to escape")),
+                _ => {
+                    return Err(format!(
+                        "'{pattern}' has an escape before nothing to escape"
+                    ));
+                }
             },
             '%' => Part::AnyText,
             '_' => Part::AnyCharacter,
@@ -154,7 +171,9 @@ fn matches_parts(parts: &[Part], text: &str) -> bool {
             rest = ahead;
             continue;
         }
-        let Some((after, from)) = &mut retry else { return false };
+        let Some((after, from)) = &mut retry else {
+            return false;
+        };
         if from.next().is_none() {
             return false;
         }
@@ -171,14 +190,19 @@ fn with_patterns<M: Send + Sync + 'static>(
     matches: impl Fn(&M, &str) -> bool,
 ) -> Result<ArrayRef> {
     let [text, pattern, rest @ ..] = values else {
-        return Err(Error::internal(format!("{} takes two or three arguments", context.name)));
+        return Err(Error::internal(format!(
+            "{} takes two or three arguments",
+            context.name
+        )));
     };
     let texts = TextLane::new(text)?;
     let inputs: Vec<&Value> = values.iter().collect();
     let nulls = strict_nulls(&inputs, context.rows);
     let build = |pattern: &str, escape: Option<&str>| {
         let escape = escape.map(escape_character).transpose();
-        escape.and_then(|escape| prepare(pattern, escape)).map_err(|e| context.error(e))
+        escape
+            .and_then(|escape| prepare(pattern, escape))
+            .map_err(|e| context.error(e))
     };
     let constants = rest.iter().all(|escape| constant_text(escape).is_some());
     if let (Some(pattern), true) = (constant_text(pattern), constants) {
@@ -212,7 +236,9 @@ fn like(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
 }
 
 fn similar(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
-    with_patterns(values, context, compile_similar, |regex: &Regex, text| regex.is_match(text))
+    with_patterns(values, context, compile_similar, |regex: &Regex, text| {
+        regex.is_match(text)
+    })
 }
 
 /// An SQL expression as a regular one: `%` and `_` are wildcards, `| * + ? {} () []` as usual,
@@ -287,15 +313,34 @@ mod tests {
     #[test]
     fn wildcards() {
         for (value, pattern) in [
-            ("abc", "a%"), ("abc", "_b_"), ("", "%"), ("", ""), ("abc", "%b%"), ("[x]", "[x]"),
-            ("abc", "a%%c"), ("日本語", "_本_"), ("aXbXc", "a%X_"), ("abab", "%ab"), ("aab", "%ab"),
-            ("x\ny", "x%y"), ("a_c", "a_c"), ("mississippi", "m%iss%pi"),
+            ("abc", "a%"),
+            ("abc", "_b_"),
+            ("", "%"),
+            ("", ""),
+            ("abc", "%b%"),
+            ("[x]", "[x]"),
+            ("abc", "a%%c"),
+            ("日本語", "_本_"),
+            ("aXbXc", "a%X_"),
+            ("abab", "%ab"),
+            ("aab", "%ab"),
+            ("x\ny", "x%y"),
+            ("a_c", "a_c"),
+            ("mississippi", "m%iss%pi"),
         ] {
             assert!(matches(value, pattern), "{value} LIKE {pattern}");
         }
         for (value, pattern) in [
-            ("abc", "A%"), ("abc", ""), ("abc", "ab"), ("abc", "a.c"), ("a_c", "a\\_c"),
-            ("ab", "_"), ("abc", "%d%"), ("mississippi", "m%iss%pix"), ("", "_"), ("\n", "_"),
+            ("abc", "A%"),
+            ("abc", ""),
+            ("abc", "ab"),
+            ("abc", "a.c"),
+            ("a_c", "a\\_c"),
+            ("ab", "_"),
+            ("abc", "%d%"),
+            ("mississippi", "m%iss%pix"),
+            ("", "_"),
+            ("\n", "_"),
         ] {
             assert!(!matches(value, pattern), "{value} NOT LIKE {pattern}");
         }
@@ -304,7 +349,10 @@ mod tests {
     #[test]
     fn escapes() {
         let like = |value, pattern, escape| {
-            show(&call("LIKE", vec![text(value), text(pattern), text(escape)]))
+            show(&call(
+                "LIKE",
+                vec![text(value), text(pattern), text(escape)],
+            ))
         };
         assert_eq!(like("a%c", "a!%c", "!").as_deref(), Some("TRUE"));
         assert_eq!(like("abc", "a!%c", "!").as_deref(), Some("FALSE"));
@@ -315,9 +363,17 @@ mod tests {
 
     #[test]
     fn patterns_may_be_columns_or_null() {
-        let got = over(&[Some("a%"), Some("b%"), None], |s| call("LIKE", vec![text("abc"), s]));
-        assert_eq!(got, [Some("TRUE"), Some("FALSE"), None].map(|v| v.map(str::to_owned)));
-        assert_eq!(show(&call("LIKE", vec![text("a"), null(TypeKind::STRING)])), None);
+        let got = over(&[Some("a%"), Some("b%"), None], |s| {
+            call("LIKE", vec![text("abc"), s])
+        });
+        assert_eq!(
+            got,
+            [Some("TRUE"), Some("FALSE"), None].map(|v| v.map(str::to_owned))
+        );
+        assert_eq!(
+            show(&call("LIKE", vec![text("a"), null(TypeKind::STRING)])),
+            None
+        );
     }
 
     #[test]

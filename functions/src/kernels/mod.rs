@@ -6,6 +6,7 @@ mod array;
 mod clock;
 mod collection;
 mod comparison;
+mod compose;
 mod conditional;
 mod conversion;
 mod encoding;
@@ -15,6 +16,7 @@ mod like;
 mod logic;
 mod math;
 mod membership;
+mod overlay;
 mod pad;
 mod regex;
 mod round;
@@ -32,6 +34,7 @@ pub(crate) const ALL: &[&[Function]] = &[
     clock::FUNCTIONS,
     collection::FUNCTIONS,
     comparison::FUNCTIONS,
+    compose::FUNCTIONS,
     conditional::FUNCTIONS,
     conversion::FUNCTIONS,
     encoding::FUNCTIONS,
@@ -41,6 +44,7 @@ pub(crate) const ALL: &[&[Function]] = &[
     logic::FUNCTIONS,
     math::FUNCTIONS,
     membership::FUNCTIONS,
+    overlay::FUNCTIONS,
     pad::FUNCTIONS,
     regex::FUNCTIONS,
     round::FUNCTIONS,

@@ -1,13 +1,12 @@
-//! Texts: case, trimming, parts, joining, lengths.
+//! Texts: case, trimming, parts, lengths. What joins and splits texts is in `compose`.
 //!
 //! Positions and lengths count characters (code points). Parts of an argument are copied without
 //! an intermediate text; other results are built in one buffer for all rows.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef};
-use arrow::datatypes::{Int32Type, Int64Type};
-use tidegate_types::sql_type::MAX_LENGTH;
+use arrow::array::ArrayRef;
+use arrow::datatypes::Int32Type;
 use tidegate_types::{Error, Result, TypeKind};
 
 use crate::function::{Argument, Function, KernelContext, Signature, Value};
@@ -17,32 +16,67 @@ use crate::vector::{self, Lane, TextLane, strict_nulls};
 pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("UPPER", "The text in upper case", bind_same, upper),
     Function::new("LOWER", "The text in lower case", bind_same, lower),
-    Function::new("INITCAP", "Each word with a capital letter first", bind_same, initcap),
-    Function::new("REVERSE", "The characters in reverse order", bind_reverse, reverse),
-    Function::new("TRIM", "The text without certain characters at its ends", bind_trim, trim),
-    Function::new("LTRIM", "The text without characters at its start", bind_side_trim, trim_start),
-    Function::new("RTRIM", "The text without characters at its end", bind_side_trim, trim_end),
-    Function::new("BTRIM", "The text without characters at both ends", bind_btrim, trim_both),
-    Function::new("SUBSTRING", "Characters from a position on", bind_substring, substring)
-        .aliases(&["SUBSTR"]),
+    Function::new(
+        "INITCAP",
+        "Each word with a capital letter first",
+        bind_same,
+        initcap,
+    ),
+    Function::new(
+        "REVERSE",
+        "The characters in reverse order",
+        bind_reverse,
+        reverse,
+    ),
+    Function::new(
+        "TRIM",
+        "The text without certain characters at its ends",
+        bind_trim,
+        trim,
+    ),
+    Function::new(
+        "LTRIM",
+        "The text without characters at its start",
+        bind_side_trim,
+        trim_start,
+    ),
+    Function::new(
+        "RTRIM",
+        "The text without characters at its end",
+        bind_side_trim,
+        trim_end,
+    ),
+    Function::new(
+        "BTRIM",
+        "The text without characters at both ends",
+        bind_btrim,
+        trim_both,
+    ),
+    Function::new(
+        "SUBSTRING",
+        "Characters from a position on",
+        bind_substring,
+        substring,
+    )
+    .aliases(&["SUBSTR"]),
     Function::new("LEFT", "The first characters", bind_end, left),
     Function::new("RIGHT", "The last characters", bind_end, right),
-    Function::new("CHAR_LENGTH", "The number of characters", bind_length, char_length)
-        .aliases(&["CHARACTER_LENGTH", "LENGTH"]),
-    Function::new("||", "The two texts joined", bind_joined, concat),
-    Function::new("CONCAT", "The texts joined", bind_concat, concat),
-    Function::new("CONCAT_WS", "Texts joined with a separator", bind_concat, concat_ws),
-    Function::new("REPLACE", "The text with one part replaced everywhere", bind_replace, replace),
-    Function::new("TRANSLATE", "The text with characters exchanged", bind_replace, translate)
-        .aliases(&["TRANSLATE3"]),
-    Function::new("SPLIT_INDEX", "The part of a number, from 0, between separators", bind_split, split_index),
-    Function::new("COUNT_CHAR", "How often a character occurs", bind_count_char, count_char),
+    Function::new(
+        "CHAR_LENGTH",
+        "The number of characters",
+        bind_length,
+        char_length,
+    )
+    .aliases(&["CHARACTER_LENGTH", "LENGTH"]),
 ];
 
 fn bind_same(args: &[Argument]) -> Result<Signature> {
     count(args, 1..=1)?;
     let ty = text(args, 0)?;
-    Ok(Signature { arguments: vec![ty.clone()], result: ty })
+    Ok(Signature {
+        arguments: vec![ty.clone()],
+        result: ty,
+    })
 }
 
 fn bind_reverse(args: &[Argument]) -> Result<Signature> {
@@ -54,11 +88,17 @@ fn bind_trim(args: &[Argument]) -> Result<Signature> {
     count(args, 3..=3)?;
     let flag = literal_text(args, 0)?;
     if !matches!(flag, "BOTH" | "LEADING" | "TRAILING") {
-        return Err(crate::rules::fail(format!("'{flag}' is not BOTH, LEADING or TRAILING")));
+        return Err(crate::rules::fail(format!(
+            "'{flag}' is not BOTH, LEADING or TRAILING"
+        )));
     }
     let source = text(args, 2)?;
     let result = varying(&source.kind);
-    Ok(strict(args, vec![text(args, 0)?, text(args, 1)?, source], result))
+    Ok(strict(
+        args,
+        vec![text(args, 0)?, text(args, 1)?, source],
+        result,
+    ))
 }
 
 fn bind_side_trim(args: &[Argument]) -> Result<Signature> {
@@ -95,44 +135,10 @@ fn bind_length(args: &[Argument]) -> Result<Signature> {
     texts_to(args, TypeKind::Int)
 }
 
-fn bind_joined(args: &[Argument]) -> Result<Signature> {
-    count(args, 2..=2)?;
-    let (left, right) = (text(args, 0)?, text(args, 1)?);
-    let length = |kind: &TypeKind| match kind {
-        TypeKind::Char { length } | TypeKind::VarChar { length } => *length,
-        _ => MAX_LENGTH,
-    };
-    let total = length(&left.kind).saturating_add(length(&right.kind)).min(MAX_LENGTH);
-    let fixed = [&left, &right].iter().all(|ty| matches!(ty.kind, TypeKind::Char { .. }));
-    let result =
-        if fixed { TypeKind::Char { length: total } } else { TypeKind::VarChar { length: total } };
-    Ok(strict(args, vec![left, right], result))
-}
-
-fn bind_concat(args: &[Argument]) -> Result<Signature> {
-    count(args, 1..=usize::MAX)?;
-    texts_to(args, TypeKind::STRING)
-}
-
-fn bind_replace(args: &[Argument]) -> Result<Signature> {
-    count(args, 3..=3)?;
-    texts_to(args, TypeKind::STRING)
-}
-
-fn bind_split(args: &[Argument]) -> Result<Signature> {
-    count(args, 3..=3)?;
-    let arguments = vec![text(args, 0)?, text(args, 1)?, int(args, 2)?];
-    Ok(may_be_null(arguments, TypeKind::STRING))
-}
-
-fn bind_count_char(args: &[Argument]) -> Result<Signature> {
-    count(args, 2..=2)?;
-    let arguments = vec![text(args, 0)?, text(args, 1)?];
-    Ok(Signature { arguments, result: TypeKind::BigInt.not_null() })
-}
-
 fn one<'a>(values: &'a [Value], context: &KernelContext<'_>) -> Result<&'a Value> {
-    values.first().ok_or_else(|| Error::internal(format!("{} takes an argument", context.name)))
+    values
+        .first()
+        .ok_or_else(|| Error::internal(format!("{} takes an argument", context.name)))
 }
 
 /// A text made of one text.
@@ -249,7 +255,9 @@ fn byte_of(text: &str, index: usize) -> usize {
     if text.is_ascii() {
         return index.min(text.len());
     }
-    text.char_indices().nth(index).map_or(text.len(), |(byte, _)| byte)
+    text.char_indices()
+        .nth(index)
+        .map_or(text.len(), |(byte, _)| byte)
 }
 
 /// Characters from position `from` on (1 is the first, 0 too, −1 the last), `length` of them. A
@@ -275,7 +283,10 @@ fn substring(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> 
     };
     let texts = TextLane::new(source)?;
     let starts = Lane::<i32>::new::<Int32Type>(from)?;
-    let lengths = values.get(2).map(Lane::<i32>::new::<Int32Type>).transpose()?;
+    let lengths = values
+        .get(2)
+        .map(Lane::<i32>::new::<Int32Type>)
+        .transpose()?;
     let inputs: Vec<&Value> = values.iter().collect();
     let nulls = strict_nulls(&inputs, context.rows);
     let result = vector::map_slice(context.rows, nulls.as_ref(), |row| {
@@ -292,7 +303,10 @@ fn end_part(
     from_left: bool,
 ) -> Result<ArrayRef> {
     let [source, amount] = values else {
-        return Err(Error::internal(format!("{} takes two arguments", context.name)));
+        return Err(Error::internal(format!(
+            "{} takes two arguments",
+            context.name
+        )));
     };
     let texts = TextLane::new(source)?;
     let amounts = Lane::<i32>::new::<Int32Type>(amount)?;
@@ -300,7 +314,11 @@ fn end_part(
     let result = vector::map_slice(context.rows, nulls.as_ref(), |row| {
         let text = texts.get(row);
         let cut = take(text, usize::try_from(amounts.get(row)).unwrap_or(0));
-        Some(if from_left { &text[..cut] } else { &text[cut..] })
+        Some(if from_left {
+            &text[..cut]
+        } else {
+            &text[cut..]
+        })
     })?;
     Ok(Arc::new(result))
 }
@@ -312,7 +330,11 @@ fn left(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
 fn right(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     let cut = |text: &str, amount: usize| match amount.checked_sub(1) {
         None => text.len(),
-        Some(last) => text.char_indices().rev().nth(last).map_or(0, |(byte, _)| byte),
+        Some(last) => text
+            .char_indices()
+            .rev()
+            .nth(last)
+            .map_or(0, |(byte, _)| byte),
     };
     end_part(values, context, cut, false)
 }
@@ -322,127 +344,11 @@ fn char_length(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef
     let texts = TextLane::new(value)?;
     let nulls = strict_nulls(&[value], context.rows);
     let lengths = vector::map_rows::<Int32Type>(context.rows, nulls, |row| {
-        Ok(Some(i32::try_from(texts.get(row).chars().count()).unwrap_or(i32::MAX)))
+        Ok(Some(
+            i32::try_from(texts.get(row).chars().count()).unwrap_or(i32::MAX),
+        ))
     })?;
     Ok(Arc::new(lengths))
-}
-
-fn concat(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
-    let lanes = values.iter().map(TextLane::new).collect::<Result<Vec<_>>>()?;
-    let inputs: Vec<&Value> = values.iter().collect();
-    let nulls = strict_nulls(&inputs, context.rows);
-    let result = vector::map_text(context.rows, nulls.as_ref(), |row, out| {
-        lanes.iter().for_each(|lane| out.push_str(lane.get(row)));
-        Ok(true)
-    })?;
-    Ok(Arc::new(result))
-}
-
-/// NULL without a separator; arguments that are NULL are left out.
-fn concat_ws(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
-    let separator = one(values, context)?;
-    let separators = TextLane::new(separator)?;
-    let parts = values[1..].iter().map(TextLane::new).collect::<Result<Vec<_>>>()?;
-    let nulls = strict_nulls(&[separator], context.rows);
-    let present = |index: usize, row: usize| {
-        let value = &values[index + 1];
-        value.array().is_valid(row * value.step())
-    };
-    let result = vector::map_text(context.rows, nulls.as_ref(), |row, out| {
-        let mut first = true;
-        for (index, part) in parts.iter().enumerate() {
-            if present(index, row) {
-                if !std::mem::take(&mut first) {
-                    out.push_str(separators.get(row));
-                }
-                out.push_str(part.get(row));
-            }
-        }
-        Ok(true)
-    })?;
-    Ok(Arc::new(result))
-}
-
-/// The three texts of each row.
-fn with_three(
-    values: &[Value],
-    context: &KernelContext<'_>,
-    write: impl Fn(&str, &str, &str, &mut String),
-) -> Result<ArrayRef> {
-    let [source, second, third] = values else {
-        return Err(Error::internal(format!("{} takes three arguments", context.name)));
-    };
-    let (a, b, c) = (TextLane::new(source)?, TextLane::new(second)?, TextLane::new(third)?);
-    let nulls = strict_nulls(&[source, second, third], context.rows);
-    let result = vector::map_text(context.rows, nulls.as_ref(), |row, out| {
-        write(a.get(row), b.get(row), c.get(row), out);
-        Ok(true)
-    })?;
-    Ok(Arc::new(result))
-}
-
-fn replace(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
-    with_three(values, context, |text, search, replacement, out| {
-        let mut end = 0;
-        for (start, found) in text.match_indices(search) {
-            out.push_str(&text[end..start]);
-            out.push_str(replacement);
-            end = start + found.len();
-        }
-        out.push_str(&text[end..]);
-    })
-}
-
-/// Characters without a counterpart are left out.
-fn translate(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
-    with_three(values, context, |text, from, to, out| {
-        for c in text.chars() {
-            match from.chars().position(|known| known == c) {
-                None => out.push(c),
-                Some(index) => out.extend(to.chars().nth(index)),
-            }
-        }
-    })
-}
-
-fn split_index(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
-    let [source, separator, index] = values else {
-        return Err(Error::internal("SPLIT_INDEX takes three arguments"));
-    };
-    let (texts, separators) = (TextLane::new(source)?, TextLane::new(separator)?);
-    let indices = Lane::<i32>::new::<Int32Type>(index)?;
-    let nulls = strict_nulls(&[source, separator, index], context.rows);
-    let result = vector::map_slice(context.rows, nulls.as_ref(), |row| {
-        let (text, separator) = (texts.get(row), separators.get(row));
-        let index = usize::try_from(indices.get(row)).ok()?;
-        if text.is_empty() {
-            None
-        } else if separator.is_empty() {
-            // Java's splitting by nothing splits at white space.
-            text.split(char::is_whitespace).nth(index)
-        } else {
-            text.split(separator).nth(index)
-        }
-    })?;
-    Ok(Arc::new(result))
-}
-
-/// Counts a byte, as the function of the Nexmark benchmark does; none in a NULL.
-fn count_char(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
-    let [source, wanted] = values else {
-        return Err(Error::internal("COUNT_CHAR takes two arguments"));
-    };
-    let (texts, wanted_texts) = (TextLane::new(source)?, TextLane::new(wanted)?);
-    let nulls = strict_nulls(&[source, wanted], context.rows);
-    let counts = vector::map_rows::<Int64Type>(context.rows, None, |row| {
-        if !vector::valid(nulls.as_ref(), row) {
-            return Ok(Some(0));
-        }
-        let Some(byte) = wanted_texts.get(row).bytes().next() else { return Ok(Some(0)) };
-        let occurrences = memchr::memchr_iter(byte, texts.get(row).as_bytes()).count();
-        Ok(Some(occurrences as i64))
-    })?;
-    Ok(Arc::new(counts))
 }
 
 #[cfg(test)]

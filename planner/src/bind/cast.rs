@@ -2,13 +2,13 @@
 
 use tidegate_functions::coercion;
 use tidegate_plan::{CastMode, Expr, Literal, PlanSettings, Scalar};
-use tidegate_types::{SqlType, TypeKind};
+use tidegate_types::{Field, SqlType, TypeKind};
 
 use super::constant;
 
 /// The expression as a value of `target`; nothing is inserted where the kinds agree.
 pub(crate) fn coerce(expr: Expr, target: &SqlType, settings: &PlanSettings) -> Expr {
-    if expr.ty().same_kind(target) {
+    if same_values(expr.ty(), target) {
         return expr;
     }
     if let Expr::Literal(Literal { value: Scalar::Null, .. }) = expr {
@@ -19,6 +19,21 @@ pub(crate) fn coerce(expr: Expr, target: &SqlType, settings: &PlanSettings) -> E
     match constant::value(&cast, settings) {
         Some(literal) => Expr::Literal(literal),
         None => cast,
+    }
+}
+
+/// Whether values of one type are values of the other as they are: the same kinds, and the same
+/// names of ROW fields.
+pub(crate) fn same_values(a: &SqlType, b: &SqlType) -> bool {
+    use TypeKind as K;
+    match (&a.kind, &b.kind) {
+        (K::Array(a), K::Array(b)) | (K::Multiset(a), K::Multiset(b)) => same_values(a, b),
+        (K::Map(k, v), K::Map(l, w)) => same_values(k, l) && same_values(v, w),
+        (K::Row(a), K::Row(b)) => {
+            let same = |(a, b): (&Field, &Field)| a.name == b.name && same_values(&a.ty, &b.ty);
+            a.len() == b.len() && a.iter().zip(b).all(same)
+        }
+        _ => a.same_kind(b),
     }
 }
 

@@ -264,7 +264,7 @@ impl<'b, 'a> ExprBinder<'b, 'a> {
             return Ok(Expr::Literal(Literal::null(target.kind)));
         }
         let plain = from.clone().materialized() == *from;
-        if from.same_kind(&target) && plain {
+        if cast::same_values(from, &target) && plain {
             return Ok(input);
         }
         let nullable = from.nullable || mode == CastMode::TryCast;

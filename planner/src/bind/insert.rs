@@ -48,7 +48,7 @@ pub(crate) fn insert(binder: &mut Binder<'_>, insert: &Insert) -> Result<BoundIn
             Filling::Null => Expr::Literal(Literal::null(column.ty.kind.clone())),
         };
         let target = column.ty.clone().materialized();
-        if !expr.ty().same_kind(&target) && !coercion::can_cast_implicitly(expr.ty(), &target) {
+        if !cast::same_values(expr.ty(), &target) && !coercion::can_cast_implicitly(expr.ty(), &target) {
             let message = format!("incompatible types for sink column '{}' at position {position}", column.name);
             return Err(mismatch(&message, insert, &query.schema, &columns)
                 .help(format!("cast it: CAST(… AS {})", target.kind)));

@@ -18,11 +18,6 @@ pub(crate) fn text(text: &str) -> Expr {
     literal(Scalar::Text(text.to_owned()), TypeKind::Char { length })
 }
 
-/// An integer literal of type INT.
-pub(crate) fn int(value: i32) -> Expr {
-    literal(Scalar::Integer(i64::from(value)), TypeKind::Int)
-}
-
 /// `12` is INT or BIGINT, `1.5` is DECIMAL(2, 1), `1e0` is DOUBLE.
 pub(crate) fn number(text: &str, span: Span) -> Result<Expr> {
     let wrong = || semantic(format!("'{text}' is not a number"), span);

@@ -18,7 +18,7 @@ mod select;
 mod special;
 pub(crate) mod table;
 mod temporal;
-pub(crate) mod values;
+mod values;
 mod window_tvf;
 
 use sqlparser::ast::Spanned;

@@ -127,7 +127,7 @@ impl Binder<'_> {
 
     /// A projection to the names and types of a schema; none if they are there already.
     fn conform(&self, input: Relation, schema: &[Field]) -> Relation {
-        let same = |(have, want): (&Field, &Field)| have.ty.same_kind(&want.ty);
+        let same = |(have, want): (&Field, &Field)| cast::same_values(&have.ty, &want.ty);
         if input.schema.iter().zip(schema).all(same) {
             return input;
         }

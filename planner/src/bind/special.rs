@@ -17,7 +17,7 @@ impl ExprBinder<'_, '_> {
                 self.pattern("LIKE", *negated, [expr, pattern], escape_char.as_ref(), span)
             }
             E::SimilarTo { negated, expr, pattern, escape_char } => {
-                self.pattern("SIMILAR", *negated, [expr, pattern], escape_char.as_ref(), span)
+                self.pattern("SIMILAR TO", *negated, [expr, pattern], escape_char.as_ref(), span)
             }
             E::Extract { field, expr, .. } => {
                 let unit = unit(field, span)?;
@@ -113,14 +113,16 @@ impl ExprBinder<'_, '_> {
     /// `FLOOR(x)` and `FLOOR(x TO unit)`.
     fn round_to(&mut self, name: &str, value: &ast::Expr, to: &CeilFloorKind, span: Span) -> Result<Expr> {
         let value = self.expr(value)?;
-        let args = match to {
-            CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) => vec![value],
-            CeilFloorKind::DateTimeField(field) => vec![value, literal::text(&unit(field, span)?)],
-            CeilFloorKind::Scale(_) => {
-                return Err(semantic(format!("{name} takes one argument"), span).help("use TRUNCATE or ROUND"));
+        match to {
+            CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) => self.apply(name, vec![value], span),
+            CeilFloorKind::DateTimeField(field) => {
+                let unit = literal::text(&unit(field, span)?);
+                self.apply(&format!("{name}_TO"), vec![value, unit], span)
             }
-        };
-        self.apply(name, args, span)
+            CeilFloorKind::Scale(_) => {
+                Err(semantic(format!("{name} takes one argument"), span).help("use TRUNCATE or ROUND"))
+            }
+        }
     }
 
     fn call_present(&mut self, name: &str, parts: &[Option<&Box<ast::Expr>>], span: Span) -> Result<Expr> {
@@ -140,12 +142,12 @@ impl ExprBinder<'_, '_> {
             Some(what) => self.expr(what)?,
             None => literal::text(" "),
         };
-        let name = match side {
-            None | Some(TrimWhereField::Both) => "BTRIM",
-            Some(TrimWhereField::Leading) => "LTRIM",
-            Some(TrimWhereField::Trailing) => "RTRIM",
+        let side = match side {
+            None | Some(TrimWhereField::Both) => "BOTH",
+            Some(TrimWhereField::Leading) => "LEADING",
+            Some(TrimWhereField::Trailing) => "TRAILING",
         };
-        self.apply(name, vec![value, what], span)
+        self.apply("TRIM", vec![literal::text(side), what, value], span)
     }
 
     /// `ROW(a, b)` and `(a, b)`; the fields are named `EXPR$0`, …, as in Flink.

@@ -83,7 +83,7 @@ fn declared_columns(binder: &Binder<'_>, create: &CreateTable) -> Result<Vec<Col
         .collect()
 }
 
-/// The columns that a reader produces: see [`Table::read_schema`].
+/// The columns that a reader produces: physical ones, then metadata.
 fn read_scope(create: &CreateTable) -> Scope {
     let column = |def: &syntax::ColumnDef, ty: &SqlType| ScopeColumn {
         qualifier: Some(create.name.parts.last().cloned().unwrap_or_default()),

@@ -40,7 +40,7 @@ pub(crate) fn time(text: &str) -> Option<(i64, u8)> {
 
 /// A timestamp `yyyy-MM-dd HH:mm:ss[.fraction]` in the unit of its precision, and that precision.
 pub(crate) fn timestamp(text: &str) -> Option<(i64, u8)> {
-    let (day, rest) = text.trim().split_once(' ')?;
+    let (day, rest) = text.trim().split_once(' ').unwrap_or((text.trim(), "00:00:00"));
     let days = date(day)?;
     let (seconds, nanos, precision) = clock(rest.trim_start())?;
     let seconds = days.checked_mul(86_400)?.checked_add(seconds)?;

@@ -1,7 +1,7 @@
 //! VALUES.
 
 use sqlparser::ast::Values;
-use tidegate_plan::{Expr, Literal, NamedExpr};
+use tidegate_plan::{Expr, Literal};
 use tidegate_types::{Field, Result};
 
 use super::expr::ExprBinder;
@@ -62,15 +62,3 @@ impl Binder<'_> {
         }
     }
 }
-
-/// A projection of constants over one row is a row of VALUES.
-pub(crate) fn as_values(exprs: &[NamedExpr]) -> Option<Vec<Literal>> {
-    exprs
-        .iter()
-        .map(|named| match &named.expr {
-            Expr::Literal(literal) => Some(literal.clone()),
-            _ => None,
-        })
-        .collect()
-}
-

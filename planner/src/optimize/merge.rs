@@ -1,13 +1,13 @@
 //! Adjacent projections become one; those that change nothing go; constants become VALUES.
 
-use tidegate_plan::{Expr, NamedExpr, PlanSettings};
+use tidegate_plan::{Expr, Literal, NamedExpr, PlanSettings, Scalar};
+use tidegate_types::Field;
 
 use super::conjunction::{may_substitute, substitute};
 use super::map_inputs;
 use super::simplify::simplify;
 use crate::algebra::{RelOp, Relation, schema_of};
 use crate::bind::constant::is_deterministic;
-use crate::bind::values::as_values;
 
 /// Merges all projections of a query.
 pub(super) fn merge(relation: Relation, settings: &PlanSettings) -> Relation {
@@ -19,18 +19,19 @@ pub(super) fn merge(relation: Relation, settings: &PlanSettings) -> Relation {
                 .into_iter()
                 .map(|named| NamedExpr { name: named.name, expr: simplify(named.expr, settings) })
                 .collect();
-            project(*input, exprs)
+            project(*input, exprs, settings)
         }
-        RelOp::Filter { input, predicate } => {
-            let predicate = simplify(predicate, settings);
-            Relation { op: RelOp::Filter { input, predicate }, schema }
-        }
+        RelOp::Filter { input, predicate } => match simplify(predicate, settings) {
+            Expr::Literal(Literal { value: Scalar::Boolean(true), .. }) => *input,
+            Expr::Literal(_) => Relation { op: RelOp::Values(Vec::new()), schema },
+            predicate => Relation { op: RelOp::Filter { input, predicate }, schema },
+        },
         op => Relation { op, schema },
     }
 }
 
 /// A projection over a relation that is merged already.
-fn project(input: Relation, exprs: Vec<NamedExpr>) -> Relation {
+fn project(input: Relation, exprs: Vec<NamedExpr>, settings: &PlanSettings) -> Relation {
     if is_identity(&exprs, &input) {
         return renamed(input, exprs);
     }
@@ -40,14 +41,36 @@ fn project(input: Relation, exprs: Vec<NamedExpr>) -> Relation {
                 .into_iter()
                 .map(|named| NamedExpr { name: named.name, expr: substitute(named.expr, &below) })
                 .collect();
-            project(*inner, merged)
+            project(*inner, merged, settings)
         }
-        RelOp::Values(rows) if rows.len() == 1 => match as_values(&exprs) {
-            Some(row) => Relation { op: RelOp::Values(vec![row]), schema: schema_of(&exprs) },
+        RelOp::Values(rows) => match projected_values(&rows, &input.schema, &exprs, settings) {
+            Some(rows) => Relation { op: RelOp::Values(rows), schema: schema_of(&exprs) },
             None => Relation { op: RelOp::Values(rows), schema: input.schema }.project(exprs),
         },
         op => Relation { op, schema: input.schema }.project(exprs),
     }
+}
+
+/// The rows of VALUES behind a projection, if all of it is constant.
+fn projected_values(
+    rows: &[Vec<Literal>],
+    schema: &[Field],
+    exprs: &[NamedExpr],
+    settings: &PlanSettings,
+) -> Option<Vec<Vec<Literal>>> {
+    let row = |row: &Vec<Literal>| {
+        let values: Vec<NamedExpr> = schema
+            .iter()
+            .zip(row)
+            .map(|(field, value)| NamedExpr { name: field.name.clone(), expr: Expr::Literal(value.clone()) })
+            .collect();
+        let literal = |named: &NamedExpr| match simplify(substitute(named.expr.clone(), &values), settings) {
+            Expr::Literal(literal) => Some(literal),
+            _ => None,
+        };
+        exprs.iter().map(literal).collect()
+    };
+    rows.iter().map(row).collect()
 }
 
 /// A relation under the names of a projection that changes nothing else.

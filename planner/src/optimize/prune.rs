@@ -35,7 +35,7 @@ pub(super) fn prune(queries: Vec<Relation>) -> Vec<Relation> {
 
 /// What an operator needs of its inputs, given what is needed of its output.
 fn input_needs(relation: &Relation, needs: &[Need]) -> Vec<Need> {
-    let mut below = |width: usize| vec![Need::No; width];
+    let below = |width: usize| vec![Need::No; width];
     match &relation.op {
         RelOp::Scan(_) | RelOp::Values(_) => Vec::new(),
         RelOp::Project { input, exprs } => {

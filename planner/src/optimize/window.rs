@@ -34,6 +34,10 @@ fn fused(input: &Relation, aggregate: &Aggregate) -> Option<(Relation, Aggregate
     if !is(start, width) || !is(end, width + 1) {
         return None;
     }
+    let read = aggregate.calls.iter().flat_map(|call| call.argument.into_iter().chain(call.filter));
+    if aggregate.keys.iter().copied().chain(read).any(|column| column == start || column == end) {
+        return None;
+    }
     if !same_session_keys(tvf, aggregate, &exprs) {
         return None;
     }

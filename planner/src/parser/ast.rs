@@ -83,7 +83,6 @@ impl std::fmt::Display for TableName {
 pub(crate) struct QueryText {
     pub(crate) query: Box<Query>,
     pub(crate) hints: Hints,
-    pub(crate) text: String,
     pub(crate) span: Span,
 }
 
@@ -129,7 +128,6 @@ pub(crate) struct CreateView {
     pub(crate) name: TableName,
     pub(crate) if_not_exists: bool,
     pub(crate) columns: Vec<Ident>,
-    pub(crate) comment: Option<String>,
     pub(crate) query: QueryText,
 }
 

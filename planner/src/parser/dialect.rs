@@ -5,7 +5,7 @@
 
 use sqlparser::ast::{
     CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, ObjectName,
+    FunctionArguments, Ident, ObjectName, TrimWhereField,
 };
 use sqlparser::dialect::{Dialect, Precedence};
 use sqlparser::keywords::Keyword;
@@ -121,10 +121,7 @@ impl Dialect for FlinkDialect {
                 parser.advance_token();
                 Some(parser.parse_overlay_expr())
             }
-            Keyword::TRIM if called => {
-                parser.advance_token();
-                Some(parser.parse_trim_expr())
-            }
+            Keyword::TRIM if called => Some(parse_trim(parser)),
             Keyword::EXISTS if called => {
                 parser.advance_token();
                 Some(parser.parse_exists_expr(false))
@@ -166,6 +163,29 @@ fn parse_interval(parser: &mut Parser) -> Result<Expr, ParserError> {
     } else {
         interval
     })
+}
+
+/// `TRIM([[BOTH | LEADING | TRAILING] [characters] FROM] text)`.
+fn parse_trim(parser: &mut Parser) -> Result<Expr, ParserError> {
+    parser.advance_token();
+    parser.expect_token(&Token::LParen)?;
+    let sides = [
+        ("BOTH", TrimWhereField::Both),
+        ("LEADING", TrimWhereField::Leading),
+        ("TRAILING", TrimWhereField::Trailing),
+    ];
+    let trim_where = sides.into_iter().find(|(name, _)| cursor::word(parser, name)).map(|(_, side)| side);
+    let (trim_what, expr) = if trim_where.is_some() && parser.parse_keyword(Keyword::FROM) {
+        (None, parser.parse_expr()?)
+    } else {
+        let first = parser.parse_expr()?;
+        match parser.parse_keyword(Keyword::FROM) {
+            true => (Some(Box::new(first)), parser.parse_expr()?),
+            false => (None, first),
+        }
+    };
+    parser.expect_token(&Token::RParen)?;
+    Ok(Expr::Trim { trim_where, trim_what, expr: Box::new(expr), trim_characters: None })
 }
 
 /// `POSITION(x IN y)`.

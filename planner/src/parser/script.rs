@@ -132,7 +132,7 @@ impl ScriptParser<'_> {
     }
 
     fn create_view(&mut self) -> Result<StatementKind> {
-        let (if_not_exists, name, columns, comment) = self.syntax(|parser| {
+        let (if_not_exists, name, columns) = self.syntax(|parser| {
             let if_not_exists = words(parser, &["IF", "NOT", "EXISTS"]);
             let name = table_name(parser)?;
             let columns = if parser.peek_token_ref().token == Token::LParen {
@@ -146,15 +146,14 @@ impl ScriptParser<'_> {
             } else {
                 Vec::new()
             };
-            let comment = match word(parser, "COMMENT") {
-                true => Some(string(parser, "a comment in quotes")?),
-                false => None,
-            };
+            if word(parser, "COMMENT") {
+                string(parser, "a comment in quotes")?;
+            }
             expect_word(parser, "AS")?;
-            Ok((if_not_exists, name, columns, comment))
+            Ok((if_not_exists, name, columns))
         })?;
         let query = self.query()?;
-        Ok(StatementKind::CreateView(CreateView { name, if_not_exists, columns, comment, query }))
+        Ok(StatementKind::CreateView(CreateView { name, if_not_exists, columns, query }))
     }
 
     fn explain(&mut self) -> Result<StatementKind> {
@@ -189,7 +188,7 @@ impl ScriptParser<'_> {
         };
         let hints = self.hints.iter().filter(|(place, _)| inside(**place));
         let hints = hints.map(|(place, options)| (*place, options.clone())).collect();
-        Ok(QueryText { query, hints, text: self.text_of(span).to_owned(), span })
+        Ok(QueryText { query, hints, span })
     }
 
     fn end_of_statement(&mut self) -> Result<()> {

@@ -106,7 +106,7 @@ fn wrong_types_are_refused() {
 #[test]
 fn errors_point_at_their_place() {
     check_error("SELECT a,\n FROM t", expect![[r#"
-        SQL_SYNTAX Expected an expression, found: FROM (line 2, column 7)
+        SQL_SYNTAX expected an expression, found FROM (line 2, column 7)
     "#]]);
     check_error("SELECT 1\nSELECT 2", expect![[r#"
         SQL_SYNTAX expected ; or the end of the statement, found SELECT (line 2, column 1)

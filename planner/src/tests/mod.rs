@@ -1,6 +1,8 @@
 //! Tests of the planner from SQL text to plans.
 
+mod errors;
 mod mutation;
+mod plans;
 mod recorded;
 
 use crate::{Planned, Session, explain, parse_script};

@@ -61,6 +61,7 @@ fn source_of(declared: Vec<Field>, read: Vec<Field>, options: &[(&str, &str)]) -
     };
     let env = ConnectorEnv {
         clock: Arc::new(|| NOW_MS),
+        monotonic: Arc::new(std::time::Duration::default),
         zone: Tz::UTC,
         stdout: output(),
         stderr: output(),

@@ -10,7 +10,9 @@ use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringViewArray};
 use arrow::util::display::array_value_to_string;
 use chrono_tz::Tz;
 use tidegate_engine::Changes;
-use tidegate_engine::connector::{Read, ReaderContext, SinkContext, SinkWriter, Source, SourceReader, Split, StagedUnit};
+use tidegate_engine::connector::{
+    Read, ReaderContext, SinkContext, SinkWriter, Source, SourceReader, Split, StagedUnit,
+};
 use tidegate_plan::arrow_type;
 use tidegate_plan::operator::{self, MetadataColumn, Table};
 use tidegate_types::{Attempt, Epoch, Field, OperatorId, Result, TypeKind};
@@ -31,10 +33,17 @@ impl TestTable {
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().display().to_string();
-        let options = [("connector", "filesystem"), ("path", &path), ("format", "json")];
+        let options = [
+            ("connector", "filesystem"),
+            ("path", &path),
+            ("format", "json"),
+        ];
         let plan = Table {
             name: "t".into(),
-            options: options.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
+            options: options
+                .iter()
+                .map(|(k, v)| ((*k).into(), (*v).into()))
+                .collect(),
             columns: vec![
                 Field::new("id", TypeKind::BigInt.nullable()),
                 Field::new("name", TypeKind::STRING.nullable()),
@@ -42,7 +51,12 @@ impl TestTable {
             partition_keys: Vec::new(),
             primary_key: Vec::new(),
         };
-        Self { folder, plan, metadata: Vec::new(), now: Arc::new(AtomicI64::new(0)) }
+        Self {
+            folder,
+            plan,
+            metadata: Vec::new(),
+            now: Arc::new(AtomicI64::new(0)),
+        }
     }
 
     pub(super) fn set(mut self, key: &str, value: &str) -> Self {
@@ -57,15 +71,23 @@ impl TestTable {
     pub(super) fn put(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::File::create(&path).unwrap().write_all(content.as_ref()).unwrap();
+        std::fs::File::create(&path)
+            .unwrap()
+            .write_all(content.as_ref())
+            .unwrap();
         path
     }
 
     fn env(&self) -> ConnectorEnv {
         let now = Arc::clone(&self.now);
-        let nowhere = || Arc::new(Mutex::new(Box::new(std::io::sink()) as Box<dyn Write + Send>));
+        let nowhere = || {
+            Arc::new(Mutex::new(
+                Box::new(std::io::sink()) as Box<dyn Write + Send>
+            ))
+        };
         ConnectorEnv {
             clock: Arc::new(move || now.load(Ordering::Relaxed)),
+            monotonic: Arc::new(std::time::Duration::default),
             zone: Tz::UTC,
             stdout: nowhere(),
             stderr: nowhere(),
@@ -73,7 +95,11 @@ impl TestTable {
     }
 
     pub(super) fn source_reading(&self, read: &[&str]) -> Result<Arc<dyn Source>> {
-        let columns = self.plan.columns.iter().filter(|field| read.contains(&field.name.as_str()));
+        let columns = self
+            .plan
+            .columns
+            .iter()
+            .filter(|field| read.contains(&field.name.as_str()));
         self.source_with(columns.cloned().collect())
     }
 
@@ -119,14 +145,20 @@ impl TestTable {
             Arc::new(Int64Array::from_iter_values(ids)),
             Arc::new(StringViewArray::from_iter_values(names)),
         ];
-        Changes::append(RecordBatch::try_new(arrow_type::arrow_schema(&self.plan.columns), columns).unwrap())
+        Changes::append(
+            RecordBatch::try_new(arrow_type::arrow_schema(&self.plan.columns), columns).unwrap(),
+        )
     }
 
     /// All rows that the table holds, sorted.
     pub(super) async fn read_all(&self) -> Vec<String> {
         let source = self.source();
         let splits = source.enumerate(&[], false).await.unwrap();
-        let mut rows = Reading::new(source.as_ref(), splits, 100).unwrap().rest().await.unwrap();
+        let mut rows = Reading::new(source.as_ref(), splits, 100)
+            .unwrap()
+            .rest()
+            .await
+            .unwrap();
         rows.sort();
         rows
     }
@@ -141,7 +173,12 @@ impl TestTable {
                 if path.is_dir() {
                     folders.push(path);
                 } else {
-                    found.push(path.strip_prefix(self.path()).unwrap().display().to_string());
+                    found.push(
+                        path.strip_prefix(self.path())
+                            .unwrap()
+                            .display()
+                            .to_string(),
+                    );
                 }
             }
         }
@@ -152,7 +189,10 @@ impl TestTable {
     /// As [`Self::files`], without hidden ones.
     pub(super) fn visible_files(&self) -> Vec<String> {
         let hidden = |file: &String| file.split('/').any(|part| part.starts_with('.'));
-        self.files().into_iter().filter(|file| !hidden(file)).collect()
+        self.files()
+            .into_iter()
+            .filter(|file| !hidden(file))
+            .collect()
     }
 }
 
@@ -175,13 +215,20 @@ impl Reading {
         let mut reader = source.reader(context.clone())?;
         let unfinished = splits.iter().filter(|split| !split.finished).count();
         reader.add_splits(splits)?;
-        Ok(Self { reader, context, unfinished })
+        Ok(Self {
+            reader,
+            context,
+            unfinished,
+        })
     }
 
     /// The next rows as text; `None` when all splits have finished.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<String>>> {
         while self.unfinished > 0 {
-            match tokio::time::timeout(Duration::from_secs(20), self.reader.next()).await.unwrap()? {
+            match tokio::time::timeout(Duration::from_secs(20), self.reader.next())
+                .await
+                .unwrap()?
+            {
                 Read::Batch { rows, .. } => return Ok(Some(texts(&rows))),
                 Read::Finished { .. } => self.unfinished -= 1,
             }
@@ -202,15 +249,29 @@ impl Reading {
 /// Each row as `value|value`.
 pub(super) fn texts(rows: &RecordBatch) -> Vec<String> {
     let value = |column: &ArrayRef, row| {
-        if column.is_null(row) { "NULL".to_owned() } else { array_value_to_string(column, row).unwrap() }
+        if column.is_null(row) {
+            "NULL".to_owned()
+        } else {
+            array_value_to_string(column, row).unwrap()
+        }
     };
     (0..rows.num_rows())
-        .map(|row| rows.columns().iter().map(|column| value(column, row)).collect::<Vec<_>>().join("|"))
+        .map(|row| {
+            rows.columns()
+                .iter()
+                .map(|column| value(column, row))
+                .collect::<Vec<_>>()
+                .join("|")
+        })
         .collect()
 }
 
 /// Writes rows, prepares and commits.
-pub(super) async fn write_and_commit(writer: &mut dyn SinkWriter, changes: Changes, epoch: u64) -> Vec<StagedUnit> {
+pub(super) async fn write_and_commit(
+    writer: &mut dyn SinkWriter,
+    changes: Changes,
+    epoch: u64,
+) -> Vec<StagedUnit> {
     writer.write(changes).await.unwrap();
     let units = writer.prepare(Epoch(epoch)).await.unwrap();
     writer.commit(&units).await.unwrap();

@@ -66,7 +66,12 @@ async fn a_restore_drops_lost_output_of_its_own_lineage() {
     write_and_commit(restored.as_mut(), table.rows(2..5), 2).await;
     assert_eq!(table.read_all().await, expected(0..5));
     let hidden = table.files().len() - table.visible_files().len();
-    assert_eq!(hidden, 1, "only the other lineage's staged file is left: {:?}", table.files());
+    assert_eq!(
+        hidden,
+        1,
+        "only the other lineage's staged file is left: {:?}",
+        table.files()
+    );
     other.commit(&foreign).await.unwrap();
     assert_eq!(table.read_all().await.len(), 7);
 }
@@ -76,19 +81,43 @@ async fn partitions_are_folders_and_come_back() {
     let mut table = TestTable::new()
         .set("sink.partition-commit.policy.kind", "success-file")
         .set("format", "json");
-    table.plan.columns.push(Field::new("day", TypeKind::STRING.nullable()));
-    table.plan.columns.push(Field::new("hour", TypeKind::Int.nullable()));
+    table
+        .plan
+        .columns
+        .push(Field::new("day", TypeKind::STRING.nullable()));
+    table
+        .plan
+        .columns
+        .push(Field::new("hour", TypeKind::Int.nullable()));
     table.plan.partition_keys = vec!["day".into(), "hour".into()];
-    let rows = table.rows_with_partitions(&[Some("a/b"), Some("a/b"), None, Some("c=d")], &[Some(1), Some(2), None, Some(1)]);
+    let rows = table.rows_with_partitions(
+        &[Some("a/b"), Some("a/b"), None, Some("c=d")],
+        &[Some(1), Some(2), None, Some(1)],
+    );
     let mut writer = table.writer("l");
     write_and_commit(writer.as_mut(), rows, 1).await;
-    let folders: Vec<String> =
-        table.visible_files().iter().map(|file| file.rsplit_once('/').unwrap().0.to_owned()).collect();
-    for folder in ["day=a%2Fb/hour=1", "day=a%2Fb/hour=2", "day=__DEFAULT_PARTITION__/hour=__DEFAULT_PARTITION__", "day=c%3Dd/hour=1"] {
-        assert_eq!(folders.iter().filter(|found| *found == folder).count(), 2, "a part and _SUCCESS in {folder}: {folders:?}");
+    let folders: Vec<String> = table
+        .visible_files()
+        .iter()
+        .map(|file| file.rsplit_once('/').unwrap().0.to_owned())
+        .collect();
+    for folder in [
+        "day=a%2Fb/hour=1",
+        "day=a%2Fb/hour=2",
+        "day=__DEFAULT_PARTITION__/hour=__DEFAULT_PARTITION__",
+        "day=c%3Dd/hour=1",
+    ] {
+        assert_eq!(
+            folders.iter().filter(|found| *found == folder).count(),
+            2,
+            "a part and _SUCCESS in {folder}: {folders:?}"
+        );
     }
     let rows = table.read_all().await;
-    assert_eq!(rows, ["0|n0|a/b|1", "1|n1|a/b|2", "2|n2|NULL|NULL", "3|n3|c=d|1"]);
+    assert_eq!(
+        rows,
+        ["0|n0|a/b|1", "1|n1|a/b|2", "2|n2|NULL|NULL", "3|n3|c=d|1"]
+    );
 }
 
 impl TestTable {
@@ -101,7 +130,9 @@ impl TestTable {
             Arc::new(StringViewArray::from_iter(days.iter().copied())),
             Arc::new(Int32Array::from(hours.to_vec())),
         ];
-        Changes::append(RecordBatch::try_new(arrow_type::arrow_schema(&self.plan.columns), columns).unwrap())
+        Changes::append(
+            RecordBatch::try_new(arrow_type::arrow_schema(&self.plan.columns), columns).unwrap(),
+        )
     }
 }
 
@@ -140,29 +171,62 @@ async fn updates_are_refused() {
 #[tokio::test]
 async fn nested_parquet_columns_are_read_by_field() {
     let mut table = TestTable::new().set("format", "parquet");
-    let inner = vec![Field::new("x", TypeKind::Int.nullable()), Field::new("y", TypeKind::STRING.nullable())];
-    table.plan.columns.push(Field::new("r", TypeKind::Row(inner.clone()).nullable()));
+    let inner = vec![
+        Field::new("x", TypeKind::Int.nullable()),
+        Field::new("y", TypeKind::STRING.nullable()),
+    ];
+    table
+        .plan
+        .columns
+        .push(Field::new("r", TypeKind::Row(inner.clone()).nullable()));
     let schema = arrow_type::arrow_schema(&table.plan.columns);
-    let DataType::Struct(fields) = arrow_type::data_type(&table.plan.columns[2].ty) else { panic!("a struct") };
+    let DataType::Struct(fields) = arrow_type::data_type(&table.plan.columns[2].ty) else {
+        panic!("a struct")
+    };
     let base = table.rows_of_two(3);
     let nested = StructArray::new(
         fields,
-        vec![Arc::new(Int32Array::from(vec![10, 11, 12])), Arc::new(StringViewArray::from(vec!["a", "b", "c"]))],
+        vec![
+            Arc::new(Int32Array::from(vec![10, 11, 12])),
+            Arc::new(StringViewArray::from(vec!["a", "b", "c"])),
+        ],
         Some(vec![true, false, true].into()),
     );
-    let columns = vec![Arc::clone(base.column(0)), Arc::clone(base.column(1)), Arc::new(nested) as _];
+    let columns = vec![
+        Arc::clone(base.column(0)),
+        Arc::clone(base.column(1)),
+        Arc::new(nested) as _,
+    ];
     let mut writer = table.writer("l");
     let rows = Changes::append(RecordBatch::try_new(schema, columns).unwrap());
     write_and_commit(writer.as_mut(), rows, 1).await;
     let read = vec![
         Field::new("id", TypeKind::BigInt.nullable()),
-        Field::new("r", TypeKind::Row(vec![inner[1].clone(), Field::new("new", TypeKind::Int.nullable())]).nullable()),
+        Field::new(
+            "r",
+            TypeKind::Row(vec![
+                inner[1].clone(),
+                Field::new("new", TypeKind::Int.nullable()),
+            ])
+            .nullable(),
+        ),
         Field::new("missing", TypeKind::STRING.nullable()),
     ];
     let source = table.source_with(read).unwrap();
     let splits = source.enumerate(&[], false).await.unwrap();
-    let rows = Reading::new(source.as_ref(), splits, 10).unwrap().rest().await.unwrap();
-    assert_eq!(rows, ["0|{y: a, new: }|NULL", "1|NULL|NULL", "2|{y: c, new: }|NULL"]);
+    let rows = Reading::new(source.as_ref(), splits, 10)
+        .unwrap()
+        .rest()
+        .await
+        .unwrap();
+    assert_eq!(
+        rows,
+        [
+            "0|{y: a, new: }|NULL",
+            "1|NULL|NULL",
+            "2|{y: c, new: }|NULL"
+        ]
+    );
 }
 
 impl TestTable {
@@ -171,7 +235,11 @@ impl TestTable {
         let ids = arrow::array::Int64Array::from_iter_values(0..count);
         let names = StringViewArray::from_iter_values((0..count).map(|id| format!("n{id}")));
         assert_eq!(ids.len(), names.len());
-        RecordBatch::try_new(arrow_type::arrow_schema(&columns), vec![Arc::new(ids), Arc::new(names)]).unwrap()
+        RecordBatch::try_new(
+            arrow_type::arrow_schema(&columns),
+            vec![Arc::new(ids), Arc::new(names)],
+        )
+        .unwrap()
     }
 }
 

@@ -180,9 +180,7 @@ fn unusual_integer(cursor: &mut Cursor<'_>, floats: Floats) -> Parse<Option<i64>
     };
     // Both bounds are exact: −2⁶³ is in range, 2⁶³ is not.
     Ok(value
-        .filter(|value| {
-            (-9.223_372_036_854_775_808e18..9.223_372_036_854_775_808e18).contains(value)
-        })
+        .filter(|value| (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(value))
         .map(|v| v as i64))
 }
 

@@ -8,6 +8,7 @@ fn env(now_ms: i64) -> ConnectorEnv {
     };
     ConnectorEnv {
         clock: Arc::new(move || now_ms),
+        monotonic: Arc::new(std::time::Duration::default),
         zone: Tz::UTC,
         stdout: output(),
         stderr: output(),
@@ -189,10 +190,10 @@ async fn events_wait_for_their_time() {
     let mut rows = 0;
     let wait = Duration::from_millis(20);
     while let Ok(read) = tokio::time::timeout(wait, reader.next()).await {
-        let Read::Batch { rows: batch, .. } = read.unwrap() else {
-            panic!("nothing has ended")
-        };
-        rows += batch.num_rows();
+        // Splits without a single event end at once.
+        if let Read::Batch { rows: batch, .. } = read.unwrap() {
+            rows += batch.num_rows();
+        }
     }
     assert_eq!(rows, 48);
 }

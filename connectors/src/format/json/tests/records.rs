@@ -9,7 +9,8 @@ fn records_as_flink_takes_them() {
     let columns = [("a", K::Int), ("b", K::STRING)];
     let ignore = [("ignore-parse-errors", "true")];
     // (record, what it gives, what it gives with ignore-parse-errors)
-    let cases: [(&str, Option<&[&str]>, &[&str]); 17] = [
+    type Case<'a> = (&'a str, Option<&'a [&'a str]>, &'a [&'a str]);
+    let cases: [Case<'_>; 17] = [
         ("{bad", None, &[]),
         ("{\"a\":\"q\",\"b\":\"y\"}", None, &["NULL|y"]),
         ("{\"a\":2,\"b\":", None, &[]),
@@ -193,7 +194,7 @@ fn random_records_in_any_order_of_keys() {
         let id = random.draw() as i64 >> random.below(64);
         let (token, text) = random_text(&mut random);
         let (other, _) = random_text(&mut random);
-        let mut members = vec![
+        let mut members = [
             format!("\"id\":{id}"),
             format!("\"text\" : {token}"),
             format!("\"x\":[{other}, {{\"id\":1}}]"),
