@@ -256,7 +256,7 @@ fn estimate_exponent(fraction: u64, fraction_bits: i32, binary_exponent: i32) ->
     let between_1_and_2 = f64::from_bits((1_023 << EXPONENT_SHIFT) | mantissa);
     let estimate = (between_1_and_2 - 1.5) * 0.289_529_654
         + 0.176_091_259
-        + f64::from(binary_exponent) * 0.301_029_995_663_981;
+        + f64::from(binary_exponent) * std::f64::consts::LOG10_2;
     estimate.floor() as i32
 }
 

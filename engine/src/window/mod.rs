@@ -17,3 +17,6 @@ pub use session::SessionAggregate;
 pub use slice::Slices;
 pub use time::WindowZone;
 pub use tvf::WindowTvf;
+
+#[cfg(test)]
+mod tests;

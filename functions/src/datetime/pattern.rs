@@ -306,7 +306,7 @@ fn write_field(letter: char, count: usize, moment: &Fields, flavor: Flavor, out:
             let _ = write!(out, "{shown:0digits$}");
         }
         'n' => number(i64::from(moment.nanos), out),
-        'Q' => write_quarter((moment.month + 2) / 3, count, out),
+        'Q' => write_quarter(moment.month.div_ceil(3), count, out),
         'w' => number(week_of_year(moment).1, out),
         _ => {}
     }

@@ -76,7 +76,7 @@ fn bind_array(args: &[Argument]) -> Result<Signature> {
 
 fn bind_map(args: &[Argument]) -> Result<Signature> {
     count(args, 2..=usize::MAX)?;
-    if args.len() % 2 != 0 {
+    if !args.len().is_multiple_of(2) {
         return Err(fail("the last key has no value"));
     }
     let key = common(args.iter().step_by(2))?;

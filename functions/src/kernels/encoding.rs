@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BinaryViewBuilder};
+use arrow::array::{ArrayRef, BinaryViewBuilder};
 use arrow::datatypes::{Int32Type, Int64Type};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -349,12 +349,12 @@ fn decode_text(bytes: &[u8], set: Charset, out: &mut String) {
             out.push_str(&String::from_utf16_lossy(&units(u16::from_be_bytes, bytes)))
         }
         Charset::Utf16 => {
-            let (from, rest): (fn([u8; 2]) -> u16, &[u8]) = match bytes {
-                [0xFF, 0xFE, rest @ ..] => (u16::from_le_bytes, rest),
-                [0xFE, 0xFF, rest @ ..] => (u16::from_be_bytes, rest),
-                rest => (u16::from_be_bytes, rest),
+            let units = match bytes {
+                [0xFF, 0xFE, rest @ ..] => units(u16::from_le_bytes, rest),
+                [0xFE, 0xFF, rest @ ..] => units(u16::from_be_bytes, rest),
+                rest => units(u16::from_be_bytes, rest),
             };
-            out.push_str(&String::from_utf16_lossy(&units(from, rest)));
+            out.push_str(&String::from_utf16_lossy(&units));
         }
     }
 }

@@ -45,13 +45,13 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         "WEEK",
         "The week of the year, by ISO 8601",
         |a| bind_unit(a, Unit::Week),
-        { |v, c| unit(v, c, Unit::Week) },
+        |v, c| unit(v, c, Unit::Week),
     ),
     Function::new(
         "DAYOFYEAR",
         "The day of the year",
         |a| bind_unit(a, Unit::DayOfYear),
-        { |v, c| unit(v, c, Unit::DayOfYear) },
+        |v, c| unit(v, c, Unit::DayOfYear),
     ),
     Function::new(
         "DAYOFMONTH",
@@ -62,7 +62,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new(
         "DAYOFWEEK",
         "The day of the week; Sunday is 1",
-        { |a| bind_unit(a, Unit::DayOfWeek) },
+        |a| bind_unit(a, Unit::DayOfWeek),
         |v, c| unit(v, c, Unit::DayOfWeek),
     ),
     Function::new(
@@ -215,7 +215,7 @@ fn date_field(days: i64, unit: Unit) -> i64 {
         Unit::Decade => year.div_euclid(10),
         Unit::Year => year,
         Unit::IsoYear => civil::iso_week(days).0,
-        Unit::Quarter => i64::from((month + 2) / 3),
+        Unit::Quarter => i64::from(month.div_ceil(3)),
         Unit::Month => i64::from(month),
         Unit::Week => civil::iso_week(days).1,
         Unit::DayOfYear => civil::day_of_year(days),

@@ -109,7 +109,7 @@ enum Matcher {
     Equal(String),
     Start(String),
     End(String),
-    Contains(Finder<'static>),
+    Contains(Box<Finder<'static>>),
     General(Vec<Part>),
 }
 
@@ -130,7 +130,7 @@ impl Matcher {
             (Some(text), false, false) => Self::Equal(text),
             (Some(text), false, true) => Self::Start(text),
             (Some(text), true, false) => Self::End(text),
-            (Some(text), true, true) => Self::Contains(Finder::new(text.as_bytes()).into_owned()),
+            (Some(text), true, true) => Self::Contains(Box::new(Finder::new(text.as_bytes()).into_owned())),
             (None, ..) => Self::General(parts),
         })
     }

@@ -7,7 +7,7 @@ mod syntax;
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Int32Array, ListBuilder, StringViewBuilder};
+use arrow::array::{ArrayRef, Int32Array, ListBuilder, StringViewBuilder};
 use arrow::datatypes::Int32Type;
 use regex::Regex;
 use tidegate_plan::arrow_type::data_type;
