@@ -23,9 +23,7 @@ impl Sink for Blackhole {
     }
 
     fn writer(&self, context: SinkContext) -> Result<Box<dyn SinkWriter>> {
-        Ok(Box::new(Writer {
-            metrics: context.metrics,
-        }))
+        Ok(Box::new(Writer { metrics: context.metrics }))
     }
 }
 
@@ -68,13 +66,7 @@ mod tests {
         let column = Arc::new(Int32Array::from(vec![1, 2, 3])) as arrow::array::ArrayRef;
         let rows = RecordBatch::try_from_iter([("a", column)]).unwrap();
         writer.write(Changes::append(rows.clone())).await.unwrap();
-        writer
-            .write(Changes {
-                kinds: Some(Int8Array::from(vec![0, 1, 2])),
-                rows,
-            })
-            .await
-            .unwrap();
+        writer.write(Changes { kinds: Some(Int8Array::from(vec![0, 1, 2])), rows }).await.unwrap();
         assert!(writer.prepare(Epoch(1)).await.unwrap().is_empty());
         assert_eq!(metrics.records.get(), 6);
     }

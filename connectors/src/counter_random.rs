@@ -17,9 +17,7 @@ pub(crate) struct Stream {
 impl Stream {
     /// The draws of `field` under `seed`.
     pub(crate) const fn new(seed: u64, field: u64) -> Self {
-        Self {
-            start: scramble(seed ^ scramble(field)),
-        }
+        Self { start: scramble(seed ^ scramble(field)) }
     }
 
     /// 64 random bits for row `number`.
@@ -115,19 +113,14 @@ mod tests {
             assert!((0.0..1.0).contains(&unit(draw)));
         }
         for counts in [high, low, whole] {
-            assert!(
-                counts.iter().all(|&count| (9_500..10_500).contains(&count)),
-                "{counts:?}"
-            );
+            assert!(counts.iter().all(|&count| (9_500..10_500).contains(&count)), "{counts:?}");
         }
     }
 
     #[test]
     fn streams_of_neighbouring_fields_are_not_correlated() {
         let (a, b) = (Stream::new(0, 1), Stream::new(0, 2));
-        let same = (0..64_000)
-            .filter(|&n| (a.draw(n) ^ b.draw(n)) & 1 == 0)
-            .count();
+        let same = (0..64_000).filter(|&n| (a.draw(n) ^ b.draw(n)) & 1 == 0).count();
         assert!((31_000..33_000).contains(&same), "{same}");
     }
 }

@@ -65,10 +65,7 @@ pub fn locate(url: &str, options: &BTreeMap<String, String>) -> Result<Location>
             if path.starts_with('/') {
                 local(path, url)
             } else {
-                Err(invalid(
-                    url,
-                    "a file URL has three slashes, as in file:///data/in",
-                ))
+                Err(invalid(url, "a file URL has three slashes, as in file:///data/in"))
             }
         }
         Some(("s3" | "s3a" | "s3n", rest)) => s3_location(url, rest, options),
@@ -89,12 +86,7 @@ fn local(path: &str, url: &str) -> Result<Location> {
     let path =
         Path::from_absolute_path(without_dots(&absolute)).map_err(|error| invalid(url, error))?;
     let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new());
-    Ok(Location {
-        store,
-        path,
-        root: "/".to_owned(),
-        local: true,
-    })
+    Ok(Location { store, path, root: "/".to_owned(), local: true })
 }
 
 /// Resolves `.` and `..` by name, as a URL would.
@@ -114,26 +106,16 @@ fn without_dots(path: &std::path::Path) -> PathBuf {
 fn s3_location(url: &str, rest: &str, options: &BTreeMap<String, String>) -> Result<Location> {
     let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
     if bucket.is_empty() {
-        return Err(invalid(
-            url,
-            "the bucket is missing, as in s3://bucket/path",
-        ));
+        return Err(invalid(url, "the bucket is missing, as in s3://bucket/path"));
     }
     let path = Path::parse(key).map_err(|error| invalid(url, error))?;
     let store = s3::store(bucket, options)?;
-    Ok(Location {
-        store,
-        path,
-        root: format!("s3://{bucket}/"),
-        local: false,
-    })
+    Ok(Location { store, path, root: format!("s3://{bucket}/"), local: false })
 }
 
 #[cfg(not(feature = "s3"))]
 fn s3_location(url: &str, _rest: &str, _options: &BTreeMap<String, String>) -> Result<Location> {
-    Err(Error::unsupported(format!(
-        "path '{url}': this build has no support for S3"
-    )))
+    Err(Error::unsupported(format!("path '{url}': this build has no support for S3")))
 }
 
 /// The error of a store, with the object's full path.

@@ -38,17 +38,10 @@ impl Print {
         options: &Options,
         env: &ConnectorEnv,
     ) -> Result<Self> {
-        let target = if options.boolean("standard-error")? {
-            &env.stderr
-        } else {
-            &env.stdout
-        };
+        let target = if options.boolean("standard-error")? { &env.stderr } else { &env.stdout };
         Ok(Self {
             columns: plan.table.columns.clone().into(),
-            identifier: options
-                .text("print-identifier")
-                .unwrap_or_default()
-                .to_owned(),
+            identifier: options.text("print-identifier").unwrap_or_default().to_owned(),
             target: Arc::clone(target),
         })
     }
@@ -207,11 +200,7 @@ fn write_value(cells: &Cells<'_>, row: usize, out: &mut Vec<u8>) {
         }
         Values::Date(values) => write_date(values[row], out),
         Values::Time(values) => write_java_time(values[row], out),
-        Values::Timestamp {
-            values,
-            per_second,
-            zoned,
-        } => {
+        Values::Timestamp { values, per_second, zoned } => {
             write_timestamp(values[row], *per_second, *zoned, Style::Java, out);
         }
         Values::Array { offsets, elements } => {
@@ -221,11 +210,7 @@ fn write_value(cells: &Cells<'_>, row: usize, out: &mut Vec<u8>) {
             });
             out.push(b']');
         }
-        Values::Map {
-            offsets,
-            keys,
-            values,
-        } => {
+        Values::Map { offsets, keys, values } => {
             out.push(b'{');
             separated(entries(offsets, row), out, |entry, out| {
                 write_value(keys, entry, out);
@@ -267,35 +252,17 @@ mod tests {
         let decimals = Decimal128Array::from(vec![Some(123_450), None])
             .with_precision_and_scale(10, 3)
             .unwrap();
-        let kind = TypeKind::Decimal {
-            precision: 10,
-            scale: 3,
-        };
-        assert_eq!(
-            one_column(kind, Arc::new(decimals)),
-            "+I[123.450]\n+I[null]\n"
-        );
+        let kind = TypeKind::Decimal { precision: 10, scale: 3 };
+        assert_eq!(one_column(kind, Arc::new(decimals)), "+I[123.450]\n+I[null]\n");
         let bytes = BinaryViewArray::from(vec![Some(&b"\x00\xff\x41"[..]), None]);
-        assert_eq!(
-            one_column(TypeKind::BYTES, Arc::new(bytes)),
-            "+I[[0, -1, 65]]\n+I[null]\n"
-        );
+        assert_eq!(one_column(TypeKind::BYTES, Arc::new(bytes)), "+I[[0, -1, 65]]\n+I[null]\n");
         let times = TimestampMillisecondArray::from(vec![1_709_210_040_000, 1_709_210_096_780]);
         let expected = "+I[2024-02-29T12:34]\n+I[2024-02-29T12:34:56.780]\n";
-        assert_eq!(
-            one_column(TypeKind::timestamp(3), Arc::new(times)),
-            expected
-        );
+        assert_eq!(one_column(TypeKind::timestamp(3), Arc::new(times)), expected);
         let doubles = Float64Array::from(vec![1.0e-5, 1.0]);
-        assert_eq!(
-            one_column(TypeKind::Double, Arc::new(doubles)),
-            "+I[1.0E-5]\n+I[1.0]\n"
-        );
+        assert_eq!(one_column(TypeKind::Double, Arc::new(doubles)), "+I[1.0E-5]\n+I[1.0]\n");
         let texts = StringViewArray::from(vec!["it's, \"ä\""]);
-        assert_eq!(
-            one_column(TypeKind::STRING, Arc::new(texts)),
-            "+I[it's, \"ä\"]\n"
-        );
+        assert_eq!(one_column(TypeKind::STRING, Arc::new(texts)), "+I[it's, \"ä\"]\n");
     }
 
     #[test]
@@ -305,10 +272,7 @@ mod tests {
             None,
         ]);
         let kind = TypeKind::Array(Box::new(TypeKind::Int.nullable()));
-        assert_eq!(
-            one_column(kind, Arc::new(list)),
-            "+I[[1, 2, null]]\n+I[null]\n"
-        );
+        assert_eq!(one_column(kind, Arc::new(list)), "+I[[1, 2, null]]\n+I[null]\n");
         let kind = TypeKind::Row(vec![
             Field::new("x", TypeKind::Int.nullable()),
             Field::new("y", TypeKind::STRING.nullable()),
@@ -327,10 +291,7 @@ mod tests {
         let columns = [Field::new("a", TypeKind::Int.nullable())];
         let array: ArrayRef = Arc::new(Int32Array::from(vec![1, 2, 3, 4]));
         let rows = RecordBatch::try_new(arrow_schema(&columns), vec![array]).unwrap();
-        let changes = Changes {
-            kinds: Some(Int8Array::from(vec![0, 1, 2, 3])),
-            rows,
-        };
+        let changes = Changes { kinds: Some(Int8Array::from(vec![0, 1, 2, 3])), rows };
         assert_eq!(
             lines(&changes, &columns, "id> "),
             "id> +I[1]\nid> -U[2]\nid> +U[3]\nid> -D[4]\n"

@@ -9,6 +9,7 @@
 mod kafka {
     mod broker;
     mod errors;
+    mod outage;
     mod read;
     mod table;
     mod write;

@@ -38,18 +38,12 @@ fn env() -> ConnectorEnv {
 
 /// Columns `id BIGINT`, `day STRING` in a folder of its own; `day` is the partition.
 fn table(format: &str) -> Table {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_millis();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
     let folder = FOLDERS.fetch_add(1, Ordering::Relaxed);
     let bucket = service("TIDEGATE_S3_BUCKET");
     let options = [
         ("connector", "filesystem".to_owned()),
-        (
-            "path",
-            format!("s3://{bucket}/files/{now}-{}-{folder}", std::process::id()),
-        ),
+        ("path", format!("s3://{bucket}/files/{now}-{}-{folder}", std::process::id())),
         ("format", format.to_owned()),
         ("s3.endpoint", service("TIDEGATE_S3_ENDPOINT")),
         ("s3.access-key", service("TIDEGATE_S3_ACCESS_KEY")),
@@ -57,10 +51,7 @@ fn table(format: &str) -> Table {
     ];
     Table {
         name: "t".into(),
-        options: options
-            .into_iter()
-            .map(|(k, v)| (k.to_owned(), v))
-            .collect(),
+        options: options.into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
         columns: vec![
             Field::new("id", TypeKind::BigInt.nullable()),
             Field::new("day", TypeKind::STRING.nullable()),
@@ -118,10 +109,7 @@ fn reader(source: &dyn Source, splits: Vec<Split>) -> Box<dyn SourceReader> {
 }
 
 async fn next(reader: &mut dyn SourceReader) -> Read {
-    tokio::time::timeout(Duration::from_secs(30), reader.next())
-        .await
-        .unwrap()
-        .unwrap()
+    tokio::time::timeout(Duration::from_secs(30), reader.next()).await.unwrap().unwrap()
 }
 
 fn ids_of(rows: &RecordBatch) -> Vec<i64> {
@@ -163,10 +151,7 @@ fn rows(table: &Table, ids: std::ops::Range<i64>) -> Changes {
 async fn objects(table: &Table) -> Vec<String> {
     let (store, path) = object_storage::open(&table.options["path"], &table.options).unwrap();
     let metas: Vec<_> = store.list(Some(&path)).try_collect().await.unwrap();
-    metas
-        .into_iter()
-        .map(|meta| meta.location.to_string())
-        .collect()
+    metas.into_iter().map(|meta| meta.location.to_string()).collect()
 }
 
 #[tokio::test]
@@ -180,11 +165,7 @@ async fn rows_are_visible_once_with_the_commit() {
         assert_eq!(read_all(&table).await, Vec::<i64>::new(), "{format}");
         first.commit(&units).await.unwrap();
         first.commit(&units).await.unwrap();
-        assert_eq!(
-            read_all(&table).await,
-            (0..10).collect::<Vec<_>>(),
-            "{format}"
-        );
+        assert_eq!(read_all(&table).await, (0..10).collect::<Vec<_>>(), "{format}");
         // Output behind the checkpoint is lost in a crash, and removed by the run that follows.
         first.write(rows(&table, 90..95)).await.unwrap();
         first.prepare(Epoch(2)).await.unwrap();
@@ -194,16 +175,9 @@ async fn rows_are_visible_once_with_the_commit() {
         second.write(rows(&table, 10..14)).await.unwrap();
         let units = second.prepare(Epoch(2)).await.unwrap();
         second.commit(&units).await.unwrap();
-        assert_eq!(
-            read_all(&table).await,
-            (0..14).collect::<Vec<_>>(),
-            "{format}"
-        );
-        let left: Vec<_> = objects(&table)
-            .await
-            .into_iter()
-            .filter(|name| name.contains("_staging"))
-            .collect();
+        assert_eq!(read_all(&table).await, (0..14).collect::<Vec<_>>(), "{format}");
+        let left: Vec<_> =
+            objects(&table).await.into_iter().filter(|name| name.contains("_staging")).collect();
         assert!(left.is_empty(), "{left:?}");
     }
 }
@@ -214,10 +188,7 @@ async fn large_files_are_written_in_parts_and_read_from_the_middle() {
     let mut writer = writer(&table);
     let count = 1_200_000;
     for start in (0..count).step_by(100_000) {
-        writer
-            .write(rows(&table, start..start + 100_000))
-            .await
-            .unwrap();
+        writer.write(rows(&table, start..start + 100_000)).await.unwrap();
     }
     let units = writer.prepare(Epoch(1)).await.unwrap();
     writer.commit(&units).await.unwrap();
@@ -246,29 +217,19 @@ async fn large_files_are_written_in_parts_and_read_from_the_middle() {
 #[tokio::test]
 async fn what_is_missing_or_refused_is_named() {
     let mut nowhere = table("json");
-    nowhere
-        .options
-        .insert("path".into(), "s3://no-such-bucket-here/x".into());
+    nowhere.options.insert("path".into(), "s3://no-such-bucket-here/x".into());
     let error = sink(&nowhere).check().await.unwrap_err();
     assert!(error.to_string().contains("no-such-bucket-here"), "{error}");
     let mut refused = table("json");
-    refused
-        .options
-        .insert("s3.secret-key".into(), "wrong".into());
+    refused.options.insert("s3.secret-key".into(), "wrong".into());
     let error = source(&refused).enumerate(&[], false).await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::PermissionDenied, "{error}");
     let mut silent = table("json");
-    silent
-        .options
-        .insert("s3.endpoint".into(), "http://127.0.0.1:1".into());
+    silent.options.insert("s3.endpoint".into(), "http://127.0.0.1:1".into());
     let started = std::time::Instant::now();
     let error = source(&silent).enumerate(&[], false).await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::Unavailable, "{error}");
-    assert!(
-        started.elapsed() < Duration::from_secs(60),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }
 
 #[test]

@@ -20,17 +20,15 @@ pub fn result_type(function: AggregateFunction, argument: Option<&SqlType>) -> R
         AggregateFunction::Count => return Ok(TypeKind::BigInt.not_null()),
         AggregateFunction::Min | AggregateFunction::Max => comparable(function, argument)?,
         AggregateFunction::Sum => match &argument.kind {
-            TypeKind::Decimal { scale, .. } => TypeKind::Decimal {
-                precision: MAX_DECIMAL_PRECISION,
-                scale: *scale,
-            },
+            TypeKind::Decimal { scale, .. } => {
+                TypeKind::Decimal { precision: MAX_DECIMAL_PRECISION, scale: *scale }
+            }
             _ => numeric(function, argument)?,
         },
         AggregateFunction::Avg => match &argument.kind {
-            TypeKind::Decimal { scale, .. } => TypeKind::Decimal {
-                precision: MAX_DECIMAL_PRECISION,
-                scale: (*scale).max(6),
-            },
+            TypeKind::Decimal { scale, .. } => {
+                TypeKind::Decimal { precision: MAX_DECIMAL_PRECISION, scale: (*scale).max(6) }
+            }
             _ => numeric(function, argument)?,
         },
     };
@@ -38,11 +36,7 @@ pub fn result_type(function: AggregateFunction, argument: Option<&SqlType>) -> R
 }
 
 fn numeric(function: AggregateFunction, argument: &SqlType) -> Result<TypeKind> {
-    if argument.kind.is_numeric() {
-        Ok(argument.kind.clone())
-    } else {
-        refuse(function, argument)
-    }
+    if argument.kind.is_numeric() { Ok(argument.kind.clone()) } else { refuse(function, argument) }
 }
 
 fn comparable(function: AggregateFunction, argument: &SqlType) -> Result<TypeKind> {
@@ -52,19 +46,11 @@ fn comparable(function: AggregateFunction, argument: &SqlType) -> Result<TypeKin
         || kind.is_temporal()
         || kind.is_interval()
         || *kind == TypeKind::Boolean;
-    if ordered {
-        Ok(argument.clone().materialized().kind)
-    } else {
-        refuse(function, argument)
-    }
+    if ordered { Ok(argument.clone().materialized().kind) } else { refuse(function, argument) }
 }
 
 fn refuse(function: AggregateFunction, argument: &SqlType) -> Result<TypeKind> {
-    Err(fail(format!(
-        "{} does not take {}",
-        name(function),
-        argument.kind
-    )))
+    Err(fail(format!("{} does not take {}", name(function), argument.kind)))
 }
 
 fn fail(message: String) -> Error {
@@ -87,30 +73,15 @@ mod tests {
 
     #[test]
     fn types_follow_flink() {
-        let decimal = TypeKind::Decimal {
-            precision: 10,
-            scale: 2,
-        }
-        .not_null();
+        let decimal = TypeKind::Decimal { precision: 10, scale: 2 }.not_null();
         let is = |function, argument: Option<&SqlType>, expected: &str| {
-            assert_eq!(
-                result_type(function, argument).unwrap().to_string(),
-                expected
-            );
+            assert_eq!(result_type(function, argument).unwrap().to_string(), expected);
         };
         is(AggregateFunction::Count, None, "BIGINT NOT NULL");
-        is(
-            AggregateFunction::Sum,
-            Some(&TypeKind::Int.nullable()),
-            "INT",
-        );
+        is(AggregateFunction::Sum, Some(&TypeKind::Int.nullable()), "INT");
         is(AggregateFunction::Sum, Some(&decimal), "DECIMAL(38, 2)");
         is(AggregateFunction::Avg, Some(&decimal), "DECIMAL(38, 6)");
-        is(
-            AggregateFunction::Max,
-            Some(&TypeKind::STRING.nullable()),
-            "STRING",
-        );
+        is(AggregateFunction::Max, Some(&TypeKind::STRING.nullable()), "STRING");
         let text = TypeKind::STRING.nullable();
         assert!(result_type(AggregateFunction::Sum, Some(&text)).is_err());
         assert!(result_type(AggregateFunction::Avg, None).is_err());

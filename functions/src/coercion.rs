@@ -10,13 +10,8 @@ use crate::decimal;
 /// The least restrictive type that all the types convert to; nullable if one of them is. None if
 /// there is no such type.
 pub fn common_type(types: &[SqlType]) -> Option<SqlType> {
-    let nullable = types
-        .iter()
-        .any(|ty| ty.nullable || ty.kind == TypeKind::Null);
-    let mut kinds = types
-        .iter()
-        .map(|ty| &ty.kind)
-        .filter(|kind| **kind != TypeKind::Null);
+    let nullable = types.iter().any(|ty| ty.nullable || ty.kind == TypeKind::Null);
+    let mut kinds = types.iter().map(|ty| &ty.kind).filter(|kind| **kind != TypeKind::Null);
     let Some(first) = kinds.next() else {
         return (!types.is_empty()).then(|| TypeKind::Null.nullable());
     };
@@ -33,23 +28,20 @@ fn common_kind(left: &TypeKind, right: &TypeKind) -> Option<TypeKind> {
         (a, b) if a.is_numeric() && b.is_numeric() => common_numeric(a, b),
         (a, b) if a.is_text() && b.is_text() => Some(common_text(a, b)),
         (a, b) if a.is_binary() && b.is_binary() => Some(common_binary(a, b)),
-        (K::Time { precision: a }, K::Time { precision: b }) => Some(K::Time {
-            precision: *a.max(b),
-        }),
+        (K::Time { precision: a }, K::Time { precision: b }) => {
+            Some(K::Time { precision: *a.max(b) })
+        }
         (a, b) if a.is_temporal() && b.is_temporal() => common_temporal(a, b),
         (K::Array(a), K::Array(b)) => Some(K::Array(Box::new(common_pair(a, b)?))),
         (K::Multiset(a), K::Multiset(b)) => Some(K::Multiset(Box::new(common_pair(a, b)?))),
-        (K::Map(k, v), K::Map(l, w)) => Some(K::Map(
-            Box::new(common_pair(k, l)?),
-            Box::new(common_pair(v, w)?),
-        )),
+        (K::Map(k, v), K::Map(l, w)) => {
+            Some(K::Map(Box::new(common_pair(k, l)?), Box::new(common_pair(v, w)?)))
+        }
         (K::Row(a), K::Row(b)) if a.len() == b.len() => {
-            let fields = a.iter().zip(b).map(|(a, b)| {
-                Some(Field {
-                    name: a.name.clone(),
-                    ty: common_pair(&a.ty, &b.ty)?,
-                })
-            });
+            let fields = a
+                .iter()
+                .zip(b)
+                .map(|(a, b)| Some(Field { name: a.name.clone(), ty: common_pair(&a.ty, &b.ty)? }));
             Some(K::Row(fields.collect::<Option<_>>()?))
         }
         _ => None,
@@ -97,15 +89,11 @@ fn length(kind: &TypeKind) -> u32 {
 
 fn common_text(left: &TypeKind, right: &TypeKind) -> TypeKind {
     // Equal CHARs were taken before; CHARs of several lengths become varying.
-    TypeKind::VarChar {
-        length: length(left).max(length(right)),
-    }
+    TypeKind::VarChar { length: length(left).max(length(right)) }
 }
 
 fn common_binary(left: &TypeKind, right: &TypeKind) -> TypeKind {
-    TypeKind::VarBinary {
-        length: length(left).max(length(right)),
-    }
+    TypeKind::VarBinary { length: length(left).max(length(right)) }
 }
 
 fn common_temporal(left: &TypeKind, right: &TypeKind) -> Option<TypeKind> {
@@ -121,22 +109,12 @@ fn common_temporal(left: &TypeKind, right: &TypeKind) -> Option<TypeKind> {
     }
     let precision = precision(left).max(precision(right));
     let same_time_attribute = left.time_attribute() == right.time_attribute();
-    let attribute = if same_time_attribute {
-        left.time_attribute()
-    } else {
-        TimeAttribute::None
-    };
+    let attribute = if same_time_attribute { left.time_attribute() } else { TimeAttribute::None };
     let local = matches!(left, K::TimestampLtz { .. }) || matches!(right, K::TimestampLtz { .. });
     Some(if local {
-        K::TimestampLtz {
-            precision,
-            attribute,
-        }
+        K::TimestampLtz { precision, attribute }
     } else {
-        K::Timestamp {
-            precision,
-            attribute,
-        }
+        K::Timestamp { precision, attribute }
     })
 }
 
@@ -163,10 +141,7 @@ pub fn can_cast_implicitly(from: &SqlType, to: &SqlType) -> bool {
         (K::Array(a), K::Array(b)) | (K::Multiset(a), K::Multiset(b)) => can_cast_implicitly(a, b),
         (K::Map(k, v), K::Map(l, w)) => can_cast_implicitly(k, l) && can_cast_implicitly(v, w),
         (K::Row(a), K::Row(b)) => {
-            a.len() == b.len()
-                && a.iter()
-                    .zip(b)
-                    .all(|(a, b)| can_cast_implicitly(&a.ty, &b.ty))
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| can_cast_implicitly(&a.ty, &b.ty))
         }
         _ => false,
     }
@@ -220,19 +195,10 @@ mod tests {
         is(&[K::Float, K::Double], "FLOAT NOT NULL");
         is(&[K::Double, K::Float], "DOUBLE NOT NULL");
         is(&[K::Int, decimal(4, 2)], "DECIMAL(12, 2) NOT NULL");
-        is(
-            &[K::Char { length: 1 }, K::Char { length: 3 }],
-            "VARCHAR(3) NOT NULL",
-        );
-        is(
-            &[K::Char { length: 3 }, K::Null, K::Char { length: 3 }],
-            "CHAR(3)",
-        );
+        is(&[K::Char { length: 1 }, K::Char { length: 3 }], "VARCHAR(3) NOT NULL");
+        is(&[K::Char { length: 3 }, K::Null, K::Char { length: 3 }], "CHAR(3)");
         is(&[K::Date, K::timestamp(6)], "TIMESTAMP(6) NOT NULL");
-        is(
-            &[K::timestamp(3), K::timestamp_ltz(6)],
-            "TIMESTAMP_LTZ(6) NOT NULL",
-        );
+        is(&[K::timestamp(3), K::timestamp_ltz(6)], "TIMESTAMP_LTZ(6) NOT NULL");
         is(&[K::Null], "NULL");
         assert_eq!(common(&[K::Int, K::Boolean]), None);
         assert_eq!(common(&[]), None);

@@ -123,11 +123,7 @@ pub fn divide_half_up(dividend: i128, divisor: i128) -> i128 {
     let quotient = dividend.wrapping_div(divisor);
     let rest = dividend.wrapping_rem(divisor).unsigned_abs();
     if rest != 0 && rest >= divisor.unsigned_abs() - rest {
-        let up = if (dividend < 0) == (divisor < 0) {
-            1
-        } else {
-            -1
-        };
+        let up = if (dividend < 0) == (divisor < 0) { 1 } else { -1 };
         quotient + up
     } else {
         quotient
@@ -200,11 +196,7 @@ pub fn multiply(a: i128, s1: u8, b: i128, s2: u8, to: Shape) -> Option<i128> {
     match a.checked_mul(b) {
         Some(product) if s1 + s2 == to.1 => fits(product, to.0).then_some(product),
         Some(product) => rescale(product, s1 + s2, to.1, to.0),
-        None => rescale_wide(
-            i256::from_i128(a).wrapping_mul(i256::from_i128(b)),
-            s1 + s2,
-            to,
-        ),
+        None => rescale_wide(i256::from_i128(a).wrapping_mul(i256::from_i128(b)), s1 + s2, to),
     }
 }
 
@@ -276,11 +268,7 @@ pub fn write(value: i128, scale: u8, out: &mut String) {
     }
     let unit = pow10(u32::from(scale)).unsigned_abs();
     let (whole, fraction) = (digits / unit, digits % unit);
-    let _ = write!(
-        out,
-        "{whole}.{fraction:0width$}",
-        width = usize::from(scale)
-    );
+    let _ = write!(out, "{whole}.{fraction:0width$}", width = usize::from(scale));
 }
 
 /// The double nearest to the value.
@@ -311,10 +299,7 @@ pub fn parse(text: &str, (precision, scale): Shape) -> Result<i128, ParseError> 
         [b'+', rest @ ..] => (false, rest),
         rest => (false, rest),
     };
-    let mantissa_end = rest
-        .iter()
-        .position(|b| matches!(b, b'e' | b'E'))
-        .unwrap_or(rest.len());
+    let mantissa_end = rest.iter().position(|b| matches!(b, b'e' | b'E')).unwrap_or(rest.len());
     let (mantissa, exponent) = rest.split_at(mantissa_end);
     let exponent = parse_exponent(exponent)?;
     let digits = Digits::read(mantissa)?;
@@ -339,10 +324,7 @@ fn parse_exponent(text: &[u8]) -> Result<i64, ParseError> {
     if digits.is_empty() || digits.len() > 10 || !digits.iter().all(u8::is_ascii_digit) {
         return Err(ParseError::Malformed);
     }
-    Ok(sign
-        * digits
-            .iter()
-            .fold(0, |value, digit| value * 10 + i64::from(digit - b'0')))
+    Ok(sign * digits.iter().fold(0, |value, digit| value * 10 + i64::from(digit - b'0')))
 }
 
 /// The significant digits of a mantissa. Digits past the buffer do not matter: only the first
@@ -356,11 +338,7 @@ struct Digits {
 
 impl Digits {
     fn read(mantissa: &[u8]) -> Result<Self, ParseError> {
-        let mut digits = Self {
-            buffer: [0; 64],
-            length: 0,
-            before_point: 0,
-        };
+        let mut digits = Self { buffer: [0; 64], length: 0, before_point: 0 };
         let (mut any, mut point) = (false, false);
         for byte in mantissa {
             match byte {
@@ -381,11 +359,7 @@ impl Digits {
                 _ => return Err(ParseError::Malformed),
             }
         }
-        if any {
-            Ok(digits)
-        } else {
-            Err(ParseError::Malformed)
-        }
+        if any { Ok(digits) } else { Err(ParseError::Malformed) }
     }
 
     /// The first `count` digits as a number, rounded by the next; none if more than 38.
@@ -436,10 +410,7 @@ mod tests {
         let nines = pow10(38) - 1;
         assert_eq!(multiply(nines, 38, nines, 38, (38, 38)), Some(nines - 1));
         assert_eq!(multiply(nines, 0, nines, 0, (38, 6)), None);
-        assert_eq!(
-            divide(1, 0, 3, 0, (38, 20)),
-            Some(33_333_333_333_333_333_333)
-        );
+        assert_eq!(divide(1, 0, 3, 0, (38, 20)), Some(33_333_333_333_333_333_333));
         assert_eq!(divide(nines, 0, nines, 0, (38, 6)), Some(1_000_000));
         assert_eq!(remainder(-75, 1, 2, 0, (10, 1)), Some(-15));
         assert_eq!(compare(nines, 0, 1, 38), std::cmp::Ordering::Greater);

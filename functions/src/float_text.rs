@@ -105,12 +105,7 @@ impl Digits {
         if tiny_bits == 0 && (-21..=62).contains(&binary_exponent) && fraction_bits < 64 {
             return Self::of_integer(binary_exponent, fraction, significant);
         }
-        Self::free_format(
-            binary_exponent,
-            fraction >> tail_zeros,
-            fraction_bits,
-            significant,
-        )
+        Self::free_format(binary_exponent, fraction >> tail_zeros, fraction_bits, significant)
     }
 
     /// Whole numbers below 2⁶³.
@@ -138,11 +133,7 @@ impl Digits {
             value /= 10;
             dropped += 1;
         }
-        let mut digits = Self {
-            digits: [0; 24],
-            length: 0,
-            exponent: 0,
-        };
+        let mut digits = Self { digits: [0; 24], length: 0, exponent: 0 };
         let mut place = 0;
         let mut rest = value;
         while rest > 0 {
@@ -233,10 +224,7 @@ impl Digits {
             }
             -2..=0 => {
                 out.push_str("0.");
-                out.extend(std::iter::repeat_n(
-                    '0',
-                    self.exponent.unsigned_abs() as usize,
-                ));
+                out.extend(std::iter::repeat_n('0', self.exponent.unsigned_abs() as usize));
                 push(out, digits);
             }
             exponent => {
@@ -270,11 +258,7 @@ struct Division {
 
 impl Division {
     fn digits(mut self, mut decimal_exponent: i32) -> Digits {
-        let mut digits = Digits {
-            digits: [0; 24],
-            length: 0,
-            exponent: 0,
-        };
+        let mut digits = Digits { digits: [0; 24], length: 0, exponent: 0 };
         let mut ten_s = self.s.clone();
         ten_s.multiply(10);
         let (mut digit, mut low, mut high) = self.step(&ten_s);

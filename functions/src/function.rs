@@ -215,11 +215,7 @@ pub struct Prepared(OnceLock<Box<dyn Any + Send + Sync>>);
 
 impl fmt::Debug for Prepared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.get().is_some() {
-            "Prepared(some)"
-        } else {
-            "Prepared(none)"
-        })
+        f.write_str(if self.0.get().is_some() { "Prepared(some)" } else { "Prepared(none)" })
     }
 }
 

@@ -33,17 +33,11 @@ enum Values<'a> {
 
 impl<'a> Moments<'a> {
     pub(crate) fn new(value: &'a Value) -> Result<Self> {
-        Ok(Self {
-            values: Values::of(value.array())?,
-            step: value.step(),
-        })
+        Ok(Self { values: Values::of(value.array())?, step: value.step() })
     }
 
     pub(crate) fn of_array(array: &'a dyn Array) -> Result<Self> {
-        Ok(Self {
-            values: Values::of(array)?,
-            step: 1,
-        })
+        Ok(Self { values: Values::of(array)?, step: 1 })
     }
 
     #[inline]
@@ -121,19 +115,13 @@ pub(crate) fn from_numbers(numbers: Int64Array, ty: &SqlType) -> Result<ArrayRef
         DataType::Duration(_) => Arc::new(numbers.reinterpret_cast::<DurationMillisecondType>()),
         DataType::Timestamp(unit, zone) => match unit {
             TimeUnit::Millisecond => Arc::new(
-                numbers
-                    .reinterpret_cast::<TimestampMillisecondType>()
-                    .with_timezone_opt(zone),
+                numbers.reinterpret_cast::<TimestampMillisecondType>().with_timezone_opt(zone),
             ),
             TimeUnit::Microsecond => Arc::new(
-                numbers
-                    .reinterpret_cast::<TimestampMicrosecondType>()
-                    .with_timezone_opt(zone),
+                numbers.reinterpret_cast::<TimestampMicrosecondType>().with_timezone_opt(zone),
             ),
             _ => Arc::new(
-                numbers
-                    .reinterpret_cast::<TimestampNanosecondType>()
-                    .with_timezone_opt(zone),
+                numbers.reinterpret_cast::<TimestampNanosecondType>().with_timezone_opt(zone),
             ),
         },
         other => return Err(Error::internal(format!("{other} is not a date or time"))),

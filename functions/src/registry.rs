@@ -34,9 +34,8 @@ pub fn lookup(name: &str) -> Option<&'static Function> {
 /// # Errors
 /// `INCOMPATIBLE` if this build does not have the function in that version.
 pub fn get(reference: &FunctionRef) -> Result<&'static Function> {
-    lookup(&reference.name)
-        .filter(|function| function.version == reference.version)
-        .ok_or_else(|| {
+    lookup(&reference.name).filter(|function| function.version == reference.version).ok_or_else(
+        || {
             Error::new(
                 ErrorCode::Incompatible,
                 format!(
@@ -45,15 +44,13 @@ pub fn get(reference: &FunctionRef) -> Result<&'static Function> {
                 ),
             )
             .help("compile the plan again from its SQL text")
-        })
+        },
+    )
 }
 
 /// Names of all functions, without aliases.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    kernels::ALL
-        .iter()
-        .flat_map(|functions| functions.iter())
-        .map(|function| function.name)
+    kernels::ALL.iter().flat_map(|functions| functions.iter()).map(|function| function.name)
 }
 
 #[cfg(test)]
@@ -76,14 +73,8 @@ mod tests {
     fn lookup_ignores_case_and_get_checks_the_version() {
         assert_eq!(lookup("upper").map(|f| f.name), Some("UPPER"));
         assert!(lookup("no such function").is_none());
-        let reference = |version| FunctionRef {
-            name: "UPPER".to_owned(),
-            version,
-        };
+        let reference = |version| FunctionRef { name: "UPPER".to_owned(), version };
         assert!(get(&reference(1)).is_ok());
-        assert_eq!(
-            get(&reference(9)).unwrap_err().code(),
-            ErrorCode::Incompatible
-        );
+        assert_eq!(get(&reference(9)).unwrap_err().code(), ErrorCode::Incompatible);
     }
 }

@@ -25,10 +25,7 @@ pub(crate) fn count(args: &[Argument], expected: RangeInclusive<usize>) -> Resul
         (low, high) if low == high => low.to_string(),
         (low, high) => format!("{low} to {high}"),
     };
-    Err(fail(format!(
-        "expected {wanted} arguments, found {}",
-        args.len()
-    )))
+    Err(fail(format!("expected {wanted} arguments, found {}", args.len())))
 }
 
 /// Whether the result is NULL for some argument being NULL.
@@ -37,14 +34,9 @@ pub(crate) fn any_nullable(args: &[Argument]) -> bool {
 }
 
 fn wrong(args: &[Argument], index: usize, expected: &str) -> Error {
-    let found = args
-        .get(index)
-        .map_or_else(|| "nothing".to_owned(), |a| a.ty.kind.to_string());
-    fail(format!(
-        "argument {} is {found}, expected {expected}",
-        index + 1
-    ))
-    .help("convert it with CAST")
+    let found = args.get(index).map_or_else(|| "nothing".to_owned(), |a| a.ty.kind.to_string());
+    fail(format!("argument {} is {found}, expected {expected}", index + 1))
+        .help("convert it with CAST")
 }
 
 fn accept(
@@ -53,14 +45,9 @@ fn accept(
     expected: &str,
     kind: impl FnOnce(&TypeKind) -> Option<TypeKind>,
 ) -> Result<SqlType> {
-    let arg = args
-        .get(index)
-        .ok_or_else(|| wrong(args, index, expected))?;
+    let arg = args.get(index).ok_or_else(|| wrong(args, index, expected))?;
     let kind = kind(&arg.ty.kind).ok_or_else(|| wrong(args, index, expected))?;
-    Ok(SqlType {
-        kind,
-        nullable: arg.ty.nullable,
-    })
+    Ok(SqlType { kind, nullable: arg.ty.nullable })
 }
 
 /// A text, kept as it is; an untyped NULL becomes STRING.
@@ -120,36 +107,24 @@ pub(crate) fn boolean(args: &[Argument], index: usize) -> Result<SqlType> {
 
 /// An argument of any type, as it is.
 pub(crate) fn any(args: &[Argument], index: usize) -> Result<SqlType> {
-    args.get(index)
-        .map(|arg| arg.ty.clone())
-        .ok_or_else(|| wrong(args, index, "a value"))
+    args.get(index).map(|arg| arg.ty.clone()).ok_or_else(|| wrong(args, index, "a value"))
 }
 
 /// A DATE, TIME or timestamp without its time attribute; a text becomes TIMESTAMP(3).
 pub(crate) fn temporal(args: &[Argument], index: usize) -> Result<SqlType> {
-    accept(
-        args,
-        index,
-        "a date, time or timestamp",
-        |kind| match kind {
-            TypeKind::Null => Some(TypeKind::timestamp(3)),
-            kind if kind.is_text() => Some(TypeKind::timestamp(3)),
-            kind if kind.is_temporal() => Some(
-                kind.clone()
-                    .with_time_attribute(tidegate_types::TimeAttribute::None),
-            ),
-            _ => None,
-        },
-    )
+    accept(args, index, "a date, time or timestamp", |kind| match kind {
+        TypeKind::Null => Some(TypeKind::timestamp(3)),
+        kind if kind.is_text() => Some(TypeKind::timestamp(3)),
+        kind if kind.is_temporal() => {
+            Some(kind.clone().with_time_attribute(tidegate_types::TimeAttribute::None))
+        }
+        _ => None,
+    })
 }
 
 /// The text of an argument that must be a constant, such as a unit.
 pub(crate) fn literal_text(args: &[Argument], index: usize) -> Result<&str> {
-    match args
-        .get(index)
-        .and_then(|arg| arg.literal.as_ref())
-        .map(|literal| &literal.value)
-    {
+    match args.get(index).and_then(|arg| arg.literal.as_ref()).map(|literal| &literal.value) {
         Some(Scalar::Text(text)) => Ok(text),
         _ => Err(wrong(args, index, "a constant text")),
     }
@@ -165,32 +140,18 @@ pub(crate) fn literal_integer(args: &[Argument], index: usize) -> Option<i64> {
 
 /// Every argument a text, the result of this kind, NULL where an argument is.
 pub(crate) fn texts_to(args: &[Argument], result: TypeKind) -> Result<Signature> {
-    let arguments = (0..args.len())
-        .map(|i| text(args, i))
-        .collect::<Result<Vec<_>>>()?;
-    Ok(Signature {
-        arguments,
-        result: result.nullable().with_nullable(any_nullable(args)),
-    })
+    let arguments = (0..args.len()).map(|i| text(args, i)).collect::<Result<Vec<_>>>()?;
+    Ok(Signature { arguments, result: result.nullable().with_nullable(any_nullable(args)) })
 }
 
 /// A result of this kind that is NULL where an argument is.
 pub(crate) fn strict(args: &[Argument], arguments: Vec<SqlType>, result: TypeKind) -> Signature {
-    Signature {
-        arguments,
-        result: SqlType {
-            kind: result,
-            nullable: any_nullable(args),
-        },
-    }
+    Signature { arguments, result: SqlType { kind: result, nullable: any_nullable(args) } }
 }
 
 /// A result of this kind that may always be NULL.
 pub(crate) fn may_be_null(arguments: Vec<SqlType>, result: TypeKind) -> Signature {
-    Signature {
-        arguments,
-        result: result.nullable(),
-    }
+    Signature { arguments, result: result.nullable() }
 }
 
 /// VARCHAR of the length of a text type.

@@ -20,10 +20,7 @@ pub(crate) const NOW_MS: i64 = 1_709_210_096_789;
 
 pub(crate) fn literal(value: Scalar, kind: TypeKind) -> Expr {
     let nullable = value == Scalar::Null;
-    Expr::Literal(Literal {
-        value,
-        ty: SqlType { kind, nullable },
-    })
+    Expr::Literal(Literal { value, ty: SqlType { kind, nullable } })
 }
 
 pub(crate) fn text(value: &str) -> Expr {
@@ -54,15 +51,10 @@ pub(crate) fn null(kind: TypeKind) -> Expr {
 /// A decimal of exactly the digits written.
 pub(crate) fn exact(value: &str) -> Expr {
     let digits = value.trim_start_matches('-');
-    let scale = digits
-        .split_once('.')
-        .map_or(0, |(_, fraction)| fraction.len()) as u8;
+    let scale = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len()) as u8;
     let precision = digits.bytes().filter(u8::is_ascii_digit).count() as u8;
     let value = decimal::parse(value, (precision, scale)).unwrap();
-    literal(
-        Scalar::Decimal(value),
-        TypeKind::Decimal { precision, scale },
-    )
+    literal(Scalar::Decimal(value), TypeKind::Decimal { precision, scale })
 }
 
 pub(crate) fn cast_to(input: Expr, kind: TypeKind) -> Expr {
@@ -75,11 +67,7 @@ pub(crate) fn try_cast_to(input: Expr, kind: TypeKind) -> Expr {
 
 fn cast_with(input: Expr, kind: TypeKind, mode: CastMode) -> Expr {
     let nullable = input.ty().nullable || mode == CastMode::TryCast;
-    Expr::Cast {
-        input: Box::new(input),
-        ty: SqlType { kind, nullable },
-        mode,
-    }
+    Expr::Cast { input: Box::new(input), ty: SqlType { kind, nullable }, mode }
 }
 
 /// A call, bound and with its arguments converted.
@@ -97,13 +85,10 @@ pub(crate) fn try_call(name: &str, args: Vec<Expr>) -> Result<Expr> {
         .collect();
     let signature = function.signature(&arguments)?;
     assert_eq!(signature.arguments.len(), args.len(), "{name}");
-    let args = args.into_iter().zip(signature.arguments).map(|(arg, ty)| {
-        if arg.ty().same_kind(&ty) {
-            arg
-        } else {
-            cast_to(arg, ty.kind)
-        }
-    });
+    let args = args
+        .into_iter()
+        .zip(signature.arguments)
+        .map(|(arg, ty)| if arg.ty().same_kind(&ty) { arg } else { cast_to(arg, ty.kind) });
     Ok(Expr::call(function.name, args.collect(), signature.result))
 }
 
@@ -162,29 +147,15 @@ pub(crate) fn evaluate(
     expr: &Expr,
     batch: &RecordBatch,
 ) -> Result<Vec<Option<String>>> {
-    let settings = PlanSettings {
-        time_zone: zone.to_owned(),
-        ..PlanSettings::default()
-    };
+    let settings = PlanSettings { time_zone: zone.to_owned(), ..PlanSettings::default() };
     let evaluator = Evaluator::compile(expr, &settings)?;
-    let array = evaluator.evaluate(
-        batch,
-        &EvalContext {
-            processing_time_ms: NOW_MS,
-        },
-    )?;
-    assert_eq!(
-        array.data_type(),
-        &tidegate_plan::arrow_type::data_type(expr.ty())
-    );
+    let array = evaluator.evaluate(batch, &EvalContext { processing_time_ms: NOW_MS })?;
+    assert_eq!(array.data_type(), &tidegate_plan::arrow_type::data_type(expr.ty()));
     let texts = render(&array, expr.ty(), &Zone::parse(zone)?)?;
     Ok(texts.iter().map(|text| text.map(str::to_owned)).collect())
 }
 
 /// Texts of a list, for comparison with results.
 pub(crate) fn some<const N: usize>(values: [&str; N]) -> Vec<Option<String>> {
-    values
-        .iter()
-        .map(|value| Some((*value).to_owned()))
-        .collect()
+    values.iter().map(|value| Some((*value).to_owned())).collect()
 }

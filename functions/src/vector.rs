@@ -18,10 +18,7 @@ use crate::function::Value;
 
 /// A defect: an array is not of the type that the plan promised.
 fn mismatch(array: &dyn Array, expected: &str) -> Error {
-    Error::internal(format!(
-        "expected an array of {expected}, found {}",
-        array.data_type()
-    ))
+    Error::internal(format!("expected an array of {expected}, found {}", array.data_type()))
 }
 
 /// An error of an Arrow kernel that can only come from a defect here.
@@ -30,39 +27,27 @@ pub(crate) fn arrow_error(error: ArrowError) -> Error {
 }
 
 pub(crate) fn primitive<T: ArrowPrimitiveType>(array: &dyn Array) -> Result<&PrimitiveArray<T>> {
-    array
-        .as_primitive_opt::<T>()
-        .ok_or_else(|| mismatch(array, &T::DATA_TYPE.to_string()))
+    array.as_primitive_opt::<T>().ok_or_else(|| mismatch(array, &T::DATA_TYPE.to_string()))
 }
 
 pub(crate) fn booleans(array: &dyn Array) -> Result<&BooleanArray> {
-    array
-        .as_boolean_opt()
-        .ok_or_else(|| mismatch(array, "Boolean"))
+    array.as_boolean_opt().ok_or_else(|| mismatch(array, "Boolean"))
 }
 
 pub(crate) fn texts(array: &dyn Array) -> Result<&StringViewArray> {
-    array
-        .as_string_view_opt()
-        .ok_or_else(|| mismatch(array, "Utf8View"))
+    array.as_string_view_opt().ok_or_else(|| mismatch(array, "Utf8View"))
 }
 
 pub(crate) fn binaries(array: &dyn Array) -> Result<&BinaryViewArray> {
-    array
-        .as_binary_view_opt()
-        .ok_or_else(|| mismatch(array, "BinaryView"))
+    array.as_binary_view_opt().ok_or_else(|| mismatch(array, "BinaryView"))
 }
 
 pub(crate) fn structs(array: &dyn Array) -> Result<&StructArray> {
-    array
-        .as_struct_opt()
-        .ok_or_else(|| mismatch(array, "Struct"))
+    array.as_struct_opt().ok_or_else(|| mismatch(array, "Struct"))
 }
 
 pub(crate) fn lists(array: &dyn Array) -> Result<&ListArray> {
-    array
-        .as_list_opt::<i32>()
-        .ok_or_else(|| mismatch(array, "List"))
+    array.as_list_opt::<i32>().ok_or_else(|| mismatch(array, "List"))
 }
 
 pub(crate) fn maps(array: &dyn Array) -> Result<&MapArray> {
@@ -82,10 +67,7 @@ impl<'a, T: arrow::datatypes::ArrowNativeType> Lane<'a, T> {
         P: ArrowPrimitiveType<Native = T>,
     {
         let array = primitive::<P>(value.array())?;
-        Ok(Self {
-            values: array.values(),
-            step: value.step(),
-        })
+        Ok(Self { values: array.values(), step: value.step() })
     }
 
     #[inline]
@@ -103,10 +85,7 @@ pub(crate) struct TextLane<'a> {
 
 impl<'a> TextLane<'a> {
     pub(crate) fn new(value: &'a Value) -> Result<Self> {
-        Ok(Self {
-            array: texts(value.array())?,
-            step: value.step(),
-        })
+        Ok(Self { array: texts(value.array())?, step: value.step() })
     }
 
     #[inline]
@@ -120,10 +99,7 @@ pub(crate) fn constant_text(value: &Value) -> Option<&str> {
     if !value.is_constant() || value.is_null_constant() {
         return None;
     }
-    value
-        .array()
-        .as_string_view_opt()
-        .map(|array| array.value(0))
+    value.array().as_string_view_opt().map(|array| array.value(0))
 }
 
 /// Rows where some of the values is NULL, for functions that are NULL there.
@@ -158,18 +134,12 @@ where
     B: ArrowPrimitiveType,
     O: ArrowPrimitiveType,
 {
-    let (l, r) = (
-        primitive::<A>(left.array())?,
-        primitive::<B>(right.array())?,
-    );
+    let (l, r) = (primitive::<A>(left.array())?, primitive::<B>(right.array())?);
     let nulls = strict_nulls(&[left, right], rows);
     let values: Vec<O::Native> = match (left, right) {
-        (Value::Array(_), Value::Array(_)) => l
-            .values()
-            .iter()
-            .zip(r.values().iter())
-            .map(|(a, b)| op(*a, *b))
-            .collect(),
+        (Value::Array(_), Value::Array(_)) => {
+            l.values().iter().zip(r.values().iter()).map(|(a, b)| op(*a, *b)).collect()
+        }
         (Value::Array(_), Value::Constant(_)) => {
             let b = r.values()[0];
             l.values().iter().map(|a| op(*a, b)).collect()
@@ -198,10 +168,7 @@ where
     let array = primitive::<A>(value.array())?;
     if value.is_constant() {
         let nulls = strict_nulls(&[value], rows);
-        return Ok(PrimitiveArray::new(
-            vec![op(array.values()[0]); rows].into(),
-            nulls,
-        ));
+        return Ok(PrimitiveArray::new(vec![op(array.values()[0]); rows].into(), nulls));
     }
     let values: Vec<O::Native> = array.values().iter().map(|a| op(*a)).collect();
     Ok(PrimitiveArray::new(values.into(), array.nulls().cloned()))
@@ -216,11 +183,7 @@ pub(crate) fn map_rows<O: ArrowPrimitiveType>(
     let mut values = Vec::with_capacity(rows);
     let mut validity = NullBufferBuilder::new(rows);
     for row in 0..rows {
-        let value = if valid(nulls.as_ref(), row) {
-            op(row)?
-        } else {
-            None
-        };
+        let value = if valid(nulls.as_ref(), row) { op(row)? } else { None };
         validity.append(value.is_some());
         values.push(value.unwrap_or_default());
     }
@@ -336,10 +299,7 @@ pub(crate) fn retype(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
 
 fn retype_columns(rows: &StructArray, fields: &Fields) -> Result<Vec<ArrayRef>> {
     if rows.num_columns() != fields.len() {
-        return Err(mismatch(
-            rows,
-            &format!("a struct of {} fields", fields.len()),
-        ));
+        return Err(mismatch(rows, &format!("a struct of {} fields", fields.len())));
     }
     rows.columns()
         .iter()

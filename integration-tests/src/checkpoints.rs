@@ -27,7 +27,12 @@ pub fn manifests(root: &Path) -> Result<BTreeSet<PathBuf>> {
 ///
 /// # Errors
 /// If the process ends before, or a minute passes.
-pub fn wait_for(process: &mut Process, root: &Path, before: &BTreeSet<PathBuf>, count: usize) -> Result<()> {
+pub fn wait_for(
+    process: &mut Process,
+    root: &Path,
+    before: &BTreeSet<PathBuf>,
+    count: usize,
+) -> Result<()> {
     let mut seen = BTreeSet::new();
     wait_until("checkpoints", Duration::from_secs(60), || {
         process.must_run()?;

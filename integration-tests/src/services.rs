@@ -7,6 +7,7 @@ use anyhow::{Result, anyhow};
 /// # Errors
 /// If it is not set: the service is not up.
 pub fn variable(name: &str) -> Result<String> {
-    std::env::var(name)
-        .map_err(|_| anyhow!("{name} is not set, so a real service is missing: run through `cargo xtask test`"))
+    std::env::var(name).map_err(|_| {
+        anyhow!("{name} is not set, so a real service is missing: run through `cargo xtask test`")
+    })
 }

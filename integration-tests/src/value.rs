@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int16Array, Int32Array, Int64Array, StringArray,
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int16Array, Int32Array,
+    Int64Array, StringArray,
 };
 use arrow::datatypes::DataType;
 
@@ -63,7 +64,10 @@ impl ColumnType {
 
     /// Whether SUM and AVG take it.
     pub fn is_numeric(self) -> bool {
-        matches!(self, Self::SmallInt | Self::Int | Self::BigInt | Self::Decimal(..) | Self::Double)
+        matches!(
+            self,
+            Self::SmallInt | Self::Int | Self::BigInt | Self::Decimal(..) | Self::Double
+        )
     }
 
     /// Whether SUM and AVG keep it as an integer.
@@ -137,14 +141,18 @@ pub fn array<'a>(ty: ColumnType, cells: impl Iterator<Item = &'a Cell>) -> Resul
             Cell::Text(text) => Some(text.as_str()),
             _ => None,
         }))),
-        ColumnType::SmallInt => {
-            Arc::new(Int16Array::from_iter(cells.map(|cell| cell.integer().map(|value| value as i16))))
+        ColumnType::SmallInt => Arc::new(Int16Array::from_iter(
+            cells.map(|cell| cell.integer().map(|value| value as i16)),
+        )),
+        ColumnType::Int => Arc::new(Int32Array::from_iter(
+            cells.map(|cell| cell.integer().map(|value| value as i32)),
+        )),
+        ColumnType::Date => Arc::new(Date32Array::from_iter(
+            cells.map(|cell| cell.integer().map(|value| value as i32)),
+        )),
+        ColumnType::BigInt | ColumnType::Timestamp => {
+            Arc::new(Int64Array::from_iter(cells.map(Cell::integer)))
         }
-        ColumnType::Int => Arc::new(Int32Array::from_iter(cells.map(|cell| cell.integer().map(|value| value as i32)))),
-        ColumnType::Date => {
-            Arc::new(Date32Array::from_iter(cells.map(|cell| cell.integer().map(|value| value as i32))))
-        }
-        ColumnType::BigInt | ColumnType::Timestamp => Arc::new(Int64Array::from_iter(cells.map(Cell::integer))),
         ColumnType::Boolean => Arc::new(BooleanArray::from_iter(cells.map(|cell| match cell {
             Cell::Boolean(value) => Some(*value),
             _ => None,
@@ -167,8 +175,15 @@ pub fn array<'a>(ty: ColumnType, cells: impl Iterator<Item = &'a Cell>) -> Resul
 pub fn decimal(unscaled: i128, scale: u32) -> String {
     let divisor = 10_u128.pow(scale);
     let sign = if unscaled < 0 { "-" } else { "" };
-    let (whole, fraction) = (unscaled.unsigned_abs() / divisor, unscaled.unsigned_abs() % divisor);
-    if scale == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction:0width$}", width = scale as usize) }
+    let (whole, fraction) = (
+        unscaled.unsigned_abs() / divisor,
+        unscaled.unsigned_abs() % divisor,
+    );
+    if scale == 0 {
+        format!("{sign}{whole}")
+    } else {
+        format!("{sign}{whole}.{fraction:0width$}", width = scale as usize)
+    }
 }
 
 /// Days since 1970 as `yyyy-MM-dd`. After Howard Hinnant's `civil_from_days`.
@@ -176,7 +191,8 @@ pub fn date(days: i64) -> String {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month + 2) / 5 + 1;
@@ -190,7 +206,10 @@ pub fn timestamp(millis: i64) -> String {
     let (days, rest) = (millis.div_euclid(86_400_000), millis.rem_euclid(86_400_000));
     let (seconds, millis) = (rest / 1_000, rest % 1_000);
     let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    format!("{} {hour:02}:{minute:02}:{second:02}.{millis:03}", date(days))
+    format!(
+        "{} {hour:02}:{minute:02}:{second:02}.{millis:03}",
+        date(days)
+    )
 }
 
 #[cfg(test)]
@@ -208,7 +227,10 @@ mod tests {
     #[test]
     fn values_as_json() {
         assert_eq!(Cell::Unscaled(-5).json(ColumnType::Decimal(6, 2)), "-0.05");
-        assert_eq!(Cell::Text("a\"b".into()).json(ColumnType::Text), r#""a\"b""#);
+        assert_eq!(
+            Cell::Text("a\"b".into()).json(ColumnType::Text),
+            r#""a\"b""#
+        );
         assert_eq!(Cell::Double(2.0).json(ColumnType::Double), "2.0");
         assert_eq!(Cell::Integer(1).json(ColumnType::Date), "\"1970-01-02\"");
     }

@@ -24,15 +24,35 @@ pub(crate) struct Relation {
 pub(crate) enum RelOp {
     Scan(Box<Scan>),
     Values(Vec<Vec<Literal>>),
-    Project { input: Box<Relation>, exprs: Vec<NamedExpr> },
-    Filter { input: Box<Relation>, predicate: Expr },
-    Union { inputs: Vec<Relation> },
-    WindowTvf { input: Box<Relation>, tvf: WindowTvf },
-    Aggregate { input: Box<Relation>, aggregate: Aggregate },
+    Project {
+        input: Box<Relation>,
+        exprs: Vec<NamedExpr>,
+    },
+    Filter {
+        input: Box<Relation>,
+        predicate: Expr,
+    },
+    Union {
+        inputs: Vec<Relation>,
+    },
+    WindowTvf {
+        input: Box<Relation>,
+        tvf: WindowTvf,
+    },
+    Aggregate {
+        input: Box<Relation>,
+        aggregate: Aggregate,
+    },
     /// `ROW_NUMBER() OVER (…)`: the input's columns and the number. The optimizer turns it into
     /// [`RelOp::Rank`] where a filter bounds the number.
-    Number { input: Box<Relation>, number: Number },
-    Rank { input: Box<Relation>, rank: Rank },
+    Number {
+        input: Box<Relation>,
+        number: Number,
+    },
+    Rank {
+        input: Box<Relation>,
+        rank: Rank,
+    },
 }
 
 /// Reads a table.
@@ -127,7 +147,8 @@ pub(crate) struct WindowProperties {
 impl WindowProperties {
     /// The properties after columns moved; `None` if a bound got lost.
     fn remap(&self, map: impl Fn(usize) -> Vec<usize>) -> Option<Self> {
-        let moved = |columns: &[usize]| columns.iter().flat_map(|column| map(*column)).collect::<Vec<_>>();
+        let moved =
+            |columns: &[usize]| columns.iter().flat_map(|column| map(*column)).collect::<Vec<_>>();
         let (starts, ends, times) = (moved(&self.starts), moved(&self.ends), moved(&self.times));
         if starts.is_empty() && ends.is_empty() && times.is_empty() {
             return None;
@@ -166,16 +187,14 @@ impl Relation {
             RelOp::Scan(_) | RelOp::Values(_) => None,
             RelOp::Project { input, exprs } => {
                 let places = |column: usize| {
-                    let same = |(_, named): &(usize, &NamedExpr)| {
-                        matches!(&named.expr, Expr::Column { index, .. } if *index == column)
-                    };
+                    let same = |(_, named): &(usize, &NamedExpr)| matches!(&named.expr, Expr::Column { index, .. } if *index == column);
                     exprs.iter().enumerate().filter(same).map(|(index, _)| index).collect()
                 };
                 input.window()?.remap(places)
             }
-            RelOp::Filter { input, .. } | RelOp::Number { input, .. } | RelOp::Rank { input, .. } => {
-                input.window()
-            }
+            RelOp::Filter { input, .. }
+            | RelOp::Number { input, .. }
+            | RelOp::Rank { input, .. } => input.window(),
             RelOp::Union { inputs } => {
                 let mut all = inputs.iter().map(Self::window);
                 let first = all.next()??;
@@ -209,7 +228,10 @@ impl Aggregate {
         let first = self.keys.len() + self.calls.len();
         let places = |wanted: WindowColumn| {
             let columns = self.columns.iter().enumerate();
-            columns.filter(|(_, column)| **column == wanted).map(|(index, _)| first + index).collect()
+            columns
+                .filter(|(_, column)| **column == wanted)
+                .map(|(index, _)| first + index)
+                .collect()
         };
         WindowProperties {
             shape: self.shape.clone(),

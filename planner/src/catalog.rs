@@ -99,7 +99,10 @@ impl Table {
     /// The columns that an INSERT fills: physical ones, and metadata that is not VIRTUAL.
     pub(crate) fn sink_columns(&self) -> impl Iterator<Item = &Column> {
         self.columns.iter().filter(|column| {
-            matches!(column.kind, ColumnKind::Physical | ColumnKind::Metadata { is_virtual: false, .. })
+            matches!(
+                column.kind,
+                ColumnKind::Physical | ColumnKind::Metadata { is_virtual: false, .. }
+            )
         })
     }
 }
@@ -136,6 +139,9 @@ impl Catalog {
 
     /// Names of all views, sorted.
     pub(crate) fn view_names(&self) -> impl Iterator<Item = &str> {
-        self.objects.iter().filter(|(_, object)| matches!(object, Object::View(_))).map(|(name, _)| name.as_str())
+        self.objects
+            .iter()
+            .filter(|(_, object)| matches!(object, Object::View(_)))
+            .map(|(name, _)| name.as_str())
     }
 }

@@ -12,8 +12,8 @@ use crate::bind::{self, Binder};
 use crate::catalog::{Catalog, Object, View};
 use crate::lower::{self, SinkTarget, Target};
 use crate::parser::ast::{
-    CreateTable, CreateView, Drop, Explain, Insert, ObjectKind, QueryText, Statement, StatementKind,
-    TableName,
+    CreateTable, CreateView, Drop, Explain, Insert, ObjectKind, QueryText, Statement,
+    StatementKind, TableName,
 };
 use crate::{describe, explain, optimize};
 
@@ -138,8 +138,11 @@ impl Session {
         }
         let relation = self.binder(&create.query, &settings).query(&create.query.query)?;
         if !create.columns.is_empty() && create.columns.len() != relation.schema.len() {
-            let message =
-                format!("the view names {} columns, its query has {}", create.columns.len(), relation.schema.len());
+            let message = format!(
+                "the view names {} columns, its query has {}",
+                create.columns.len(),
+                relation.schema.len()
+            );
             return Err(bind::semantic(message, create.name.span));
         }
         let name = create.name.resolve()?.to_owned();
@@ -156,7 +159,9 @@ impl Session {
     /// Whether a name may be given to something new.
     fn is_free(&self, name: &TableName, if_not_exists: bool) -> Result<bool> {
         let resolved = name.resolve()?;
-        let Some(object) = self.catalog.get(resolved) else { return Ok(true) };
+        let Some(object) = self.catalog.get(resolved) else {
+            return Ok(true);
+        };
         if if_not_exists {
             return Ok(false);
         }
@@ -175,16 +180,18 @@ impl Session {
                 self.catalog.remove(name);
                 Ok(Planned::Done(format!("{noun} {name} dropped")))
             }
-            Some(kind) => {
-                Err(bind::semantic(format!("'{name}' is a {}, not a {noun}", kind.noun()), drop.name.span))
-            }
+            Some(kind) => Err(bind::semantic(
+                format!("'{name}' is a {}, not a {noun}", kind.noun()),
+                drop.name.span,
+            )),
             None if drop.if_exists => Ok(Planned::Done(format!("there is no {noun} {name}"))),
             None => Err(self.no_such(noun, name, drop.name.span)),
         }
     }
 
     fn no_such(&self, noun: &str, name: &str, span: Span) -> Error {
-        let error = Error::new(ErrorCode::NotFound, format!("there is no {noun} '{name}'")).at(span);
+        let error =
+            Error::new(ErrorCode::NotFound, format!("there is no {noun} '{name}'")).at(span);
         match crate::suggest::advice(name, self.catalog.names(), "there are") {
             Some(advice) => error.help(advice),
             None => error,
@@ -193,7 +200,8 @@ impl Session {
 
     fn set(&mut self, setting: Option<&(String, String)>, span: Span) -> Result<Planned> {
         let Some((key, value)) = setting else {
-            let rows = self.settings.iter().map(|(key, value)| vec![key.to_owned(), value.to_owned()]);
+            let rows =
+                self.settings.iter().map(|(key, value)| vec![key.to_owned(), value.to_owned()]);
             return Ok(Planned::Rows(Rows {
                 columns: vec!["key".to_owned(), "value".to_owned()],
                 rows: rows.collect(),
@@ -247,8 +255,11 @@ impl Session {
     ) -> Result<Planned> {
         let (relations, sinks): (Vec<_>, Vec<_>) = targets.into_iter().unzip();
         let relations = optimize::optimize(relations, plan_settings)?;
-        let targets =
-            relations.into_iter().zip(sinks).map(|(relation, sink)| Target { relation, sink }).collect();
+        let targets = relations
+            .into_iter()
+            .zip(sinks)
+            .map(|(relation, sink)| Target { relation, sink })
+            .collect();
         let (graph, inserts) = lower::lower(targets, plan_settings, &self.settings)?;
         let settings = self.settings.clone();
         Ok(Planned::Job(Box::new(JobPlan { graph, inserts, query, settings })))
@@ -260,7 +271,10 @@ impl Session {
             StatementKind::Query(_) | StatementKind::Insert(_) | StatementKind::StatementSet(_)
         );
         if !runs {
-            return Err(bind::semantic("EXPLAIN takes a query, an INSERT or a statement set", explain.statement.span));
+            return Err(bind::semantic(
+                "EXPLAIN takes a query, an INSERT or a statement set",
+                explain.statement.span,
+            ));
         }
         let Planned::Job(job) = self.plan(&explain.statement)? else {
             return Err(Error::internal("a query was planned as something else"));

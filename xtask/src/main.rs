@@ -1,4 +1,4 @@
-//! `cargo xtask`: the developer's tasks (real services, tests, checks). One file per subcommand in
+//! `cargo xtask`: the developer's tasks (demo, benchmarks, real services, tests, checks). One file per subcommand in
 //! `commands/`; what they share is beside this file. Nothing here is part of the product.
 #![allow(
     clippy::print_stdout,
@@ -6,6 +6,7 @@
     reason = "a command-line tool prints its results, measures wall time and waits for processes"
 )]
 
+mod bench;
 mod cargo;
 mod commands;
 mod interrupt;
@@ -13,6 +14,7 @@ mod process;
 mod project;
 mod services;
 mod stages;
+mod tidegate;
 mod tidy;
 mod tools;
 

@@ -44,11 +44,7 @@ impl ProcessId {
 
     /// Sends a signal by name (`TERM`, `KILL`), if this very process still runs.
     pub(crate) fn signal(self, name: &str) -> Result<()> {
-        if self.alive() {
-            send(name, &self.pid.to_string())
-        } else {
-            Ok(())
-        }
+        if self.alive() { send(name, &self.pid.to_string()) } else { Ok(()) }
     }
 
     /// Waits until the process has ended; says whether it has.
@@ -80,7 +76,7 @@ fn parse_stat(stat: &str) -> Option<(char, u64)> {
 
 /// `target` is a process id, or a negated process group. The shell's own `kill` is there on every
 /// machine, and spares this crate a system call binding.
-fn send(signal: &str, target: &str) -> Result<()> {
+pub(crate) fn send(signal: &str, target: &str) -> Result<()> {
     let status = Command::new("sh")
         .args(["-c", r#"kill -s "$1" -- "$2""#, "sh", signal, target])
         .stderr(Stdio::null())
@@ -125,18 +121,17 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 
 /// Runs a program with its output kept back, and shown only when it fails.
 pub(crate) fn run_quietly(command: &mut Command) -> Result<String> {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("start {}", describe(command)))?;
+    run_fed(command, Stdio::null())
+}
+
+/// Like [`run_quietly`], for a program that reads from `input`.
+pub(crate) fn run_fed(command: &mut Command, input: impl Into<Stdio>) -> Result<String> {
+    let output =
+        command.stdin(input).output().with_context(|| format!("start {}", describe(command)))?;
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
-        bail!(
-            "{} ended with {}\n{stdout}{stderr}",
-            describe(command),
-            output.status
-        );
+        bail!("{} ended with {}\n{stdout}{stderr}", describe(command), output.status);
     }
     Ok(stdout)
 }
@@ -144,12 +139,7 @@ pub(crate) fn run_quietly(command: &mut Command) -> Result<String> {
 /// Like [`run_quietly`], but a program that takes longer than `limit` is killed with all it started.
 pub(crate) fn run_limited(command: &mut Command, limit: Duration) -> Result<()> {
     let output = tempfile::NamedTempFile::new().context("create a temporary file")?;
-    let file = || {
-        output
-            .as_file()
-            .try_clone()
-            .context("share the temporary file")
-    };
+    let file = || output.as_file().try_clone().context("share the temporary file");
     command.stdout(file()?).stderr(file()?);
     let (mut child, group) = spawn_in_group(command)?;
     let deadline = Instant::now() + limit;
@@ -164,11 +154,7 @@ pub(crate) fn run_limited(command: &mut Command, limit: Duration) -> Result<()> 
         }
         if Instant::now() >= deadline {
             end_group(&mut child, &group)?;
-            bail!(
-                "{} took longer than {} s",
-                describe(command),
-                limit.as_secs()
-            );
+            bail!("{} took longer than {} s", describe(command), limit.as_secs());
         }
         std::thread::sleep(POLL);
     }
@@ -192,7 +178,7 @@ pub(crate) fn run_interruptible(
 }
 
 /// Starts a program in a process group of its own; returns how `kill` names the group.
-fn spawn_in_group(command: &mut Command) -> Result<(Child, String)> {
+pub(crate) fn spawn_in_group(command: &mut Command) -> Result<(Child, String)> {
     let child = command
         .stdin(Stdio::null())
         .process_group(0)
@@ -203,7 +189,7 @@ fn spawn_in_group(command: &mut Command) -> Result<(Child, String)> {
 }
 
 /// Asks the program to end, as Ctrl-C would, and then kills what is left of all it started.
-fn end_group(child: &mut Child, group: &str) -> Result<ExitStatus> {
+pub(crate) fn end_group(child: &mut Child, group: &str) -> Result<ExitStatus> {
     send("INT", group)?;
     let deadline = Instant::now() + GRACE;
     let mut status = child.try_wait().context("wait for the program")?;
@@ -247,7 +233,7 @@ pub(crate) fn tail(path: &Path, lines: usize) -> String {
 }
 
 /// The program's name and first words, for messages; not all arguments, which may hold passwords.
-fn describe(command: &Command) -> String {
+pub(crate) fn describe(command: &Command) -> String {
     let mut text = command.get_program().to_string_lossy().into_owned();
     for argument in command.get_args().take(2) {
         text.push(' ');
@@ -271,10 +257,7 @@ mod tests {
     fn a_process_with_another_start_time_is_not_alive_and_gets_no_signal() {
         let me = ProcessId::of(std::process::id()).unwrap();
         assert!(me.alive());
-        let impostor = ProcessId {
-            started: me.started + 1,
-            ..me
-        };
+        let impostor = ProcessId { started: me.started + 1, ..me };
         assert!(!impostor.alive());
         impostor.signal("KILL").unwrap();
     }
@@ -316,9 +299,7 @@ mod tests {
     fn a_program_that_takes_too_long_ends_with_all_that_it_started() {
         let folder = tempfile::tempdir().unwrap();
         let (mut command, child) = stubborn(folder.path());
-        let error = run_limited(&mut command, Duration::from_secs(1))
-            .unwrap_err()
-            .to_string();
+        let error = run_limited(&mut command, Duration::from_secs(1)).unwrap_err().to_string();
         assert!(error.contains("took longer than 1 s"), "{error}");
         assert!(child().is_none_or(|child| child.wait_ended(Duration::from_secs(5))));
     }
@@ -330,10 +311,7 @@ mod tests {
         let quiet = format!("{:#}", run_quietly(&mut command).unwrap_err());
         let limited = format!("{:#}", run_limited(&mut command, GRACE).unwrap_err());
         for text in [quiet, limited] {
-            assert!(
-                text.contains("out") && text.contains("err") && text.contains('3'),
-                "{text}"
-            );
+            assert!(text.contains("out") && text.contains("err") && text.contains('3'), "{text}");
         }
     }
 

@@ -34,11 +34,7 @@ impl Project {
         };
         let run_dir = folder_from("TIDEGATE_RUN_DIR")?
             .unwrap_or_else(|| root.join("target").join("services"));
-        Ok(Self {
-            root,
-            cache,
-            run_dir,
-        })
+        Ok(Self { root, cache, run_dir })
     }
 }
 

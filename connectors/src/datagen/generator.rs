@@ -42,9 +42,7 @@ impl Moment {
         let days_before_epoch = 719_163;
         Self {
             now_ms,
-            date: local
-                .as_ref()
-                .map_or(0, |local| local.num_days_from_ce() - days_before_epoch),
+            date: local.as_ref().map_or(0, |local| local.num_days_from_ce() - days_before_epoch),
             time_ms: local
                 .as_ref()
                 .map_or(0, |local| local.num_seconds_from_midnight() as i32 * 1000),
@@ -94,57 +92,27 @@ impl Column {
                     format!("{end} is below the start {start}, or too far from it"),
                 )
             })?;
-            (
-                Values::Scalar(Scalar::sequence(path, &ty.kind, start, end)?),
-                Some(rows),
-            )
+            (Values::Scalar(Scalar::sequence(path, &ty.kind, start, end)?), Some(rows))
         } else if kind.eq_ignore_ascii_case("random") {
             random(seed, path, ty, stream, options)?
         } else {
-            return Err(invalid(
-                path,
-                "kind",
-                format!("'{kind}' is neither random nor sequence"),
-            ));
+            return Err(invalid(path, "kind", format!("'{kind}' is neither random nor sequence")));
         };
         let null_rate = options.float(path, "null-rate")?.unwrap_or(0.0);
         if !(0.0..=1.0).contains(&null_rate) {
-            return Err(invalid(
-                path,
-                "null-rate",
-                format!("{null_rate} is not between 0 and 1"),
-            ));
+            return Err(invalid(path, "null-rate", format!("{null_rate} is not between 0 and 1")));
         }
         if null_rate > 0.0 && !ty.nullable {
-            return Err(invalid(
-                path,
-                "null-rate",
-                "the column is declared NOT NULL".to_owned(),
-            ));
+            return Err(invalid(path, "null-rate", "the column is declared NOT NULL".to_owned()));
         }
-        Ok(Self {
-            values,
-            null_rate,
-            nulls: Stream::new(seed, field_number(path, "null")),
-            rows,
-        })
+        Ok(Self { values, null_rate, nulls: Stream::new(seed, field_number(path, "null")), rows })
     }
 
     /// How often elements stand in a MULTISET.
     fn counts(seed: u64, path: &str) -> Self {
         let stream = Stream::new(seed, field_number(path, "count"));
-        let scalar = Scalar::Integer {
-            stream,
-            kind: TypeKind::Int,
-            min: 1,
-            max: MOST_OFTEN,
-        };
-        Self {
-            values: Values::Scalar(scalar),
-            null_rate: 0.0,
-            nulls: stream,
-            rows: None,
-        }
+        let scalar = Scalar::Integer { stream, kind: TypeKind::Int, min: 1, max: MOST_OFTEN };
+        Self { values: Values::Scalar(scalar), null_rate: 0.0, nulls: stream, rows: None }
     }
 
     /// Rows after which a sequence ends, if there is one.
@@ -205,11 +173,7 @@ fn random(
                 child("key", &key.as_ref().clone().with_nullable(false))?,
                 child("value", value)?,
             ];
-            Nested::Map(Collection {
-                length,
-                ty: ty.clone(),
-                parts,
-            })
+            Nested::Map(Collection { length, ty: ty.clone(), parts })
         }
         TypeKind::Multiset(element) => {
             let length = elements(path, options)?;
@@ -217,28 +181,15 @@ fn random(
                 child("element", &element.as_ref().clone().with_nullable(false))?,
                 Column::counts(seed, path),
             ];
-            Nested::Map(Collection {
-                length,
-                ty: ty.clone(),
-                parts,
-            })
+            Nested::Map(Collection { length, ty: ty.clone(), parts })
         }
         TypeKind::Row(fields) => {
-            let parts = fields
-                .iter()
-                .map(|field| child(&field.name, &field.ty))
-                .collect::<Result<_>>()?;
-            Nested::Row(Collection {
-                length: 1,
-                ty: ty.clone(),
-                parts,
-            })
+            let parts =
+                fields.iter().map(|field| child(&field.name, &field.ty)).collect::<Result<_>>()?;
+            Nested::Row(Collection { length: 1, ty: ty.clone(), parts })
         }
         _ => {
-            return Ok((
-                Values::Scalar(scalar(path, &ty.kind, stream, options)?),
-                None,
-            ));
+            return Ok((Values::Scalar(scalar(path, &ty.kind, stream, options)?), None));
         }
     };
     let rows = nested.rows();
@@ -251,33 +202,13 @@ fn scalar(
     stream: Stream,
     options: &FieldOptions<'_>,
 ) -> Result<Scalar> {
+    let integers = |low: i64, high: i64| integers(path, kind, stream, options, low, high);
     Ok(match kind {
         TypeKind::Boolean => Scalar::Boolean(stream),
-        TypeKind::TinyInt => integers(
-            path,
-            kind,
-            stream,
-            options,
-            i64::from(i8::MIN),
-            i64::from(i8::MAX),
-        )?,
-        TypeKind::SmallInt => integers(
-            path,
-            kind,
-            stream,
-            options,
-            i64::from(i16::MIN),
-            i64::from(i16::MAX),
-        )?,
-        TypeKind::Int => integers(
-            path,
-            kind,
-            stream,
-            options,
-            i64::from(i32::MIN),
-            i64::from(i32::MAX),
-        )?,
-        TypeKind::BigInt => integers(path, kind, stream, options, i64::MIN, i64::MAX)?,
+        TypeKind::TinyInt => integers(i64::from(i8::MIN), i64::from(i8::MAX))?,
+        TypeKind::SmallInt => integers(i64::from(i16::MIN), i64::from(i16::MAX))?,
+        TypeKind::Int => integers(i64::from(i32::MIN), i64::from(i32::MAX))?,
+        TypeKind::BigInt => integers(i64::MIN, i64::MAX)?,
         TypeKind::Float => floats(path, kind, stream, options, f64::from(f32::MAX))?,
         TypeKind::Double => floats(path, kind, stream, options, f64::MAX)?,
         TypeKind::Decimal { precision, scale } => {
@@ -291,17 +222,13 @@ fn scalar(
                     format!("a column of type {kind} has a fixed length"),
                 ));
             }
-            let length = Length {
-                longest: i64::from(*length).min(MAX_LENGTH) as u64,
-                varies: false,
-            };
+            let length =
+                Length { longest: i64::from(*length).min(MAX_LENGTH) as u64, varies: false };
             text(kind, stream, length)
         }
-        TypeKind::VarChar { length } | TypeKind::VarBinary { length } => text(
-            kind,
-            stream,
-            text_length(path, kind, i64::from(*length), options)?,
-        ),
+        TypeKind::VarChar { length } | TypeKind::VarBinary { length } => {
+            text(kind, stream, text_length(path, kind, i64::from(*length), options)?)
+        }
         TypeKind::Date => Scalar::Date,
         TypeKind::Time { .. } => Scalar::Time,
         TypeKind::Timestamp { precision, .. } => {
@@ -331,18 +258,9 @@ fn integers(
     check_bounds(path, min, max)?;
     if min < least || max > most {
         let what = if min < least { "min" } else { "max" };
-        return Err(invalid(
-            path,
-            what,
-            format!("it is out of the range of {kind}"),
-        ));
+        return Err(invalid(path, what, format!("it is out of the range of {kind}")));
     }
-    Ok(Scalar::Integer {
-        stream,
-        kind: kind.clone(),
-        min,
-        max,
-    })
+    Ok(Scalar::Integer { stream, kind: kind.clone(), min, max })
 }
 
 fn floats(
@@ -355,12 +273,7 @@ fn floats(
     let min = options.float(path, "min")?.unwrap_or(0.0);
     let max = options.float(path, "max")?.unwrap_or(most);
     check_bounds(path, min, max)?;
-    Ok(Scalar::Float {
-        stream,
-        single: *kind == TypeKind::Float,
-        min,
-        max,
-    })
+    Ok(Scalar::Float { stream, single: *kind == TypeKind::Float, min, max })
 }
 
 fn decimals(
@@ -374,24 +287,14 @@ fn decimals(
         None => Ok(default),
         Some(text) => {
             tidegate_functions::decimal::parse(text.trim(), (precision, scale)).map_err(|_| {
-                invalid(
-                    path,
-                    what,
-                    format!("'{text}' is no DECIMAL({precision}, {scale})"),
-                )
+                invalid(path, what, format!("'{text}' is no DECIMAL({precision}, {scale})"))
             })
         }
     };
     let largest = tidegate_functions::decimal::pow10(u32::from(precision)) - 1;
     let (min, max) = (bound("min", 0)?, bound("max", largest)?);
     check_bounds(path, min, max)?;
-    Ok(Scalar::Decimal {
-        stream,
-        precision,
-        scale,
-        min,
-        max,
-    })
+    Ok(Scalar::Decimal { stream, precision, scale, min, max })
 }
 
 fn timestamps(
@@ -403,20 +306,11 @@ fn timestamps(
 ) -> Result<Scalar> {
     let max_past = options.duration(path, "max-past")?.unwrap_or_default();
     let max_past_ms = u64::try_from(max_past.as_millis()).unwrap_or(u64::MAX);
-    Ok(Scalar::Timestamp {
-        stream,
-        per_second: units_per_second(precision),
-        zoned,
-        max_past_ms,
-    })
+    Ok(Scalar::Timestamp { stream, per_second: units_per_second(precision), zoned, max_past_ms })
 }
 
 fn text(kind: &TypeKind, stream: Stream, length: Length) -> Scalar {
-    if kind.is_text() {
-        Scalar::Text { stream, length }
-    } else {
-        Scalar::Bytes { stream, length }
-    }
+    if kind.is_text() { Scalar::Text { stream, length } } else { Scalar::Bytes { stream, length } }
 }
 
 fn text_length(
@@ -434,26 +328,15 @@ fn text_length(
     let unlimited = declared == i64::from(tidegate_types::sql_type::MAX_LENGTH);
     let length = length.unwrap_or(if unlimited { DEFAULT_LENGTH } else { declared });
     if !(0..=MAX_LENGTH).contains(&length) {
-        return Err(invalid(
-            path,
-            "length",
-            format!("{length} is not between 0 and {MAX_LENGTH}"),
-        ));
+        return Err(invalid(path, "length", format!("{length} is not between 0 and {MAX_LENGTH}")));
     }
-    Ok(Length {
-        longest: length as u64,
-        varies,
-    })
+    Ok(Length { longest: length as u64, varies })
 }
 
 fn elements(path: &str, options: &FieldOptions<'_>) -> Result<u64> {
     let length = options.integer(path, "length")?.unwrap_or(DEFAULT_ELEMENTS);
     if !(0..=MAX_LENGTH).contains(&length) {
-        return Err(invalid(
-            path,
-            "length",
-            format!("{length} is not between 0 and {MAX_LENGTH}"),
-        ));
+        return Err(invalid(path, "length", format!("{length} is not between 0 and {MAX_LENGTH}")));
     }
     Ok(length as u64)
 }
@@ -471,18 +354,11 @@ fn check_bounds<T: PartialOrd + std::fmt::Display>(path: &str, min: T, max: T) -
     if min <= max {
         return Ok(());
     }
-    Err(invalid(
-        path,
-        "max",
-        format!("{max} is below the minimum {min}"),
-    ))
+    Err(invalid(path, "max", format!("{max} is below the minimum {min}")))
 }
 
 pub(super) fn invalid(path: &str, what: &str, message: String) -> Error {
-    Error::new(
-        ErrorCode::InvalidOption,
-        format!("option '{}': {message}", key(path, what)),
-    )
+    Error::new(ErrorCode::InvalidOption, format!("option '{}': {message}", key(path, what)))
 }
 
 /// The number of a random stream: of a column's values or NULLs.

@@ -67,10 +67,8 @@ impl Datagen {
         env: &ConnectorEnv,
     ) -> Result<Self> {
         if let Some(column) = plan.metadata.first() {
-            let message = format!(
-                "column {}: the datagen connector has no metadata",
-                column.field.name
-            );
+            let message =
+                format!("column {}: the datagen connector has no metadata", column.field.name);
             return Err(Error::new(ErrorCode::InvalidOption, message));
         }
         let seed = options.integer("seed")?.unwrap_or(0) as u64;
@@ -103,23 +101,15 @@ impl Datagen {
         };
         Ok(Self {
             shared: Arc::new(shared),
-            emission: Emission {
-                end,
-                keep_alive: false,
-                paced: true,
-            },
+            emission: Emission { end, keep_alive: false, paced: true },
         })
     }
 }
 
 /// Everything that decides what row *n* is.
 fn shape(plan: &operator::Source, seed: u64) -> Value {
-    let columns: Vec<String> = plan
-        .table
-        .columns
-        .iter()
-        .map(|column| format!("{} {}", column.name, column.ty))
-        .collect();
+    let columns: Vec<String> =
+        plan.table.columns.iter().map(|column| format!("{} {}", column.name, column.ty)).collect();
     let options: BTreeMap<&String, &String> = plan
         .table
         .options
@@ -141,18 +131,11 @@ impl Source for Datagen {
     }
 
     async fn enumerate(&self, known: &[Split], _discovered: bool) -> Result<Vec<Split>> {
-        numbered::enumerate(
-            NAME,
-            &self.shared.shape,
-            Layout::paced(self.shared.rate),
-            known,
-        )
+        numbered::enumerate(NAME, &self.shared.shape, Layout::paced(self.shared.rate), known)
     }
 
     fn reader(&self, context: ReaderContext) -> Result<Box<dyn SourceReader>> {
-        let rows = Generator {
-            shared: Arc::clone(&self.shared),
-        };
+        let rows = Generator { shared: Arc::clone(&self.shared) };
         let clock = Arc::clone(&self.shared.env.clock);
         Ok(Box::new(Reader::new(rows, self.emission, clock, &context)))
     }

@@ -93,9 +93,7 @@ impl Nested {
                     .map(|array| Arc::new(array) as ArrayRef)
             }
             (_, other) => {
-                return Err(Error::internal(format!(
-                    "generated values are held as {other}"
-                )));
+                return Err(Error::internal(format!("generated values are held as {other}")));
             }
         };
         array.map_err(internal)
@@ -103,9 +101,7 @@ impl Nested {
 }
 
 fn take_parts<const N: usize>(parts: Vec<ArrayRef>) -> Result<[ArrayRef; N]> {
-    parts
-        .try_into()
-        .map_err(|_| Error::internal(format!("a collection has not {N} parts")))
+    parts.try_into().map_err(|_| Error::internal(format!("a collection has not {N} parts")))
 }
 
 /// Entries of maps of `length` entries each without those whose key stands in the map already.
@@ -121,9 +117,7 @@ fn distinct(
     for map in 0..maps {
         let first = kept.len();
         for entry in map * length..(map + 1) * length {
-            let known = kept[first..]
-                .iter()
-                .any(|other| compare(*other as usize, entry).is_eq());
+            let known = kept[first..].iter().any(|other| compare(*other as usize, entry).is_eq());
             if !known {
                 kept.push(entry as u32);
             }
@@ -135,11 +129,7 @@ fn distinct(
         return Ok((keys, values, offsets));
     }
     let kept = UInt32Array::from(kept);
-    Ok((
-        take(&keys, &kept, None)?,
-        take(&values, &kept, None)?,
-        offsets,
-    ))
+    Ok((take(&keys, &kept, None)?, take(&values, &kept, None)?, offsets))
 }
 
 fn internal(error: ArrowError) -> Error {

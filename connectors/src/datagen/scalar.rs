@@ -106,25 +106,14 @@ impl Scalar {
             || kind.is_text()
             || matches!(kind, TypeKind::Decimal { .. });
         if !known {
-            return Err(invalid(
-                path,
-                "kind",
-                format!("there are no sequences of type {kind}"),
-            ));
+            return Err(invalid(path, "kind", format!("there are no sequences of type {kind}")));
         }
         for (what, value) in [("start", start), ("end", end)] {
             if !fits(value) {
-                return Err(invalid(
-                    path,
-                    what,
-                    format!("{value} is out of the range of {kind}"),
-                ));
+                return Err(invalid(path, what, format!("{value} is out of the range of {kind}")));
             }
         }
-        Ok(Self::Sequence {
-            kind: kind.clone(),
-            start,
-        })
+        Ok(Self::Sequence { kind: kind.clone(), start })
     }
 
     /// Estimated bytes of a value.
@@ -145,30 +134,16 @@ impl Scalar {
                 let values: Vec<bool> = rows.map(|row| stream.draw(row) >> 63 == 1).collect();
                 shared(BooleanArray::from(values))
             }
-            Self::Integer {
-                stream,
-                kind,
-                min,
-                max,
-            } => {
+            Self::Integer { stream, kind, min, max } => {
                 let span = max.wrapping_sub(*min) as u64;
                 let value = |row| {
                     let draw = stream.draw(row);
-                    let offset = if span == u64::MAX {
-                        draw
-                    } else {
-                        below(draw, span + 1)
-                    };
-                    min.wrapping_add_unsigned(offset)
+                    let bounded = span.checked_add(1).map(|span| below(draw, span));
+                    min.wrapping_add_unsigned(bounded.unwrap_or(draw))
                 };
                 integers(kind, rows.map(value))
             }
-            Self::Float {
-                stream,
-                single,
-                min,
-                max,
-            } => {
+            Self::Float { stream, single, min, max } => {
                 // Not `min + u * (max - min)`: that difference may overflow.
                 let values = rows.map(|row| {
                     let u = unit(stream.draw(row));
@@ -180,13 +155,7 @@ impl Scalar {
                     primitive::<Float64Type>(values)
                 }
             }
-            Self::Decimal {
-                stream,
-                precision,
-                scale,
-                min,
-                max,
-            } => {
+            Self::Decimal { stream, precision, scale, min, max } => {
                 let span = max.wrapping_sub(*min) as u128 + 1;
                 let values = rows.map(|row| {
                     let (high, low) = (stream.draw(row << 1), stream.draw(row << 1 | 1));
@@ -198,29 +167,27 @@ impl Scalar {
             Self::Bytes { stream, length } => bytes(*stream, *length, rows),
             Self::Date => primitive::<Date32Type>(rows.map(|_| moment.date)),
             Self::Time => primitive::<Time32MillisecondType>(rows.map(|_| moment.time_ms)),
-            Self::Timestamp {
-                stream,
-                per_second,
-                zoned,
-                max_past_ms,
-            } => {
-                let values = rows.map(|row| {
+            Self::Timestamp { stream, per_second, zoned, max_past_ms } => {
+                let times = rows.map(|row| {
                     let past = below(stream.draw(row), *max_past_ms);
-                    moment
-                        .now_ms
-                        .saturating_sub_unsigned(past)
-                        .saturating_mul(per_second / 1000)
+                    moment.now_ms.saturating_sub_unsigned(past)
                 });
-                match per_second {
-                    1_000 => timestamps::<TimestampMillisecondType>(values, *zoned),
-                    1_000_000 => timestamps::<TimestampMicrosecondType>(values, *zoned),
-                    _ => timestamps::<TimestampNanosecondType>(values, *zoned),
-                }
+                timestamps_of(times, *per_second, *zoned)
             }
             Self::Sequence { kind, start } => {
                 sequence(kind, rows.map(|row| start.saturating_add_unsigned(row)))?
             }
         })
+    }
+}
+
+/// Timestamps in units of a second's `per_second`th part, from milliseconds.
+fn timestamps_of(times_ms: impl Iterator<Item = i64>, per_second: i64, zoned: bool) -> ArrayRef {
+    let values = times_ms.map(|time| time.saturating_mul(per_second / 1_000));
+    match per_second {
+        1_000 => timestamps::<TimestampMillisecondType>(values, zoned),
+        1_000_000 => timestamps::<TimestampMicrosecondType>(values, zoned),
+        _ => timestamps::<TimestampNanosecondType>(values, zoned),
     }
 }
 
@@ -248,9 +215,7 @@ fn decimals(values: impl Iterator<Item = i128>, precision: u8, scale: u8) -> Res
     let values: Vec<i128> = values.collect();
     let array =
         Decimal128Array::new(values.into(), None).with_precision_and_scale(precision, scale as i8);
-    array
-        .map(shared)
-        .map_err(|error| Error::internal(format!("generate decimals: {error}")))
+    array.map(shared).map_err(|error| Error::internal(format!("generate decimals: {error}")))
 }
 
 /// A whole number as the unscaled value of a DECIMAL, if it fits.

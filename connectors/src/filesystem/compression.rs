@@ -23,9 +23,7 @@ impl Compression {
     /// # Errors
     /// `UNSUPPORTED` for endings of compressions that cannot be read.
     pub(super) fn of(file_name: &str) -> Result<Self> {
-        let ending = file_name
-            .rsplit_once('.')
-            .map(|(_, ending)| ending.to_ascii_lowercase());
+        let ending = file_name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
         match ending.as_deref() {
             Some("gz" | "gzip") => Ok(Self::Gzip),
             Some("zst" | "zstd") => Ok(Self::Zstd),
@@ -60,10 +58,7 @@ impl Decompressor {
         Ok(match compression {
             Compression::None => None,
             Compression::Gzip => Some(Self::Gzip(Box::new(MultiGzDecoder::new(Vec::new())))),
-            Compression::Zstd => Some(Self::Zstd {
-                decoder: ZstdDecoder::new()?,
-                complete: true,
-            }),
+            Compression::Zstd => Some(Self::Zstd { decoder: ZstdDecoder::new()?, complete: true }),
         })
     }
 
@@ -89,10 +84,9 @@ impl Decompressor {
                 Ok(())
             }
             Self::Zstd { complete: true, .. } => Ok(()),
-            Self::Zstd { .. } => Err(IoError::new(
-                ErrorKind::UnexpectedEof,
-                "the zstd frame is cut off",
-            )),
+            Self::Zstd { .. } => {
+                Err(IoError::new(ErrorKind::UnexpectedEof, "the zstd frame is cut off"))
+            }
         }
     }
 }
@@ -140,9 +134,7 @@ mod tests {
 
     #[test]
     fn both_kinds_survive_any_piece_size_and_concatenation() {
-        let text: Vec<u8> = (0..200_000_u32)
-            .flat_map(|i| (i % 251).to_le_bytes())
-            .collect();
+        let text: Vec<u8> = (0..200_000_u32).flat_map(|i| (i % 251).to_le_bytes()).collect();
         let twice = [text.clone(), text.clone()].concat();
         let zstd = zstd::encode_all(text.as_slice(), 1).unwrap();
         for piece in [1, 7, 1000, 1 << 20] {

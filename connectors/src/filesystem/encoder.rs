@@ -38,16 +38,9 @@ impl FileFormat {
     /// `INVALID_OPTION` for options and column types that the format does not take.
     pub(super) fn new(options: FormatOptions, columns: Vec<Field>, table: &str) -> Result<Self> {
         let schema = arrow_type::arrow_schema(&columns);
-        let parquet = (options.name() == "parquet")
-            .then(|| parquet_settings(&options))
-            .transpose()?;
-        let format = Self {
-            options,
-            columns,
-            schema,
-            parquet,
-            table: table.to_owned(),
-        };
+        let parquet =
+            (options.name() == "parquet").then(|| parquet_settings(&options)).transpose()?;
+        let format = Self { options, columns, schema, parquet, table: table.to_owned() };
         format.encoder()?;
         Ok(format)
     }
@@ -61,10 +54,8 @@ impl FileFormat {
                 Some(settings.properties.clone()),
             );
             let writer = writer.map_err(|error| {
-                let message = format!(
-                    "table {}: its columns do not fit into Parquet: {error}",
-                    self.table
-                );
+                let message =
+                    format!("table {}: its columns do not fit into Parquet: {error}", self.table);
                 Error::new(ErrorCode::InvalidOption, message)
             })?;
             return Ok(FileEncoder::Parquet {
@@ -72,42 +63,29 @@ impl FileFormat {
                 row_group_bytes: settings.row_group_bytes,
             });
         }
-        let context = EncoderContext {
-            options: &self.options,
-            columns: &self.columns,
-            origin: &self.table,
-        };
+        let context =
+            EncoderContext { options: &self.options, columns: &self.columns, origin: &self.table };
         let encoder = format::encoder(&context)?;
-        Ok(FileEncoder::Records {
-            encoder,
-            records: Records::with_terminator(b"\n"),
-        })
+        Ok(FileEncoder::Records { encoder, records: Records::with_terminator(b"\n") })
     }
 }
 
 fn parquet_settings(options: &FormatOptions) -> Result<ParquetSettings> {
-    let compression = match options
-        .text("compression")
-        .unwrap_or("SNAPPY")
-        .to_ascii_uppercase()
-        .as_str()
-    {
-        "UNCOMPRESSED" => Compression::UNCOMPRESSED,
-        "GZIP" => Compression::GZIP(GzipLevel::default()),
-        "ZSTD" => Compression::ZSTD(ZstdLevel::default()),
-        "LZ4_RAW" => Compression::LZ4_RAW,
-        _ => Compression::SNAPPY,
-    };
+    let compression =
+        match options.text("compression").unwrap_or("SNAPPY").to_ascii_uppercase().as_str() {
+            "UNCOMPRESSED" => Compression::UNCOMPRESSED,
+            "GZIP" => Compression::GZIP(GzipLevel::default()),
+            "ZSTD" => Compression::ZSTD(ZstdLevel::default()),
+            "LZ4_RAW" => Compression::LZ4_RAW,
+            _ => Compression::SNAPPY,
+        };
     let properties = WriterProperties::builder()
         .set_compression(compression)
         .set_created_by("Tidegate".to_owned())
         .build();
     let size = options.text("block.size").unwrap_or("128 mb");
     let row_group_bytes = value::memory_size(&options.full_key("block.size"), size)?.max(1);
-    Ok(ParquetSettings {
-        properties,
-        row_group_bytes,
-    })
+    Ok(ParquetSettings { properties, row_group_bytes })
 }
 
 /// Encodes the rows of one file.
@@ -137,10 +115,7 @@ impl FileEncoder {
                 encoder.encode(rows, records)?;
                 Ok(records.take_bytes())
             }
-            Self::Parquet {
-                writer,
-                row_group_bytes,
-            } => {
+            Self::Parquet { writer, row_group_bytes } => {
                 writer.write(rows).map_err(|error| parquet_error(&error))?;
                 if writer.in_progress_size() as u64 >= *row_group_bytes {
                     writer.flush().map_err(|error| parquet_error(&error))?;

@@ -25,9 +25,7 @@ impl FileNames {
     /// The names of a lineage.
     pub(super) fn new(lineage: &str, operator: &str) -> Self {
         let hash = xxhash_rust::xxh3::xxh3_64(format!("{lineage}/{operator}").as_bytes());
-        Self {
-            lineage: format!("{hash:016x}"),
-        }
+        Self { lineage: format!("{hash:016x}") }
     }
 
     /// Name of a visible file; `rest` makes it unique.
@@ -69,11 +67,7 @@ impl FileNames {
 /// # Errors
 /// `UNAVAILABLE`, `PERMISSION_DENIED` from the store.
 pub(super) async fn list(location: &Location, base: &Path, names: &FileNames) -> Result<Vec<Path>> {
-    let folder = if location.local {
-        base.clone()
-    } else {
-        names.staging_folder(base)
-    };
+    let folder = if location.local { base.clone() } else { names.staging_folder(base) };
     let mut found = Vec::new();
     let mut stream = location.store.list(Some(&folder));
     let failed =

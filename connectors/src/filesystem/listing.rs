@@ -26,22 +26,11 @@ impl Selection {
     /// The files that `path` (which may hold `*` and `?` in its names) and `pattern` select.
     pub(super) fn new(path: &Path, pattern: Option<&str>) -> Result<Self> {
         let parts: Vec<_> = path.parts().map(|part| part.as_ref().to_owned()).collect();
-        let fixed = parts
-            .iter()
-            .take_while(|part| !part.contains(['*', '?']))
-            .count();
+        let fixed = parts.iter().take_while(|part| !part.contains(['*', '?'])).count();
         let (base, wild) = parts.split_at(fixed);
-        let wildcards = if wild.is_empty() {
-            None
-        } else {
-            Some(wildcard_regex(&wild.join("/"))?)
-        };
+        let wildcards = if wild.is_empty() { None } else { Some(wildcard_regex(&wild.join("/"))?) };
         let pattern = pattern.map(whole_match).transpose()?;
-        Ok(Self {
-            base: Path::from_iter(base.iter().map(String::as_str)),
-            wildcards,
-            pattern,
-        })
+        Ok(Self { base: Path::from_iter(base.iter().map(String::as_str)), wildcards, pattern })
     }
 
     /// The folder or file that everything is below.
@@ -58,11 +47,7 @@ impl Selection {
         if below.iter().any(|name| name.starts_with(['.', '_'])) {
             return false;
         }
-        if self
-            .wildcards
-            .as_ref()
-            .is_some_and(|regex| !regex.is_match(&below.join("/")))
-        {
+        if self.wildcards.as_ref().is_some_and(|regex| !regex.is_match(&below.join("/"))) {
             return false;
         }
         self.pattern.as_ref().is_none_or(|regex| {
@@ -107,11 +92,7 @@ pub(super) async fn list(location: &Location, selection: &Selection) -> Result<V
     let mut files = Vec::new();
     let mut seen_any = false;
     let mut stream = location.store.list(Some(selection.base()));
-    while let Some(meta) = stream
-        .try_next()
-        .await
-        .map_err(|error| store_error(error, &place))?
-    {
+    while let Some(meta) = stream.try_next().await.map_err(|error| store_error(error, &place))? {
         seen_any = true;
         if meta.size == 0 || !selection.contains(&meta.location, &location.root) {
             continue;
@@ -124,10 +105,8 @@ pub(super) async fn list(location: &Location, selection: &Selection) -> Result<V
         files.push(meta);
     }
     if !seen_any && !is_folder(location, selection.base()) {
-        return Err(
-            Error::new(ErrorCode::NotFound, format!("{place} does not exist"))
-                .help("mend the option 'path' or create the folder"),
-        );
+        return Err(Error::new(ErrorCode::NotFound, format!("{place} does not exist"))
+            .help("mend the option 'path' or create the folder"));
     }
     files.sort_by(|a, b| a.location.cmp(&b.location));
     Ok(files)
@@ -179,22 +158,14 @@ mod tests {
     #[test]
     fn wildcards_match_within_a_name() {
         assert!(selects("data/2026-*/x?.json", None, "data/2026-01/x1.json"));
-        assert!(!selects(
-            "data/2026-*/x?.json",
-            None,
-            "data/2026-01/y/x1.json"
-        ));
+        assert!(!selects("data/2026-*/x?.json", None, "data/2026-01/y/x1.json"));
         assert!(selects("data/2026-*", None, "data/2026-01/y/x1.json"));
         assert!(!selects("data/*.json", None, "data/a.jsonl"));
     }
 
     #[test]
     fn the_pattern_matches_the_whole_path() {
-        assert!(selects(
-            "data",
-            Some(".*/a[0-9]+\\.json"),
-            "data/x/a12.json"
-        ));
+        assert!(selects("data", Some(".*/a[0-9]+\\.json"), "data/x/a12.json"));
         assert!(!selects("data", Some("a[0-9]+\\.json"), "data/x/a12.json"));
         assert!(Selection::new(&Path::from("data"), Some("(")).is_err());
     }

@@ -39,9 +39,7 @@ pub(super) async fn row_group_sizes(
     let metadata = ArrowReaderMetadata::load_async(&mut reader, ArrowReaderOptions::new()).await;
     let metadata = metadata.map_err(|error| parquet_error(&error, &location.display(path)))?;
     let groups = metadata.metadata().row_groups().iter();
-    Ok(groups
-        .map(|group| u64::try_from(group.compressed_size()).unwrap_or(0))
-        .collect())
+    Ok(groups.map(|group| u64::try_from(group.compressed_size()).unwrap_or(0)).collect())
 }
 
 fn object_reader(location: &Location, path: &Path, size: u64) -> ObjectReader {
@@ -69,15 +67,7 @@ impl RowGroups {
         batch_rows: usize,
     ) -> Self {
         let schema = shared.layout.decoded_schema();
-        Self {
-            shared,
-            path,
-            state,
-            batch_rows,
-            schema,
-            opening: None,
-            stream: None,
-        }
+        Self { shared, path, state, batch_rows, schema, opening: None, stream: None }
     }
 
     /// The position behind the rows that `next` has returned.
@@ -124,15 +114,8 @@ async fn open(
     let place = shared.location.display(&path);
     let reader = object_reader(&shared.location, &path, state.size);
     let failed = |error: ParquetError| parquet_error(&error, &place);
-    let builder = ParquetRecordBatchStreamBuilder::new(reader)
-        .await
-        .map_err(failed)?;
-    let Part::RowGroups {
-        first,
-        count,
-        next_row,
-    } = state.part
-    else {
+    let builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(failed)?;
+    let Part::RowGroups { first, count, next_row } = state.part else {
         return Err(Error::internal("a range of bytes is no Parquet split"));
     };
     let groups = builder.metadata().num_row_groups();
@@ -158,10 +141,7 @@ fn projection(schema: &SchemaDescriptor, read: &[Field]) -> ProjectionMask {
         let parts = column.path().parts();
         wanted.iter().any(|path| {
             parts.len() >= path.len()
-                && path
-                    .iter()
-                    .zip(parts)
-                    .all(|(wanted, part)| *wanted == part.as_str())
+                && path.iter().zip(parts).all(|(wanted, part)| *wanted == part.as_str())
         })
     });
     ProjectionMask::leaves(schema, leaves)
@@ -190,16 +170,11 @@ fn adapt_rows(
 ) -> Result<RecordBatch> {
     let column = |field: &Field| match rows.column_by_name(&field.name) {
         Some(column) => adapt(column, &arrow_type::data_type(&field.ty)).map_err(|why| {
-            let message = format!(
-                "file {place}: column {} is not a {}: {why}",
-                field.name, field.ty
-            );
+            let message =
+                format!("file {place}: column {} is not a {}: {why}", field.name, field.ty);
             Error::new(ErrorCode::BadRecord, message)
         }),
-        None => Ok(new_null_array(
-            &arrow_type::data_type(&field.ty),
-            rows.num_rows(),
-        )),
+        None => Ok(new_null_array(&arrow_type::data_type(&field.ty), rows.num_rows())),
     };
     let columns = read.iter().map(column).collect::<Result<Vec<_>>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
@@ -213,10 +188,7 @@ fn adapt(array: &ArrayRef, target: &DataType) -> Result<ArrayRef, String> {
         return Ok(Arc::clone(array));
     }
     let (DataType::Struct(fields), Some(source)) = (target, array.as_struct_opt()) else {
-        let options = CastOptions {
-            safe: false,
-            ..CastOptions::default()
-        };
+        let options = CastOptions { safe: false, ..CastOptions::default() };
         return cast_with_options(array, target, &options).map_err(|error| error.to_string());
     };
     let child = |field: &arrow::datatypes::FieldRef| match source.column_by_name(field.name()) {
@@ -230,9 +202,7 @@ fn adapt(array: &ArrayRef, target: &DataType) -> Result<ArrayRef, String> {
         source.nulls().cloned(),
         source.len(),
     );
-    adapted
-        .map(|array| Arc::new(array) as ArrayRef)
-        .map_err(|error| error.to_string())
+    adapted.map(|array| Arc::new(array) as ArrayRef).map_err(|error| error.to_string())
 }
 
 fn parquet_error(error: &ParquetError, place: &str) -> Error {

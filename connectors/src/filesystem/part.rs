@@ -60,14 +60,7 @@ impl Part {
             );
             Output::Remote(Box::new(writer.with_max_concurrency(UPLOADS)))
         };
-        Ok(Self {
-            staged,
-            target,
-            bytes: 0,
-            pending: Vec::new(),
-            output,
-            location,
-        })
+        Ok(Self { staged, target, bytes: 0, pending: Vec::new(), output, location })
     }
 
     /// Bytes written so far.
@@ -83,11 +76,7 @@ impl Part {
         } else {
             self.pending.extend_from_slice(&bytes);
         }
-        if self.pending.len() >= WRITE_BYTES {
-            self.write_pending().await
-        } else {
-            Ok(())
-        }
+        if self.pending.len() >= WRITE_BYTES { self.write_pending().await } else { Ok(()) }
     }
 
     async fn write_pending(&mut self) -> Result<()> {
@@ -133,10 +122,7 @@ impl Part {
                 .await?;
             }
             Output::Remote(writer) => {
-                writer
-                    .shutdown()
-                    .await
-                    .map_err(|error| io_error(&place, &error))?;
+                writer.shutdown().await.map_err(|error| io_error(&place, &error))?;
             }
         }
         Ok(StagedFile {
@@ -175,12 +161,7 @@ fn create_local(path: &FilePath) -> std::io::Result<File> {
 /// after a power failure although the file's content was.
 pub(super) fn sync_folder_of(path: &FilePath) -> std::io::Result<()> {
     // Four levels reach above the partition folders that may just have been made.
-    for folder in path
-        .ancestors()
-        .skip(1)
-        .take(4)
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
+    for folder in path.ancestors().skip(1).take(4).filter(|folder| !folder.as_os_str().is_empty()) {
         match File::open(folder).and_then(|folder| folder.sync_all()) {
             Ok(()) => {}
             // Folders above the table's own may be closed to this user.
@@ -198,9 +179,7 @@ pub(super) async fn blocking<T: Send + 'static>(
 ) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done.map_err(|error| io_error(place, &error)),
-        Err(_) => Err(Error::internal(format!(
-            "{place}: the file task ended early"
-        ))),
+        Err(_) => Err(Error::internal(format!("{place}: the file task ended early"))),
     }
 }
 

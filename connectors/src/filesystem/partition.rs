@@ -51,10 +51,7 @@ pub(super) fn values_in_path(
 /// `BAD_RECORD` if the text is no value of the key's type.
 pub(super) fn parse_value(text: Option<&str>, key: &Field, place: &str) -> Result<ArrayRef> {
     let strings = StringViewArray::from_iter([text]);
-    let options = CastOptions {
-        safe: false,
-        ..CastOptions::default()
-    };
+    let options = CastOptions { safe: false, ..CastOptions::default() };
     let target = arrow_type::data_type(&key.ty);
     cast_with_options(&strings, &target, &options).map_err(|_| {
         let text = text.unwrap_or_default();
@@ -76,10 +73,7 @@ pub(super) fn value_texts(
     default_name: &str,
 ) -> Result<Vec<String>> {
     let refused = || {
-        let message = format!(
-            "column {} of type {} cannot partition files",
-            key.name, key.ty
-        );
+        let message = format!("column {} of type {} cannot partition files", key.name, key.ty);
         Error::new(ErrorCode::InvalidOption, message)
     };
     if column.data_type().is_nested() || matches!(column.data_type(), DataType::BinaryView) {
@@ -112,19 +106,13 @@ fn timestamp(column: &ArrayRef, unit: TimeUnit, row: usize) -> Option<NaiveDateT
     let time = match unit {
         TimeUnit::Second => None,
         TimeUnit::Millisecond => DateTime::from_timestamp_millis(
-            column
-                .as_primitive_opt::<TimestampMillisecondType>()?
-                .value(row),
+            column.as_primitive_opt::<TimestampMillisecondType>()?.value(row),
         ),
         TimeUnit::Microsecond => DateTime::from_timestamp_micros(
-            column
-                .as_primitive_opt::<TimestampMicrosecondType>()?
-                .value(row),
+            column.as_primitive_opt::<TimestampMicrosecondType>()?.value(row),
         ),
         TimeUnit::Nanosecond => Some(DateTime::from_timestamp_nanos(
-            column
-                .as_primitive_opt::<TimestampNanosecondType>()?
-                .value(row),
+            column.as_primitive_opt::<TimestampNanosecondType>()?.value(row),
         )),
     };
     time.map(|time| time.naive_utc())
@@ -215,13 +203,8 @@ mod tests {
         let path = Path::parse("in/a=x%2Fy/b=__D__/f=1.json").unwrap();
         let values = values_in_path(&path, &keys, "__D__", "p").unwrap();
         assert_eq!(values, [None, Some("x/y".to_owned())]);
-        let error = values_in_path(
-            &Path::parse("in/a=1/f").unwrap(),
-            &keys,
-            "__D__",
-            "in/a=1/f",
-        )
-        .unwrap_err();
+        let error = values_in_path(&Path::parse("in/a=1/f").unwrap(), &keys, "__D__", "in/a=1/f")
+            .unwrap_err();
         assert!(error.to_string().contains("folder b="), "{error}");
     }
 
@@ -229,18 +212,9 @@ mod tests {
     fn values_have_the_declared_type() {
         let key = Field::new("n", TypeKind::Int.nullable());
         let array = parse_value(Some("42"), &key, "p").unwrap();
-        assert_eq!(
-            array
-                .as_any()
-                .downcast_ref::<Int32Array>()
-                .unwrap()
-                .value(0),
-            42
-        );
+        assert_eq!(array.as_any().downcast_ref::<Int32Array>().unwrap().value(0), 42);
         assert!(parse_value(None, &key, "p").unwrap().is_null(0));
-        let error = parse_value(Some("x"), &key, "in/n=x/f")
-            .unwrap_err()
-            .to_string();
+        let error = parse_value(Some("x"), &key, "in/n=x/f").unwrap_err().to_string();
         assert!(error.contains("n=x") && error.contains("INT"), "{error}");
     }
 
@@ -256,12 +230,7 @@ mod tests {
         let texts = value_texts(&column, &key, "D").unwrap();
         assert_eq!(
             texts,
-            [
-                "1970-01-01T00:00",
-                "1970-01-01T00:00:01",
-                "1970-01-01T00:00:01.500",
-                "D"
-            ]
+            ["1970-01-01T00:00", "1970-01-01T00:00:01", "1970-01-01T00:00:01.500", "D"]
         );
     }
 }

@@ -44,19 +44,11 @@ enum Content {
 
 impl Reader {
     pub(super) fn new(shared: Arc<Shared>, context: ReaderContext) -> Self {
-        Self {
-            shared,
-            context,
-            splits: Vec::new(),
-            open: None,
-        }
+        Self { shared, context, splits: Vec::new(), open: None }
     }
 
     fn open(&self, split: usize) -> Result<Open> {
-        let known = self
-            .splits
-            .get(split)
-            .ok_or_else(|| Error::internal("no such split"))?;
+        let known = self.splits.get(split).ok_or_else(|| Error::internal("no such split"))?;
         let path = Path::parse(&known.state.path).map_err(|error| {
             Error::new(
                 ErrorCode::Corrupt,
@@ -79,12 +71,7 @@ impl Reader {
                 self.context.clone(),
             )?)),
         };
-        Ok(Open {
-            split,
-            constants,
-            place,
-            content,
-        })
+        Ok(Open { split, constants, place, content })
     }
 }
 
@@ -121,10 +108,7 @@ impl SourceReader for Reader {
                     "start without the checkpoint, or set the format that it was made with",
                 ));
             }
-            self.splits.push(Known {
-                state,
-                finished: split.finished,
-            });
+            self.splits.push(Known { state, finished: split.finished });
         }
         Ok(())
     }
@@ -140,28 +124,20 @@ impl SourceReader for Reader {
             };
             let rows = open.next().await?;
             let split = open.split;
-            let known = self
-                .splits
-                .get_mut(split)
-                .ok_or_else(|| Error::internal("no such split"))?;
+            let known =
+                self.splits.get_mut(split).ok_or_else(|| Error::internal("no such split"))?;
             known.state.part = open.position().clone();
             let Some(rows) = rows else {
                 known.finished = true;
                 self.open = None;
                 return Ok(Read::Finished { split });
             };
-            let rows = self
-                .shared
-                .layout
-                .assemble(&rows, &open.constants, &open.place)?;
+            let rows = self.shared.layout.assemble(&rows, &open.constants, &open.place)?;
             return Ok(Read::Batch { split, rows });
         }
     }
 
     fn snapshot(&mut self) -> Result<Vec<Split>> {
-        self.splits
-            .iter()
-            .map(|known| known.state.encode(known.finished))
-            .collect()
+        self.splits.iter().map(|known| known.state.encode(known.finished)).collect()
     }
 }

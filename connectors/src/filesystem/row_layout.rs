@@ -53,20 +53,12 @@ impl RowLayout {
         let table = &plan.table;
         let keys = partition_fields(&table.partition_keys, &table.columns, &table.name)?;
         let is_key = |field: &Field| table.partition_keys.contains(&field.name);
-        let declared: Vec<_> = table
-            .columns
-            .iter()
-            .filter(|field| !is_key(field))
-            .cloned()
-            .collect();
+        let declared: Vec<_> =
+            table.columns.iter().filter(|field| !is_key(field)).cloned().collect();
         let mut decoded = Vec::new();
         let mut origins = Vec::new();
         for field in &plan.read {
-            match table
-                .partition_keys
-                .iter()
-                .position(|key| *key == field.name)
-            {
+            match table.partition_keys.iter().position(|key| *key == field.name) {
                 Some(key) => origins.push(Origin::Folder(key)),
                 None => {
                     origins.push(Origin::Record(decoded.len()));
@@ -77,21 +69,10 @@ impl RowLayout {
         for column in &plan.metadata {
             origins.push(Origin::Metadata(column.key.clone(), column.field.clone()));
         }
-        let fields: Vec<_> = plan
-            .read
-            .iter()
-            .chain(plan.metadata.iter().map(|m| &m.field))
-            .cloned()
-            .collect();
+        let fields: Vec<_> =
+            plan.read.iter().chain(plan.metadata.iter().map(|m| &m.field)).cloned().collect();
         let schema = arrow_type::arrow_schema(&fields);
-        Ok(Self {
-            schema,
-            origins,
-            keys,
-            default_name: default_name.to_owned(),
-            declared,
-            decoded,
-        })
+        Ok(Self { schema, origins, keys, default_name: default_name.to_owned(), declared, decoded })
     }
 
     /// What is the same for all rows of one file.
@@ -104,10 +85,7 @@ impl RowLayout {
         path: &Path,
         place: &str,
     ) -> Result<FileConstants> {
-        let used = self
-            .origins
-            .iter()
-            .any(|origin| matches!(origin, Origin::Folder(_)));
+        let used = self.origins.iter().any(|origin| matches!(origin, Origin::Folder(_)));
         let texts = if used {
             partition::values_in_path(path, &self.keys, &self.default_name, place)?
         } else {
@@ -125,9 +103,7 @@ impl RowLayout {
                 metadata_value(key, field, state, path, place).map(Some)
             }
         };
-        Ok(FileConstants {
-            values: self.origins.iter().map(constant).collect::<Result<_>>()?,
-        })
+        Ok(FileConstants { values: self.origins.iter().map(constant).collect::<Result<_>>()? })
     }
 
     /// The output rows for decoded ones.
@@ -177,16 +153,11 @@ pub(super) fn partition_fields(
     table: &str,
 ) -> Result<Vec<Field>> {
     let fields = keys.iter().map(|key| {
-        columns
-            .iter()
-            .find(|column| column.name == *key)
-            .cloned()
-            .ok_or_else(|| {
-                let message = format!(
-                    "table {table} is partitioned by {key}, which is not among its columns"
-                );
-                Error::new(ErrorCode::InvalidOption, message)
-            })
+        columns.iter().find(|column| column.name == *key).cloned().ok_or_else(|| {
+            let message =
+                format!("table {table} is partitioned by {key}, which is not among its columns");
+            Error::new(ErrorCode::InvalidOption, message)
+        })
     });
     let fields = fields.collect::<Result<Vec<_>>>()?;
     if !fields.is_empty() && fields.len() == columns.len() {
@@ -208,9 +179,9 @@ fn metadata_value(
     let value: ArrayRef = match key {
         "file.path" => text(place),
         "file.name" => text(path.filename().unwrap_or_default()),
-        "file.size" => Arc::new(Int64Array::from(vec![
-            i64::try_from(state.size).unwrap_or(i64::MAX),
-        ])),
+        "file.size" => {
+            Arc::new(Int64Array::from(vec![i64::try_from(state.size).unwrap_or(i64::MAX)]))
+        }
         "file.modification-time" => {
             Arc::new(TimestampMillisecondArray::from(vec![state.modified_ms]).with_timezone("UTC"))
         }
@@ -220,10 +191,7 @@ fn metadata_value(
         }
     };
     cast(&value, &arrow_type::data_type(&field.ty)).map_err(|_| {
-        let message = format!(
-            "metadata column {} cannot have the type {}",
-            field.name, field.ty
-        );
+        let message = format!("metadata column {} cannot have the type {}", field.name, field.ty);
         Error::new(ErrorCode::InvalidOption, message)
     })
 }

@@ -68,22 +68,14 @@ pub fn sink(
     }
     let key_fields = partition_fields(&table.partition_keys, columns, &table.name)?;
     let index = |field: &Field| columns.iter().position(|column| column.name == field.name);
-    let keys: Vec<(usize, Field)> = key_fields
-        .into_iter()
-        .filter_map(|field| Some((index(&field)?, field)))
-        .collect();
-    let file_columns: Vec<usize> = (0..columns.len())
-        .filter(|i| keys.iter().all(|(key, _)| key != i))
-        .collect();
-    let in_files = file_columns
-        .iter()
-        .filter_map(|i| columns.get(*i).cloned())
-        .collect();
+    let keys: Vec<(usize, Field)> =
+        key_fields.into_iter().filter_map(|field| Some((index(&field)?, field))).collect();
+    let file_columns: Vec<usize> =
+        (0..columns.len()).filter(|i| keys.iter().all(|(key, _)| key != i)).collect();
+    let in_files = file_columns.iter().filter_map(|i| columns.get(*i).cloned()).collect();
     let needed = |key: &str| options.duration(key).map(Option::unwrap_or_default);
-    let announce = !keys.is_empty()
-        && options
-            .explicit("sink.partition-commit.policy.kind")
-            .is_some();
+    let announce =
+        !keys.is_empty() && options.explicit("sink.partition-commit.policy.kind").is_some();
     let shared = Shared {
         location: locate(options.required("path")?, options.values())?,
         format: FileFormat::new(options.value_format()?, in_files, &table.name)?,
@@ -91,9 +83,7 @@ pub fn sink(
         keys,
         default_name: options.required("partition.default-name")?.to_owned(),
         rolling: Rolling {
-            size: options
-                .memory_size("sink.rolling-policy.file-size")?
-                .unwrap_or(u64::MAX),
+            size: options.memory_size("sink.rolling-policy.file-size")?.unwrap_or(u64::MAX),
             open: needed("sink.rolling-policy.rollover-interval")?,
             inactive: needed("sink.rolling-policy.inactivity-interval")?,
             check: needed("sink.rolling-policy.check-interval")?,

@@ -53,23 +53,14 @@ pub fn source(plan: &SourcePlan, options: &Options) -> Result<Arc<dyn Source>> {
     let default_name = options.required("partition.default-name")?;
     let layout = RowLayout::new(plan, default_name)?;
     let format = options.value_format()?;
-    let shared = Shared {
-        location,
-        format,
-        layout,
-        table: plan.table.name.clone(),
-    };
+    let shared = Shared { location, format, layout, table: plan.table.name.clone() };
     if !shared.is_parquet() {
         // Finds bad format options before the job starts.
         format::decoder(&decoder_context(&shared))?;
         format::framing(&shared.format)?;
     }
     let monitor_interval = options.duration("source.monitor-interval")?;
-    Ok(Arc::new(Files {
-        shared: Arc::new(shared),
-        selection,
-        monitor_interval,
-    }))
+    Ok(Arc::new(Files { shared: Arc::new(shared), selection, monitor_interval }))
 }
 
 /// What the table's record decoder is made from.
@@ -93,16 +84,11 @@ impl Source for Files {
             // What appears after the first look is not part of a bounded table.
             return Ok(Vec::new());
         }
-        let read: BTreeSet<String> = known
-            .iter()
-            .map(|split| Ok(SplitState::decode(split)?.path))
-            .collect::<Result<_>>()?;
+        let read: BTreeSet<String> =
+            known.iter().map(|split| Ok(SplitState::decode(split)?.path)).collect::<Result<_>>()?;
         let files = list(&self.shared.location, &self.selection).await?;
         let mut splits = Vec::new();
-        for meta in files
-            .iter()
-            .filter(|meta| !read.contains(meta.location.as_ref()))
-        {
+        for meta in files.iter().filter(|meta| !read.contains(meta.location.as_ref())) {
             for part in self.parts(meta).await? {
                 splits.push(SplitState::new(meta, part).encode(false)?);
             }
@@ -127,44 +113,24 @@ impl Files {
         }
         let name = meta.location.filename().unwrap_or_default();
         if Compression::of(name)? != Compression::None {
-            return Ok(vec![Part::Stream {
-                next: 0,
-                records: 0,
-            }]);
+            return Ok(vec![Part::Stream { next: 0, records: 0 }]);
         }
         let splittable = format::framing(&self.shared.format)?.is_splittable();
         let ranges = byte_ranges(meta.size, splittable).into_iter();
-        Ok(ranges
-            .map(|(start, end)| Part::Bytes {
-                start,
-                end,
-                next: None,
-                records: 0,
-            })
-            .collect())
+        Ok(ranges.map(|(start, end)| Part::Bytes { start, end, next: None, records: 0 }).collect())
     }
 
     async fn row_groups(&self, meta: &ObjectMeta) -> Result<Vec<Part>> {
         if meta.size <= TARGET_BYTES {
-            return Ok(vec![Part::RowGroups {
-                first: 0,
-                count: None,
-                next_row: 0,
-            }]);
+            return Ok(vec![Part::RowGroups { first: 0, count: None, next_row: 0 }]);
         }
         let sizes =
             parquet_source::row_group_sizes(&self.shared.location, &meta.location, meta.size)
                 .await?;
         let ranges = row_group_ranges(&sizes);
-        let part = |(first, count)| Part::RowGroups {
-            first,
-            count: Some(count),
-            next_row: 0,
-        };
+        let part = |(first, count)| Part::RowGroups { first, count: Some(count), next_row: 0 };
         if ranges.is_empty() {
-            return Err(Error::internal(
-                "a Parquet file of this size has row groups",
-            ));
+            return Err(Error::internal("a Parquet file of this size has row groups"));
         }
         Ok(ranges.into_iter().map(part).collect())
     }

@@ -69,10 +69,7 @@ impl SplitState {
     /// Reads the state of a split.
     pub(super) fn decode(split: &Split) -> Result<Self> {
         serde_json::from_value(split.state.clone()).map_err(|error| {
-            Error::new(
-                ErrorCode::Corrupt,
-                format!("position of file split {}: {error}", split.id),
-            )
+            Error::new(ErrorCode::Corrupt, format!("position of file split {}: {error}", split.id))
         })
     }
 
@@ -82,11 +79,7 @@ impl SplitState {
             Part::Bytes { start: 0, end, .. } if *end == self.size => self.path.clone(),
             Part::Bytes { start, end, .. } => format!("{}#{start}-{end}", self.path),
             Part::Stream { .. } | Part::RowGroups { count: None, .. } => self.path.clone(),
-            Part::RowGroups {
-                first,
-                count: Some(count),
-                ..
-            } => {
+            Part::RowGroups { first, count: Some(count), .. } => {
                 format!("{}#row-groups-{first}-{}", self.path, first + count)
             }
         }
@@ -96,11 +89,7 @@ impl SplitState {
     pub(super) fn encode(&self, finished: bool) -> Result<Split> {
         let state =
             serde_json::to_value(self).map_err(|error| Error::internal(error.to_string()))?;
-        Ok(Split {
-            id: self.id(),
-            state,
-            finished,
-        })
+        Ok(Split { id: self.id(), state, finished })
     }
 }
 
@@ -111,9 +100,7 @@ pub(super) fn byte_ranges(size: u64, splittable: bool) -> Vec<(u64, u64)> {
     }
     let count = size.div_ceil(TARGET_BYTES);
     let step = size.div_ceil(count);
-    (0..count)
-        .map(|i| (i * step, ((i + 1) * step).min(size)))
-        .collect()
+    (0..count).map(|i| (i * step, ((i + 1) * step).min(size))).collect()
 }
 
 /// Groups consecutive row groups of the given sizes into `(first, count)` of about the target size.
@@ -167,26 +154,13 @@ mod tests {
             path: "data/a.json".into(),
             size: 10,
             modified_ms: 5,
-            part: Part::Bytes {
-                start: 0,
-                end: 10,
-                next: Some(4),
-                records: 2,
-            },
+            part: Part::Bytes { start: 0, end: 10, next: Some(4), records: 2 },
         };
         let split = state.encode(false).unwrap();
         assert_eq!(split.id, "data/a.json");
         assert_eq!(SplitState::decode(&split).unwrap(), state);
-        let broken = Split {
-            id: "x".into(),
-            state: serde_json::json!({"path": 1}),
-            finished: false,
-        };
-        assert!(
-            SplitState::decode(&broken)
-                .unwrap_err()
-                .to_string()
-                .contains("split x")
-        );
+        let broken =
+            Split { id: "x".into(), state: serde_json::json!({"path": 1}), finished: false };
+        assert!(SplitState::decode(&broken).unwrap_err().to_string().contains("split x"));
     }
 }

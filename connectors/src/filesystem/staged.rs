@@ -44,11 +44,7 @@ impl StagedFiles {
             success_files.sort();
             success_files.dedup();
         }
-        Self {
-            version: VERSION,
-            files,
-            success_files,
-        }
+        Self { version: VERSION, files, success_files }
     }
 
     /// As JSON for the checkpoint.
@@ -124,10 +120,7 @@ async fn commit_local(location: &Location, file: &StagedFile) -> Result<()> {
         }
         sync_folder_of(&target).map(|()| true)
     });
-    if found
-        .await
-        .map_err(|error| error.context("make file visible"))?
-    {
+    if found.await.map_err(|error| error.context("make file visible"))? {
         Ok(())
     } else {
         Err(lost)
@@ -176,9 +169,7 @@ pub(super) async fn check_folder(location: &Location, path: &Path) -> Result<()>
         std::fs::write(&probe, b"")?;
         std::fs::remove_file(&probe)
     });
-    created
-        .await
-        .map_err(|error| error.context(format!("prepare folder {place}")))
+    created.await.map_err(|error| error.context(format!("prepare folder {place}")))
 }
 
 /// Removes a file if it is still there.

@@ -62,16 +62,12 @@ impl Text {
         let decoder = format::decoder(&decoder_context(&shared))?;
         let (fetch_at, skip, compression) = match &state.part {
             // One byte early: if that is a line end, the record behind it is ours.
-            Part::Bytes { start, next, .. } => (
-                next.unwrap_or(start.saturating_sub(1)),
-                0,
-                Compression::None,
-            ),
-            Part::Stream { next, .. } => (
-                0,
-                *next,
-                Compression::of(path.filename().unwrap_or_default())?,
-            ),
+            Part::Bytes { start, next, .. } => {
+                (next.unwrap_or(start.saturating_sub(1)), 0, Compression::None)
+            }
+            Part::Stream { next, .. } => {
+                (0, *next, Compression::of(path.filename().unwrap_or_default())?)
+            }
             Part::RowGroups { .. } => return Err(Error::internal("row groups are not text")),
         };
         let decompressor =
@@ -162,25 +158,16 @@ impl Text {
             let window = &data[..data.len().min(MAX_BATCH_BYTES)];
             let at_end = self.at_end && window.len() == data.len();
             let limit = match &self.state.part {
-                Part::Bytes {
-                    end,
-                    next: Some(next),
-                    ..
-                } => usize::try_from(end - next.min(end)).unwrap_or(usize::MAX),
+                Part::Bytes { end, next: Some(next), .. } => {
+                    usize::try_from(end - next.min(end)).unwrap_or(usize::MAX)
+                }
                 _ => usize::MAX,
             };
             self.records.clear();
-            let mut cut = self.framing.cut(
-                window,
-                at_end,
-                limit,
-                self.context.batch_rows,
-                &mut self.records,
-            );
+            let mut cut =
+                self.framing.cut(window, at_end, limit, self.context.batch_rows, &mut self.records);
             if cut == 0 && window.len() < data.len() {
-                cut = self
-                    .framing
-                    .cut(data, self.at_end, limit, 1, &mut self.records);
+                cut = self.framing.cut(data, self.at_end, limit, 1, &mut self.records);
             }
             if cut == 0 {
                 return self.check_record_size(data.len()).map(|()| None);
@@ -188,11 +175,9 @@ impl Text {
             let decoded = match self.decoder.decode(&self.records) {
                 Ok(decoded) => decoded,
                 Err(error) => {
-                    return Err(
-                        error.into_error(&self.records, &self.shared.format, |record| {
-                            self.place(record)
-                        }),
-                    );
+                    return Err(error.into_error(&self.records, &self.shared.format, |record| {
+                        self.place(record)
+                    }));
                 }
             };
             self.context.metrics.bad_records.add(decoded.bad_records);
@@ -223,10 +208,8 @@ impl Text {
         if bytes <= MAX_RECORD_BYTES {
             return Ok(());
         }
-        let message = format!(
-            "{}: a record is longer than {MAX_RECORD_BYTES} bytes",
-            self.place(0)
-        );
+        let message =
+            format!("{}: a record is longer than {MAX_RECORD_BYTES} bytes", self.place(0));
         Err(Error::new(ErrorCode::BadRecord, message)
             .help("check that the format fits the file and that records end with a line end"))
     }
@@ -235,25 +218,14 @@ impl Text {
     fn place(&self, record: usize) -> String {
         let file = self.shared.location.display(&self.path);
         match &self.state.part {
-            Part::Bytes {
-                start: 0, records, ..
-            }
-            | Part::Stream { records, .. } => {
-                let what = if self.framing.is_splittable() {
-                    "line"
-                } else {
-                    "record"
-                };
+            Part::Bytes { start: 0, records, .. } | Part::Stream { records, .. } => {
+                let what = if self.framing.is_splittable() { "line" } else { "record" };
                 format!("file {file}, {what} {}", records + record as u64 + 1)
             }
             Part::Bytes { next, .. } => {
-                let before: usize = (0..record)
-                    .map(|i| self.records.get(i).map_or(0, |r| r.len() + 1))
-                    .sum();
-                format!(
-                    "file {file}, near byte {}",
-                    next.unwrap_or_default() + before as u64
-                )
+                let before: usize =
+                    (0..record).map(|i| self.records.get(i).map_or(0, |r| r.len() + 1)).sum();
+                format!("file {file}, near byte {}", next.unwrap_or_default() + before as u64)
             }
             Part::RowGroups { .. } => format!("file {file}"),
         }
@@ -342,10 +314,7 @@ impl Text {
 
     fn damaged(&self, error: &std::io::Error) -> Error {
         let file = self.shared.location.display(&self.path);
-        Error::new(
-            ErrorCode::BadRecord,
-            format!("file {file} is not properly compressed: {error}"),
-        )
-        .help("replace the file, or leave it out with 'source.path.regex-pattern'")
+        Error::new(ErrorCode::BadRecord, format!("file {file} is not properly compressed: {error}"))
+            .help("replace the file, or leave it out with 'source.path.regex-pattern'")
     }
 }

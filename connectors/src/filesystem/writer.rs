@@ -94,28 +94,18 @@ impl Writer {
         if self.shared.keys.is_empty() {
             return Ok(vec![(String::new(), in_files)]);
         }
-        let keys: Vec<ArrayRef> = self
-            .shared
-            .keys
-            .iter()
-            .map(|(index, _)| Arc::clone(rows.column(*index)))
-            .collect();
+        let keys: Vec<ArrayRef> =
+            self.shared.keys.iter().map(|(index, _)| Arc::clone(rows.column(*index))).collect();
         let groups = group_rows(&keys)?;
-        let firsts: UInt32Array = groups
-            .iter()
-            .filter_map(|group| group.first().copied())
-            .collect();
+        let firsts: UInt32Array =
+            groups.iter().filter_map(|group| group.first().copied()).collect();
         let folders = self.folders(&keys, &firsts)?;
         if groups.len() == 1 {
-            return Ok(folders
-                .into_iter()
-                .map(|folder| (folder, in_files.clone()))
-                .collect());
+            return Ok(folders.into_iter().map(|folder| (folder, in_files.clone())).collect());
         }
         let routed = folders.into_iter().zip(groups).map(|(folder, group)| {
             let rows = take_record_batch(&in_files, &UInt32Array::from(group));
-            rows.map(|rows| (folder, rows))
-                .map_err(|error| Error::internal(error.to_string()))
+            rows.map(|rows| (folder, rows)).map_err(|error| Error::internal(error.to_string()))
         });
         routed.collect()
     }
@@ -160,10 +150,8 @@ impl Writer {
     /// Begins the file of a partition.
     async fn begin(&mut self, folder: &str) -> Result<OpenFile> {
         let base = &self.shared.location.path;
-        let name = self.names.visible(&format!(
-            "{}-{}-{}",
-            self.token, self.context.subtask, self.count
-        ));
+        let name =
+            self.names.visible(&format!("{}-{}-{}", self.token, self.context.subtask, self.count));
         self.count += 1;
         let mut folder_path = base.clone();
         for part in folder.split('/').filter(|part| !part.is_empty()) {
@@ -176,9 +164,7 @@ impl Writer {
             })?;
             folder_path = Path::from_iter(folder_path.parts().chain(part.parts()));
         }
-        let staged = self
-            .names
-            .staged(&self.shared.location, base, &folder_path, &name);
+        let staged = self.names.staged(&self.shared.location, base, &folder_path, &name);
         let target = folder_path.join(name.as_str());
         let part = Part::create(self.shared.location.clone(), staged, target).await?;
         let now = (self.shared.clock)();
@@ -204,11 +190,7 @@ impl Writer {
 
     /// Ends the file that waited longest if too many are open.
     async fn make_room(&mut self) -> Result<()> {
-        let most = if self.shared.location.local {
-            MAX_OPEN_LOCAL
-        } else {
-            MAX_OPEN_REMOTE
-        };
+        let most = if self.shared.location.local { MAX_OPEN_LOCAL } else { MAX_OPEN_REMOTE };
         if self.open.len() < most {
             return Ok(());
         }
@@ -225,18 +207,11 @@ impl Writer {
 
     /// Ends row groups until what is held in memory is within its bound.
     async fn bound_memory(&mut self) -> Result<()> {
-        let buffered: usize = self
-            .open
-            .values()
-            .map(|file| file.encoder.buffered_bytes())
-            .sum();
+        let buffered: usize = self.open.values().map(|file| file.encoder.buffered_bytes()).sum();
         if buffered <= MAX_BUFFERED_BYTES {
             return Ok(());
         }
-        let Some(file) = self
-            .open
-            .values_mut()
-            .max_by_key(|file| file.encoder.buffered_bytes())
+        let Some(file) = self.open.values_mut().max_by_key(|file| file.encoder.buffered_bytes())
         else {
             return Ok(());
         };
@@ -285,10 +260,7 @@ async fn commit_units(shared: Arc<Shared>, units: &[StagedUnit]) -> Result<()> {
 
 /// Row numbers by equal keys, groups in order of their first row.
 fn group_rows(keys: &[ArrayRef]) -> Result<Vec<Vec<u32>>> {
-    let fields = keys
-        .iter()
-        .map(|key| SortField::new(key.data_type().clone()))
-        .collect();
+    let fields = keys.iter().map(|key| SortField::new(key.data_type().clone())).collect();
     let internal = |error: arrow::error::ArrowError| Error::internal(error.to_string());
     let rows = RowConverter::new(fields)
         .and_then(|converter| converter.convert_columns(keys))
@@ -318,12 +290,9 @@ impl SinkWriter for Writer {
     async fn recover(&mut self, units: Vec<StagedUnit>) -> Result<()> {
         commit_units(Arc::clone(&self.shared), &units).await?;
         if self.context.subtask == 0 {
-            self.leftovers = leftovers::list(
-                &self.shared.location,
-                &self.shared.location.path,
-                &self.names,
-            )
-            .await?;
+            self.leftovers =
+                leftovers::list(&self.shared.location, &self.shared.location.path, &self.names)
+                    .await?;
         }
         Ok(())
     }
@@ -332,15 +301,10 @@ impl SinkWriter for Writer {
         if self.failed {
             return Err(Error::internal("the writer is used after it failed"));
         }
-        if changes
-            .kinds
-            .as_ref()
-            .is_some_and(|kinds| kinds.values().iter().any(|kind| *kind != 0))
+        if changes.kinds.as_ref().is_some_and(|kinds| kinds.values().iter().any(|kind| *kind != 0))
         {
-            let message = format!(
-                "table {}: files cannot take updates or deletes",
-                self.shared.table
-            );
+            let message =
+                format!("table {}: files cannot take updates or deletes", self.shared.table);
             return Err(Error::new(ErrorCode::BadRecord, message));
         }
         if changes.is_empty() {

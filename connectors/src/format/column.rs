@@ -100,14 +100,8 @@ impl RowColumns {
         };
         let columns = fields.iter().map(column).collect::<Result<_>>()?;
         let keys = KeyTable::new(fields.iter().map(|field| field.name.as_str()));
-        let fields = tidegate_plan::arrow_type::arrow_schema(fields)
-            .fields()
-            .clone();
-        Ok(Self {
-            columns,
-            keys,
-            fields,
-        })
+        let fields = tidegate_plan::arrow_type::arrow_schema(fields).fields().clone();
+        Ok(Self { columns, keys, fields })
     }
 
     /// Cuts all columns back to `len` values.
@@ -137,14 +131,7 @@ impl Column {
     fn new(path: String, ty: &SqlType) -> Result<Self> {
         let data = Data::new(&path, ty)?;
         let nulls = NullBufferBuilder::new(0);
-        Ok(Self {
-            path,
-            kind: ty.kind.clone(),
-            nullable: ty.nullable,
-            len: 0,
-            nulls,
-            data,
-        })
+        Ok(Self { path, kind: ty.kind.clone(), nullable: ty.nullable, len: 0, nulls, data })
     }
 
     /// Number of values.
@@ -221,9 +208,7 @@ impl Column {
                 ends.truncate(len + 1);
                 element.truncate(last_end(ends));
             }
-            Data::Map {
-                ends, key, value, ..
-            } => {
+            Data::Map { ends, key, value, .. } => {
                 ends.truncate(len + 1);
                 key.truncate(last_end(ends));
                 value.truncate(last_end(ends));
@@ -275,11 +260,9 @@ impl Data {
             TypeKind::BigInt => Self::BigInt(Vec::new()),
             TypeKind::Float => Self::Float(Vec::new()),
             TypeKind::Double => Self::Double(Vec::new()),
-            TypeKind::Decimal { precision, scale } => Self::Decimal {
-                values: Vec::new(),
-                precision: *precision,
-                scale: *scale,
-            },
+            TypeKind::Decimal { precision, scale } => {
+                Self::Decimal { values: Vec::new(), precision: *precision, scale: *scale }
+            }
             TypeKind::Char { .. } | TypeKind::VarChar { .. } => {
                 Self::Text(StringViewBuilder::with_capacity(0))
             }
@@ -295,11 +278,7 @@ impl Data {
                     return Err(no_such_array(path));
                 };
                 let element = Box::new(Column::new(format!("{path}[]"), element)?);
-                Self::Array {
-                    ends: vec![0],
-                    element,
-                    field,
-                }
+                Self::Array { ends: vec![0], element, field }
             }
             TypeKind::Map(key, value) => Self::map(path, ty, key, value)?,
             TypeKind::Multiset(element) => Self::map(path, ty, element, &TypeKind::Int.not_null())?,
@@ -315,28 +294,17 @@ impl Data {
     }
 
     fn timestamp(precision: u8, zoned: bool) -> Self {
-        Self::Timestamp {
-            values: Vec::new(),
-            per_second: units_per_second(precision),
-            zoned,
-        }
+        Self::Timestamp { values: Vec::new(), per_second: units_per_second(precision), zoned }
     }
 
     fn map(path: &str, ty: &SqlType, key: &SqlType, value: &SqlType) -> Result<Self> {
         let DataType::Map(field, _) = data_type(ty) else {
             return Err(no_such_array(path));
         };
-        let key = Box::new(Column::new(
-            format!("{path} (key)"),
-            &key.clone().with_nullable(false),
-        )?);
+        let key =
+            Box::new(Column::new(format!("{path} (key)"), &key.clone().with_nullable(false))?);
         let value = Box::new(Column::new(format!("{path}{{}}"), value)?);
-        Ok(Self::Map {
-            ends: vec![0],
-            key,
-            value,
-            field,
-        })
+        Ok(Self::Map { ends: vec![0], key, value, field })
     }
 
     fn finish(&mut self, nulls: Option<NullBuffer>, len: usize) -> Result<ArrayRef> {
@@ -348,47 +316,28 @@ impl Data {
             Self::BigInt(values) => primitive::<Int64Type>(values, nulls),
             Self::Float(values) => primitive::<Float32Type>(values, nulls),
             Self::Double(values) => primitive::<Float64Type>(values, nulls),
-            Self::Decimal {
-                values,
-                precision,
-                scale,
-            } => {
+            Self::Decimal { values, precision, scale } => {
                 let array = Decimal128Array::new(std::mem::take(values).into(), nulls);
                 Arc::new(
-                    array
-                        .with_precision_and_scale(*precision, *scale as i8)
-                        .map_err(internal)?,
+                    array.with_precision_and_scale(*precision, *scale as i8).map_err(internal)?,
                 )
             }
             Self::Text(values) => Arc::new(values.finish()),
             Self::Bytes(values) => Arc::new(values.finish()),
             Self::Date(values) => primitive::<Date32Type>(values, nulls),
             Self::Time(values) => primitive::<Time32MillisecondType>(values, nulls),
-            Self::Timestamp {
-                values,
-                per_second,
-                zoned,
-            } => match per_second {
+            Self::Timestamp { values, per_second, zoned } => match per_second {
                 1_000 => timestamps::<TimestampMillisecondType>(values, nulls, *zoned),
                 1_000_000 => timestamps::<TimestampMicrosecondType>(values, nulls, *zoned),
                 _ => timestamps::<TimestampNanosecondType>(values, nulls, *zoned),
             },
-            Self::Array {
-                ends,
-                element,
-                field,
-            } => {
+            Self::Array { ends, element, field } => {
                 let offsets = OffsetBuffer::new(std::mem::replace(ends, vec![0]).into());
                 let array =
                     ListArray::try_new(Arc::clone(field), offsets, element.finish()?, nulls);
                 Arc::new(array.map_err(internal)?)
             }
-            Self::Map {
-                ends,
-                key,
-                value,
-                field,
-            } => {
+            Self::Map { ends, key, value, field } => {
                 let DataType::Struct(fields) = field.data_type().clone() else {
                     return Err(Error::internal("entries of a map are no rows"));
                 };
@@ -422,10 +371,7 @@ fn primitive<T: ArrowPrimitiveType>(
     values: &mut Vec<T::Native>,
     nulls: Option<NullBuffer>,
 ) -> ArrayRef {
-    Arc::new(PrimitiveArray::<T>::new(
-        std::mem::take(values).into(),
-        nulls,
-    ))
+    Arc::new(PrimitiveArray::<T>::new(std::mem::take(values).into(), nulls))
 }
 
 fn timestamps<T: ArrowTimestampType>(
@@ -438,9 +384,7 @@ fn timestamps<T: ArrowTimestampType>(
 }
 
 fn no_such_array(path: &str) -> Error {
-    Error::internal(format!(
-        "column {path} has another Arrow type than its SQL type says"
-    ))
+    Error::internal(format!("column {path} has another Arrow type than its SQL type says"))
 }
 
 fn internal(error: ArrowError) -> Error {

@@ -92,10 +92,8 @@ mod tests {
     fn cut(framing: Framing, data: &[u8], at_end: bool, max: usize) -> (Vec<String>, usize) {
         let mut records = Records::new();
         let consumed = framing.cut(data, at_end, usize::MAX, max, &mut records);
-        let texts = records
-            .iter()
-            .map(|r| String::from_utf8_lossy(r.unwrap()).into_owned())
-            .collect();
+        let texts =
+            records.iter().map(|r| String::from_utf8_lossy(r.unwrap()).into_owned()).collect();
         (texts, consumed)
     }
 
@@ -104,10 +102,7 @@ mod tests {
         let data = b"a\r\n\nbc\nlast";
         assert_eq!(
             cut(Framing::Lines, data, true, 9),
-            (
-                vec!["a".into(), String::new(), "bc".into(), "last".into()],
-                11
-            )
+            (vec!["a".into(), String::new(), "bc".into(), "last".into()], 11)
         );
         assert_eq!(cut(Framing::Lines, data, false, 9).1, 7);
         assert_eq!(cut(Framing::Lines, data, false, 1), (vec!["a".into()], 3));
@@ -116,10 +111,7 @@ mod tests {
     #[test]
     fn records_behind_the_limit_are_left() {
         let mut records = Records::new();
-        assert_eq!(
-            Framing::Lines.cut(b"a\nb\nc\n", true, 2, 9, &mut records),
-            2
-        );
+        assert_eq!(Framing::Lines.cut(b"a\nb\nc\n", true, 2, 9, &mut records), 2);
         assert_eq!(records.len(), 1);
         // A record that starts before the limit is read whole.
         assert_eq!(Framing::Lines.cut(b"abc\nd\n", true, 2, 9, &mut records), 4);
@@ -128,28 +120,16 @@ mod tests {
 
     #[test]
     fn quotes_hide_line_ends() {
-        let framing = Framing::QuotedLines {
-            quote: b'"',
-            escape: None,
-        };
+        let framing = Framing::QuotedLines { quote: b'"', escape: None };
         let data = b"1,\"a\nb\"\n2,\"say \"\"x\n\"\"\"\n";
-        assert_eq!(
-            cut(framing, data, false, 9).0,
-            ["1,\"a\nb\"", "2,\"say \"\"x\n\"\"\""]
-        );
-        let framing = Framing::QuotedLines {
-            quote: b'"',
-            escape: Some(b'\\'),
-        };
+        assert_eq!(cut(framing, data, false, 9).0, ["1,\"a\nb\"", "2,\"say \"\"x\n\"\"\""]);
+        let framing = Framing::QuotedLines { quote: b'"', escape: Some(b'\\') };
         assert_eq!(cut(framing, b"1,\\\"\n2\n", false, 9).0, ["1,\\\"", "2"]);
     }
 
     #[test]
     fn an_open_quote_waits_for_more() {
-        let framing = Framing::QuotedLines {
-            quote: b'"',
-            escape: None,
-        };
+        let framing = Framing::QuotedLines { quote: b'"', escape: None };
         assert_eq!(cut(framing, b"1,\"a\nb", false, 9).1, 0);
         assert_eq!(cut(framing, b"1,\"a\nb", true, 9).0, ["1,\"a\nb"]);
     }

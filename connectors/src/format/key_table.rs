@@ -35,14 +35,9 @@ struct Expected {
 impl KeyTable {
     /// A table of names; the index of a name is that of its field.
     pub(super) fn new<'a>(names: impl Iterator<Item = &'a str>) -> Self {
-        let fields = names
-            .enumerate()
-            .map(|(index, name)| (name.as_bytes().into(), index))
-            .collect();
-        Self {
-            fields,
-            expected: Vec::new(),
-        }
+        let fields =
+            names.enumerate().map(|(index, name)| (name.as_bytes().into(), index)).collect();
+        Self { fields, expected: Vec::new() }
     }
 
     /// If `rest` begins with the key that is expected at `position`: the field that it names, if any,
@@ -102,14 +97,8 @@ mod tests {
         assert_eq!(table.predict(0, b"\"a\":1"), None);
         assert_eq!(table.find(0, b"\"a\"", b"a"), Some(0));
         assert_eq!(table.predict(0, b"\"a\":1"), Some((Some(0), 3)));
-        assert_eq!(
-            table.predict(0, b"\"a\":1, and more than sixteen bytes"),
-            Some((Some(0), 3))
-        );
-        assert_eq!(
-            table.predict(0, b"\"ab\":1, and more than sixteen bytes"),
-            None
-        );
+        assert_eq!(table.predict(0, b"\"a\":1, and more than sixteen bytes"), Some((Some(0), 3)));
+        assert_eq!(table.predict(0, b"\"ab\":1, and more than sixteen bytes"), None);
         assert_eq!(table.predict(1, b"\"a\":1"), None);
         let long = b"\"a long name that fills no word\"";
         assert_eq!(table.find(1, long, &long[1..long.len() - 1]), Some(1));

@@ -135,22 +135,14 @@ impl DecodeError {
             Self::Other(error) => return error,
             Self::Record(bad) => bad,
         };
-        let quoted = records
-            .get(bad.record)
-            .map_or_else(|| "NULL".to_owned(), quote);
-        let message = format!(
-            "{}: {}; the record is {quoted}",
-            place(bad.record),
-            bad.message
-        );
+        let quoted = records.get(bad.record).map_or_else(|| "NULL".to_owned(), quote);
+        let message = format!("{}: {}; the record is {quoted}", place(bad.record), bad.message);
         let error = Error::new(ErrorCode::BadRecord, message);
         if !options.knows("ignore-parse-errors") {
             return error;
         }
         let option = format!("'{}.ignore-parse-errors' = 'true'", options.name());
-        error.help(format!(
-            "mend the data, or set {option} to skip and count such records"
-        ))
+        error.help(format!("mend the data, or set {option} to skip and count such records"))
     }
 }
 

@@ -34,10 +34,7 @@ pub(super) fn decoder(context: &DecoderContext<'_>) -> Result<Box<dyn Decoder>> 
 /// As [`decoder`].
 pub(super) fn encoder(context: &EncoderContext<'_>) -> Result<Box<dyn Encoder>> {
     let column = only_column(context.columns, context.origin)?;
-    Ok(Box::new(RawEncoder {
-        column: column.clone(),
-        form: Form::new(context.options)?,
-    }))
+    Ok(Box::new(RawEncoder { column: column.clone(), form: Form::new(context.options)? }))
 }
 
 /// How values and bytes correspond.
@@ -76,17 +73,10 @@ impl Form {
             "big-endian" => false,
             "little-endian" => true,
             _ => {
-                return Err(invalid(
-                    "endianness",
-                    endianness,
-                    "big-endian or little-endian",
-                ));
+                return Err(invalid("endianness", endianness, "big-endian or little-endian"));
             }
         };
-        Ok(Self {
-            charset,
-            little_endian,
-        })
+        Ok(Self { charset, little_endian })
     }
 
     /// Bytes in the order of the form.
@@ -119,10 +109,8 @@ fn only_column<'a>(columns: &'a [Field], origin: &str) -> Result<&'a Field> {
         | TypeKind::Binary { .. }
         | TypeKind::VarBinary { .. } => Ok(column),
         _ => {
-            let message = format!(
-                "column {}: values of type {} have no raw form",
-                column.name, column.ty
-            );
+            let message =
+                format!("column {}: values of type {} have no raw form", column.name, column.ty);
             Err(Error::new(ErrorCode::InvalidOption, message)
                 .help("format raw holds BOOLEAN, integers, FLOAT, DOUBLE, texts and bytes"))
         }
@@ -146,21 +134,14 @@ impl RawDecoder {
                         format!("column {} is NULL, but declared NOT NULL", column.path)
                     }),
                 };
-                pushed.map_err(|message| BadRecord {
-                    record: index,
-                    message,
-                })?;
+                pushed.map_err(|message| BadRecord { record: index, message })?;
             }
         }
         let options = RecordBatchOptions::new().with_row_count(Some(records.len()));
         let arrays = self.row.finish()?;
         let rows = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
             .map_err(|error| Error::internal(format!("decode raw records: {error}")))?;
-        Ok(Decoded {
-            rows,
-            origins: None,
-            bad_records: 0,
-        })
+        Ok(Decoded { rows, origins: None, bad_records: 0 })
     }
 }
 
@@ -181,22 +162,13 @@ fn push(column: &mut Column, record: &[u8], form: Form) -> Result<(), String> {
             Charset::Ascii => {
                 let text: String = record
                     .iter()
-                    .map(|byte| {
-                        if byte.is_ascii() {
-                            char::from(*byte)
-                        } else {
-                            '\u{fffd}'
-                        }
-                    })
+                    .map(|byte| if byte.is_ascii() { char::from(*byte) } else { '\u{fffd}' })
                     .collect();
                 values.append_value(text);
             }
-            Charset::Latin1 => values.append_value(
-                record
-                    .iter()
-                    .map(|byte| char::from(*byte))
-                    .collect::<String>(),
-            ),
+            Charset::Latin1 => {
+                values.append_value(record.iter().map(|byte| char::from(*byte)).collect::<String>())
+            }
         },
         Data::Bytes(values) => values.append_value(record),
         Data::Boolean(values) => values.append(number::<1>(record, form)?[0] != 0),
@@ -220,11 +192,7 @@ fn push(column: &mut Column, record: &[u8], form: Form) -> Result<(), String> {
 /// The bytes of a number in big-endian order.
 fn number<const N: usize>(record: &[u8], form: Form) -> Result<[u8; N], String> {
     let bytes: [u8; N] = record.try_into().map_err(|_| {
-        format!(
-            "{} has {} bytes, a value of this type has {N}",
-            quote(record),
-            record.len()
-        )
+        format!("{} has {} bytes, a value of this type has {N}", quote(record), record.len())
     })?;
     Ok(form.ordered(bytes))
 }
@@ -330,11 +298,7 @@ mod tests {
         let options = FormatOptions::new("raw", options).unwrap();
         let columns = [Field::new("v", kind.clone().nullable())];
         let mut out = Records::new();
-        let context = EncoderContext {
-            options: &options,
-            columns: &columns,
-            origin: "table o",
-        };
+        let context = EncoderContext { options: &options, columns: &columns, origin: "table o" };
         encoder(&context).unwrap().encode(&rows, &mut out).unwrap();
         assert_eq!(out.iter().collect::<Vec<_>>(), records, "{kind}");
     }
@@ -342,33 +306,17 @@ mod tests {
     #[test]
     fn values_round_trip() {
         let little = [("endianness", "little-endian")];
-        round_trip(
-            &TypeKind::STRING,
-            &[],
-            &[Some(b"a"), None, Some(b""), Some("ä".as_bytes())],
-        );
-        round_trip(
-            &TypeKind::STRING,
-            &[("charset", "ISO-8859-1")],
-            &[Some(b"\xe4\x00\xff")],
-        );
+        round_trip(&TypeKind::STRING, &[], &[Some(b"a"), None, Some(b""), Some("ä".as_bytes())]);
+        round_trip(&TypeKind::STRING, &[("charset", "ISO-8859-1")], &[Some(b"\xe4\x00\xff")]);
         round_trip(&TypeKind::BYTES, &[], &[Some(b"\xff\x00"), None]);
         round_trip(&TypeKind::Boolean, &[], &[Some(b"\x01"), Some(b"\x00")]);
         round_trip(&TypeKind::TinyInt, &little, &[Some(b"\x80")]);
         for options in [&[][..], &little] {
             round_trip(&TypeKind::SmallInt, options, &[Some(b"\x01\x02"), None]);
             round_trip(&TypeKind::Int, options, &[Some(b"\x01\x02\x03\xff")]);
-            round_trip(
-                &TypeKind::BigInt,
-                options,
-                &[Some(b"\x01\x02\x03\x04\x05\x06\x07\xff")],
-            );
+            round_trip(&TypeKind::BigInt, options, &[Some(b"\x01\x02\x03\x04\x05\x06\x07\xff")]);
             round_trip(&TypeKind::Float, options, &[Some(b"\x3f\xc0\x00\x00")]);
-            round_trip(
-                &TypeKind::Double,
-                options,
-                &[Some(b"\x3f\xf8\x00\x00\x00\x00\x00\x00")],
-            );
+            round_trip(&TypeKind::Double, options, &[Some(b"\x3f\xf8\x00\x00\x00\x00\x00\x00")]);
         }
     }
 
@@ -397,16 +345,10 @@ mod tests {
         assert!(decoded(TypeKind::Date, &[], &[]).is_err());
         assert!(decoded(TypeKind::STRING, &[("charset", "EBCDIC")], &[]).is_err());
         let options = FormatOptions::new("raw", &[]).unwrap();
-        let two = [
-            Field::new("a", TypeKind::Int.nullable()),
-            Field::new("b", TypeKind::Int.nullable()),
-        ];
-        let context = DecoderContext {
-            options: &options,
-            declared: &two,
-            read: &two,
-            origin: "table t",
-        };
+        let two =
+            [Field::new("a", TypeKind::Int.nullable()), Field::new("b", TypeKind::Int.nullable())];
+        let context =
+            DecoderContext { options: &options, declared: &two, read: &two, origin: "table t" };
         assert!(decoder(&context).is_err());
     }
 }

@@ -9,10 +9,7 @@ pub struct RecordRange {
 
 impl RecordRange {
     /// A record that is NULL (a Kafka message without value).
-    pub const NULL: Self = Self {
-        start: u32::MAX,
-        end: 0,
-    };
+    pub const NULL: Self = Self { start: u32::MAX, end: 0 };
 
     /// Whether the record is NULL.
     pub fn is_null(self) -> bool {
@@ -54,10 +51,7 @@ impl Records {
 
     /// No records yet; each one that is written is followed by `terminator` (a line end).
     pub fn with_terminator(terminator: &'static [u8]) -> Self {
-        Self {
-            terminator,
-            ..Self::default()
-        }
+        Self { terminator, ..Self::default() }
     }
 
     /// Number of records.
@@ -83,9 +77,7 @@ impl Records {
 
     /// The records in order, `None` for NULL.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Option<&[u8]>> {
-        self.ranges
-            .iter()
-            .map(|range| self.bytes.get(range.start as usize..range.end as usize))
+        self.ranges.iter().map(|range| self.bytes.get(range.start as usize..range.end as usize))
     }
 
     /// Adds a copy of a record, or NULL. Returns whether it fitted.

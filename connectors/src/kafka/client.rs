@@ -28,14 +28,8 @@ pub(super) struct Brokers {
 impl Brokers {
     /// From a table's options.
     pub(super) fn new(options: &Options) -> Result<Self> {
-        let servers = options
-            .required("properties.bootstrap.servers")?
-            .trim()
-            .to_owned();
-        Ok(Self {
-            servers,
-            settings: client_settings(options)?,
-        })
+        let servers = options.required("properties.bootstrap.servers")?.trim().to_owned();
+        Ok(Self { servers, settings: client_settings(options)? })
     }
 
     /// A configuration: `defaults`, over them what the table says, over that what Tidegate decides.
@@ -43,11 +37,7 @@ impl Brokers {
         let mut all: BTreeMap<&str, &str> =
             BTreeMap::from([("client.id", "tidegate"), ("log_level", "5")]);
         all.extend(defaults.iter().copied());
-        all.extend(
-            self.settings
-                .iter()
-                .map(|(key, value)| (key.as_str(), value.as_str())),
-        );
+        all.extend(self.settings.iter().map(|(key, value)| (key.as_str(), value.as_str())));
         all.extend(decided.iter().copied());
         let mut config = ClientConfig::new();
         for (key, value) in all {
@@ -64,10 +54,7 @@ impl Brokers {
 
     /// The value of a client setting that the table sets itself.
     pub(super) fn setting(&self, key: &str) -> Option<&str> {
-        self.settings
-            .iter()
-            .find(|(name, _)| name == key)
-            .map(|(_, value)| value.as_str())
+        self.settings.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
     /// A consumer; without `group` in the options a name is made up, which is never committed to.
@@ -84,9 +71,7 @@ impl Brokers {
         let mut all = vec![("group.id", "tidegate-reader")];
         all.extend(defaults);
         let config = self.config(&all, &decided);
-        config
-            .create_with_context(Context::default())
-            .map_err(|error| self.refused(&error))
+        config.create_with_context(Context::default()).map_err(|error| self.refused(&error))
     }
 
     /// The configuration of a producer.
@@ -100,22 +85,14 @@ impl Brokers {
             KafkaError::ClientConfig(_, why, key, _) => {
                 format!("option 'properties.{key}': {}", why.trim_end_matches('.'))
             }
-            other => format!(
-                "the Kafka client for {} cannot be made: {other}",
-                self.servers
-            ),
+            other => format!("the Kafka client for {} cannot be made: {other}", self.servers),
         };
         Error::new(ErrorCode::InvalidOption, message)
     }
 
     /// The error for a failed call. `doing` is a present-tense phrase that names the topic.
     pub(super) fn failed(&self, doing: &str, error: &KafkaError, context: &Context) -> Error {
-        self.failed_with(
-            doing,
-            error.rdkafka_error_code(),
-            &error.to_string(),
-            context,
-        )
+        self.failed_with(doing, error.rdkafka_error_code(), &error.to_string(), context)
     }
 
     /// As [`Brokers::failed`], from a code.
@@ -133,18 +110,14 @@ impl Brokers {
                 _,
                 Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition),
             ) => {
-                format!(
-                    "{doing}: the topic or partition does not exist at {}",
-                    self.servers
-                )
+                format!("{doing}: the topic or partition does not exist at {}", self.servers)
             }
             (ErrorCode::PermissionDenied, _) => {
                 format!("{doing}: {} refused access: {text}", self.servers)
             }
-            (ErrorCode::Unavailable, _) => format!(
-                "{doing}: brokers {} cannot be reached: {text}",
-                self.servers
-            ),
+            (ErrorCode::Unavailable, _) => {
+                format!("{doing}: brokers {} cannot be reached: {text}", self.servers)
+            }
             _ => format!("{doing}: {text} (brokers {})", self.servers),
         };
         let context_says_denied = failure.as_deref().is_some_and(is_denial);
@@ -206,10 +179,7 @@ pub(super) struct Context {
 impl Context {
     /// The last thing that went wrong with a connection, in librdkafka's words.
     pub(super) fn last_failure(&self) -> Option<String> {
-        self.failure
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether the brokers refused the credentials, which waiting does not mend.
@@ -219,10 +189,7 @@ impl Context {
 
     /// Why the first record that was given up was not delivered.
     pub(super) fn delivery_failure(&self) -> Option<(Code, String)> {
-        self.undelivered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.undelivered.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn note(&self, text: &str) {
@@ -266,10 +233,7 @@ impl ProducerContext for Context {
     fn delivery(&self, result: &DeliveryResult<'_>, _opaque: ()) {
         if let Err((error, _)) = result {
             let code = error.rdkafka_error_code().unwrap_or(Code::Unknown);
-            let mut first = self
-                .undelivered
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut first = self.undelivered.lock().unwrap_or_else(PoisonError::into_inner);
             first.get_or_insert_with(|| (code, error.to_string()));
         }
     }
@@ -280,27 +244,16 @@ mod tests {
     use super::*;
 
     fn brokers(more: &[(&str, &str)]) -> Brokers {
-        let fixed = [
-            ("connector", "kafka"),
-            ("properties.bootstrap.servers", "localhost:1"),
-        ];
-        let all = fixed
-            .iter()
-            .chain(more)
-            .map(|(k, v)| ((*k).into(), (*v).into()));
+        let fixed = [("connector", "kafka"), ("properties.bootstrap.servers", "localhost:1")];
+        let all = fixed.iter().chain(more).map(|(k, v)| ((*k).into(), (*v).into()));
         Brokers::new(&Options::new(all.collect()).unwrap()).unwrap()
     }
 
     #[test]
     fn settings_that_do_not_exist_are_named() {
-        let error = brokers(&[("properties.fetch.min.byte", "1")])
-            .consumer(&[])
-            .map(drop)
-            .unwrap_err();
-        assert!(
-            error.to_string().contains("'properties.fetch.min.byte'"),
-            "{error}"
-        );
+        let error =
+            brokers(&[("properties.fetch.min.byte", "1")]).consumer(&[]).map(drop).unwrap_err();
+        assert!(error.to_string().contains("'properties.fetch.min.byte'"), "{error}");
         assert_eq!(error.code(), ErrorCode::InvalidOption);
     }
 
@@ -314,9 +267,7 @@ mod tests {
         assert!(error.to_string().contains("clicks") && error.to_string().contains("localhost:1"));
         context.note("[thrd:x]: sasl://x: SASL authentication error: Authentication failed");
         assert_eq!(
-            brokers(&[])
-                .failed_with(doing, timeout, "timed out", &context)
-                .code(),
+            brokers(&[]).failed_with(doing, timeout, "timed out", &context).code(),
             ErrorCode::PermissionDenied
         );
     }

@@ -138,9 +138,7 @@ impl FetchLoop {
             );
             added.map_err(|error| self.failed(&error))?;
         }
-        self.consumer
-            .assign(&list)
-            .map_err(|error| self.failed(&error))
+        self.consumer.assign(&list).map_err(|error| self.failed(&error))
     }
 
     fn failed(&self, error: &KafkaError) -> Error {
@@ -201,19 +199,14 @@ impl FetchLoop {
     /// How long to wait for a record.
     fn wait(&self) -> Duration {
         match self.pending_since {
-            Some(since) => self
-                .settings
-                .linger
-                .saturating_sub(self.waited(since))
-                .min(IDLE_WAIT),
+            Some(since) => self.settings.linger.saturating_sub(self.waited(since)).min(IDLE_WAIT),
             None => IDLE_WAIT,
         }
     }
 
     fn flush_if_due(&mut self) -> Result<(), Gone> {
-        let waited = self
-            .pending_since
-            .is_some_and(|since| self.waited(since) >= self.settings.linger);
+        let waited =
+            self.pending_since.is_some_and(|since| self.waited(since) >= self.settings.linger);
         if !waited && self.pending_bytes < PENDING_BYTES {
             return Ok(());
         }
@@ -241,11 +234,7 @@ impl FetchLoop {
             next: partition.assigned.next,
             finished: partition.done,
         };
-        if self
-            .partitions
-            .iter()
-            .all(|partition| partition.batch.is_empty())
-        {
+        if self.partitions.iter().all(|partition| partition.batch.is_empty()) {
             self.pending_since = None;
             self.pending_bytes = 0;
         }
@@ -288,19 +277,12 @@ impl FetchLoop {
     fn check_ends(&mut self) {
         let candidates = std::mem::take(&mut self.ended);
         for index in candidates {
-            let Some(partition) = self
-                .partitions
-                .get_mut(index)
-                .filter(|partition| !partition.done)
+            let Some(partition) =
+                self.partitions.get_mut(index).filter(|partition| !partition.done)
             else {
                 continue;
             };
-            let Assigned {
-                topic,
-                partition: number,
-                stop: Some(stop),
-                ..
-            } = &partition.assigned
+            let Assigned { topic, partition: number, stop: Some(stop), .. } = &partition.assigned
             else {
                 continue;
             };
@@ -321,10 +303,7 @@ impl FetchLoop {
 
 fn is_gone(code: rdkafka::error::RDKafkaErrorCode) -> bool {
     use rdkafka::error::RDKafkaErrorCode as Code;
-    matches!(
-        code,
-        Code::AutoOffsetReset | Code::OffsetOutOfRange | Code::NoOffset
-    )
+    matches!(code, Code::AutoOffsetReset | Code::OffsetOutOfRange | Code::NoOffset)
 }
 
 /// What a batch counts for; more than nothing also for records without bytes.
@@ -377,11 +356,7 @@ fn accept(
     }
     *pending_bytes += cost(&partition.batch) - before;
     partition.assigned.next = offset + 1;
-    if partition
-        .assigned
-        .stop
-        .is_some_and(|stop| offset + 1 >= stop)
-    {
+    if partition.assigned.stop.is_some_and(|stop| offset + 1 >= stop) {
         partition.done = true;
     }
     Ok(Some(index))

@@ -113,21 +113,12 @@ impl Fetcher {
 
     /// Adds a split.
     pub(super) fn add(&self, split: Assigned) {
-        self.0
-            .orders
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .add
-            .push(split);
+        self.0.orders.lock().unwrap_or_else(PoisonError::into_inner).add.push(split);
     }
 
     /// Commits offsets to the consumer group, sooner or later.
     pub(super) fn commit(&self, offsets: Vec<(TopicPartition, i64)>) {
-        self.0
-            .orders
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .commit = Some(offsets);
+        self.0.orders.lock().unwrap_or_else(PoisonError::into_inner).commit = Some(offsets);
     }
 }
 
@@ -139,9 +130,7 @@ impl Drop for Fetcher {
 
 fn consumer(settings: &FetchSettings, partitions: usize) -> Result<BaseConsumer<Context>> {
     // The client's queue is bounded per partition: share what one reader may hold.
-    let queue_kb = (131_072 / partitions.max(1))
-        .clamp(1_024, 65_536)
-        .to_string();
+    let queue_kb = (131_072 / partitions.max(1)).clamp(1_024, 65_536).to_string();
     settings.brokers.consumer(&[
         ("isolation.level", "read_committed"),
         ("auto.offset.reset", settings.reset),

@@ -22,10 +22,7 @@ pub(super) fn check(column: &MetadataColumn) -> Result<()> {
     if spec.is_some_and(|spec| spec.readable) {
         return Ok(());
     }
-    let message = format!(
-        "connector 'kafka' has no metadata column '{}' to read",
-        column.key
-    );
+    let message = format!("connector 'kafka' has no metadata column '{}' to read", column.key);
     Err(Error::new(ErrorCode::InvalidOption, message))
 }
 
@@ -48,15 +45,13 @@ pub(super) fn column(
             let times = TimestampMillisecondArray::from(batch.timestamps.clone());
             Arc::new(times.with_timezone("UTC"))
         }
-        "timestamp-type" => Arc::new(StringViewArray::from_iter_values(
-            batch.timestamp_types.iter(),
-        )),
+        "timestamp-type" => {
+            Arc::new(StringViewArray::from_iter_values(batch.timestamp_types.iter()))
+        }
         "leader-epoch" => Arc::new(Int32Array::from(batch.leader_epochs.clone())),
         "headers" => Arc::new(headers(&batch.headers)?),
         other => {
-            return Err(Error::internal(format!(
-                "metadata column '{other}' is not known"
-            )));
+            return Err(Error::internal(format!("metadata column '{other}' is not known")));
         }
     };
     let declared = arrow_type::data_type(&column.field.ty);
@@ -78,23 +73,14 @@ fn repeat(one: &dyn Array, rows: usize) -> Result<ArrayRef> {
 }
 
 fn headers(records: &[Vec<RecordHeader>]) -> Result<MapArray> {
-    let names = MapFieldNames {
-        entry: "entries".into(),
-        key: "key".into(),
-        value: "value".into(),
-    };
-    let mut maps = MapBuilder::new(
-        Some(names),
-        StringViewBuilder::new(),
-        BinaryViewBuilder::new(),
-    );
+    let names = MapFieldNames { entry: "entries".into(), key: "key".into(), value: "value".into() };
+    let mut maps = MapBuilder::new(Some(names), StringViewBuilder::new(), BinaryViewBuilder::new());
     for record in records {
         for (name, value) in record {
             maps.keys().append_value(name);
             maps.values().append_option(value.as_deref());
         }
-        maps.append(true)
-            .map_err(|error| Error::internal(error.to_string()))?;
+        maps.append(true).map_err(|error| Error::internal(error.to_string()))?;
     }
     Ok(maps.finish())
 }
@@ -108,15 +94,7 @@ mod tests {
 
     fn made(key: &str, ty: SqlType, batch: &RecordBatchBytes) -> Result<ArrayRef> {
         let field = Field::new("m", ty);
-        column(
-            &MetadataColumn {
-                key: key.into(),
-                field,
-            },
-            batch,
-            "clicks",
-            3,
-        )
+        column(&MetadataColumn { key: key.into(), field }, batch, "clicks", 3)
     }
 
     fn batch() -> RecordBatchBytes {
@@ -124,10 +102,7 @@ mod tests {
             offsets: vec![7, 8],
             timestamps: vec![1_000, 2_000],
             timestamp_types: vec!["CreateTime", "LogAppendTime"],
-            headers: vec![
-                vec![("a".into(), Some(vec![1])), ("b".into(), None)],
-                vec![],
-            ],
+            headers: vec![vec![("a".into(), Some(vec![1])), ("b".into(), None)], vec![]],
             leader_epochs: vec![Some(5), None],
             ..RecordBatchBytes::default()
         }
@@ -135,19 +110,9 @@ mod tests {
 
     #[test]
     fn every_key_gives_its_own_type_without_a_cast() {
-        for spec in connector("kafka")
-            .unwrap()
-            .metadata
-            .iter()
-            .filter(|spec| spec.readable)
-        {
+        for spec in connector("kafka").unwrap().metadata.iter().filter(|spec| spec.readable) {
             let array = made(spec.key, (spec.ty)(), &batch()).unwrap();
-            assert_eq!(
-                array.data_type(),
-                &arrow_type::data_type(&(spec.ty)()),
-                "{}",
-                spec.key
-            );
+            assert_eq!(array.data_type(), &arrow_type::data_type(&(spec.ty)()), "{}", spec.key);
             assert_eq!(array.len(), 2);
         }
     }
@@ -155,15 +120,10 @@ mod tests {
     #[test]
     fn declared_types_are_cast_to() {
         let array = made("partition", TypeKind::BigInt.not_null(), &batch()).unwrap();
-        assert_eq!(
-            array.as_primitive::<arrow::datatypes::Int64Type>().value(1),
-            3
-        );
+        assert_eq!(array.as_primitive::<arrow::datatypes::Int64Type>().value(1), 3);
         let array = made("timestamp", TypeKind::timestamp(3).nullable(), &batch()).unwrap();
         assert_eq!(
-            array
-                .as_primitive::<arrow::datatypes::TimestampMillisecondType>()
-                .value(1),
+            array.as_primitive::<arrow::datatypes::TimestampMillisecondType>().value(1),
             2_000
         );
         assert!(made("headers", TypeKind::Int.nullable(), &batch()).is_err());

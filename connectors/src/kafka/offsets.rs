@@ -36,23 +36,17 @@ impl Topics {
     /// From a table's options.
     pub(super) fn new(options: &Options) -> Result<Self> {
         let Some(pattern) = options.explicit("topic-pattern") else {
-            let mut topics: Vec<String> = options
-                .list("topic")
-                .into_iter()
-                .map(str::to_owned)
-                .collect();
+            let mut topics: Vec<String> =
+                options.list("topic").into_iter().map(str::to_owned).collect();
             topics.sort();
             topics.dedup();
             return Ok(Self::Named(topics));
         };
-        Regex::new(&format!("^(?:{pattern})$"))
-            .map(Self::Matching)
-            .map_err(|error| {
-                let message = format!(
-                    "option 'topic-pattern': '{pattern}' is not a regular expression: {error}"
-                );
-                Error::new(ErrorCode::InvalidOption, message)
-            })
+        Regex::new(&format!("^(?:{pattern})$")).map(Self::Matching).map_err(|error| {
+            let message =
+                format!("option 'topic-pattern': '{pattern}' is not a regular expression: {error}");
+            Error::new(ErrorCode::InvalidOption, message)
+        })
     }
 
     /// For messages: `topic clicks`.
@@ -61,10 +55,7 @@ impl Topics {
             Self::Named(topics) if topics.len() == 1 => format!("topic {}", topics.concat()),
             Self::Named(topics) => format!("topics {}", topics.join(", ")),
             Self::Matching(regex) => {
-                let pattern = regex
-                    .as_str()
-                    .trim_start_matches("^(?:")
-                    .trim_end_matches(")$");
+                let pattern = regex.as_str().trim_start_matches("^(?:").trim_end_matches(")$");
                 format!("topics matching {pattern}")
             }
         }
@@ -89,9 +80,7 @@ pub(super) enum Position {
 impl Position {
     /// The position that `scan.startup.*` or `scan.bounded.*` names; `None` for `unbounded`.
     pub(super) fn new(options: &Options, scan: &str) -> Result<Option<Self>> {
-        let mode = options
-            .required(&format!("{scan}.mode"))?
-            .to_ascii_lowercase();
+        let mode = options.required(&format!("{scan}.mode"))?.to_ascii_lowercase();
         Ok(Some(match mode.as_str() {
             "unbounded" => return Ok(None),
             "earliest-offset" => Self::Earliest,
@@ -99,12 +88,8 @@ impl Position {
             "group-offsets" => Self::Group,
             "timestamp" => {
                 let key = format!("{scan}.timestamp-millis");
-                let missing = || {
-                    Error::new(
-                        ErrorCode::InvalidOption,
-                        format!("option '{key}' is missing"),
-                    )
-                };
+                let missing =
+                    || Error::new(ErrorCode::InvalidOption, format!("option '{key}' is missing"));
                 Self::Timestamp(options.integer(&key)?.ok_or_else(missing)?)
             }
             "specific-offsets" => {
@@ -139,20 +124,16 @@ impl Inquiry<'_> {
             Topics::Named(names) => {
                 for name in names {
                     let doing = format!("look up topic {name}");
-                    let metadata = self.retry(&doing, |wait| {
-                        self.consumer.fetch_metadata(Some(name), wait)
-                    })?;
+                    let metadata =
+                        self.retry(&doing, |wait| self.consumer.fetch_metadata(Some(name), wait))?;
                     found.extend(self.partitions_of(&metadata, name)?);
                 }
             }
             Topics::Matching(regex) => {
-                let metadata = self.retry("list topics", |wait| {
-                    self.consumer.fetch_metadata(None, wait)
-                })?;
-                let matching = metadata
-                    .topics()
-                    .iter()
-                    .filter(|topic| regex.is_match(topic.name()));
+                let metadata =
+                    self.retry("list topics", |wait| self.consumer.fetch_metadata(None, wait))?;
+                let matching =
+                    metadata.topics().iter().filter(|topic| regex.is_match(topic.name()));
                 for topic in matching.filter(|topic| !topic.name().starts_with("__")) {
                     found.extend(self.partitions_of(&metadata, topic.name())?);
                 }
@@ -167,10 +148,9 @@ impl Inquiry<'_> {
         let code = topic.and_then(|topic| topic.error()).map(Code::from);
         let partitions = topic.map(|topic| topic.partitions()).unwrap_or_default();
         match code {
-            None if !partitions.is_empty() => Ok(partitions
-                .iter()
-                .map(|partition| (name.to_owned(), partition.id()))
-                .collect()),
+            None if !partitions.is_empty() => {
+                Ok(partitions.iter().map(|partition| (name.to_owned(), partition.id())).collect())
+            }
             None | Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => {
                 let message = format!("topic {name} does not exist at {}", self.brokers.servers);
                 Err(Error::new(ErrorCode::NotFound, message)
@@ -202,9 +182,7 @@ impl Inquiry<'_> {
             Position::Group => self.committed(partitions),
             Position::Offsets(offsets) => {
                 let given = |(topic, partition): &TopicPartition| {
-                    let offset = offsets
-                        .iter()
-                        .find(|offset| offset.partition == *partition)?;
+                    let offset = offsets.iter().find(|offset| offset.partition == *partition)?;
                     Some(((topic.clone(), *partition), offset.offset))
                 };
                 Ok(partitions.iter().filter_map(given).collect())
@@ -219,9 +197,8 @@ impl Inquiry<'_> {
     ) -> Result<BTreeMap<TopicPartition, i64>> {
         let one = |(topic, partition): &TopicPartition| {
             let doing = format!("look up offsets of topic {topic}, partition {partition}");
-            let found = self.retry(&doing, |wait| {
-                self.consumer.fetch_watermarks(topic, *partition, wait)
-            })?;
+            let found =
+                self.retry(&doing, |wait| self.consumer.fetch_watermarks(topic, *partition, wait))?;
             Ok(((topic.clone(), *partition), choose(found).max(0)))
         };
         partitions.iter().map(one).collect()
@@ -233,8 +210,7 @@ impl Inquiry<'_> {
         partitions: &[TopicPartition],
     ) -> Result<BTreeMap<TopicPartition, i64>> {
         let found = self.retry("look up offsets by time", |wait| {
-            self.consumer
-                .offsets_for_times(list(partitions, Offset::Offset(time)), wait)
+            self.consumer.offsets_for_times(list(partitions, Offset::Offset(time)), wait)
         })?;
         let mut offsets = BTreeMap::new();
         let mut behind = Vec::new();
@@ -252,8 +228,7 @@ impl Inquiry<'_> {
 
     fn committed(&self, partitions: &[TopicPartition]) -> Result<BTreeMap<TopicPartition, i64>> {
         let found = self.retry("look up offsets of the consumer group", |wait| {
-            self.consumer
-                .committed_offsets(list(partitions, Offset::Invalid), wait)
+            self.consumer.committed_offsets(list(partitions, Offset::Invalid), wait)
         })?;
         let mut offsets = BTreeMap::new();
         let mut unknown = Vec::new();

@@ -18,11 +18,7 @@ pub(super) struct Patience {
 impl Patience {
     /// Waits for at most `limit` from now.
     pub(super) fn new(clock: &MonotonicClock, limit: Duration) -> Self {
-        Self {
-            clock: Arc::clone(clock),
-            start: clock(),
-            limit,
-        }
+        Self { clock: Arc::clone(clock), start: clock(), limit }
     }
 
     /// Time since the start.

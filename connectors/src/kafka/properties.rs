@@ -41,14 +41,8 @@ const IGNORED: &[&str] = &[
 
 /// Settings that need files in a format of the Java world.
 const JAVA_FILES: &[(&str, &str)] = &[
-    (
-        "ssl.truststore.location",
-        "set 'properties.ssl.ca.location' to a PEM file",
-    ),
-    (
-        "ssl.truststore.password",
-        "set 'properties.ssl.ca.location' to a PEM file",
-    ),
+    ("ssl.truststore.location", "set 'properties.ssl.ca.location' to a PEM file"),
+    ("ssl.truststore.password", "set 'properties.ssl.ca.location' to a PEM file"),
 ];
 
 /// The settings of a table for librdkafka, `bootstrap.servers` included.
@@ -95,10 +89,7 @@ fn login(text: &str) -> Result<Vec<(String, String)>> {
     };
     let user = quoted(text, "username").ok_or_else(wrong)?;
     let password = quoted(text, "password").ok_or_else(wrong)?;
-    Ok(vec![
-        ("sasl.username".to_owned(), user),
-        ("sasl.password".to_owned(), password),
-    ])
+    Ok(vec![("sasl.username".to_owned(), user), ("sasl.password".to_owned(), password)])
 }
 
 /// The value of `name="…"` or `name='…'`; a backslash takes the meaning from the next character.
@@ -108,11 +99,7 @@ fn quoted(text: &str, name: &str) -> Option<String> {
         let at = from + text.get(from..)?.find(name)?;
         from = at + name.len();
         let starts_word = at == 0 || text[..at].ends_with([' ', '\t', '\n', '\r']);
-        let Some(rest) = text[from..]
-            .trim_start()
-            .strip_prefix('=')
-            .filter(|_| starts_word)
-        else {
+        let Some(rest) = text[from..].trim_start().strip_prefix('=').filter(|_| starts_word) else {
             continue;
         };
         let mut chars = rest.trim_start().chars();
@@ -135,9 +122,7 @@ mod tests {
 
     fn settings(pairs: &[(&str, &str)]) -> Result<Vec<(String, String)>> {
         let all = pairs.iter().chain(&[("connector", "kafka")]);
-        client_settings(&Options::new(
-            all.map(|(k, v)| ((*k).into(), (*v).into())).collect(),
-        )?)
+        client_settings(&Options::new(all.map(|(k, v)| ((*k).into(), (*v).into())).collect())?)
     }
 
     #[test]
@@ -147,11 +132,8 @@ mod tests {
         let found = settings(&[("properties.sasl.jaas.config", text)]).unwrap();
         assert_eq!(found[0], ("sasl.username".into(), "al\"ice".into()));
         assert_eq!(found[1], ("sasl.password".into(), "s3;cr et".into()));
-        let error = settings(&[(
-            "properties.sasl.jaas.config",
-            "x required secret=\"hunter2\"",
-        )])
-        .unwrap_err();
+        let error = settings(&[("properties.sasl.jaas.config", "x required secret=\"hunter2\"")])
+            .unwrap_err();
         assert!(!error.to_string().contains("hunter2"), "{error}");
     }
 

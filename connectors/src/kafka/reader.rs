@@ -62,11 +62,7 @@ impl Reader {
             let Some(Known { state, .. }) = self.splits.get(split) else {
                 continue;
             };
-            let group = if state.stop.is_some() {
-                state.topic.clone()
-            } else {
-                String::new()
-            };
+            let group = if state.stop.is_some() { state.topic.clone() } else { String::new() };
             let assigned = Assigned {
                 split,
                 topic: state.topic.clone(),
@@ -96,17 +92,13 @@ impl Reader {
 
     /// Decodes what a fetcher handed over and moves the split's position.
     fn take(&mut self, fetched: &Fetched) -> Result<Option<Read>> {
-        let known = self
-            .splits
-            .get_mut(fetched.split)
-            .ok_or_else(|| Error::internal("no such split"))?;
+        let known =
+            self.splits.get_mut(fetched.split).ok_or_else(|| Error::internal("no such split"))?;
         self.context.metrics.bytes.add(fetched.batch.bytes() as u64);
         let rows = if fetched.batch.is_empty() {
             None
         } else {
-            let SplitState {
-                topic, partition, ..
-            } = &known.state;
+            let SplitState { topic, partition, .. } = &known.state;
             let metrics = &self.context.metrics;
             Some(self.shared.layout.decode(
                 &mut self.decoders,
@@ -122,10 +114,7 @@ impl Reader {
         }
         Ok(rows
             .filter(|rows| rows.num_rows() > 0)
-            .map(|rows| Read::Batch {
-                split: fetched.split,
-                rows,
-            }))
+            .map(|rows| Read::Batch { split: fetched.split, rows }))
     }
 }
 
@@ -136,16 +125,9 @@ impl SourceReader for Reader {
             let state = SplitState::decode(&split)?;
             let index = self.splits.len();
             if !split.finished {
-                if state.is_done() {
-                    self.ended.push_back(index)
-                } else {
-                    self.waiting.push(index)
-                }
+                if state.is_done() { self.ended.push_back(index) } else { self.waiting.push(index) }
             }
-            self.splits.push(Known {
-                state,
-                finished: split.finished,
-            });
+            self.splits.push(Known { state, finished: split.finished });
         }
         Ok(())
     }
@@ -172,28 +154,17 @@ impl SourceReader for Reader {
     }
 
     fn snapshot(&mut self) -> Result<Vec<Split>> {
-        self.splits
-            .iter()
-            .map(|known| known.state.encode(known.finished))
-            .collect()
+        self.splits.iter().map(|known| known.state.encode(known.finished)).collect()
     }
 
     fn checkpoint_complete(&mut self, splits: &[Split]) {
         if !self.shared.commits_offsets {
             return;
         }
-        let states = splits
-            .iter()
-            .filter_map(|split| SplitState::decode(split).ok());
-        let offsets: Vec<_> = states
-            .map(|state| ((state.topic, state.partition), state.next))
-            .collect();
-        if let Some(fetcher) = self
-            .fetchers
-            .values()
-            .next()
-            .filter(|_| !offsets.is_empty())
-        {
+        let states = splits.iter().filter_map(|split| SplitState::decode(split).ok());
+        let offsets: Vec<_> =
+            states.map(|state| ((state.topic, state.partition), state.next)).collect();
+        if let Some(fetcher) = self.fetchers.values().next().filter(|_| !offsets.is_empty()) {
             fetcher.commit(offsets);
         }
     }

@@ -34,11 +34,8 @@ impl KeyColumns {
     /// # Errors
     /// `INVALID_OPTION` for a key field that is no column.
     pub(super) fn new(options: &Options, columns: &[Field]) -> Result<Self> {
-        let names: Vec<String> = options
-            .list("key.fields")
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
+        let names: Vec<String> =
+            options.list("key.fields").into_iter().map(str::to_owned).collect();
         let prefix = options.text("key.fields-prefix").unwrap_or_default();
         let mut key = Vec::with_capacity(names.len());
         for name in &names {
@@ -49,21 +46,13 @@ impl KeyColumns {
                 return Err(Error::new(ErrorCode::InvalidOption, message)
                     .help(format!("its columns are {}", all.join(", "))));
             };
-            key.push(Field::new(
-                name.strip_prefix(prefix).unwrap_or(name),
-                column.ty.clone(),
-            ));
+            key.push(Field::new(name.strip_prefix(prefix).unwrap_or(name), column.ty.clone()));
         }
         let include = options.text("value.fields-include").unwrap_or("ALL");
         let except_key = include.eq_ignore_ascii_case("EXCEPT_KEY");
         let in_value = |column: &&Field| !(except_key && names.contains(&column.name));
         let value: Vec<_> = columns.iter().filter(in_value).cloned().collect();
-        Ok(Self {
-            key,
-            names,
-            value,
-            except_key,
-        })
+        Ok(Self { key, names, value, except_key })
     }
 }
 
@@ -103,11 +92,8 @@ impl RowLayout {
         let (mut value_read, mut key_positions) = (Vec::new(), Vec::new());
         for field in &plan.read {
             if from_key(&field.name) {
-                let position = columns
-                    .names
-                    .iter()
-                    .position(|name| *name == field.name)
-                    .unwrap_or_default();
+                let position =
+                    columns.names.iter().position(|name| *name == field.name).unwrap_or_default();
                 key_positions.push(position);
                 origins.push(Origin::Key(position));
             } else {
@@ -118,10 +104,8 @@ impl RowLayout {
         key_positions.sort_unstable();
         for origin in &mut origins {
             if let Origin::Key(position) = origin {
-                *position = key_positions
-                    .iter()
-                    .position(|known| known == position)
-                    .unwrap_or_default();
+                *position =
+                    key_positions.iter().position(|known| known == position).unwrap_or_default();
             }
         }
         let key_read = key_positions.iter().filter_map(|position| {
@@ -136,12 +120,8 @@ impl RowLayout {
             metadata_columns::check(column)?;
             origins.push(Origin::Metadata(column.clone()));
         }
-        let fields: Vec<_> = plan
-            .read
-            .iter()
-            .chain(plan.metadata.iter().map(|m| &m.field))
-            .cloned()
-            .collect();
+        let fields: Vec<_> =
+            plan.read.iter().chain(plan.metadata.iter().map(|m| &m.field)).cloned().collect();
         let layout = Self {
             schema: arrow_type::arrow_schema(&fields),
             origins,
@@ -188,10 +168,7 @@ impl RowLayout {
                 origin: &self.table,
             })
         });
-        Ok(Decoders {
-            value,
-            key: key.transpose()?,
-        })
+        Ok(Decoders { value, key: key.transpose()? })
     }
 
     /// Decodes records into output rows; possibly none.
@@ -211,9 +188,7 @@ impl RowLayout {
             format!("topic {topic}, partition {partition}, offset {offset}, {part}")
         };
         let values = decoders.value.decode(&batch.values).map_err(|error| {
-            error.into_error(&batch.values, &self.value_format, |record| {
-                place(record, "value")
-            })
+            error.into_error(&batch.values, &self.value_format, |record| place(record, "value"))
         })?;
         metrics.bad_records.add(values.bad_records);
         let keys = match (&mut decoders.key, &self.key_format) {

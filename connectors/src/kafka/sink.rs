@@ -103,9 +103,7 @@ impl Shared {
     fn partition_count<C: Producer<Context>>(&self, producer: &C, topic: &str) -> Result<i32> {
         let patience = Patience::new(&self.monotonic, ANSWER_TIMEOUT);
         loop {
-            let found = producer
-                .client()
-                .fetch_metadata(Some(topic), Duration::from_secs(2));
+            let found = producer.client().fetch_metadata(Some(topic), Duration::from_secs(2));
             match found {
                 Ok(metadata) => {
                     let found = metadata.topics().iter().find(|found| found.name() == topic);
@@ -123,8 +121,7 @@ impl Shared {
                 Err(error) => {
                     let context = producer.client().context();
                     let failed =
-                        self.brokers
-                            .failed(&format!("write topic {topic}"), &error, context);
+                        self.brokers.failed(&format!("write topic {topic}"), &error, context);
                     let hopeless = failed.code() != ErrorCode::Unavailable || context.is_denied();
                     if hopeless || patience.is_over() {
                         return Err(failed);
@@ -151,25 +148,14 @@ pub fn sink(
 ) -> Result<Arc<dyn Sink>> {
     let metadata = metadata_columns(plan)?;
     let is_metadata = |index: &usize| plan.metadata.iter().any(|(column, _)| column == index);
-    let physical: Vec<usize> = (0..columns.len())
-        .filter(|index| !is_metadata(index))
-        .collect();
-    let fields: Vec<Field> = physical
-        .iter()
-        .filter_map(|index| columns.get(*index).cloned())
-        .collect();
+    let physical: Vec<usize> = (0..columns.len()).filter(|index| !is_metadata(index)).collect();
+    let fields: Vec<Field> =
+        physical.iter().filter_map(|index| columns.get(*index).cloned()).collect();
     let split = KeyColumns::new(options, &fields)?;
     let index_of = |name: &String| {
-        physical
-            .iter()
-            .copied()
-            .find(|i| columns.get(*i).is_some_and(|c| c.name == *name))
+        physical.iter().copied().find(|i| columns.get(*i).is_some_and(|c| c.name == *name))
     };
-    let topics: Vec<String> = options
-        .list("topic")
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let topics: Vec<String> = options.list("topic").into_iter().map(str::to_owned).collect();
     if topics.len() > 1 && metadata.topic.is_none() {
         let message =
             "a table with several topics can be written to only with the metadata column 'topic'";
@@ -181,11 +167,7 @@ pub fn sink(
         topics,
         partitioner: partitioner(options)?,
         metadata,
-        value_columns: split
-            .value
-            .iter()
-            .filter_map(|field| index_of(&field.name))
-            .collect(),
+        value_columns: split.value.iter().filter_map(|field| index_of(&field.name)).collect(),
         value_fields: split.value,
         value_format: options.value_format()?,
         key_columns: split.names.iter().filter_map(index_of).collect(),
@@ -203,11 +185,7 @@ pub fn sink(
 }
 
 fn guarantee(options: &Options) -> Result<DeliveryGuarantee> {
-    match options
-        .required("sink.delivery-guarantee")?
-        .to_ascii_lowercase()
-        .as_str()
-    {
+    match options.required("sink.delivery-guarantee")?.to_ascii_lowercase().as_str() {
         "none" => Ok(DeliveryGuarantee::None),
         "at-least-once" => Ok(DeliveryGuarantee::AtLeastOnce),
         other => Err(Error::unsupported(format!(
@@ -217,17 +195,13 @@ fn guarantee(options: &Options) -> Result<DeliveryGuarantee> {
 }
 
 fn partitioner(options: &Options) -> Result<Partitioner> {
-    match options
-        .required("sink.partitioner")?
-        .to_ascii_lowercase()
-        .as_str()
-    {
+    match options.required("sink.partitioner")?.to_ascii_lowercase().as_str() {
         "default" => Ok(Partitioner::Default),
         "fixed" => Ok(Partitioner::Fixed),
         "round-robin" => Ok(Partitioner::RoundRobin),
-        other => Err(Error::unsupported(format!(
-            "'sink.partitioner' = '{other}' is not supported"
-        ))),
+        other => {
+            Err(Error::unsupported(format!("'sink.partitioner' = '{other}' is not supported")))
+        }
     }
 }
 
@@ -258,9 +232,7 @@ pub(super) fn producer(brokers: &Brokers) -> Result<ThreadedProducer<Context>> {
         ("queue.buffering.max.kbytes", "65536"),
         ("delivery.timeout.ms", "120000"),
     ];
-    let weak_acks = ["acks", "request.required.acks"]
-        .iter()
-        .any(|key| brokers.sets(key));
+    let weak_acks = ["acks", "request.required.acks"].iter().any(|key| brokers.sets(key));
     if !brokers.sets("enable.idempotence") && !weak_acks {
         defaults.push(("enable.idempotence", "true"));
     }
@@ -282,9 +254,7 @@ impl Sink for Kafka {
             let producer = producer(&shared.brokers)?;
             shared.partition_counts(&producer).map(drop)
         });
-        checked
-            .await
-            .map_err(|_| Error::internal("checking a Kafka topic ended early"))?
+        checked.await.map_err(|_| Error::internal("checking a Kafka topic ended early"))?
     }
 
     fn writer(&self, context: SinkContext) -> Result<Box<dyn SinkWriter>> {

@@ -48,9 +48,7 @@ impl Shared {
         known: &BTreeSet<TopicPartition>,
         discovered: bool,
     ) -> Result<Vec<SplitState>> {
-        let consumer = self
-            .brokers
-            .consumer(&[("isolation.level", "read_committed")])?;
+        let consumer = self.brokers.consumer(&[("isolation.level", "read_committed")])?;
         let inquiry = Inquiry {
             brokers: &self.brokers,
             consumer,
@@ -73,15 +71,8 @@ impl Shared {
         let state = |key: TopicPartition| {
             let next = starts.get(&key).copied().unwrap_or_default();
             // A partition that the given numbers leave out is not read.
-            let stop = stops
-                .as_ref()
-                .map(|stops| stops.get(&key).copied().unwrap_or(next));
-            SplitState {
-                topic: key.0,
-                partition: key.1,
-                next,
-                stop,
-            }
+            let stop = stops.as_ref().map(|stops| stops.get(&key).copied().unwrap_or(next));
+            SplitState { topic: key.0, partition: key.1, next, stop }
         };
         Ok(partitions.into_iter().map(state).collect())
     }
@@ -97,11 +88,8 @@ impl Shared {
             return inquiry.resolve(&Position::Earliest, partitions);
         }
         let mut starts = inquiry.resolve(&self.startup, partitions)?;
-        let missing: Vec<_> = partitions
-            .iter()
-            .filter(|key| !starts.contains_key(*key))
-            .cloned()
-            .collect();
+        let missing: Vec<_> =
+            partitions.iter().filter(|key| !starts.contains_key(*key)).cloned().collect();
         if !missing.is_empty() {
             starts.extend(inquiry.resolve(&Position::Earliest, &missing)?);
         }
@@ -120,27 +108,21 @@ struct Kafka {
 /// `INVALID_OPTION` for options that contradict each other, or formats that cannot hold the columns.
 pub fn source(plan: &SourcePlan, options: &Options, env: &ConnectorEnv) -> Result<Arc<dyn Source>> {
     let startup = Position::new(options, "scan.startup")?.ok_or_else(|| {
-        Error::new(
-            ErrorCode::InvalidOption,
-            "option 'scan.startup.mode' cannot be 'unbounded'",
-        )
+        Error::new(ErrorCode::InvalidOption, "option 'scan.startup.mode' cannot be 'unbounded'")
     })?;
     let bounded = Position::new(options, "scan.bounded")?;
     let reset = options
         .explicit("properties.auto.offset.reset")
         .map(|text| text.trim().to_ascii_lowercase());
-    if let Some(other) = reset
-        .as_deref()
-        .filter(|text| !["earliest", "latest", "none"].contains(text))
+    if let Some(other) =
+        reset.as_deref().filter(|text| !["earliest", "latest", "none"].contains(text))
     {
         let message = format!(
             "option 'properties.auto.offset.reset': '{other}' is not earliest, latest or none"
         );
         return Err(Error::new(ErrorCode::InvalidOption, message));
     }
-    let interval = options
-        .duration("scan.topic-partition-discovery.interval")?
-        .unwrap_or_default();
+    let interval = options.duration("scan.topic-partition-discovery.interval")?.unwrap_or_default();
     let shared = Shared {
         brokers: Brokers::new(options)?,
         topics: Topics::new(options)?,

@@ -33,10 +33,8 @@ impl SplitState {
             )
         })?;
         if state.next < 0 {
-            let message = format!(
-                "position of Kafka partition {}: {} is no offset",
-                split.id, state.next
-            );
+            let message =
+                format!("position of Kafka partition {}: {} is no offset", split.id, state.next);
             return Err(Error::new(ErrorCode::Corrupt, message));
         }
         Ok(state)
@@ -46,11 +44,7 @@ impl SplitState {
     pub(super) fn encode(&self, finished: bool) -> Result<Split> {
         let state =
             serde_json::to_value(self).map_err(|error| Error::internal(error.to_string()))?;
-        Ok(Split {
-            id: self.id(),
-            state,
-            finished,
-        })
+        Ok(Split { id: self.id(), state, finished })
     }
 
     /// Whether nothing is left to read.
@@ -65,22 +59,12 @@ mod tests {
 
     #[test]
     fn states_survive_their_encoding() {
-        let state = SplitState {
-            topic: "clicks".into(),
-            partition: 3,
-            next: 0,
-            stop: None,
-        };
+        let state = SplitState { topic: "clicks".into(), partition: 3, next: 0, stop: None };
         let split = state.encode(false).unwrap();
         assert_eq!(split.id, "clicks-3");
         assert_eq!(SplitState::decode(&split).unwrap(), state);
-        let bad = Split {
-            state: serde_json::json!({"topic": "t", "partition": 0, "next": -1}),
-            ..split
-        };
-        assert_eq!(
-            SplitState::decode(&bad).unwrap_err().code(),
-            ErrorCode::Corrupt
-        );
+        let bad =
+            Split { state: serde_json::json!({"topic": "t", "partition": 0, "next": -1}), ..split };
+        assert_eq!(SplitState::decode(&bad).unwrap_err().code(), ErrorCode::Corrupt);
     }
 }

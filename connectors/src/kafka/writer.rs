@@ -65,12 +65,10 @@ impl Writer {
 
     fn encode(&mut self, rows: &RecordBatch) -> Result<()> {
         let project = |columns: &[usize]| {
-            rows.project(columns)
-                .map_err(|error| Error::internal(error.to_string()))
+            rows.project(columns).map_err(|error| Error::internal(error.to_string()))
         };
         self.values.clear();
-        self.value_encoder
-            .encode(&project(&self.shared.value_columns)?, &mut self.values)?;
+        self.value_encoder.encode(&project(&self.shared.value_columns)?, &mut self.values)?;
         self.keys.clear();
         if let Some(encoder) = &mut self.key_encoder {
             encoder.encode(&project(&self.shared.key_columns)?, &mut self.keys)?;
@@ -94,21 +92,15 @@ impl Writer {
         };
         Ok(Envelopes {
             topics: match column(metadata.topic) {
-                Some(topics) => Some(
-                    topics
-                        .as_string_view_opt()
-                        .cloned()
-                        .ok_or_else(|| wrong("topic"))?,
-                ),
+                Some(topics) => {
+                    Some(topics.as_string_view_opt().cloned().ok_or_else(|| wrong("topic"))?)
+                }
                 None => None,
             },
             headers: match column(metadata.headers) {
-                Some(headers) => Some(
-                    headers
-                        .as_map_opt()
-                        .cloned()
-                        .ok_or_else(|| wrong("headers"))?,
-                ),
+                Some(headers) => {
+                    Some(headers.as_map_opt().cloned().ok_or_else(|| wrong("headers"))?)
+                }
                 None => None,
             },
             timestamps: match column(metadata.timestamp) {
@@ -122,21 +114,14 @@ impl Writer {
     fn send(&self, row: usize, envelopes: &Envelopes, turn: i32) -> Result<bool> {
         let topic = self.topic(row, envelopes)?;
         let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic);
-        record.key = if self.key_encoder.is_some() {
-            self.keys.get(row)
-        } else {
-            None
-        };
+        record.key = if self.key_encoder.is_some() { self.keys.get(row) } else { None };
         record.payload = self.values.get(row);
         record.partition = self.partition(topic, turn);
         record.timestamp = envelopes.timestamps.as_ref().and_then(|times| {
             let times = times.as_primitive_opt::<TimestampMillisecondType>()?;
             times.is_valid(row).then(|| times.value(row))
         });
-        record.headers = envelopes
-            .headers
-            .as_ref()
-            .and_then(|headers| row_headers(headers, row));
+        record.headers = envelopes.headers.as_ref().and_then(|headers| row_headers(headers, row));
         match self.producer.send(record) {
             Ok(()) => Ok(true),
             Err((KafkaError::MessageProduction(Code::QueueFull), _)) => Ok(false),
@@ -145,20 +130,13 @@ impl Writer {
     }
 
     fn topic<'a>(&'a self, row: usize, envelopes: &'a Envelopes) -> Result<&'a str> {
-        let only = self
-            .shared
-            .topics
-            .first()
-            .map(String::as_str)
-            .unwrap_or_default();
+        let only = self.shared.topics.first().map(String::as_str).unwrap_or_default();
         let Some(topics) = &envelopes.topics else {
             return Ok(only);
         };
         if topics.is_null(row) {
-            let message = format!(
-                "table {}: the metadata column 'topic' is NULL",
-                self.shared.table
-            );
+            let message =
+                format!("table {}: the metadata column 'topic' is NULL", self.shared.table);
             return Err(Error::new(ErrorCode::BadRecord, message));
         }
         let topic = topics.value(row);
@@ -174,26 +152,19 @@ impl Writer {
 
     /// The partition of a row; `None`: the client decides by the key.
     fn partition(&self, topic: &str, turn: i32) -> Option<i32> {
-        let count = self
-            .partitions
-            .get(topic)
-            .copied()
-            .filter(|count| *count > 0)?;
+        let count = self.partitions.get(topic).copied().filter(|count| *count > 0)?;
         match self.shared.partitioner {
             Partitioner::Default => None,
-            Partitioner::Fixed => i32::try_from(self.context.subtask)
-                .ok()
-                .map(|subtask| subtask % count),
+            Partitioner::Fixed => {
+                i32::try_from(self.context.subtask).ok().map(|subtask| subtask % count)
+            }
             Partitioner::RoundRobin => Some(turn.rem_euclid(count)),
         }
     }
 
     fn failed(&self, error: &KafkaError, row: usize) -> Error {
         let doing = format!("write {}", self.shared.describe());
-        let failed = self
-            .shared
-            .brokers
-            .failed(&doing, error, self.producer.client().context());
+        let failed = self.shared.brokers.failed(&doing, error, self.producer.client().context());
         if failed.code() == ErrorCode::BadRecord {
             let bytes = self.values.get(row).map_or(0, <[u8]>::len);
             return failed.help(format!(
@@ -211,10 +182,7 @@ impl Writer {
         };
         let doing = format!("write {}", self.shared.describe());
         let kind = error_code(code);
-        let error = self
-            .shared
-            .brokers
-            .failed_with(&doing, Some(code), &text, context);
+        let error = self.shared.brokers.failed_with(&doing, Some(code), &text, context);
         Err(if kind == ErrorCode::BadRecord {
             error.help("raise the topic's max.message.bytes, or write smaller rows")
         } else {
@@ -257,10 +225,7 @@ fn row_headers(headers: &MapArray, row: usize) -> Option<OwnedHeaders> {
     let values = entries.column(1).as_binary_view_opt()?;
     let mut owned = OwnedHeaders::new_with_capacity(keys.len());
     for (key, value) in keys.iter().zip(values.iter()) {
-        owned = owned.insert(Header {
-            key: key.unwrap_or_default(),
-            value,
-        });
+        owned = owned.insert(Header { key: key.unwrap_or_default(), value });
     }
     Some(owned)
 }
@@ -268,10 +233,7 @@ fn row_headers(headers: &MapArray, row: usize) -> Option<OwnedHeaders> {
 #[async_trait]
 impl SinkWriter for Writer {
     async fn write(&mut self, changes: Changes) -> Result<()> {
-        if changes
-            .kinds
-            .as_ref()
-            .is_some_and(|kinds| kinds.values().iter().any(|kind| *kind != 0))
+        if changes.kinds.as_ref().is_some_and(|kinds| kinds.values().iter().any(|kind| *kind != 0))
         {
             let message = format!(
                 "table {}: the connector 'kafka' cannot take updates or deletes",

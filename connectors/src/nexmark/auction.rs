@@ -73,22 +73,18 @@ pub(super) fn columns(
     runs: &[Run],
 ) -> Result<Vec<ArrayRef>> {
     let rows: usize = runs.iter().map(|run| run.count as usize).sum();
-    fields
-        .iter()
-        .map(|field| column(data, *field, runs, rows))
-        .collect()
+    fields.iter().map(|field| column(data, *field, runs, rows)).collect()
 }
 
 fn column(data: &SourceData, field: AuctionField, runs: &[Run], rows: usize) -> Result<ArrayRef> {
     let stream = |field| Stream::new(data.shape.seed, field);
     Ok(match field {
-        AuctionField::Id => longs(runs, rows, |run, number| {
-            data.blocks.auction_id(run.block, number)
-        }),
-        AuctionField::ItemName => data
-            .texts
-            .item_names
-            .pick(&indices(runs, rows, |number| item_name(data, number)))?,
+        AuctionField::Id => {
+            longs(runs, rows, |run, number| data.blocks.auction_id(run.block, number))
+        }
+        AuctionField::ItemName => {
+            data.texts.item_names.pick(&indices(runs, rows, |number| item_name(data, number)))?
+        }
         AuctionField::Description => {
             data.texts
                 .descriptions
@@ -100,9 +96,7 @@ fn column(data: &SourceData, field: AuctionField, runs: &[Run], rows: usize) -> 
         }
         AuctionField::Reserve => {
             let (initial, reserve) = (stream(stream::INITIAL_BID), stream(stream::RESERVE));
-            longs(runs, rows, |_, number| {
-                price(initial.draw(number)) + price(reserve.draw(number))
-            })
+            longs(runs, rows, |_, number| price(initial.draw(number)) + price(reserve.draw(number)))
         }
         AuctionField::DateTime => date_times(data, runs, rows),
         AuctionField::Expires => expires(data, runs, rows),
@@ -141,10 +135,7 @@ fn expires(data: &SourceData, runs: &[Run], rows: usize) -> ArrayRef {
     let mut times: Vec<i64> = Vec::with_capacity(rows);
     for number in runs.iter().flat_map(Run::numbers) {
         let now = data.timeline.time(number);
-        let horizon = data
-            .timeline
-            .time(number.saturating_add(ahead))
-            .saturating_sub(now);
+        let horizon = data.timeline.time(number.saturating_add(ahead)).saturating_sub(now);
         let longest = horizon.unsigned_abs().saturating_mul(2).max(1);
         let length = 1 + below(stream.draw(number), longest);
         times.push(now.saturating_add_unsigned(length));
@@ -177,6 +168,5 @@ fn extras(data: &SourceData, runs: &[Run]) -> Result<ArrayRef> {
             (FIXED_BYTES + name + description, stream.draw(number))
         })
         .collect();
-    data.texts
-        .extras(data.shape.auction_avg_size, rows.into_iter())
+    data.texts.extras(data.shape.auction_avg_size, rows.into_iter())
 }

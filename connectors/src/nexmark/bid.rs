@@ -104,11 +104,7 @@ fn auctions(data: &SourceData, runs: &[Run], rows: usize) -> ArrayRef {
         ids.extend(run.numbers().map(|number| {
             let draw = stream.draw(number);
             let other = first + high_below(draw, others.count) as i64;
-            if low_below(draw, ratio) > 0 {
-                hot
-            } else {
-                other
-            }
+            if low_below(draw, ratio) > 0 { hot } else { other }
         }));
     }
     Arc::new(Int64Array::from(ids))
@@ -126,11 +122,7 @@ fn bidders(data: &SourceData, runs: &[Run], rows: usize) -> ArrayRef {
         ids.extend(run.numbers().map(|number| {
             let draw = stream.draw(number);
             let other = first + high_below(draw, others.count) as i64;
-            if low_below(draw, ratio) > 0 {
-                hot
-            } else {
-                other
-            }
+            if low_below(draw, ratio) > 0 { hot } else { other }
         }));
     }
     Arc::new(Int64Array::from(ids))

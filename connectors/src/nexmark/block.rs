@@ -105,12 +105,7 @@ impl Blocks {
                 let (from, to) = self.bounds(kind);
                 let (from, to) = (first.max(start + from), end.min(start + to));
                 if wanted[kind as usize] && from < to {
-                    runs.push(Run {
-                        kind,
-                        block,
-                        first: from,
-                        count: to - from,
-                    });
+                    runs.push(Run { kind, block, first: from, count: to - from });
                 }
             }
             block += 1;
@@ -143,20 +138,14 @@ impl Blocks {
     pub(super) fn people(&self, block: u64) -> Candidates {
         let people = self.last_person(block) + 1;
         let active = people.min(ACTIVE_PEOPLE);
-        Candidates {
-            first: people - active,
-            count: (active + ID_LEAD) as u64,
-        }
+        Candidates { first: people - active, count: (active + ID_LEAD) as u64 }
     }
 
     /// Base-0 ids of auctions that a bid of a block picks from.
     pub(super) fn auctions(&self, block: u64) -> Candidates {
         let last = self.last_auction(block);
         let first = (last - IN_FLIGHT_AUCTIONS).max(0);
-        Candidates {
-            first,
-            count: (last - first + 1 + ID_LEAD) as u64,
-        }
+        Candidates { first, count: (last - first + 1 + ID_LEAD) as u64 }
     }
 
     /// Events in which as many auctions open as are in flight.
@@ -198,18 +187,10 @@ mod tests {
             let mut wanted = [false; 3];
             wanted[kind as usize] = true;
             let runs = blocks.runs(0, 1000, wanted);
-            runs.iter()
-                .flat_map(|run| run.numbers().map(|n| id(&blocks, run.block, n)))
-                .collect()
+            runs.iter().flat_map(|run| run.numbers().map(|n| id(&blocks, run.block, n))).collect()
         };
-        assert_eq!(
-            of(Kind::Person, Blocks::person_id),
-            (1000..1020).collect::<Vec<_>>()
-        );
-        assert_eq!(
-            of(Kind::Auction, Blocks::auction_id),
-            (1000..1060).collect::<Vec<_>>()
-        );
+        assert_eq!(of(Kind::Person, Blocks::person_id), (1000..1020).collect::<Vec<_>>());
+        assert_eq!(of(Kind::Auction, Blocks::auction_id), (1000..1060).collect::<Vec<_>>());
         assert_eq!(blocks.last_person(19), 19);
         assert_eq!(blocks.last_auction(19), 59);
     }
@@ -217,34 +198,10 @@ mod tests {
     #[test]
     fn candidates_are_the_last_ones_and_a_few_to_come() {
         let blocks = Blocks::new(&Shape::default());
-        assert_eq!(
-            blocks.auctions(0),
-            Candidates {
-                first: 0,
-                count: 13
-            }
-        );
-        assert_eq!(
-            blocks.auctions(99),
-            Candidates {
-                first: 199,
-                count: 111
-            }
-        );
-        assert_eq!(
-            blocks.people(0),
-            Candidates {
-                first: 0,
-                count: 11
-            }
-        );
-        assert_eq!(
-            blocks.people(4999),
-            Candidates {
-                first: 4000,
-                count: 1010
-            }
-        );
+        assert_eq!(blocks.auctions(0), Candidates { first: 0, count: 13 });
+        assert_eq!(blocks.auctions(99), Candidates { first: 199, count: 111 });
+        assert_eq!(blocks.people(0), Candidates { first: 0, count: 11 });
+        assert_eq!(blocks.people(4999), Candidates { first: 4000, count: 1010 });
     }
 
     #[test]
@@ -256,20 +213,8 @@ mod tests {
             ..Shape::default()
         };
         let blocks = Blocks::new(&shape);
-        assert_eq!(
-            blocks.people(3),
-            Candidates {
-                first: 0,
-                count: 10
-            }
-        );
-        assert_eq!(
-            blocks.auctions(3),
-            Candidates {
-                first: 0,
-                count: 10
-            }
-        );
+        assert_eq!(blocks.people(3), Candidates { first: 0, count: 10 });
+        assert_eq!(blocks.auctions(3), Candidates { first: 0, count: 10 });
         assert_eq!(blocks.runs(0, 12, [true; 3]).len(), 3);
     }
 }

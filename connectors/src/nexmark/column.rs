@@ -43,12 +43,7 @@ impl Column {
     pub(super) fn bind(field: &Field) -> Result<Self> {
         let kind = match field.name.as_str() {
             "event_type" => {
-                check(
-                    &field.name,
-                    &field.ty.kind,
-                    matches!(field.ty.kind, TypeKind::Int),
-                    "INT",
-                )?;
+                check(&field.name, &field.ty.kind, matches!(field.ty.kind, TypeKind::Int), "INT")?;
                 return Ok(Self::EventType);
             }
             "person" => Kind::Person,
@@ -71,16 +66,9 @@ impl Column {
             Kind::Bid => Parts::Bid(bind_fields(&field.name, fields, &BidField::NAMES)?),
         };
         let DataType::Struct(fields) = data_type(&field.ty) else {
-            return Err(Error::internal(format!(
-                "column {} is no struct",
-                field.name
-            )));
+            return Err(Error::internal(format!("column {} is no struct", field.name)));
         };
-        Ok(Self::Row(RowColumn {
-            kind,
-            fields,
-            parts,
-        }))
+        Ok(Self::Row(RowColumn { kind, fields, parts }))
     }
 }
 
@@ -105,32 +93,17 @@ fn check_field(path: &str, field: &Field) -> Result<()> {
     let kind = &field.ty.kind;
     match field.name.as_str() {
         "dateTime" | "expires" => {
-            let fits = matches!(
-                kind,
-                TypeKind::Timestamp {
-                    precision: 0..=3,
-                    ..
-                }
-            );
+            let fits = matches!(kind, TypeKind::Timestamp { precision: 0..=3, .. });
             check(path, kind, fits, "TIMESTAMP(3)")
         }
         "id" | "auction" | "bidder" | "price" | "initialBid" | "reserve" | "seller"
         | "category" => check(path, kind, matches!(kind, TypeKind::BigInt), "BIGINT"),
-        _ => check(
-            path,
-            kind,
-            matches!(kind, TypeKind::VarChar { .. }),
-            "VARCHAR",
-        ),
+        _ => check(path, kind, matches!(kind, TypeKind::VarChar { .. }), "VARCHAR"),
     }
 }
 
 fn check(path: &str, found: &TypeKind, fits: bool, expected: &str) -> Result<()> {
-    if fits {
-        Ok(())
-    } else {
-        Err(mismatch(path, found, expected))
-    }
+    if fits { Ok(()) } else { Err(mismatch(path, found, expected)) }
 }
 
 fn mismatch(path: &str, found: &TypeKind, expected: &str) -> Error {
@@ -147,17 +120,11 @@ mod tests {
     #[test]
     fn a_wrong_declaration_is_named() {
         let bid = |kind: TypeKind| {
-            Field::new(
-                "bid",
-                TypeKind::Row(vec![Field::new("price", kind.nullable())]).nullable(),
-            )
+            Field::new("bid", TypeKind::Row(vec![Field::new("price", kind.nullable())]).nullable())
         };
         assert!(Column::bind(&bid(TypeKind::BigInt)).is_ok());
         let error = Column::bind(&bid(TypeKind::Int)).unwrap_err();
-        assert!(
-            error.to_string().contains("bid.price is declared INT"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("bid.price is declared INT"), "{error}");
         let error = Column::bind(&Field::new("bids", TypeKind::Int.nullable())).unwrap_err();
         assert!(error.to_string().contains("column bids"), "{error}");
     }

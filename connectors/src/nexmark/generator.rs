@@ -47,26 +47,14 @@ impl Generator {
     pub(super) fn new(data: Arc<SourceData>, read: &[Field], wanted: [bool; 3]) -> Result<Self> {
         let columns = read
             .iter()
-            .map(|field| {
-                Ok(CachedColumn {
-                    column: Column::bind(field)?,
-                    constant: None,
-                })
-            })
+            .map(|field| Ok(CachedColumn { column: Column::bind(field)?, constant: None }))
             .collect::<Result<_>>()?;
-        Ok(Self {
-            data,
-            schema: arrow_schema(read),
-            columns,
-            wanted,
-        })
+        Ok(Self { data, schema: arrow_schema(read), columns, wanted })
     }
 
     /// Rows that a block of events gives.
     fn rows_per_block(&self) -> u64 {
-        let wanted = Kind::ALL
-            .into_iter()
-            .filter(|kind| self.wanted[*kind as usize]);
+        let wanted = Kind::ALL.into_iter().filter(|kind| self.wanted[*kind as usize]);
         wanted.map(|kind| self.data.blocks.proportion(kind)).sum()
     }
 }
@@ -147,21 +135,13 @@ impl CachedColumn {
             }
             Column::Row(row) => row,
         };
-        let own: Vec<Run> = runs
-            .iter()
-            .filter(|run| run.kind == row.kind)
-            .copied()
-            .collect();
+        let own: Vec<Run> = runs.iter().filter(|run| run.kind == row.kind).copied().collect();
         if own.is_empty() {
             return Ok(self.constant(None, rows));
         }
         let places = places(runs, row.kind, rows);
         let spread = |array: ArrayRef| take(&array, &places, None).map_err(internal);
-        let arrays = row
-            .generate(data, &own)?
-            .into_iter()
-            .map(spread)
-            .collect::<Result<_>>()?;
+        let arrays = row.generate(data, &own)?.into_iter().map(spread).collect::<Result<_>>()?;
         row.assemble(arrays, places.nulls().cloned(), rows)
     }
 
@@ -202,9 +182,7 @@ impl RowColumn {
         rows: usize,
     ) -> Result<ArrayRef> {
         let array = StructArray::try_new_with_length(self.fields.clone(), arrays, nulls, rows);
-        array
-            .map(|array| Arc::new(array) as ArrayRef)
-            .map_err(internal)
+        array.map(|array| Arc::new(array) as ArrayRef).map_err(internal)
     }
 }
 

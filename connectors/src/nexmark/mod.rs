@@ -75,10 +75,8 @@ impl Nexmark {
         env: &ConnectorEnv,
     ) -> Result<Self> {
         if let Some(column) = plan.metadata.first() {
-            let message = format!(
-                "column {}: the nexmark connector has no metadata",
-                column.field.name
-            );
+            let message =
+                format!("column {}: the nexmark connector has no metadata", column.field.name);
             return Err(Error::new(ErrorCode::InvalidOption, message));
         }
         let source = Self {
@@ -115,11 +113,6 @@ impl Source for Nexmark {
 
     fn reader(&self, context: ReaderContext) -> Result<Box<dyn SourceReader>> {
         let clock = Arc::clone(&self.clock);
-        Ok(Box::new(Reader::new(
-            self.generator()?,
-            self.emission,
-            clock,
-            &context,
-        )))
+        Ok(Box::new(Reader::new(self.generator()?, self.emission, clock, &context)))
     }
 }

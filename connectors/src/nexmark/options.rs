@@ -166,9 +166,7 @@ fn in_range(options: &Options, key: &str, default: i64, least: i64, most: i64) -
     if (least..=most).contains(&value) {
         return Ok(value as u64);
     }
-    Err(invalid(format!(
-        "option '{key}' is {value}: it must be between {least} and {most}"
-    )))
+    Err(invalid(format!("option '{key}' is {value}: it must be between {least} and {most}")))
 }
 
 fn size(options: &Options, key: &str, default: u64) -> Result<u32> {
@@ -176,22 +174,16 @@ fn size(options: &Options, key: &str, default: u64) -> Result<u32> {
     if value <= MAX_AVERAGE_SIZE {
         return Ok(value as u32);
     }
-    Err(invalid(format!(
-        "option '{key}' is {value} bytes: at most {MAX_AVERAGE_SIZE} are allowed"
-    )))
+    Err(invalid(format!("option '{key}' is {value} bytes: at most {MAX_AVERAGE_SIZE} are allowed")))
 }
 
 fn rate_shape(options: &Options) -> Result<RateShape> {
-    match options
-        .text("rate.shape")
-        .map(str::to_ascii_uppercase)
-        .as_deref()
-    {
+    match options.text("rate.shape").map(str::to_ascii_uppercase).as_deref() {
         None | Some("SQUARE") => Ok(RateShape::Square),
         Some("SINE") => Ok(RateShape::Sine),
-        Some(other) => Err(invalid(format!(
-            "option 'rate.shape' is '{other}': use SQUARE or SINE"
-        ))),
+        Some(other) => {
+            Err(invalid(format!("option 'rate.shape' is '{other}': use SQUARE or SINE")))
+        }
     }
 }
 
@@ -206,13 +198,9 @@ fn base_time(options: &Options) -> Result<i64> {
     let text = text.trim().replacen('T', " ", 1);
     let parsed =
         chrono::NaiveDateTime::parse_from_str(text.trim_end_matches('Z'), "%Y-%m-%d %H:%M:%S%.f");
-    parsed
-        .map(|time| time.and_utc().timestamp_millis())
-        .map_err(|_| {
-            invalid(format!(
-                "option 'base-time' is '{text}': write it as 2015-07-15 00:00:00 (UTC)"
-            ))
-        })
+    parsed.map(|time| time.and_utc().timestamp_millis()).map_err(|_| {
+        invalid(format!("option 'base-time' is '{text}': write it as 2015-07-15 00:00:00 (UTC)"))
+    })
 }
 
 fn invalid(message: impl Into<String>) -> Error {

@@ -65,9 +65,7 @@ pub(super) fn columns(
     let rows: usize = runs.iter().map(|run| run.count as usize).sum();
     let texts = &data.texts;
     let pick = |table: &Table, field| {
-        table.pick(&indices(runs, rows, |number| {
-            choice(data, table, field, number)
-        }))
+        table.pick(&indices(runs, rows, |number| choice(data, table, field, number)))
     };
     fields
         .iter()
@@ -86,19 +84,13 @@ pub(super) fn columns(
 
 /// Which text of a table a person has.
 fn choice(data: &SourceData, table: &Table, field: u64, number: u64) -> u64 {
-    high_below(
-        Stream::new(data.shape.seed, field).draw(number),
-        table.len(),
-    )
+    high_below(Stream::new(data.shape.seed, field).draw(number), table.len())
 }
 
 fn ids(data: &SourceData, runs: &[Run], rows: usize) -> ArrayRef {
     let mut ids: Vec<i64> = Vec::with_capacity(rows);
     for run in runs {
-        ids.extend(
-            run.numbers()
-                .map(|number| data.blocks.person_id(run.block, number)),
-        );
+        ids.extend(run.numbers().map(|number| data.blocks.person_id(run.block, number)));
     }
     Arc::new(Int64Array::from(ids))
 }
@@ -141,10 +133,7 @@ fn extras(data: &SourceData, runs: &[Run]) -> Result<ArrayRef> {
         .map(|number| {
             let chosen =
                 tables.map(|(table, field)| table.text_len(choice(data, table, field, number)));
-            (
-                FIXED_BYTES + chosen.iter().sum::<u32>(),
-                stream.draw(number),
-            )
+            (FIXED_BYTES + chosen.iter().sum::<u32>(), stream.draw(number))
         })
         .collect();
     texts.extras(data.shape.person_avg_size, rows.into_iter())

@@ -26,18 +26,14 @@ pub(super) fn passing_types(
         return Ok(passing);
     }
     let rows = one_row_per_type(read)?;
-    let settings = PlanSettings {
-        time_zone: env.zone.name().to_owned(),
-        ..PlanSettings::default()
-    };
-    let context = EvalContext {
-        processing_time_ms: (env.clock)(),
-    };
+    let settings =
+        PlanSettings { time_zone: env.zone.name().to_owned(), ..PlanSettings::default() };
+    let context = EvalContext { processing_time_ms: (env.clock)() };
     for condition in conditions {
-        let foreign = condition.columns().into_iter().find(|index| {
-            read.get(*index)
-                .is_none_or(|field| field.name != "event_type")
-        });
+        let foreign = condition
+            .columns()
+            .into_iter()
+            .find(|index| read.get(*index).is_none_or(|field| field.name != "event_type"));
         if let Some(index) = foreign {
             return Err(Error::internal(format!(
                 "a condition on column {index} was pushed into a nexmark source"

@@ -32,9 +32,8 @@ const HOT_NAMES: [&str; HOT_CHANNELS as usize] = ["Google", "Facebook", "Baidu",
 const FIRST_NAMES: [&str; 11] = [
     "Peter", "Paul", "Luke", "John", "Saul", "Vicky", "Kate", "Julie", "Sarah", "Deiter", "Walter",
 ];
-const LAST_NAMES: [&str; 9] = [
-    "Shultz", "Abrams", "Spencer", "White", "Bartels", "Walton", "Smith", "Jones", "Noris",
-];
+const LAST_NAMES: [&str; 9] =
+    ["Shultz", "Abrams", "Spencer", "White", "Bartels", "Walton", "Smith", "Jones", "Noris"];
 const CITIES: [&str; 10] = [
     "Phoenix",
     "Los Angeles",
@@ -72,10 +71,7 @@ impl Table {
     /// Bytes of a text.
     pub(super) fn text_len(&self, index: u64) -> u32 {
         // The lower half of a view is the length.
-        self.0
-            .views()
-            .get(index as usize)
-            .map_or(0, |view| *view as u32)
+        self.0.views().get(index as usize).map_or(0, |view| *view as u32)
     }
 
     /// The texts at `indices`.
@@ -100,9 +96,7 @@ impl Table {
         let mut builder = StringViewBuilder::with_capacity(ranges.len());
         let block = builder.append_block(bytes);
         for (offset, length) in ranges {
-            builder
-                .try_append_view(block, offset, length)
-                .map_err(internal)?;
+            builder.try_append_view(block, offset, length).map_err(internal)?;
         }
         Ok(Self(builder.finish()))
     }
@@ -133,20 +127,14 @@ impl Texts {
     /// `INTERNAL` only.
     pub(super) fn new(shape: &Shape) -> Result<Self> {
         let sequence = |field| Sequence::new(Stream::new(shape.seed, field));
-        let largest = shape
-            .person_avg_size
-            .max(shape.auction_avg_size)
-            .max(shape.bid_avg_size);
+        let largest = shape.person_avg_size.max(shape.auction_avg_size).max(shape.bid_avg_size);
         let letters = letters(sequence(stream::LETTERS), LETTERS + 2 * u64::from(largest));
         let bid_extras = bid_extras(&letters, shape.bid_avg_size, sequence(stream::BID_EXTRAS))?;
         let people = FIRST_NAMES
             .iter()
             .flat_map(|first| LAST_NAMES.iter().map(move |last| format!("{first} {last}")));
         let others = (0..OTHER_CHANNELS).map(|number| format!("channel-{number}"));
-        let channels = HOT_NAMES
-            .iter()
-            .map(|name| (*name).to_owned())
-            .chain(others);
+        let channels = HOT_NAMES.iter().map(|name| (*name).to_owned()).chain(others);
         Ok(Self {
             channels: Table::new(channels)?,
             urls: urls(sequence(stream::URLS))?,
@@ -178,9 +166,7 @@ impl Texts {
         let block = builder.append_block(self.letters.clone());
         for (used, draw) in rows {
             let (offset, length) = padding(average, used, draw);
-            builder
-                .try_append_view(block, offset, length)
-                .map_err(internal)?;
+            builder.try_append_view(block, offset, length).map_err(internal)?;
         }
         Ok(std::sync::Arc::new(builder.finish()))
     }
@@ -207,9 +193,7 @@ fn letters(mut random: Sequence, length: u64) -> Buffer {
 const BID_BYTES: u32 = 32;
 
 fn bid_extras(letters: &Buffer, average: u32, mut random: Sequence) -> Result<Table> {
-    let ranges = (0..BID_EXTRAS)
-        .map(|_| padding(average, BID_BYTES, random.draw()))
-        .collect();
+    let ranges = (0..BID_EXTRAS).map(|_| padding(average, BID_BYTES, random.draw())).collect();
     Table::of_ranges(letters.clone(), ranges)
 }
 
@@ -248,13 +232,7 @@ fn phrases(count: usize, longest: u64, mut random: Sequence) -> Result<Table> {
     let phrase = |_| {
         let length = SHORTEST + random.below(longest - SHORTEST);
         let text: String = (0..length)
-            .map(|_| {
-                if random.below(13) == 0 {
-                    ' '
-                } else {
-                    letter(&mut random)
-                }
-            })
+            .map(|_| if random.below(13) == 0 { ' ' } else { letter(&mut random) })
             .collect();
         text.trim().to_owned()
     };
@@ -291,16 +269,10 @@ mod tests {
             let rest = url.strip_prefix("https://www.nexmark.com/").unwrap();
             let parts: Vec<&str> = rest.split('/').collect();
             assert_eq!(parts.len(), 4, "{url}");
-            assert!(
-                parts[..3].iter().all(|word| (3..=5).contains(&word.len())),
-                "{url}"
-            );
+            assert!(parts[..3].iter().all(|word| (3..=5).contains(&word.len())), "{url}");
             assert!(parts[3].starts_with("item.htm?query=1"), "{url}");
         }
-        let with_id = urls
-            .iter()
-            .filter(|url| url.contains("&channel_id="))
-            .count();
+        let with_id = urls.iter().filter(|url| url.contains("&channel_id=")).count();
         assert!((8_850..9_150).contains(&with_id), "{with_id}");
         assert!(!urls[..4].iter().any(|url| url.contains("channel_id")));
     }
@@ -308,18 +280,14 @@ mod tests {
     #[test]
     fn paddings_fill_rows_to_the_average() {
         let texts = texts();
-        let bytes: u64 = (0..BID_EXTRAS as u64)
-            .map(|i| u64::from(texts.bid_extras.text_len(i)))
-            .sum();
+        let bytes: u64 =
+            (0..BID_EXTRAS as u64).map(|i| u64::from(texts.bid_extras.text_len(i))).sum();
         let average = bytes as f64 / BID_EXTRAS as f64;
         assert!((66.0..70.0).contains(&average), "{average}");
         assert_eq!(padding(100, 101, 7), (0, 0));
         for draw in [0, u64::MAX, 0x1234_5678_9abc_def0] {
             let (offset, length) = padding(500, 100, draw);
-            assert!(
-                u64::from(offset) < LETTERS && (320..480).contains(&length),
-                "{length}"
-            );
+            assert!(u64::from(offset) < LETTERS && (320..480).contains(&length), "{length}");
         }
     }
 

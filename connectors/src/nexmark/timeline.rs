@@ -47,23 +47,14 @@ impl Timeline {
         let seconds = shape.rate_period_s.div_ceil(rates.len() as u64).max(1);
         let (mut steps, mut first, mut start_ms) = (Vec::new(), 0, 0);
         for rate in rates {
-            steps.push(Step {
-                first,
-                rate,
-                start_ms,
-            });
+            steps.push(Step { first, rate, start_ms });
             first += seconds * rate;
             start_ms += seconds * 1000;
         }
         if steps.len() == 1 {
             (first, start_ms) = (u64::MAX, u64::MAX);
         }
-        Self {
-            base_ms: shape.base_time_ms,
-            steps,
-            cycle_events: first,
-            cycle_ms: start_ms,
-        }
+        Self { base_ms: shape.base_time_ms, steps, cycle_events: first, cycle_ms: start_ms }
     }
 
     /// Event time of event `number`, in milliseconds since the epoch.
@@ -94,15 +85,9 @@ impl Timeline {
 
     fn place(&self, number: u64) -> Place {
         let (cycle, in_cycle) = (number / self.cycle_events, number % self.cycle_events);
-        let index = self
-            .steps
-            .partition_point(|step| step.first <= in_cycle)
-            .saturating_sub(1);
+        let index = self.steps.partition_point(|step| step.first <= in_cycle).saturating_sub(1);
         let step = self.steps[index];
-        let end = self
-            .steps
-            .get(index + 1)
-            .map_or(self.cycle_events, |next| next.first);
+        let end = self.steps.get(index + 1).map_or(self.cycle_events, |next| next.first);
         let in_step = in_cycle - step.first;
         let scaled = u128::from(in_step) * 1000;
         // Below 2⁵⁴ events the product fits 64 bits, whose division is several times faster.
@@ -113,17 +98,9 @@ impl Timeline {
                 ((scaled / rate) as u64, (scaled % rate) as u64)
             }
         };
-        let offset = cycle
-            .wrapping_mul(self.cycle_ms)
-            .wrapping_add(step.start_ms)
-            .wrapping_add(ms);
+        let offset = cycle.wrapping_mul(self.cycle_ms).wrapping_add(step.start_ms).wrapping_add(ms);
         let ms = self.base_ms.saturating_add_unsigned(offset);
-        Place {
-            ms,
-            remainder,
-            rate: step.rate,
-            left: end - in_cycle,
-        }
+        Place { ms, remainder, rate: step.rate, left: end - in_cycle }
     }
 }
 

@@ -74,9 +74,7 @@ impl<R: Rows> Reader<R> {
             .filter(|(_, split)| !split.finished && split.state.next < end);
         let (index, split) = open.min_by_key(|(_, split)| split.state.next)?;
         let SplitState { layout, next, .. } = &split.state;
-        let count = even_parts(layout.chunk, most)
-            .min(layout.left_in_chunk(*next))
-            .min(end - next);
+        let count = even_parts(layout.chunk, most).min(layout.left_in_chunk(*next)).min(end - next);
         Some((index, count))
     }
 
@@ -122,11 +120,7 @@ impl<R: Rows + Sync> SourceReader for Reader<R> {
     fn add_splits(&mut self, splits: Vec<Split>) -> Result<()> {
         for split in splits {
             let state = SplitState::decode(&split, self.rows.name(), self.rows.shape())?;
-            self.splits.push(Progress {
-                id: split.id,
-                state,
-                finished: split.finished,
-            });
+            self.splits.push(Progress { id: split.id, state, finished: split.finished });
         }
         Ok(())
     }
@@ -140,10 +134,7 @@ impl<R: Rows + Sync> SourceReader for Reader<R> {
                 std::future::pending::<()>().await;
                 continue;
             };
-            let (layout, next) = (
-                self.splits[split].state.layout,
-                self.splits[split].state.next,
-            );
+            let (layout, next) = (self.splits[split].state.layout, self.splits[split].state.next);
             if self.emission.paced {
                 count = self.wait_for(layout, next, count).await;
             }

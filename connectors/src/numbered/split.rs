@@ -29,20 +29,14 @@ pub(crate) struct Layout {
 impl Layout {
     /// The layout of a new source whose rows leave as fast as possible.
     pub(crate) fn full_speed() -> Self {
-        Self {
-            splits: SPLITS,
-            chunk: FULL_SPEED_CHUNK,
-        }
+        Self { splits: SPLITS, chunk: FULL_SPEED_CHUNK }
     }
 
     /// The layout of a new source with so many rows per second: a split that waits for its next turn
     /// holds watermarks back, so a round is short.
     pub(crate) fn paced(rate: u64) -> Self {
         let round = rate.saturating_mul(PACED_ROUND_MS) / 1000;
-        Self {
-            splits: SPLITS,
-            chunk: (round / SPLITS).clamp(1, FULL_SPEED_CHUNK),
-        }
+        Self { splits: SPLITS, chunk: (round / SPLITS).clamp(1, FULL_SPEED_CHUNK) }
     }
 
     /// Numbers in a round over all splits.
@@ -79,12 +73,7 @@ pub(super) struct SplitState {
 impl SplitState {
     /// Split `index` at its start.
     pub(super) fn start(layout: Layout, shape: Value, index: u64) -> Self {
-        Self {
-            version: VERSION,
-            layout,
-            shape,
-            next: index * layout.chunk,
-        }
+        Self { version: VERSION, layout, shape, next: index * layout.chunk }
     }
 
     /// Decodes a split's state and checks that it belongs to rows of `shape`.
@@ -95,10 +84,7 @@ impl SplitState {
     pub(super) fn decode(split: &Split, name: &str, shape: &Value) -> Result<Self> {
         let id = &split.id;
         let state: Self = serde_json::from_value(split.state.clone()).map_err(|error| {
-            Error::new(
-                ErrorCode::Corrupt,
-                format!("split {id} of a {name} source: {error}"),
-            )
+            Error::new(ErrorCode::Corrupt, format!("split {id} of a {name} source: {error}"))
         })?;
         if state.version > VERSION {
             let found = state.version;
@@ -131,11 +117,7 @@ impl SplitState {
     pub(super) fn encode(&self, id: String, finished: bool) -> Result<Split> {
         let state = serde_json::to_value(self)
             .map_err(|error| Error::internal(format!("encode split {id}: {error}")))?;
-        Ok(Split {
-            id,
-            state,
-            finished,
-        })
+        Ok(Split { id, state, finished })
     }
 }
 
@@ -151,17 +133,9 @@ fn differences(was: &Value, now: &Value) -> String {
     };
     let keys: std::collections::BTreeSet<&String> = was.keys().chain(now.keys()).collect();
     let shown = |value: Option<&Value>| value.map_or_else(|| "absent".to_owned(), Value::to_string);
-    let different = keys
-        .into_iter()
-        .filter(|key| was.get(*key) != now.get(*key));
+    let different = keys.into_iter().filter(|key| was.get(*key) != now.get(*key));
     let parts: Vec<String> = different
-        .map(|key| {
-            format!(
-                "{key} was {}, is {}",
-                shown(was.get(key)),
-                shown(now.get(key))
-            )
-        })
+        .map(|key| format!("{key} was {}, is {}", shown(was.get(key)), shown(now.get(key))))
         .collect();
     parts.join("; ")
 }
@@ -174,10 +148,7 @@ mod tests {
 
     #[test]
     fn splits_cover_all_numbers_once() {
-        let layout = Layout {
-            splits: 3,
-            chunk: 4,
-        };
+        let layout = Layout { splits: 3, chunk: 4 };
         let mut seen = Vec::new();
         for split in 0..3 {
             let mut next = split * 4;
@@ -203,33 +174,21 @@ mod tests {
     fn other_rows_are_refused_with_what_differs() {
         let shape = json!({"seed": 1, "rate": 10});
         let layout = Layout::full_speed();
-        let split = SplitState::start(layout, shape.clone(), 3)
-            .encode(split_id(3), false)
-            .unwrap();
-        assert_eq!(
-            SplitState::decode(&split, "test", &shape).unwrap().next,
-            3 * layout.chunk
-        );
+        let split = SplitState::start(layout, shape.clone(), 3).encode(split_id(3), false).unwrap();
+        assert_eq!(SplitState::decode(&split, "test", &shape).unwrap().next, 3 * layout.chunk);
         let error =
             SplitState::decode(&split, "test", &json!({"seed": 1, "rate": 11})).unwrap_err();
         assert_eq!(error.code(), ErrorCode::Incompatible);
         assert!(error.to_string().contains("rate was 10, is 11"), "{error}");
-        let broken = Split {
-            state: json!({"next": "x"}),
-            ..split.clone()
-        };
+        let broken = Split { state: json!({"next": "x"}), ..split.clone() };
         assert_eq!(
-            SplitState::decode(&broken, "test", &shape)
-                .unwrap_err()
-                .code(),
+            SplitState::decode(&broken, "test", &shape).unwrap_err().code(),
             ErrorCode::Corrupt
         );
         let mut newer = split;
         newer.state["version"] = json!(99);
         assert_eq!(
-            SplitState::decode(&newer, "test", &shape)
-                .unwrap_err()
-                .code(),
+            SplitState::decode(&newer, "test", &shape).unwrap_err().code(),
             ErrorCode::Incompatible
         );
     }

@@ -26,11 +26,10 @@ pub(super) fn store(
     options: &BTreeMap<String, String>,
 ) -> Result<Arc<dyn ObjectStore>> {
     let setting = |key: &str, variable: &str| {
-        options.get(key).cloned().or_else(|| {
-            std::env::var(variable)
-                .ok()
-                .filter(|value| !value.is_empty())
-        })
+        options
+            .get(key)
+            .cloned()
+            .or_else(|| std::env::var(variable).ok().filter(|value| !value.is_empty()))
     };
     let mut builder = AmazonS3Builder::from_env()
         .with_bucket_name(bucket)
@@ -52,9 +51,8 @@ pub(super) fn store(
     if let Some(region) = region(options) {
         builder = builder.with_region(region);
     }
-    let mut client = ClientOptions::new()
-        .with_timeout(REQUEST_TIMEOUT)
-        .with_connect_timeout(CONNECT_TIMEOUT);
+    let mut client =
+        ClientOptions::new().with_timeout(REQUEST_TIMEOUT).with_connect_timeout(CONNECT_TIMEOUT);
     let endpoint = setting("s3.endpoint", "TIDEGATE_S3_ENDPOINT")
         .or_else(|| setting("s3.endpoint", "AWS_ENDPOINT_URL_S3"))
         .or_else(|| setting("s3.endpoint", "AWS_ENDPOINT_URL"))
@@ -67,10 +65,8 @@ pub(super) fn store(
         Some(text) => tidegate_connector_spec::value::boolean("s3.path.style.access", text)?,
         None => endpoint.is_some(),
     };
-    let store = builder
-        .with_virtual_hosted_style_request(!path_style)
-        .with_client_options(client)
-        .build();
+    let store =
+        builder.with_virtual_hosted_style_request(!path_style).with_client_options(client).build();
     match store {
         Ok(store) => Ok(Arc::new(store)),
         Err(error) => Err(Error::new(
@@ -81,9 +77,8 @@ pub(super) fn store(
 }
 
 fn region(options: &BTreeMap<String, String>) -> Option<String> {
-    let from_environment = ["AWS_REGION", "AWS_DEFAULT_REGION"]
-        .iter()
-        .any(|name| std::env::var_os(name).is_some());
+    let from_environment =
+        ["AWS_REGION", "AWS_DEFAULT_REGION"].iter().any(|name| std::env::var_os(name).is_some());
     match options.get("s3.region") {
         Some(region) => Some(region.clone()),
         None if from_environment => None,
@@ -95,10 +90,7 @@ fn region(options: &BTreeMap<String, String>) -> Option<String> {
 /// where the environment says so: keys sign requests, but contents would be readable on the way.
 fn check_endpoint(endpoint: &str) -> Result<bool> {
     let wrong = |why: &str| {
-        Error::new(
-            ErrorCode::InvalidOption,
-            format!("S3 endpoint '{endpoint}': {why}"),
-        )
+        Error::new(ErrorCode::InvalidOption, format!("S3 endpoint '{endpoint}': {why}"))
     };
     let url =
         Url::parse(endpoint).map_err(|_| wrong("not a URL such as https://s3.example.com"))?;
@@ -130,13 +122,8 @@ mod tests {
         assert!(check_endpoint("http://127.0.0.1:8333").unwrap());
         assert!(check_endpoint("http://[::1]:8333").unwrap());
         assert!(!check_endpoint("https://s3.example.com").unwrap());
-        let error = check_endpoint("http://s3.example.com")
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("http is allowed") && error.contains("AWS_ALLOW_HTTP"),
-            "{error}"
-        );
+        let error = check_endpoint("http://s3.example.com").unwrap_err().to_string();
+        assert!(error.contains("http is allowed") && error.contains("AWS_ALLOW_HTTP"), "{error}");
         assert!(check_endpoint("s3.example.com").is_err());
     }
 }

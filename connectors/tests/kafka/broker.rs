@@ -31,15 +31,8 @@ fn config() -> ClientConfig {
 
 /// A topic name that no other test and no other run uses.
 pub(super) fn topic_name(test: &str) -> String {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_millis();
-    format!(
-        "{test}-{}-{now}-{}",
-        std::process::id(),
-        TOPICS.fetch_add(1, Ordering::Relaxed)
-    )
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    format!("{test}-{}-{now}-{}", std::process::id(), TOPICS.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Makes a topic.
@@ -47,10 +40,7 @@ pub(super) async fn topic(test: &str, partitions: i32) -> String {
     let name = topic_name(test);
     let admin: AdminClient<DefaultClientContext> = config().create().unwrap();
     let topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(1));
-    let made = admin
-        .create_topics([&topic], &AdminOptions::new())
-        .await
-        .unwrap();
+    let made = admin.create_topics([&topic], &AdminOptions::new()).await.unwrap();
     made.into_iter().for_each(|made| drop(made.unwrap()));
     wait_for_partitions(&name, partitions);
     name
@@ -60,10 +50,7 @@ pub(super) async fn topic(test: &str, partitions: i32) -> String {
 pub(super) async fn grow(topic: &str, partitions: i32) {
     let admin: AdminClient<DefaultClientContext> = config().create().unwrap();
     let more = NewPartitions::new(topic, partitions as usize);
-    let made = admin
-        .create_partitions([&more], &AdminOptions::new())
-        .await
-        .unwrap();
+    let made = admin.create_partitions([&more], &AdminOptions::new()).await.unwrap();
     made.into_iter().for_each(|made| drop(made.unwrap()));
     wait_for_partitions(topic, partitions);
 }
@@ -71,9 +58,7 @@ pub(super) async fn grow(topic: &str, partitions: i32) {
 fn wait_for_partitions(topic: &str, partitions: i32) {
     let consumer: BaseConsumer = config().create().unwrap();
     for _ in 0..100 {
-        let metadata = consumer
-            .fetch_metadata(Some(topic), Duration::from_secs(10))
-            .unwrap();
+        let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(10)).unwrap();
         let ready = metadata.topics()[0]
             .partitions()
             .iter()
@@ -118,32 +103,21 @@ pub(super) fn produce_ids(topic: &str, partition: i32, ids: std::ops::Range<i64>
     let values: Vec<String> = ids.map(|id| format!("{{\"id\":{id}}}")).collect();
     let records: Vec<_> = values
         .iter()
-        .map(|value| Produced {
-            partition,
-            value: Some(value),
-            ..Produced::default()
-        })
+        .map(|value| Produced { partition, value: Some(value), ..Produced::default() })
         .collect();
     produce(topic, &records);
 }
 
 /// Writes ids in a transaction, which is committed or aborted.
 pub(super) fn produce_transaction(topic: &str, ids: std::ops::Range<i64>, commit: bool) {
-    let producer: BaseProducer = config()
-        .set("transactional.id", format!("{topic}-t"))
-        .create()
-        .unwrap();
+    let producer: BaseProducer =
+        config().set("transactional.id", format!("{topic}-t")).create().unwrap();
     let wait = Duration::from_secs(20);
     producer.init_transactions(wait).unwrap();
     producer.begin_transaction().unwrap();
     let values: Vec<String> = ids.map(|id| format!("{{\"id\":{id}}}")).collect();
-    let records: Vec<_> = values
-        .iter()
-        .map(|value| Produced {
-            value: Some(value),
-            ..Produced::default()
-        })
-        .collect();
+    let records: Vec<_> =
+        values.iter().map(|value| Produced { value: Some(value), ..Produced::default() }).collect();
     send(&producer, topic, &records);
     producer.flush(wait).unwrap();
     if commit {
@@ -155,28 +129,21 @@ pub(super) fn produce_transaction(topic: &str, ids: std::ops::Range<i64>, commit
 
 /// All records of a topic, by partition and offset.
 pub(super) fn consume(topic: &str, partitions: i32) -> Vec<OwnedMessage> {
-    let consumer: BaseConsumer = config()
-        .set("group.id", "test")
-        .set("enable.auto.commit", "false")
-        .create()
-        .unwrap();
+    let consumer: BaseConsumer =
+        config().set("group.id", "test").set("enable.auto.commit", "false").create().unwrap();
     let mut list = TopicPartitionList::new();
     let mut expected = 0;
     for partition in 0..partitions {
-        let (low, high) = consumer
-            .fetch_watermarks(topic, partition, Duration::from_secs(10))
-            .unwrap();
+        let (low, high) =
+            consumer.fetch_watermarks(topic, partition, Duration::from_secs(10)).unwrap();
         expected += high - low;
-        list.add_partition_offset(topic, partition, Offset::Beginning)
-            .unwrap();
+        list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
     }
     consumer.assign(&list).unwrap();
     let mut found = Vec::new();
     while found.len() < expected as usize {
-        let message = consumer
-            .poll(Duration::from_secs(10))
-            .expect("all records are there")
-            .unwrap();
+        let message =
+            consumer.poll(Duration::from_secs(10)).expect("all records are there").unwrap();
         found.push(message.detach());
     }
     found.sort_by_key(|message| (message.partition(), message.offset()));

@@ -18,30 +18,17 @@ async fn a_bounded_read_gives_every_record_of_every_partition_once() {
             i64::from(partition) * 5_000..i64::from(partition + 1) * 5_000,
         );
     }
-    assert_eq!(
-        TestTable::new(&topic).read_all().await.unwrap(),
-        ids(0..15_000)
-    );
+    assert_eq!(TestTable::new(&topic).read_all().await.unwrap(), ids(0..15_000));
     let splits = TestTable::new(&topic).splits().await.unwrap();
-    let empty = splits
-        .iter()
-        .find(|split| split.id == format!("{topic}-3"))
-        .unwrap();
-    assert_eq!(
-        (&empty.state["next"], &empty.state["stop"]),
-        (&0.into(), &0.into())
-    );
+    let empty = splits.iter().find(|split| split.id == format!("{topic}-3")).unwrap();
+    assert_eq!((&empty.state["next"], &empty.state["stop"]), (&0.into(), &0.into()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_from_any_snapshot_continues_exactly() {
     let topic = topic("restart", 3).await;
     for partition in 0..3 {
-        produce_ids(
-            &topic,
-            partition,
-            i64::from(partition) * 100..i64::from(partition + 1) * 100,
-        );
+        produce_ids(&topic, partition, i64::from(partition) * 100..i64::from(partition + 1) * 100);
     }
     let table = TestTable::new(&topic);
     let source = table.source().unwrap();
@@ -55,12 +42,7 @@ async fn a_restart_from_any_snapshot_continues_exactly() {
         let text = serde_json::to_string(&first.reader.snapshot().unwrap()).unwrap();
         drop(first);
         let restored: Vec<Split> = serde_json::from_str(&text).unwrap();
-        rows.extend(
-            Reading::new(source.as_ref(), restored, 30)
-                .rest()
-                .await
-                .unwrap(),
-        );
+        rows.extend(Reading::new(source.as_ref(), restored, 30).rest().await.unwrap());
         rows.sort();
         assert_eq!(rows, ids(0..300), "after {stop_after} batches");
     }
@@ -116,9 +98,7 @@ async fn group_offsets_are_where_the_last_checkpoint_was() {
         error.contains("no committed offset") && error.contains("auto.offset.reset"),
         "{error}"
     );
-    let reset = from_group
-        .clone()
-        .set("properties.auto.offset.reset", "latest");
+    let reset = from_group.clone().set("properties.auto.offset.reset", "latest");
     assert_eq!(reset.read_all().await.unwrap(), ids(0..0));
 
     let source = table.source().unwrap();
@@ -212,12 +192,8 @@ async fn rows_arrive_within_milliseconds() {
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_and_metadata_stand_beside_the_value() {
     let topic = topic("keys", 1).await;
-    let record = |key, value| Produced {
-        key,
-        value,
-        timestamp: Some(1_234),
-        ..Produced::default()
-    };
+    let record =
+        |key, value| Produced { key, value, timestamp: Some(1_234), ..Produced::default() };
     produce(
         &topic,
         &[
@@ -248,11 +224,7 @@ async fn keys_and_metadata_stand_beside_the_value() {
     rows.sort();
     assert_eq!(
         rows,
-        [
-            format!("1|a|0|0|{time}"),
-            format!("4|d|4|0|{time}"),
-            format!("NULL|b|1|0|{time}")
-        ]
+        [format!("1|a|0|0|{time}"), format!("4|d|4|0|{time}"), format!("NULL|b|1|0|{time}")]
     );
     assert_eq!(reading.context.metrics.bad_records.get(), 1);
 }

@@ -38,19 +38,12 @@ impl TestTable {
         ];
         let plan = Table {
             name: "t".into(),
-            options: options
-                .iter()
-                .map(|(k, v)| ((*k).into(), (*v).into()))
-                .collect(),
+            options: options.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
             columns: vec![Field::new("id", TypeKind::BigInt.nullable())],
             partition_keys: Vec::new(),
             primary_key: Vec::new(),
         };
-        Self {
-            plan,
-            metadata: Vec::new(),
-            written_metadata: Vec::new(),
-        }
+        Self { plan, metadata: Vec::new(), written_metadata: Vec::new() }
     }
 
     pub(super) fn set(mut self, key: &str, value: &str) -> Self {
@@ -69,10 +62,8 @@ impl TestTable {
     }
 
     pub(super) fn with_metadata(mut self, key: &str, kind: TypeKind) -> Self {
-        self.metadata.push(MetadataColumn {
-            key: key.into(),
-            field: Field::new(key, kind.nullable()),
-        });
+        self.metadata
+            .push(MetadataColumn { key: key.into(), field: Field::new(key, kind.nullable()) });
         self
     }
 
@@ -147,11 +138,7 @@ impl Reading {
         let mut reader = source.reader(context.clone()).unwrap();
         let unfinished = splits.iter().filter(|split| !split.finished).count();
         reader.add_splits(splits).unwrap();
-        Self {
-            reader,
-            context,
-            unfinished,
-        }
+        Self { reader, context, unfinished }
     }
 
     /// The next rows as text; `None` when all splits have finished.
@@ -196,11 +183,7 @@ pub(super) fn texts(rows: &RecordBatch) -> Vec<String> {
     };
     (0..rows.num_rows())
         .map(|row| {
-            rows.columns()
-                .iter()
-                .map(|column| value(column, row))
-                .collect::<Vec<_>>()
-                .join("|")
+            rows.columns().iter().map(|column| value(column, row)).collect::<Vec<_>>().join("|")
         })
         .collect()
 }

@@ -20,11 +20,8 @@ use super::table::{TestTable, ids, sink_context};
 pub(super) fn id_rows(table: &TestTable, range: std::ops::Range<i64>) -> Changes {
     let column: ArrayRef = Arc::new(Int64Array::from_iter_values(range));
     Changes::append(
-        RecordBatch::try_new(
-            arrow_type::arrow_schema(&table.plan.columns[..1]),
-            vec![column],
-        )
-        .unwrap(),
+        RecordBatch::try_new(arrow_type::arrow_schema(&table.plan.columns[..1]), vec![column])
+            .unwrap(),
     )
 }
 
@@ -36,10 +33,7 @@ async fn a_checkpoint_waits_for_every_acknowledgement() {
     sink.check().await.unwrap();
     let mut writer = sink.writer(sink_context(0)).unwrap();
     for start in (0..30_000).step_by(1_000) {
-        writer
-            .write(id_rows(&table, start..start + 1_000))
-            .await
-            .unwrap();
+        writer.write(id_rows(&table, start..start + 1_000)).await.unwrap();
     }
     assert!(writer.prepare(Epoch(1)).await.unwrap().is_empty());
     assert_eq!(table.read_all().await.unwrap(), ids(0..30_000));
@@ -55,19 +49,12 @@ async fn partitioners_choose_partitions() {
     {
         let name = topic(partitioner, 4).await;
         let table = TestTable::new(&name).set("sink.partitioner", partitioner);
-        let mut writer = table
-            .sink(&table.plan.columns)
-            .unwrap()
-            .writer(sink_context(subtask))
-            .unwrap();
+        let mut writer =
+            table.sink(&table.plan.columns).unwrap().writer(sink_context(subtask)).unwrap();
         writer.write(id_rows(&table, 0..8)).await.unwrap();
         writer.prepare(Epoch(1)).await.unwrap();
         let partitions: BTreeSet<i32> = consume(&name, 4).iter().map(Message::partition).collect();
-        assert_eq!(
-            partitions.into_iter().collect::<Vec<_>>(),
-            expected,
-            "{partitioner}"
-        );
+        assert_eq!(partitions.into_iter().collect::<Vec<_>>(), expected, "{partitioner}");
     }
 }
 
@@ -84,16 +71,9 @@ async fn keys_headers_and_timestamps_are_written() {
     let mut columns = table.plan.columns.clone();
     columns.push(Field::new("at", TypeKind::timestamp_ltz(3).nullable()));
     columns.push(Field::new("h", headers_type.with_nullable(true)));
-    let names = MapFieldNames {
-        entry: "entries".into(),
-        key: "key".into(),
-        value: "value".into(),
-    };
-    let mut headers = MapBuilder::new(
-        Some(names),
-        StringViewBuilder::new(),
-        BinaryViewBuilder::new(),
-    );
+    let names = MapFieldNames { entry: "entries".into(), key: "key".into(), value: "value".into() };
+    let mut headers =
+        MapBuilder::new(Some(names), StringViewBuilder::new(), BinaryViewBuilder::new());
     headers.keys().append_value("origin");
     headers.values().append_value(b"north");
     headers.append(true).unwrap();
@@ -109,26 +89,16 @@ async fn keys_headers_and_timestamps_are_written() {
             Arc::new(headers.finish()),
         ],
     );
-    let mut writer = table
-        .sink(&columns)
-        .unwrap()
-        .writer(sink_context(0))
-        .unwrap();
+    let mut writer = table.sink(&columns).unwrap().writer(sink_context(0)).unwrap();
     writer.write(Changes::append(rows.unwrap())).await.unwrap();
     writer.prepare(Epoch(1)).await.unwrap();
     let messages = consume(&name, 4);
-    let first = messages
-        .iter()
-        .find(|message| message.key() == Some(b"{\"id\":1}"))
-        .unwrap();
+    let first = messages.iter().find(|message| message.key() == Some(b"{\"id\":1}")).unwrap();
     assert_eq!(first.payload(), Some(&b"{\"v\":\"a\"}"[..]));
     assert_eq!(first.timestamp().to_millis(), Some(77_000));
     let header = first.headers().unwrap().get(0);
     assert_eq!((header.key, header.value), ("origin", Some(&b"north"[..])));
-    let second = messages
-        .iter()
-        .find(|message| message.key() == Some(b"{\"id\":2}"))
-        .unwrap();
+    let second = messages.iter().find(|message| message.key() == Some(b"{\"id\":2}")).unwrap();
     assert!(second.headers().is_none_or(|headers| headers.count() == 0));
     assert!(second.timestamp().to_millis().unwrap() > 1_600_000_000_000);
 }
@@ -141,11 +111,7 @@ async fn a_record_that_is_too_large_is_told_with_its_size() {
     let column: ArrayRef = Arc::new(StringViewArray::from(vec!["x".repeat(3 << 20)]));
     let rows =
         RecordBatch::try_new(arrow_type::arrow_schema(&table.plan.columns), vec![column]).unwrap();
-    let mut writer = table
-        .sink(&table.plan.columns)
-        .unwrap()
-        .writer(sink_context(0))
-        .unwrap();
+    let mut writer = table.sink(&table.plan.columns).unwrap().writer(sink_context(0)).unwrap();
     let error = writer.write(Changes::append(rows)).await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::BadRecord, "{error}");
     assert!(
@@ -170,20 +136,10 @@ async fn a_topic_per_row_must_be_among_those_of_the_table() {
             RecordBatch::try_new(arrow_type::arrow_schema(&columns), columns_of).unwrap(),
         )
     };
-    let mut writer = table
-        .sink(&columns)
-        .unwrap()
-        .writer(sink_context(0))
-        .unwrap();
+    let mut writer = table.sink(&columns).unwrap().writer(sink_context(0)).unwrap();
     writer.write(rows(vec![&b, &a, &b])).await.unwrap();
     writer.prepare(Epoch(1)).await.unwrap();
     assert_eq!((consume(&a, 1).len(), consume(&b, 1).len()), (1, 2));
-    let error = writer
-        .write(rows(vec![&topic_name("other")]))
-        .await
-        .unwrap_err();
-    assert!(
-        error.to_string().contains("not among the topics"),
-        "{error}"
-    );
+    let error = writer.write(rows(vec![&topic_name("other")])).await.unwrap_err();
+    assert!(error.to_string().contains("not among the topics"), "{error}");
 }

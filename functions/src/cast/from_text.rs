@@ -50,9 +50,7 @@ pub(super) fn cast(
                 failures.check(parse_temporal(text, kind, zone), || text.to_owned())
             })
         }
-        kind => Err(Error::internal(format!(
-            "texts have no conversion to {kind}"
-        ))),
+        kind => Err(Error::internal(format!("texts have no conversion to {kind}"))),
     }
 }
 
@@ -111,10 +109,7 @@ fn parse_integer(text: &str) -> Option<i64> {
     if digits.is_empty() {
         return None;
     }
-    let end = digits
-        .iter()
-        .position(|b| *b == b'.')
-        .unwrap_or(digits.len());
+    let end = digits.iter().position(|b| *b == b'.').unwrap_or(digits.len());
     let (whole, fraction) = digits.split_at(end);
     if !fraction.iter().skip(1).all(u8::is_ascii_digit) {
         return None;
@@ -124,11 +119,7 @@ fn parse_integer(text: &str) -> Option<i64> {
         let digit = byte.is_ascii_digit().then(|| i64::from(byte - b'0'))?;
         value.checked_mul(10)?.checked_sub(digit)
     })?;
-    if negative {
-        Some(value)
-    } else {
-        value.checked_neg()
-    }
+    if negative { Some(value) } else { value.checked_neg() }
 }
 
 /// Reads a DECIMAL. Flink's fast way for short texts ignores one character that does not belong to
@@ -153,11 +144,7 @@ fn short_decimal(text: &str, shape: Shape) -> Result<i128, ParseError> {
     let (body, last) = text.split_at(text.len() - 1);
     if last.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
         // Only a point, which is 0, is a number without digits.
-        return if unsigned == "." {
-            Ok(0)
-        } else {
-            Err(ParseError::Malformed)
-        };
+        return if unsigned == "." { Ok(0) } else { Err(ParseError::Malformed) };
     }
     match body.strip_prefix(['-', '+']).unwrap_or(body) {
         "" | "." => Ok(0),
@@ -225,9 +212,6 @@ mod tests {
         assert_eq!(short("1000"), None);
         assert_eq!(short("999.995"), None);
         assert_eq!(parse_decimal("x", (38, 0)), Err(ParseError::Malformed));
-        assert_eq!(
-            parse_decimal("2024-02-29 12:34:56.789", (10, 2)),
-            Err(ParseError::Malformed)
-        );
+        assert_eq!(parse_decimal("2024-02-29 12:34:56.789", (10, 2)), Err(ParseError::Malformed));
     }
 }

@@ -41,9 +41,7 @@ pub(super) fn cast(
             let types = a.iter().map(|f| &f.ty).zip(b.iter().map(|f| &f.ty));
             cast_row(array, types, &target, &convert)
         }
-        (a, b) => Err(Error::internal(format!(
-            "there is no conversion from {a} to {b}"
-        ))),
+        (a, b) => Err(Error::internal(format!("there is no conversion from {a} to {b}"))),
     }
 }
 
@@ -106,13 +104,7 @@ fn rebased(offsets: &OffsetBuffer<i32>) -> OffsetBuffer<i32> {
     if first == 0 {
         return offsets.clone();
     }
-    OffsetBuffer::new(
-        offsets
-            .iter()
-            .map(|offset| offset - first)
-            .collect::<Vec<i32>>()
-            .into(),
-    )
+    OffsetBuffer::new(offsets.iter().map(|offset| offset - first).collect::<Vec<i32>>().into())
 }
 
 fn cast_map(

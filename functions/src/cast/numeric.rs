@@ -159,13 +159,7 @@ fn from_decimals(
             decimals(scaled, to)
         }
         other => {
-            return Err(unknown(
-                &TypeKind::Decimal {
-                    precision: 38,
-                    scale,
-                },
-                other,
-            ));
+            return Err(unknown(&TypeKind::Decimal { precision: 38, scale }, other));
         }
     })
 }

@@ -23,9 +23,7 @@ pub(super) fn cast(
     let values = Moments::of_array(array.as_ref())?;
     moments::collect(to, array.len(), array.nulls().cloned(), |row| {
         let value = values.get(row);
-        failures.check(convert(value, from, &to.kind, zone), || {
-            format!("{from} number {value}")
-        })
+        failures.check(convert(value, from, &to.kind, zone), || format!("{from} number {value}"))
     })
 }
 
@@ -90,11 +88,7 @@ fn rescale(value: i64, from: &TypeKind, to: &TypeKind) -> Option<i64> {
     } else {
         value.div_euclid(source / target)
     };
-    Some(if precision(to) < precision(from) {
-        cut_fraction(scaled, precision(to))
-    } else {
-        scaled
-    })
+    Some(if precision(to) < precision(from) { cut_fraction(scaled, precision(to)) } else { scaled })
 }
 
 /// Cuts a timestamp in the unit of a precision to its digits: milliseconds towards 1970, smaller

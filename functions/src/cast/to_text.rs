@@ -47,19 +47,12 @@ pub(super) fn cast(
         _ => return Err(Error::internal(format!("{} is not a text type", to.kind))),
     };
     let texts = render(array, from, zone)?;
-    if texts
-        .iter()
-        .flatten()
-        .all(|text| has_length(text, length, pads))
-    {
+    if texts.iter().flatten().all(|text| has_length(text, length, pads)) {
         return Ok(Arc::new(texts));
     }
     let resized = vector::map_text(texts.len(), texts.nulls(), |row, out| {
         let text = texts.value(row);
-        let end = text
-            .char_indices()
-            .nth(length)
-            .map_or(text.len(), |(end, _)| end);
+        let end = text.char_indices().nth(length).map_or(text.len(), |(end, _)| end);
         out.push_str(&text[..end]);
         if pads && end == text.len() {
             out.extend(std::iter::repeat_n(' ', length - text.chars().count()));
@@ -75,11 +68,7 @@ fn has_length(text: &str, length: usize, pads: bool) -> bool {
         return true;
     }
     let characters = text.chars().count();
-    if pads {
-        characters == length
-    } else {
-        characters <= length
-    }
+    if pads { characters == length } else { characters <= length }
 }
 
 /// Writes the values of a column.
@@ -101,12 +90,7 @@ enum Values<'a> {
     Bytes(&'a BinaryViewArray),
     Date(Moments<'a>),
     Time(Moments<'a>, u8),
-    Timestamp {
-        moments: Moments<'a>,
-        per_second: i64,
-        precision: u8,
-        zone: Option<Zone>,
-    },
+    Timestamp { moments: Moments<'a>, per_second: i64, precision: u8, zone: Option<Zone> },
     Months(Moments<'a>),
     Millis(Moments<'a>),
     List(&'a OffsetBuffer<i32>, Box<Writer<'a>>),
@@ -159,10 +143,7 @@ impl<'a> Writer<'a> {
                 Values::Row(writers.collect::<Result<_>>()?)
             }
         };
-        Ok(Self {
-            nulls: array.nulls(),
-            values,
-        })
+        Ok(Self { nulls: array.nulls(), values })
     }
 
     fn map(
@@ -171,9 +152,7 @@ impl<'a> Writer<'a> {
         value: &SqlType,
         zone: &Zone,
     ) -> Result<Values<'a>> {
-        let map = array
-            .as_map_opt()
-            .ok_or_else(|| Error::internal("a map is not a map array"))?;
+        let map = array.as_map_opt().ok_or_else(|| Error::internal("a map is not a map array"))?;
         Ok(Values::Map(
             map.offsets(),
             Box::new(Writer::new(map.keys().as_ref(), key, zone)?),
@@ -212,12 +191,7 @@ impl<'a> Writer<'a> {
             Values::Time(values, precision) => {
                 return write_time(values.get(row), *precision, out);
             }
-            Values::Timestamp {
-                moments,
-                per_second,
-                precision,
-                zone,
-            } => {
+            Values::Timestamp { moments, per_second, precision, zone } => {
                 return write_timestamp(moments.get(row), *per_second, *precision, *zone, out);
             }
             Values::Months(values) => write_months(values.get(row), out),
@@ -286,9 +260,7 @@ fn write_timestamp(
     zone: Option<Zone>,
     out: &mut String,
 ) {
-    let local = zone
-        .and_then(|zone| temporal::to_local(value, per_second, &zone))
-        .unwrap_or(value);
+    let local = zone.and_then(|zone| temporal::to_local(value, per_second, &zone)).unwrap_or(value);
     let fields = Fields::from_timestamp(local, per_second);
     civil::write_date(fields.year, fields.month, fields.day, out);
     out.push(' ');
@@ -312,9 +284,5 @@ fn write_millis(millis: i64, out: &mut String) -> std::fmt::Result {
     let (days, rest) = (count / DAY_MS as u64, count % DAY_MS as u64);
     let (hours, minutes) = (rest / 3_600_000, rest / 60_000 % 60);
     let (seconds, fraction) = (rest / 1_000 % 60, rest % 1_000);
-    write!(
-        out,
-        "{}{days} {hours:02}:{minutes:02}:{seconds:02}.{fraction:03}",
-        sign(millis)
-    )
+    write!(out, "{}{days} {hours:02}:{minutes:02}:{seconds:02}.{fraction:03}", sign(millis))
 }

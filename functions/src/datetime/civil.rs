@@ -45,11 +45,7 @@ pub fn civil_from_days(days: i64) -> (i64, u32, u32) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month as u32, day as u32)
 }
@@ -97,10 +93,7 @@ pub fn add_months(days: i64, months: i64) -> i64 {
 impl Fields {
     /// The fields of a moment in seconds since the epoch plus nanoseconds below a second.
     pub fn from_epoch(seconds: i64, nanos: u32) -> Self {
-        let (days, second_of_day) = (
-            seconds.div_euclid(86_400),
-            seconds.rem_euclid(86_400) as u32,
-        );
+        let (days, second_of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400) as u32);
         let (year, month, day) = civil_from_days(days);
         Self {
             year,
@@ -221,10 +214,7 @@ mod tests {
     #[test]
     fn fields_of_moments_before_the_epoch() {
         let fields = Fields::from_timestamp(-1, 1_000);
-        assert_eq!(
-            (fields.year, fields.second, fields.nanos),
-            (1969, 59, 999_000_000)
-        );
+        assert_eq!((fields.year, fields.second, fields.nanos), (1969, 59, 999_000_000));
         assert_eq!(fields.to_timestamp(1_000), Some(-1));
         assert_eq!(fields.to_timestamp(1_000_000), Some(-1_000));
     }

@@ -47,10 +47,9 @@ pub fn time(text: &str) -> Option<i64> {
         None => (0, 0),
         Some(part) => match part.split_once('.') {
             None => (digits(part.trim())?, 0),
-            Some((second, fraction)) => (
-                digits(second.trim())?,
-                i64::from(nanos(fraction.trim())? / 1_000_000),
-            ),
+            Some((second, fraction)) => {
+                (digits(second.trim())?, i64::from(nanos(fraction.trim())? / 1_000_000))
+            }
         },
     };
     let valid = hour < 24 && minute < 60 && second < 60;
@@ -73,10 +72,7 @@ pub fn timestamp(text: &str) -> Option<Moment> {
     let day = (day as u32).min(days_in_month(year, month));
     let midnight = days_from_civil(year, month, day) * 86_400;
     if cursor.at_end() {
-        return Some(Moment {
-            seconds: midnight,
-            nanos: 0,
-        });
+        return Some(Moment { seconds: midnight, nanos: 0 });
     }
     cursor.expect(b' ')?;
     let hour = cursor.number(1, 2)?;
@@ -84,11 +80,7 @@ pub fn timestamp(text: &str) -> Option<Moment> {
     let minute = cursor.number(1, 2)?;
     cursor.expect(b':')?;
     let second = cursor.number(1, 2)?;
-    let nanos = if cursor.expect(b'.').is_some() {
-        nanos(cursor.take_digits(9))?
-    } else {
-        0
-    };
+    let nanos = if cursor.expect(b'.').is_some() { nanos(cursor.take_digits(9))? } else { 0 };
     let end_of_day = hour == 24 && minute == 0 && second == 0 && nanos == 0;
     let valid = cursor.at_end() && (hour < 24 || end_of_day) && minute < 60 && second < 60;
     let seconds = midnight + (hour * 60 + minute) * 60 + second;
@@ -114,10 +106,7 @@ pub fn timestamp_loosely(text: &str) -> Option<Moment> {
     }
     let midnight = days_from_civil(year, month as u32, day as u32) * 86_400;
     let Some(time) = time else {
-        return Some(Moment {
-            seconds: midnight,
-            nanos: 0,
-        });
+        return Some(Moment { seconds: midnight, nanos: 0 });
     };
     let mut cursor = Cursor::new(time);
     let hour = cursor.number(1, 2)?;
@@ -127,11 +116,7 @@ pub fn timestamp_loosely(text: &str) -> Option<Moment> {
     let second = cursor.number(1, 2)?;
     let nanos = if cursor.expect(b'.').is_some() {
         let fraction = cursor.take_digits(9);
-        if fraction.is_empty() {
-            None
-        } else {
-            nanos(fraction)
-        }?
+        if fraction.is_empty() { None } else { nanos(fraction) }?
     } else {
         0
     };
@@ -150,10 +135,7 @@ fn nanos(fraction: &str) -> Option<u32> {
     if !fraction.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let shown = fraction
-        .bytes()
-        .take(9)
-        .fold(0, |value, b| value * 10 + u32::from(b - b'0'));
+    let shown = fraction.bytes().take(9).fold(0, |value, b| value * 10 + u32::from(b - b'0'));
     Some(shown * 10_u32.pow(9 - fraction.len().min(9) as u32))
 }
 
@@ -182,19 +164,13 @@ impl<'a> Cursor<'a> {
 
     /// Moves past a text that stands here.
     pub(super) fn expect_text(&mut self, text: &str) -> Option<()> {
-        self.rest()
-            .starts_with(text)
-            .then(|| self.position += text.len())
+        self.rest().starts_with(text).then(|| self.position += text.len())
     }
 
     /// Digits that stand here, at most `most`.
     pub(super) fn take_digits(&mut self, most: usize) -> &'a str {
         let rest = self.rest();
-        let length = rest
-            .bytes()
-            .take(most)
-            .take_while(u8::is_ascii_digit)
-            .count();
+        let length = rest.bytes().take(most).take_while(u8::is_ascii_digit).count();
         self.position += length;
         &rest[..length]
     }
@@ -202,11 +178,7 @@ impl<'a> Cursor<'a> {
     /// A number of `least` to `most` digits; at most 18 are taken.
     pub(super) fn number(&mut self, least: usize, most: usize) -> Option<i64> {
         let digits = self.take_digits(most.min(18));
-        if digits.len() < least {
-            None
-        } else {
-            digits.parse().ok()
-        }
+        if digits.len() < least { None } else { digits.parse().ok() }
     }
 }
 
@@ -231,15 +203,7 @@ mod tests {
         assert_eq!(date("12 "), day(12, 1, 1));
         assert_eq!(date(" 2024-02-29 "), day(2024, 2, 29));
         assert_eq!(date("2024-02-29 12:00:00"), day(2024, 2, 29));
-        for bad in [
-            "2023-02-29",
-            "2024-13-01",
-            "20240229",
-            "2024/02/29",
-            "x",
-            "",
-            "10000-01-01",
-        ] {
+        for bad in ["2023-02-29", "2024-13-01", "20240229", "2024/02/29", "x", "", "10000-01-01"] {
             assert_eq!(date(bad), None, "{bad}");
         }
     }
@@ -256,18 +220,9 @@ mod tests {
 
     #[test]
     fn timestamps_as_cast_reads_them() {
-        assert_eq!(
-            shown(timestamp("2024-2-9 1:2:3.000000001")),
-            Some((2024, 2, 9, 1, 2, 3, 1))
-        );
-        assert_eq!(
-            shown(timestamp("2023-02-29")),
-            Some((2023, 2, 28, 0, 0, 0, 0))
-        );
-        assert_eq!(
-            shown(timestamp("2023-12-31 24:00:00")),
-            Some((2024, 1, 1, 0, 0, 0, 0))
-        );
+        assert_eq!(shown(timestamp("2024-2-9 1:2:3.000000001")), Some((2024, 2, 9, 1, 2, 3, 1)));
+        assert_eq!(shown(timestamp("2023-02-29")), Some((2023, 2, 28, 0, 0, 0, 0)));
+        assert_eq!(shown(timestamp("2023-12-31 24:00:00")), Some((2024, 1, 1, 0, 0, 0, 0)));
         for bad in [
             "2024-02-29T12:34:56",
             "2024-02-29 12:34",
@@ -285,10 +240,7 @@ mod tests {
 
     #[test]
     fn the_loose_form_rolls_over() {
-        assert_eq!(
-            shown(timestamp_loosely("2023-02-29")),
-            Some((2023, 3, 1, 0, 0, 0, 0))
-        );
+        assert_eq!(shown(timestamp_loosely("2023-02-29")), Some((2023, 3, 1, 0, 0, 0, 0)));
         assert_eq!(
             shown(timestamp_loosely(" 1999-9-10 05:20:10.5 ")),
             Some((1999, 9, 10, 5, 20, 10, 500_000_000))

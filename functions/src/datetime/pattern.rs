@@ -50,15 +50,8 @@ const MONTHS: [&str; 12] = [
     "November",
     "December",
 ];
-const DAYS: [&str; 7] = [
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-    "Sunday",
-];
+const DAYS: [&str; 7] =
+    ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 impl Pattern {
     /// Compiles a pattern.
@@ -117,11 +110,7 @@ impl Pattern {
             }
         }
         if self.flavor == Flavor::Modern {
-            return if cursor.at_end() {
-                read.resolve_smartly()
-            } else {
-                None
-            };
+            return if cursor.at_end() { read.resolve_smartly() } else { None };
         }
         Some(read.resolve_leniently())
     }
@@ -231,9 +220,7 @@ fn check(letter: char, count: usize, flavor: Flavor) -> Result<(), String> {
         'd' | 'H' | 'h' | 'K' | 'k' | 'm' | 's' | 'w' => 2,
         'a' => 1,
         'z' | 'Z' | 'X' | 'x' | 'V' | 'O' | 'v' => {
-            return Err(format!(
-                "has the letter '{letter}' for a zone, which values do not carry"
-            ));
+            return Err(format!("has the letter '{letter}' for a zone, which values do not carry"));
         }
         _ => return Err(format!("has the unknown letter '{letter}'")),
     };
@@ -244,21 +231,14 @@ fn check(letter: char, count: usize, flavor: Flavor) -> Result<(), String> {
 }
 
 fn is_number(letter: char, count: usize) -> bool {
-    !matches!(
-        (letter, count),
-        ('a' | 'E' | 'G', _) | ('M' | 'L' | 'Q', 3..)
-    )
+    !matches!((letter, count), ('a' | 'E' | 'G', _) | ('M' | 'L' | 'Q', 3..))
 }
 
 fn read_name(names: &[&str], count: usize, cursor: &mut Cursor<'_>) -> Option<usize> {
     if count >= 4 {
-        return names
-            .iter()
-            .position(|name| cursor.expect_text(name).is_some());
+        return names.iter().position(|name| cursor.expect_text(name).is_some());
     }
-    names
-        .iter()
-        .position(|name| cursor.expect_text(&name[..3]).is_some())
+    names.iter().position(|name| cursor.expect_text(&name[..3]).is_some())
 }
 
 fn write_field(letter: char, count: usize, moment: &Fields, flavor: Flavor, out: &mut String) {
@@ -268,11 +248,7 @@ fn write_field(letter: char, count: usize, moment: &Fields, flavor: Flavor, out:
     };
     match letter {
         'y' | 'u' | 'Y' => {
-            let year = if letter == 'Y' {
-                week_of_year(moment).0
-            } else {
-                moment.year
-            };
+            let year = if letter == 'Y' { week_of_year(moment).0 } else { moment.year };
             if count == 2 {
                 write_two(year.rem_euclid(100) as u32, out);
             } else {
@@ -286,11 +262,7 @@ fn write_field(letter: char, count: usize, moment: &Fields, flavor: Flavor, out:
         'M' | 'L' => number(i64::from(moment.month), out),
         'd' => number(i64::from(moment.day), out),
         'D' => number(day_of_year(moment.days()), out),
-        'E' => name(
-            DAYS[(iso_day_of_week(moment.days()) as usize + 6) % 7],
-            count,
-            out,
-        ),
+        'E' => name(DAYS[(iso_day_of_week(moment.days()) as usize + 6) % 7], count, out),
         'a' => out.push_str(if moment.hour < 12 { "AM" } else { "PM" }),
         'G' => out.push_str(if moment.year > 0 { "AD" } else { "BC" }),
         'H' => number(i64::from(moment.hour), out),
@@ -385,10 +357,7 @@ impl ReadFields {
         };
         let valid = hour < 24 && minute < 60 && second < 60;
         let seconds = days * 86_400 + (hour * 60 + minute) * 60 + second;
-        valid.then_some(Moment {
-            seconds,
-            nanos: self.nanos.unwrap_or(0) as u32,
-        })
+        valid.then_some(Moment { seconds, nanos: self.nanos.unwrap_or(0) as u32 })
     }
 
     /// Fields out of range count into the next larger ones.
@@ -409,10 +378,7 @@ impl ReadFields {
             + minutes * 60
             + bounded(self.second, 0)
             + nanos.div_euclid(1_000_000_000);
-        Moment {
-            seconds,
-            nanos: nanos.rem_euclid(1_000_000_000) as u32,
-        }
+        Moment { seconds, nanos: nanos.rem_euclid(1_000_000_000) as u32 }
     }
 }
 

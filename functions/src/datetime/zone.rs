@@ -23,11 +23,8 @@ impl Zone {
     /// `INVALID_OPTION` if there is no such zone.
     pub fn parse(text: &str) -> Result<Self> {
         Self::find(text).ok_or_else(|| {
-            Error::new(
-                ErrorCode::InvalidOption,
-                format!("'{text}' is not a time zone"),
-            )
-            .help("use an IANA name such as Europe/Berlin, or an offset such as +08:00")
+            Error::new(ErrorCode::InvalidOption, format!("'{text}' is not a time zone"))
+                .help("use an IANA name such as Europe/Berlin, or an offset such as +08:00")
         })
     }
 
@@ -35,10 +32,7 @@ impl Zone {
         if matches!(text, "UTC" | "GMT" | "Z" | "UT") {
             return Some(Self::UTC);
         }
-        let offset = ["UTC", "GMT", "UT"]
-            .iter()
-            .find_map(|p| text.strip_prefix(p))
-            .unwrap_or(text);
+        let offset = ["UTC", "GMT", "UT"].iter().find_map(|p| text.strip_prefix(p)).unwrap_or(text);
         if offset.starts_with(['+', '-']) {
             return parse_offset(offset).map(Self::Fixed);
         }
@@ -85,11 +79,7 @@ impl Zone {
             LocalResult::Ambiguous(one, other) => {
                 // The larger offset belongs to the earlier instant.
                 let (one, other) = (millis(one.fix()), millis(other.fix()));
-                if earlier_instant {
-                    one.max(other)
-                } else {
-                    one.min(other)
-                }
+                if earlier_instant { one.max(other) } else { one.min(other) }
             }
             // In a gap: the offset from before it.
             LocalResult::None => self.offset_at(local_ms.saturating_sub(super::DAY_MS)),
@@ -108,10 +98,7 @@ fn parse_offset(text: &str) -> Option<i64> {
     let parts: Vec<&str> = if digits.contains(':') {
         digits.split(':').collect()
     } else if digits.is_ascii() && matches!(digits.len(), 4 | 6) {
-        (0..digits.len())
-            .step_by(2)
-            .map(|i| &digits[i..i + 2])
-            .collect()
+        (0..digits.len()).step_by(2).map(|i| &digits[i..i + 2]).collect()
     } else {
         vec![digits]
     };
@@ -120,10 +107,7 @@ fn parse_offset(text: &str) -> Option<i64> {
     }
     let mut seconds = 0;
     for (part, unit) in parts.iter().zip([3_600, 60, 1]) {
-        let value: i64 = part
-            .bytes()
-            .all(|b| b.is_ascii_digit())
-            .then(|| part.parse().ok())??;
+        let value: i64 = part.bytes().all(|b| b.is_ascii_digit()).then(|| part.parse().ok())??;
         if unit < 3_600 && value > 59 {
             return None;
         }
@@ -138,15 +122,7 @@ mod tests {
     use crate::datetime::civil::Fields;
 
     fn at(year: i64, month: u32, day: u32, hour: u32, minute: u32) -> i64 {
-        let fields = Fields {
-            year,
-            month,
-            day,
-            hour,
-            minute,
-            second: 0,
-            nanos: 0,
-        };
+        let fields = Fields { year, month, day, hour, minute, second: 0, nanos: 0 };
         fields.epoch_seconds() * 1_000
     }
 
@@ -156,10 +132,7 @@ mod tests {
         let gap = zone.to_utc(at(2024, 3, 10, 2, 30));
         assert_eq!(zone.to_local(gap), at(2024, 3, 10, 3, 30));
         assert_eq!(zone.to_utc(at(2024, 11, 3, 1, 30)), at(2024, 11, 3, 5, 30));
-        assert_eq!(
-            zone.to_utc_later(at(2024, 11, 3, 1, 30)),
-            at(2024, 11, 3, 6, 30)
-        );
+        assert_eq!(zone.to_utc_later(at(2024, 11, 3, 1, 30)), at(2024, 11, 3, 6, 30));
     }
 
     #[test]
@@ -168,10 +141,7 @@ mod tests {
         assert_eq!(Zone::parse("+08:00").unwrap(), Zone::Fixed(8 * 3_600_000));
         assert_eq!(Zone::parse("UTC+8").unwrap(), Zone::Fixed(8 * 3_600_000));
         assert_eq!(Zone::parse("GMT-0330").unwrap(), Zone::Fixed(-12_600_000));
-        assert_eq!(
-            Zone::parse("Asia/Shanghai").unwrap().to_local(0),
-            8 * 3_600_000
-        );
+        assert_eq!(Zone::parse("Asia/Shanghai").unwrap().to_local(0), 8 * 3_600_000);
         for bad in ["", "Mars/Olympus", "+25:00", "+1:2:3:4", "+x", "UTC+"] {
             assert!(Zone::parse(bad).is_err(), "{bad}");
         }

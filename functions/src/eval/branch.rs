@@ -25,9 +25,7 @@ pub(super) fn case(
 ) -> Result<Value> {
     let safe = |id: &NodeId| program.infallible[*id];
     let all_safe = safe(&otherwise)
-        && branches
-            .iter()
-            .all(|(condition, value)| safe(condition) && safe(value));
+        && branches.iter().all(|(condition, value)| safe(condition) && safe(value));
     if all_safe {
         eager_case(program, branches, otherwise, ty, frame, context)
     } else {
@@ -91,10 +89,7 @@ fn lazy_case(
             }
             some => {
                 let subset = Frame::selection(frame, &left, nodes);
-                scatter(
-                    &mask(&program.value(*condition, &subset, context)?, some)?,
-                    &remaining,
-                )
+                scatter(&mask(&program.value(*condition, &subset, context)?, some)?, &remaining)
             }
         };
         if taken.count_set_bits() > 0 {
@@ -161,10 +156,7 @@ struct Pieces {
 
 impl Pieces {
     fn new(rows: usize) -> Self {
-        Self {
-            arrays: Vec::new(),
-            places: vec![(0, 0); rows],
-        }
+        Self { arrays: Vec::new(), places: vec![(0, 0); rows] }
     }
 
     fn add(&mut self, value: Value, rows: &BooleanBuffer) {
@@ -182,9 +174,7 @@ impl Pieces {
             return Ok(Value::Array(Arc::clone(&self.arrays[0])));
         }
         let arrays: Vec<&dyn Array> = self.arrays.iter().map(AsRef::as_ref).collect();
-        interleave(&arrays, &self.places)
-            .map(Value::Array)
-            .map_err(arrow_error)
+        interleave(&arrays, &self.places).map(Value::Array).map_err(arrow_error)
     }
 }
 
@@ -217,11 +207,7 @@ pub(super) fn logic(
             let right = condition(&program.value(*id, &subset, context)?, count)?;
             spread(&right, &open)
         };
-        let merged = if decided {
-            or_kleene(&left, &right)
-        } else {
-            and_kleene(&left, &right)
-        };
+        let merged = if decided { or_kleene(&left, &right) } else { and_kleene(&left, &right) };
         result = Some(merged.map_err(arrow_error)?);
     }
     let result = result.unwrap_or_else(|| BooleanArray::new(constant_bits(!decided, rows), None));
@@ -229,11 +215,7 @@ pub(super) fn logic(
 }
 
 fn constant_bits(value: bool, rows: usize) -> BooleanBuffer {
-    if value {
-        BooleanBuffer::new_set(rows)
-    } else {
-        BooleanBuffer::new_unset(rows)
-    }
+    if value { BooleanBuffer::new_set(rows) } else { BooleanBuffer::new_unset(rows) }
 }
 
 fn condition(value: &Value, rows: usize) -> Result<BooleanArray> {
@@ -243,11 +225,7 @@ fn condition(value: &Value, rows: usize) -> Result<BooleanArray> {
 
 /// Rows whose value is NULL or not the deciding one.
 fn undecided(values: &BooleanArray, decided: bool) -> BooleanBuffer {
-    let differs = if decided {
-        !values.values()
-    } else {
-        values.values().clone()
-    };
+    let differs = if decided { !values.values() } else { values.values().clone() };
     match values.nulls() {
         Some(nulls) => &differs | &!nulls.inner(),
         None => differs,

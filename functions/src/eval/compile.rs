@@ -19,11 +19,7 @@ pub(super) fn compile(expr: &Expr, zone: Zone) -> Result<Evaluator> {
     let root = compiler.add(expr, 0)?;
     let ty = expr.ty().clone();
     Ok(Evaluator {
-        shared: compiler
-            .readers
-            .iter()
-            .map(|readers| *readers > 1)
-            .collect(),
+        shared: compiler.readers.iter().map(|readers| *readers > 1).collect(),
         nodes: compiler.nodes,
         infallible: compiler.infallible,
         root,
@@ -75,11 +71,7 @@ impl Compiler {
             }
             Expr::Call { function, args, ty } => self.add_call(function, args, ty, depth),
             Expr::Cast { input, ty, mode } => self.add_cast(input, ty, *mode, depth),
-            Expr::Case {
-                branches,
-                otherwise,
-                ty,
-            } => {
+            Expr::Case { branches, otherwise, ty } => {
                 let mut nodes = Vec::with_capacity(branches.len());
                 for (condition, value) in branches {
                     nodes.push((self.add(condition, depth + 1)?, self.add(value, depth + 1)?));
@@ -90,10 +82,7 @@ impl Compiler {
             Expr::Field { input, index, .. } => {
                 let input = self.add(input, depth + 1)?;
                 let safe = self.infallible[input];
-                let node = Node::Field {
-                    input,
-                    index: *index,
-                };
+                let node = Node::Field { input, index: *index };
                 Ok(self.intern(format!("field {input} {index}"), node, safe))
             }
         }
@@ -153,33 +142,14 @@ impl Compiler {
         let fallible = mode == CastMode::Cast && cast::is_fallible(&from, ty);
         let safe = !fallible && self.infallible[input];
         let key = format!("cast {input} {from} {ty} {mode:?}");
-        Ok(self.intern(
-            key,
-            Node::Cast {
-                input,
-                from,
-                to: ty.clone(),
-                mode,
-            },
-            safe,
-        ))
+        Ok(self.intern(key, Node::Cast { input, from, to: ty.clone(), mode }, safe))
     }
 
     fn case(&mut self, branches: Vec<(NodeId, NodeId)>, otherwise: NodeId, ty: &SqlType) -> NodeId {
         let safe = self.infallible[otherwise]
-            && branches
-                .iter()
-                .all(|(c, v)| self.infallible[*c] && self.infallible[*v]);
+            && branches.iter().all(|(c, v)| self.infallible[*c] && self.infallible[*v]);
         let key = format!("case {branches:?} {otherwise} {ty}");
-        self.intern(
-            key,
-            Node::Case {
-                branches,
-                otherwise,
-                ty: arrow_type(ty),
-            },
-            safe,
-        )
+        self.intern(key, Node::Case { branches, otherwise, ty: arrow_type(ty) }, safe)
     }
 
     fn logic(&mut self, operands: Vec<NodeId>, decided: bool) -> NodeId {
@@ -190,15 +160,11 @@ impl Compiler {
 
     /// `COALESCE(a, b, c)` whose later arguments may fail: CASE WHEN a IS NOT NULL THEN a …
     fn coalesce(&mut self, operands: &[NodeId], args: &[Expr], ty: &SqlType) -> Result<NodeId> {
-        let is_not_null = FunctionRef {
-            name: "IS NOT NULL".to_owned(),
-            version: 1,
-        };
+        let is_not_null = FunctionRef { name: "IS NOT NULL".to_owned(), version: 1 };
         let function = registry::get(&is_not_null)?;
         let result = TypeKind::Boolean.not_null();
-        let (otherwise, first) = operands
-            .split_last()
-            .ok_or_else(|| Error::internal("COALESCE without arguments"))?;
+        let (otherwise, first) =
+            operands.split_last().ok_or_else(|| Error::internal("COALESCE without arguments"))?;
         let mut branches = Vec::with_capacity(first.len());
         for (operand, arg) in first.iter().zip(args) {
             let node = Node::Call(Call {
@@ -208,10 +174,7 @@ impl Compiler {
                 result: result.clone(),
                 prepared: Prepared::default(),
             });
-            let key = format!(
-                "{} {} [{operand}] {result}",
-                function.name, function.version
-            );
+            let key = format!("{} {} [{operand}] {result}", function.name, function.version);
             let safe = self.infallible[*operand];
             branches.push((self.intern(key, node, safe), *operand));
         }
@@ -244,13 +207,7 @@ mod tests {
     #[test]
     fn equal_sub_expressions_are_one_node() {
         let int = || TypeKind::Int.nullable();
-        let sum = || {
-            Expr::call(
-                "+",
-                vec![Expr::column(0, int()), Expr::column(1, int())],
-                int(),
-            )
-        };
+        let sum = || Expr::call("+", vec![Expr::column(0, int()), Expr::column(1, int())], int());
         let expr = Expr::call("*", vec![sum(), sum()], int());
         let program = compile(&expr, Zone::UTC).unwrap();
         assert_eq!(program.nodes.len(), 4);

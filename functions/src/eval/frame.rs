@@ -49,23 +49,11 @@ impl<'a> Frame<'a> {
         let rows = predicate.count();
         let predicate = Box::new(predicate);
         let columns = RefCell::new(Vec::new());
-        Self::new(
-            Source::Selection {
-                outer,
-                predicate,
-                columns,
-            },
-            rows,
-            nodes,
-        )
+        Self::new(Source::Selection { outer, predicate, columns }, rows, nodes)
     }
 
     fn new(source: Source<'a>, rows: usize, nodes: usize) -> Self {
-        Self {
-            source,
-            rows,
-            values: RefCell::new(vec![None; nodes]),
-        }
+        Self { source, rows, values: RefCell::new(vec![None; nodes]) }
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -82,10 +70,7 @@ impl<'a> Frame<'a> {
         if let Some(value) = &self.values.borrow()[id] {
             return Ok(Some(value.clone()));
         }
-        let Source::Selection {
-            outer, predicate, ..
-        } = &self.source
-        else {
+        let Source::Selection { outer, predicate, .. } = &self.source else {
             return Ok(None);
         };
         let value = match outer.kept(id)? {
@@ -102,24 +87,16 @@ impl<'a> Frame<'a> {
     /// A column of the batch, for the rows of this frame.
     pub(super) fn column(&self, index: usize) -> Result<ArrayRef> {
         match &self.source {
-            Source::Batch(batch) => batch
-                .columns()
-                .get(index)
-                .map(Arc::clone)
-                .ok_or_else(|| missing(index)),
+            Source::Batch(batch) => {
+                batch.columns().get(index).map(Arc::clone).ok_or_else(|| missing(index))
+            }
             Source::Nothing => Err(missing(index)),
-            Source::Selection {
-                outer,
-                predicate,
-                columns,
-            } => {
+            Source::Selection { outer, predicate, columns } => {
                 let known = columns.borrow().iter().find(|(i, _)| *i == index).cloned();
                 if let Some((_, column)) = known {
                     return Ok(column);
                 }
-                let column = predicate
-                    .filter(&outer.column(index)?)
-                    .map_err(arrow_error)?;
+                let column = predicate.filter(&outer.column(index)?).map_err(arrow_error)?;
                 columns.borrow_mut().push((index, Arc::clone(&column)));
                 Ok(column)
             }
@@ -128,7 +105,5 @@ impl<'a> Frame<'a> {
 }
 
 fn missing(index: usize) -> Error {
-    Error::internal(format!(
-        "an expression reads column {index}, which the batch does not have"
-    ))
+    Error::internal(format!("an expression reads column {index}, which the batch does not have"))
 }

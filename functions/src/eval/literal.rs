@@ -44,9 +44,9 @@ pub fn to_array(literal: &Literal) -> Result<ArrayRef> {
             DataType::Float64 => Ok(Arc::new(Float64Array::from(vec![*value]))),
             _ => Err(unfit(literal)),
         },
-        Scalar::Decimal(value) if matches!(ty, DataType::Decimal128(..)) => Ok(Arc::new(
-            Decimal128Array::from(vec![*value]).with_data_type(ty),
-        )),
+        Scalar::Decimal(value) if matches!(ty, DataType::Decimal128(..)) => {
+            Ok(Arc::new(Decimal128Array::from(vec![*value]).with_data_type(ty)))
+        }
         Scalar::Text(value) if ty == DataType::Utf8View => {
             Ok(Arc::new(StringViewArray::from(vec![value.as_str()])))
         }
@@ -58,10 +58,7 @@ pub fn to_array(literal: &Literal) -> Result<ArrayRef> {
 }
 
 fn unfit(literal: &Literal) -> Error {
-    Error::internal(format!(
-        "the literal {:?} is not a {}",
-        literal.value, literal.ty
-    ))
+    Error::internal(format!("the literal {:?} is not a {}", literal.value, literal.ty))
 }
 
 fn integer(value: i64, ty: &DataType) -> Result<ArrayRef> {
@@ -71,15 +68,13 @@ fn integer(value: i64, ty: &DataType) -> Result<ArrayRef> {
         DataType::Int16 => Arc::new(Int16Array::from(vec![i16::try_from(value).map_err(small)?])),
         DataType::Int32 => Arc::new(Int32Array::from(vec![i32::try_from(value).map_err(small)?])),
         DataType::Int64 => Arc::new(Int64Array::from(vec![value])),
-        DataType::Date32 => Arc::new(Date32Array::from(vec![
-            i32::try_from(value).map_err(small)?,
-        ])),
-        DataType::Time32(_) => Arc::new(Time32MillisecondArray::from(vec![
-            i32::try_from(value).map_err(small)?,
-        ])),
-        DataType::Interval(_) => Arc::new(IntervalYearMonthArray::from(vec![
-            i32::try_from(value).map_err(small)?,
-        ])),
+        DataType::Date32 => Arc::new(Date32Array::from(vec![i32::try_from(value).map_err(small)?])),
+        DataType::Time32(_) => {
+            Arc::new(Time32MillisecondArray::from(vec![i32::try_from(value).map_err(small)?]))
+        }
+        DataType::Interval(_) => {
+            Arc::new(IntervalYearMonthArray::from(vec![i32::try_from(value).map_err(small)?]))
+        }
         DataType::Duration(_) => Arc::new(DurationMillisecondArray::from(vec![value])),
         DataType::Timestamp(unit, zone) => {
             let zone = zone.clone();
@@ -127,10 +122,7 @@ pub fn from_array(array: &dyn Array, row: usize, ty: &SqlType) -> Result<Literal
         DataType::BinaryView => Scalar::Bytes(vector::binaries(array)?.value(row).to_vec()),
         _ => Scalar::Integer(integer_at(array, row)?),
     };
-    Ok(Literal {
-        value,
-        ty: ty.clone().with_nullable(false),
-    })
+    Ok(Literal { value, ty: ty.clone().with_nullable(false) })
 }
 
 fn integer_at(array: &dyn Array, row: usize) -> Result<i64> {
@@ -173,13 +165,7 @@ mod tests {
             (Scalar::Integer(-7), TypeKind::TinyInt),
             (Scalar::Integer(i64::MIN), TypeKind::BigInt),
             (Scalar::Double(1.5), TypeKind::Float),
-            (
-                Scalar::Decimal(12_345),
-                TypeKind::Decimal {
-                    precision: 10,
-                    scale: 2,
-                },
-            ),
+            (Scalar::Decimal(12_345), TypeKind::Decimal { precision: 10, scale: 2 }),
             (Scalar::Text("日本語 and more".to_owned()), TypeKind::STRING),
             (Scalar::Bytes(vec![0, 255]), TypeKind::BYTES),
             (Scalar::Integer(19_782), TypeKind::Date),
@@ -190,10 +176,7 @@ mod tests {
             (Scalar::Integer(-5), TypeKind::IntervalDayTime),
         ];
         for (value, kind) in literals {
-            let literal = Literal {
-                value,
-                ty: kind.not_null(),
-            };
+            let literal = Literal { value, ty: kind.not_null() };
             let array = to_array(&literal).unwrap();
             assert_eq!(array.data_type(), &data_type(&literal.ty));
             assert_eq!(from_array(&array, 0, &literal.ty).unwrap(), literal);
@@ -202,15 +185,9 @@ mod tests {
 
     #[test]
     fn a_value_of_another_type_is_refused() {
-        let literal = Literal {
-            value: Scalar::Integer(300),
-            ty: TypeKind::TinyInt.not_null(),
-        };
+        let literal = Literal { value: Scalar::Integer(300), ty: TypeKind::TinyInt.not_null() };
         assert!(to_array(&literal).is_err());
-        let literal = Literal {
-            value: Scalar::Boolean(true),
-            ty: TypeKind::Int.not_null(),
-        };
+        let literal = Literal { value: Scalar::Boolean(true), ty: TypeKind::Int.not_null() };
         assert!(to_array(&literal).is_err());
     }
 }

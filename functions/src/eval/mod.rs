@@ -159,31 +159,20 @@ impl Evaluator {
             Node::Column(index) => frame.column(*index).map(Value::Array),
             Node::Constant(array) => Ok(Value::Constant(Arc::clone(array))),
             Node::Call(call) => self.call(call, frame, context),
-            Node::Cast {
-                input,
-                from,
-                to,
-                mode,
-            } => {
+            Node::Cast { input, from, to, mode } => {
                 let value = self.value(*input, frame, context)?;
                 self.cast(&value, from, to, *mode)
             }
-            Node::Case {
-                branches,
-                otherwise,
-                ty,
-            } => branch::case(self, branches, *otherwise, ty, frame, context),
+            Node::Case { branches, otherwise, ty } => {
+                branch::case(self, branches, *otherwise, ty, frame, context)
+            }
             Node::Logic { operands, decided } => {
                 branch::logic(self, operands, *decided, frame, context)
             }
             Node::Field { input, index } => {
                 let value = self.value(*input, frame, context)?;
                 let field = field(value.array(), *index)?;
-                Ok(if value.is_constant() {
-                    Value::Constant(field)
-                } else {
-                    Value::Array(field)
-                })
+                Ok(if value.is_constant() { Value::Constant(field) } else { Value::Array(field) })
             }
         }
     }
@@ -207,20 +196,12 @@ impl Evaluator {
         };
         let array = (call.function.kernel)(&operands, &kernel_context)?;
         debug_assert_eq!(array.len(), kernel_context.rows, "{}", call.function.name);
-        Ok(if constant {
-            Value::Constant(array)
-        } else {
-            Value::Array(array)
-        })
+        Ok(if constant { Value::Constant(array) } else { Value::Array(array) })
     }
 
     fn cast(&self, value: &Value, from: &SqlType, to: &SqlType, mode: CastMode) -> Result<Value> {
         let array = cast(value.array(), from, to, mode, &self.zone)?;
-        Ok(if value.is_constant() {
-            Value::Constant(array)
-        } else {
-            Value::Array(array)
-        })
+        Ok(if value.is_constant() { Value::Constant(array) } else { Value::Array(array) })
     }
 }
 
@@ -236,9 +217,7 @@ pub fn fold(expr: &Expr, settings: &PlanSettings) -> Result<Option<Literal>> {
     }
     let evaluator = Evaluator::compile(expr, settings).context(|| "fold a constant expression")?;
     let frame = Frame::of_rows(1, evaluator.nodes.len());
-    let context = EvalContext {
-        processing_time_ms: 0,
-    };
+    let context = EvalContext { processing_time_ms: 0 };
     let value = evaluator.value(evaluator.root, &frame, &context)?;
     literal::from_array(value.array(), 0, expr.ty()).map(Some)
 }

@@ -14,17 +14,11 @@ use crate::testing::{
 
 fn case(branches: Vec<(Expr, Expr)>, otherwise: Expr) -> Expr {
     let ty = otherwise.ty().clone().with_nullable(true);
-    Expr::Case {
-        branches,
-        otherwise: Box::new(otherwise),
-        ty,
-    }
+    Expr::Case { branches, otherwise: Box::new(otherwise), ty }
 }
 
 fn context() -> EvalContext {
-    EvalContext {
-        processing_time_ms: NOW_MS,
-    }
+    EvalContext { processing_time_ms: NOW_MS }
 }
 
 fn number(column: Expr) -> Expr {
@@ -39,10 +33,7 @@ fn a_branch_runs_only_on_its_rows() {
         let quotient = call("/", vec![int(8), number(column)]);
         case(vec![(is_zero, int(-1))], quotient)
     });
-    assert_eq!(
-        quotients,
-        [Some("-1"), Some("2"), None, Some("-4")].map(|v| v.map(str::to_owned))
-    );
+    assert_eq!(quotients, [Some("-1"), Some("2"), None, Some("-4")].map(|v| v.map(str::to_owned)));
 }
 
 #[test]
@@ -57,10 +48,7 @@ fn a_condition_runs_only_on_the_rows_that_reach_it() {
         };
         let varchar = |value: &str| cast_to(text(value), TypeKind::STRING);
         case(
-            vec![
-                (is_text, varchar("text")),
-                (quotient_is_small, varchar("small")),
-            ],
+            vec![(is_text, varchar("text")), (quotient_is_small, varchar("small"))],
             varchar("large"),
         )
     });
@@ -93,18 +81,12 @@ fn what_the_left_decides_does_not_fail_on_the_right() {
         let not_zero = call("<>", vec![number(column.clone()), int(0)]);
         call("AND", vec![not_zero, fails_at_zero(column)])
     });
-    assert_eq!(
-        guarded,
-        [Some("FALSE"), Some("TRUE"), None].map(|v| v.map(str::to_owned))
-    );
+    assert_eq!(guarded, [Some("FALSE"), Some("TRUE"), None].map(|v| v.map(str::to_owned)));
     let guarded = over(&input, |column| {
         let is_zero = call("=", vec![number(column.clone()), int(0)]);
         call("OR", vec![is_zero, fails_at_zero(column)])
     });
-    assert_eq!(
-        guarded,
-        [Some("TRUE"), Some("TRUE"), None].map(|v| v.map(str::to_owned))
-    );
+    assert_eq!(guarded, [Some("TRUE"), Some("TRUE"), None].map(|v| v.map(str::to_owned)));
     let error = try_over(&input, fails_at_zero).unwrap_err();
     assert_eq!(error.code(), ErrorCode::Evaluation);
 }
@@ -125,33 +107,20 @@ fn constants_run_once_and_are_not_reached_do_not_fail() {
 fn folding_gives_literals_of_constants_only() {
     let settings = PlanSettings::default();
     let folded = fold(&call("+", vec![int(1), int(2)]), &settings).unwrap();
-    assert_eq!(
-        folded.map(|literal| literal.value),
-        Some(tidegate_plan::Scalar::Integer(3))
-    );
+    assert_eq!(folded.map(|literal| literal.value), Some(tidegate_plan::Scalar::Integer(3)));
     let column = Expr::column(0, TypeKind::Int.nullable());
-    assert_eq!(
-        fold(&call("+", vec![column, int(2)]), &settings).unwrap(),
-        None
-    );
+    assert_eq!(fold(&call("+", vec![column, int(2)]), &settings).unwrap(), None);
     assert_eq!(fold(&call("NOW", vec![]), &settings).unwrap(), None);
     assert_eq!(fold(&call("ARRAY", vec![int(1)]), &settings).unwrap(), None);
     assert!(fold(&call("/", vec![int(1), int(0)]), &settings).is_err());
     let upper = fold(&call("UPPER", vec![text("aß")]), &settings).unwrap();
     let value = upper.map(|literal| literal.value);
-    assert_eq!(
-        value,
-        Some(tidegate_plan::Scalar::Text("AS".to_owned())),
-        "CHAR(2) cuts"
-    );
+    assert_eq!(value, Some(tidegate_plan::Scalar::Text("AS".to_owned())), "CHAR(2) cuts");
 }
 
 #[test]
 fn filters_take_null_for_false() {
-    let expr = call(
-        "=",
-        vec![Expr::column(0, TypeKind::STRING.nullable()), text("a")],
-    );
+    let expr = call("=", vec![Expr::column(0, TypeKind::STRING.nullable()), text("a")]);
     let evaluator = Evaluator::compile(&expr, &PlanSettings::default()).unwrap();
     let batch = text_batch(&[Some("a"), None, Some("b")]);
     let mask = evaluator.evaluate_filter(&batch, &context()).unwrap();
@@ -174,9 +143,7 @@ fn a_field_of_a_null_row_is_null() {
     let inner = Field::new("a", TypeKind::Int.nullable());
     let row = TypeKind::Row(vec![inner]).nullable();
     let schema = arrow_schema(&[Field::new("r", row.clone())]);
-    let DataType::Struct(fields) = data_type(&row) else {
-        unreachable!("a row is a struct")
-    };
+    let DataType::Struct(fields) = data_type(&row) else { unreachable!("a row is a struct") };
     let rows = StructArray::new(
         fields,
         vec![Arc::new(Int32Array::from(vec![1, 2]))],
@@ -191,10 +158,7 @@ fn a_field_of_a_null_row_is_null() {
     let sum = call("+", vec![field, int(1)]);
     let evaluator = Evaluator::compile(&sum, &PlanSettings::default()).unwrap();
     let array = evaluator.evaluate(&batch, &context()).unwrap();
-    assert_eq!(
-        array.as_ref(),
-        &Int32Array::from(vec![Some(2), None]) as &dyn Array
-    );
+    assert_eq!(array.as_ref(), &Int32Array::from(vec![Some(2), None]) as &dyn Array);
 }
 
 #[test]
@@ -204,10 +168,7 @@ fn shared_parts_are_right_inside_and_outside_of_branches() {
         let square = || call("*", vec![number(column.clone()), number(column.clone())]);
         let is_four = call("=", vec![square(), int(4)]);
         let quotient = call("/", vec![square(), number(column.clone())]);
-        call(
-            "+",
-            vec![square(), case(vec![(is_four, quotient)], int(100))],
-        )
+        call("+", vec![square(), case(vec![(is_four, quotient)], int(100))])
     });
     assert_eq!(got, some(["101", "6", "109"]));
     let nan = over(&[Some("NaN")], |s| {

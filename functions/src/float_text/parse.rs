@@ -8,11 +8,7 @@ pub fn parse_f64(text: &str) -> Option<f64> {
         return Some(special);
     }
     let body = decimal_body(text)?;
-    if is_hexadecimal(body) {
-        parse_hexadecimal(body)
-    } else {
-        body.parse().ok()
-    }
+    if is_hexadecimal(body) { parse_hexadecimal(body) } else { body.parse().ok() }
 }
 
 /// Reads a FLOAT as `Float.parseFloat` does.

@@ -69,22 +69,14 @@ fn floats_as_java_writes_them() {
 fn what_is_written_reads_back() {
     let mut bits = 0x9E37_79B9_7F4A_7C15_u64;
     for _ in 0..20_000 {
-        bits = bits
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963);
+        bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
         let value = f64::from_bits(bits);
         if value.is_finite() {
-            assert_eq!(
-                double(value).parse::<f64>().unwrap().to_bits(),
-                value.to_bits()
-            );
+            assert_eq!(double(value).parse::<f64>().unwrap().to_bits(), value.to_bits());
         }
         let value = f32::from_bits((bits >> 32) as u32);
         if value.is_finite() {
-            assert_eq!(
-                float(value).parse::<f32>().unwrap().to_bits(),
-                value.to_bits()
-            );
+            assert_eq!(float(value).parse::<f32>().unwrap().to_bits(), value.to_bits());
         }
     }
 }
@@ -100,9 +92,7 @@ fn reads_what_java_reads() {
     assert!(parse_f64("NaN").unwrap().is_nan());
     assert_eq!(parse_f32("1.5f"), Some(1.5));
     assert_eq!(parse_f32("1e39"), Some(f32::INFINITY));
-    for bad in [
-        "", "inf", "nan", "infinity", "x", "1,5", "1_0", "0x1", "e5", ".", "--1",
-    ] {
+    for bad in ["", "inf", "nan", "infinity", "x", "1,5", "1_0", "0x1", "e5", ".", "--1"] {
         assert_eq!(parse_f64(bad), None, "{bad}");
         assert_eq!(parse_f32(bad), None, "{bad}");
     }

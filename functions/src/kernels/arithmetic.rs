@@ -23,34 +23,13 @@ use crate::vector::{self, Lane, strict_nulls};
 
 pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("+", "Sum; a date or time plus an interval", bind_plus, plus),
-    Function::new(
-        "-",
-        "Difference; a date or time minus an interval",
-        bind_minus,
-        minus,
-    ),
+    Function::new("-", "Difference; a date or time minus an interval", bind_minus, minus),
     Function::new("*", "Product", bind_times, times),
-    Function::new(
-        "/",
-        "Quotient; of integers, cut towards zero",
-        bind_divide,
-        divide,
-    )
-    .fallible(),
-    Function::new(
-        "%",
-        "Remainder with the sign of the dividend",
-        bind_mod,
-        modulo,
-    )
-    .aliases(&["MOD"])
-    .fallible(),
-    Function::new(
-        "NEGATE",
-        "The number with the other sign",
-        bind_negate,
-        negate,
-    ),
+    Function::new("/", "Quotient; of integers, cut towards zero", bind_divide, divide).fallible(),
+    Function::new("%", "Remainder with the sign of the dividend", bind_mod, modulo)
+        .aliases(&["MOD"])
+        .fallible(),
+    Function::new("NEGATE", "The number with the other sign", bind_negate, negate),
 ];
 
 #[derive(Clone, Copy, PartialEq)]
@@ -90,10 +69,7 @@ fn bind_sum(args: &[Argument], op: Op) -> Result<Signature> {
     if left.is_interval() && left == right {
         return Ok(Signature {
             arguments: args.iter().map(|arg| arg.ty.clone()).collect(),
-            result: SqlType {
-                kind: left,
-                nullable,
-            },
+            result: SqlType { kind: left, nullable },
         });
     }
     bind_numeric(args, decimal::sum_shape)
@@ -120,11 +96,7 @@ fn bind_divide(args: &[Argument]) -> Result<Signature> {
 
 /// An interval times or divided by a number, which becomes BIGINT or DOUBLE.
 fn scaled_interval(args: &[Argument], interval: usize, number: usize) -> Signature {
-    let kind = if args[number].ty.kind.is_integer() {
-        TypeKind::BigInt
-    } else {
-        TypeKind::Double
-    };
+    let kind = if args[number].ty.kind.is_integer() { TypeKind::BigInt } else { TypeKind::Double };
     let mut arguments = vec![args[0].ty.clone(), args[1].ty.clone()];
     arguments[number].kind = kind;
     let result = args[interval].ty.clone().with_nullable(any_nullable(args));
@@ -134,9 +106,7 @@ fn scaled_interval(args: &[Argument], interval: usize, number: usize) -> Signatu
 fn bind_mod(args: &[Argument]) -> Result<Signature> {
     let (left, right) = two(args)?;
     if left.is_approximate() || right.is_approximate() {
-        return Err(fail(
-            "the remainder is defined for integers and DECIMAL only",
-        ));
+        return Err(fail("the remainder is defined for integers and DECIMAL only"));
     }
     let mut signature = bind_numeric(args, decimal::remainder_shape)?;
     if right.is_integer() && left.is_integer() {
@@ -153,10 +123,7 @@ fn bind_negate(args: &[Argument]) -> Result<Signature> {
         kind if kind.is_numeric() || kind.is_interval() => args[0].ty.clone(),
         kind => return Err(fail(format!("{kind} has no negative"))),
     };
-    Ok(Signature {
-        arguments: vec![ty.clone()],
-        result: ty,
-    })
+    Ok(Signature { arguments: vec![ty.clone()], result: ty })
 }
 
 /// The kinds of two operands, where an untyped NULL takes the kind of the other.
@@ -174,10 +141,8 @@ fn two(args: &[Argument]) -> Result<(TypeKind, TypeKind)> {
 fn bind_numeric(args: &[Argument], shape: fn(Shape, Shape) -> Shape) -> Result<Signature> {
     let (left, right) = two(args)?;
     if !left.is_numeric() || !right.is_numeric() {
-        return Err(
-            fail("expected two numbers, or a date or time and an interval")
-                .help("convert texts to numbers with CAST"),
-        );
+        return Err(fail("expected two numbers, or a date or time and an interval")
+            .help("convert texts to numbers with CAST"));
     }
     let nullable = any_nullable(args);
     let with = |kind: &TypeKind, index: usize| SqlType {
@@ -190,20 +155,14 @@ fn bind_numeric(args: &[Argument], shape: fn(Shape, Shape) -> Shape) -> Result<S
     {
         return Ok(Signature {
             arguments: vec![with(&decimal::kind(l), 0), with(&decimal::kind(r), 1)],
-            result: SqlType {
-                kind: decimal::kind(shape(l, r)),
-                nullable,
-            },
+            result: SqlType { kind: decimal::kind(shape(l, r)), nullable },
         });
     }
     let common = common_type(&[left.not_null(), right.not_null()])
         .ok_or_else(|| fail("the two numbers have no common type"))?;
     Ok(Signature {
         arguments: vec![with(&common.kind, 0), with(&common.kind, 1)],
-        result: SqlType {
-            kind: common.kind,
-            nullable,
-        },
+        result: SqlType { kind: common.kind, nullable },
     })
 }
 
@@ -227,14 +186,8 @@ fn modulo(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     // The operands have the common type, the result that of the divisor.
     let common = &context.arguments[0].kind;
     if common.is_integer() && *common != context.result.kind {
-        let wide = SqlType {
-            kind: common.clone(),
-            nullable: context.result.nullable,
-        };
-        let inner = KernelContext {
-            result: &wide,
-            ..*context
-        };
+        let wide = SqlType { kind: common.clone(), nullable: context.result.nullable };
+        let inner = KernelContext { result: &wide, ..*context };
         let remainder = arithmetic(values, &inner, Op::Remainder)?;
         return crate::cast::cast(
             &remainder,
@@ -249,10 +202,7 @@ fn modulo(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
 
 fn arithmetic(values: &[Value], context: &KernelContext<'_>, op: Op) -> Result<ArrayRef> {
     let [left, right] = values else {
-        return Err(Error::internal(format!(
-            "{} takes two arguments",
-            context.name
-        )));
+        return Err(Error::internal(format!("{} takes two arguments", context.name)));
     };
     let intervals = context.arguments.iter().any(|ty| ty.kind.is_interval());
     match &context.result.kind {
@@ -267,10 +217,7 @@ fn arithmetic(values: &[Value], context: &KernelContext<'_>, op: Op) -> Result<A
             interval_arithmetic(left, right, context, op)
         }
         kind if kind.is_temporal() && intervals => shift(left, right, context, op),
-        kind => Err(Error::internal(format!(
-            "{} has no arithmetic on {kind}",
-            context.name
-        ))),
+        kind => Err(Error::internal(format!("{} has no arithmetic on {kind}", context.name))),
     }
 }
 
@@ -305,11 +252,7 @@ fn integers<T: ArrowPrimitiveType>(
     let divisors = Lane::<T::Native>::new::<T>(right)?;
     let nulls = strict_nulls(&[left, right], rows);
     let zero = |row: usize| divisors.get(row).is_zero() && vector::valid(nulls.as_ref(), row);
-    let checked = if right.is_constant() {
-        rows.min(1)
-    } else {
-        rows
-    };
+    let checked = if right.is_constant() { rows.min(1) } else { rows };
     if let Some(row) = (0..checked).find(|row| zero(*row)) {
         let dividend = Lane::<T::Native>::new::<T>(left)?.get(row);
         return Err(division_by_zero(context, format!("{dividend:?}")));
@@ -384,11 +327,7 @@ fn interval_arithmetic(
         let factors = Lane::<f64>::new::<Float64Type>(number)?;
         return moments::collect(context.result, context.rows, nulls, |row| {
             let (value, factor) = (moments.get(row) as f64, factors.get(row));
-            Ok(Some(if op == Op::Divide {
-                value / factor
-            } else {
-                value * factor
-            } as i64))
+            Ok(Some(if op == Op::Divide { value / factor } else { value * factor } as i64))
         });
     }
     let factors = Lane::<i64>::new::<Int64Type>(number)?;

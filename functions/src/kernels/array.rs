@@ -15,38 +15,13 @@ use crate::rules::{any_nullable, count, fail, strict, text};
 use crate::vector::{self, TextLane, null_in_not_null, retype, strict_nulls, valid};
 
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function::new(
-        "ARRAY_CONTAINS",
-        "Whether an array has an element",
-        bind_contains,
-        contains,
-    ),
-    Function::new(
-        "ARRAY_POSITION",
-        "Where an element is first, from 1",
-        bind_position,
-        position,
-    ),
-    Function::new(
-        "ARRAY_DISTINCT",
-        "The elements, each once",
-        bind_same,
-        distinct,
-    ),
-    Function::new(
-        "ARRAY_REVERSE",
-        "The elements in reverse order",
-        bind_same,
-        reverse,
-    ),
+    Function::new("ARRAY_CONTAINS", "Whether an array has an element", bind_contains, contains),
+    Function::new("ARRAY_POSITION", "Where an element is first, from 1", bind_position, position),
+    Function::new("ARRAY_DISTINCT", "The elements, each once", bind_same, distinct),
+    Function::new("ARRAY_REVERSE", "The elements in reverse order", bind_same, reverse),
     Function::new("MAP_KEYS", "The keys of a map", bind_keys, keys),
     Function::new("MAP_VALUES", "The values of a map", bind_values, map_values),
-    Function::new(
-        "SPLIT",
-        "The parts of a text between separators",
-        bind_split,
-        split,
-    ),
+    Function::new("SPLIT", "The parts of a text between separators", bind_split, split),
 ];
 
 fn element(args: &[Argument]) -> Result<&SqlType> {
@@ -61,18 +36,9 @@ fn bind_search(args: &[Argument], result: TypeKind) -> Result<Signature> {
     let common = common_type(&[element(args)?.clone(), args[1].ty.clone()])
         .ok_or_else(|| fail("the array has elements of another type"))?;
     let list = TypeKind::Array(Box::new(common.clone()));
-    let array = SqlType {
-        kind: list,
-        nullable: args[0].ty.nullable,
-    };
-    let result = SqlType {
-        kind: result,
-        nullable: args[0].ty.nullable,
-    };
-    Ok(Signature {
-        arguments: vec![array, common],
-        result,
-    })
+    let array = SqlType { kind: list, nullable: args[0].ty.nullable };
+    let result = SqlType { kind: result, nullable: args[0].ty.nullable };
+    Ok(Signature { arguments: vec![array, common], result })
 }
 
 fn bind_contains(args: &[Argument]) -> Result<Signature> {
@@ -88,10 +54,7 @@ fn bind_position(args: &[Argument]) -> Result<Signature> {
 fn bind_same(args: &[Argument]) -> Result<Signature> {
     count(args, 1..=1)?;
     element(args)?;
-    Ok(Signature {
-        arguments: vec![args[0].ty.clone()],
-        result: args[0].ty.clone(),
-    })
+    Ok(Signature { arguments: vec![args[0].ty.clone()], result: args[0].ty.clone() })
 }
 
 fn bind_part(args: &[Argument], part: fn(&SqlType, &SqlType) -> SqlType) -> Result<Signature> {
@@ -120,9 +83,7 @@ fn bind_split(args: &[Argument]) -> Result<Signature> {
 }
 
 fn one<'a>(values: &'a [Value], context: &KernelContext<'_>) -> Result<&'a Value> {
-    values
-        .first()
-        .ok_or_else(|| Error::internal(format!("{} takes an argument", context.name)))
+    values.first().ok_or_else(|| Error::internal(format!("{} takes an argument", context.name)))
 }
 
 /// For each row the place of the wanted element in its array, from 0. NULL is found as NULL.
@@ -131,10 +92,7 @@ fn places<'a>(
     context: &KernelContext<'_>,
 ) -> Result<impl Fn(usize) -> Option<usize> + 'a> {
     let [array, wanted] = values else {
-        return Err(Error::internal(format!(
-            "{} takes two arguments",
-            context.name
-        )));
+        return Err(Error::internal(format!("{} takes two arguments", context.name)));
     };
     let list = vector::lists(array.array())?;
     // Comparators take NULLs as equal to each other.
@@ -152,9 +110,7 @@ fn places<'a>(
 fn contains(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     let find = places(values, context)?;
     let nulls = strict_nulls(&[one(values, context)?], context.rows);
-    Ok(Arc::new(vector::map_boolean(context.rows, nulls, |row| {
-        find(row).is_some()
-    })))
+    Ok(Arc::new(vector::map_boolean(context.rows, nulls, |row| find(row).is_some())))
 }
 
 fn position(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
@@ -186,10 +142,7 @@ fn chosen(
         lengths.push(places.len() - before);
     }
     let DataType::List(item) = data_type(context.result) else {
-        return Err(Error::internal(format!(
-            "{} does not make an array",
-            context.name
-        )));
+        return Err(Error::internal(format!("{} does not make an array", context.name)));
     };
     let elements = take_places(list.values(), places.into_iter().map(Some))?;
     let elements = retype(&elements, item.data_type())?;
@@ -203,10 +156,7 @@ fn distinct(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     chosen(values, context, |range, places| {
         let first = places.len();
         for place in range {
-            if !places[first..]
-                .iter()
-                .any(|known| compare(*known, place).is_eq())
-            {
+            if !places[first..].iter().any(|known| compare(*known, place).is_eq()) {
                 places.push(place);
             }
         }
@@ -230,10 +180,7 @@ fn part(values: &[Value], context: &KernelContext<'_>, column: usize) -> Result<
     let source = one(values, context)?.to_array(context.rows)?;
     let map = vector::maps(&source)?;
     let DataType::List(item) = data_type(context.result) else {
-        return Err(Error::internal(format!(
-            "{} does not make an array",
-            context.name
-        )));
+        return Err(Error::internal(format!("{} does not make an array", context.name)));
     };
     let elements = retype(map.entries().column(column), item.data_type())?;
     let list = ListArray::try_new(item, map.offsets().clone(), elements, map.nulls().cloned());
@@ -260,15 +207,11 @@ fn split(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
                 builder.values().append_value(c.encode_utf8(&mut buffer));
             }
         } else if !text.is_empty() {
-            text.split(separator)
-                .for_each(|part| builder.values().append_value(part));
+            text.split(separator).for_each(|part| builder.values().append_value(part));
         }
         builder.append(true);
     }
-    retype(
-        &(Arc::new(builder.finish()) as ArrayRef),
-        &data_type(context.result),
-    )
+    retype(&(Arc::new(builder.finish()) as ArrayRef), &data_type(context.result))
 }
 
 #[cfg(test)]
@@ -297,10 +240,7 @@ mod tests {
     #[test]
     fn rearranging() {
         let of = |name, values: &[i32]| show(&call(name, vec![numbers(values)]));
-        assert_eq!(
-            of("ARRAY_DISTINCT", &[1, 1, 2, 1]).as_deref(),
-            Some("[1, 2]")
-        );
+        assert_eq!(of("ARRAY_DISTINCT", &[1, 1, 2, 1]).as_deref(), Some("[1, 2]"));
         assert_eq!(of("ARRAY_REVERSE", &[1, 2]).as_deref(), Some("[2, 1]"));
         let got = over(&[Some("a"), None], |s| {
             call("ARRAY_REVERSE", vec![call("ARRAY", vec![s, text("z")])])
@@ -314,13 +254,9 @@ mod tests {
         let keys = call("MAP_KEYS", vec![map()]);
         assert_eq!(type_of(&keys), "ARRAY<CHAR(1) NOT NULL> NOT NULL");
         assert_eq!(show(&keys).as_deref(), Some("[a, b]"));
-        assert_eq!(
-            show(&call("MAP_VALUES", vec![map()])).as_deref(),
-            Some("[1, 2]")
-        );
-        let got = over(&[Some("a,b,,c"), Some(""), Some("abc")], |s| {
-            call("SPLIT", vec![s, text(",")])
-        });
+        assert_eq!(show(&call("MAP_VALUES", vec![map()])).as_deref(), Some("[1, 2]"));
+        let got =
+            over(&[Some("a,b,,c"), Some(""), Some("abc")], |s| call("SPLIT", vec![s, text(",")]));
         assert_eq!(got, some(["[a, b, , c]", "[]", "[abc]"]));
         let characters = call("SPLIT", vec![text("abc"), text("")]);
         assert_eq!(show(&characters).as_deref(), Some("[a, b, c]"));

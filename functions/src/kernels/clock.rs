@@ -10,28 +10,12 @@ use crate::moments;
 use crate::rules::count;
 
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function::new(
-        "CURRENT_TIMESTAMP",
-        "The present instant",
-        bind_instant,
-        instant,
-    )
-    .aliases(&["NOW", "CURRENT_ROW_TIMESTAMP"])
-    .volatile(),
-    Function::new(
-        "PROCTIME",
-        "The present instant, as processing time",
-        bind_proctime,
-        instant,
-    )
-    .volatile(),
-    Function::new(
-        "LOCALTIMESTAMP",
-        "The wall clock's date and time",
-        bind_local,
-        local,
-    )
-    .volatile(),
+    Function::new("CURRENT_TIMESTAMP", "The present instant", bind_instant, instant)
+        .aliases(&["NOW", "CURRENT_ROW_TIMESTAMP"])
+        .volatile(),
+    Function::new("PROCTIME", "The present instant, as processing time", bind_proctime, instant)
+        .volatile(),
+    Function::new("LOCALTIMESTAMP", "The wall clock's date and time", bind_local, local).volatile(),
     Function::new("CURRENT_DATE", "The wall clock's date", bind_date, date).volatile(),
     Function::new("LOCALTIME", "The wall clock's time of day", bind_time, time)
         .aliases(&["CURRENT_TIME"])
@@ -40,10 +24,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
 
 fn nothing(args: &[Argument], result: TypeKind) -> Result<Signature> {
     count(args, 0..=0)?;
-    Ok(Signature {
-        arguments: Vec::new(),
-        result: result.not_null(),
-    })
+    Ok(Signature { arguments: Vec::new(), result: result.not_null() })
 }
 
 fn bind_instant(args: &[Argument]) -> Result<Signature> {
@@ -51,10 +32,7 @@ fn bind_instant(args: &[Argument]) -> Result<Signature> {
 }
 
 fn bind_proctime(args: &[Argument]) -> Result<Signature> {
-    nothing(
-        args,
-        TypeKind::timestamp_ltz(3).with_time_attribute(TimeAttribute::Processing),
-    )
+    nothing(args, TypeKind::timestamp_ltz(3).with_time_attribute(TimeAttribute::Processing))
 }
 
 fn bind_local(args: &[Argument]) -> Result<Signature> {
@@ -105,9 +83,6 @@ mod tests {
         assert_eq!(show("LOCALTIMESTAMP"), "2024-02-29 20:34:56.789");
         assert_eq!(show("CURRENT_DATE"), "2024-02-29");
         assert_eq!(show("CURRENT_TIME"), "20:34:56");
-        assert_eq!(
-            type_of(&call("PROCTIME", vec![])),
-            "TIMESTAMP_LTZ(3) *PROCTIME* NOT NULL"
-        );
+        assert_eq!(type_of(&call("PROCTIME", vec![])), "TIMESTAMP_LTZ(3) *PROCTIME* NOT NULL");
     }
 }

@@ -21,42 +21,18 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("ROW", "A row of the values", bind_row, row),
     Function::new("ARRAY", "An array of the values", bind_array, array),
     Function::new("MAP", "A map of keys and values, in turns", bind_map, map).fallible(),
-    Function::new(
-        "ITEM",
-        "An element of an array, from 1, or the value of a key",
-        bind_item,
-        item,
-    )
-    .fallible(),
-    Function::new(
-        "CARDINALITY",
-        "The number of elements",
-        bind_size,
-        cardinality,
-    ),
-    Function::new(
-        "ELEMENT",
-        "The only element of an array",
-        bind_element,
-        element,
-    )
-    .fallible(),
+    Function::new("ITEM", "An element of an array, from 1, or the value of a key", bind_item, item)
+        .fallible(),
+    Function::new("CARDINALITY", "The number of elements", bind_size, cardinality),
+    Function::new("ELEMENT", "The only element of an array", bind_element, element).fallible(),
 ];
 
 fn bind_row(args: &[Argument]) -> Result<Signature> {
     count(args, 1..=usize::MAX)?;
-    let types: Vec<SqlType> = args
-        .iter()
-        .map(|arg| arg.ty.clone().materialized())
-        .collect();
+    let types: Vec<SqlType> = args.iter().map(|arg| arg.ty.clone().materialized()).collect();
     let fields = types.iter().enumerate();
-    let fields = fields
-        .map(|(i, ty)| Field::new(format!("EXPR${i}"), ty.clone()))
-        .collect();
-    Ok(Signature {
-        arguments: types,
-        result: TypeKind::Row(fields).not_null(),
-    })
+    let fields = fields.map(|(i, ty)| Field::new(format!("EXPR${i}"), ty.clone())).collect();
+    Ok(Signature { arguments: types, result: TypeKind::Row(fields).not_null() })
 }
 
 /// The common type of some arguments.
@@ -83,11 +59,7 @@ fn bind_map(args: &[Argument]) -> Result<Signature> {
     let value = common(args.iter().skip(1).step_by(2))?;
     let pairs = args.len() / 2;
     Ok(Signature {
-        arguments: [key.clone(), value.clone()]
-            .into_iter()
-            .cycle()
-            .take(2 * pairs)
-            .collect(),
+        arguments: [key.clone(), value.clone()].into_iter().cycle().take(2 * pairs).collect(),
         result: TypeKind::Map(Box::new(key), Box::new(value)).not_null(),
     })
 }
@@ -100,29 +72,18 @@ fn bind_item(args: &[Argument]) -> Result<Signature> {
             if let Some(index) = literal_integer(args, 1)
                 && index < 1
             {
-                return Err(fail(format!(
-                    "elements are counted from 1, but the index is {index}"
-                )));
+                return Err(fail(format!("elements are counted from 1, but the index is {index}")));
             }
             let result = element.as_ref().clone().with_nullable(true);
-            Ok(Signature {
-                arguments: vec![collection, int(args, 1)?],
-                result,
-            })
+            Ok(Signature { arguments: vec![collection, int(args, 1)?], result })
         }
         TypeKind::Map(key, value) => {
             let wanted = key.as_ref().clone().with_nullable(args[1].ty.nullable);
             if !crate::coercion::can_cast_implicitly(&args[1].ty, &wanted) {
-                return Err(fail(format!(
-                    "the keys are {}, not {}",
-                    key.kind, args[1].ty.kind
-                )));
+                return Err(fail(format!("the keys are {}, not {}", key.kind, args[1].ty.kind)));
             }
             let result = value.as_ref().clone().with_nullable(true);
-            Ok(Signature {
-                arguments: vec![collection, wanted],
-                result,
-            })
+            Ok(Signature { arguments: vec![collection, wanted], result })
         }
         kind => Err(fail(format!("{kind} has no elements"))),
     }
@@ -144,10 +105,7 @@ fn bind_element(args: &[Argument]) -> Result<Signature> {
         TypeKind::Array(element) => {
             let nullable = element.nullable || args[0].ty.nullable;
             let result = element.as_ref().clone().with_nullable(nullable);
-            Ok(Signature {
-                arguments: vec![args[0].ty.clone()],
-                result,
-            })
+            Ok(Signature { arguments: vec![args[0].ty.clone()], result })
         }
         kind => Err(fail(format!("{kind} is not an array"))),
     }
@@ -172,12 +130,7 @@ fn side_by_side(values: &[&Value], rows: usize, element: &DataType) -> Result<Ar
     let arrays = arrays.collect::<Result<Vec<_>>>()?;
     let steps: Vec<usize> = values.iter().map(|value| value.step()).collect();
     let places: Vec<(usize, usize)> = (0..rows)
-        .flat_map(|row| {
-            steps
-                .iter()
-                .enumerate()
-                .map(move |(index, step)| (index, row * step))
-        })
+        .flat_map(|row| steps.iter().enumerate().map(move |(index, step)| (index, row * step)))
         .collect();
     let sources: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
     interleave(&sources, &places).map_err(arrow_error)
@@ -246,10 +199,7 @@ fn item(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
             if !valid(nulls.as_ref(), row) {
                 return None;
             }
-            let (start, end) = (
-                offsets[row * step] as usize,
-                offsets[row * step + 1] as usize,
-            );
+            let (start, end) = (offsets[row * step] as usize, offsets[row * step + 1] as usize);
             (start..end).find(|entry| compare(*entry, row * key.step()).is_eq())
         });
         return take_places(map.values(), places);
@@ -259,10 +209,7 @@ fn item(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     let offsets = list.offsets();
     let places = (0..context.rows).map(|row| {
         let index = usize::try_from(indices.get(row)).ok()?.checked_sub(1)?;
-        let (start, end) = (
-            offsets[row * step] as usize,
-            offsets[row * step + 1] as usize,
-        );
+        let (start, end) = (offsets[row * step] as usize, offsets[row * step + 1] as usize);
         (valid(nulls.as_ref(), row) && index < end - start).then_some(start + index)
     });
     take_places(list.values(), places)
@@ -273,9 +220,7 @@ pub(super) fn take_places(
     values: &ArrayRef,
     places: impl Iterator<Item = Option<usize>>,
 ) -> Result<ArrayRef> {
-    let indices: UInt32Array = places
-        .map(|place| place.map(|place| place as u32))
-        .collect();
+    let indices: UInt32Array = places.map(|place| place.map(|place| place as u32)).collect();
     if values.is_empty() {
         return Ok(new_null_array(values.data_type(), indices.len()));
     }
@@ -283,9 +228,7 @@ pub(super) fn take_places(
 }
 
 fn one<'a>(values: &'a [Value], context: &KernelContext<'_>) -> Result<&'a Value> {
-    values
-        .first()
-        .ok_or_else(|| Error::internal(format!("{} takes an argument", context.name)))
+    values.first().ok_or_else(|| Error::internal(format!("{} takes an argument", context.name)))
 }
 
 fn cardinality(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
@@ -297,10 +240,7 @@ fn cardinality(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef
     let step = value.step();
     let sizes = (0..context.rows).map(|row| offsets[row * step + 1] - offsets[row * step]);
     let sizes: Vec<i32> = sizes.collect();
-    Ok(Arc::new(Int32Array::new(
-        sizes.into(),
-        strict_nulls(&[value], context.rows),
-    )))
+    Ok(Arc::new(Int32Array::new(sizes.into(), strict_nulls(&[value], context.rows))))
 }
 
 /// NULL of an empty array; an array of several elements fails.
@@ -311,10 +251,7 @@ fn element(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     let nulls = strict_nulls(&[value], context.rows);
     let mut places = Vec::with_capacity(context.rows);
     for row in 0..context.rows {
-        let (start, end) = (
-            offsets[row * step] as usize,
-            offsets[row * step + 1] as usize,
-        );
+        let (start, end) = (offsets[row * step] as usize, offsets[row * step + 1] as usize);
         if !valid(nulls.as_ref(), row) {
             places.push(None);
         } else if end - start > 1 {
@@ -344,20 +281,14 @@ mod tests {
         assert_eq!(type_of(&mixed), "ARRAY<DECIMAL(11, 1) NOT NULL> NOT NULL");
         assert_eq!(show(&mixed).as_deref(), Some("[1.0, 2.5]"));
         let map = call("MAP", vec![text("a"), int(1), text("bc"), exact("2.5")]);
-        assert_eq!(
-            type_of(&map),
-            "MAP<VARCHAR(2) NOT NULL, DECIMAL(11, 1) NOT NULL> NOT NULL"
-        );
+        assert_eq!(type_of(&map), "MAP<VARCHAR(2) NOT NULL, DECIMAL(11, 1) NOT NULL> NOT NULL");
         assert_eq!(show(&map).as_deref(), Some("{a=1.0, bc=2.5}"));
         let twice = call("MAP", vec![text("a"), int(1), text("a"), int(2)]);
         assert_eq!(show(&twice).as_deref(), Some("{a=2}"));
         assert!(try_call("ARRAY", vec![int(1), text("a")]).is_err());
         assert!(try_call("MAP", vec![text("a")]).is_err());
         let row = call("ROW", vec![int(1), text("a")]);
-        assert_eq!(
-            type_of(&row),
-            "ROW<`EXPR$0` INT NOT NULL, `EXPR$1` CHAR(1) NOT NULL> NOT NULL"
-        );
+        assert_eq!(type_of(&row), "ROW<`EXPR$0` INT NOT NULL, `EXPR$1` CHAR(1) NOT NULL> NOT NULL");
     }
 
     #[test]
@@ -382,20 +313,14 @@ mod tests {
         });
         assert_eq!(got, [Some("3".to_owned()), None, None, None]);
         let map = || call("MAP", vec![text("a"), int(1), text("b"), int(2)]);
-        assert_eq!(
-            show(&call("ITEM", vec![map(), text("b")])).as_deref(),
-            Some("2")
-        );
+        assert_eq!(show(&call("ITEM", vec![map(), text("b")])).as_deref(), Some("2"));
         assert_eq!(show(&call("ITEM", vec![map(), text("x")])), None);
         assert!(try_call("ITEM", vec![map(), int(1)]).is_err());
     }
 
     #[test]
     fn sizes() {
-        assert_eq!(
-            show(&call("CARDINALITY", vec![numbers()])).as_deref(),
-            Some("3")
-        );
+        assert_eq!(show(&call("CARDINALITY", vec![numbers()])).as_deref(), Some("3"));
         let nothing = null(TypeKind::Array(Box::new(TypeKind::Int.nullable())));
         assert_eq!(show(&call("CARDINALITY", vec![nothing.clone()])), None);
         assert_eq!(show(&call("ELEMENT", vec![nothing])), None);

@@ -25,19 +25,9 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("=", "Whether two values are equal", bind_equality, equal).aliases(&["=="]),
     Function::new("<>", "Whether two values differ", bind_equality, not_equal).aliases(&["!="]),
     Function::new("<", "Whether the first is less", bind_order, less),
-    Function::new(
-        "<=",
-        "Whether the first is not greater",
-        bind_order,
-        less_or_equal,
-    ),
+    Function::new("<=", "Whether the first is not greater", bind_order, less_or_equal),
     Function::new(">", "Whether the first is greater", bind_order, greater),
-    Function::new(
-        ">=",
-        "Whether the first is not less",
-        bind_order,
-        greater_or_equal,
-    ),
+    Function::new(">=", "Whether the first is not less", bind_order, greater_or_equal),
     Function::new(
         "IS DISTINCT FROM",
         "Whether two values differ, where NULL equals NULL",
@@ -50,18 +40,8 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         bind_distinct,
         not_distinct,
     ),
-    Function::new(
-        "GREATEST",
-        "The greatest value; NULL if one is",
-        bind_extreme,
-        greatest,
-    ),
-    Function::new(
-        "LEAST",
-        "The least value; NULL if one is",
-        bind_extreme,
-        least,
-    ),
+    Function::new("GREATEST", "The greatest value; NULL if one is", bind_extreme, greatest),
+    Function::new("LEAST", "The least value; NULL if one is", bind_extreme, least),
 ];
 
 fn bind_equality(args: &[Argument]) -> Result<Signature> {
@@ -82,15 +62,9 @@ fn bind(args: &[Argument], ordered: bool) -> Result<Signature> {
     count(args, 2..=2)?;
     let arguments = comparable(&args[0].ty, &args[1].ty)?;
     if ordered && is_nested(&arguments[0].kind) {
-        return Err(fail(format!(
-            "values of {} have no order",
-            arguments[0].kind
-        )));
+        return Err(fail(format!("values of {} have no order", arguments[0].kind)));
     }
-    let result = SqlType {
-        kind: TypeKind::Boolean,
-        nullable: any_nullable(args),
-    };
+    let result = SqlType { kind: TypeKind::Boolean, nullable: any_nullable(args) };
     Ok(Signature { arguments, result })
 }
 
@@ -103,10 +77,7 @@ fn is_nested(kind: &TypeKind) -> bool {
 pub(super) fn comparable(left: &SqlType, right: &SqlType) -> Result<Vec<SqlType>> {
     let (a, b) = (&left.kind, &right.kind);
     let keep = |ty: &SqlType| ty.clone().materialized();
-    let to = |kind: &TypeKind, ty: &SqlType| SqlType {
-        kind: kind.clone(),
-        nullable: ty.nullable,
-    };
+    let to = |kind: &TypeKind, ty: &SqlType| SqlType { kind: kind.clone(), nullable: ty.nullable };
     if a.is_text() && b.is_text() || a.is_binary() && b.is_binary() {
         return Ok(vec![keep(left), keep(right)]);
     }
@@ -119,10 +90,7 @@ pub(super) fn comparable(left: &SqlType, right: &SqlType) -> Result<Vec<SqlType>
         && !(a.is_integer() && b.is_integer())
     {
         // Decimals keep their scales: the kernel compares them exactly.
-        return Ok(vec![
-            to(&decimal::kind(l), left),
-            to(&decimal::kind(r), right),
-        ]);
+        return Ok(vec![to(&decimal::kind(l), left), to(&decimal::kind(r), right)]);
     }
     // A constant text beside a date or time is read as one.
     if a.is_text() && b.is_temporal() {
@@ -132,11 +100,7 @@ pub(super) fn comparable(left: &SqlType, right: &SqlType) -> Result<Vec<SqlType>
         return Ok(vec![keep(left), to(&keep(left).kind, right)]);
     }
     let date_and_time = a.is_temporal() && b.is_temporal() && a.is_timestamp() != b.is_timestamp();
-    let common = if date_and_time {
-        None
-    } else {
-        common_type(&[keep(left), keep(right)])
-    };
+    let common = if date_and_time { None } else { common_type(&[keep(left), keep(right)]) };
     let common = common.ok_or_else(|| {
         fail(format!("{a} and {b} cannot be compared")).help("convert one of them with CAST")
     })?;
@@ -205,23 +169,14 @@ impl Op {
 fn pair<'a>(values: &'a [Value], context: &KernelContext<'_>) -> Result<(&'a Value, &'a Value)> {
     match values {
         [left, right] => Ok((left, right)),
-        _ => Err(Error::internal(format!(
-            "{} takes two arguments",
-            context.name
-        ))),
+        _ => Err(Error::internal(format!("{} takes two arguments", context.name))),
     }
 }
 
 fn compare(values: &[Value], context: &KernelContext<'_>, op: Op) -> Result<ArrayRef> {
     let (left, right) = pair(values, context)?;
     let types = (&context.arguments[0], &context.arguments[1]);
-    Ok(Arc::new(compare_values(
-        left,
-        right,
-        types,
-        context.rows,
-        op,
-    )?))
+    Ok(Arc::new(compare_values(left, right, types, context.rows, op)?))
 }
 
 /// Equality of two values, for functions that test it; NULL where one of them is.
@@ -243,22 +198,14 @@ fn compare_values(
 ) -> Result<BooleanArray> {
     match (&types.0.kind, &types.1.kind) {
         (TypeKind::Float, TypeKind::Float) => {
-            let (a, b) = (
-                Lane::<f32>::new::<Float32Type>(left)?,
-                Lane::<f32>::new::<Float32Type>(right)?,
-            );
-            Ok(by_row(left, right, rows, |row| {
-                op.holds_for_floats(a.get(row), b.get(row))
-            }))
+            let (a, b) =
+                (Lane::<f32>::new::<Float32Type>(left)?, Lane::<f32>::new::<Float32Type>(right)?);
+            Ok(by_row(left, right, rows, |row| op.holds_for_floats(a.get(row), b.get(row))))
         }
         (TypeKind::Double, TypeKind::Double) => {
-            let (a, b) = (
-                Lane::<f64>::new::<Float64Type>(left)?,
-                Lane::<f64>::new::<Float64Type>(right)?,
-            );
-            Ok(by_row(left, right, rows, |row| {
-                op.holds_for_floats(a.get(row), b.get(row))
-            }))
+            let (a, b) =
+                (Lane::<f64>::new::<Float64Type>(left)?, Lane::<f64>::new::<Float64Type>(right)?);
+            Ok(by_row(left, right, rows, |row| op.holds_for_floats(a.get(row), b.get(row))))
         }
         (TypeKind::Decimal { scale: s1, .. }, TypeKind::Decimal { scale: s2, .. }) => {
             let a = Lane::<i128>::new::<Decimal128Type>(left)?;
@@ -310,9 +257,7 @@ fn nested(left: &Value, right: &Value, rows: usize, op: Op) -> Result<BooleanArr
     let compare = make_comparator(left.array(), right.array(), SortOptions::default())
         .map_err(arrow_error)?;
     let (l, r) = (left.step(), right.step());
-    Ok(by_row(left, right, rows, |row| {
-        op.holds(compare(row * l, row * r))
-    }))
+    Ok(by_row(left, right, rows, |row| op.holds(compare(row * l, row * r))))
 }
 
 fn distinct(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
@@ -347,10 +292,7 @@ fn same_values(values: &[Value], context: &KernelContext<'_>) -> Result<BooleanA
 
 fn bind_extreme(args: &[Argument]) -> Result<Signature> {
     count(args, 1..=usize::MAX)?;
-    let types: Vec<SqlType> = args
-        .iter()
-        .map(|arg| arg.ty.clone().materialized())
-        .collect();
+    let types: Vec<SqlType> = args.iter().map(|arg| arg.ty.clone().materialized()).collect();
     let common = common_type(&types)
         .filter(|ty| !is_nested(&ty.kind))
         .ok_or_else(|| fail("the arguments have no common type with an order"))?;
@@ -427,18 +369,9 @@ mod tests {
         let wide = exact("99999999999999999999999999999999999999");
         let fine = exact("0.00000000000000000000000000000000000001");
         assert_eq!(show(&call(">", vec![wide, fine])).as_deref(), Some("TRUE"));
-        assert_eq!(
-            show(&call("=", vec![exact("1.50"), exact("1.5")])).as_deref(),
-            Some("TRUE")
-        );
-        assert_eq!(
-            show(&call("=", vec![int(1), exact("1.0")])).as_deref(),
-            Some("TRUE")
-        );
-        assert_eq!(
-            show(&call("=", vec![int(1), double(1.0)])).as_deref(),
-            Some("TRUE")
-        );
+        assert_eq!(show(&call("=", vec![exact("1.50"), exact("1.5")])).as_deref(), Some("TRUE"));
+        assert_eq!(show(&call("=", vec![int(1), exact("1.0")])).as_deref(), Some("TRUE"));
+        assert_eq!(show(&call("=", vec![int(1), double(1.0)])).as_deref(), Some("TRUE"));
     }
 
     #[test]
@@ -449,14 +382,8 @@ mod tests {
         assert_eq!(show(&same).as_deref(), Some("TRUE"));
         let differs = call("IS DISTINCT FROM", vec![int(1), nothing()]);
         assert_eq!(show(&differs).as_deref(), Some("TRUE"));
-        assert_eq!(
-            show(&call("GREATEST", vec![int(1), nothing(), int(3)])),
-            None
-        );
-        assert_eq!(
-            show(&call("LEAST", vec![int(3), int(1), int(2)])).as_deref(),
-            Some("1")
-        );
+        assert_eq!(show(&call("GREATEST", vec![int(1), nothing(), int(3)])), None);
+        assert_eq!(show(&call("LEAST", vec![int(3), int(1), int(2)])).as_deref(), Some("1"));
     }
 
     #[test]
@@ -474,12 +401,7 @@ mod tests {
     #[test]
     fn types_that_have_nothing_in_common_are_refused() {
         let error = try_call("=", vec![text("1"), int(1)]).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .contains("CHAR(1) and INT cannot be compared"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("CHAR(1) and INT cannot be compared"), "{error}");
         assert!(try_call("GREATEST", vec![int(1), text("a")]).is_err());
     }
 }

@@ -14,37 +14,17 @@ use crate::vector::{self, Lane, TextLane, strict_nulls};
 pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("||", "The two texts joined", bind_joined, concat),
     Function::new("CONCAT", "The texts joined", bind_concat, concat),
-    Function::new(
-        "CONCAT_WS",
-        "Texts joined with a separator",
-        bind_concat,
-        concat_ws,
-    ),
-    Function::new(
-        "REPLACE",
-        "The text with one part replaced everywhere",
-        bind_replace,
-        replace,
-    ),
-    Function::new(
-        "TRANSLATE",
-        "The text with characters exchanged",
-        bind_replace,
-        translate,
-    )
-    .aliases(&["TRANSLATE3"]),
+    Function::new("CONCAT_WS", "Texts joined with a separator", bind_concat, concat_ws),
+    Function::new("REPLACE", "The text with one part replaced everywhere", bind_replace, replace),
+    Function::new("TRANSLATE", "The text with characters exchanged", bind_replace, translate)
+        .aliases(&["TRANSLATE3"]),
     Function::new(
         "SPLIT_INDEX",
         "The part of a number, from 0, between separators",
         bind_split,
         split_index,
     ),
-    Function::new(
-        "COUNT_CHAR",
-        "How often a character occurs",
-        bind_count_char,
-        count_char,
-    ),
+    Function::new("COUNT_CHAR", "How often a character occurs", bind_count_char, count_char),
 ];
 
 fn bind_joined(args: &[Argument]) -> Result<Signature> {
@@ -54,17 +34,10 @@ fn bind_joined(args: &[Argument]) -> Result<Signature> {
         TypeKind::Char { length } | TypeKind::VarChar { length } => *length,
         _ => MAX_LENGTH,
     };
-    let total = length(&left.kind)
-        .saturating_add(length(&right.kind))
-        .min(MAX_LENGTH);
-    let fixed = [&left, &right]
-        .iter()
-        .all(|ty| matches!(ty.kind, TypeKind::Char { .. }));
-    let result = if fixed {
-        TypeKind::Char { length: total }
-    } else {
-        TypeKind::VarChar { length: total }
-    };
+    let total = length(&left.kind).saturating_add(length(&right.kind)).min(MAX_LENGTH);
+    let fixed = [&left, &right].iter().all(|ty| matches!(ty.kind, TypeKind::Char { .. }));
+    let result =
+        if fixed { TypeKind::Char { length: total } } else { TypeKind::VarChar { length: total } };
     Ok(strict(args, vec![left, right], result))
 }
 
@@ -87,23 +60,15 @@ fn bind_split(args: &[Argument]) -> Result<Signature> {
 fn bind_count_char(args: &[Argument]) -> Result<Signature> {
     count(args, 2..=2)?;
     let arguments = vec![text(args, 0)?, text(args, 1)?];
-    Ok(Signature {
-        arguments,
-        result: TypeKind::BigInt.not_null(),
-    })
+    Ok(Signature { arguments, result: TypeKind::BigInt.not_null() })
 }
 
 fn one<'a>(values: &'a [Value], context: &KernelContext<'_>) -> Result<&'a Value> {
-    values
-        .first()
-        .ok_or_else(|| Error::internal(format!("{} takes an argument", context.name)))
+    values.first().ok_or_else(|| Error::internal(format!("{} takes an argument", context.name)))
 }
 
 fn concat(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
-    let lanes = values
-        .iter()
-        .map(TextLane::new)
-        .collect::<Result<Vec<_>>>()?;
+    let lanes = values.iter().map(TextLane::new).collect::<Result<Vec<_>>>()?;
     let inputs: Vec<&Value> = values.iter().collect();
     let nulls = strict_nulls(&inputs, context.rows);
     let result = vector::map_text(context.rows, nulls.as_ref(), |row, out| {
@@ -117,10 +82,7 @@ fn concat(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
 fn concat_ws(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     let separator = one(values, context)?;
     let separators = TextLane::new(separator)?;
-    let parts = values[1..]
-        .iter()
-        .map(TextLane::new)
-        .collect::<Result<Vec<_>>>()?;
+    let parts = values[1..].iter().map(TextLane::new).collect::<Result<Vec<_>>>()?;
     let nulls = strict_nulls(&[separator], context.rows);
     let present = |index: usize, row: usize| {
         let value = &values[index + 1];
@@ -148,16 +110,9 @@ fn with_three(
     write: impl Fn(&str, &str, &str, &mut String),
 ) -> Result<ArrayRef> {
     let [source, second, third] = values else {
-        return Err(Error::internal(format!(
-            "{} takes three arguments",
-            context.name
-        )));
+        return Err(Error::internal(format!("{} takes three arguments", context.name)));
     };
-    let (a, b, c) = (
-        TextLane::new(source)?,
-        TextLane::new(second)?,
-        TextLane::new(third)?,
-    );
+    let (a, b, c) = (TextLane::new(source)?, TextLane::new(second)?, TextLane::new(third)?);
     let nulls = strict_nulls(&[source, second, third], context.rows);
     let result = vector::map_text(context.rows, nulls.as_ref(), |row, out| {
         write(a.get(row), b.get(row), c.get(row), out);

@@ -17,43 +17,20 @@ use crate::rules::{any, any_nullable, boolean, count, fail};
 use crate::vector::{self, arrow_error, booleans};
 
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function::new(
-        "IF",
-        "The second value if the condition is TRUE, else the third",
-        bind_if,
-        if_,
-    ),
-    Function::new(
-        "COALESCE",
-        "The first value that is not NULL",
-        bind_coalesce,
-        coalesce,
-    ),
-    Function::new(
-        "IFNULL",
-        "The value, or the second if it is NULL",
-        bind_ifnull,
-        coalesce,
-    ),
+    Function::new("IF", "The second value if the condition is TRUE, else the third", bind_if, if_),
+    Function::new("COALESCE", "The first value that is not NULL", bind_coalesce, coalesce),
+    Function::new("IFNULL", "The value, or the second if it is NULL", bind_ifnull, coalesce),
     Function::new(
         "NULLIF",
         "NULL if the two values are equal, else the first",
         bind_nullif,
         null_if,
     ),
-    Function::new(
-        "TYPEOF",
-        "The type of the value, as text",
-        bind_typeof,
-        type_of,
-    ),
+    Function::new("TYPEOF", "The type of the value, as text", bind_typeof, type_of),
 ];
 
 fn common(args: &[Argument]) -> Result<SqlType> {
-    let types: Vec<SqlType> = args
-        .iter()
-        .map(|arg| arg.ty.clone().materialized())
-        .collect();
+    let types: Vec<SqlType> = args.iter().map(|arg| arg.ty.clone().materialized()).collect();
     common_type(&types).ok_or_else(|| {
         let kinds: Vec<String> = types.iter().map(|ty| ty.kind.to_string()).collect();
         fail(format!("{} have no common type", kinds.join(" and ")))
@@ -78,10 +55,7 @@ fn bind_coalesce(args: &[Argument]) -> Result<Signature> {
     count(args, 1..=usize::MAX)?;
     let result = common(args)?;
     Ok(Signature {
-        arguments: args
-            .iter()
-            .map(|a| result.clone().with_nullable(a.ty.nullable))
-            .collect(),
+        arguments: args.iter().map(|a| result.clone().with_nullable(a.ty.nullable)).collect(),
         result: result.with_nullable(args.iter().all(|arg| arg.ty.nullable)),
     })
 }
@@ -97,18 +71,12 @@ fn bind_nullif(args: &[Argument]) -> Result<Signature> {
     // The first keeps its type, which is that of the result; the kernel converts it to compare.
     let first = args[0].ty.clone().materialized();
     arguments[0] = first.clone();
-    Ok(Signature {
-        arguments,
-        result: first.with_nullable(true),
-    })
+    Ok(Signature { arguments, result: first.with_nullable(true) })
 }
 
 fn bind_typeof(args: &[Argument]) -> Result<Signature> {
     count(args, 1..=1)?;
-    Ok(Signature {
-        arguments: vec![any(args, 0)?],
-        result: TypeKind::STRING.nullable(),
-    })
+    Ok(Signature { arguments: vec![any(args, 0)?], result: TypeKind::STRING.nullable() })
 }
 
 fn if_(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
@@ -116,10 +84,7 @@ fn if_(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
         return Err(Error::internal("IF takes three arguments"));
     };
     let condition = condition.to_array(context.rows)?;
-    let (then, otherwise) = (
-        then.to_array(context.rows)?,
-        otherwise.to_array(context.rows)?,
-    );
+    let (then, otherwise) = (then.to_array(context.rows)?, otherwise.to_array(context.rows)?);
     zip(booleans(&condition)?, &then, &otherwise).map_err(arrow_error)
 }
 
@@ -152,11 +117,7 @@ fn null_if(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     } else {
         let mode = tidegate_plan::CastMode::Cast;
         let array = crate::cast::cast(value.array(), own, &compared_in[0], mode, context.zone)?;
-        if value.is_constant() {
-            Value::Constant(array)
-        } else {
-            Value::Array(array)
-        }
+        if value.is_constant() { Value::Constant(array) } else { Value::Array(array) }
     };
     let equal: BooleanArray =
         comparison::equality(&compared, other, (&compared_in[0], wanted), context.rows)?;
@@ -165,9 +126,7 @@ fn null_if(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
 
 fn type_of(_: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     let name = context.arguments[0].to_string();
-    Ok(Arc::new(StringViewArray::from_iter_values(
-        std::iter::repeat_n(name, context.rows),
-    )))
+    Ok(Arc::new(StringViewArray::from_iter_values(std::iter::repeat_n(name, context.rows))))
 }
 
 #[cfg(test)]
@@ -179,9 +138,7 @@ mod tests {
 
     #[test]
     fn the_first_value_that_is_not_null() {
-        let got = over(&[Some("a"), None], |column| {
-            call("COALESCE", vec![column, text("none")])
-        });
+        let got = over(&[Some("a"), None], |column| call("COALESCE", vec![column, text("none")]));
         assert_eq!(got, some(["a", "none"]));
         let expr = call("COALESCE", vec![null(TypeKind::Int), exact("2.5"), int(3)]);
         assert_eq!(ty(&expr), "DECIMAL(11, 1) NOT NULL");
@@ -203,22 +160,14 @@ mod tests {
     fn nullif_keeps_the_type_of_the_first() {
         let expr = call("NULLIF", vec![int(1), exact("1.0")]);
         assert_eq!((ty(&expr).as_str(), show(&expr)), ("INT", None));
-        let got = over(&[Some("a"), Some("b"), None], |s| {
-            call("NULLIF", vec![s, text("a")])
-        });
+        let got = over(&[Some("a"), Some("b"), None], |s| call("NULLIF", vec![s, text("a")]));
         assert_eq!(got, [None, Some("b".to_owned()), None]);
     }
 
     #[test]
     fn if_takes_null_for_false() {
         let expr = call("IF", vec![null(TypeKind::Boolean), text("a"), text("bcd")]);
-        assert_eq!(
-            (ty(&expr).as_str(), show(&expr).as_deref()),
-            ("VARCHAR(3)", Some("bcd"))
-        );
-        assert_eq!(
-            show(&call("TYPEOF", vec![int(1)])).as_deref(),
-            Some("INT NOT NULL")
-        );
+        assert_eq!((ty(&expr).as_str(), show(&expr).as_deref()), ("VARCHAR(3)", Some("bcd")));
+        assert_eq!(show(&call("TYPEOF", vec![int(1)])).as_deref(), Some("INT NOT NULL"));
     }
 }

@@ -21,49 +21,18 @@ use crate::rules::{bigint, count, double, fail, literal_integer, may_be_null, st
 use crate::vector::{self, Lane, TextLane, constant_text, strict_nulls};
 
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function::new(
-        "TO_TIMESTAMP",
-        "A text as TIMESTAMP(3)",
-        bind_timestamp,
-        to_timestamp,
-    )
-    .fallible(),
+    Function::new("TO_TIMESTAMP", "A text as TIMESTAMP(3)", bind_timestamp, to_timestamp)
+        .fallible(),
     Function::new("TO_DATE", "A text as DATE", bind_date, to_date).fallible(),
-    Function::new(
-        "TO_TIMESTAMP_LTZ",
-        "A number or a text as an instant",
-        bind_ltz,
-        to_ltz,
-    )
-    .fallible(),
-    Function::new(
-        "DATE_FORMAT",
-        "A timestamp in a pattern",
-        bind_format,
-        date_format,
-    )
-    .fallible(),
-    Function::new(
-        "FROM_UNIXTIME",
-        "Seconds since 1970 in a pattern",
-        bind_from,
-        from_unixtime,
-    )
-    .fallible(),
-    Function::new(
-        "UNIX_TIMESTAMP",
-        "Seconds since 1970",
-        bind_unix,
-        unix_timestamp,
-    )
-    .volatile()
-    .fallible(),
-    Function::new(
-        "CONVERT_TZ",
-        "A time of one zone in another",
-        bind_convert,
-        convert_tz,
-    ),
+    Function::new("TO_TIMESTAMP_LTZ", "A number or a text as an instant", bind_ltz, to_ltz)
+        .fallible(),
+    Function::new("DATE_FORMAT", "A timestamp in a pattern", bind_format, date_format).fallible(),
+    Function::new("FROM_UNIXTIME", "Seconds since 1970 in a pattern", bind_from, from_unixtime)
+        .fallible(),
+    Function::new("UNIX_TIMESTAMP", "Seconds since 1970", bind_unix, unix_timestamp)
+        .volatile()
+        .fallible(),
+    Function::new("CONVERT_TZ", "A time of one zone in another", bind_convert, convert_tz),
 ];
 
 /// The pattern that is meant where none is given.
@@ -72,9 +41,7 @@ const DEFAULT_PATTERN: &str = "yyyy-MM-dd HH:mm:ss";
 const MILLIS_OF_YEARS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
 
 fn texts(args: &[Argument], result: TypeKind) -> Result<Signature> {
-    let arguments = (0..args.len())
-        .map(|i| text(args, i))
-        .collect::<Result<Vec<_>>>()?;
+    let arguments = (0..args.len()).map(|i| text(args, i)).collect::<Result<Vec<_>>>()?;
     Ok(may_be_null(arguments, result))
 }
 
@@ -100,18 +67,11 @@ fn bind_ltz(args: &[Argument]) -> Result<Signature> {
         _ => return Err(fail("the precision is not a constant from 0 to 9")),
     };
     let integer = args[0].ty.kind.is_integer() || args[0].ty.kind == TypeKind::Null;
-    let mut arguments = vec![if integer {
-        bigint(args, 0)?
-    } else {
-        double(args, 0)?
-    }];
+    let mut arguments = vec![if integer { bigint(args, 0)? } else { double(args, 0)? }];
     if args.len() == 2 {
         arguments.push(bigint(args, 1)?);
     }
-    Ok(may_be_null(
-        arguments,
-        TypeKind::timestamp_ltz(precision.max(3)),
-    ))
+    Ok(may_be_null(arguments, TypeKind::timestamp_ltz(precision.max(3))))
 }
 
 fn bind_format(args: &[Argument]) -> Result<Signature> {
@@ -121,10 +81,8 @@ fn bind_format(args: &[Argument]) -> Result<Signature> {
         TypeKind::Null => TypeKind::timestamp(3).nullable(),
         kind if kind.is_timestamp() || kind.is_text() => value,
         kind => {
-            return Err(fail(format!(
-                "argument 1 is {kind}, expected a timestamp or a text"
-            ))
-            .help("convert it with CAST to TIMESTAMP(3)"));
+            return Err(fail(format!("argument 1 is {kind}, expected a timestamp or a text"))
+                .help("convert it with CAST to TIMESTAMP(3)"));
         }
     };
     Ok(may_be_null(vec![value, text(args, 1)?], TypeKind::STRING))
@@ -141,9 +99,7 @@ fn bind_from(args: &[Argument]) -> Result<Signature> {
 
 fn bind_unix(args: &[Argument]) -> Result<Signature> {
     count(args, 0..=2)?;
-    let arguments = (0..args.len())
-        .map(|i| text(args, i))
-        .collect::<Result<Vec<_>>>()?;
+    let arguments = (0..args.len()).map(|i| text(args, i)).collect::<Result<Vec<_>>>()?;
     Ok(strict(args, arguments, TypeKind::BigInt))
 }
 
@@ -170,21 +126,11 @@ impl<'a> Patterns<'a> {
     ) -> Result<Self> {
         let text = value.map_or(Some(DEFAULT_PATTERN), constant_text);
         let constant = match text {
-            Some(text) => Some(
-                context
-                    .prepared
-                    .get_or_try(|| compile(text, flavor, context))?,
-            ),
+            Some(text) => Some(context.prepared.get_or_try(|| compile(text, flavor, context))?),
             None => None,
         };
         let lane = value.map(TextLane::new).transpose()?;
-        Ok(Self {
-            constant,
-            lane,
-            last: None,
-            flavor,
-            context,
-        })
+        Ok(Self { constant, lane, last: None, flavor, context })
     }
 
     fn get(&mut self, row: usize) -> Result<&Pattern> {
@@ -207,15 +153,11 @@ fn compile(text: &str, flavor: Flavor, context: &KernelContext<'_>) -> Result<Pa
 
 /// Reads a text in the pattern, or as `java.sql.Timestamp` reads it.
 fn read_timestamp(text: &str, pattern: &Pattern) -> Option<Moment> {
-    pattern
-        .parse(text)
-        .or_else(|| parse::timestamp_loosely(text))
+    pattern.parse(text).or_else(|| parse::timestamp_loosely(text))
 }
 
 fn first<'a>(values: &'a [Value], context: &KernelContext<'_>) -> Result<&'a Value> {
-    values
-        .first()
-        .ok_or_else(|| Error::internal(format!("{} takes arguments", context.name)))
+    values.first().ok_or_else(|| Error::internal(format!("{} takes arguments", context.name)))
 }
 
 fn all_nulls(values: &[Value], rows: usize) -> Option<arrow::buffer::NullBuffer> {
@@ -337,9 +279,7 @@ fn date_format(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef
         if instants {
             value = to_local(value, per_second, context.zone).unwrap_or(value);
         }
-        patterns
-            .get(row)?
-            .format(&Fields::from_timestamp(value, per_second), out);
+        patterns.get(row)?.format(&Fields::from_timestamp(value, per_second), out);
         Ok(true)
     })?;
     Ok(Arc::new(result))
@@ -350,10 +290,7 @@ fn from_unixtime(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayR
     let mut patterns = Patterns::new(values.get(1), Flavor::Legacy, context)?;
     let nulls = all_nulls(values, context.rows);
     let result = vector::map_text(context.rows, nulls.as_ref(), |row, out| {
-        let Some(utc) = seconds
-            .get(row)
-            .checked_mul(1_000)
-            .filter(|ms| in_years(*ms, 1_000))
+        let Some(utc) = seconds.get(row).checked_mul(1_000).filter(|ms| in_years(*ms, 1_000))
         else {
             return Ok(false);
         };
@@ -377,9 +314,7 @@ fn unix_timestamp(values: &[Value], context: &KernelContext<'_>) -> Result<Array
     moments::collect(context.result, context.rows, nulls, |row| {
         let moment = patterns.get(row)?.parse(texts.get(row));
         let local = moment.and_then(|moment| moment.to_timestamp(1_000));
-        Ok(Some(local.map_or(i64::MIN, |local| {
-            context.zone.to_utc_later(local) / 1_000
-        })))
+        Ok(Some(local.map_or(i64::MIN, |local| context.zone.to_utc_later(local) / 1_000)))
     })
 }
 
@@ -388,11 +323,8 @@ fn convert_tz(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef>
     let [text, from, to] = values else {
         return Err(Error::internal("CONVERT_TZ takes three arguments"));
     };
-    let (texts, sources, targets) = (
-        TextLane::new(text)?,
-        TextLane::new(from)?,
-        TextLane::new(to)?,
-    );
+    let (texts, sources, targets) =
+        (TextLane::new(text)?, TextLane::new(from)?, TextLane::new(to)?);
     let mut patterns = Patterns::new(None, Flavor::Legacy, context)?;
     let nulls = all_nulls(values, context.rows);
     let zone = |name: &str| Zone::parse(name).unwrap_or(Zone::UTC);

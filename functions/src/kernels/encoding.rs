@@ -15,42 +15,16 @@ use crate::vector::{self, Lane, TextLane, arrow_error, strict_nulls};
 
 pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("TO_BASE64", "The text in Base64", bind_text, to_base64),
-    Function::new(
-        "FROM_BASE64",
-        "The text that a Base64 text stands for",
-        bind_text,
-        from_base64,
-    )
-    .fallible(),
-    Function::new(
-        "HEX",
-        "A number or a text's bytes in hexadecimal",
-        bind_hex,
-        hex,
-    ),
-    Function::new(
-        "UNHEX",
-        "The bytes that a hexadecimal text stands for",
-        bind_unhex,
-        unhex,
-    ),
+    Function::new("FROM_BASE64", "The text that a Base64 text stands for", bind_text, from_base64)
+        .fallible(),
+    Function::new("HEX", "A number or a text's bytes in hexadecimal", bind_hex, hex),
+    Function::new("UNHEX", "The bytes that a hexadecimal text stands for", bind_unhex, unhex),
     Function::new("BIN", "An integer in binary", bind_bin, bin),
     Function::new("ASCII", "The code of the first byte", bind_ascii, ascii),
     Function::new("CHR", "The character of a code", bind_chr, chr),
-    Function::new(
-        "ENCODE",
-        "The bytes of a text in a character set",
-        bind_encode,
-        encode,
-    )
-    .fallible(),
-    Function::new(
-        "DECODE",
-        "The text of bytes in a character set",
-        bind_decode,
-        decode,
-    )
-    .fallible(),
+    Function::new("ENCODE", "The bytes of a text in a character set", bind_encode, encode)
+        .fallible(),
+    Function::new("DECODE", "The text of bytes in a character set", bind_decode, decode).fallible(),
 ];
 
 fn bind_text(args: &[Argument]) -> Result<Signature> {
@@ -60,11 +34,7 @@ fn bind_text(args: &[Argument]) -> Result<Signature> {
 
 fn bind_hex(args: &[Argument]) -> Result<Signature> {
     count(args, 1..=1)?;
-    let argument = if args[0].ty.kind.is_integer() {
-        bigint(args, 0)?
-    } else {
-        text(args, 0)?
-    };
+    let argument = if args[0].ty.kind.is_integer() { bigint(args, 0)? } else { text(args, 0)? };
     Ok(strict(args, vec![argument], TypeKind::STRING))
 }
 
@@ -90,26 +60,16 @@ fn bind_chr(args: &[Argument]) -> Result<Signature> {
 
 fn bind_encode(args: &[Argument]) -> Result<Signature> {
     count(args, 2..=2)?;
-    Ok(strict(
-        args,
-        vec![text(args, 0)?, text(args, 1)?],
-        TypeKind::BYTES,
-    ))
+    Ok(strict(args, vec![text(args, 0)?, text(args, 1)?], TypeKind::BYTES))
 }
 
 fn bind_decode(args: &[Argument]) -> Result<Signature> {
     count(args, 2..=2)?;
-    Ok(strict(
-        args,
-        vec![bytes(args, 0)?, text(args, 1)?],
-        TypeKind::STRING,
-    ))
+    Ok(strict(args, vec![bytes(args, 0)?, text(args, 1)?], TypeKind::STRING))
 }
 
 fn one<'a>(values: &'a [Value], context: &KernelContext<'_>) -> Result<&'a Value> {
-    values
-        .first()
-        .ok_or_else(|| Error::internal(format!("{} takes an argument", context.name)))
+    values.first().ok_or_else(|| Error::internal(format!("{} takes an argument", context.name)))
 }
 
 fn rewrite(
@@ -120,9 +80,8 @@ fn rewrite(
     let value = one(values, context)?;
     let texts = TextLane::new(value)?;
     let nulls = strict_nulls(&[value], context.rows);
-    let result = vector::map_text(context.rows, nulls.as_ref(), |row, out| {
-        write(texts.get(row), out)
-    })?;
+    let result =
+        vector::map_text(context.rows, nulls.as_ref(), |row, out| write(texts.get(row), out))?;
     Ok(Arc::new(result))
 }
 
@@ -226,13 +185,7 @@ fn ascii(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     let texts = TextLane::new(value)?;
     let nulls = strict_nulls(&[value], context.rows);
     let codes = vector::map_rows::<Int32Type>(context.rows, nulls, |row| {
-        Ok(Some(
-            texts
-                .get(row)
-                .bytes()
-                .next()
-                .map_or(0, |byte| i32::from(byte as i8)),
-        ))
+        Ok(Some(texts.get(row).bytes().next().map_or(0, |byte| i32::from(byte as i8))))
     })?;
     Ok(Arc::new(codes))
 }
@@ -275,11 +228,7 @@ fn encode(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
             continue;
         }
         encoded.clear();
-        encode_text(
-            texts.get(row),
-            charset(sets.get(row), context)?,
-            &mut encoded,
-        );
+        encode_text(texts.get(row), charset(sets.get(row), context)?, &mut encoded);
         builder.try_append_value(&encoded).map_err(arrow_error)?;
     }
     Ok(Arc::new(builder.finish()))
@@ -288,11 +237,7 @@ fn encode(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
 fn encode_text(text: &str, set: Charset, out: &mut Vec<u8>) {
     let single = |limit: u32| {
         move |c: char| {
-            if u32::from(c) < limit {
-                u32::from(c) as u8
-            } else {
-                b'?'
-            }
+            if u32::from(c) < limit { u32::from(c) as u8 } else { b'?' }
         }
     };
     match set {
@@ -324,21 +269,14 @@ fn decode(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
 
 fn decode_text(bytes: &[u8], set: Charset, out: &mut String) {
     let units = |from: fn([u8; 2]) -> u16, bytes: &[u8]| -> Vec<u16> {
-        bytes
-            .chunks_exact(2)
-            .map(|pair| from([pair[0], pair[1]]))
-            .collect()
+        bytes.chunks_exact(2).map(|pair| from([pair[0], pair[1]])).collect()
     };
     match set {
         Charset::Utf8 => out.push_str(&String::from_utf8_lossy(bytes)),
         Charset::Latin1 => out.extend(bytes.iter().map(|byte| char::from(*byte))),
         Charset::Ascii => {
             let replaced = |byte: &u8| {
-                if byte.is_ascii() {
-                    char::from(*byte)
-                } else {
-                    char::REPLACEMENT_CHARACTER
-                }
+                if byte.is_ascii() { char::from(*byte) } else { char::REPLACEMENT_CHARACTER }
             };
             out.extend(bytes.iter().map(replaced));
         }
@@ -371,14 +309,9 @@ mod tests {
 
     #[test]
     fn base64_both_ways() {
-        let got = over(&[Some(""), Some("日本語")], |s| {
-            call("TO_BASE64", vec![s])
-        });
+        let got = over(&[Some(""), Some("日本語")], |s| call("TO_BASE64", vec![s]));
         assert_eq!(got, some(["", "5pel5pys6Kqe"]));
-        assert_eq!(
-            value("FROM_BASE64", vec![text("aGVsbG8=")]).as_deref(),
-            Some("hello")
-        );
+        assert_eq!(value("FROM_BASE64", vec![text("aGVsbG8=")]).as_deref(), Some("hello"));
         let error = failure(&call("FROM_BASE64", vec![text("!")]));
         assert!(error.to_string().contains("'!' is not Base64"), "{error}");
     }
@@ -386,25 +319,17 @@ mod tests {
     #[test]
     fn hexadecimal_and_binary() {
         assert_eq!(value("HEX", vec![int(255)]).as_deref(), Some("FF"));
-        assert_eq!(
-            value("HEX", vec![bigint(-1)]).as_deref(),
-            Some("FFFFFFFFFFFFFFFF")
-        );
+        assert_eq!(value("HEX", vec![bigint(-1)]).as_deref(), Some("FFFFFFFFFFFFFFFF"));
         assert_eq!(value("HEX", vec![text("abc")]).as_deref(), Some("616263"));
         let bytes = call("UNHEX", vec![text("616263")]);
-        assert_eq!(
-            show(&cast_to(bytes, TypeKind::STRING)).as_deref(),
-            Some("abc")
-        );
+        assert_eq!(show(&cast_to(bytes, TypeKind::STRING)).as_deref(), Some("abc"));
         assert_eq!(value("UNHEX", vec![text("xy")]), None);
         assert_eq!(value("BIN", vec![int(5)]).as_deref(), Some("101"));
     }
 
     #[test]
     fn character_codes() {
-        let got = over(&[Some("abc"), Some(""), Some("ä")], |s| {
-            call("ASCII", vec![s])
-        });
+        let got = over(&[Some("abc"), Some(""), Some("ä")], |s| call("ASCII", vec![s]));
         assert_eq!(got, some(["97", "0", "-61"]));
         assert_eq!(value("CHR", vec![int(353)]).as_deref(), Some("a"));
         assert_eq!(value("CHR", vec![int(-1)]).as_deref(), Some(""));
@@ -414,11 +339,7 @@ mod tests {
     fn character_sets() {
         for set in ["UTF-8", "ISO-8859-1", "UTF-16", "utf-16le"] {
             let encoded = call("ENCODE", vec![text("ä"), text(set)]);
-            assert_eq!(
-                value("DECODE", vec![encoded, text(set)]).as_deref(),
-                Some("ä"),
-                "{set}"
-            );
+            assert_eq!(value("DECODE", vec![encoded, text(set)]).as_deref(), Some("ä"), "{set}");
         }
         let error = failure(&call("ENCODE", vec![text("a"), text("EBCDIC")]));
         assert!(error.to_string().contains("EBCDIC"), "{error}");

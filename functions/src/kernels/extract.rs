@@ -17,18 +17,8 @@ use crate::rules::{count, fail, literal_text, strict, text};
 use crate::vector::{constant_text, strict_nulls};
 
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function::new(
-        "EXTRACT",
-        "A field of a date, time or interval",
-        bind_extract,
-        extract,
-    ),
-    Function::new(
-        "YEAR",
-        "The year",
-        |a| bind_unit(a, Unit::Year),
-        |v, c| unit(v, c, Unit::Year),
-    ),
+    Function::new("EXTRACT", "A field of a date, time or interval", bind_extract, extract),
+    Function::new("YEAR", "The year", |a| bind_unit(a, Unit::Year), |v, c| unit(v, c, Unit::Year)),
     Function::new(
         "QUARTER",
         "The quarter of the year",
@@ -95,21 +85,14 @@ fn bind_extract(args: &[Argument]) -> Result<Signature> {
 
 fn bind_unit(args: &[Argument], unit: Unit) -> Result<Signature> {
     count(args, 1..=1)?;
-    Ok(strict(
-        args,
-        vec![source(&args[0], unit)?],
-        TypeKind::BigInt,
-    ))
+    Ok(strict(args, vec![source(&args[0], unit)?], TypeKind::BigInt))
 }
 
 /// The type of the value, if it has the field.
 fn source(arg: &Argument, unit: Unit) -> Result<SqlType> {
     use Unit as U;
     let ty = arg.ty.clone().materialized();
-    let of_time = matches!(
-        unit,
-        U::Hour | U::Minute | U::Second | U::Millisecond | U::Epoch
-    );
+    let of_time = matches!(unit, U::Hour | U::Minute | U::Second | U::Millisecond | U::Epoch);
     let has = match &ty.kind {
         TypeKind::Null => return Ok(TypeKind::timestamp(3).nullable()),
         TypeKind::Date => !matches!(unit, U::Microsecond | U::Nanosecond),
@@ -119,11 +102,7 @@ fn source(arg: &Argument, unit: Unit) -> Result<SqlType> {
         TypeKind::IntervalYearMonth => matches!(unit, U::Year | U::Quarter | U::Month),
         _ => false,
     };
-    if has {
-        Ok(ty)
-    } else {
-        Err(fail(format!("{} has no {unit:?}", ty.kind)))
-    }
+    if has { Ok(ty) } else { Err(fail(format!("{} has no {unit:?}", ty.kind))) }
 }
 
 fn extract(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
@@ -138,10 +117,7 @@ fn extract(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
 fn unit(values: &[Value], context: &KernelContext<'_>, unit: Unit) -> Result<ArrayRef> {
     match values {
         [value] => fields(value, &context.arguments[0].kind, context, unit),
-        _ => Err(Error::internal(format!(
-            "{} takes one argument",
-            context.name
-        ))),
+        _ => Err(Error::internal(format!("{} takes one argument", context.name))),
     }
 }
 
@@ -180,14 +156,7 @@ fn field(value: i64, kind: &TypeKind, unit: Unit, zone: &Zone) -> i64 {
         Unit::Epoch if *kind == TypeKind::Date => value * 86_400,
         Unit::Epoch => ms / 1_000,
         Unit::Day if *kind == TypeKind::IntervalDayTime => ms / DAY_MS,
-        unit => date_field(
-            if *kind == TypeKind::Date {
-                value
-            } else {
-                ms / DAY_MS
-            },
-            unit,
-        ),
+        unit => date_field(if *kind == TypeKind::Date { value } else { ms / DAY_MS }, unit),
     }
 }
 
@@ -203,11 +172,7 @@ fn date_field(days: i64, unit: Unit) -> i64 {
     let (year, month, day) = civil::civil_from_days(days);
     // Centuries begin in the year 1, and before it count backwards from −1.
     let counted = |length: i64| {
-        if year > 0 {
-            (year + length - 1) / length
-        } else {
-            (year - length + 1) / length
-        }
+        if year > 0 { (year + length - 1) / length } else { (year - length + 1) / length }
     };
     match unit {
         Unit::Millennium => counted(1_000),
@@ -295,14 +260,9 @@ mod tests {
     #[test]
     fn short_forms_and_zones() {
         let dates = [Some("2024-02-25"), Some("2024-12-31")];
-        let got = over(&dates, |s| {
-            call("DAYOFWEEK", vec![cast_to(s, TypeKind::Date)])
-        });
+        let got = over(&dates, |s| call("DAYOFWEEK", vec![cast_to(s, TypeKind::Date)]));
         assert_eq!(got, some(["1", "3"]));
-        let instant = literal(
-            Scalar::Integer(1_709_210_096_789),
-            TypeKind::timestamp_ltz(3),
-        );
+        let instant = literal(Scalar::Integer(1_709_210_096_789), TypeKind::timestamp_ltz(3));
         let hour = call("HOUR", vec![instant]);
         assert_eq!(show_in("Asia/Shanghai", &hour).as_deref(), Some("20"));
     }

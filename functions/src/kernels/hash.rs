@@ -16,43 +16,12 @@ use crate::vector::{self, Lane, TextLane, strict_nulls};
 
 pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("MD5", "The MD5 digest", |args| bind(args, 32), hash::<Md5>),
-    Function::new(
-        "SHA1",
-        "The SHA-1 digest",
-        |args| bind(args, 40),
-        hash::<Sha1>,
-    ),
-    Function::new(
-        "SHA224",
-        "The SHA-224 digest",
-        |args| bind(args, 56),
-        hash::<Sha224>,
-    ),
-    Function::new(
-        "SHA256",
-        "The SHA-256 digest",
-        |args| bind(args, 64),
-        hash::<Sha256>,
-    ),
-    Function::new(
-        "SHA384",
-        "The SHA-384 digest",
-        |args| bind(args, 96),
-        hash::<Sha384>,
-    ),
-    Function::new(
-        "SHA512",
-        "The SHA-512 digest",
-        |args| bind(args, 128),
-        hash::<Sha512>,
-    ),
-    Function::new(
-        "SHA2",
-        "The SHA-2 digest of a number of bits",
-        bind_sha2,
-        sha2,
-    )
-    .fallible(),
+    Function::new("SHA1", "The SHA-1 digest", |args| bind(args, 40), hash::<Sha1>),
+    Function::new("SHA224", "The SHA-224 digest", |args| bind(args, 56), hash::<Sha224>),
+    Function::new("SHA256", "The SHA-256 digest", |args| bind(args, 64), hash::<Sha256>),
+    Function::new("SHA384", "The SHA-384 digest", |args| bind(args, 96), hash::<Sha384>),
+    Function::new("SHA512", "The SHA-512 digest", |args| bind(args, 128), hash::<Sha512>),
+    Function::new("SHA2", "The SHA-2 digest of a number of bits", bind_sha2, sha2).fallible(),
 ];
 
 fn bind(args: &[Argument], length: u32) -> Result<Signature> {
@@ -81,10 +50,7 @@ fn write_digest<D: Digest>(text: &str, out: &mut String) {
 
 fn hash<D: Digest>(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     let [value] = values else {
-        return Err(Error::internal(format!(
-            "{} takes one argument",
-            context.name
-        )));
+        return Err(Error::internal(format!("{} takes one argument", context.name)));
     };
     let texts = TextLane::new(value)?;
     let nulls = strict_nulls(&[value], context.rows);
@@ -125,23 +91,14 @@ mod tests {
         let got = over(&[Some(""), Some("ä")], |s| call("MD5", vec![s]));
         assert_eq!(
             got,
-            some([
-                "d41d8cd98f00b204e9800998ecf8427e",
-                "8419b71c87a225a2c70b50486fbee545"
-            ])
+            some(["d41d8cd98f00b204e9800998ecf8427e", "8419b71c87a225a2c70b50486fbee545"])
         );
         let sha = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb";
         assert_eq!(show(&call("SHA256", vec![text("a")])).as_deref(), Some(sha));
-        assert_eq!(
-            show(&call("SHA2", vec![text("a"), int(256)])).as_deref(),
-            Some(sha)
-        );
+        assert_eq!(show(&call("SHA2", vec![text("a"), int(256)])).as_deref(), Some(sha));
         let sha = "86f7e437faa5a7fce15d1ddcb9eaeaea377667b8";
         assert_eq!(show(&call("SHA1", vec![text("a")])).as_deref(), Some(sha));
-        assert_eq!(
-            type_of(&call("SHA512", vec![text("a")])),
-            "CHAR(128) NOT NULL"
-        );
+        assert_eq!(type_of(&call("SHA512", vec![text("a")])), "CHAR(128) NOT NULL");
         assert!(try_call("SHA2", vec![text("a"), int(100)]).is_err());
     }
 }

@@ -18,19 +18,9 @@ use crate::rules::{count, fail, texts_to};
 use crate::vector::{self, TextLane, constant_text, strict_nulls};
 
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function::new(
-        "LIKE",
-        "Whether a text has the form of a pattern with % and _",
-        bind_like,
-        like,
-    ),
-    Function::new(
-        "SIMILAR TO",
-        "Whether a text matches an SQL expression",
-        bind_similar,
-        similar,
-    )
-    .fallible(),
+    Function::new("LIKE", "Whether a text has the form of a pattern with % and _", bind_like, like),
+    Function::new("SIMILAR TO", "Whether a text matches an SQL expression", bind_similar, similar)
+        .fallible(),
 ];
 
 fn bind_like(args: &[Argument]) -> Result<Signature> {
@@ -45,10 +35,7 @@ fn bind_like(args: &[Argument]) -> Result<Signature> {
 fn bind_similar(args: &[Argument]) -> Result<Signature> {
     let signature = bind(args)?;
     if let Some(pattern) = constant(args, 1) {
-        let escape = constant(args, 2)
-            .map(escape_character)
-            .transpose()
-            .map_err(fail)?;
+        let escape = constant(args, 2).map(escape_character).transpose().map_err(fail)?;
         compile_similar(pattern, escape).map_err(fail)?;
     }
     Ok(signature)
@@ -90,9 +77,7 @@ fn parse(pattern: &str, escape: Option<char>) -> Result<Vec<Part>, String> {
             _ if Some(c) == escape => match characters.next() {
                 Some(next) if next == '%' || next == '_' || next == c => Part::Character(next),
                 _ => {
-                    return Err(format!(
-                        "'{pattern}' has an escape before nothing to escape"
-                    ));
+                    return Err(format!("'{pattern}' has an escape before nothing to escape"));
                 }
             },
             '%' => Part::AnyText,
@@ -130,7 +115,9 @@ impl Matcher {
             (Some(text), false, false) => Self::Equal(text),
             (Some(text), false, true) => Self::Start(text),
             (Some(text), true, false) => Self::End(text),
-            (Some(text), true, true) => Self::Contains(Box::new(Finder::new(text.as_bytes()).into_owned())),
+            (Some(text), true, true) => {
+                Self::Contains(Box::new(Finder::new(text.as_bytes()).into_owned()))
+            }
             (None, ..) => Self::General(parts),
         })
     }
@@ -190,19 +177,14 @@ fn with_patterns<M: Send + Sync + 'static>(
     matches: impl Fn(&M, &str) -> bool,
 ) -> Result<ArrayRef> {
     let [text, pattern, rest @ ..] = values else {
-        return Err(Error::internal(format!(
-            "{} takes two or three arguments",
-            context.name
-        )));
+        return Err(Error::internal(format!("{} takes two or three arguments", context.name)));
     };
     let texts = TextLane::new(text)?;
     let inputs: Vec<&Value> = values.iter().collect();
     let nulls = strict_nulls(&inputs, context.rows);
     let build = |pattern: &str, escape: Option<&str>| {
         let escape = escape.map(escape_character).transpose();
-        escape
-            .and_then(|escape| prepare(pattern, escape))
-            .map_err(|e| context.error(e))
+        escape.and_then(|escape| prepare(pattern, escape)).map_err(|e| context.error(e))
     };
     let constants = rest.iter().all(|escape| constant_text(escape).is_some());
     if let (Some(pattern), true) = (constant_text(pattern), constants) {
@@ -236,9 +218,7 @@ fn like(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
 }
 
 fn similar(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
-    with_patterns(values, context, compile_similar, |regex: &Regex, text| {
-        regex.is_match(text)
-    })
+    with_patterns(values, context, compile_similar, |regex: &Regex, text| regex.is_match(text))
 }
 
 /// An SQL expression as a regular one: `%` and `_` are wildcards, `| * + ? {} () []` as usual,
@@ -349,10 +329,7 @@ mod tests {
     #[test]
     fn escapes() {
         let like = |value, pattern, escape| {
-            show(&call(
-                "LIKE",
-                vec![text(value), text(pattern), text(escape)],
-            ))
+            show(&call("LIKE", vec![text(value), text(pattern), text(escape)]))
         };
         assert_eq!(like("a%c", "a!%c", "!").as_deref(), Some("TRUE"));
         assert_eq!(like("abc", "a!%c", "!").as_deref(), Some("FALSE"));
@@ -363,17 +340,9 @@ mod tests {
 
     #[test]
     fn patterns_may_be_columns_or_null() {
-        let got = over(&[Some("a%"), Some("b%"), None], |s| {
-            call("LIKE", vec![text("abc"), s])
-        });
-        assert_eq!(
-            got,
-            [Some("TRUE"), Some("FALSE"), None].map(|v| v.map(str::to_owned))
-        );
-        assert_eq!(
-            show(&call("LIKE", vec![text("a"), null(TypeKind::STRING)])),
-            None
-        );
+        let got = over(&[Some("a%"), Some("b%"), None], |s| call("LIKE", vec![text("abc"), s]));
+        assert_eq!(got, [Some("TRUE"), Some("FALSE"), None].map(|v| v.map(str::to_owned)));
+        assert_eq!(show(&call("LIKE", vec![text("a"), null(TypeKind::STRING)])), None);
     }
 
     #[test]

@@ -15,68 +15,21 @@ use crate::vector::{arrow_error, booleans};
 
 pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("AND", "TRUE if all conditions are", bind_connective, and),
-    Function::new(
-        "OR",
-        "TRUE if one of the conditions is",
-        bind_connective,
-        or,
-    ),
+    Function::new("OR", "TRUE if one of the conditions is", bind_connective, or),
     Function::new("NOT", "The opposite of a condition", bind_not, negation),
-    Function::new(
-        "IS NULL",
-        "Whether the value is NULL",
-        bind_null_test,
-        is_null,
-    ),
-    Function::new(
-        "IS NOT NULL",
-        "Whether the value is not NULL",
-        bind_null_test,
-        is_not_null,
-    ),
-    Function::new(
-        "IS TRUE",
-        "Whether the condition is TRUE",
-        bind_test,
-        is_true,
-    ),
-    Function::new(
-        "IS NOT TRUE",
-        "Whether it is FALSE or NULL",
-        bind_test,
-        is_not_true,
-    ),
-    Function::new(
-        "IS FALSE",
-        "Whether the condition is FALSE",
-        bind_test,
-        is_false,
-    ),
-    Function::new(
-        "IS NOT FALSE",
-        "Whether it is TRUE or NULL",
-        bind_test,
-        is_not_false,
-    ),
-    Function::new(
-        "IS UNKNOWN",
-        "Whether the condition is NULL",
-        bind_test,
-        is_null,
-    ),
-    Function::new(
-        "IS NOT UNKNOWN",
-        "Whether the condition is not NULL",
-        bind_test,
-        is_not_null,
-    ),
+    Function::new("IS NULL", "Whether the value is NULL", bind_null_test, is_null),
+    Function::new("IS NOT NULL", "Whether the value is not NULL", bind_null_test, is_not_null),
+    Function::new("IS TRUE", "Whether the condition is TRUE", bind_test, is_true),
+    Function::new("IS NOT TRUE", "Whether it is FALSE or NULL", bind_test, is_not_true),
+    Function::new("IS FALSE", "Whether the condition is FALSE", bind_test, is_false),
+    Function::new("IS NOT FALSE", "Whether it is TRUE or NULL", bind_test, is_not_false),
+    Function::new("IS UNKNOWN", "Whether the condition is NULL", bind_test, is_null),
+    Function::new("IS NOT UNKNOWN", "Whether the condition is not NULL", bind_test, is_not_null),
 ];
 
 fn bind_connective(args: &[Argument]) -> Result<Signature> {
     count(args, 2..=usize::MAX)?;
-    let arguments = (0..args.len())
-        .map(|i| boolean(args, i))
-        .collect::<Result<Vec<_>>>()?;
+    let arguments = (0..args.len()).map(|i| boolean(args, i)).collect::<Result<Vec<_>>>()?;
     Ok(strict(args, arguments, TypeKind::Boolean))
 }
 
@@ -87,30 +40,20 @@ fn bind_not(args: &[Argument]) -> Result<Signature> {
 
 fn bind_test(args: &[Argument]) -> Result<Signature> {
     count(args, 1..=1)?;
-    Ok(Signature {
-        arguments: vec![boolean(args, 0)?],
-        result: TypeKind::Boolean.not_null(),
-    })
+    Ok(Signature { arguments: vec![boolean(args, 0)?], result: TypeKind::Boolean.not_null() })
 }
 
 fn bind_null_test(args: &[Argument]) -> Result<Signature> {
     count(args, 1..=1)?;
-    Ok(Signature {
-        arguments: vec![any(args, 0)?],
-        result: TypeKind::Boolean.not_null(),
-    })
+    Ok(Signature { arguments: vec![any(args, 0)?], result: TypeKind::Boolean.not_null() })
 }
 
 fn and(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
-    connect(values, context, |left, right| {
-        and_kleene(left, right).map_err(arrow_error)
-    })
+    connect(values, context, |left, right| and_kleene(left, right).map_err(arrow_error))
 }
 
 fn or(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
-    connect(values, context, |left, right| {
-        or_kleene(left, right).map_err(arrow_error)
-    })
+    connect(values, context, |left, right| or_kleene(left, right).map_err(arrow_error))
 }
 
 fn connect(
@@ -135,10 +78,7 @@ fn connect(
 fn operand(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     match values {
         [value] => value.to_array(context.rows),
-        _ => Err(Error::internal(format!(
-            "{} takes one argument",
-            context.name
-        ))),
+        _ => Err(Error::internal(format!("{} takes one argument", context.name))),
     }
 }
 
@@ -149,27 +89,19 @@ fn negation(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
 
 fn is_null(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     let array = operand(values, context)?;
-    Ok(Arc::new(
-        arrow::compute::is_null(&array).map_err(arrow_error)?,
-    ))
+    Ok(Arc::new(arrow::compute::is_null(&array).map_err(arrow_error)?))
 }
 
 fn is_not_null(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     let array = operand(values, context)?;
-    Ok(Arc::new(
-        arrow::compute::is_not_null(&array).map_err(arrow_error)?,
-    ))
+    Ok(Arc::new(arrow::compute::is_not_null(&array).map_err(arrow_error)?))
 }
 
 /// Rows where the condition has the wanted value, and not NULL.
 fn has_value(values: &[Value], context: &KernelContext<'_>, wanted: bool) -> Result<BooleanBuffer> {
     let array = operand(values, context)?;
     let conditions = booleans(&array)?;
-    let bits = if wanted {
-        conditions.values().clone()
-    } else {
-        !conditions.values()
-    };
+    let bits = if wanted { conditions.values().clone() } else { !conditions.values() };
     Ok(match conditions.nulls() {
         Some(nulls) => &bits & nulls.inner(),
         None => bits,
@@ -177,31 +109,19 @@ fn has_value(values: &[Value], context: &KernelContext<'_>, wanted: bool) -> Res
 }
 
 fn is_true(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
-    Ok(Arc::new(BooleanArray::new(
-        has_value(values, context, true)?,
-        None,
-    )))
+    Ok(Arc::new(BooleanArray::new(has_value(values, context, true)?, None)))
 }
 
 fn is_not_true(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
-    Ok(Arc::new(BooleanArray::new(
-        !&has_value(values, context, true)?,
-        None,
-    )))
+    Ok(Arc::new(BooleanArray::new(!&has_value(values, context, true)?, None)))
 }
 
 fn is_false(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
-    Ok(Arc::new(BooleanArray::new(
-        has_value(values, context, false)?,
-        None,
-    )))
+    Ok(Arc::new(BooleanArray::new(has_value(values, context, false)?, None)))
 }
 
 fn is_not_false(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
-    Ok(Arc::new(BooleanArray::new(
-        !&has_value(values, context, false)?,
-        None,
-    )))
+    Ok(Arc::new(BooleanArray::new(!&has_value(values, context, false)?, None)))
 }
 
 #[cfg(test)]

@@ -11,89 +11,43 @@ use crate::rules::{count, double, strict};
 use crate::vector;
 
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function::new("SQRT", "The square root", bind_one, |v, c| {
-        unary(v, c, square_root)
+    Function::new("SQRT", "The square root", bind_one, |v, c| unary(v, c, square_root)),
+    Function::new("EXP", "The power of e", bind_one, |v, c| unary(v, c, f64::exp)),
+    Function::new("LN", "The natural logarithm", bind_one, |v, c| unary(v, c, f64::ln)),
+    Function::new("LOG10", "The logarithm to base 10", bind_one, |v, c| unary(v, c, f64::log10)),
+    Function::new("LOG2", "The logarithm to base 2", bind_one, |v, c| unary(v, c, log2)),
+    Function::new("LOG", "The natural logarithm, or that to a base", bind_log, log),
+    Function::new("POWER", "The first number to the power of the second", bind_two, |v, c| {
+        binary(v, c, power)
     }),
-    Function::new("EXP", "The power of e", bind_one, |v, c| {
-        unary(v, c, f64::exp)
-    }),
-    Function::new("LN", "The natural logarithm", bind_one, |v, c| {
-        unary(v, c, f64::ln)
-    }),
-    Function::new("LOG10", "The logarithm to base 10", bind_one, |v, c| {
-        unary(v, c, f64::log10)
-    }),
-    Function::new("LOG2", "The logarithm to base 2", bind_one, |v, c| {
-        unary(v, c, log2)
-    }),
-    Function::new(
-        "LOG",
-        "The natural logarithm, or that to a base",
-        bind_log,
-        log,
-    ),
-    Function::new(
-        "POWER",
-        "The first number to the power of the second",
-        bind_two,
-        |v, c| binary(v, c, power),
-    ),
     Function::new("SIN", "The sine", bind_one, |v, c| unary(v, c, f64::sin)),
     Function::new("COS", "The cosine", bind_one, |v, c| unary(v, c, f64::cos)),
     Function::new("TAN", "The tangent", bind_one, |v, c| unary(v, c, f64::tan)),
-    Function::new("COT", "The cotangent", bind_one, |v, c| {
-        unary(v, c, |a| 1.0 / a.tan())
-    }),
-    Function::new("ASIN", "The angle of a sine", bind_one, |v, c| {
-        unary(v, c, f64::asin)
-    }),
-    Function::new("ACOS", "The angle of a cosine", bind_one, |v, c| {
-        unary(v, c, f64::acos)
-    }),
-    Function::new("ATAN", "The angle of a tangent", bind_one, |v, c| {
-        unary(v, c, f64::atan)
-    }),
+    Function::new("COT", "The cotangent", bind_one, |v, c| unary(v, c, |a| 1.0 / a.tan())),
+    Function::new("ASIN", "The angle of a sine", bind_one, |v, c| unary(v, c, f64::asin)),
+    Function::new("ACOS", "The angle of a cosine", bind_one, |v, c| unary(v, c, f64::acos)),
+    Function::new("ATAN", "The angle of a tangent", bind_one, |v, c| unary(v, c, f64::atan)),
     Function::new("ATAN2", "The angle of a point (y, x)", bind_two, |v, c| {
         binary(v, c, f64::atan2)
     }),
-    Function::new("SINH", "The hyperbolic sine", bind_one, |v, c| {
-        unary(v, c, f64::sinh)
+    Function::new("SINH", "The hyperbolic sine", bind_one, |v, c| unary(v, c, f64::sinh)),
+    Function::new("COSH", "The hyperbolic cosine", bind_one, |v, c| unary(v, c, f64::cosh)),
+    Function::new("TANH", "The hyperbolic tangent", bind_one, |v, c| unary(v, c, f64::tanh)),
+    Function::new("DEGREES", "Degrees of an angle in radians", bind_one, |v, c| {
+        unary(v, c, |a| a * (180.0 / std::f64::consts::PI))
     }),
-    Function::new("COSH", "The hyperbolic cosine", bind_one, |v, c| {
-        unary(v, c, f64::cosh)
+    Function::new("RADIANS", "Radians of an angle in degrees", bind_one, |v, c| {
+        unary(v, c, |a| a * (std::f64::consts::PI / 180.0))
     }),
-    Function::new("TANH", "The hyperbolic tangent", bind_one, |v, c| {
-        unary(v, c, f64::tanh)
+    Function::new("PI", "π", bind_none, |_, c| constant(std::f64::consts::PI, c)),
+    Function::new("E", "The base of the natural logarithm", bind_none, |_, c| {
+        constant(std::f64::consts::E, c)
     }),
-    Function::new(
-        "DEGREES",
-        "Degrees of an angle in radians",
-        bind_one,
-        |v, c| unary(v, c, |a| a * (180.0 / std::f64::consts::PI)),
-    ),
-    Function::new(
-        "RADIANS",
-        "Radians of an angle in degrees",
-        bind_one,
-        |v, c| unary(v, c, |a| a * (std::f64::consts::PI / 180.0)),
-    ),
-    Function::new("PI", "π", bind_none, |_, c| {
-        constant(std::f64::consts::PI, c)
-    }),
-    Function::new(
-        "E",
-        "The base of the natural logarithm",
-        bind_none,
-        |_, c| constant(std::f64::consts::E, c),
-    ),
 ];
 
 fn bind_none(args: &[Argument]) -> Result<Signature> {
     count(args, 0..=0)?;
-    Ok(Signature {
-        arguments: Vec::new(),
-        result: TypeKind::Double.not_null(),
-    })
+    Ok(Signature { arguments: Vec::new(), result: TypeKind::Double.not_null() })
 }
 
 fn bind_one(args: &[Argument]) -> Result<Signature> {
@@ -103,20 +57,12 @@ fn bind_one(args: &[Argument]) -> Result<Signature> {
 
 fn bind_two(args: &[Argument]) -> Result<Signature> {
     count(args, 2..=2)?;
-    Ok(strict(
-        args,
-        vec![double(args, 0)?, double(args, 1)?],
-        TypeKind::Double,
-    ))
+    Ok(strict(args, vec![double(args, 0)?, double(args, 1)?], TypeKind::Double))
 }
 
 fn bind_log(args: &[Argument]) -> Result<Signature> {
     count(args, 1..=2)?;
-    if args.len() == 1 {
-        bind_one(args)
-    } else {
-        bind_two(args)
-    }
+    if args.len() == 1 { bind_one(args) } else { bind_two(args) }
 }
 
 fn constant(value: f64, context: &KernelContext<'_>) -> Result<ArrayRef> {
@@ -129,15 +75,10 @@ fn unary(
     op: impl Fn(f64) -> f64,
 ) -> Result<ArrayRef> {
     match values {
-        [value] => Ok(Arc::new(vector::unary::<Float64Type, Float64Type>(
-            value,
-            context.rows,
-            op,
-        )?)),
-        _ => Err(Error::internal(format!(
-            "{} takes one argument",
-            context.name
-        ))),
+        [value] => {
+            Ok(Arc::new(vector::unary::<Float64Type, Float64Type>(value, context.rows, op)?))
+        }
+        _ => Err(Error::internal(format!("{} takes one argument", context.name))),
     }
 }
 
@@ -156,10 +97,7 @@ fn binary(
             )?;
             Ok(Arc::new(result))
         }
-        _ => Err(Error::internal(format!(
-            "{} takes two arguments",
-            context.name
-        ))),
+        _ => Err(Error::internal(format!("{} takes two arguments", context.name))),
     }
 }
 
@@ -238,9 +176,7 @@ mod tests {
 
     #[test]
     fn nulls_stay() {
-        let got = over(&[Some("4"), None], |s| {
-            call("SQRT", vec![cast_to(s, TypeKind::Int)])
-        });
+        let got = over(&[Some("4"), None], |s| call("SQRT", vec![cast_to(s, TypeKind::Int)]));
         assert_eq!(got, [Some("2.0".to_owned()), None]);
     }
 }

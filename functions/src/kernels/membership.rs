@@ -21,39 +21,23 @@ use crate::function::{Argument, Function, KernelContext, Signature, Value};
 use crate::rules::{any_nullable, count, fail};
 use crate::vector::{self, TextLane, arrow_error, strict_nulls};
 
-pub(crate) const FUNCTIONS: &[Function] = &[Function::new(
-    "IN",
-    "Whether the first value is among the others",
-    bind,
-    is_in,
-)];
+pub(crate) const FUNCTIONS: &[Function] =
+    &[Function::new("IN", "Whether the first value is among the others", bind, is_in)];
 
 fn bind(args: &[Argument]) -> Result<Signature> {
     count(args, 2..=usize::MAX)?;
-    let types: Vec<SqlType> = args
-        .iter()
-        .map(|arg| arg.ty.clone().materialized())
-        .collect();
+    let types: Vec<SqlType> = args.iter().map(|arg| arg.ty.clone().materialized()).collect();
     let mut kind = common_type(&types).map(|ty| ty.kind);
     if kind.is_none() && types[0].kind.is_temporal() {
         // Texts beside a date or time are read as such.
         let readable = |ty: &SqlType| ty.kind.is_text() || ty.same_kind(&types[0]);
-        kind = types[1..]
-            .iter()
-            .all(readable)
-            .then(|| types[0].kind.clone());
+        kind = types[1..].iter().all(readable).then(|| types[0].kind.clone());
     }
     let kind = kind.ok_or_else(|| fail("the value and the list have no common type"))?;
-    let of = |ty: &SqlType| SqlType {
-        kind: kind.clone(),
-        nullable: ty.nullable,
-    };
+    let of = |ty: &SqlType| SqlType { kind: kind.clone(), nullable: ty.nullable };
     Ok(Signature {
         arguments: types.iter().map(of).collect(),
-        result: SqlType {
-            kind: TypeKind::Boolean,
-            nullable: any_nullable(args),
-        },
+        result: SqlType { kind: TypeKind::Boolean, nullable: any_nullable(args) },
     })
 }
 
@@ -131,10 +115,7 @@ fn found<K>(
 
 fn texts(value: &Value, list: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     let members = context.prepared.get_or_try(|| {
-        let mut members = Members {
-            set: HashSet::new(),
-            has_null: false,
-        };
+        let mut members = Members { set: HashSet::new(), has_null: false };
         for constant in list {
             match vector::constant_text(constant) {
                 Some(text) => {
@@ -146,9 +127,7 @@ fn texts(value: &Value, list: &[Value], context: &KernelContext<'_>) -> Result<A
         Ok(members)
     })?;
     let lane = TextLane::new(value)?;
-    Ok(found(members, value, context.rows, |row| {
-        members.set.contains(lane.get(row))
-    }))
+    Ok(found(members, value, context.rows, |row| members.set.contains(lane.get(row))))
 }
 
 fn numbers<T, K>(
@@ -162,10 +141,7 @@ where
     K: Hash + Eq + Send + Sync + 'static,
 {
     let members = context.prepared.get_or_try(|| {
-        let mut members = Members {
-            set: HashSet::new(),
-            has_null: false,
-        };
+        let mut members = Members { set: HashSet::new(), has_null: false };
         for constant in list {
             let array = vector::primitive::<T>(constant.array())?;
             if array.is_null(0) {
@@ -178,16 +154,11 @@ where
     })?;
     let array = vector::primitive::<T>(value.array())?;
     let (values, step) = (array.values(), value.step());
-    Ok(found(members, value, context.rows, |row| {
-        members.set.contains(&key(values[row * step]))
-    }))
+    Ok(found(members, value, context.rows, |row| members.set.contains(&key(values[row * step]))))
 }
 
 /// Only NaN differs from itself.
-#[allow(
-    clippy::eq_op,
-    reason = "that is the definition of NaN for a generic number"
-)]
+#[allow(clippy::eq_op, reason = "that is the definition of NaN for a generic number")]
 fn is_nan<N: PartialEq>(value: N) -> bool {
     value != value
 }
@@ -216,41 +187,27 @@ mod tests {
     fn a_null_in_the_list_hides_misses() {
         let values = [Some("1"), Some("7"), None];
         let number = |column| cast_to(column, TypeKind::Int);
-        let got = over(&values, |c| {
-            call("IN", vec![number(c), int(0), int(1), null(TypeKind::Int)])
-        });
+        let got =
+            over(&values, |c| call("IN", vec![number(c), int(0), int(1), null(TypeKind::Int)]));
         assert_eq!(got, [Some("TRUE".to_owned()), None, None]);
         let got = over(&values, |c| call("IN", vec![number(c), int(0), int(1)]));
-        assert_eq!(
-            got,
-            [Some("TRUE".to_owned()), Some("FALSE".to_owned()), None]
-        );
+        assert_eq!(got, [Some("TRUE".to_owned()), Some("FALSE".to_owned()), None]);
     }
 
     #[test]
     fn texts_and_floats() {
-        let got = over(&[Some("a"), Some("")], |c| {
-            call("IN", vec![c, text("b"), text("")])
-        });
+        let got = over(&[Some("a"), Some("")], |c| call("IN", vec![c, text("b"), text("")]));
         assert_eq!(got, some(["FALSE", "TRUE"]));
         let got = over(&[Some("-0.0"), Some("NaN"), Some("1")], |c| {
-            call(
-                "IN",
-                vec![cast_to(c, TypeKind::Double), double(0.0), double(f64::NAN)],
-            )
+            call("IN", vec![cast_to(c, TypeKind::Double), double(0.0), double(f64::NAN)])
         });
         assert_eq!(got, some(["TRUE", "FALSE", "FALSE"]));
     }
 
     #[test]
     fn members_may_be_columns() {
-        let got = over(&[Some("a"), None], |c| {
-            call("IN", vec![c.clone(), text("x"), c])
-        });
+        let got = over(&[Some("a"), None], |c| call("IN", vec![c.clone(), text("x"), c]));
         assert_eq!(got, [Some("TRUE".to_owned()), None]);
-        assert_eq!(
-            show(&call("IN", vec![int(1), double(1.0), int(2)])).as_deref(),
-            Some("TRUE")
-        );
+        assert_eq!(show(&call("IN", vec![int(1), double(1.0), int(2)])).as_deref(), Some("TRUE"));
     }
 }

@@ -29,20 +29,12 @@ fn bind(args: &[Argument]) -> Result<Signature> {
         _ => MAX_LENGTH,
     };
     let total = length(&arguments[0].kind).saturating_add(length(&arguments[1].kind));
-    Ok(strict(
-        args,
-        arguments,
-        TypeKind::VarChar {
-            length: total.min(MAX_LENGTH),
-        },
-    ))
+    Ok(strict(args, arguments, TypeKind::VarChar { length: total.min(MAX_LENGTH) }))
 }
 
 /// The byte where character `index` begins, or the end.
 fn byte_of(text: &str, index: usize) -> usize {
-    text.char_indices()
-        .nth(index)
-        .map_or(text.len(), |(byte, _)| byte)
+    text.char_indices().nth(index).map_or(text.len(), |(byte, _)| byte)
 }
 
 /// Replaces as many characters as the last argument says, else as the new text has. A position
@@ -53,10 +45,7 @@ fn overlay(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     };
     let (texts, replacements) = (TextLane::new(source)?, TextLane::new(replacement)?);
     let starts = Lane::<i32>::new::<Int32Type>(from)?;
-    let lengths = rest
-        .first()
-        .map(Lane::<i32>::new::<Int32Type>)
-        .transpose()?;
+    let lengths = rest.first().map(Lane::<i32>::new::<Int32Type>).transpose()?;
     let inputs: Vec<&Value> = values.iter().collect();
     let nulls = strict_nulls(&inputs, context.rows);
     let result = vector::map_text(context.rows, nulls.as_ref(), |row, out| {
@@ -93,9 +82,8 @@ mod tests {
         assert_eq!(show(&longer).as_deref(), Some("aXYZcdef"));
         let beyond = call("OVERLAY", vec![text("abc"), text("X"), int(10)]);
         assert_eq!(show(&beyond).as_deref(), Some("abc"));
-        let got = over(&[Some(""), Some("äöü")], |s| {
-            call("OVERLAY", vec![s, text("X"), int(1)])
-        });
+        let got =
+            over(&[Some(""), Some("äöü")], |s| call("OVERLAY", vec![s, text("X"), int(1)]));
         assert_eq!(got, some(["", "Xöü"]));
     }
 }

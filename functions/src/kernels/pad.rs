@@ -11,20 +11,9 @@ use crate::rules::{count, int, strict, text};
 use crate::vector::{self, Lane, TextLane, strict_nulls};
 
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function::new(
-        "LPAD",
-        "The text, filled up at its start to a length",
-        bind_pad,
-        lpad,
-    )
-    .fallible(),
-    Function::new(
-        "RPAD",
-        "The text, filled up at its end to a length",
-        bind_pad,
-        rpad,
-    )
-    .fallible(),
+    Function::new("LPAD", "The text, filled up at its start to a length", bind_pad, lpad)
+        .fallible(),
+    Function::new("RPAD", "The text, filled up at its end to a length", bind_pad, rpad).fallible(),
     Function::new("REPEAT", "The text several times", bind_repeat, repeat).fallible(),
 ];
 
@@ -39,11 +28,7 @@ fn bind_pad(args: &[Argument]) -> Result<Signature> {
 
 fn bind_repeat(args: &[Argument]) -> Result<Signature> {
     count(args, 2..=2)?;
-    Ok(strict(
-        args,
-        vec![text(args, 0)?, int(args, 1)?],
-        TypeKind::STRING,
-    ))
+    Ok(strict(args, vec![text(args, 0)?, int(args, 1)?], TypeKind::STRING))
 }
 
 fn lpad(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
@@ -57,10 +42,7 @@ fn rpad(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
 /// NULL for a negative length and for an empty filling.
 fn pad(values: &[Value], context: &KernelContext<'_>, at_start: bool) -> Result<ArrayRef> {
     let [source, length, filling] = values else {
-        return Err(Error::internal(format!(
-            "{} takes three arguments",
-            context.name
-        )));
+        return Err(Error::internal(format!("{} takes three arguments", context.name)));
     };
     let (texts, fillings) = (TextLane::new(source)?, TextLane::new(filling)?);
     let lengths = Lane::<i32>::new::<Int32Type>(length)?;
@@ -119,9 +101,7 @@ fn push_units(filling: &str, missing: usize, out: &mut String) {
 }
 
 fn too_long(context: &KernelContext<'_>, length: usize) -> Error {
-    context.error(format!(
-        "a text of {length} characters is longer than the bound of {LONGEST}"
-    ))
+    context.error(format!("a text of {length} characters is longer than the bound of {LONGEST}"))
 }
 
 fn repeat(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
@@ -152,22 +132,10 @@ mod tests {
 
     #[test]
     fn pads_count_utf_16_units() {
-        let values = [
-            Some(""),
-            Some("a"),
-            Some("Hello"),
-            Some("日本"),
-            Some("😀x"),
-        ];
+        let values = [Some(""), Some("a"), Some("Hello"), Some("日本"), Some("😀x")];
         let padded = |name: &str| over(&values, |s| call(name, vec![s, int(5), text("xy")]));
-        assert_eq!(
-            padded("LPAD"),
-            some(["xyxyx", "xyxya", "Hello", "xyx日本", "xy😀x"])
-        );
-        assert_eq!(
-            padded("RPAD"),
-            some(["xyxyx", "axyxy", "Hello", "日本xyx", "😀xxy"])
-        );
+        assert_eq!(padded("LPAD"), some(["xyxyx", "xyxya", "Hello", "xyx日本", "xy😀x"]));
+        assert_eq!(padded("RPAD"), some(["xyxyx", "axyxy", "Hello", "日本xyx", "😀xxy"]));
     }
 
     #[test]
@@ -184,10 +152,6 @@ mod tests {
         let times = |n| call("REPEAT", vec![text("ab"), int(n)]);
         assert_eq!(show(&times(3)).as_deref(), Some("ababab"));
         assert_eq!(show(&times(-1)).as_deref(), Some(""));
-        assert!(
-            failure(&times(i32::MAX))
-                .to_string()
-                .contains("longer than the bound")
-        );
+        assert!(failure(&times(i32::MAX)).to_string().contains("longer than the bound"));
     }
 }

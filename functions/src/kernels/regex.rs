@@ -21,55 +21,15 @@ use crate::rules::{count, int, may_be_null, strict, text, texts_to};
 use crate::vector::{self, Lane, TextLane, constant_text, retype, strict_nulls};
 
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function::new(
-        "REGEXP",
-        "Whether a part of the text matches",
-        bind_test,
-        test,
-    )
-    .fallible(),
-    Function::new(
-        "REGEXP_EXTRACT",
-        "A group of the first match",
-        bind_extract,
-        extract,
-    )
-    .fallible(),
-    Function::new(
-        "REGEXP_EXTRACT_ALL",
-        "A group of every match",
-        bind_extract_all,
-        extract_all,
-    )
-    .fallible(),
-    Function::new(
-        "REGEXP_REPLACE",
-        "The text with every match replaced",
-        bind_replace,
-        replace,
-    )
-    .fallible(),
-    Function::new(
-        "REGEXP_COUNT",
-        "The number of matches",
-        bind_number,
-        matches,
-    )
-    .fallible(),
-    Function::new(
-        "REGEXP_INSTR",
-        "Where the first match begins",
-        bind_number,
-        position,
-    )
-    .fallible(),
-    Function::new(
-        "REGEXP_SUBSTR",
-        "The first match",
-        bind_substring,
-        first_match,
-    )
-    .fallible(),
+    Function::new("REGEXP", "Whether a part of the text matches", bind_test, test).fallible(),
+    Function::new("REGEXP_EXTRACT", "A group of the first match", bind_extract, extract).fallible(),
+    Function::new("REGEXP_EXTRACT_ALL", "A group of every match", bind_extract_all, extract_all)
+        .fallible(),
+    Function::new("REGEXP_REPLACE", "The text with every match replaced", bind_replace, replace)
+        .fallible(),
+    Function::new("REGEXP_COUNT", "The number of matches", bind_number, matches).fallible(),
+    Function::new("REGEXP_INSTR", "Where the first match begins", bind_number, position).fallible(),
+    Function::new("REGEXP_SUBSTR", "The first match", bind_substring, first_match).fallible(),
 ];
 
 fn bind_test(args: &[Argument]) -> Result<Signature> {
@@ -103,18 +63,12 @@ fn bind_replace(args: &[Argument]) -> Result<Signature> {
 
 fn bind_number(args: &[Argument]) -> Result<Signature> {
     count(args, 2..=2)?;
-    Ok(may_be_null(
-        vec![text(args, 0)?, text(args, 1)?],
-        TypeKind::Int,
-    ))
+    Ok(may_be_null(vec![text(args, 0)?, text(args, 1)?], TypeKind::Int))
 }
 
 fn bind_substring(args: &[Argument]) -> Result<Signature> {
     count(args, 2..=2)?;
-    Ok(may_be_null(
-        vec![text(args, 0)?, text(args, 1)?],
-        TypeKind::STRING,
-    ))
+    Ok(may_be_null(vec![text(args, 0)?, text(args, 1)?], TypeKind::STRING))
 }
 
 /// The expressions of the rows: one for all, or the last one that was compiled.
@@ -130,18 +84,11 @@ impl<'a> Expressions<'a> {
         let constant = match constant_text(value) {
             None => None,
             Some(expression) => {
-                let compiled = context
-                    .prepared
-                    .get_or_try(|| accept(expression, context))?;
+                let compiled = context.prepared.get_or_try(|| accept(expression, context))?;
                 Some(compiled.as_ref())
             }
         };
-        Ok(Self {
-            constant,
-            lane: TextLane::new(value)?,
-            last: None,
-            context,
-        })
+        Ok(Self { constant, lane: TextLane::new(value)?, last: None, context })
     }
 
     /// The expression of a row; none if it is no expression.
@@ -150,11 +97,7 @@ impl<'a> Expressions<'a> {
             return Ok(constant);
         }
         let expression = self.lane.get(row);
-        if self
-            .last
-            .as_ref()
-            .is_none_or(|(known, _)| *known != expression)
-        {
+        if self.last.as_ref().is_none_or(|(known, _)| *known != expression) {
             self.last = Some((expression, accept(expression, self.context)?));
         }
         Ok(self.last.as_ref().and_then(|(_, regex)| regex.as_ref()))
@@ -167,10 +110,7 @@ fn accept(expression: &str, context: &KernelContext<'_>) -> Result<Option<Regex>
         Err(PatternError::Invalid(_)) => Ok(None),
         Err(error @ PatternError::Unsupported(_)) => Err(Error::new(
             ErrorCode::Unsupported,
-            format!(
-                "{}: in the expression '{expression}', {error}",
-                context.name
-            ),
+            format!("{}: in the expression '{expression}', {error}", context.name),
         )),
     }
 }
@@ -178,10 +118,7 @@ fn accept(expression: &str, context: &KernelContext<'_>) -> Result<Option<Regex>
 fn two<'a>(values: &'a [Value], context: &KernelContext<'_>) -> Result<(&'a Value, &'a Value)> {
     match values {
         [text, expression, ..] => Ok((text, expression)),
-        _ => Err(Error::internal(format!(
-            "{} takes a text and an expression",
-            context.name
-        ))),
+        _ => Err(Error::internal(format!("{} takes a text and an expression", context.name))),
     }
 }
 
@@ -208,10 +145,7 @@ fn test(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
 
 /// The group asked for, 0 without an argument; none for one that no expression has.
 fn groups(values: &[Value]) -> Result<impl Fn(usize) -> Option<usize>> {
-    let lane = values
-        .get(2)
-        .map(Lane::<i32>::new::<Int32Type>)
-        .transpose()?;
+    let lane = values.get(2).map(Lane::<i32>::new::<Int32Type>).transpose()?;
     Ok(move |row| match lane {
         None => Some(0),
         Some(lane) => usize::try_from(lane.get(row)).ok(),
@@ -233,9 +167,7 @@ fn extract(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
         let found = if group == 0 {
             regex.find(text)
         } else {
-            regex
-                .captures(text)
-                .and_then(|captures| captures.get(group))
+            regex.captures(text).and_then(|captures| captures.get(group))
         };
         Ok(found.map(|found| out.push_str(found.as_str())).is_some())
     })?;
@@ -246,19 +178,12 @@ fn extract_all(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef
     let (text, expression) = two(values, context)?;
     let texts = TextLane::new(text)?;
     let mut expressions = Expressions::new(expression, context)?;
-    let lane = values
-        .get(2)
-        .map(Lane::<i32>::new::<Int32Type>)
-        .transpose()?;
+    let lane = values.get(2).map(Lane::<i32>::new::<Int32Type>).transpose()?;
     let inputs: Vec<&Value> = values.iter().collect();
     let nulls = strict_nulls(&inputs, context.rows);
     let mut builder = ListBuilder::new(StringViewBuilder::new());
     for row in 0..context.rows {
-        let regex = if vector::valid(nulls.as_ref(), row) {
-            expressions.get(row)?
-        } else {
-            None
-        };
+        let regex = if vector::valid(nulls.as_ref(), row) { expressions.get(row)? } else { None };
         // Without a group the first is meant.
         let group = lane.map_or(Some(1), |lane| usize::try_from(lane.get(row)).ok());
         let (Some(regex), Some(group)) = (regex, group) else {
@@ -270,16 +195,11 @@ fn extract_all(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef
             continue;
         }
         for captures in regex.captures_iter(texts.get(row)) {
-            builder
-                .values()
-                .append_option(captures.get(group).map(|found| found.as_str()));
+            builder.values().append_option(captures.get(group).map(|found| found.as_str()));
         }
         builder.append(true);
     }
-    retype(
-        &(Arc::new(builder.finish()) as ArrayRef),
-        &data_type(context.result),
-    )
+    retype(&(Arc::new(builder.finish()) as ArrayRef), &data_type(context.result))
 }
 
 /// The replacement stands for itself. NULL for an expression that is none.
@@ -330,9 +250,7 @@ fn matches(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
 
 fn position(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     numbers(values, context, |regex, text| {
-        regex
-            .find(text)
-            .map_or(0, |found| text[..found.start()].chars().count() + 1)
+        regex.find(text).map_or(0, |found| text[..found.start()].chars().count() + 1)
     })
 }
 
@@ -366,12 +284,8 @@ mod tests {
 
     #[test]
     fn replacements_stand_for_themselves() {
-        let replace = |pattern, by| {
-            value(
-                "REGEXP_REPLACE",
-                vec![text("abcb"), text(pattern), text(by)],
-            )
-        };
+        let replace =
+            |pattern, by| value("REGEXP_REPLACE", vec![text("abcb"), text(pattern), text(by)]);
         assert_eq!(replace("(b)", "[$1]").as_deref(), Some("a[$1]c[$1]"));
         assert_eq!(replace("b|c", "").as_deref(), Some("a"));
         assert_eq!(replace("(", "x"), None);
@@ -379,28 +293,16 @@ mod tests {
 
     #[test]
     fn tests_and_counts() {
-        let got = over(&[Some("abc"), Some("ABC"), None], |s| {
-            call("REGEXP", vec![s, text("^a.c$")])
-        });
-        assert_eq!(
-            got,
-            [Some("TRUE"), Some("FALSE"), None].map(|v| v.map(str::to_owned))
-        );
-        let got = over(&[Some("a"), Some("("), Some("")], |s| {
-            call("REGEXP", vec![text("a"), s])
-        });
-        assert_eq!(
-            got,
-            [Some("TRUE"), Some("FALSE"), Some("FALSE")].map(|v| v.map(str::to_owned))
-        );
+        let got =
+            over(&[Some("abc"), Some("ABC"), None], |s| call("REGEXP", vec![s, text("^a.c$")]));
+        assert_eq!(got, [Some("TRUE"), Some("FALSE"), None].map(|v| v.map(str::to_owned)));
+        let got = over(&[Some("a"), Some("("), Some("")], |s| call("REGEXP", vec![text("a"), s]));
+        assert_eq!(got, [Some("TRUE"), Some("FALSE"), Some("FALSE")].map(|v| v.map(str::to_owned)));
         let args = || vec![text("a1b2"), text("[0-9]")];
         assert_eq!(value("REGEXP_COUNT", args()).as_deref(), Some("2"));
         assert_eq!(value("REGEXP_INSTR", args()).as_deref(), Some("2"));
         assert_eq!(value("REGEXP_SUBSTR", args()).as_deref(), Some("1"));
-        let all = call(
-            "REGEXP_EXTRACT_ALL",
-            vec![text("a1b2"), text("[0-9]"), int(0)],
-        );
+        let all = call("REGEXP_EXTRACT_ALL", vec![text("a1b2"), text("[0-9]"), int(0)]);
         assert_eq!(show(&all).as_deref(), Some("[1, 2]"));
     }
 

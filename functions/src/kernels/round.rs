@@ -19,37 +19,21 @@ use crate::rules::{count, int, literal_integer, number, strict};
 use crate::vector::{self, Lane, strict_nulls};
 
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function::new("ABS", "The number without its sign", bind_same, |v, c| {
-        run(v, c, Op::Absolute)
-    }),
-    Function::new("SIGN", "−1, 0 or 1 by the sign", bind_same, |v, c| {
-        run(v, c, Op::Sign)
-    }),
-    Function::new(
-        "CEIL",
-        "The least whole number not below",
-        bind_whole,
-        |v, c| run(v, c, Op::Ceiling),
-    )
+    Function::new("ABS", "The number without its sign", bind_same, |v, c| run(v, c, Op::Absolute)),
+    Function::new("SIGN", "−1, 0 or 1 by the sign", bind_same, |v, c| run(v, c, Op::Sign)),
+    Function::new("CEIL", "The least whole number not below", bind_whole, |v, c| {
+        run(v, c, Op::Ceiling)
+    })
     .aliases(&["CEILING"]),
-    Function::new(
-        "FLOOR",
-        "The greatest whole number not above",
-        bind_whole,
-        |v, c| run(v, c, Op::Floor),
-    ),
-    Function::new(
-        "ROUND",
-        "The number rounded to digits behind the point",
-        bind_round,
-        |v, c| run(v, c, Op::Round),
-    ),
-    Function::new(
-        "TRUNCATE",
-        "The number cut to digits behind the point",
-        bind_round,
-        |v, c| run(v, c, Op::Truncate),
-    )
+    Function::new("FLOOR", "The greatest whole number not above", bind_whole, |v, c| {
+        run(v, c, Op::Floor)
+    }),
+    Function::new("ROUND", "The number rounded to digits behind the point", bind_round, |v, c| {
+        run(v, c, Op::Round)
+    }),
+    Function::new("TRUNCATE", "The number cut to digits behind the point", bind_round, |v, c| {
+        run(v, c, Op::Truncate)
+    })
     .aliases(&["TRUNC"]),
 ];
 
@@ -66,10 +50,7 @@ enum Op {
 fn bind_same(args: &[Argument]) -> Result<Signature> {
     count(args, 1..=1)?;
     let ty = number(args, 0)?;
-    Ok(Signature {
-        arguments: vec![ty.clone()],
-        result: ty,
-    })
+    Ok(Signature { arguments: vec![ty.clone()], result: ty })
 }
 
 /// A DECIMAL keeps its precision and loses its scale.
@@ -117,10 +98,7 @@ fn run(values: &[Value], context: &KernelContext<'_>, op: Op) -> Result<ArrayRef
         TypeKind::Float => floats::<Float32Type>(value, digits, context, op, |v| v as f32),
         TypeKind::Double => floats::<Float64Type>(value, digits, context, op, |v| v),
         TypeKind::Decimal { .. } => decimals(value, digits, context, op),
-        kind => Err(Error::internal(format!(
-            "{} does not take {kind}",
-            context.name
-        ))),
+        kind => Err(Error::internal(format!("{} does not take {kind}", context.name))),
     }
 }
 
@@ -179,11 +157,7 @@ fn keep_digits(value: i128, scale: u8, digits: i64, rounds: bool) -> i128 {
         return 0;
     }
     let unit = decimal::pow10(dropped as u32);
-    let kept = if rounds {
-        decimal::divide_half_up(value, unit)
-    } else {
-        value / unit
-    };
+    let kept = if rounds { decimal::divide_half_up(value, unit) } else { value / unit };
     kept.saturating_mul(unit)
 }
 
@@ -222,22 +196,13 @@ where
         } else {
             float_text::write_f64(value, &mut text);
         }
-        Ok(Some(narrow(round_written(
-            value,
-            &text,
-            digits_of(row),
-            op == Op::Round,
-        ))))
+        Ok(Some(narrow(round_written(value, &text, digits_of(row), op == Op::Round))))
     })?;
     Ok(Arc::new(result))
 }
 
 fn sign(value: f64) -> f64 {
-    if value == 0.0 || value.is_nan() {
-        value
-    } else {
-        value.signum()
-    }
+    if value == 0.0 || value.is_nan() { value } else { value.signum() }
 }
 
 /// Rounds or cuts a number at the decimal digits of its text.
@@ -249,9 +214,7 @@ fn round_written(value: f64, text: &str, digits: i64, rounds: bool) -> f64 {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().unwrap_or(0)),
         None => (text, 0),
     };
-    let fraction = mantissa
-        .split_once('.')
-        .map_or(0, |(_, fraction)| fraction.len()) as i64;
+    let fraction = mantissa.split_once('.').map_or(0, |(_, fraction)| fraction.len()) as i64;
     // The number is `unscaled` × 10^−scale.
     let scale = fraction - exponent;
     if digits >= scale {
@@ -266,11 +229,7 @@ fn round_written(value: f64, text: &str, digits: i64, rounds: bool) -> f64 {
         return 0.0;
     }
     let unit = decimal::pow10(dropped as u32);
-    let kept = if rounds {
-        decimal::divide_half_up(unscaled, unit)
-    } else {
-        unscaled / unit
-    };
+    let kept = if rounds { decimal::divide_half_up(unscaled, unit) } else { unscaled / unit };
     let sign = if value < 0.0 && kept != 0 { "-" } else { "" };
     format!("{sign}{kept}e{}", -digits).parse().unwrap_or(value)
 }
@@ -328,30 +287,10 @@ mod tests {
     fn decimals_change_their_shape() {
         check("ROUND", vec![exact("2.5")], "DECIMAL(2, 0)", "3");
         check("ROUND", vec![exact("-2.5")], "DECIMAL(2, 0)", "-3");
-        check(
-            "ROUND",
-            vec![exact("1.005"), int(2)],
-            "DECIMAL(4, 2)",
-            "1.01",
-        );
-        check(
-            "ROUND",
-            vec![exact("123.456"), int(-1)],
-            "DECIMAL(4, 0)",
-            "120",
-        );
-        check(
-            "ROUND",
-            vec![exact("123.456"), int(5)],
-            "DECIMAL(6, 3)",
-            "123.456",
-        );
-        check(
-            "TRUNCATE",
-            vec![exact("-123.456"), int(1)],
-            "DECIMAL(5, 1)",
-            "-123.4",
-        );
+        check("ROUND", vec![exact("1.005"), int(2)], "DECIMAL(4, 2)", "1.01");
+        check("ROUND", vec![exact("123.456"), int(-1)], "DECIMAL(4, 0)", "120");
+        check("ROUND", vec![exact("123.456"), int(5)], "DECIMAL(6, 3)", "123.456");
+        check("TRUNCATE", vec![exact("-123.456"), int(1)], "DECIMAL(5, 1)", "-123.4");
         check("CEIL", vec![exact("-1.2")], "DECIMAL(2, 0)", "-1");
         check("FLOOR", vec![exact("-1.2")], "DECIMAL(2, 0)", "-2");
         check("SIGN", vec![exact("-2.5")], "DECIMAL(2, 1)", "-1.0");
@@ -364,27 +303,13 @@ mod tests {
         check("ROUND", vec![int(i32::MAX), int(-1)], "INT", "-2147483646");
         check("TRUNCATE", vec![int(125), int(-1)], "INT", "120");
         check("FLOOR", vec![int(5)], "INT", "5");
-        check(
-            "ABS",
-            vec![cast_to(int(-128), TypeKind::TinyInt)],
-            "TINYINT",
-            "-128",
-        );
+        check("ABS", vec![cast_to(int(-128), TypeKind::TinyInt)], "TINYINT", "-128");
         check("SIGN", vec![int(-5)], "INT", "-1");
     }
 
     #[test]
     fn doubles_are_rounded_at_their_written_digits() {
-        let values = [
-            "0.5",
-            "2.5",
-            "-2.5",
-            "1.005",
-            "2.675",
-            "-0.4",
-            "123456.789",
-            "1e300",
-        ];
+        let values = ["0.5", "2.5", "-2.5", "1.005", "2.675", "-0.4", "123456.789", "1e300"];
         let round = |digits| {
             over(&values.map(Some), |s| {
                 call("ROUND", vec![cast_to(s, TypeKind::Double), int(digits)])
@@ -392,30 +317,14 @@ mod tests {
         };
         assert_eq!(
             round(0),
-            some([
-                "1.0", "3.0", "-3.0", "1.0", "3.0", "0.0", "123457.0", "1.0E300"
-            ])
+            some(["1.0", "3.0", "-3.0", "1.0", "3.0", "0.0", "123457.0", "1.0E300"])
         );
         assert_eq!(
             round(2),
-            some([
-                "0.5",
-                "2.5",
-                "-2.5",
-                "1.01",
-                "2.68",
-                "-0.4",
-                "123456.79",
-                "1.0E300"
-            ])
+            some(["0.5", "2.5", "-2.5", "1.01", "2.68", "-0.4", "123456.79", "1.0E300"])
         );
         assert_eq!(round(-2)[6].as_deref(), Some("123500.0"));
-        check(
-            "TRUNCATE",
-            vec![double(123.456), int(2)],
-            "DOUBLE",
-            "123.45",
-        );
+        check("TRUNCATE", vec![double(123.456), int(2)], "DOUBLE", "123.45");
         check("ROUND", vec![double(f64::NAN)], "DOUBLE", "NaN");
         let float = cast_to(exact("1.25"), TypeKind::Float);
         check("ROUND", vec![float, int(1)], "FLOAT", "1.3");

@@ -11,31 +11,11 @@ use crate::rules::{count, int, strict, text, texts_to};
 use crate::vector::{self, Lane, TextLane, strict_nulls};
 
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function::new(
-        "POSITION",
-        "Where the first text begins in the second",
-        bind_locate,
-        locate,
-    )
-    .aliases(&["LOCATE"]),
-    Function::new(
-        "INSTR",
-        "Where the second text begins in the first",
-        bind_instr,
-        instr,
-    ),
-    Function::new(
-        "STARTSWITH",
-        "Whether a text starts with another",
-        bind_test,
-        starts_with,
-    ),
-    Function::new(
-        "ENDSWITH",
-        "Whether a text ends with another",
-        bind_test,
-        ends_with,
-    ),
+    Function::new("POSITION", "Where the first text begins in the second", bind_locate, locate)
+        .aliases(&["LOCATE"]),
+    Function::new("INSTR", "Where the second text begins in the first", bind_instr, instr),
+    Function::new("STARTSWITH", "Whether a text starts with another", bind_test, starts_with),
+    Function::new("ENDSWITH", "Whether a text ends with another", bind_test, ends_with),
 ];
 
 fn bind_locate(args: &[Argument]) -> Result<Signature> {
@@ -67,12 +47,7 @@ fn forward(text: &str, needle: &str, from: i64, nth: i64) -> i32 {
     let Ok(skipped) = usize::try_from(from - 1) else {
         return 0;
     };
-    let start = match text
-        .char_indices()
-        .map(|(byte, _)| byte)
-        .chain([text.len()])
-        .nth(skipped)
-    {
+    let start = match text.char_indices().map(|(byte, _)| byte).chain([text.len()]).nth(skipped) {
         Some(start) => start,
         None => return 0,
     };
@@ -116,32 +91,21 @@ fn characters_before(text: &str, byte: usize) -> i32 {
 
 fn locate(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     let [needle, text, rest @ ..] = values else {
-        return Err(Error::internal(format!(
-            "{} takes two arguments",
-            context.name
-        )));
+        return Err(Error::internal(format!("{} takes two arguments", context.name)));
     };
-    search(text, needle, rest, context, |text, needle, from, _| {
-        forward(text, needle, from, 1)
-    })
+    search(text, needle, rest, context, |text, needle, from, _| forward(text, needle, from, 1))
 }
 
 fn instr(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     let [text, needle, rest @ ..] = values else {
         return Err(Error::internal("INSTR takes two arguments"));
     };
-    search(
-        text,
-        needle,
-        rest,
-        context,
-        |text, needle, from, nth| match from {
-            _ if nth < 1 => 0,
-            0 => 0,
-            from if from > 0 => forward(text, needle, from, nth),
-            from => backward(text, needle, from, nth),
-        },
-    )
+    search(text, needle, rest, context, |text, needle, from, nth| match from {
+        _ if nth < 1 => 0,
+        0 => 0,
+        from if from > 0 => forward(text, needle, from, nth),
+        from => backward(text, needle, from, nth),
+    })
 }
 
 fn search(
@@ -152,14 +116,8 @@ fn search(
     find: impl Fn(&str, &str, i64, i64) -> i32,
 ) -> Result<ArrayRef> {
     let (texts, needles) = (TextLane::new(text)?, TextLane::new(needle)?);
-    let starts = numbers
-        .first()
-        .map(Lane::<i32>::new::<Int32Type>)
-        .transpose()?;
-    let occurrences = numbers
-        .get(1)
-        .map(Lane::<i32>::new::<Int32Type>)
-        .transpose()?;
+    let starts = numbers.first().map(Lane::<i32>::new::<Int32Type>).transpose()?;
+    let occurrences = numbers.get(1).map(Lane::<i32>::new::<Int32Type>).transpose()?;
     let inputs: Vec<&Value> = [text, needle].into_iter().chain(numbers).collect();
     let nulls = strict_nulls(&inputs, context.rows);
     let positions = vector::map_rows::<Int32Type>(context.rows, nulls, |row| {
@@ -176,16 +134,12 @@ fn test(
     holds: impl Fn(&str, &str) -> bool,
 ) -> Result<ArrayRef> {
     let [text, part] = values else {
-        return Err(Error::internal(format!(
-            "{} takes two arguments",
-            context.name
-        )));
+        return Err(Error::internal(format!("{} takes two arguments", context.name)));
     };
     let (texts, parts) = (TextLane::new(text)?, TextLane::new(part)?);
     let nulls = strict_nulls(&[text, part], context.rows);
-    let result = vector::map_boolean(context.rows, nulls, |row| {
-        holds(texts.get(row), parts.get(row))
-    });
+    let result =
+        vector::map_boolean(context.rows, nulls, |row| holds(texts.get(row), parts.get(row)));
     Ok(Arc::new(result))
 }
 
@@ -209,30 +163,19 @@ mod tests {
 
     #[test]
     fn positions_count_characters_from_one() {
-        let got = over(&[Some("日本語"), Some(""), None], |s| {
-            call("POSITION", vec![text("語"), s])
-        });
+        let got =
+            over(&[Some("日本語"), Some(""), None], |s| call("POSITION", vec![text("語"), s]));
         assert_eq!(got, [Some("3".to_owned()), Some("0".to_owned()), None]);
-        assert_eq!(
-            value("POSITION", vec![text(""), text("abc")]).as_deref(),
-            Some("1")
-        );
+        assert_eq!(value("POSITION", vec![text(""), text("abc")]).as_deref(), Some("1"));
         let late = value("LOCATE", vec![text("a"), text("banana"), int(3)]);
         assert_eq!(late.as_deref(), Some("4"));
-        assert_eq!(
-            value("POSITION", vec![null(TypeKind::STRING), text("abc")]),
-            None
-        );
+        assert_eq!(value("POSITION", vec![null(TypeKind::STRING), text("abc")]), None);
     }
 
     #[test]
     fn instr_goes_both_ways() {
-        let instr = |from, nth| {
-            value(
-                "INSTR",
-                vec![text("banana"), text("a"), int(from), int(nth)],
-            )
-        };
+        let instr =
+            |from, nth| value("INSTR", vec![text("banana"), text("a"), int(from), int(nth)]);
         assert_eq!(instr(1, 2).as_deref(), Some("4"));
         assert_eq!(instr(-1, 1).as_deref(), Some("6"));
         assert_eq!(instr(-1, 3).as_deref(), Some("2"));
@@ -242,13 +185,8 @@ mod tests {
 
     #[test]
     fn starts_and_ends() {
-        let got = over(&[Some("abc"), Some("ab")], |s| {
-            call("ENDSWITH", vec![s, text("bc")])
-        });
+        let got = over(&[Some("abc"), Some("ab")], |s| call("ENDSWITH", vec![s, text("bc")]));
         assert_eq!(got, some(["TRUE", "FALSE"]));
-        assert_eq!(
-            value("STARTSWITH", vec![text("abc"), text("")]).as_deref(),
-            Some("TRUE")
-        );
+        assert_eq!(value("STARTSWITH", vec![text("abc"), text("")]).as_deref(), Some("TRUE"));
     }
 }

@@ -19,30 +19,14 @@ use crate::rules::{bigint, count, fail, literal_text, strict, temporal, text};
 use crate::vector::{Lane, constant_text, strict_nulls};
 
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function::new(
-        "FLOOR_TO",
-        "The start of the unit that a moment is in",
-        bind_round,
-        |v, c| round(v, c, true),
-    ),
-    Function::new(
-        "CEIL_TO",
-        "The start of the next unit, unless at one",
-        bind_round,
-        |v, c| round(v, c, false),
-    ),
-    Function::new(
-        "TIMESTAMPADD",
-        "A moment moved by a number of units",
-        bind_add,
-        add,
-    ),
-    Function::new(
-        "TIMESTAMPDIFF",
-        "Units from the first to the second",
-        bind_diff,
-        diff,
-    ),
+    Function::new("FLOOR_TO", "The start of the unit that a moment is in", bind_round, |v, c| {
+        round(v, c, true)
+    }),
+    Function::new("CEIL_TO", "The start of the next unit, unless at one", bind_round, |v, c| {
+        round(v, c, false)
+    }),
+    Function::new("TIMESTAMPADD", "A moment moved by a number of units", bind_add, add),
+    Function::new("TIMESTAMPDIFF", "Units from the first to the second", bind_diff, diff),
 ];
 
 fn unit_of(args: &[Argument], index: usize) -> Result<Unit> {
@@ -69,18 +53,12 @@ fn bind_round(args: &[Argument]) -> Result<Signature> {
     if matches!(ty.kind, TypeKind::Time { .. }) && !is_below_day(unit) {
         return Err(fail(format!("{} has no {unit:?}", ty.kind)));
     }
-    Ok(Signature {
-        arguments: vec![ty.clone(), text(args, 1)?],
-        result: ty,
-    })
+    Ok(Signature { arguments: vec![ty.clone(), text(args, 1)?], result: ty })
 }
 
 fn round(values: &[Value], context: &KernelContext<'_>, down: bool) -> Result<ArrayRef> {
     let [value, unit] = values else {
-        return Err(Error::internal(format!(
-            "{} takes a value and a unit",
-            context.name
-        )));
+        return Err(Error::internal(format!("{} takes a value and a unit", context.name)));
     };
     let unit = constant_unit(unit, context)?;
     let kind = &context.result.kind;
@@ -108,11 +86,7 @@ fn round_millis(ms: i64, unit: Unit, down: bool) -> i64 {
         Some(length) if unit != Unit::Week => {
             let rest = ms.rem_euclid(length);
             let floor = ms.wrapping_sub(rest);
-            if down || rest == 0 {
-                floor
-            } else {
-                floor.wrapping_add(length)
-            }
+            if down || rest == 0 { floor } else { floor.wrapping_add(length) }
         }
         _ => round_days(ms / DAY_MS, unit, down).wrapping_mul(DAY_MS),
     }
@@ -151,11 +125,7 @@ fn bind_add(args: &[Argument]) -> Result<Signature> {
         value.kind = TypeKind::timestamp(6);
     }
     let result = value.kind.clone();
-    Ok(strict(
-        args,
-        vec![text(args, 0)?, bigint(args, 1)?, value],
-        result,
-    ))
+    Ok(strict(args, vec![text(args, 0)?, bigint(args, 1)?, value], result))
 }
 
 fn add(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
@@ -184,15 +154,8 @@ fn bind_diff(args: &[Argument]) -> Result<Signature> {
     let (from, to) = (temporal(args, 1)?, temporal(args, 2)?);
     let common = common_type(&[from.clone(), to.clone()])
         .ok_or_else(|| fail(format!("{} and {} have no distance", from.kind, to.kind)))?;
-    let as_common = |ty: SqlType| SqlType {
-        kind: common.kind.clone(),
-        nullable: ty.nullable,
-    };
-    Ok(strict(
-        args,
-        vec![text(args, 0)?, as_common(from), as_common(to)],
-        TypeKind::Int,
-    ))
+    let as_common = |ty: SqlType| SqlType { kind: common.kind.clone(), nullable: ty.nullable };
+    Ok(strict(args, vec![text(args, 0)?, as_common(from), as_common(to)], TypeKind::Int))
 }
 
 fn diff(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
@@ -271,55 +234,25 @@ mod tests {
         let round =
             |name, unit| value(name, vec![timestamp("2024-02-29 12:34:56.789"), text(unit)]);
         for (unit, floor, ceil) in [
-            (
-                "SECOND",
-                "2024-02-29 12:34:56.000",
-                "2024-02-29 12:34:57.000",
-            ),
+            ("SECOND", "2024-02-29 12:34:56.000", "2024-02-29 12:34:57.000"),
             ("HOUR", "2024-02-29 12:00:00.000", "2024-02-29 13:00:00.000"),
             ("DAY", "2024-02-29 00:00:00.000", "2024-03-01 00:00:00.000"),
             ("WEEK", "2024-02-25 00:00:00.000", "2024-03-03 00:00:00.000"),
-            (
-                "MONTH",
-                "2024-02-01 00:00:00.000",
-                "2024-03-01 00:00:00.000",
-            ),
-            (
-                "QUARTER",
-                "2024-01-01 00:00:00.000",
-                "2024-04-01 00:00:00.000",
-            ),
+            ("MONTH", "2024-02-01 00:00:00.000", "2024-03-01 00:00:00.000"),
+            ("QUARTER", "2024-01-01 00:00:00.000", "2024-04-01 00:00:00.000"),
             ("YEAR", "2024-01-01 00:00:00.000", "2025-01-01 00:00:00.000"),
-            (
-                "DECADE",
-                "2020-01-01 00:00:00.000",
-                "2030-01-01 00:00:00.000",
-            ),
-            (
-                "CENTURY",
-                "2001-01-01 00:00:00.000",
-                "2101-01-01 00:00:00.000",
-            ),
-            (
-                "MILLISECOND",
-                "2024-02-29 12:34:56.789",
-                "2024-02-29 12:34:56.789",
-            ),
+            ("DECADE", "2020-01-01 00:00:00.000", "2030-01-01 00:00:00.000"),
+            ("CENTURY", "2001-01-01 00:00:00.000", "2101-01-01 00:00:00.000"),
+            ("MILLISECOND", "2024-02-29 12:34:56.789", "2024-02-29 12:34:56.789"),
         ] {
             assert_eq!(round("FLOOR_TO", unit), floor, "{unit}");
             assert_eq!(round("CEIL_TO", unit), ceil, "{unit}");
         }
         let early = vec![timestamp("1960-02-29 00:00:00.001"), text("MONTH")];
         assert_eq!(value("FLOOR_TO", early), "1960-03-01 00:00:00.000");
-        assert_eq!(
-            value("CEIL_TO", vec![date("2024-02-29"), text("YEAR")]),
-            "2025-01-01"
-        );
+        assert_eq!(value("CEIL_TO", vec![date("2024-02-29"), text("YEAR")]), "2025-01-01");
         let time = cast_to(text("12:34:56"), TypeKind::Time { precision: 0 });
-        assert_eq!(
-            value("FLOOR_TO", vec![time.clone(), text("MINUTE")]),
-            "12:34:00"
-        );
+        assert_eq!(value("FLOOR_TO", vec![time.clone(), text("MINUTE")]), "12:34:00");
         assert!(try_call("FLOOR_TO", vec![time, text("MONTH")]).is_err());
     }
 
@@ -328,19 +261,10 @@ mod tests {
         let instant = cast_to(text("2024-03-10 03:30:00"), TypeKind::timestamp_ltz(3));
         let day = call("FLOOR_TO", vec![instant, text("DAY")]);
         // The day of the change began an hour earlier by the offset after it, as in Flink.
-        assert_eq!(
-            show_in("America/New_York", &day).as_deref(),
-            Some("2024-03-09 23:00:00.000")
-        );
-        let instant = literal(
-            Scalar::Integer(1_709_210_096_789),
-            TypeKind::timestamp_ltz(3),
-        );
+        assert_eq!(show_in("America/New_York", &day).as_deref(), Some("2024-03-09 23:00:00.000"));
+        let instant = literal(Scalar::Integer(1_709_210_096_789), TypeKind::timestamp_ltz(3));
         let hour = call("CEIL_TO", vec![instant, text("HOUR")]);
-        assert_eq!(
-            show_in("Asia/Shanghai", &hour).as_deref(),
-            Some("2024-02-29 21:00:00.000")
-        );
+        assert_eq!(show_in("Asia/Shanghai", &hour).as_deref(), Some("2024-02-29 21:00:00.000"));
     }
 
     #[test]
@@ -377,24 +301,11 @@ mod tests {
             ("QUARTER", "4"),
             ("YEAR", "1"),
         ] {
-            assert_eq!(
-                between(unit, timestamp(a), timestamp(b)),
-                expected,
-                "{unit}"
-            );
+            assert_eq!(between(unit, timestamp(a), timestamp(b)), expected, "{unit}");
         }
-        assert_eq!(
-            between("MONTH", date("2024-01-31"), date("2024-02-29")),
-            "1"
-        );
-        assert_eq!(
-            between("MONTH", date("2024-02-29"), date("2024-01-31")),
-            "-1"
-        );
-        assert_eq!(
-            between("DAY", date("2024-01-01"), timestamp("2024-01-02 12:00:00")),
-            "1"
-        );
+        assert_eq!(between("MONTH", date("2024-01-31"), date("2024-02-29")), "1");
+        assert_eq!(between("MONTH", date("2024-02-29"), date("2024-01-31")), "-1");
+        assert_eq!(between("DAY", date("2024-01-01"), timestamp("2024-01-02 12:00:00")), "1");
         let unknown = vec![text("DAY"), date("2024-01-01"), null(TypeKind::Date)];
         assert_eq!(show(&call("TIMESTAMPDIFF", unknown)), None);
     }

@@ -16,67 +16,24 @@ use crate::vector::{self, Lane, TextLane, strict_nulls};
 pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("UPPER", "The text in upper case", bind_same, upper),
     Function::new("LOWER", "The text in lower case", bind_same, lower),
-    Function::new(
-        "INITCAP",
-        "Each word with a capital letter first",
-        bind_same,
-        initcap,
-    ),
-    Function::new(
-        "REVERSE",
-        "The characters in reverse order",
-        bind_reverse,
-        reverse,
-    ),
-    Function::new(
-        "TRIM",
-        "The text without certain characters at its ends",
-        bind_trim,
-        trim,
-    ),
-    Function::new(
-        "LTRIM",
-        "The text without characters at its start",
-        bind_side_trim,
-        trim_start,
-    ),
-    Function::new(
-        "RTRIM",
-        "The text without characters at its end",
-        bind_side_trim,
-        trim_end,
-    ),
-    Function::new(
-        "BTRIM",
-        "The text without characters at both ends",
-        bind_btrim,
-        trim_both,
-    ),
-    Function::new(
-        "SUBSTRING",
-        "Characters from a position on",
-        bind_substring,
-        substring,
-    )
-    .aliases(&["SUBSTR"]),
+    Function::new("INITCAP", "Each word with a capital letter first", bind_same, initcap),
+    Function::new("REVERSE", "The characters in reverse order", bind_reverse, reverse),
+    Function::new("TRIM", "The text without certain characters at its ends", bind_trim, trim),
+    Function::new("LTRIM", "The text without characters at its start", bind_side_trim, trim_start),
+    Function::new("RTRIM", "The text without characters at its end", bind_side_trim, trim_end),
+    Function::new("BTRIM", "The text without characters at both ends", bind_btrim, trim_both),
+    Function::new("SUBSTRING", "Characters from a position on", bind_substring, substring)
+        .aliases(&["SUBSTR"]),
     Function::new("LEFT", "The first characters", bind_end, left),
     Function::new("RIGHT", "The last characters", bind_end, right),
-    Function::new(
-        "CHAR_LENGTH",
-        "The number of characters",
-        bind_length,
-        char_length,
-    )
-    .aliases(&["CHARACTER_LENGTH", "LENGTH"]),
+    Function::new("CHAR_LENGTH", "The number of characters", bind_length, char_length)
+        .aliases(&["CHARACTER_LENGTH", "LENGTH"]),
 ];
 
 fn bind_same(args: &[Argument]) -> Result<Signature> {
     count(args, 1..=1)?;
     let ty = text(args, 0)?;
-    Ok(Signature {
-        arguments: vec![ty.clone()],
-        result: ty,
-    })
+    Ok(Signature { arguments: vec![ty.clone()], result: ty })
 }
 
 fn bind_reverse(args: &[Argument]) -> Result<Signature> {
@@ -88,17 +45,11 @@ fn bind_trim(args: &[Argument]) -> Result<Signature> {
     count(args, 3..=3)?;
     let flag = literal_text(args, 0)?;
     if !matches!(flag, "BOTH" | "LEADING" | "TRAILING") {
-        return Err(crate::rules::fail(format!(
-            "'{flag}' is not BOTH, LEADING or TRAILING"
-        )));
+        return Err(crate::rules::fail(format!("'{flag}' is not BOTH, LEADING or TRAILING")));
     }
     let source = text(args, 2)?;
     let result = varying(&source.kind);
-    Ok(strict(
-        args,
-        vec![text(args, 0)?, text(args, 1)?, source],
-        result,
-    ))
+    Ok(strict(args, vec![text(args, 0)?, text(args, 1)?, source], result))
 }
 
 fn bind_side_trim(args: &[Argument]) -> Result<Signature> {
@@ -136,9 +87,7 @@ fn bind_length(args: &[Argument]) -> Result<Signature> {
 }
 
 fn one<'a>(values: &'a [Value], context: &KernelContext<'_>) -> Result<&'a Value> {
-    values
-        .first()
-        .ok_or_else(|| Error::internal(format!("{} takes an argument", context.name)))
+    values.first().ok_or_else(|| Error::internal(format!("{} takes an argument", context.name)))
 }
 
 /// A text made of one text.
@@ -255,9 +204,7 @@ fn byte_of(text: &str, index: usize) -> usize {
     if text.is_ascii() {
         return index.min(text.len());
     }
-    text.char_indices()
-        .nth(index)
-        .map_or(text.len(), |(byte, _)| byte)
+    text.char_indices().nth(index).map_or(text.len(), |(byte, _)| byte)
 }
 
 /// Characters from position `from` on (1 is the first, 0 too, −1 the last), `length` of them. A
@@ -283,10 +230,7 @@ fn substring(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> 
     };
     let texts = TextLane::new(source)?;
     let starts = Lane::<i32>::new::<Int32Type>(from)?;
-    let lengths = values
-        .get(2)
-        .map(Lane::<i32>::new::<Int32Type>)
-        .transpose()?;
+    let lengths = values.get(2).map(Lane::<i32>::new::<Int32Type>).transpose()?;
     let inputs: Vec<&Value> = values.iter().collect();
     let nulls = strict_nulls(&inputs, context.rows);
     let result = vector::map_slice(context.rows, nulls.as_ref(), |row| {
@@ -303,10 +247,7 @@ fn end_part(
     from_left: bool,
 ) -> Result<ArrayRef> {
     let [source, amount] = values else {
-        return Err(Error::internal(format!(
-            "{} takes two arguments",
-            context.name
-        )));
+        return Err(Error::internal(format!("{} takes two arguments", context.name)));
     };
     let texts = TextLane::new(source)?;
     let amounts = Lane::<i32>::new::<Int32Type>(amount)?;
@@ -314,11 +255,7 @@ fn end_part(
     let result = vector::map_slice(context.rows, nulls.as_ref(), |row| {
         let text = texts.get(row);
         let cut = take(text, usize::try_from(amounts.get(row)).unwrap_or(0));
-        Some(if from_left {
-            &text[..cut]
-        } else {
-            &text[cut..]
-        })
+        Some(if from_left { &text[..cut] } else { &text[cut..] })
     })?;
     Ok(Arc::new(result))
 }
@@ -330,11 +267,7 @@ fn left(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
 fn right(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     let cut = |text: &str, amount: usize| match amount.checked_sub(1) {
         None => text.len(),
-        Some(last) => text
-            .char_indices()
-            .rev()
-            .nth(last)
-            .map_or(0, |(byte, _)| byte),
+        Some(last) => text.char_indices().rev().nth(last).map_or(0, |(byte, _)| byte),
     };
     end_part(values, context, cut, false)
 }
@@ -344,9 +277,7 @@ fn char_length(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef
     let texts = TextLane::new(value)?;
     let nulls = strict_nulls(&[value], context.rows);
     let lengths = vector::map_rows::<Int32Type>(context.rows, nulls, |row| {
-        Ok(Some(
-            i32::try_from(texts.get(row).chars().count()).unwrap_or(i32::MAX),
-        ))
+        Ok(Some(i32::try_from(texts.get(row).chars().count()).unwrap_or(i32::MAX)))
     })?;
     Ok(Arc::new(lengths))
 }

@@ -11,31 +11,14 @@ use crate::rules::{count, may_be_null, text};
 use crate::vector::{self, TextLane, strict_nulls};
 
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function::new(
-        "PARSE_URL",
-        "A part of a URL: HOST, PATH, QUERY, REF, …",
-        bind_parse,
-        parse_url,
-    ),
-    Function::new(
-        "URL_ENCODE",
-        "The text as it stands in a form's data",
-        bind_code,
-        url_encode,
-    ),
-    Function::new(
-        "URL_DECODE",
-        "The text that form data stand for",
-        bind_code,
-        url_decode,
-    ),
+    Function::new("PARSE_URL", "A part of a URL: HOST, PATH, QUERY, REF, …", bind_parse, parse_url),
+    Function::new("URL_ENCODE", "The text as it stands in a form's data", bind_code, url_encode),
+    Function::new("URL_DECODE", "The text that form data stand for", bind_code, url_decode),
 ];
 
 fn bind_parse(args: &[Argument]) -> Result<Signature> {
     count(args, 2..=3)?;
-    let arguments = (0..args.len())
-        .map(|i| text(args, i))
-        .collect::<Result<Vec<_>>>()?;
+    let arguments = (0..args.len()).map(|i| text(args, i)).collect::<Result<Vec<_>>>()?;
     Ok(may_be_null(arguments, TypeKind::STRING))
 }
 
@@ -75,13 +58,7 @@ impl<'a> Url<'a> {
             }
             None => (None, rest),
         };
-        Some(Self {
-            protocol,
-            authority,
-            path,
-            query,
-            fragment,
-        })
+        Some(Self { protocol, authority, path, query, fragment })
     }
 
     /// What stands before the host, and the host without its port.
@@ -124,12 +101,10 @@ impl<'a> Url<'a> {
 
     /// The value of a key of the query.
     fn query_value(&self, key: &str) -> Option<&'a str> {
-        self.query?
-            .split('&')
-            .find_map(|pair| match pair.split_once('=') {
-                Some((name, value)) if name == key => Some(value),
-                _ => None,
-            })
+        self.query?.split('&').find_map(|pair| match pair.split_once('=') {
+            Some((name, value)) if name == key => Some(value),
+            _ => None,
+        })
     }
 }
 
@@ -149,11 +124,7 @@ fn parse_url(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> 
         let Some(keys) = keys else {
             return Ok(url.write_part(part, out));
         };
-        let value = if part == "QUERY" {
-            url.query_value(keys.get(row))
-        } else {
-            None
-        };
+        let value = if part == "QUERY" { url.query_value(keys.get(row)) } else { None };
         Ok(value.map(|value| out.push_str(value)).is_some())
     })?;
     Ok(Arc::new(result))
@@ -165,16 +136,12 @@ fn coded(
     write: impl Fn(&str, &mut String) -> bool,
 ) -> Result<ArrayRef> {
     let [value] = values else {
-        return Err(Error::internal(format!(
-            "{} takes one argument",
-            context.name
-        )));
+        return Err(Error::internal(format!("{} takes one argument", context.name)));
     };
     let texts = TextLane::new(value)?;
     let nulls = strict_nulls(&[value], context.rows);
-    let result = vector::map_text(context.rows, nulls.as_ref(), |row, out| {
-        Ok(write(texts.get(row), out))
-    })?;
+    let result =
+        vector::map_text(context.rows, nulls.as_ref(), |row, out| Ok(write(texts.get(row), out)))?;
     Ok(Arc::new(result))
 }
 
@@ -214,11 +181,7 @@ fn decoded(text: &str) -> Option<Vec<u8>> {
         out.push(match byte {
             b'+' => b' ',
             b'%' => {
-                let mut digit = || {
-                    char::from(bytes.next()?)
-                        .to_digit(16)
-                        .map(|value| value as u8)
-                };
+                let mut digit = || char::from(bytes.next()?).to_digit(16).map(|value| value as u8);
                 let high = digit()?;
                 (high << 4) | digit()?
             }
@@ -247,9 +210,7 @@ mod tests {
         assert_eq!(part("NONE"), None);
         let value = call("PARSE_URL", vec![text(url), text("QUERY"), text("b")]);
         assert_eq!(show(&value).as_deref(), Some("2"));
-        let got = over(&[Some("no url"), None], |s| {
-            call("PARSE_URL", vec![s, text("HOST")])
-        });
+        let got = over(&[Some("no url"), None], |s| call("PARSE_URL", vec![s, text("HOST")]));
         assert_eq!(got, [None, None]);
     }
 

@@ -14,12 +14,23 @@ pub fn interval(millis: i64) -> String {
     let sign = if millis < 0 { "-" } else { "" };
     let size = millis.abs();
     match size {
-        _ if size > 0 && size % 86_400_000 == 0 => format!("INTERVAL '{sign}{}' DAY", size / 86_400_000),
-        _ if size >= 60_000 && size % 60_000 == 0 => format!("INTERVAL '{sign}{}' MINUTE", size / 60_000),
+        _ if size > 0 && size % 86_400_000 == 0 => {
+            format!("INTERVAL '{sign}{}' DAY", size / 86_400_000)
+        }
+        _ if size >= 60_000 && size % 60_000 == 0 => {
+            format!("INTERVAL '{sign}{}' MINUTE", size / 60_000)
+        }
         _ => {
             let digits = (size / 1_000).to_string().len().max(2);
-            let fraction = if size % 1_000 == 0 { String::new() } else { format!(".{:03}", size % 1_000) };
-            format!("INTERVAL '{sign}{}{fraction}' SECOND({digits})", size / 1_000)
+            let fraction = if size % 1_000 == 0 {
+                String::new()
+            } else {
+                format!(".{:03}", size % 1_000)
+            };
+            format!(
+                "INTERVAL '{sign}{}{fraction}' SECOND({digits})",
+                size / 1_000
+            )
         }
     }
 }

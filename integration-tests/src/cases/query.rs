@@ -28,7 +28,9 @@ pub struct Question {
 impl Question {
     /// Names of the result's columns, `c0` and so on.
     pub fn columns(&self) -> Vec<String> {
-        (0..self.types.len()).map(|index| format!("c{index}")).collect()
+        (0..self.types.len())
+            .map(|index| format!("c{index}"))
+            .collect()
     }
 
     /// How the result's columns are compared.
@@ -39,7 +41,9 @@ impl Question {
     /// `CREATE TABLE` of a sink for the result, as JSON files at a path.
     pub fn sink(&self, name: &str, path: &str) -> String {
         let columns = self.columns().into_iter().zip(&self.types);
-        let columns: Vec<String> = columns.map(|(column, ty)| format!("{column} {}", ty.sql())).collect();
+        let columns: Vec<String> = columns
+            .map(|(column, ty)| format!("{column} {}", ty.sql()))
+            .collect();
         format!(
             "CREATE TABLE {name} ({}) WITH ('connector'='filesystem', 'path'='{path}', 'format'='json', \
              'json.encode.decimal-as-plain-number'='true')",
@@ -52,25 +56,40 @@ impl Question {
     /// # Errors
     /// With the oracle's query.
     pub fn ask(&self, oracle: &Oracle) -> Result<Option<Vec<Row>>> {
-        let Some(sql) = &self.oracle else { return Ok(None) };
+        let Some(sql) = &self.oracle else {
+            return Ok(None);
+        };
         let rows = oracle.query(sql)?;
         let shapes = self.shapes();
-        rows.iter().map(|row| canonical_row(&shapes, &self.finish(row)?)).collect::<Result<_>>().map(Some)
+        rows.iter()
+            .map(|row| canonical_row(&shapes, &self.finish(row)?))
+            .collect::<Result<_>>()
+            .map(Some)
     }
 
     fn finish(&self, row: &Row) -> Result<Row> {
         let mut columns = row.iter();
-        let mut next = || columns.next().ok_or_else(|| anyhow!("the oracle's row is too short: {row:?}"));
+        let mut next = || {
+            columns
+                .next()
+                .ok_or_else(|| anyhow!("the oracle's row is too short: {row:?}"))
+        };
         let mut finished = Vec::new();
         for answer in &self.answers {
             let value = next()?;
             finished.push(match answer {
                 Answer::Plain => value.clone(),
-                Answer::Millis => value.as_ref().map(|millis| millis.parse().map(timestamp)).transpose()?,
+                Answer::Millis => value
+                    .as_ref()
+                    .map(|millis| millis.parse().map(timestamp))
+                    .transpose()?,
                 Answer::Average(ty) => average(*ty, value.as_deref(), next()?.as_deref())?,
             });
         }
-        ensure!(columns.next().is_none(), "the oracle's row is too long: {row:?}");
+        ensure!(
+            columns.next().is_none(),
+            "the oracle's row is too long: {row:?}"
+        );
         Ok(finished)
     }
 }
@@ -115,10 +134,15 @@ impl Output {
     }
 
     fn aggregate(&mut self, aggregate: &Aggregate, index: usize) {
-        self.flink.push(format!("{} AS a{index}", aggregate.flink()));
+        self.flink
+            .push(format!("{} AS a{index}", aggregate.flink()));
         let calls = aggregate.oracle();
         for (part, call) in calls.iter().enumerate() {
-            self.oracle.push(if part == 0 { format!("{call} AS a{index}") } else { call.clone() });
+            self.oracle.push(if part == 0 {
+                format!("{call} AS a{index}")
+            } else {
+                call.clone()
+            });
         }
         self.answers.push(aggregate.answer());
         self.types.push(aggregate.ty());
@@ -127,7 +151,13 @@ impl Output {
     fn question(self, views: Vec<String>, flink_rest: &str, oracle_rest: Option<&str>) -> Question {
         let oracle = oracle_rest.map(|rest| format!("SELECT {} {rest}", self.oracle.join(", ")));
         let flink = format!("SELECT {} {flink_rest}", self.flink.join(", "));
-        Question { views, flink, oracle, answers: self.answers, types: self.types }
+        Question {
+            views,
+            flink,
+            oracle,
+            answers: self.answers,
+            types: self.types,
+        }
     }
 }
 
@@ -146,18 +176,21 @@ fn windowed(window: &Window, table: &Table) -> Option<String> {
     }
 }
 
-/// Key columns to group by: those of a session's partition at least.
+/// Key columns to group by: those of a session's partition, any other number of them elsewhere.
 fn grouping(window: &Window, table: &Table, prng: &mut Prng) -> Vec<Column> {
-    let least = match window {
+    let count = match window {
         Window::Session { keys, .. } => *keys,
-        _ => 0,
+        _ => prng.below(table.keys.len() + 1),
     };
-    let count = least + prng.below(table.keys.len() + 1 - least);
     table.keys[..count].to_vec()
 }
 
 fn group_by(start: &str, end: &str, keys: &[Column]) -> String {
-    let columns: Vec<String> = [start, end].map(str::to_owned).into_iter().chain(names(keys)).collect();
+    let columns: Vec<String> = [start, end]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(names(keys))
+        .collect();
     format!("GROUP BY {}", columns.join(", "))
 }
 
@@ -174,11 +207,22 @@ fn aggregation(table: &Table, prng: &mut Prng) -> Question {
         true => format!("WHERE {}", predicate(table, prng)),
         false => String::new(),
     };
-    let having = if prng.chance(15) { " HAVING COUNT(*) > 1" } else { "" };
+    let having = if prng.chance(15) {
+        " HAVING COUNT(*) > 1"
+    } else {
+        ""
+    };
     let function = window.flink(&table.name, "ts", &names(&table.keys));
-    let flink = format!("FROM {function} {condition} {}{having}", group_by("window_start", "window_end", &keys));
-    let oracle = windowed(&window, table)
-        .map(|rows| format!("FROM {rows} {condition} {}{having}", group_by("ws", "we", &keys)));
+    let flink = format!(
+        "FROM {function} {condition} {}{having}",
+        group_by("window_start", "window_end", &keys)
+    );
+    let oracle = windowed(&window, table).map(|rows| {
+        format!(
+            "FROM {rows} {condition} {}{having}",
+            group_by("ws", "we", &keys)
+        )
+    });
     output.question(Vec::new(), &flink, oracle.as_deref())
 }
 
@@ -198,7 +242,11 @@ fn windows_of_rows(table: &Table, prng: &mut Prng) -> Question {
 fn top_rows(table: &Table, prng: &mut Prng) -> Question {
     let window = Window::aligned(prng);
     let (key, value) = (&table.keys[0], &table.values[0]);
-    let by_key = if prng.chance(50) { format!(", {}", key.name) } else { String::new() };
+    let by_key = if prng.chance(50) {
+        format!(", {}", key.name)
+    } else {
+        String::new()
+    };
     let (direction, nulls) = *prng.pick(&[("DESC", "NULLS LAST"), ("ASC", "NULLS FIRST")]);
     let limit = prng.between(1, 3);
     let ranked = |start: &str, end: &str, nulls: &str, rows: &str| {
@@ -212,20 +260,38 @@ fn top_rows(table: &Table, prng: &mut Prng) -> Question {
     output.add("id", "id", Answer::Plain, ColumnType::BigInt);
     output.column(value);
     output.add("rn", "rn", Answer::Plain, ColumnType::BigInt);
-    let flink = ranked("window_start", "window_end", "", &window.flink(&table.name, "ts", &[]));
+    let flink = ranked(
+        "window_start",
+        "window_end",
+        "",
+        &window.flink(&table.name, "ts", &[]),
+    );
     let oracle = windowed(&window, table).map(|rows| ranked("ws", "we", nulls, &rows));
     output.question(Vec::new(), &flink, oracle.as_deref())
 }
 
 /// The first groups of each window, by an aggregate; all keys decide between equals.
 fn top_groups(table: &Table, prng: &mut Prng) -> Question {
-    let window = Window::any(table.keys.len(), prng);
+    let window = match Window::any(table.keys.len(), prng) {
+        Window::Session { gap, .. } => Window::Session { gap, keys: table.keys.len() },
+        window => window,
+    };
     let keys = table.keys.clone();
-    let aggregate = if prng.chance(50) { Aggregate::count() } else { Aggregate::sum(&table.values[0]) };
+    let aggregate = if prng.chance(50) {
+        Aggregate::count()
+    } else {
+        Aggregate::sum(&table.values[0])
+    };
     let limit = prng.between(1, 4);
     let order = |nulls_last: &str, nulls_first: &str| {
-        let keys = keys.iter().map(|key| format!("{} ASC{nulls_first}", key.name));
-        [format!("a0 DESC{nulls_last}")].into_iter().chain(keys).collect::<Vec<_>>().join(", ")
+        let keys = keys
+            .iter()
+            .map(|key| format!("{} ASC{nulls_first}", key.name));
+        [format!("a0 DESC{nulls_last}")]
+            .into_iter()
+            .chain(keys)
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     let nested = |start: &str, end: &str, order: &str, calls: &str, rows: &str| {
         format!(
@@ -241,9 +307,22 @@ fn top_groups(table: &Table, prng: &mut Prng) -> Question {
     output.add("rn", "rn", Answer::Plain, ColumnType::BigInt);
     let call = aggregate.flink();
     let function = window.flink(&table.name, "ts", &names(&table.keys));
-    let flink = nested("window_start", "window_end", &order("", ""), &call, &function);
-    let oracle = windowed(&window, table)
-        .map(|rows| nested("ws", "we", &order(" NULLS LAST", " NULLS FIRST"), &call, &rows));
+    let flink = nested(
+        "window_start",
+        "window_end",
+        &order("", ""),
+        &call,
+        &function,
+    );
+    let oracle = windowed(&window, table).map(|rows| {
+        nested(
+            "ws",
+            "we",
+            &order(" NULLS LAST", " NULLS FIRST"),
+            &call,
+            &rows,
+        )
+    });
     output.question(Vec::new(), &flink, oracle.as_deref())
 }
 
@@ -266,8 +345,11 @@ fn cascade(name: &str, table: &Table, prng: &mut Prng) -> Question {
     output.add("SUM(n)", "SUM(n)", Answer::Plain, ColumnType::BigInt);
     output.add("COUNT(s)", "COUNT(s)", Answer::Plain, ColumnType::BigInt);
     output.add("MAX(s)", "MAX(s)", Answer::Plain, sum.ty());
-    let flink =
-        format!("FROM {} {}", outer.flink(name, "rt", &[]), group_by("window_start", "window_end", outer_keys));
+    let flink = format!(
+        "FROM {} {}",
+        outer.flink(name, "rt", &[]),
+        group_by("window_start", "window_end", outer_keys)
+    );
     let oracle = windowed(&inner, table).map(|rows| {
         let results = format!(
             "(SELECT we - 1 AS ts_ms, {columns}COUNT(*) AS n, {} AS s FROM {rows} GROUP BY ws, we{tail})",

@@ -10,14 +10,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use tidegate_integration_tests::cases::{Lateness, Question, Table, question};
 use tidegate_integration_tests::checkpoints::wait_for;
-use tidegate_integration_tests::clock::pause;
+use tidegate_integration_tests::clock::{pause, wait_until};
 use tidegate_integration_tests::compare::{Row, canonical_row, difference};
 use tidegate_integration_tests::flink;
 use tidegate_integration_tests::folder::CaseFolder;
 use tidegate_integration_tests::oracle::Oracle;
 use tidegate_integration_tests::prng::Prng;
 use tidegate_integration_tests::rows::json_folder;
-use tidegate_integration_tests::tidegate::{Run, heavy};
+use tidegate_integration_tests::tidegate::{Process, Run, heavy};
 
 use crate::number;
 
@@ -55,7 +55,11 @@ fn random_windows_agree_with_datafusion_and_flink() -> Result<()> {
     let cases = number("TIDEGATE_TEST_CASES", 240)?;
     let first = number("TIDEGATE_TEST_SEED", 1)?;
     let packs = cases.div_ceil(QUESTIONS);
-    eprintln!("{} random cases, seeds {first} to {}", packs * QUESTIONS, first + packs - 1);
+    eprintln!(
+        "{} random cases, seeds {first} to {}",
+        packs * QUESTIONS,
+        first + packs - 1
+    );
     let (mut failures, mut flink_cases) = (Vec::new(), 0);
     for seed in first..first + packs {
         let pack = Pack::random(seed)?;
@@ -69,8 +73,19 @@ fn random_windows_agree_with_datafusion_and_flink() -> Result<()> {
         }
     }
     eprintln!("{flink_cases} of them were asked of Flink too");
-    ensure!(failures.is_empty(), "{} failures\n\n{}", failures.len(), failures.join("\n\n"));
+    ensure!(
+        failures.is_empty(),
+        "{} failures\n\n{}",
+        failures.len(),
+        failures.join("\n\n")
+    );
     Ok(())
+}
+
+/// Stops a job as Ctrl-C does; its savepoint.
+fn stop(process: Process) -> Result<String> {
+    process.interrupt()?;
+    process.wait()?.success()?.savepoint()
 }
 
 impl Pack {
@@ -90,17 +105,29 @@ impl Pack {
         let questions = (0..QUESTIONS as usize)
             .map(|index| {
                 let table = index % TABLES;
-                (table, question(&format!("w{index}"), &tables[table], &mut prng.fork()))
+                (
+                    table,
+                    question(&format!("w{index}"), &tables[table], &mut prng.fork()),
+                )
             })
             .collect();
         let parallelism = [1 + prng.below(4), 1 + prng.below(4)];
-        let middle = *prng.pick(&[Middle::Nothing, Middle::Nothing, Middle::Savepoint, Middle::Kill]);
+        let middle = *prng.pick(&[
+            Middle::Nothing,
+            Middle::Nothing,
+            Middle::Savepoint,
+            Middle::Kill,
+        ]);
         Ok(Self {
             seed,
             folder: CaseFolder::new(&format!("windows-{seed}"))?,
             tables,
             questions,
-            batch_size: if late { 1 } else { *prng.pick(&[1, 3, 16, 100, 8192]) },
+            batch_size: if late {
+                1
+            } else {
+                *prng.pick(&[1, 3, 16, 100, 8192])
+            },
             micro_batch: !late && prng.chance(40),
             parallelism: if late { [1, 1] } else { parallelism },
             middle: if late { Middle::Nothing } else { middle },
@@ -136,11 +163,17 @@ impl Pack {
         let flink = self.asks_flink().then(|| self.ask_flink()).transpose()?;
         let mut found = Vec::new();
         for (index, (table, question)) in self.questions.iter().enumerate() {
-            let actual = self.output(index, question).with_context(|| format!("read the output o{index}"))?;
+            let actual = self
+                .output(index, question)
+                .with_context(|| format!("read the output o{index}"))?;
             let mut compare = |name: &str, expected: &[Row]| {
                 if let Some(text) = difference(name, expected, &actual) {
                     let views = question.views.join("\n");
-                    found.push(format!("{}\no{index}: {views}\n{}\n{text}", self.heading(), question.flink));
+                    found.push(format!(
+                        "{}\no{index}: {views}\n{}\n{text}",
+                        self.heading(),
+                        question.flink
+                    ));
                 }
             };
             if let Some(expected) = question.ask(&oracle)? {
@@ -148,8 +181,10 @@ impl Pack {
             }
             if let Some(answers) = &flink {
                 let shapes = question.shapes();
-                let expected: Vec<Row> =
-                    answers[index].iter().map(|row| canonical_row(&shapes, row)).collect::<Result<_>>()?;
+                let expected: Vec<Row> = answers[index]
+                    .iter()
+                    .map(|row| canonical_row(&shapes, row))
+                    .collect::<Result<_>>()?;
                 compare("Flink", &expected);
             }
             ensure!(*table < self.tables.len(), "there is no table {table}");
@@ -166,41 +201,67 @@ impl Pack {
     fn run(&self) -> Result<()> {
         if self.middle == Middle::Nothing {
             self.put_files(|_, _| true)?;
-            return self.process("run", false, self.parallelism[0])?.finish()?.success().map(drop);
+            return self
+                .process("run", false, self.parallelism[0])?
+                .finish()?
+                .success()
+                .map(drop);
         }
         let checkpoints = self.folder.join("checkpoints");
         let place = checkpoints.display().to_string();
         self.put_files(|index, count| index < count.div_ceil(2))?;
-        let first = self.process("first", true, self.parallelism[0])?.checkpoints(&place, "100 ms");
-        let mut first = first.start()?;
+        let start = |name: &str, parallelism: usize, restore: Option<&str>| -> Result<Process> {
+            let run = self.process(name, true, parallelism)?.checkpoints(&place, "100 ms");
+            run.restore(restore).start()
+        };
+        let mut first = start("first", self.parallelism[0], None)?;
         wait_for(&mut first, &checkpoints, &Default::default(), 1)?;
         pause(self.pause);
         let restore = match self.middle {
-            Middle::Savepoint => {
-                first.interrupt()?;
-                let stopped = first.wait()?;
-                ensure!(matches!(stopped.code, Some(0 | 130)), "stopped with {}\n{}", stopped.status, stopped.report());
-                stopped.savepoint()?
-            }
+            Middle::Savepoint => stop(first)?,
             _ => {
                 ensure!(first.kill()?, "an unbounded job ended by itself");
                 place.clone()
             }
         };
+        let mut second = start("second", self.parallelism[1], Some(&restore))?;
         self.put_files(|index, count| index >= count.div_ceil(2))?;
-        let second = self.process("second", false, self.parallelism[1])?.restore(Some(&restore));
-        let second = if self.middle == Middle::Kill { second.checkpoints(&place, "100 ms") } else { second };
-        second.finish()?.success().map(drop)
+        wait_until("all rows", Duration::from_secs(60), || {
+            second.must_run()?;
+            self.all_seen()
+        })?;
+        // A bounded source reads what the savepoint knows of, and its end is the end of all windows.
+        let savepoint = stop(second)?;
+        let last = self.process("last", false, self.parallelism[0])?.restore(Some(&savepoint));
+        last.finish()?.success().map(drop)
+    }
+
+    /// Whether the ids of all rows have come out; none may come twice.
+    fn all_seen(&self) -> Result<bool> {
+        for (index, table) in self.tables.iter().enumerate() {
+            let rows = json_folder(&self.folder.join(&format!("out/seen{index}")), &["id".to_owned()])?;
+            ensure!(rows.len() <= table.rows.len(), "{} has rows twice", table.name);
+            if rows.len() < table.rows.len() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn process(&self, name: &str, monitor: bool, parallelism: usize) -> Result<Run> {
         let run = Run::new(self.folder.path(), name, &self.script(monitor))?;
-        Ok(run.define("DIR", &self.folder.text()).parallelism(parallelism))
+        Ok(run
+            .define("DIR", &self.folder.text())
+            .parallelism(parallelism))
     }
 
     /// The script; with `monitor` its sources wait for more files and never end.
     fn script(&self, monitor: bool) -> String {
-        let mode = if self.micro_batch { "micro-batch" } else { "continuous" };
+        let mode = if self.micro_batch {
+            "micro-batch"
+        } else {
+            "continuous"
+        };
         let mut statements = vec![
             "SET 'pipeline.name' = 'windows'".to_owned(),
             format!("SET 'execution.batch-size' = '{}'", self.batch_size),
@@ -208,15 +269,33 @@ impl Pack {
             "SET 'execution.micro-batch.size' = '50'".to_owned(),
             "SET 'execution.micro-batch.interval' = '20 ms'".to_owned(),
         ];
-        let more = if monitor { ", 'source.monitor-interval'='1 h'" } else { "" };
-        statements.extend(self.tables.iter().map(|table| table.ddl(&format!("${{DIR}}/in/{}", table.name), more)));
+        let more = if monitor {
+            ", 'source.monitor-interval'='1 h'"
+        } else {
+            ""
+        };
+        statements.extend(
+            self.tables
+                .iter()
+                .map(|table| table.ddl(&format!("${{DIR}}/in/{}", table.name), more)),
+        );
         let mut inserts = String::new();
+        for (index, table) in self.tables.iter().enumerate() {
+            statements.push(format!(
+                "CREATE TABLE seen{index} (id BIGINT) WITH ('connector'='filesystem', \
+                 'path'='${{DIR}}/out/seen{index}', 'format'='json')"
+            ));
+            inserts.push_str(&format!("INSERT INTO seen{index} SELECT id FROM {};\n", table.name));
+        }
         for (index, (_, question)) in self.questions.iter().enumerate() {
             statements.extend(question.views.iter().cloned());
             statements.push(question.sink(&format!("o{index}"), &format!("${{DIR}}/out/o{index}")));
             inserts.push_str(&format!("INSERT INTO o{index} {};\n", question.flink));
         }
-        format!("{};\nEXECUTE STATEMENT SET BEGIN\n{inserts}END;\n", statements.join(";\n"))
+        format!(
+            "{};\nEXECUTE STATEMENT SET BEGIN\n{inserts}END;\n",
+            statements.join(";\n")
+        )
     }
 
     fn put_files(&self, wanted: impl Fn(usize, usize) -> bool) -> Result<()> {
@@ -225,7 +304,10 @@ impl Pack {
             std::fs::create_dir_all(&folder)?;
             for (index, rows) in table.files.iter().enumerate() {
                 if wanted(index, table.files.len()) {
-                    std::fs::write(folder.join(format!("{index}.json")), table.json(rows.clone()))?;
+                    // A running job must not see half of a file.
+                    let hidden = folder.join(format!(".{index}"));
+                    std::fs::write(&hidden, table.json(rows.clone()))?;
+                    std::fs::rename(hidden, folder.join(format!("{index}.json")))?;
                 }
             }
         }
@@ -236,12 +318,17 @@ impl Pack {
     fn ask_flink(&self) -> Result<Vec<Vec<Row>>> {
         let mut script = flink::Script {
             // A watermark after every row that moves it, and none by the clock.
-            settings: vec![("pipeline.auto-watermark-interval".to_owned(), "0 ms".to_owned())],
+            settings: vec![(
+                "pipeline.auto-watermark-interval".to_owned(),
+                "0 ms".to_owned(),
+            )],
             ..flink::Script::default()
         };
         for table in &self.tables {
             let file = format!("{}.json", table.name);
-            script.statements.push(table.ddl(&format!("${{DIR}}/{file}"), ""));
+            script
+                .statements
+                .push(table.ddl(&format!("${{DIR}}/{file}"), ""));
             script.files.push((file, table.json(0..table.rows.len())));
         }
         let mut queries = Vec::new();
@@ -251,6 +338,9 @@ impl Pack {
             script.statements.push(question.flink.clone());
         }
         let mut answers = flink::run(&script)?;
-        Ok(queries.into_iter().map(|index| std::mem::take(&mut answers[index])).collect())
+        Ok(queries
+            .into_iter()
+            .map(|index| std::mem::take(&mut answers[index]))
+            .collect())
     }
 }

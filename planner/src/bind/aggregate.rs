@@ -1,6 +1,8 @@
 //! Aggregate calls and GROUP BY: which windows and keys, and what stays of the input's columns.
 
-use sqlparser::ast::{self, DuplicateTreatment, Function, FunctionArg, FunctionArgExpr, FunctionArguments};
+use sqlparser::ast::{
+    self, DuplicateTreatment, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+};
 use tidegate_functions::aggregate::result_type;
 use tidegate_plan::window::WindowColumn;
 use tidegate_plan::{AggregateCall, AggregateFunction, Expr, NamedExpr};
@@ -18,9 +20,27 @@ pub(crate) const NAMES: &[&str] = &["COUNT", "SUM", "MIN", "MAX", "AVG"];
 
 /// Aggregate functions of Flink that are refused by name.
 const LATER: &[&str] = &[
-    "STDDEV_POP", "STDDEV_SAMP", "STDDEV", "VAR_POP", "VAR_SAMP", "VARIANCE", "COLLECT", "LISTAGG",
-    "FIRST_VALUE", "LAST_VALUE", "ARRAY_AGG", "JSON_OBJECTAGG", "JSON_ARRAYAGG", "APPROX_COUNT_DISTINCT",
-    "SUM0", "GROUPING", "GROUPING_ID", "GROUP_ID", "BIT_AND", "BIT_OR", "PERCENTILE",
+    "STDDEV_POP",
+    "STDDEV_SAMP",
+    "STDDEV",
+    "VAR_POP",
+    "VAR_SAMP",
+    "VARIANCE",
+    "COLLECT",
+    "LISTAGG",
+    "FIRST_VALUE",
+    "LAST_VALUE",
+    "ARRAY_AGG",
+    "JSON_OBJECTAGG",
+    "JSON_ARRAYAGG",
+    "APPROX_COUNT_DISTINCT",
+    "SUM0",
+    "GROUPING",
+    "GROUPING_ID",
+    "GROUP_ID",
+    "BIT_AND",
+    "BIT_OR",
+    "PERCENTILE",
 ];
 
 /// A call that was found in an expression.
@@ -61,7 +81,8 @@ impl ExprBinder<'_, '_> {
         self.references.truncate(references);
         (self.clause, self.numbers) = (clause, numbers);
         let bound = item.map(|item| {
-            let index = collected.iter().position(|known| *known == item).unwrap_or(collected.len());
+            let index =
+                collected.iter().position(|known| *known == item).unwrap_or(collected.len());
             let ty = item.ty.clone();
             if index == collected.len() {
                 collected.push(item);
@@ -80,7 +101,8 @@ impl ExprBinder<'_, '_> {
         span: Span,
     ) -> Result<AggregateItem> {
         let (argument, distinct) = self.aggregate_argument(name, call, span)?;
-        let filter = call.filter.as_deref().map(|filter| self.bind_condition(filter)).transpose()?;
+        let filter =
+            call.filter.as_deref().map(|filter| self.bind_condition(filter)).transpose()?;
         // COUNT of what is never NULL counts rows.
         let argument = argument.filter(|argument| {
             function != AggregateFunction::Count || distinct || argument.ty().nullable
@@ -93,7 +115,12 @@ impl ExprBinder<'_, '_> {
         Ok(AggregateItem { function, argument, distinct, filter, ty: ty.with_nullable(nullable) })
     }
 
-    fn aggregate_argument(&mut self, name: &str, call: &Function, span: Span) -> Result<(Option<Expr>, bool)> {
+    fn aggregate_argument(
+        &mut self,
+        name: &str,
+        call: &Function,
+        span: Span,
+    ) -> Result<(Option<Expr>, bool)> {
         let FunctionArguments::List(list) = &call.args else {
             return Err(semantic(format!("{name} needs an argument"), span));
         };
@@ -105,7 +132,9 @@ impl ExprBinder<'_, '_> {
             [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] if name == "COUNT" && !distinct => {
                 Ok((None, false))
             }
-            [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))] => Ok((Some(self.bind(argument)?), distinct)),
+            [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))] => {
+                Ok((Some(self.bind(argument)?), distinct))
+            }
             [_, _, ..] => Err(unsupported(&format!("{name} of several arguments"), span)),
             _ => Err(semantic(format!("{name} needs one argument"), span)),
         }
@@ -128,14 +157,17 @@ pub(crate) fn group(
     items: &[AggregateItem],
     span: Span,
 ) -> Result<Grouped> {
-    let Some(window) = input.window() else { return Err(without_window(span)) };
+    let Some(window) = input.window() else {
+        return Err(without_window(span));
+    };
     let (bounds, plain): (Vec<Expr>, Vec<Expr>) =
         keys.into_iter().partition(|key| window_column(key, &window).is_some());
     let bound = |wanted: WindowColumn| {
         bounds.iter().find(|key| window_column(key, &window) == Some(wanted)).cloned()
     };
     let (Some(start), Some(end)) = (bound(WindowColumn::Start), bound(WindowColumn::End)) else {
-        let message = "the rows have windows, but GROUP BY does not name both window_start and window_end";
+        let message =
+            "the rows have windows, but GROUP BY does not name both window_start and window_end";
         return Err(unsupported_group(message, span));
     };
     let mut columns = vec![WindowColumn::Start, WindowColumn::End];
@@ -188,7 +220,13 @@ impl Grouped {
     ///
     /// # Errors
     /// `SQL_SEMANTIC` if it reads a column that is not grouped.
-    pub(crate) fn rewrite(&self, expr: Expr, references: &[(usize, Span)], names: &[Field], span: Span) -> Result<Expr> {
+    pub(crate) fn rewrite(
+        &self,
+        expr: Expr,
+        references: &[(usize, Span)],
+        names: &[Field],
+        span: Span,
+    ) -> Result<Expr> {
         if let Some((_, output)) = self.keys.iter().find(|(key, _)| *key == expr) {
             return Ok(output.clone());
         }
@@ -211,7 +249,8 @@ impl Grouped {
 }
 
 fn ungrouped(index: usize, references: &[(usize, Span)], names: &[Field], span: Span) -> Error {
-    let place = references.iter().find(|(column, _)| *column == index).map_or(span, |(_, place)| *place);
+    let place =
+        references.iter().find(|(column, _)| *column == index).map_or(span, |(_, place)| *place);
     let name = names.get(index).map_or("?", |field| field.name.as_str());
     semantic(format!("column '{name}' is neither grouped nor inside an aggregate function"), place)
         .help("add it to GROUP BY or aggregate it")
@@ -256,7 +295,9 @@ impl AggregateItem {
 
 /// The window column that an expression is, if it is one.
 fn window_column(expr: &Expr, window: &WindowProperties) -> Option<WindowColumn> {
-    let Expr::Column { index, .. } = expr else { return None };
+    let Expr::Column { index, .. } = expr else {
+        return None;
+    };
     let places = [
         (&window.starts, WindowColumn::Start),
         (&window.ends, WindowColumn::End),
@@ -289,7 +330,11 @@ fn without_window(span: Span) -> Error {
 }
 
 fn unsupported_group(what: &str, span: Span) -> Error {
-    let message = if what.starts_with("an ") { format!("{what} is not supported yet") } else { what.to_owned() };
+    let message = if what.starts_with("an ") {
+        format!("{what} is not supported yet")
+    } else {
+        what.to_owned()
+    };
     Error::unsupported(message).at(span).help(
         "use a window: FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end, …",
     )

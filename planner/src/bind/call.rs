@@ -1,6 +1,8 @@
 //! Function calls: built-in functions, aggregates, `ROW_NUMBER`, and names that are not functions.
 
-use sqlparser::ast::{self, DuplicateTreatment, Function, FunctionArg, FunctionArgExpr, FunctionArguments};
+use sqlparser::ast::{
+    self, DuplicateTreatment, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+};
 use tidegate_plan::Expr;
 use tidegate_types::{Error, Result, Span, TimeAttribute};
 
@@ -12,9 +14,22 @@ use crate::suggest;
 
 /// Functions of Flink's group windows, which window table functions replaced.
 const GROUP_WINDOWS: &[&str] = &[
-    "TUMBLE", "HOP", "SESSION", "CUMULATE", "TUMBLE_START", "TUMBLE_END", "TUMBLE_ROWTIME",
-    "TUMBLE_PROCTIME", "HOP_START", "HOP_END", "HOP_ROWTIME", "HOP_PROCTIME", "SESSION_START",
-    "SESSION_END", "SESSION_ROWTIME", "SESSION_PROCTIME",
+    "TUMBLE",
+    "HOP",
+    "SESSION",
+    "CUMULATE",
+    "TUMBLE_START",
+    "TUMBLE_END",
+    "TUMBLE_ROWTIME",
+    "TUMBLE_PROCTIME",
+    "HOP_START",
+    "HOP_END",
+    "HOP_ROWTIME",
+    "HOP_PROCTIME",
+    "SESSION_START",
+    "SESSION_END",
+    "SESSION_ROWTIME",
+    "SESSION_PROCTIME",
 ];
 
 /// Functions whose first argument is a unit of time.
@@ -36,7 +51,10 @@ impl ExprBinder<'_, '_> {
             return self.aggregate(&name, call, span);
         }
         if call.filter.is_some() {
-            return Err(semantic(format!("FILTER needs an aggregate function, {name} is none"), span));
+            return Err(semantic(
+                format!("FILTER needs an aggregate function, {name} is none"),
+                span,
+            ));
         }
         if GROUP_WINDOWS.contains(&name.as_str()) {
             return Err(unsupported(&format!("the group window function {name}"), span).help(
@@ -73,7 +91,10 @@ impl ExprBinder<'_, '_> {
         };
         let ast::Expr::Identifier(unit) = unit else {
             let place = self.binder.span_of(*unit);
-            return Err(semantic(format!("{name} needs a unit of time first, such as HOUR"), place));
+            return Err(semantic(
+                format!("{name} needs a unit of time first, such as HOUR"),
+                place,
+            ));
         };
         let unit = unit.value.to_ascii_uppercase();
         let unit = unit.strip_prefix("SQL_TSI_").unwrap_or(&unit);
@@ -99,7 +120,9 @@ impl ExprBinder<'_, '_> {
 pub(super) fn plain_arguments(call: &Function, span: Span) -> Result<Vec<&ast::Expr>> {
     let list = match &call.args {
         FunctionArguments::None => return Ok(Vec::new()),
-        FunctionArguments::Subquery(_) => return Err(unsupported("a subquery as an argument", span)),
+        FunctionArguments::Subquery(_) => {
+            return Err(unsupported("a subquery as an argument", span));
+        }
         FunctionArguments::List(list) => list,
     };
     if list.duplicate_treatment == Some(DuplicateTreatment::Distinct) {
@@ -112,7 +135,9 @@ pub(super) fn plain_arguments(call: &Function, span: Span) -> Result<Vec<&ast::E
         .iter()
         .map(|arg| match arg {
             FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Ok(expr),
-            other => Err(semantic(format!("{} does not take the argument {other}", call.name), span)),
+            other => {
+                Err(semantic(format!("{} does not take the argument {other}", call.name), span))
+            }
         })
         .collect()
 }

@@ -40,8 +40,11 @@ pub(crate) fn same_values(a: &SqlType, b: &SqlType) -> bool {
 /// The type that all values can take; `None` if there is none. Time attributes do not survive.
 pub(crate) fn unify(types: &[SqlType]) -> Option<SqlType> {
     let nullable = types.iter().any(|ty| ty.nullable);
-    let typed: Vec<SqlType> =
-        types.iter().filter(|ty| ty.kind != TypeKind::Null).map(|ty| ty.clone().materialized()).collect();
+    let typed: Vec<SqlType> = types
+        .iter()
+        .filter(|ty| ty.kind != TypeKind::Null)
+        .map(|ty| ty.clone().materialized())
+        .collect();
     let common = match typed.as_slice() {
         [] => TypeKind::Null.nullable(),
         [one] => one.clone(),

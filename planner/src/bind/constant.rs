@@ -8,8 +8,8 @@ pub(crate) fn is_deterministic(expr: &Expr) -> bool {
     let mut deterministic = true;
     expr.walk(&mut |part| {
         if let Expr::Call { function, .. } = part {
-            deterministic &=
-                lookup(&function.name).is_some_and(|known| known.volatility == Volatility::Immutable);
+            deterministic &= lookup(&function.name)
+                .is_some_and(|known| known.volatility == Volatility::Immutable);
         }
     });
     deterministic
@@ -22,7 +22,8 @@ pub(crate) fn fold(mut expr: Expr, settings: &PlanSettings) -> Expr {
         return Expr::Literal(literal);
     }
     for child in expr.children_mut() {
-        let part = std::mem::replace(child, Expr::column(0, tidegate_types::TypeKind::Null.nullable()));
+        let part =
+            std::mem::replace(child, Expr::column(0, tidegate_types::TypeKind::Null.nullable()));
         *child = fold(part, settings);
     }
     expr

@@ -33,7 +33,15 @@ pub(crate) struct ExprBinder<'b, 'a> {
 
 impl<'b, 'a> ExprBinder<'b, 'a> {
     pub(crate) fn new(binder: &'b Binder<'a>, scope: &'b Scope, clause: &'static str) -> Self {
-        Self { binder, scope, aggregates: None, numbers: None, clause, references: Vec::new(), depth: 0 }
+        Self {
+            binder,
+            scope,
+            aggregates: None,
+            numbers: None,
+            clause,
+            references: Vec::new(),
+            depth: 0,
+        }
     }
 
     /// Binds an expression and computes its constant parts.
@@ -92,7 +100,10 @@ impl<'b, 'a> ExprBinder<'b, 'a> {
                 let mode = match kind {
                     CastKind::Cast => CastMode::Cast,
                     CastKind::TryCast => CastMode::TryCast,
-                    _ => return Err(semantic("this form of cast is not Flink SQL", span).help("write CAST(x AS type)")),
+                    _ => {
+                        return Err(semantic("this form of cast is not Flink SQL", span)
+                            .help("write CAST(x AS type)"));
+                    }
                 };
                 let input = self.expr(expr)?;
                 self.explicit_cast(input, target, mode, span)
@@ -113,14 +124,18 @@ impl<'b, 'a> ExprBinder<'b, 'a> {
     fn value(&self, value: &Value, span: Span) -> Result<Expr> {
         Ok(match value {
             Value::Number(text, _) => literal::number(text, span)?,
-            Value::SingleQuotedString(text) | Value::UnicodeStringLiteral(text) => literal::text(text),
+            Value::SingleQuotedString(text) | Value::UnicodeStringLiteral(text) => {
+                literal::text(text)
+            }
             Value::Boolean(value) => Expr::Literal(Literal {
                 value: Scalar::Boolean(*value),
                 ty: TypeKind::Boolean.not_null(),
             }),
             Value::Null => Expr::Literal(Literal::null(TypeKind::Null)),
             Value::HexStringLiteral(text) => literal::hex(text, span)?,
-            other => return Err(semantic(format!("{other} is not a literal of Flink SQL"), span)),
+            other => {
+                return Err(semantic(format!("{other} is not a literal of Flink SQL"), span));
+            }
         })
     }
 
@@ -223,7 +238,12 @@ impl<'b, 'a> ExprBinder<'b, 'a> {
     }
 
     /// Binds operands, then a call.
-    pub(super) fn call_on(&mut self, name: &str, operands: &[&ast::Expr], span: Span) -> Result<Expr> {
+    pub(super) fn call_on(
+        &mut self,
+        name: &str,
+        operands: &[&ast::Expr],
+        span: Span,
+    ) -> Result<Expr> {
         let args = operands.iter().map(|operand| self.expr(operand)).collect::<Result<Vec<_>>>()?;
         self.apply(name, args, span)
     }
@@ -331,7 +351,9 @@ impl<'b, 'a> ExprBinder<'b, 'a> {
                     let index = self.expr(index)?;
                     self.apply("ITEM", vec![value, index], span)?
                 }
-                AccessExpr::Dot(_) => return Err(semantic("behind the dot stands no field's name", span)),
+                AccessExpr::Dot(_) => {
+                    return Err(semantic("behind the dot stands no field's name", span));
+                }
                 AccessExpr::Subscript(_) => return Err(unsupported("a slice of an array", span)),
             };
         }
@@ -362,6 +384,8 @@ fn operator_name(op: &BinaryOperator, span: Span) -> Result<&'static str> {
         BinaryOperator::LtEq => "<=",
         BinaryOperator::Gt => ">",
         BinaryOperator::GtEq => ">=",
-        other => return Err(semantic(format!("the operator {other} is not Flink SQL"), span)),
+        other => {
+            return Err(semantic(format!("the operator {other} is not Flink SQL"), span));
+        }
     })
 }

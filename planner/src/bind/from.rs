@@ -24,7 +24,9 @@ impl Binder<'_> {
         match select.from.as_slice() {
             [] => Ok((one_row(), Scope::default())),
             [one] => self.table_with_joins(one),
-            [_, second, ..] => Err(unsupported("a join (several tables in FROM)", self.span_of(second))),
+            [_, second, ..] => {
+                Err(unsupported("a join (several tables in FROM)", self.span_of(second)))
+            }
         }
     }
 
@@ -42,7 +44,10 @@ impl Binder<'_> {
                 let path: Vec<ast::Ident> =
                     name.0.iter().filter_map(|part| part.as_ident().cloned()).collect();
                 if version.is_some() {
-                    return Err(unsupported("FOR SYSTEM_TIME AS OF (temporal and lookup joins)", span));
+                    return Err(unsupported(
+                        "FOR SYSTEM_TIME AS OF (temporal and lookup joins)",
+                        span,
+                    ));
                 }
                 if sample.is_some() || !with_hints.is_empty() {
                     return Err(unsupported("TABLESAMPLE or WITH behind a table", span));
@@ -77,10 +82,14 @@ impl Binder<'_> {
                     None => Ok((relation, scope)),
                 }
             }
-            TableFactor::Derived { .. } | TableFactor::Function { .. } => Err(unsupported("LATERAL", span)),
+            TableFactor::Derived { .. } | TableFactor::Function { .. } => {
+                Err(unsupported("LATERAL", span))
+            }
             TableFactor::UNNEST { .. } => Err(unsupported("UNNEST", span)),
             TableFactor::MatchRecognize { .. } => Err(unsupported("MATCH_RECOGNIZE", span)),
-            TableFactor::Pivot { .. } | TableFactor::Unpivot { .. } => Err(unsupported("PIVOT", span)),
+            TableFactor::Pivot { .. } | TableFactor::Unpivot { .. } => {
+                Err(unsupported("PIVOT", span))
+            }
             _ => Err(unsupported("this kind of table", span)),
         }
     }
@@ -95,7 +104,8 @@ impl Binder<'_> {
             let scope = Scope::of(&relation, name);
             return Ok((relation, scope));
         };
-        let columns: Vec<&str> = alias.columns.iter().map(|column| column.name.value.as_str()).collect();
+        let columns: Vec<&str> =
+            alias.columns.iter().map(|column| column.name.value.as_str()).collect();
         let relation = rename(relation, &columns, self.span_of(alias))?;
         let scope = Scope::of(&relation, Some(&alias.name.value));
         Ok((relation, scope))
@@ -133,9 +143,11 @@ impl Binder<'_> {
 
     /// A view is bound anew at each use, in its own context.
     fn view(&self, view: &View) -> Result<Relation> {
-        let mut inner = Binder::new(self.catalog, self.settings, &view.query.hints, view.query.span);
+        let mut inner =
+            Binder::new(self.catalog, self.settings, &view.query.hints, view.query.span);
         inner.depth = self.depth;
-        let context = |error: tidegate_types::Error| error.context(format!("expand view {}", view.name));
+        let context =
+            |error: tidegate_types::Error| error.context(format!("expand view {}", view.name));
         let relation = inner.query(&view.query.query).map_err(context)?;
         let names: Vec<&str> = view.columns.iter().map(String::as_str).collect();
         rename(relation, &names, view.query.span).map_err(context)
@@ -169,10 +181,18 @@ pub(crate) fn scan(table: &Arc<Table>) -> Relation {
         })
         .collect();
     // A computed rowtime column has its attribute in the declaration, not in its expression.
-    let schema = table.columns.iter().map(|column| Field::new(column.name.clone(), column.ty.clone()));
+    let schema =
+        table.columns.iter().map(|column| Field::new(column.name.clone(), column.ty.clone()));
     let schema = schema.collect();
     let watermark = table.watermark.as_ref().map(|w| (w.column, w.expr.clone()));
-    let scan = Scan { table: Arc::clone(table), read, metadata, projection, pushed: Vec::new(), watermark };
+    let scan = Scan {
+        table: Arc::clone(table),
+        read,
+        metadata,
+        projection,
+        pushed: Vec::new(),
+        watermark,
+    };
     Relation { op: RelOp::Scan(Box::new(scan)), schema }
 }
 
@@ -202,7 +222,9 @@ fn one_row() -> Relation {
 /// From the first to the last part of a name.
 fn name_span(path: &[ast::Ident], fallback: Span) -> Span {
     match (path.first(), path.last()) {
-        (Some(first), Some(last)) => cursor::join(cursor::span(first.span), cursor::span(last.span)),
+        (Some(first), Some(last)) => {
+            cursor::join(cursor::span(first.span), cursor::span(last.span))
+        }
         _ => fallback,
     }
 }

@@ -44,12 +44,19 @@ pub(crate) fn insert(binder: &mut Binder<'_>, insert: &Insert) -> Result<BoundIn
     for (position, (column, filling)) in columns.iter().zip(&fillings).enumerate() {
         let expr = match filling {
             Filling::Query(index) => Expr::column(*index, query.schema[*index].ty.clone()),
-            Filling::Constant(node) => ExprBinder::new(binder, &Scope::default(), "PARTITION").bind(node)?,
+            Filling::Constant(node) => {
+                ExprBinder::new(binder, &Scope::default(), "PARTITION").bind(node)?
+            }
             Filling::Null => Expr::Literal(Literal::null(column.ty.kind.clone())),
         };
         let target = column.ty.clone().materialized();
-        if !cast::same_values(expr.ty(), &target) && !coercion::can_cast_implicitly(expr.ty(), &target) {
-            let message = format!("incompatible types for sink column '{}' at position {position}", column.name);
+        if !cast::same_values(expr.ty(), &target)
+            && !coercion::can_cast_implicitly(expr.ty(), &target)
+        {
+            let message = format!(
+                "incompatible types for sink column '{}' at position {position}",
+                column.name
+            );
             return Err(mismatch(&message, insert, &query.schema, &columns)
                 .help(format!("cast it: CAST(… AS {})", target.kind)));
         }
@@ -65,9 +72,10 @@ fn target(catalog: &Catalog, insert: &Insert) -> Result<Arc<Table>> {
     match catalog.get(name) {
         Some(Object::Table(table)) if insert.options.is_empty() => Ok(Arc::clone(table)),
         Some(Object::Table(table)) => Ok(Arc::new(from::with_options(table, &insert.options))),
-        Some(Object::View(_)) => {
-            Err(semantic(format!("'{name}' is a view; rows can be inserted into tables only"), insert.table.span))
-        }
+        Some(Object::View(_)) => Err(semantic(
+            format!("'{name}' is a view; rows can be inserted into tables only"),
+            insert.table.span,
+        )),
         None => {
             let error = semantic(format!("there is no table '{name}'"), insert.table.span);
             Err(match suggest::advice(name, catalog.names(), "there are") {
@@ -79,7 +87,11 @@ fn target(catalog: &Catalog, insert: &Insert) -> Result<Arc<Table>> {
 }
 
 /// Query columns by position, or by the list of columns; constants of PARTITION; NULL for the rest.
-fn fillings<'n>(insert: &'n Insert, columns: &[&Column], query: &Relation) -> Result<Vec<Filling<'n>>> {
+fn fillings<'n>(
+    insert: &'n Insert,
+    columns: &[&Column],
+    query: &Relation,
+) -> Result<Vec<Filling<'n>>> {
     let mut fillings: Vec<Option<Filling<'n>>> = columns.iter().map(|_| None).collect();
     for (ident, value) in &insert.partition {
         let place = place_of(ident, columns)?;
@@ -91,7 +103,8 @@ fn fillings<'n>(insert: &'n Insert, columns: &[&Column], query: &Relation) -> Re
         insert.columns.iter().map(|ident| place_of(ident, columns)).collect::<Result<Vec<_>>>()?
     };
     if places.len() != query.schema.len() {
-        let message = format!("different number of columns: {} for {}", query.schema.len(), places.len());
+        let message =
+            format!("different number of columns: {} for {}", query.schema.len(), places.len());
         return Err(mismatch(&message, insert, &query.schema, columns));
     }
     for (index, place) in places.into_iter().enumerate() {
@@ -108,7 +121,10 @@ fn fillings<'n>(insert: &'n Insert, columns: &[&Column], query: &Relation) -> Re
             Some(filling) => Ok(filling),
             None if column.ty.nullable => Ok(Filling::Null),
             None => {
-                let message = format!("column '{}' is NOT NULL and the INSERT gives it no value", column.name);
+                let message = format!(
+                    "column '{}' is NOT NULL and the INSERT gives it no value",
+                    column.name
+                );
                 Err(semantic(message, insert.table.span))
             }
         })

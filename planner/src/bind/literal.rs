@@ -37,7 +37,9 @@ pub(crate) fn number(text: &str, span: Span) -> Result<Expr> {
 
 fn integer(text: &str, span: Span) -> Result<Expr> {
     match text.parse::<i64>() {
-        Ok(value) if i32::try_from(value).is_ok() => Ok(literal(Scalar::Integer(value), TypeKind::Int)),
+        Ok(value) if i32::try_from(value).is_ok() => {
+            Ok(literal(Scalar::Integer(value), TypeKind::Int))
+        }
         Ok(value) => Ok(literal(Scalar::Integer(value), TypeKind::BigInt)),
         Err(_) => decimal(text, "", span),
     }
@@ -47,10 +49,12 @@ fn decimal(whole: &str, fraction: &str, span: Span) -> Result<Expr> {
     let digits = format!("{whole}{fraction}");
     let precision = digits.trim_start_matches('-').len().max(1);
     if precision > usize::from(MAX_DECIMAL_PRECISION) {
-        let message = format!("the number has {precision} digits; DECIMAL holds {MAX_DECIMAL_PRECISION}");
+        let message =
+            format!("the number has {precision} digits; DECIMAL holds {MAX_DECIMAL_PRECISION}");
         return Err(semantic(message, span));
     }
-    let value: i128 = digits.parse().map_err(|_| semantic(format!("'{digits}' is not a number"), span))?;
+    let value: i128 =
+        digits.parse().map_err(|_| semantic(format!("'{digits}' is not a number"), span))?;
     let kind = TypeKind::Decimal { precision: precision as u8, scale: fraction.len() as u8 };
     Ok(literal(Scalar::Decimal(value), kind))
 }
@@ -80,9 +84,8 @@ pub(crate) fn typed_string(typed: &TypedString, span: Span) -> Result<Expr> {
         DataType::Time(None, _) => {
             temporal::time(text).map(|(millis, precision)| (millis, TypeKind::Time { precision }))
         }
-        DataType::Timestamp(None, ast::TimezoneInfo::None) => {
-            temporal::timestamp(text).map(|(value, precision)| (value, TypeKind::timestamp(precision)))
-        }
+        DataType::Timestamp(None, ast::TimezoneInfo::None) => temporal::timestamp(text)
+            .map(|(value, precision)| (value, TypeKind::timestamp(precision))),
         other => {
             let message = format!("there is no literal of type {other}");
             return Err(semantic(message, span).help("write CAST('…' AS type)"));
@@ -134,7 +137,8 @@ pub(crate) fn flink_type(data_type: &DataType, span: Span) -> Result<SqlType> {
         && name.to_string() == FLINK_TYPE
         && let [json] = modifiers.as_slice()
     {
-        return serde_json::from_str(json).map_err(|error| Error::internal(format!("type of a cast: {error}")));
+        return serde_json::from_str(json)
+            .map_err(|error| Error::internal(format!("type of a cast: {error}")));
     }
     Err(semantic(format!("{data_type} is not a type of Flink SQL"), span))
 }

@@ -51,7 +51,8 @@ impl ExprBinder<'_, '_> {
         };
         let item = self.number_item(&spec.partition_by, &spec.order_by, span);
         let bound = item.map(|item| {
-            let index = collected.iter().position(|known| *known == item).unwrap_or(collected.len());
+            let index =
+                collected.iter().position(|known| *known == item).unwrap_or(collected.len());
             if index == collected.len() {
                 collected.push(item);
             }
@@ -83,7 +84,9 @@ impl ExprBinder<'_, '_> {
 pub(crate) fn add(input: Relation, items: &[NumberItem]) -> Result<(Relation, usize)> {
     let [item] = items else {
         let span = items.get(1).or(items.first()).map(|item| item.span);
-        let error = tidegate_types::Error::unsupported("two ROW_NUMBER in one SELECT are not supported yet");
+        let error = tidegate_types::Error::unsupported(
+            "two ROW_NUMBER in one SELECT are not supported yet",
+        );
         return Err(match span {
             Some(span) => error.at(span),
             None => error,

@@ -25,7 +25,9 @@ impl Binder<'_> {
     }
 
     fn with(&mut self, query: &Query) -> Result<()> {
-        let Some(with) = &query.with else { return Ok(()) };
+        let Some(with) = &query.with else {
+            return Ok(());
+        };
         if with.recursive {
             return Err(unsupported("WITH RECURSIVE", self.span_of(query)));
         }
@@ -66,9 +68,8 @@ impl Binder<'_> {
             SetExpr::Query(query) => self.query(query),
             SetExpr::Values(values) => self.values(values),
             SetExpr::SetOperation { .. } => self.union(body),
-            SetExpr::Table(_) => {
-                Err(unsupported("a query of the form TABLE t", self.place).help("write SELECT * FROM t"))
-            }
+            SetExpr::Table(_) => Err(unsupported("a query of the form TABLE t", self.place)
+                .help("write SELECT * FROM t")),
             other => Err(unsupported("this statement inside a query", self.span_of(other))),
         }
     }
@@ -104,7 +105,8 @@ impl Binder<'_> {
     fn union_of(&self, inputs: Vec<(Relation, Span)>) -> Result<Relation> {
         let width = inputs.first().map_or(0, |(first, _)| first.schema.len());
         if let Some((other, span)) = inputs.iter().find(|(input, _)| input.schema.len() != width) {
-            let message = format!("UNION ALL of queries with {width} and {} columns", other.schema.len());
+            let message =
+                format!("UNION ALL of queries with {width} and {} columns", other.schema.len());
             return Err(semantic(message, *span));
         }
         let mut schema = Vec::with_capacity(width);
@@ -115,8 +117,10 @@ impl Binder<'_> {
             let Some(ty) = common_with_time(&types) else {
                 let shown: Vec<String> = types.iter().map(ToString::to_string).collect();
                 let span = inputs.last().map_or(self.place, |(_, span)| *span);
-                let message =
-                    format!("column '{name}' of the UNION ALL has no common type: {}", shown.join(", "));
+                let message = format!(
+                    "column '{name}' of the UNION ALL has no common type: {}",
+                    shown.join(", ")
+                );
                 return Err(semantic(message, span).help("cast the columns to one type"));
             };
             schema.push(Field::new(name, ty));
@@ -131,10 +135,11 @@ impl Binder<'_> {
         if input.schema.iter().zip(schema).all(same) {
             return input;
         }
-        let exprs = input.schema.iter().enumerate().zip(schema).map(|((index, have), want)| NamedExpr {
-            name: want.name.clone(),
-            expr: cast::coerce(Expr::column(index, have.ty.clone()), &want.ty, self.settings),
-        });
+        let exprs =
+            input.schema.iter().enumerate().zip(schema).map(|((index, have), want)| NamedExpr {
+                name: want.name.clone(),
+                expr: cast::coerce(Expr::column(index, have.ty.clone()), &want.ty, self.settings),
+            });
         let exprs = exprs.collect();
         input.project(exprs)
     }
@@ -144,9 +149,13 @@ impl Binder<'_> {
 fn common_with_time(types: &[SqlType]) -> Option<SqlType> {
     let common = cast::unify(types)?;
     let attribute = types.first().map_or(TimeAttribute::None, |ty| ty.kind.time_attribute());
-    let kept = types.iter().all(|ty| ty.kind.time_attribute() == attribute && ty.same_kind(&common));
+    let kept =
+        types.iter().all(|ty| ty.kind.time_attribute() == attribute && ty.same_kind(&common));
     if kept {
-        return Some(SqlType { kind: common.kind.with_time_attribute(attribute), nullable: common.nullable });
+        return Some(SqlType {
+            kind: common.kind.with_time_attribute(attribute),
+            nullable: common.nullable,
+        });
     }
     Some(common)
 }
@@ -157,7 +166,8 @@ pub(super) fn rename(relation: Relation, names: &[&str], span: Span) -> Result<R
         return Ok(relation);
     }
     if names.len() != relation.schema.len() {
-        let message = format!("{} names are given for {} columns", names.len(), relation.schema.len());
+        let message =
+            format!("{} names are given for {} columns", names.len(), relation.schema.len());
         return Err(semantic(message, span));
     }
     let mut exprs = relation.identity();

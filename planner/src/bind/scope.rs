@@ -44,9 +44,8 @@ impl Scope {
         if let [table, column, fields @ ..] = path
             && self.columns.iter().any(|c| c.qualifier.as_deref() == Some(&table.value))
         {
-            let found = self.find(|c| {
-                c.qualifier.as_deref() == Some(&table.value) && c.name == column.value
-            });
+            let found = self
+                .find(|c| c.qualifier.as_deref() == Some(&table.value) && c.name == column.value);
             match found.as_slice() {
                 [index] => return fields_of(self.column(*index), fields),
                 [] if self.find(|c| c.name == table.value).is_empty() => {
@@ -100,7 +99,8 @@ impl Scope {
 
     fn unknown_table(&self, name: &Ident, span: Span) -> Error {
         let error = semantic(format!("there is no table or column '{}' here", name.value), span);
-        let mut known: Vec<&str> = self.columns.iter().filter_map(|c| c.qualifier.as_deref()).collect();
+        let mut known: Vec<&str> =
+            self.columns.iter().filter_map(|c| c.qualifier.as_deref()).collect();
         known.extend(self.columns.iter().map(|c| c.name.as_str()));
         known.dedup();
         match suggest::advice(&name.value, known.into_iter(), "in sight are") {
@@ -127,7 +127,11 @@ pub(crate) fn fields_of(mut expr: Expr, path: &[Ident]) -> Result<Expr> {
 pub(crate) fn field_of(input: Expr, name: &Ident) -> Result<Expr> {
     let span = cursor::span(name.span);
     let TypeKind::Row(fields) = &input.ty().kind else {
-        let message = format!("'{}' is not a field: the value before it is {}, not a ROW", name.value, input.ty());
+        let message = format!(
+            "'{}' is not a field: the value before it is {}, not a ROW",
+            name.value,
+            input.ty()
+        );
         return Err(semantic(message, span));
     };
     let Some(index) = fields.iter().position(|field| field.name == name.value) else {

@@ -44,7 +44,8 @@ impl Binder<'_> {
         let keys = aggregate::group_by(select).map_err(|error| error.at(self.span_of(select)))?;
         let grouped = !keys.is_empty() || !collected.aggregates.is_empty() || having.is_some();
         if grouped {
-            relation = self.group(relation, &scope, select, &mut items, &mut having, &mut collected)?;
+            relation =
+                self.group(relation, &scope, select, &mut items, &mut having, &mut collected)?;
         }
         if let Some(having) = having {
             relation = relation.filter(having.expr);
@@ -91,7 +92,12 @@ impl Binder<'_> {
     }
 
     /// Binds the columns of the result, stars spread out.
-    fn items(&self, select: &Select, scope: &Scope, collected: &mut Collected) -> Result<Vec<Item>> {
+    fn items(
+        &self,
+        select: &Select,
+        scope: &Scope,
+        collected: &mut Collected,
+    ) -> Result<Vec<Item>> {
         let mut items = Vec::new();
         for item in &select.projection {
             match item {
@@ -110,7 +116,9 @@ impl Binder<'_> {
                     if scope.columns.is_empty() {
                         return Err(semantic("SELECT * needs a FROM clause", span));
                     }
-                    items.extend((0..scope.columns.len()).map(|index| star_item(scope, index, span)));
+                    items.extend(
+                        (0..scope.columns.len()).map(|index| star_item(scope, index, span)),
+                    );
                 }
                 SelectItem::QualifiedWildcard(kind, _) => {
                     items.extend(self.qualified_star(kind, scope, self.span_of(item))?);
@@ -148,7 +156,8 @@ impl Binder<'_> {
         let SelectItemQualifiedWildcardKind::ObjectName(name) = kind else {
             return Err(unsupported("* behind an expression", span));
         };
-        let path: Vec<ast::Ident> = name.0.iter().filter_map(|part| part.as_ident().cloned()).collect();
+        let path: Vec<ast::Ident> =
+            name.0.iter().filter_map(|part| part.as_ident().cloned()).collect();
         if let [table] = path.as_slice()
             && scope.columns.iter().any(|column| column.qualifier.as_deref() == Some(&table.value))
         {
@@ -162,7 +171,8 @@ impl Binder<'_> {
         fields
             .iter()
             .map(|field| {
-                let expr = super::scope::field_of(row.clone(), &ast::Ident::new(field.name.as_str()))?;
+                let expr =
+                    super::scope::field_of(row.clone(), &ast::Ident::new(field.name.as_str()))?;
                 Ok(Item { name: Some(field.name.clone()), expr, span, references: Vec::new() })
             })
             .collect()

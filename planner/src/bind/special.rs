@@ -11,7 +11,9 @@ impl ExprBinder<'_, '_> {
     pub(super) fn special(&mut self, node: &ast::Expr, span: Span) -> Result<Expr> {
         use ast::Expr as E;
         match node {
-            E::Between { expr, negated, low, high } => self.between(expr, *negated, low, high, span),
+            E::Between { expr, negated, low, high } => {
+                self.between(expr, *negated, low, high, span)
+            }
             E::InList { expr, list, negated } => self.in_list(expr, list, *negated, span),
             E::Like { negated, any: false, expr, pattern, escape_char } => {
                 self.pattern("LIKE", *negated, [expr, pattern], escape_char.as_ref(), span)
@@ -27,28 +29,41 @@ impl ExprBinder<'_, '_> {
             E::Ceil { expr, field } => self.round_to("CEIL", expr, field, span),
             E::Floor { expr, field } => self.round_to("FLOOR", expr, field, span),
             E::Substring { expr, substring_from, substring_for, .. } => {
-                let parts = [Some(expr), substring_from.as_ref(), substring_for.as_ref()];
+                let parts =
+                    [Some(expr.as_ref()), substring_from.as_deref(), substring_for.as_deref()];
                 self.call_present("SUBSTRING", &parts, span)
             }
             E::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
-                let parts = [Some(expr), Some(overlay_what), Some(overlay_from), overlay_for.as_ref()];
+                let what = Some(overlay_what.as_ref());
+                let parts = [
+                    Some(expr.as_ref()),
+                    what,
+                    Some(overlay_from.as_ref()),
+                    overlay_for.as_deref(),
+                ];
                 self.call_present("OVERLAY", &parts, span)
             }
             E::Position { expr, r#in } => self.call_on("POSITION", &[expr, r#in], span),
             E::Trim { trim_where, trim_what, expr, trim_characters } => {
                 if trim_characters.is_some() {
-                    return Err(semantic("TRIM(x, y) is not Flink SQL", span).help("write TRIM(y FROM x)"));
+                    return Err(
+                        semantic("TRIM(x, y) is not Flink SQL", span).help("write TRIM(y FROM x)")
+                    );
                 }
                 self.trim(*trim_where, trim_what.as_deref(), expr, span)
             }
             E::Tuple(values) => self.row(&values.iter().collect::<Vec<_>>(), span),
-            E::Array(array) => self.collection("ARRAY", &array.elem.iter().collect::<Vec<_>>(), span),
+            E::Array(array) => {
+                self.collection("ARRAY", &array.elem.iter().collect::<Vec<_>>(), span)
+            }
             E::InSubquery { .. } => {
                 Err(unsupported("IN (SELECT …)", span).help("list the values, or wait for joins"))
             }
             E::Exists { .. } => Err(unsupported("EXISTS (SELECT …)", span)),
             E::Subquery(_) => Err(unsupported("a subquery as a value", span)),
-            E::AnyOp { .. } | E::AllOp { .. } => Err(unsupported("a comparison with ANY or ALL", span)),
+            E::AnyOp { .. } | E::AllOp { .. } => {
+                Err(unsupported("a comparison with ANY or ALL", span))
+            }
             E::GroupingSets(_) | E::Cube(_) | E::Rollup(_) => {
                 Err(unsupported("a set of groupings (GROUPING SETS, CUBE, ROLLUP)", span))
             }
@@ -75,7 +90,13 @@ impl ExprBinder<'_, '_> {
         self.apply(both, vec![first, second], span)
     }
 
-    fn in_list(&mut self, value: &ast::Expr, list: &[ast::Expr], negated: bool, span: Span) -> Result<Expr> {
+    fn in_list(
+        &mut self,
+        value: &ast::Expr,
+        list: &[ast::Expr],
+        negated: bool,
+        span: Span,
+    ) -> Result<Expr> {
         let value = self.expr(value)?;
         let mut items = Vec::with_capacity(list.len());
         for item in list {
@@ -102,7 +123,8 @@ impl ExprBinder<'_, '_> {
         escape: Option<&ValueWithSpan>,
         span: Span,
     ) -> Result<Expr> {
-        let mut args = operands.iter().map(|operand| self.expr(operand)).collect::<Result<Vec<_>>>()?;
+        let mut args =
+            operands.iter().map(|operand| self.expr(operand)).collect::<Result<Vec<_>>>()?;
         if let Some(escape) = escape {
             args.push(self.expr(&ast::Expr::Value(escape.clone()))?);
         }
@@ -111,22 +133,36 @@ impl ExprBinder<'_, '_> {
     }
 
     /// `FLOOR(x)` and `FLOOR(x TO unit)`.
-    fn round_to(&mut self, name: &str, value: &ast::Expr, to: &CeilFloorKind, span: Span) -> Result<Expr> {
+    fn round_to(
+        &mut self,
+        name: &str,
+        value: &ast::Expr,
+        to: &CeilFloorKind,
+        span: Span,
+    ) -> Result<Expr> {
         let value = self.expr(value)?;
         match to {
-            CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) => self.apply(name, vec![value], span),
+            CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) => {
+                self.apply(name, vec![value], span)
+            }
             CeilFloorKind::DateTimeField(field) => {
                 let unit = literal::text(&unit(field, span)?);
                 self.apply(&format!("{name}_TO"), vec![value, unit], span)
             }
             CeilFloorKind::Scale(_) => {
-                Err(semantic(format!("{name} takes one argument"), span).help("use TRUNCATE or ROUND"))
+                Err(semantic(format!("{name} takes one argument"), span)
+                    .help("use TRUNCATE or ROUND"))
             }
         }
     }
 
-    fn call_present(&mut self, name: &str, parts: &[Option<&Box<ast::Expr>>], span: Span) -> Result<Expr> {
-        let parts: Vec<&ast::Expr> = parts.iter().flatten().map(|part| part.as_ref()).collect();
+    fn call_present(
+        &mut self,
+        name: &str,
+        parts: &[Option<&ast::Expr>],
+        span: Span,
+    ) -> Result<Expr> {
+        let parts: Vec<&ast::Expr> = parts.iter().flatten().copied().collect();
         self.call_on(name, &parts, span)
     }
 
@@ -156,16 +192,20 @@ impl ExprBinder<'_, '_> {
             return Err(semantic("ROW needs at least one value", span));
         }
         let args = values.iter().map(|value| self.expr(value)).collect::<Result<Vec<_>>>()?;
-        let fields = args
-            .iter()
-            .enumerate()
-            .map(|(index, arg)| Field::new(format!("EXPR${index}"), arg.ty().clone().materialized()));
+        let fields = args.iter().enumerate().map(|(index, arg)| {
+            Field::new(format!("EXPR${index}"), arg.ty().clone().materialized())
+        });
         let ty = TypeKind::Row(fields.collect()).not_null();
         self.constructor("ROW", args, ty, span)
     }
 
     /// `ARRAY[a, b]`.
-    pub(super) fn collection(&mut self, name: &str, values: &[&ast::Expr], span: Span) -> Result<Expr> {
+    pub(super) fn collection(
+        &mut self,
+        name: &str,
+        values: &[&ast::Expr],
+        span: Span,
+    ) -> Result<Expr> {
         let args = values.iter().map(|value| self.expr(value)).collect::<Result<Vec<_>>>()?;
         if args.is_empty() {
             return Err(semantic(format!("{name} needs at least one element"), span));
@@ -186,7 +226,10 @@ impl ExprBinder<'_, '_> {
         let types: Vec<SqlType> = values.iter().map(|value| value.ty().clone()).collect();
         let Some(ty) = cast::unify(&types) else {
             let shown: Vec<String> = types.iter().map(|ty| ty.kind.to_string()).collect();
-            return Err(semantic(format!("the values have no common type: {}", shown.join(", ")), span));
+            return Err(semantic(
+                format!("the values have no common type: {}", shown.join(", ")),
+                span,
+            ));
         };
         let settings = self.binder.settings;
         Ok(values
@@ -205,13 +248,15 @@ impl ExprBinder<'_, '_> {
 fn unit(field: &DateTimeField, span: Span) -> Result<String> {
     let name = field.to_string().to_uppercase();
     let name = match name.as_str() {
-        "SECONDS" | "MINUTES" | "HOURS" | "DAYS" | "WEEKS" | "MONTHS" | "YEARS" => &name[..name.len() - 1],
+        "SECONDS" | "MINUTES" | "HOURS" | "DAYS" | "WEEKS" | "MONTHS" | "YEARS" => {
+            &name[..name.len() - 1]
+        }
         other => other,
     };
     match name {
-        "NANOSECOND" | "MICROSECOND" | "MILLISECOND" | "SECOND" | "MINUTE" | "HOUR" | "DAY" | "DOW"
-        | "DOY" | "ISODOW" | "WEEK" | "MONTH" | "QUARTER" | "YEAR" | "ISOYEAR" | "DECADE" | "CENTURY"
-        | "MILLENNIUM" | "EPOCH" => Ok(name.to_owned()),
+        "NANOSECOND" | "MICROSECOND" | "MILLISECOND" | "SECOND" | "MINUTE" | "HOUR" | "DAY"
+        | "DOW" | "DOY" | "ISODOW" | "WEEK" | "MONTH" | "QUARTER" | "YEAR" | "ISOYEAR"
+        | "DECADE" | "CENTURY" | "MILLENNIUM" | "EPOCH" => Ok(name.to_owned()),
         other => Err(semantic(format!("{other} is not a unit of time"), span)),
     }
 }

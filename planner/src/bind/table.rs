@@ -18,7 +18,12 @@ use crate::suggest;
 ///
 /// # Errors
 /// `SQL_SEMANTIC` where an expression, key or watermark does not fit the columns.
-pub(crate) fn table(create: &CreateTable, text: &str, settings: &PlanSettings, span: Span) -> Result<Table> {
+pub(crate) fn table(
+    create: &CreateTable,
+    text: &str,
+    settings: &PlanSettings,
+    span: Span,
+) -> Result<Table> {
     let (catalog, hints) = (Catalog::new(), Hints::new());
     let binder = Binder::new(&catalog, settings, &hints, span);
     let mut columns = declared_columns(&binder, create)?;
@@ -32,7 +37,8 @@ pub(crate) fn table(create: &CreateTable, text: &str, settings: &PlanSettings, s
         Some(def) => Some(watermark(&binder, def, &mut columns)?),
         None => None,
     };
-    let names = |idents: &[sqlparser::ast::Ident]| idents.iter().map(|ident| ident.value.clone()).collect();
+    let names =
+        |idents: &[sqlparser::ast::Ident]| idents.iter().map(|ident| ident.value.clone()).collect();
     Ok(Table {
         name: create.name.resolve()?.to_owned(),
         columns,
@@ -72,8 +78,10 @@ fn declared_columns(binder: &Binder<'_>, create: &CreateTable) -> Result<Vec<Col
                 syntax::ColumnKind::Computed(node) => {
                     let expr = ExprBinder::new(binder, &scope, "a computed column").bind(node)?;
                     if expr.ty().kind == TypeKind::Null {
-                        let message = format!("the type of column '{}' is not known", def.name.value);
-                        return Err(semantic(message, cursor::span(def.name.span)).help("cast it: CAST(NULL AS INT)"));
+                        let message =
+                            format!("the type of column '{}' is not known", def.name.value);
+                        return Err(semantic(message, cursor::span(def.name.span))
+                            .help("cast it: CAST(NULL AS INT)"));
                     }
                     (expr.ty().clone(), ColumnKind::Computed(expr))
                 }
@@ -109,13 +117,14 @@ fn watermark(
 ) -> Result<Watermark> {
     let [name] = def.column.as_slice() else {
         let span = def.column.first().map_or(binder.place, |first| cursor::span(first.span));
-        return Err(Error::unsupported("a watermark on a field of a ROW is not supported yet").at(span).help(
-            "declare a computed column: ts AS row_column.field, WATERMARK FOR ts AS …",
-        ));
+        return Err(Error::unsupported("a watermark on a field of a ROW is not supported yet")
+            .at(span)
+            .help("declare a computed column: ts AS row_column.field, WATERMARK FOR ts AS …"));
     };
     let span = cursor::span(name.span);
     let Some(index) = columns.iter().position(|column| column.name == name.value) else {
-        let error = semantic(format!("WATERMARK FOR names no column of the table: '{}'", name.value), span);
+        let error =
+            semantic(format!("WATERMARK FOR names no column of the table: '{}'", name.value), span);
         let known = columns.iter().map(|column| column.name.as_str());
         return Err(match suggest::advice(&name.value, known, "the columns are") {
             Some(advice) => error.help(advice),
@@ -127,7 +136,8 @@ fn watermark(
             "the column of a watermark must be TIMESTAMP(p) or TIMESTAMP_LTZ(p) with p from 0 to 3, '{}' is {}",
             name.value, columns[index].ty
         );
-        return Err(semantic(message, span).help("declare it TIMESTAMP(3), or add a computed column with a CAST"));
+        return Err(semantic(message, span)
+            .help("declare it TIMESTAMP(3), or add a computed column with a CAST"));
     }
     let scope = Scope {
         columns: columns
@@ -142,8 +152,12 @@ fn watermark(
     let expr = ExprBinder::new(binder, &scope, "WATERMARK").bind(&def.expr)?;
     let place = binder.span_of(def.expr.as_ref());
     if !is_rowtime_type(expr.ty()) {
-        let message = format!("the watermark must be a timestamp with precision up to 3, it is {}", expr.ty());
-        return Err(semantic(message, place).help(format!("write WATERMARK FOR {0} AS {0} - INTERVAL '5' SECOND", name.value)));
+        let message = format!(
+            "the watermark must be a timestamp with precision up to 3, it is {}",
+            expr.ty()
+        );
+        return Err(semantic(message, place)
+            .help(format!("write WATERMARK FOR {0} AS {0} - INTERVAL '5' SECOND", name.value)));
     }
     if !constant::is_deterministic(&expr) {
         return Err(semantic("the watermark must depend on the row alone", place));
@@ -156,6 +170,7 @@ fn watermark(
 fn is_rowtime_type(ty: &SqlType) -> bool {
     matches!(
         ty.kind,
-        TypeKind::Timestamp { precision: 0..=3, .. } | TypeKind::TimestampLtz { precision: 0..=3, .. }
+        TypeKind::Timestamp { precision: 0..=3, .. }
+            | TypeKind::TimestampLtz { precision: 0..=3, .. }
     )
 }

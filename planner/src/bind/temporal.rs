@@ -10,7 +10,8 @@ pub(crate) enum Interval {
 /// Days since 1970-01-01 of `yyyy-MM-dd`.
 pub(crate) fn date(text: &str) -> Option<i64> {
     let mut parts = text.trim().splitn(3, '-');
-    let (year, month, day) = (digits(parts.next()?, 4)?, digits(parts.next()?, 2)?, digits(parts.next()?, 2)?);
+    let (year, month, day) =
+        (digits(parts.next()?, 4)?, digits(parts.next()?, 2)?, digits(parts.next()?, 2)?);
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let days_in_month = match month {
         4 | 6 | 9 | 11 => 30,
@@ -53,7 +54,8 @@ pub(crate) fn timestamp(text: &str) -> Option<(i64, u8)> {
 fn clock(text: &str) -> Option<(i64, i64, u8)> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let mut parts = whole.splitn(3, ':');
-    let (hour, minute, second) = (digits(parts.next()?, 2)?, digits(parts.next()?, 2)?, digits(parts.next()?, 2)?);
+    let (hour, minute, second) =
+        (digits(parts.next()?, 2)?, digits(parts.next()?, 2)?, digits(parts.next()?, 2)?);
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
@@ -111,8 +113,12 @@ fn months(text: &str, first: &str, last: Option<&str>) -> Option<i64> {
 }
 
 /// Units from days to seconds with their length in milliseconds and how many make the next larger one.
-const UNITS: [(&str, i64, i64); 4] =
-    [("DAY", 86_400_000, i64::MAX), ("HOUR", 3_600_000, 24), ("MINUTE", 60_000, 60), ("SECOND", 1_000, 60)];
+const UNITS: [(&str, i64, i64); 4] = [
+    ("DAY", 86_400_000, i64::MAX),
+    ("HOUR", 3_600_000, 24),
+    ("MINUTE", 60_000, 60),
+    ("SECOND", 1_000, 60),
+];
 
 fn millis(text: &str, first: &str, last: Option<&str>) -> Option<i64> {
     if first == "WEEK" && last.is_none() {
@@ -176,7 +182,10 @@ mod tests {
         assert_eq!(interval("10", "SECONDS", None), Some(Interval::Millis(10_000)));
         assert_eq!(interval("1.5", "SECOND", None), Some(Interval::Millis(1_500)));
         assert_eq!(interval("1:30", "HOUR", Some("MINUTE")), Some(Interval::Millis(5_400_000)));
-        assert_eq!(interval("-1 02:03:04", "DAY", Some("SECOND")), Some(Interval::Millis(-93_784_000)));
+        assert_eq!(
+            interval("-1 02:03:04", "DAY", Some("SECOND")),
+            Some(Interval::Millis(-93_784_000))
+        );
         assert_eq!(interval("2-3", "YEAR", Some("MONTH")), Some(Interval::Months(27)));
         assert_eq!(interval("1:60", "HOUR", Some("MINUTE")), None);
         assert_eq!(interval("x", "DAY", None), None);

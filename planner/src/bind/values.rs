@@ -16,11 +16,13 @@ impl Binder<'_> {
         let mut binder = ExprBinder::new(self, &scope, "VALUES");
         let mut rows: Vec<Vec<Expr>> = Vec::with_capacity(values.rows.len());
         for row in &values.rows {
-            let bound = row.content.iter().map(|value| binder.bind(value)).collect::<Result<Vec<_>>>()?;
+            let bound =
+                row.content.iter().map(|value| binder.bind(value)).collect::<Result<Vec<_>>>()?;
             let width = rows.first().map_or(bound.len(), Vec::len);
             if bound.len() != width {
                 let span = row.content.first().map_or(self.place, |first| self.span_of(first));
-                let message = format!("the rows of VALUES have {width} and {} columns", bound.len());
+                let message =
+                    format!("the rows of VALUES have {width} and {} columns", bound.len());
                 return Err(semantic(message, span));
             }
             rows.push(bound);
@@ -42,7 +44,8 @@ impl Binder<'_> {
                 let types: Vec<_> = column.iter().map(|value| value.ty().clone()).collect();
                 let ty = cast::unify(&types);
                 let ty = ty.filter(|ty| ty.kind != tidegate_types::TypeKind::Null);
-                ty.map(|ty| Field::new(format!("EXPR${index}"), ty)).ok_or_else(|| select::bare_null(span))
+                ty.map(|ty| Field::new(format!("EXPR${index}"), ty))
+                    .ok_or_else(|| select::bare_null(span))
             })
             .collect::<Result<Vec<_>>>()?;
         let mut literals = Vec::with_capacity(rows.len());
@@ -57,8 +60,9 @@ impl Binder<'_> {
         let folded = constant::fold(value.clone(), self.settings);
         match folded {
             Expr::Literal(literal) => Ok(literal),
-            other => Err(unsupported("a value in VALUES that is not a constant", self.place)
-                .help(format!("it has the type {}; write SELECT … UNION ALL SELECT …", other.ty()))),
+            other => Err(unsupported("a value in VALUES that is not a constant", self.place).help(
+                format!("it has the type {}; write SELECT … UNION ALL SELECT …", other.ty()),
+            )),
         }
     }
 }

@@ -23,8 +23,16 @@ struct Signature {
 
 const SIGNATURES: &[Signature] = &[
     Signature { name: "TUMBLE", parameters: &["DATA", "TIMECOL", "SIZE", "OFFSET"], required: 3 },
-    Signature { name: "HOP", parameters: &["DATA", "TIMECOL", "SLIDE", "SIZE", "OFFSET"], required: 4 },
-    Signature { name: "CUMULATE", parameters: &["DATA", "TIMECOL", "STEP", "SIZE", "OFFSET"], required: 4 },
+    Signature {
+        name: "HOP",
+        parameters: &["DATA", "TIMECOL", "SLIDE", "SIZE", "OFFSET"],
+        required: 4,
+    },
+    Signature {
+        name: "CUMULATE",
+        parameters: &["DATA", "TIMECOL", "STEP", "SIZE", "OFFSET"],
+        required: 4,
+    },
     Signature { name: "SESSION", parameters: &["DATA", "TIMECOL", "GAP"], required: 3 },
 ];
 
@@ -36,13 +44,15 @@ impl Binder<'_> {
         args: &[FunctionArg],
         span: Span,
     ) -> Result<Relation> {
-        let upper = simple_name(name).map(|name| name.value.to_ascii_uppercase()).unwrap_or_default();
+        let upper =
+            simple_name(name).map(|name| name.value.to_ascii_uppercase()).unwrap_or_default();
         let Some(signature) = SIGNATURES.iter().find(|signature| signature.name == upper) else {
             return Err(unsupported(&format!("the table function {name}"), span)
                 .help("supported are TUMBLE, HOP, CUMULATE and SESSION"));
         };
         let arguments = arrange(signature, args, span)?;
-        let (input, partition) = self.data(signature.name, argument(&arguments, 0, signature, span)?)?;
+        let (input, partition) =
+            self.data(signature.name, argument(&arguments, 0, signature, span)?)?;
         let time_node = argument(&arguments, 1, signature, span)?;
         let (time, column) = self.time_column(signature.name, time_node, &input)?;
         let mut lengths = Vec::new();
@@ -59,12 +69,17 @@ impl Binder<'_> {
     }
 
     /// The input table with the expressions of its PARTITION BY.
-    fn data<'n>(&mut self, function: &str, node: &'n ast::Expr) -> Result<(Relation, Vec<&'n ast::Expr>)> {
+    fn data<'n>(
+        &mut self,
+        function: &str,
+        node: &'n ast::Expr,
+    ) -> Result<(Relation, Vec<&'n ast::Expr>)> {
         let span = self.span_of(node);
         match node {
             ast::Expr::Function(call) if call.name.to_string() == TABLE_ARGUMENT => {
                 let args = super::call::plain_arguments(call, span)?;
-                let Some((ast::Expr::CompoundIdentifier(path), partition)) = args.split_first() else {
+                let Some((ast::Expr::CompoundIdentifier(path), partition)) = args.split_first()
+                else {
                     return Err(semantic(format!("{function} needs TABLE name first"), span));
                 };
                 let parts: Vec<String> = path.iter().map(|part| part.value.clone()).collect();
@@ -73,35 +88,51 @@ impl Binder<'_> {
                 Ok((self.named_table(&parts, place)?, partition.to_vec()))
             }
             ast::Expr::Subquery(query) => Ok((self.query(query)?, Vec::new())),
-            ast::Expr::Identifier(name) => Err(semantic(
-                format!("{function} needs a table as its first argument"),
-                span,
-            )
-            .help(format!("write TABLE {}", name.value))),
+            ast::Expr::Identifier(name) => {
+                Err(semantic(format!("{function} needs a table as its first argument"), span)
+                    .help(format!("write TABLE {}", name.value)))
+            }
             _ => Err(semantic(format!("{function} needs TABLE name first"), span)),
         }
     }
 
     /// The column of `DESCRIPTOR(ts)`, which must be a time attribute.
-    fn time_column(&self, function: &str, node: &ast::Expr, input: &Relation) -> Result<(TvfTime, usize)> {
+    fn time_column(
+        &self,
+        function: &str,
+        node: &ast::Expr,
+        input: &Relation,
+    ) -> Result<(TvfTime, usize)> {
         let span = self.span_of(node);
         let wrong = || {
-            semantic(format!("{function} needs DESCRIPTOR(column) with one column as its second argument"), span)
+            semantic(
+                format!(
+                    "{function} needs DESCRIPTOR(column) with one column as its second argument"
+                ),
+                span,
+            )
         };
-        let ast::Expr::Function(call) = node else { return Err(wrong()) };
+        let ast::Expr::Function(call) = node else {
+            return Err(wrong());
+        };
         if !call.name.to_string().eq_ignore_ascii_case("DESCRIPTOR") {
             return Err(wrong());
         }
-        let [column] = super::call::plain_arguments(call, span)?[..] else { return Err(wrong()) };
+        let [column] = super::call::plain_arguments(call, span)?[..] else {
+            return Err(wrong());
+        };
         let scope = Scope::of(input, None);
         let bound = ExprBinder::new(self, &scope, "DESCRIPTOR").bind(column)?;
-        let Expr::Column { index, ty } = bound else { return Err(wrong()) };
+        let Expr::Column { index, ty } = bound else {
+            return Err(wrong());
+        };
         match ty.kind.time_attribute() {
             TimeAttribute::Event => Ok((TvfTime::Event(index), index)),
             TimeAttribute::Processing => Ok((TvfTime::Processing, index)),
             TimeAttribute::None => {
                 let name = &input.schema[index].name;
-                let message = format!("the window function requires a time attribute, but '{name}' is {ty}");
+                let message =
+                    format!("the window function requires a time attribute, but '{name}' is {ty}");
                 let help = if ty.kind.is_timestamp() {
                     "declare WATERMARK FOR it in CREATE TABLE; a computation or cast on the way takes the attribute away"
                 } else {
@@ -118,16 +149,20 @@ impl Binder<'_> {
         let scope = Scope::default();
         let bound = ExprBinder::new(self, &scope, "a window's length").bind(node)?;
         match bound {
-            Expr::Literal(literal) if literal.ty.kind == TypeKind::IntervalDayTime => match literal.value {
-                Scalar::Integer(millis) => Ok(millis),
-                _ => Err(semantic("the length of a window is NULL", span)),
-            },
-            other if other.ty().kind == TypeKind::IntervalYearMonth => {
-                Err(semantic("months and years have no fixed length, so they make no windows", span)
-                    .help("use DAY, HOUR, MINUTE or SECOND"))
+            Expr::Literal(literal) if literal.ty.kind == TypeKind::IntervalDayTime => {
+                match literal.value {
+                    Scalar::Integer(millis) => Ok(millis),
+                    _ => Err(semantic("the length of a window is NULL", span)),
+                }
             }
+            other if other.ty().kind == TypeKind::IntervalYearMonth => Err(semantic(
+                "months and years have no fixed length, so they make no windows",
+                span,
+            )
+            .help("use DAY, HOUR, MINUTE or SECOND")),
             other => {
-                let message = format!("{function} takes constant intervals, this is {}", other.ty());
+                let message =
+                    format!("{function} takes constant intervals, this is {}", other.ty());
                 Err(semantic(message, span).help("write INTERVAL '10' SECOND"))
             }
         }
@@ -139,7 +174,12 @@ impl Binder<'_> {
         for node in nodes {
             match ExprBinder::new(self, &scope, "PARTITION BY").bind(node)? {
                 Expr::Column { index, .. } => keys.push(index),
-                _ => return Err(semantic("PARTITION BY of SESSION takes columns", self.span_of(*node))),
+                _ => {
+                    return Err(semantic(
+                        "PARTITION BY of SESSION takes columns",
+                        self.span_of(*node),
+                    ));
+                }
             }
         }
         keys.dedup();
@@ -158,11 +198,16 @@ fn arrange<'n>(
         let (place, node) = match arg {
             FunctionArg::Unnamed(FunctionArgExpr::Expr(node)) => (position, node),
             FunctionArg::Named { name, arg: FunctionArgExpr::Expr(node), .. } => {
-                let known = signature.parameters.iter().position(|p| p.eq_ignore_ascii_case(&name.value));
-                let Some(place) = known else { return Err(unknown_parameter(signature, name)) };
+                let known =
+                    signature.parameters.iter().position(|p| p.eq_ignore_ascii_case(&name.value));
+                let Some(place) = known else {
+                    return Err(unknown_parameter(signature, name));
+                };
                 (place, node)
             }
-            other => return Err(semantic(format!("{} does not take {other}", signature.name), span)),
+            other => {
+                return Err(semantic(format!("{} does not take {other}", signature.name), span));
+            }
         };
         match arranged.get_mut(place) {
             Some(slot) if slot.is_none() => *slot = Some(node),
@@ -197,7 +242,11 @@ fn wrong_arguments(signature: &Signature, span: Span) -> Error {
 
 fn shape(signature: &Signature, lengths: &[Option<i64>], span: Span) -> Result<WindowShape> {
     let length = |index: usize| -> Result<i64> {
-        let millis = lengths.get(index).copied().flatten().ok_or_else(|| wrong_arguments(signature, span))?;
+        let millis = lengths
+            .get(index)
+            .copied()
+            .flatten()
+            .ok_or_else(|| wrong_arguments(signature, span))?;
         if millis <= 0 {
             let name = signature.parameters.get(index + 2).copied().unwrap_or_default();
             return Err(semantic(format!("{name} of {} must be positive", signature.name), span));

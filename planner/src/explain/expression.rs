@@ -51,13 +51,17 @@ pub(super) fn text(expr: &Expr, input: &[Field]) -> String {
         Expr::Case { branches, otherwise, .. } => {
             let branches: String = branches
                 .iter()
-                .map(|(when, then)| format!("WHEN {} THEN {} ", condition(when, input), text(then, input)))
+                .map(|(when, then)| {
+                    format!("WHEN {} THEN {} ", condition(when, input), text(then, input))
+                })
                 .collect();
             format!("CASE {branches}ELSE {} END", text(otherwise, input))
         }
         Expr::Field { input: row, index, .. } => {
             let name = match &row.ty().kind {
-                TypeKind::Row(fields) => fields.get(*index).map_or("?", |field| field.name.as_str()),
+                TypeKind::Row(fields) => {
+                    fields.get(*index).map_or("?", |field| field.name.as_str())
+                }
                 _ => "?",
             };
             format!("{}.{name}", text(row, input))
@@ -87,7 +91,9 @@ fn literal(literal: &Literal) -> String {
         (Scalar::Null, kind) => format!("NULL:{kind}"),
         (Scalar::Boolean(value), _) => value.to_string().to_uppercase(),
         (Scalar::Integer(value), kind) if kind.is_integer() => value.to_string(),
-        (Scalar::Integer(value), TypeKind::IntervalDayTime) => format!("{value}:INTERVAL MILLISECOND"),
+        (Scalar::Integer(value), TypeKind::IntervalDayTime) => {
+            format!("{value}:INTERVAL MILLISECOND")
+        }
         (Scalar::Integer(value), TypeKind::IntervalYearMonth) => format!("{value}:INTERVAL MONTH"),
         (Scalar::Integer(value), kind) => format!("{value}:{kind}"),
         (Scalar::Double(value), kind) => format!("{value:?}:{kind}"),

@@ -10,7 +10,11 @@ use tidegate_types::Field;
 /// The plan as text: sinks at the top, sources at the bottom; what several branches read is
 /// printed once and referred to by number.
 pub fn explain(graph: &StreamGraph) -> String {
-    let mut printer = Printer { graph, text: String::from("== Optimized Execution Plan ==\n"), shared: vec![None; graph.nodes.len()] };
+    let mut printer = Printer {
+        graph,
+        text: String::from("== Optimized Execution Plan ==\n"),
+        shared: vec![None; graph.nodes.len()],
+    };
     let mut number = 0;
     for index in 0..graph.nodes.len() {
         if graph.consumers(index).count() > 1 {
@@ -50,7 +54,9 @@ impl Printer<'_> {
     }
 
     fn node(&mut self, index: usize, first: &str, rest: &str) {
-        let Some(node) = self.graph.nodes.get(index) else { return };
+        let Some(node) = self.graph.nodes.get(index) else {
+            return;
+        };
         if let Some(number) = self.shared.get(index).copied().flatten() {
             self.text.push_str(&format!("{first}Reused(reference_id=[{number}])\n"));
             return;
@@ -73,8 +79,17 @@ impl Printer<'_> {
     }
 
     /// The input of a node, below its exchange and, for two-phase aggregates, the local phase.
-    fn input(&mut self, reader: usize, node: usize, exchange: Option<String>, first: &str, rest: &str) {
-        let Some(exchange) = exchange else { return self.node(node, first, rest) };
+    fn input(
+        &mut self,
+        reader: usize,
+        node: usize,
+        exchange: Option<String>,
+        first: &str,
+        rest: &str,
+    ) {
+        let Some(exchange) = exchange else {
+            return self.node(node, first, rest);
+        };
         self.text.push_str(&format!("{first}{exchange}\n"));
         let (first, rest) = (format!("{rest}+- "), format!("{rest}   "));
         let local = self.graph.nodes.get(reader).and_then(|reader| match &reader.operator {
@@ -94,7 +109,8 @@ impl Printer<'_> {
     }
 
     fn exchange(&self, input: usize, exchange: &Exchange) -> Option<String> {
-        let schema = self.graph.nodes.get(input).map(|node| node.schema.as_slice()).unwrap_or_default();
+        let schema =
+            self.graph.nodes.get(input).map(|node| node.schema.as_slice()).unwrap_or_default();
         let distribution = match exchange {
             Exchange::Forward => return None,
             Exchange::Hash { keys } => format!("hash[{}]", operator::names(keys, schema)),
@@ -108,7 +124,8 @@ impl Printer<'_> {
 
 /// The column that gives a window its time, for messages.
 fn time_name(time: &WindowTime, input: &[Field]) -> String {
-    let name = |column: &usize| input.get(*column).map_or("?", |field| field.name.as_str()).to_owned();
+    let name =
+        |column: &usize| input.get(*column).map_or("?", |field| field.name.as_str()).to_owned();
     match time {
         WindowTime::Event { column } => format!("time_col=[{}]", name(column)),
         WindowTime::Processing => "time_col=[PROCTIME()]".to_owned(),

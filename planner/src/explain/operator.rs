@@ -10,8 +10,10 @@ use super::time_name;
 
 /// Names of columns.
 pub(super) fn names(columns: &[usize], schema: &[Field]) -> String {
-    let names: Vec<&str> =
-        columns.iter().map(|column| schema.get(*column).map_or("?", |field| field.name.as_str())).collect();
+    let names: Vec<&str> = columns
+        .iter()
+        .map(|column| schema.get(*column).map_or("?", |field| field.name.as_str()))
+        .collect();
     names.join(", ")
 }
 
@@ -31,7 +33,9 @@ pub(super) fn line(node: &Node, inputs: &[&[Field]]) -> String {
         Operator::Calc(calc) => {
             let select = projection(&calc.projection, input);
             match &calc.filter {
-                Some(filter) => format!("Calc(select=[{select}], where=[{}])", condition(filter, input)),
+                Some(filter) => {
+                    format!("Calc(select=[{select}], where=[{}])", condition(filter, input))
+                }
                 None => format!("Calc(select=[{select}])"),
             }
         }
@@ -54,7 +58,11 @@ pub(super) fn line(node: &Node, inputs: &[&[Field]]) -> String {
     };
     let parallelism = node.parallelism.map(|n| format!(", parallelism=[{n}]")).unwrap_or_default();
     line.insert_str(line.len() - 1, &parallelism);
-    let changes = if matches!(node.operator, Operator::Sink(_)) { "NONE".to_owned() } else { changelog(node) };
+    let changes = if matches!(node.operator, Operator::Sink(_)) {
+        "NONE".to_owned()
+    } else {
+        changelog(node)
+    };
     line.insert_str(line.len() - 1, &format!(", changelogMode=[{changes}]"));
     line
 }
@@ -118,7 +126,9 @@ fn shape(shape: &WindowShape) -> String {
         offset => format!("{text}, offset=[{}]", length(offset)),
     };
     match shape {
-        WindowShape::Tumble { size, offset } => shifted(format!("size=[{}]", length(*size)), *offset),
+        WindowShape::Tumble { size, offset } => {
+            shifted(format!("size=[{}]", length(*size)), *offset)
+        }
         WindowShape::Hop { size, slide, offset } => {
             shifted(format!("size=[{}], slide=[{}]", length(*size), length(*slide)), *offset)
         }
@@ -133,7 +143,8 @@ fn shape(shape: &WindowShape) -> String {
 fn length(millis: i64) -> String {
     let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")];
     let fitting = units.into_iter().find(|(unit, _)| millis % unit == 0 && millis != 0);
-    fitting.map_or_else(|| format!("{millis} ms"), |(unit, name)| format!("{} {name}", millis / unit))
+    fitting
+        .map_or_else(|| format!("{millis} ms"), |(unit, name)| format!("{} {name}", millis / unit))
 }
 
 fn aggregate_line(aggregate: &WindowAggregate, input: &[Field]) -> String {
@@ -174,7 +185,10 @@ fn aggregate_facts(aggregate: &WindowAggregate, input: &[Field]) -> String {
 fn call_text(call: &AggregateCall, input: &[Field]) -> String {
     let distinct = if call.distinct { "DISTINCT " } else { "" };
     let argument = call.argument.map_or("*".to_owned(), |argument| names(&[argument], input));
-    let filter = call.filter.map(|filter| format!(" FILTER {}", names(&[filter], input))).unwrap_or_default();
+    let filter = call
+        .filter
+        .map(|filter| format!(" FILTER {}", names(&[filter], input)))
+        .unwrap_or_default();
     let function = format!("{:?}", call.function).to_uppercase();
     format!("{function}({distinct}{argument}){filter} AS {}", call.name)
 }
@@ -193,7 +207,8 @@ fn rank_line(rank: &WindowRank, input: &[Field]) -> String {
         [] => String::new(),
         keys => format!(", partitionBy=[{}]", names(keys, input)),
     };
-    let number = rank.rank_column.as_ref().map(|name| format!(", rank=[{name}]")).unwrap_or_default();
+    let number =
+        rank.rank_column.as_ref().map(|name| format!(", rank=[{name}]")).unwrap_or_default();
     format!(
         "WindowRank(window=[{}], rankType=[ROW_NUMBER], rankRange=[rankStart={}, rankEnd={}]{partition}, orderBy=[{}]{number})",
         time_name(&rank.time, input),

@@ -54,8 +54,14 @@ impl Identity {
     }
 
     pub(super) fn values(rows: &[Vec<Literal>], width: usize) -> Self {
-        let values = rows.iter().flatten().fold(Digest::new("values"), |digest, value| digest.literal(value));
-        Self { rows: values, columns: (0..width).map(|index| values.number(index as u64)).collect() }
+        let values = rows
+            .iter()
+            .flatten()
+            .fold(Digest::new("values"), |digest, value| digest.literal(value));
+        Self {
+            rows: values,
+            columns: (0..width).map(|index| values.number(index as u64)).collect(),
+        }
     }
 
     pub(super) fn calc(&self, filter: Option<&Expr>, projection: &[NamedExpr]) -> Self {
@@ -67,9 +73,13 @@ impl Identity {
     }
 
     pub(super) fn union(inputs: &[&Self], width: usize) -> Self {
-        let rows = inputs.iter().fold(Digest::new("union"), |digest, input| digest.digest(input.rows));
+        let rows =
+            inputs.iter().fold(Digest::new("union"), |digest, input| digest.digest(input.rows));
         let column = |index: usize| {
-            inputs.iter().filter_map(|input| input.columns.get(index)).fold(rows, |digest, c| digest.digest(*c))
+            inputs
+                .iter()
+                .filter_map(|input| input.columns.get(index))
+                .fold(rows, |digest, c| digest.digest(*c))
         };
         Self { rows, columns: (0..width).map(column).collect() }
     }
@@ -121,9 +131,10 @@ impl Identity {
             WindowTime::Attached { start, end } => {
                 digest.word("attached").digest(self.column(*start)).digest(self.column(*end))
             }
-            WindowTime::AttachedProcessing { start, end } => {
-                digest.word("attached-processing").digest(self.column(*start)).digest(self.column(*end))
-            }
+            WindowTime::AttachedProcessing { start, end } => digest
+                .word("attached-processing")
+                .digest(self.column(*start))
+                .digest(self.column(*end)),
         }
     }
 
@@ -137,13 +148,16 @@ impl Identity {
             Expr::Literal(literal) => Digest::new("literal").literal(literal),
             Expr::Field { input, index, .. } => {
                 let name = match &input.ty().kind {
-                    TypeKind::Row(fields) => fields.get(*index).map_or("", |field| field.name.as_str()),
+                    TypeKind::Row(fields) => {
+                        fields.get(*index).map_or("", |field| field.name.as_str())
+                    }
                     _ => "",
                 };
                 self.expr(input).word("field").word(name)
             }
             Expr::Call { function, args, .. } => {
-                let call = Digest::new("call").word(&function.name).number(u64::from(function.version));
+                let call =
+                    Digest::new("call").word(&function.name).number(u64::from(function.version));
                 args.iter().fold(call, |digest, arg| digest.digest(self.expr(arg)))
             }
             Expr::Cast { input, ty, mode } => {

@@ -105,15 +105,21 @@ impl Lowering<'_> {
             RelOp::Aggregate { input, aggregate } => self.aggregate(*input, aggregate, schema),
             RelOp::Rank { input, rank } => self.rank(*input, rank, schema),
             RelOp::Number { number, .. } => {
-                Err(Error::unsupported("ROW_NUMBER without a bound is not supported yet").at(number.span))
+                Err(Error::unsupported("ROW_NUMBER without a bound is not supported yet")
+                    .at(number.span))
             }
         }
     }
 
     /// Adds a node, or finds an equal one.
     fn add(&mut self, draft: Draft) -> Result<usize> {
-        let content = serde_json::to_string(&(&draft.operator, &draft.inputs, &draft.schema, draft.parallelism))
-            .map_err(|error| Error::internal(format!("encode plan node: {error}")))?;
+        let content = serde_json::to_string(&(
+            &draft.operator,
+            &draft.inputs,
+            &draft.schema,
+            draft.parallelism,
+        ))
+        .map_err(|error| Error::internal(format!("encode plan node: {error}")))?;
         if let Some(known) = self.known.get(&content) {
             return Ok(*known);
         }
@@ -141,33 +147,58 @@ impl Lowering<'_> {
         let count = self.ids.entry(digest.value()).or_insert(0);
         let number = *count;
         *count += 1;
-        if number == 0 { OperatorId(digest.value()) } else { OperatorId(digest.number(number).value()) }
+        if number == 0 {
+            OperatorId(digest.value())
+        } else {
+            OperatorId(digest.number(number).value())
+        }
     }
 
-    fn values(&mut self, rows: Vec<Vec<tidegate_plan::Literal>>, schema: Vec<Field>) -> Result<usize> {
+    fn values(
+        &mut self,
+        rows: Vec<Vec<tidegate_plan::Literal>>,
+        schema: Vec<Field>,
+    ) -> Result<usize> {
         let identity = Identity::values(&rows, schema.len());
         let id = identity.rows.word("values");
         let operator = Operator::Values(Values { rows });
         self.add(Draft { operator, inputs: Vec::new(), schema, identity, id, parallelism: None })
     }
 
-    fn calc(&mut self, input: Relation, filter: Option<Expr>, projection: Vec<NamedExpr>) -> Result<usize> {
+    fn calc(
+        &mut self,
+        input: Relation,
+        filter: Option<Expr>,
+        projection: Vec<NamedExpr>,
+    ) -> Result<usize> {
         let node = self.relation(input)?;
         let below = &self.identities[node];
         let identity = below.calc(filter.as_ref(), &projection);
-        let id = identity.columns.iter().fold(identity.rows.word("calc"), |id, column| id.digest(*column));
+        let id = identity
+            .columns
+            .iter()
+            .fold(identity.rows.word("calc"), |id, column| id.digest(*column));
         let schema = crate::algebra::schema_of(&projection);
         let operator = Operator::Calc(Calc { filter, projection });
         self.add(Draft { operator, inputs: forward(node), schema, identity, id, parallelism: None })
     }
 
     fn union(&mut self, inputs: Vec<Relation>, schema: Vec<Field>) -> Result<usize> {
-        let nodes = inputs.into_iter().map(|input| self.relation(input)).collect::<Result<Vec<_>>>()?;
+        let nodes =
+            inputs.into_iter().map(|input| self.relation(input)).collect::<Result<Vec<_>>>()?;
         let below: Vec<&Identity> = nodes.iter().map(|node| &self.identities[*node]).collect();
         let identity = Identity::union(&below, schema.len());
         let id = identity.rows.word("union");
-        let inputs = nodes.into_iter().map(|node| Input { node, exchange: Exchange::Forward }).collect();
-        self.add(Draft { operator: Operator::Union, inputs, schema, identity, id, parallelism: None })
+        let inputs =
+            nodes.into_iter().map(|node| Input { node, exchange: Exchange::Forward }).collect();
+        self.add(Draft {
+            operator: Operator::Union,
+            inputs,
+            schema,
+            identity,
+            id,
+            parallelism: None,
+        })
     }
 
     fn window_tvf(&mut self, input: Relation, tvf: WindowTvf, schema: Vec<Field>) -> Result<usize> {
@@ -182,17 +213,25 @@ impl Lowering<'_> {
         let below = &self.identities[node];
         let identity = below.window(&tvf.shape, &time, &keys);
         let id = identity.rows.word("window-tvf");
-        let operator = tidegate_plan::operator::WindowTvf { shape: tvf.shape, time, partition_keys: keys };
+        let operator =
+            tidegate_plan::operator::WindowTvf { shape: tvf.shape, time, partition_keys: keys };
         let operator = Operator::WindowTvf(operator);
         let inputs = vec![Input { node, exchange }];
         self.add(Draft { operator, inputs, schema, identity, id, parallelism: None })
     }
 
-    fn aggregate(&mut self, input: Relation, aggregate: Aggregate, schema: Vec<Field>) -> Result<usize> {
+    fn aggregate(
+        &mut self,
+        input: Relation,
+        aggregate: Aggregate,
+        schema: Vec<Field>,
+    ) -> Result<usize> {
         let node = self.relation(input)?;
         let time = match aggregate.window {
             AggregateWindow::Time(time) => window_time(time),
-            AggregateWindow::Attached { start, end, event: true } => WindowTime::Attached { start, end },
+            AggregateWindow::Attached { start, end, event: true } => {
+                WindowTime::Attached { start, end }
+            }
             AggregateWindow::Attached { start, end, event: false } => {
                 WindowTime::AttachedProcessing { start, end }
             }
@@ -207,7 +246,10 @@ impl Lowering<'_> {
             two_phase,
         };
         let identity = self.identities[node].aggregate(&operator);
-        let id = identity.columns.iter().fold(identity.rows.word("window-aggregate"), |id, c| id.digest(*c));
+        let id = identity
+            .columns
+            .iter()
+            .fold(identity.rows.word("window-aggregate"), |id, c| id.digest(*c));
         let inputs = keyed(node, &operator.keys);
         let operator = Operator::WindowAggregate(operator);
         self.add(Draft { operator, inputs, schema, identity, id, parallelism: None })

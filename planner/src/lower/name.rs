@@ -11,8 +11,11 @@ const MAX_LENGTH: usize = 120;
 pub(super) fn of(operator: &Operator, inputs: &[&[Field]], schema: &[Field]) -> String {
     let input = inputs.first().copied().unwrap_or_default();
     let names = |columns: &[usize]| {
-        let names: Vec<&str> =
-            columns.iter().filter_map(|column| input.get(*column)).map(|field| field.name.as_str()).collect();
+        let names: Vec<&str> = columns
+            .iter()
+            .filter_map(|column| input.get(*column))
+            .map(|field| field.name.as_str())
+            .collect();
         names.join(", ")
     };
     let name = match operator {
@@ -25,7 +28,9 @@ pub(super) fn of(operator: &Operator, inputs: &[&[Field]], schema: &[Field]) -> 
         }
         Operator::Union => "Union".to_owned(),
         Operator::WindowTvf(tvf) => format!("WindowTableFunction({})", shape(&tvf.shape)),
-        Operator::WindowAggregate(aggregate) => format!("WindowAggregate({})", names(&aggregate.keys)),
+        Operator::WindowAggregate(aggregate) => {
+            format!("WindowAggregate({})", names(&aggregate.keys))
+        }
         Operator::WindowRank(rank) => format!("WindowRank({})", names(&rank.keys)),
         Operator::Sink(sink) => format!("Sink({})", sink.insert),
     };

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use tidegate_connector_spec::Role;
-use tidegate_plan::operator::{Sink, Table};
 use tidegate_plan::Operator;
+use tidegate_plan::operator::{Sink, Table};
 use tidegate_types::{Field, Result};
 
 use super::identity::Digest;
@@ -18,7 +18,12 @@ pub const COLLECT: &str = "collect";
 
 impl Lowering<'_> {
     /// Adds a sink; returns its name in reports.
-    pub(super) fn sink(&mut self, target: SinkTarget, input: usize, taken: &[String]) -> Result<String> {
+    pub(super) fn sink(
+        &mut self,
+        target: SinkTarget,
+        input: usize,
+        taken: &[String],
+    ) -> Result<String> {
         let (sink, parallelism) = match target {
             SinkTarget::Table(insert) => table_sink(&insert, taken)?,
             SinkTarget::Collect => (collect(&self.nodes[input].schema), Some(1)),
@@ -38,10 +43,11 @@ fn table_sink(insert: &BoundInsert, taken: &[String]) -> Result<(Sink, Option<u3
     let table = &insert.table;
     check(table, Role::Sink).map_err(|error| error.at(insert.span))?;
     check_metadata(table, Role::Sink).map_err(|error| error.at(insert.span))?;
-    let metadata = table.sink_columns().enumerate().filter_map(|(index, column)| match &column.kind {
-        ColumnKind::Metadata { key, .. } => Some((index, key.clone())),
-        _ => None,
-    });
+    let metadata =
+        table.sink_columns().enumerate().filter_map(|(index, column)| match &column.kind {
+            ColumnKind::Metadata { key, .. } => Some((index, key.clone())),
+            _ => None,
+        });
     let sink = Sink {
         table: plan_table(table),
         metadata: metadata.collect(),
@@ -62,7 +68,10 @@ fn collect(schema: &[Field]) -> Sink {
     let table = Table {
         name: COLLECT.to_owned(),
         options: BTreeMap::from([("connector".to_owned(), COLLECT.to_owned())]),
-        columns: schema.iter().map(|f| Field::new(f.name.clone(), f.ty.clone().materialized())).collect(),
+        columns: schema
+            .iter()
+            .map(|f| Field::new(f.name.clone(), f.ty.clone().materialized()))
+            .collect(),
         partition_keys: Vec::new(),
         primary_key: Vec::new(),
     };

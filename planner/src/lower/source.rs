@@ -1,10 +1,10 @@
 //! Scans → source nodes: options are checked, the watermark and its time-out are set.
 
 use tidegate_connector_spec::{Role, validate};
-use tidegate_plan::operator::{Source, Table, WatermarkSpec};
 use tidegate_plan::Operator;
-use tidegate_types::quantity::parse_duration;
+use tidegate_plan::operator::{Source, Table, WatermarkSpec};
 use tidegate_types::error::ResultExt as _;
+use tidegate_types::quantity::parse_duration;
 use tidegate_types::{Error, ErrorCode, Field, Result};
 
 use super::identity::Identity;
@@ -19,12 +19,13 @@ impl Lowering<'_> {
         check_metadata(table, Role::Source)?;
         let parallelism = parallelism(table, "scan.parallelism")?;
         let idle_timeout_ms = self.idle_timeout(table)?;
-        let watermark = scan
-            .watermark
-            .map(|(column, expr)| WatermarkSpec { column, expr, idle_timeout_ms });
-        let mut identity = Identity::source(&table.name, schema.iter().map(|field| field.name.as_str()));
+        let watermark =
+            scan.watermark.map(|(column, expr)| WatermarkSpec { column, expr, idle_timeout_ms });
+        let mut identity =
+            Identity::source(&table.name, schema.iter().map(|field| field.name.as_str()));
         // Readers whose conditions the source applies see other rows.
-        let reads = Identity::source(&table.name, scan.read.iter().map(|field| field.name.as_str()));
+        let reads =
+            Identity::source(&table.name, scan.read.iter().map(|field| field.name.as_str()));
         for condition in &scan.pushed {
             identity.rows = reads.calc(Some(condition), &[]).rows.digest(identity.rows);
         }
@@ -69,9 +70,13 @@ pub(super) fn check(table: &catalog::Table, role: Role) -> Result<()> {
 /// Checks that the connector knows the table's metadata columns.
 pub(super) fn check_metadata(table: &catalog::Table, role: Role) -> Result<()> {
     let name = table.options.get("connector").map(String::as_str).unwrap_or_default();
-    let Some(spec) = tidegate_connector_spec::connector(name) else { return Ok(()) };
+    let Some(spec) = tidegate_connector_spec::connector(name) else {
+        return Ok(());
+    };
     for column in &table.columns {
-        let catalog::ColumnKind::Metadata { key, is_virtual } = &column.kind else { continue };
+        let catalog::ColumnKind::Metadata { key, is_virtual } = &column.kind else {
+            continue;
+        };
         let usable = |known: &&tidegate_connector_spec::MetadataSpec| match role {
             Role::Source => known.readable,
             Role::Sink => known.writable,
@@ -82,8 +87,12 @@ pub(super) fn check_metadata(table: &catalog::Table, role: Role) -> Result<()> {
         }
         let problem = match (known, role) {
             (None, _) => format!("connector '{name}' has no metadata '{key}'"),
-            (Some(_), Role::Source) => format!("metadata '{key}' of connector '{name}' cannot be read"),
-            (Some(_), Role::Sink) => format!("metadata '{key}' of connector '{name}' cannot be written"),
+            (Some(_), Role::Source) => {
+                format!("metadata '{key}' of connector '{name}' cannot be read")
+            }
+            (Some(_), Role::Sink) => {
+                format!("metadata '{key}' of connector '{name}' cannot be written")
+            }
         };
         let keys: Vec<&str> = spec.metadata.iter().filter(usable).map(|known| known.key).collect();
         let help = match (known, role) {
@@ -99,7 +108,9 @@ pub(super) fn check_metadata(table: &catalog::Table, role: Role) -> Result<()> {
 
 /// A parallelism option, at least 1.
 pub(super) fn parallelism(table: &catalog::Table, key: &str) -> Result<Option<u32>> {
-    let Some(text) = table.options.get(key) else { return Ok(None) };
+    let Some(text) = table.options.get(key) else {
+        return Ok(None);
+    };
     match text.trim().parse::<u32>() {
         Ok(parallelism) if (1..=4_096).contains(&parallelism) => Ok(Some(parallelism)),
         _ => Err(Error::new(

@@ -11,7 +11,9 @@ pub(super) fn split(condition: Expr) -> Vec<Expr> {
     let mut rest = vec![condition];
     while let Some(next) = rest.pop() {
         match next {
-            Expr::Call { function, args, .. } if function.name == "AND" => rest.extend(args.into_iter().rev()),
+            Expr::Call { function, args, .. } if function.name == "AND" => {
+                rest.extend(args.into_iter().rev())
+            }
             Expr::Literal(literal) if literal.value == Scalar::Boolean(true) => {}
             other => parts.push(other),
         }

@@ -25,8 +25,9 @@ fn push(relation: Relation, mut conditions: Vec<Expr>) -> Result<Relation> {
         }
         op @ (RelOp::Scan(_) | RelOp::Values(_)) => (op, conditions),
         RelOp::Project { input, exprs } => {
-            let (below, above) =
-                conditions.into_iter().partition(|condition: &Expr| may_substitute(condition, &exprs));
+            let (below, above) = conditions
+                .into_iter()
+                .partition(|condition: &Expr| may_substitute(condition, &exprs));
             let below: Vec<Expr> = below;
             let below = below.into_iter().map(|condition| substitute(condition, &exprs)).collect();
             (RelOp::Project { input: Box::new(push(*input, below)?), exprs }, above)
@@ -40,8 +41,9 @@ fn push(relation: Relation, mut conditions: Vec<Expr>) -> Result<Relation> {
         }
         RelOp::WindowTvf { input, tvf } => {
             let width = input.schema.len();
-            let (below, above) =
-                conditions.into_iter().partition(|condition: &Expr| passes_window(condition, &tvf, width));
+            let (below, above) = conditions
+                .into_iter()
+                .partition(|condition: &Expr| passes_window(condition, &tvf, width));
             (RelOp::WindowTvf { input: Box::new(push(*input, below)?), tvf }, above)
         }
         RelOp::Aggregate { input, aggregate } => {

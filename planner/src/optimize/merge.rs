@@ -62,12 +62,16 @@ fn projected_values(
         let values: Vec<NamedExpr> = schema
             .iter()
             .zip(row)
-            .map(|(field, value)| NamedExpr { name: field.name.clone(), expr: Expr::Literal(value.clone()) })
+            .map(|(field, value)| NamedExpr {
+                name: field.name.clone(),
+                expr: Expr::Literal(value.clone()),
+            })
             .collect();
-        let literal = |named: &NamedExpr| match simplify(substitute(named.expr.clone(), &values), settings) {
-            Expr::Literal(literal) => Some(literal),
-            _ => None,
-        };
+        let literal =
+            |named: &NamedExpr| match simplify(substitute(named.expr.clone(), &values), settings) {
+                Expr::Literal(literal) => Some(literal),
+                _ => None,
+            };
         exprs.iter().map(literal).collect()
     };
     rows.iter().map(row).collect()
@@ -79,7 +83,8 @@ fn renamed(input: Relation, exprs: Vec<NamedExpr>) -> Relation {
     let op = match input.op {
         RelOp::Project { input, exprs: below } => {
             let below = below.into_iter().zip(exprs);
-            let exprs = below.map(|(below, above)| NamedExpr { name: above.name, expr: below.expr });
+            let exprs =
+                below.map(|(below, above)| NamedExpr { name: above.name, expr: below.expr });
             RelOp::Project { input, exprs: exprs.collect() }
         }
         op => op,
@@ -96,7 +101,9 @@ fn is_identity(exprs: &[NamedExpr], input: &Relation) -> bool {
             .enumerate()
             .all(|(index, named)| matches!(&named.expr, Expr::Column { index: column, .. } if *column == index));
     let renames = exprs.iter().zip(&input.schema).any(|(named, field)| named.name != field.name);
-    plain && (!renames || matches!(input.op, RelOp::Project { .. } | RelOp::Union { .. } | RelOp::Values(_)))
+    plain
+        && (!renames
+            || matches!(input.op, RelOp::Project { .. } | RelOp::Union { .. } | RelOp::Values(_)))
 }
 
 /// Whether merging computes nothing twice and no volatile value at another place.
@@ -112,9 +119,9 @@ fn mergeable(exprs: &[NamedExpr], below: &[NamedExpr]) -> bool {
             }
         });
     }
-    uses.iter().zip(below).all(|(uses, named)| {
-        *uses <= 1 || (is_cheap(&named.expr) && is_deterministic(&named.expr))
-    })
+    uses.iter()
+        .zip(below)
+        .all(|(uses, named)| *uses <= 1 || (is_cheap(&named.expr) && is_deterministic(&named.expr)))
 }
 
 /// Columns, fields and constants cost nothing to repeat.

@@ -7,6 +7,7 @@
 
 mod conjunction;
 mod filter;
+mod input;
 mod merge;
 mod need;
 mod prune;

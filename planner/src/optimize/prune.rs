@@ -7,9 +7,10 @@ use tidegate_plan::window::WindowColumn;
 use tidegate_plan::{Expr, NamedExpr};
 use tidegate_types::Field;
 
-use super::need::{Moved, Moves, Need, add, rewrite};
+use super::input::{input_needs, needs_event_time};
+use super::need::{Moved, Moves, Need, rewrite};
 use super::source;
-use crate::algebra::{Aggregate, AggregateWindow, Rank, RelOp, Relation, Scan};
+use crate::algebra::{Aggregate, AggregateWindow, Rank, RelOp, Relation, Scan, TvfTime};
 
 /// What the readers of a scan need.
 pub(super) struct ScanNeeds {
@@ -33,88 +34,6 @@ pub(super) fn prune(queries: Vec<Relation>) -> Vec<Relation> {
         .collect()
 }
 
-/// What an operator needs of its inputs, given what is needed of its output.
-fn input_needs(relation: &Relation, needs: &[Need]) -> Vec<Need> {
-    let below = |width: usize| vec![Need::No; width];
-    match &relation.op {
-        RelOp::Scan(_) | RelOp::Values(_) => Vec::new(),
-        RelOp::Project { input, exprs } => {
-            let mut result = below(input.schema.len());
-            for (named, need) in exprs.iter().zip(needs).filter(|(_, need)| need.is_needed()) {
-                add(&named.expr, need, &mut result);
-            }
-            result
-        }
-        RelOp::Filter { predicate, .. } => {
-            let mut result = needs.to_vec();
-            add(predicate, &Need::All, &mut result);
-            result
-        }
-        RelOp::Union { .. } => needs.iter().map(Need::whole).collect(),
-        RelOp::WindowTvf { input, tvf } => {
-            let mut result = needs[..input.schema.len()].to_vec();
-            if let crate::algebra::TvfTime::Event(column) = tvf.time {
-                result[column] = Need::All;
-            }
-            tvf.partition_keys.iter().for_each(|key| result[*key] = Need::All);
-            result
-        }
-        RelOp::Aggregate { input, aggregate } => {
-            let mut result = below(input.schema.len());
-            aggregate_columns(aggregate, needs).for_each(|column| result[column] = Need::All);
-            result
-        }
-        RelOp::Number { input, number } => {
-            let mut result: Vec<Need> = needs[..input.schema.len()].iter().map(Need::whole).collect();
-            number.partition.iter().for_each(|key| result[*key] = Need::All);
-            number.order.iter().for_each(|key| result[key.column] = Need::All);
-            result
-        }
-        RelOp::Rank { input, rank } => {
-            let mut result: Vec<Need> = needs[..input.schema.len()].iter().map(Need::whole).collect();
-            rank.keys.iter().for_each(|key| result[*key] = Need::All);
-            rank.order.iter().for_each(|key| result[key.column] = Need::All);
-            (result[rank.start], result[rank.end]) = (Need::All, Need::All);
-            result
-        }
-    }
-}
-
-/// The input columns that an aggregate reads for the outputs that are needed.
-fn aggregate_columns<'a>(aggregate: &'a Aggregate, needs: &'a [Need]) -> impl Iterator<Item = usize> + 'a {
-    let window = match aggregate.window {
-        AggregateWindow::Time(crate::algebra::TvfTime::Event(column)) => vec![column],
-        AggregateWindow::Time(crate::algebra::TvfTime::Processing) => Vec::new(),
-        AggregateWindow::Attached { start, end, .. } => vec![start, end],
-    };
-    let first = aggregate.keys.len();
-    let calls = aggregate.calls.iter().enumerate();
-    let read = calls
-        .filter(move |(index, _)| needs.get(first + index).is_some_and(Need::is_needed))
-        .flat_map(|(_, call)| call.argument.into_iter().chain(call.filter));
-    aggregate.keys.iter().copied().chain(window).chain(read)
-}
-
-/// Whether the operator's results depend on event time.
-fn needs_event_time(relation: &Relation) -> bool {
-    match &relation.op {
-        RelOp::WindowTvf { tvf, .. } => tvf.time.is_event(),
-        RelOp::Aggregate { aggregate, .. } => aggregate.is_event(),
-        RelOp::Rank { rank, .. } => rank.event,
-        RelOp::Project { exprs, .. } => exprs.iter().any(|named| reads_watermark(&named.expr)),
-        RelOp::Filter { predicate, .. } => reads_watermark(predicate),
-        _ => false,
-    }
-}
-
-fn reads_watermark(expr: &Expr) -> bool {
-    let mut reads = false;
-    expr.walk(&mut |part| {
-        reads |= matches!(part, Expr::Call { function, .. } if function.name == "CURRENT_WATERMARK");
-    });
-    reads
-}
-
 fn collect(relation: &Relation, needs: &[Need], event: bool, scans: &mut Vec<ScanNeeds>) {
     let event = event || needs_event_time(relation);
     let below = input_needs(relation, needs);
@@ -130,7 +49,9 @@ fn collect(relation: &Relation, needs: &[Need], event: bool, scans: &mut Vec<Sca
             entry.watermark |= event;
         }
         RelOp::Values(_) => {}
-        RelOp::Union { inputs } => inputs.iter().for_each(|input| collect(input, &below, event, scans)),
+        RelOp::Union { inputs } => {
+            inputs.iter().for_each(|input| collect(input, &below, event, scans))
+        }
         RelOp::Project { input, .. }
         | RelOp::Filter { input, .. }
         | RelOp::WindowTvf { input, .. }
@@ -163,7 +84,7 @@ fn rewritten(relation: Relation, needs: &[Need], scans: &[ScanNeeds]) -> (Relati
         RelOp::WindowTvf { input, mut tvf } => {
             let width = input.schema.len();
             let (input, mut moves) = rewritten(*input, &below, scans);
-            if let crate::algebra::TvfTime::Event(column) = &mut tvf.time {
+            if let TvfTime::Event(column) = &mut tvf.time {
                 *column = place(&moves, *column);
             }
             tvf.partition_keys.iter_mut().for_each(|key| *key = place(&moves, *key));
@@ -231,12 +152,17 @@ fn values(
     needs: &[Need],
 ) -> (Relation, Moves) {
     let any = needs.iter().any(Need::is_needed);
-    let keep: Vec<bool> =
-        needs.iter().enumerate().map(|(index, need)| need.is_needed() || (!any && index == 0)).collect();
+    let keep: Vec<bool> = needs
+        .iter()
+        .enumerate()
+        .map(|(index, need)| need.is_needed() || (!any && index == 0))
+        .collect();
     let kept = |index: usize| keep.get(index).copied().unwrap_or(false);
     let rows = rows
         .into_iter()
-        .map(|row| row.into_iter().enumerate().filter(|(index, _)| kept(*index)).map(|(_, v)| v).collect())
+        .map(|row| {
+            row.into_iter().enumerate().filter(|(index, _)| kept(*index)).map(|(_, v)| v).collect()
+        })
         .collect();
     let (fields, moves) = keep_fields(schema, kept);
     (Relation { op: RelOp::Values(rows), schema: fields }, moves)
@@ -255,7 +181,12 @@ fn keep_fields(schema: Vec<Field>, kept: impl Fn(usize) -> bool) -> (Vec<Field>,
     (fields, moves)
 }
 
-fn project(input: Relation, exprs: Vec<NamedExpr>, needs: &[Need], moves: &Moves) -> (Relation, Moves) {
+fn project(
+    input: Relation,
+    exprs: Vec<NamedExpr>,
+    needs: &[Need],
+    moves: &Moves,
+) -> (Relation, Moves) {
     let mut kept = Vec::new();
     let mut result = Vec::with_capacity(exprs.len());
     for (named, need) in exprs.into_iter().zip(needs) {
@@ -295,10 +226,16 @@ fn need_left(expr: &Expr, need: &Need, moves: &Moves) -> Need {
 }
 
 /// The inputs may keep different columns; each is brought to the ones that are needed.
-fn union(inputs: Vec<Relation>, schema: Vec<Field>, needs: &[Need], scans: &[ScanNeeds]) -> (Relation, Moves) {
+fn union(
+    inputs: Vec<Relation>,
+    schema: Vec<Field>,
+    needs: &[Need],
+    scans: &[ScanNeeds],
+) -> (Relation, Moves) {
     let any = needs.iter().any(Need::is_needed);
     let kept = |index: usize| needs[index].is_needed() || (!any && index == 0);
-    let needs: Vec<Need> = (0..needs.len()).map(|index| if kept(index) { Need::All } else { Need::No }).collect();
+    let needs: Vec<Need> =
+        (0..needs.len()).map(|index| if kept(index) { Need::All } else { Need::No }).collect();
     let (fields, moves) = keep_fields(schema, kept);
     let inputs = inputs
         .into_iter()
@@ -334,8 +271,8 @@ fn reduce_aggregate(
     let kept = |index: usize| index < keys || needs.get(index).is_some_and(Need::is_needed);
     aggregate.keys.iter_mut().for_each(|key| *key = place(moves, *key));
     aggregate.window = match aggregate.window {
-        AggregateWindow::Time(crate::algebra::TvfTime::Event(column)) => {
-            AggregateWindow::Time(crate::algebra::TvfTime::Event(place(moves, column)))
+        AggregateWindow::Time(TvfTime::Event(column)) => {
+            AggregateWindow::Time(TvfTime::Event(place(moves, column)))
         }
         AggregateWindow::Attached { start, end, event } => {
             AggregateWindow::Attached { start: place(moves, start), end: place(moves, end), event }
@@ -350,8 +287,12 @@ fn reduce_aggregate(
         kept(index - 1)
     });
     let columns: Vec<WindowColumn> = std::mem::take(&mut aggregate.columns);
-    aggregate.columns =
-        columns.into_iter().enumerate().filter(|(at, _)| kept(keys + calls + at)).map(|(_, c)| c).collect();
+    aggregate.columns = columns
+        .into_iter()
+        .enumerate()
+        .filter(|(at, _)| kept(keys + calls + at))
+        .map(|(_, c)| c)
+        .collect();
     if aggregate.keys.is_empty() && aggregate.calls.is_empty() && aggregate.columns.is_empty() {
         aggregate.columns.push(WindowColumn::End);
         let op = RelOp::Aggregate { input: Box::new(input), aggregate };
@@ -388,4 +329,3 @@ fn reduce_rank(
     let op = RelOp::Rank { input: Box::new(input), rank };
     (Relation { op, schema: fields }, moves)
 }
-

@@ -1,6 +1,6 @@
 //! `ROW_NUMBER() … WHERE rn <= N` over windows becomes a window rank.
 
-use tidegate_plan::{Expr, Schema, Scalar};
+use tidegate_plan::{Expr, Scalar, Schema};
 use tidegate_types::{Error, Result};
 
 use super::conjunction::join;
@@ -38,12 +38,14 @@ pub(super) fn bound(
     let Some(window) = input.window() else {
         return refuse("Top-N without a window is not supported yet", help);
     };
-    let find = |columns: &[usize]| number.partition.iter().copied().find(|key| columns.contains(key));
+    let find =
+        |columns: &[usize]| number.partition.iter().copied().find(|key| columns.contains(key));
     let (Some(start), Some(end)) = (find(&window.starts), find(&window.ends)) else {
         return refuse("Top-N needs both window_start and window_end in PARTITION BY", help);
     };
-    let of_window =
-        |key: &usize| [&window.starts, &window.ends, &window.times].iter().any(|columns| columns.contains(key));
+    let of_window = |key: &usize| {
+        [&window.starts, &window.ends, &window.times].iter().any(|columns| columns.contains(key))
+    };
     let rank = Rank {
         start,
         end,
@@ -66,8 +68,12 @@ pub(super) fn bound(
 
 /// The ranks that a condition on the rank alone leaves.
 fn range(condition: &Expr, column: usize) -> Option<(u64, u64)> {
-    let Expr::Call { function, args, .. } = condition else { return None };
-    let [left, right] = args.as_slice() else { return None };
+    let Expr::Call { function, args, .. } = condition else {
+        return None;
+    };
+    let [left, right] = args.as_slice() else {
+        return None;
+    };
     let (name, limit) = match (rank_column(left, column), rank_column(right, column)) {
         (true, false) => (function.name.as_str(), integer(right)?),
         (false, true) => (mirrored(&function.name), integer(left)?),

@@ -13,7 +13,9 @@ pub(super) fn simplify(mut expr: Expr, settings: &PlanSettings) -> Expr {
     }
     match expr {
         Expr::Case { branches, otherwise, ty } => case(branches, otherwise, ty),
-        Expr::Call { ref function, ref args, .. } if matches!(function.name.as_str(), "AND" | "OR") => {
+        Expr::Call { ref function, ref args, .. }
+            if matches!(function.name.as_str(), "AND" | "OR") =>
+        {
             let neutral = function.name == "AND";
             match logic(args, neutral) {
                 Some(simpler) => simpler,
@@ -45,7 +47,11 @@ fn case(branches: Vec<(Expr, Expr)>, otherwise: Box<Expr>, ty: tidegate_types::S
             None => kept.push((condition, value)),
         }
     }
-    if kept.is_empty() && last.ty().same_kind(&ty) { *last } else { Expr::Case { branches: kept, otherwise: last, ty } }
+    if kept.is_empty() && last.ty().same_kind(&ty) {
+        *last
+    } else {
+        Expr::Case { branches: kept, otherwise: last, ty }
+    }
 }
 
 /// TRUE or not TRUE, if it is known; NULL is not TRUE.

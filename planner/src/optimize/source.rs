@@ -6,10 +6,10 @@ use tidegate_plan::{Expr, NamedExpr, PlanSettings, Scalar};
 use tidegate_types::{Field, TypeKind};
 
 use super::conjunction::{combine, join, split, substitute};
+use super::map_inputs;
 use super::need::{Moved, Moves, Need, add, rewrite};
 use super::prune::ScanNeeds;
 use super::simplify::simplify;
-use super::map_inputs;
 use crate::algebra::{RelOp, Relation, Scan};
 use crate::catalog::Table;
 
@@ -23,7 +23,10 @@ pub(super) fn push_filters(queries: &mut [Relation], settings: &PlanSettings) {
         collect(query, &[], &mut found);
     }
     for query in queries.iter_mut() {
-        let taken = std::mem::replace(query, Relation { op: RelOp::Values(Vec::new()), schema: Vec::new() });
+        let taken = std::mem::replace(
+            query,
+            Relation { op: RelOp::Values(Vec::new()), schema: Vec::new() },
+        );
         *query = apply(taken, &found, settings);
     }
 }
@@ -32,7 +35,8 @@ pub(super) fn push_filters(queries: &mut [Relation], settings: &PlanSettings) {
 fn collect(relation: &Relation, above: &[Expr], found: &mut Vec<(Scan, Vec<Vec<Expr>>)>) {
     match &relation.op {
         RelOp::Scan(scan) => {
-            let pushable: Vec<Expr> = above.iter().filter(|c| is_pushable(c, scan)).cloned().collect();
+            let pushable: Vec<Expr> =
+                above.iter().filter(|c| is_pushable(c, scan)).cloned().collect();
             match found.iter_mut().find(|(known, _)| known == scan.as_ref()) {
                 Some((_, readers)) => readers.push(pushable),
                 None => found.push((scan.as_ref().clone(), vec![pushable])),
@@ -49,7 +53,11 @@ fn collect(relation: &Relation, above: &[Expr], found: &mut Vec<(Scan, Vec<Vec<E
     }
 }
 
-fn apply(relation: Relation, found: &[(Scan, Vec<Vec<Expr>>)], settings: &PlanSettings) -> Relation {
+fn apply(
+    relation: Relation,
+    found: &[(Scan, Vec<Vec<Expr>>)],
+    settings: &PlanSettings,
+) -> Relation {
     let schema = relation.schema;
     match relation.op {
         RelOp::Filter { input, predicate } => {
@@ -58,7 +66,10 @@ fn apply(relation: Relation, found: &[(Scan, Vec<Vec<Expr>>)], settings: &PlanSe
             {
                 return apply_to_scan(scan, &input.schema, predicate, readers, settings);
             }
-            Relation { op: RelOp::Filter { input: Box::new(apply(*input, found, settings)), predicate }, schema }
+            Relation {
+                op: RelOp::Filter { input: Box::new(apply(*input, found, settings)), predicate },
+                schema,
+            }
         }
         op => map_inputs(Relation { op, schema }, &mut |input| apply(input, found, settings)),
     }
@@ -81,10 +92,15 @@ fn apply_to_scan(
     } else {
         (split(predicate), any_of(readers).into_iter().collect())
     };
-    scan.pushed = pushed.iter().map(|condition| substitute(condition.clone(), &scan.projection)).collect();
+    scan.pushed =
+        pushed.iter().map(|condition| substitute(condition.clone(), &scan.projection)).collect();
     if alike {
         assume(&mut scan, settings);
-        kept = kept.into_iter().map(|condition| simplify(condition, settings)).flat_map(split).collect();
+        kept = kept
+            .into_iter()
+            .map(|condition| simplify(condition, settings))
+            .flat_map(split)
+            .collect();
     }
     let relation = Relation { op: RelOp::Scan(Box::new(scan)), schema: schema.to_vec() };
     match join(kept) {
@@ -108,8 +124,11 @@ fn any_of(readers: &[Vec<Expr>]) -> Option<Expr> {
 /// With `column = constant` applied by the source, the column is that constant in all rows.
 fn assume(scan: &mut Scan, settings: &PlanSettings) {
     for condition in scan.pushed.clone() {
-        let Expr::Call { function, args, .. } = &condition else { continue };
-        if let ("=", [Expr::Column { index, ty }, Expr::Literal(literal)]) = (function.name.as_str(), args.as_slice())
+        let Expr::Call { function, args, .. } = &condition else {
+            continue;
+        };
+        if let ("=", [Expr::Column { index, ty }, Expr::Literal(literal)]) =
+            (function.name.as_str(), args.as_slice())
             && literal.ty.same_kind(ty)
             && literal.value != Scalar::Null
         {
@@ -136,18 +155,25 @@ fn replace(expr: Expr, column: usize, literal: &tidegate_plan::Literal) -> Expr 
 
 /// Whether the connector promises to apply the condition: comparisons of its filter columns with constants.
 fn is_pushable(condition: &Expr, scan: &Scan) -> bool {
-    let filter_columns = connector_of(&scan.table).map_or(&[][..], |options| options.connector().filter_columns);
+    let filter_columns =
+        connector_of(&scan.table).map_or(&[][..], |options| options.connector().filter_columns);
     let columns = condition.columns();
-    !columns.is_empty() && is_simple(condition) && columns.iter().all(|column| {
-        let Some(Expr::Column { index, .. }) = scan.projection.get(*column).map(|named| &named.expr) else {
-            return false;
-        };
-        scan.read.get(*index).is_some_and(|field| filter_columns.contains(&field.name.as_str()))
-    })
+    !columns.is_empty()
+        && is_simple(condition)
+        && columns.iter().all(|column| {
+            let Some(Expr::Column { index, .. }) =
+                scan.projection.get(*column).map(|named| &named.expr)
+            else {
+                return false;
+            };
+            scan.read.get(*index).is_some_and(|field| filter_columns.contains(&field.name.as_str()))
+        })
 }
 
 fn is_simple(condition: &Expr) -> bool {
-    let Expr::Call { function, args, .. } = condition else { return false };
+    let Expr::Call { function, args, .. } = condition else {
+        return false;
+    };
     match function.name.as_str() {
         "AND" | "OR" => args.iter().all(is_simple),
         "=" | "<" | "<=" | ">" | ">=" | "IN" => {
@@ -181,8 +207,10 @@ pub(super) fn reduce(mut scan: Scan, schema: Vec<Field>, needs: &ScanNeeds) -> (
     }
     let reads = read_needs(&scan, &mut outputs);
     let read_moves = reduce_reads(&mut scan, &reads);
-    scan.pushed = scan.pushed.into_iter().map(|condition| rewrite(condition, &read_moves)).collect();
-    let (mut projection, mut fields, mut moves) = (Vec::new(), Vec::new(), Vec::with_capacity(schema.len()));
+    scan.pushed =
+        scan.pushed.into_iter().map(|condition| rewrite(condition, &read_moves)).collect();
+    let (mut projection, mut fields, mut moves) =
+        (Vec::new(), Vec::new(), Vec::with_capacity(schema.len()));
     for ((named, field), need) in scan.projection.into_iter().zip(schema).zip(&outputs) {
         if !need.is_needed() {
             moves.push(None);
@@ -211,7 +239,8 @@ fn read_needs(scan: &Scan, outputs: &mut [Need]) -> Vec<Need> {
     let able = projection_of(&scan.table);
     let mut reads = vec![Need::No; scan.read.len() + scan.metadata.len()];
     for (named, need) in scan.projection.iter().zip(outputs.iter_mut()) {
-        let passed_on = matches!(&named.expr, Expr::Column { index, .. } if *index < scan.read.len());
+        let passed_on =
+            matches!(&named.expr, Expr::Column { index, .. } if *index < scan.read.len());
         if able < Projection::Nested || !passed_on {
             *need = need.whole();
         }
@@ -256,7 +285,11 @@ fn reduce_reads(scan: &mut Scan, reads: &[Need]) -> Moves {
     for (column, need) in scan.metadata.iter().zip(&reads[width..]) {
         moves.push(need.is_needed().then(|| {
             metadata.push(column.clone());
-            Moved { index: read.len() + metadata.len() - 1, ty: column.field.ty.clone(), need: Need::All }
+            Moved {
+                index: read.len() + metadata.len() - 1,
+                ty: column.field.ty.clone(),
+                need: Need::All,
+            }
         }));
     }
     (scan.read, scan.metadata) = (read, metadata);
@@ -268,17 +301,24 @@ fn reduce_reads(scan: &mut Scan, reads: &[Need]) -> Moves {
 fn cheapest(scan: &Scan) -> Option<usize> {
     let pushed: Vec<usize> = scan.pushed.iter().flat_map(Expr::columns).collect();
     let cost = |kind: &TypeKind| match kind {
-        TypeKind::Boolean | TypeKind::TinyInt | TypeKind::SmallInt | TypeKind::Int | TypeKind::Date => 1,
+        TypeKind::Boolean
+        | TypeKind::TinyInt
+        | TypeKind::SmallInt
+        | TypeKind::Int
+        | TypeKind::Date => 1,
         TypeKind::BigInt | TypeKind::Float | TypeKind::Double => 2,
         TypeKind::Timestamp { .. } | TypeKind::TimestampLtz { .. } | TypeKind::Decimal { .. } => 3,
         TypeKind::Char { .. } | TypeKind::VarChar { .. } => 4,
         _ => 5,
     };
-    let columns = scan.projection.iter().enumerate().filter_map(|(output, named)| match &named.expr {
-        Expr::Column { index, ty } if pushed.contains(index) => Some((0, output, ty)),
-        Expr::Column { ty, .. } => Some((cost(&ty.kind), output, ty)),
-        Expr::Literal(literal) => Some((if scan.pushed.is_empty() { 9 } else { 0 }, output, &literal.ty)),
-        _ => None,
-    });
+    let columns =
+        scan.projection.iter().enumerate().filter_map(|(output, named)| match &named.expr {
+            Expr::Column { index, ty } if pushed.contains(index) => Some((0, output, ty)),
+            Expr::Column { ty, .. } => Some((cost(&ty.kind), output, ty)),
+            Expr::Literal(literal) => {
+                Some((if scan.pushed.is_empty() { 9 } else { 0 }, output, &literal.ty))
+            }
+            _ => None,
+        });
     columns.min_by_key(|(cost, output, _)| (*cost, *output)).map(|(_, output, _)| output)
 }

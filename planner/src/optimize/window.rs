@@ -25,12 +25,12 @@ pub(super) fn fuse(relation: Relation) -> Relation {
 
 /// The aggregate directly over the window function's input, if that means the same.
 fn fused(input: &Relation, aggregate: &Aggregate) -> Option<(Relation, Aggregate)> {
-    let AggregateWindow::Attached { start, end, .. } = aggregate.window else { return None };
+    let AggregateWindow::Attached { start, end, .. } = aggregate.window else {
+        return None;
+    };
     let (rows, tvf, exprs) = below(input)?;
     let width = rows.schema.len();
-    let is = |place: usize, column: usize| {
-        matches!(exprs.get(place), Some(NamedExpr { expr: Expr::Column { index, .. }, .. }) if *index == column)
-    };
+    let is = |place: usize, column: usize| matches!(exprs.get(place), Some(NamedExpr { expr: Expr::Column { index, .. }, .. }) if *index == column);
     if !is(start, width) || !is(end, width + 1) {
         return None;
     }
@@ -77,7 +77,10 @@ fn below(input: &Relation) -> Option<(&Relation, &WindowTvf, Vec<NamedExpr>)> {
             RelOp::Project { input, exprs: lower } => {
                 exprs = exprs
                     .into_iter()
-                    .map(|named| NamedExpr { name: named.name, expr: substitute(named.expr, lower) })
+                    .map(|named| NamedExpr {
+                        name: named.name,
+                        expr: substitute(named.expr, lower),
+                    })
                     .collect();
                 current = input;
             }
@@ -110,11 +113,15 @@ fn same_session_keys(tvf: &WindowTvf, aggregate: &Aggregate, exprs: &[NamedExpr]
 /// Where the time column stands among the columns; it is added if it is not there.
 fn time_column(kept: &mut Vec<NamedExpr>, rows: &Relation, column: usize) -> usize {
     let field = &rows.schema[column];
-    let same = |named: &NamedExpr| matches!(&named.expr, Expr::Column { index, .. } if *index == column);
+    let same =
+        |named: &NamedExpr| matches!(&named.expr, Expr::Column { index, .. } if *index == column);
     match kept.iter().position(same) {
         Some(place) => place,
         None => {
-            kept.push(NamedExpr { name: field.name.clone(), expr: Expr::column(column, field.ty.clone()) });
+            kept.push(NamedExpr {
+                name: field.name.clone(),
+                expr: Expr::column(column, field.ty.clone()),
+            });
             kept.len() - 1
         }
     }

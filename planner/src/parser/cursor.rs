@@ -135,8 +135,12 @@ pub(crate) fn into_error(error: ParserError, fallback: Span) -> Error {
 
 /// Splits `… at Line: 3, Column: 14` off a message.
 fn split_place(message: &str) -> (&str, Option<Span>) {
-    let Some((text, place)) = message.rsplit_once(" at Line: ") else { return (message, None) };
-    let Some((line, column)) = place.split_once(", Column: ") else { return (message, None) };
+    let Some((text, place)) = message.rsplit_once(" at Line: ") else {
+        return (message, None);
+    };
+    let Some((line, column)) = place.split_once(", Column: ") else {
+        return (message, None);
+    };
     match (line.trim().parse::<u32>(), column.trim().parse::<u32>()) {
         (Ok(line), Ok(column)) if line > 0 => {
             let column = column.max(1);

@@ -86,7 +86,9 @@ impl Dialect for FlinkDialect {
     /// Takes the forms that `sqlparser` does not know, and those that it would try again in another
     /// reading after an error (which takes exponential time where they are nested).
     fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
-        let Token::Word(word) = &parser.peek_token_ref().token else { return None };
+        let Token::Word(word) = &parser.peek_token_ref().token else {
+            return None;
+        };
         if word.quote_style.is_some() {
             return None;
         }
@@ -174,7 +176,8 @@ fn parse_trim(parser: &mut Parser) -> Result<Expr, ParserError> {
         ("LEADING", TrimWhereField::Leading),
         ("TRAILING", TrimWhereField::Trailing),
     ];
-    let trim_where = sides.into_iter().find(|(name, _)| cursor::word(parser, name)).map(|(_, side)| side);
+    let trim_where =
+        sides.into_iter().find(|(name, _)| cursor::word(parser, name)).map(|(_, side)| side);
     let (trim_what, expr) = if trim_where.is_some() && parser.parse_keyword(Keyword::FROM) {
         (None, parser.parse_expr()?)
     } else {
@@ -239,10 +242,8 @@ fn parse_map(parser: &mut Parser) -> Result<Expr, ParserError> {
 }
 
 fn internal_call(name: Ident, args: Vec<Expr>) -> Expr {
-    let args = args
-        .into_iter()
-        .map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg)))
-        .collect();
+    let args =
+        args.into_iter().map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg))).collect();
     Expr::Function(Function {
         name: ObjectName::from(name),
         uses_odbc_syntax: false,

@@ -47,7 +47,8 @@ fn column_list(parser: &mut Parser) -> Result<Vec<Ident>, ParserError> {
     while parser.peek_nth_token_ref(n).token == Token::LParen {
         n += 1;
     }
-    let query = ["SELECT", "WITH", "VALUES", "TABLE"].iter().any(|first| peek_word(parser, n, first));
+    let query =
+        ["SELECT", "WITH", "VALUES", "TABLE"].iter().any(|first| peek_word(parser, n, first));
     if n == 0 || query {
         return Ok(Vec::new());
     }

@@ -8,8 +8,8 @@ use super::ast::{
     CreateView, Drop, Explain, ObjectKind, QueryText, Statement, StatementKind, TableName,
 };
 use super::cursor::{
-    self, expect_word, identifier, into_error, join, name_parts, peek_word, string, unexpected, word,
-    words,
+    self, expect_word, identifier, into_error, join, name_parts, peek_word, string, unexpected,
+    word, words,
 };
 use super::dialect::FlinkDialect;
 use super::tokens::{self, Hints};
@@ -73,7 +73,9 @@ impl ScriptParser<'_> {
         };
         match first.value.to_ascii_uppercase().as_str() {
             "SELECT" | "WITH" | "VALUES" => Ok(StatementKind::Query(self.query()?)),
-            "TABLE" => Err(self.unsupported("a query of the form TABLE t", start, "write SELECT * FROM t")),
+            "TABLE" => {
+                Err(self.unsupported("a query of the form TABLE t", start, "write SELECT * FROM t"))
+            }
             "INSERT" => Ok(StatementKind::Insert(insert::parse(self)?)),
             "CREATE" => self.create(),
             "DROP" => self.syntax(drop_statement),
@@ -96,7 +98,10 @@ impl ScriptParser<'_> {
             }
             if !peek_word(&self.parser, 0, "INSERT") {
                 let start = self.next_span();
-                return Err(into_error(unexpected(&self.parser, "INSERT or END in the statement set"), start));
+                return Err(into_error(
+                    unexpected(&self.parser, "INSERT or END in the statement set"),
+                    start,
+                ));
             }
             inserts.push(insert::parse(self)?);
             if !peek_word(&self.parser, 0, "END") {
@@ -115,7 +120,11 @@ impl ScriptParser<'_> {
             word(&mut self.parser, "SYSTEM");
         }
         if replace && (peek_word(&self.parser, 0, "TABLE") || peek_word(&self.parser, 0, "VIEW")) {
-            return Err(self.unsupported("CREATE OR REPLACE", start, "use DROP … IF EXISTS and CREATE"));
+            return Err(self.unsupported(
+                "CREATE OR REPLACE",
+                start,
+                "use DROP … IF EXISTS and CREATE",
+            ));
         }
         if word(&mut self.parser, "TABLE") {
             return Ok(StatementKind::CreateTable(table::parse(self)?));
@@ -184,7 +193,8 @@ impl ScriptParser<'_> {
         let query = self.syntax(|parser| parser.parse_query())?;
         let span = self.span_since(start);
         let inside = |(line, column): (u32, u32)| {
-            (span.line, span.column) <= (line, column) && (line, column) <= (span.end_line, span.end_column + 1)
+            (span.line, span.column) <= (line, column)
+                && (line, column) <= (span.end_line, span.end_column + 1)
         };
         let hints = self.hints.iter().filter(|(place, _)| inside(**place));
         let hints = hints.map(|(place, options)| (*place, options.clone())).collect();
@@ -202,8 +212,8 @@ impl ScriptParser<'_> {
 
     fn unknown_statement(&self) -> Error {
         const KNOWN: &[&str] = &[
-            "ALTER", "ANALYZE", "UPDATE", "DELETE", "TRUNCATE", "MERGE", "USE", "LOAD", "UNLOAD", "CALL",
-            "COMPILE", "ADD", "REMOVE", "STOP", "END", "BEGIN", "QUIT", "CLEAR", "HELP",
+            "ALTER", "ANALYZE", "UPDATE", "DELETE", "TRUNCATE", "MERGE", "USE", "LOAD", "UNLOAD",
+            "CALL", "COMPILE", "ADD", "REMOVE", "STOP", "END", "BEGIN", "QUIT", "CLEAR", "HELP",
         ];
         let first = cursor::describe(&self.parser.peek_token_ref().token).to_uppercase();
         if KNOWN.contains(&first.as_str()) {
@@ -251,7 +261,8 @@ impl ScriptParser<'_> {
     }
 
     fn offset(&self, line: u32, column: u32) -> usize {
-        let start = self.lines.get(line.saturating_sub(1) as usize).copied().unwrap_or(self.text.len());
+        let start =
+            self.lines.get(line.saturating_sub(1) as usize).copied().unwrap_or(self.text.len());
         let rest = self.text.get(start..).unwrap_or_default();
         let column = column.saturating_sub(1) as usize;
         start + rest.char_indices().nth(column).map_or(rest.len(), |(offset, _)| offset)
@@ -269,7 +280,10 @@ pub(super) fn table_name(parser: &mut Parser) -> Parsed<TableName> {
     let start = cursor::span(parser.peek_token_ref().span);
     let parts = name_parts(parser)?;
     let end = cursor::span(parser.get_current_token().span);
-    Ok(TableName { parts: parts.into_iter().map(|part| part.value).collect(), span: join(start, end) })
+    Ok(TableName {
+        parts: parts.into_iter().map(|part| part.value).collect(),
+        span: join(start, end),
+    })
 }
 
 fn drop_statement(parser: &mut Parser) -> Parsed<StatementKind> {

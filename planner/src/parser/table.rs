@@ -7,8 +7,8 @@ use tidegate_types::{Error, Result, Span};
 
 use super::ast::{ColumnDef, ColumnKind, CreateTable, WatermarkDef};
 use super::cursor::{
-    self, error_at, expect_word, identifier, name_parts, parenthesized, peek_word, string, unexpected,
-    word, words,
+    self, error_at, expect_word, identifier, name_parts, parenthesized, peek_word, string,
+    unexpected, word, words,
 };
 use super::script::{ScriptParser, semantic, table_name};
 use super::types::parse_type;
@@ -155,7 +155,8 @@ fn primary_key(
         return Err(error_at(parser.get_current_token(), "the table has two primary keys"));
     }
     if !words(parser, &["NOT", "ENFORCED"]) {
-        let message = "NOT ENFORCED behind the primary key (Flink and Tidegate do not own the data)";
+        let message =
+            "NOT ENFORCED behind the primary key (Flink and Tidegate do not own the data)";
         return Err(unexpected(parser, message));
     }
     table.primary_key = columns;
@@ -171,7 +172,9 @@ fn check_names(table: &CreateTable) -> Result<()> {
             return Err(semantic(message, cursor::span(column.name.span)));
         }
     }
-    for (what, keys) in [("primary key", &table.primary_key), ("partition key", &table.partition_keys)] {
+    for (what, keys) in
+        [("primary key", &table.primary_key), ("partition key", &table.partition_keys)]
+    {
         for key in keys {
             let column = table.columns.iter().find(|column| column.name.value == key.value);
             let problem = match column.map(|column| &column.kind) {

@@ -43,7 +43,9 @@ fn statements_are_told_apart() {
 
 #[test]
 fn settings_are_read_in_both_forms() {
-    let statements = parse_script("SET 'a.b' = 'it''s'; SET parallelism.default = 10; SET x-y.z = 5 min").unwrap();
+    let statements =
+        parse_script("SET 'a.b' = 'it''s'; SET parallelism.default = 10; SET x-y.z = 5 min")
+            .unwrap();
     let settings: Vec<_> = statements
         .into_iter()
         .map(|statement| match statement.kind {
@@ -52,7 +54,10 @@ fn settings_are_read_in_both_forms() {
         })
         .collect();
     let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-    assert_eq!(settings, [pair("a.b", "it's"), pair("parallelism.default", "10"), pair("x-y.z", "5 min")]);
+    assert_eq!(
+        settings,
+        [pair("a.b", "it's"), pair("parallelism.default", "10"), pair("x-y.z", "5 min")]
+    );
 }
 
 #[test]
@@ -67,10 +72,28 @@ fn statements_know_their_place_and_text() {
 #[test]
 fn types_print_as_they_were_read() {
     for text in [
-        "BOOLEAN", "TINYINT", "SMALLINT", "INT NOT NULL", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL(10, 2)",
-        "STRING", "BYTES", "CHAR(3)", "VARCHAR(7) NOT NULL", "BINARY(2)", "VARBINARY(9)", "DATE", "TIME(3)",
-        "TIMESTAMP(3)", "TIMESTAMP_LTZ(9) NOT NULL", "ARRAY<ARRAY<INT NOT NULL>>", "MULTISET<STRING>",
-        "MAP<STRING NOT NULL, ARRAY<ROW<`a` INT, `b` ROW<`c` STRING>>>>", "ROW<`select` INT NOT NULL>",
+        "BOOLEAN",
+        "TINYINT",
+        "SMALLINT",
+        "INT NOT NULL",
+        "BIGINT",
+        "FLOAT",
+        "DOUBLE",
+        "DECIMAL(10, 2)",
+        "STRING",
+        "BYTES",
+        "CHAR(3)",
+        "VARCHAR(7) NOT NULL",
+        "BINARY(2)",
+        "VARBINARY(9)",
+        "DATE",
+        "TIME(3)",
+        "TIMESTAMP(3)",
+        "TIMESTAMP_LTZ(9) NOT NULL",
+        "ARRAY<ARRAY<INT NOT NULL>>",
+        "MULTISET<STRING>",
+        "MAP<STRING NOT NULL, ARRAY<ROW<`a` INT, `b` ROW<`c` STRING>>>>",
+        "ROW<`select` INT NOT NULL>",
     ] {
         assert_eq!(parse_type_text(text).unwrap().to_string(), text);
     }
@@ -79,13 +102,23 @@ fn types_print_as_they_were_read() {
 #[test]
 fn types_have_flinks_synonyms_and_defaults() {
     for (text, expected) in [
-        ("integer", "INT"), ("Double Precision", "DOUBLE"), ("NUMERIC", "DECIMAL(10, 0)"), ("DEC(5)", "DECIMAL(5, 0)"),
-        ("VARCHAR", "STRING"), ("VARBINARY", "BYTES"), ("CHAR", "CHAR(1)"), ("TIME", "TIME(0)"),
-        ("TIMESTAMP", "TIMESTAMP(6)"), ("TIMESTAMP(3) WITHOUT TIME ZONE", "TIMESTAMP(3)"),
+        ("integer", "INT"),
+        ("Double Precision", "DOUBLE"),
+        ("NUMERIC", "DECIMAL(10, 0)"),
+        ("DEC(5)", "DECIMAL(5, 0)"),
+        ("VARCHAR", "STRING"),
+        ("VARBINARY", "BYTES"),
+        ("CHAR", "CHAR(1)"),
+        ("TIME", "TIME(0)"),
+        ("TIMESTAMP", "TIMESTAMP(6)"),
+        ("TIMESTAMP(3) WITHOUT TIME ZONE", "TIMESTAMP(3)"),
         ("TIMESTAMP(3) WITH LOCAL TIME ZONE NOT NULL", "TIMESTAMP_LTZ(3) NOT NULL"),
-        ("INT ARRAY", "ARRAY<INT>"), ("INT NOT NULL ARRAY NOT NULL", "ARRAY<INT NOT NULL> NOT NULL"),
-        ("INT MULTISET", "MULTISET<INT>"), ("ROW(a INT, b STRING 'a comment')", "ROW<`a` INT, `b` STRING>"),
-        ("INTERVAL DAY(3) TO SECOND(3)", "INTERVAL DAY TO SECOND(3)"), ("INTERVAL YEAR", "INTERVAL YEAR TO MONTH"),
+        ("INT ARRAY", "ARRAY<INT>"),
+        ("INT NOT NULL ARRAY NOT NULL", "ARRAY<INT NOT NULL> NOT NULL"),
+        ("INT MULTISET", "MULTISET<INT>"),
+        ("ROW(a INT, b STRING 'a comment')", "ROW<`a` INT, `b` STRING>"),
+        ("INTERVAL DAY(3) TO SECOND(3)", "INTERVAL DAY TO SECOND(3)"),
+        ("INTERVAL YEAR", "INTERVAL YEAR TO MONTH"),
     ] {
         assert_eq!(parse_type_text(text).unwrap().to_string(), expected, "{text}");
     }
@@ -94,8 +127,18 @@ fn types_have_flinks_synonyms_and_defaults() {
 #[test]
 fn wrong_types_are_refused() {
     for text in [
-        "INT INT", "DECIMAL(39, 0)", "DECIMAL(5, 6)", "TIMESTAMP(10)", "VARCHAR(0)", "ROW<a INT, a INT>",
-        "TIMESTAMP WITH TIME ZONE", "ARRAY<INT", "MAP<INT>", "FOO", "", "INTERVAL DAY TO MONTH",
+        "INT INT",
+        "DECIMAL(39, 0)",
+        "DECIMAL(5, 6)",
+        "TIMESTAMP(10)",
+        "VARCHAR(0)",
+        "ROW<a INT, a INT>",
+        "TIMESTAMP WITH TIME ZONE",
+        "ARRAY<INT",
+        "MAP<INT>",
+        "FOO",
+        "",
+        "INTERVAL DAY TO MONTH",
     ] {
         let error = parse_type_text(text).unwrap_err();
         assert_eq!(error.code(), ErrorCode::SqlSyntax, "{text}: {error}");
@@ -105,69 +148,128 @@ fn wrong_types_are_refused() {
 
 #[test]
 fn errors_point_at_their_place() {
-    check_error("SELECT a,\n FROM t", expect![[r#"
+    check_error(
+        "SELECT a,\n FROM t",
+        expect![[r#"
         SQL_SYNTAX expected an expression, found FROM (line 2, column 7)
-    "#]]);
-    check_error("SELECT 1\nSELECT 2", expect![[r#"
+    "#]],
+    );
+    check_error(
+        "SELECT 1\nSELECT 2",
+        expect![[r#"
         SQL_SYNTAX expected ; or the end of the statement, found SELECT (line 2, column 1)
-    "#]]);
-    check_error("SELECT 'open", expect![[r#"
+    "#]],
+    );
+    check_error(
+        "SELECT 'open",
+        expect![[r#"
         SQL_SYNTAX Unterminated string literal (line 1, column 8)
-    "#]]);
-    check_error("SELECT \"a\" FROM t", expect![[r#"
+    "#]],
+    );
+    check_error(
+        "SELECT \"a\" FROM t",
+        expect![[r#"
         SQL_SYNTAX double quotes are not used in Flink SQL (line 1, column 8)
           help: write 'text' for strings and `name` for identifiers
-    "#]]);
-    check_error("CREATE TABLE t (a INT,\n  b FOO)", expect![[r#"
+    "#]],
+    );
+    check_error(
+        "CREATE TABLE t (a INT,\n  b FOO)",
+        expect![[r#"
         SQL_SYNTAX 'FOO' is not a type that is supported (line 2, column 5)
-    "#]]);
-    check_error("CREATE TABLE t (a INT, a STRING)", expect![[r#"
+    "#]],
+    );
+    check_error(
+        "CREATE TABLE t (a INT, a STRING)",
+        expect![[r#"
         SQL_SEMANTIC the table has two columns named 'a' (line 1, column 24)
-    "#]]);
-    check_error("CREATE TABLE t (a INT, PRIMARY KEY (a))", expect![[r#"
+    "#]],
+    );
+    check_error(
+        "CREATE TABLE t (a INT, PRIMARY KEY (a))",
+        expect![[r#"
         SQL_SYNTAX expected NOT ENFORCED behind the primary key (Flink and Tidegate do not own the data), found ) (line 1, column 39)
-    "#]]);
-    check_error("CREATE TABLE t (a INT, PRIMARY KEY (b) NOT ENFORCED)", expect![[r#"
+    "#]],
+    );
+    check_error(
+        "CREATE TABLE t (a INT, PRIMARY KEY (b) NOT ENFORCED)",
+        expect![[r#"
         SQL_SEMANTIC the primary key 'b' is not a column of the table (line 1, column 37)
-    "#]]);
-    check_error("CREATE TABLE t (a INT) WITH ('x')", expect![[r#"
+    "#]],
+    );
+    check_error(
+        "CREATE TABLE t (a INT) WITH ('x')",
+        expect![[r#"
         SQL_SYNTAX expected =, found ) (line 1, column 33)
-    "#]]);
-    check_error("CREATE TABLE t (a INT) LIKE u", expect![[r#"
+    "#]],
+    );
+    check_error(
+        "CREATE TABLE t (a INT) LIKE u",
+        expect![[r#"
         UNSUPPORTED CREATE TABLE … LIKE is not supported yet (line 1, column 24)
           help: declare the columns and options of the table itself
-    "#]]);
-    check_error("CREATE FUNCTION f AS 'x'", expect![[r#"
+    "#]],
+    );
+    check_error(
+        "CREATE FUNCTION f AS 'x'",
+        expect![[r#"
         UNSUPPORTED CREATE FUNCTION is not supported yet (line 1, column 1)
           help: supported are CREATE [TEMPORARY] TABLE and CREATE [TEMPORARY] VIEW
-    "#]]);
-    check_error("ALTER TABLE t RENAME TO u", expect![[r#"
+    "#]],
+    );
+    check_error(
+        "ALTER TABLE t RENAME TO u",
+        expect![[r#"
         UNSUPPORTED the statement ALTER is not supported yet (line 1, column 1)
-    "#]]);
-    check_error("FROBNICATE", expect![[r#"
+    "#]],
+    );
+    check_error(
+        "FROBNICATE",
+        expect![[r#"
         SQL_SYNTAX expected a statement, found FROBNICATE (line 1, column 1)
-    "#]]);
-    check_error("INSERT t SELECT 1", expect![[r#"
+    "#]],
+    );
+    check_error(
+        "INSERT t SELECT 1",
+        expect![[r#"
         SQL_SYNTAX expected INTO or OVERWRITE, found t (line 1, column 8)
-    "#]]);
-    check_error("EXECUTE STATEMENT SET BEGIN SELECT 1; END", expect![[r#"
+    "#]],
+    );
+    check_error(
+        "EXECUTE STATEMENT SET BEGIN SELECT 1; END",
+        expect![[r#"
         SQL_SYNTAX expected INSERT or END in the statement set, found SELECT (line 1, column 29)
-    "#]]);
-    check_error("SELECT * FROM t /*+ STATE_TTL('t' = '1 d') */", expect![[r#"
+    "#]],
+    );
+    check_error(
+        "SELECT * FROM t /*+ STATE_TTL('t' = '1 d') */",
+        expect![[r#"
         UNSUPPORTED the hint STATE_TTL is not supported yet (line 1, column 17)
           help: supported is /*+ OPTIONS('key' = 'value') */ behind a table's name
-    "#]]);
-    check_error("SELECT CAST(a AS ROW<b>) FROM t", expect![[r#"
+    "#]],
+    );
+    check_error(
+        "SELECT CAST(a AS ROW<b>) FROM t",
+        expect![[r#"
         SQL_SYNTAX expected a type, found > (line 1, column 23)
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn deep_nesting_is_refused_and_not_a_crash() {
-    let deep = |open: &str, close: &str| format!("SELECT {}1{}", open.repeat(5_000), close.repeat(5_000));
+    let deep =
+        |open: &str, close: &str| format!("SELECT {}1{}", open.repeat(5_000), close.repeat(5_000));
     for script in [
-        deep("(", ")"), deep("CAST(", " AS INT)"), deep("CASE WHEN TRUE THEN ", " END"), deep("f(", ")"),
-        deep("ARRAY[", "]"), deep("-", ""), deep("NOT ", ""), deep("a + ", ""), deep("x = 1 OR ", ""),
+        deep("(", ")"),
+        deep("CAST(", " AS INT)"),
+        deep("CASE WHEN TRUE THEN ", " END"),
+        deep("f(", ")"),
+        deep("ARRAY[", "]"),
+        deep("-", ""),
+        deep("NOT ", ""),
+        deep("a + ", ""),
+        deep("x = 1 OR ", ""),
         format!("SELECT * FROM {}t{}", "(".repeat(5_000), ")".repeat(5_000)),
         format!("SELECT CAST(a AS {}INT{})", "ARRAY<".repeat(5_000), ">".repeat(5_000)),
         format!("SELECT 1{}", " UNION ALL SELECT 1".repeat(5_000)),

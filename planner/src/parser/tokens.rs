@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use sqlparser::dialect::Dialect;
 use sqlparser::parser::Parser;
-use sqlparser::tokenizer::{Location, Span as TokenSpan, Token, TokenWithSpan, Tokenizer, Whitespace};
+use sqlparser::tokenizer::{
+    Location, Span as TokenSpan, Token, TokenWithSpan, Tokenizer, Whitespace,
+};
 use tidegate_types::{Error, ErrorCode, Result, Span};
 
 use super::cursor;
@@ -38,10 +40,12 @@ pub(crate) fn parser(dialect: &dyn Dialect, tokens: Vec<TokenWithSpan>) -> Parse
 /// `SQL_SYNTAX` where a string, name or comment does not end, or a bound is passed.
 pub(crate) fn tokenize(text: &str) -> Result<Tokens> {
     let mut raw = Vec::new();
-    Tokenizer::new(&FlinkDialect, text).tokenize_with_location_into_buf(&mut raw).map_err(|error| {
-        let place = TokenSpan { start: error.location, end: error.location };
-        Error::new(ErrorCode::SqlSyntax, error.message).at(cursor::span(place))
-    })?;
+    Tokenizer::new(&FlinkDialect, text).tokenize_with_location_into_buf(&mut raw).map_err(
+        |error| {
+            let place = TokenSpan { start: error.location, end: error.location };
+            Error::new(ErrorCode::SqlSyntax, error.message).at(cursor::span(place))
+        },
+    )?;
     let mut tokens: Vec<TokenWithSpan> = Vec::with_capacity(raw.len());
     let mut hints = Hints::new();
     for token in raw {
@@ -55,9 +59,12 @@ pub(crate) fn tokenize(text: &str) -> Result<Tokens> {
             }
             Token::Whitespace(_) => {}
             Token::DoubleQuotedString(_) => {
-                return Err(Error::new(ErrorCode::SqlSyntax, "double quotes are not used in Flink SQL")
-                    .at(cursor::span(token.span))
-                    .help("write 'text' for strings and `name` for identifiers"));
+                return Err(Error::new(
+                    ErrorCode::SqlSyntax,
+                    "double quotes are not used in Flink SQL",
+                )
+                .at(cursor::span(token.span))
+                .help("write 'text' for strings and `name` for identifiers"));
             }
             // No shift operators in Flink: two closing brackets of nested types.
             Token::ShiftRight => tokens.extend(split_brackets(token.span)),
@@ -121,9 +128,7 @@ fn starts_value(token: &Token) -> bool {
 fn ends_value(token: &Token) -> bool {
     match token {
         Token::RParen | Token::SemiColon => true,
-        Token::Word(word) => {
-            word.quote_style.is_none() && word.value.eq_ignore_ascii_case("UNION")
-        }
+        Token::Word(word) => word.quote_style.is_none() && word.value.eq_ignore_ascii_case("UNION"),
         _ => false,
     }
 }
@@ -137,7 +142,8 @@ fn split_brackets(span: TokenSpan) -> [TokenWithSpan; 2] {
 /// The options of `OPTIONS('k' = 'v', …)`.
 fn hint_options(text: &str, place: Span) -> Result<Vec<(String, String)>> {
     let wrong = |message: String| Error::new(ErrorCode::Unsupported, message).at(place);
-    let name: String = text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    let name: String =
+        text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
     if !name.eq_ignore_ascii_case("OPTIONS") {
         return Err(wrong(format!("the hint {name} is not supported yet"))
             .help("supported is /*+ OPTIONS('key' = 'value') */ behind a table's name"));
@@ -154,7 +160,9 @@ fn hint_options(text: &str, place: Span) -> Result<Vec<(String, String)>> {
         parser.expect_token(&Token::Eq)?;
         Ok((key, cursor::string(parser, "an option's value in quotes")?))
     })
-    .map_err(|error| Error::new(ErrorCode::SqlSyntax, format!("the hint does not parse: {error}")).at(place))
+    .map_err(|error| {
+        Error::new(ErrorCode::SqlSyntax, format!("the hint does not parse: {error}")).at(place)
+    })
 }
 
 /// Refuses statements whose trees would be too deep to walk.
@@ -189,11 +197,15 @@ fn check_bounds(tokens: &[TokenWithSpan]) -> Result<()> {
 
 fn is_operator(token: &Token) -> bool {
     match token {
-        Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::Mod | Token::StringConcat => true,
+        Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::Mod | Token::StringConcat => {
+            true
+        }
         Token::LBracket | Token::Period => false,
         Token::Word(word) => {
             word.quote_style.is_none()
-                && ["AND", "OR", "NOT", "UNION"].iter().any(|op| word.value.eq_ignore_ascii_case(op))
+                && ["AND", "OR", "NOT", "UNION"]
+                    .iter()
+                    .any(|op| word.value.eq_ignore_ascii_case(op))
         }
         _ => false,
     }

@@ -45,7 +45,9 @@ fn nullability(parser: &mut Parser, kind: TypeKind) -> SqlType {
 
 fn kind(parser: &mut Parser, depth: usize) -> Result<TypeKind, ParserError> {
     let token = parser.peek_token_ref().clone();
-    let Token::Word(name) = &token.token else { return Err(unexpected(parser, "a type")) };
+    let Token::Word(name) = &token.token else {
+        return Err(unexpected(parser, "a type"));
+    };
     if name.quote_style.is_some() {
         return Err(unexpected(parser, "a type"));
     }
@@ -153,7 +155,8 @@ fn timestamp(parser: &mut Parser) -> Result<TypeKind, ParserError> {
         return Ok(TypeKind::timestamp_ltz(precision));
     }
     if super::cursor::peek_word(parser, 0, "WITH") && super::cursor::peek_word(parser, 1, "TIME") {
-        let message = "TIMESTAMP WITH TIME ZONE is not supported, as in Flink SQL; use TIMESTAMP_LTZ";
+        let message =
+            "TIMESTAMP WITH TIME ZONE is not supported, as in Flink SQL; use TIMESTAMP_LTZ";
         return Err(error_at(parser.peek_token_ref(), message));
     }
     words(parser, &["WITHOUT", "TIME", "ZONE"]);
@@ -247,5 +250,9 @@ pub fn parse_type_text(text: &str) -> tidegate_types::Result<SqlType> {
 }
 
 fn expect_end(parser: &mut Parser) -> Result<(), ParserError> {
-    if parser.peek_token_ref().token == Token::EOF { Ok(()) } else { expect_word(parser, "the end of the type") }
+    if parser.peek_token_ref().token == Token::EOF {
+        Ok(())
+    } else {
+        expect_word(parser, "the end of the type")
+    }
 }

@@ -9,15 +9,48 @@ const SCRIPTS: &[&str] = &[
 ];
 
 const PIECES: &[&str] = &[
-    "", "(", ")", "'", "`", ",", ".", ";", "*", "NULL", "SELECT", "FROM", "AS", "<", ">", "1e999", "-1", "TABLE",
-    "99999999999999999999999999999999999999999", "INTERVAL", "'x'", "ROW", "[", "window_start", "\u{1F30A}",
-    "/*", "--", "\n", "DESCRIPTOR", "OVER", "GROUP BY", "0",
+    "",
+    "(",
+    ")",
+    "'",
+    "`",
+    ",",
+    ".",
+    ";",
+    "*",
+    "NULL",
+    "SELECT",
+    "FROM",
+    "AS",
+    "<",
+    ">",
+    "1e999",
+    "-1",
+    "TABLE",
+    "99999999999999999999999999999999999999999",
+    "INTERVAL",
+    "'x'",
+    "ROW",
+    "[",
+    "window_start",
+    "\u{1F30A}",
+    "/*",
+    "--",
+    "\n",
+    "DESCRIPTOR",
+    "OVER",
+    "GROUP BY",
+    "0",
 ];
 
 /// Plans as far as it goes; only a panic is a failure.
 fn plan(script: &str) {
-    let Ok(mut session) = Session::new(Default::default()) else { return };
-    let Ok(statements) = parse_script(script) else { return };
+    let Ok(mut session) = Session::new(Default::default()) else {
+        return;
+    };
+    let Ok(statements) = parse_script(script) else {
+        return;
+    };
     for statement in &statements {
         let _ = session.plan(statement);
     }

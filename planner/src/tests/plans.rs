@@ -24,45 +24,65 @@ fn check(sql: &str, expected: Expect) {
 
 #[test]
 fn filter_and_projection() {
-    check("SELECT page, dwell + 1 AS d FROM clicks WHERE country = 'de' AND dwell BETWEEN 1 AND 10", expect![[r#"
+    check(
+        "SELECT page, dwell + 1 AS d FROM clicks WHERE country = 'de' AND dwell BETWEEN 1 AND 10",
+        expect![[r#"
         == Optimized Execution Plan ==
         Sink(table=[collect], fields=[page, d], parallelism=[1], changelogMode=[NONE])
         +- Calc(select=[page, (dwell + 1) AS d], where=[((country = 'de') AND (dwell >= 1)) AND (dwell <= 10)], changelogMode=[I])
            +- TableSourceScan(table=[clicks], read=[page, country, dwell], fields=[page, country, dwell], changelogMode=[I])
-    "#]]);
-    check("SELECT * FROM (SELECT page AS p, dwell * 2 AS d FROM german) WHERE d > 4 AND p <> 'x'", expect![[r#"
+    "#]],
+    );
+    check(
+        "SELECT * FROM (SELECT page AS p, dwell * 2 AS d FROM german) WHERE d > 4 AND p <> 'x'",
+        expect![[r#"
         == Optimized Execution Plan ==
         Sink(table=[collect], fields=[p, d], parallelism=[1], changelogMode=[NONE])
         +- Calc(select=[page AS p, (dwell * 2) AS d], where=[((country = 'de') AND ((dwell * 2) > 4)) AND (page <> 'x')], changelogMode=[I])
            +- TableSourceScan(table=[clicks], read=[page, country, dwell], fields=[page, country, dwell], changelogMode=[I])
-    "#]]);
-    check("SELECT item.size.w, half FROM clicks AS c WHERE c.item.id = 7", expect![[r#"
+    "#]],
+    );
+    check(
+        "SELECT item.size.w, half FROM clicks AS c WHERE c.item.id = 7",
+        expect![[r#"
         == Optimized Execution Plan ==
         Sink(table=[collect], fields=[w, half], parallelism=[1], changelogMode=[NONE])
         +- Calc(select=[item.size.w AS w, half], where=[item.id = 7], changelogMode=[I])
            +- TableSourceScan(table=[clicks], read=[dwell, item(id, name, size)], fields=[item, (dwell / 2) AS half], changelogMode=[I])
-    "#]]);
-    check("SELECT 1 + 1, UPPER('x') || 'y', CASE WHEN 1 = 1 THEN 'a' ELSE 'b' END", expect![[r#"
+    "#]],
+    );
+    check(
+        "SELECT 1 + 1, UPPER('x') || 'y', CASE WHEN 1 = 1 THEN 'a' ELSE 'b' END",
+        expect![[r#"
         == Optimized Execution Plan ==
         Sink(table=[collect], fields=[EXPR$0, EXPR$1, EXPR$2], parallelism=[1], changelogMode=[NONE])
         +- Values(rows=[1], fields=[EXPR$0, EXPR$1, EXPR$2], changelogMode=[I])
-    "#]]);
-    check("INSERT INTO pairs VALUES ('a', 1), ('b', 2)", expect![[r#"
+    "#]],
+    );
+    check(
+        "INSERT INTO pairs VALUES ('a', 1), ('b', 2)",
+        expect![[r#"
         == Optimized Execution Plan ==
         Sink(table=[pairs], fields=[k, n], changelogMode=[NONE])
         +- Values(rows=[2], fields=[k, n], changelogMode=[I])
-    "#]]);
-    check("INSERT INTO pairs (n) SELECT user_id FROM clicks", expect![[r#"
+    "#]],
+    );
+    check(
+        "INSERT INTO pairs (n) SELECT user_id FROM clicks",
+        expect![[r#"
         == Optimized Execution Plan ==
         Sink(table=[pairs], fields=[k, n], changelogMode=[NONE])
         +- Calc(select=[NULL:STRING AS k, user_id AS n], changelogMode=[I])
            +- TableSourceScan(table=[clicks], read=[user_id], fields=[user_id], changelogMode=[I])
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn unions() {
-    check("SELECT page, dwell FROM clicks UNION ALL SELECT country, CAST(user_id AS INT) FROM clicks WHERE dwell > 1", expect![[r#"
+    check(
+        "SELECT page, dwell FROM clicks UNION ALL SELECT country, CAST(user_id AS INT) FROM clicks WHERE dwell > 1",
+        expect![[r#"
         == Optimized Execution Plan ==
         TableSourceScan(table=[clicks], read=[user_id, page, country, dwell], fields=[user_id, page, country, dwell], changelogMode=[I])
             (reuse_id=[1])
@@ -73,14 +93,18 @@ fn unions() {
            :  +- Reused(reference_id=[1])
            +- Calc(select=[country, CAST(user_id AS INT NOT NULL) AS EXPR$1], where=[dwell > 1], changelogMode=[I])
               +- Reused(reference_id=[1])
-    "#]]);
-    check("SELECT k FROM (SELECT page AS k, 1 AS n FROM clicks UNION ALL SELECT 'x', 2) WHERE n > 1", expect![[r#"
+    "#]],
+    );
+    check(
+        "SELECT k FROM (SELECT page AS k, 1 AS n FROM clicks UNION ALL SELECT 'x', 2) WHERE n > 1",
+        expect![[r#"
         == Optimized Execution Plan ==
         Sink(table=[collect], fields=[k], parallelism=[1], changelogMode=[NONE])
         +- Union(all=[true], union=[k], changelogMode=[I])
            :- Values(rows=[0], fields=[k], changelogMode=[I])
            +- Values(rows=[1], fields=[k], changelogMode=[I])
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -161,14 +185,19 @@ fn windows() {
                               +- TableSourceScan(table=[clicks], read=[page, ts], fields=[page, ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
         "#]],
     );
-    check("SELECT page, window_start FROM TABLE(HOP(TABLE clicks, DESCRIPTOR(ts), INTERVAL '1' SECOND, INTERVAL '2' SECOND))", expect![[r#"
+    check(
+        "SELECT page, window_start FROM TABLE(HOP(TABLE clicks, DESCRIPTOR(ts), INTERVAL '1' SECOND, INTERVAL '2' SECOND))",
+        expect![[r#"
         == Optimized Execution Plan ==
         Sink(table=[collect], fields=[page, window_start], parallelism=[1], changelogMode=[NONE])
         +- Calc(select=[page, window_start], changelogMode=[I])
            +- WindowTableFunction(window=[HOP(time_col=[ts], size=[2 s], slide=[1 s])], changelogMode=[I])
               +- TableSourceScan(table=[clicks], read=[page, ts], fields=[page, ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
-    "#]]);
-    check("SELECT DISTINCT window_start, window_end, page FROM TABLE(TUMBLE(TABLE clicks, DESCRIPTOR(ts), INTERVAL '1' SECOND))", expect![[r#"
+    "#]],
+    );
+    check(
+        "SELECT DISTINCT window_start, window_end, page FROM TABLE(TUMBLE(TABLE clicks, DESCRIPTOR(ts), INTERVAL '1' SECOND))",
+        expect![[r#"
         == Optimized Execution Plan ==
         Sink(table=[collect], fields=[window_start, window_end, page], parallelism=[1], changelogMode=[NONE])
         +- Calc(select=[window_start, window_end, page], changelogMode=[I])
@@ -176,7 +205,8 @@ fn windows() {
               +- Exchange(distribution=[hash[page]])
                  +- LocalWindowAggregate(groupBy=[page], window=[TUMBLE(time_col=[ts], size=[1 s])], select=[page, start('w$) AS window_start, end('w$) AS window_end])
                     +- TableSourceScan(table=[clicks], read=[page, ts], fields=[page, ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -197,7 +227,9 @@ fn cascaded_windows() {
                                     +- TableSourceScan(table=[clicks], read=[page, ts], fields=[page, ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
         "#]],
     );
-    check("SELECT window_start, window_end, MAX(n) FROM per_page GROUP BY window_start, window_end", expect![[r#"
+    check(
+        "SELECT window_start, window_end, MAX(n) FROM per_page GROUP BY window_start, window_end",
+        expect![[r#"
         == Optimized Execution Plan ==
         Sink(table=[collect], fields=[window_start, window_end, EXPR$2], parallelism=[1], changelogMode=[NONE])
         +- Calc(select=[window_start, window_end, $agg0 AS EXPR$2], changelogMode=[I])
@@ -209,7 +241,8 @@ fn cascaded_windows() {
                           +- Exchange(distribution=[hash[page]])
                              +- LocalWindowAggregate(groupBy=[page], window=[TUMBLE(time_col=[ts], size=[10 s])], select=[page, COUNT(*) AS $agg0, start('w$) AS window_start, end('w$) AS window_end])
                                 +- TableSourceScan(table=[clicks], read=[page, ts], fields=[page, ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -357,7 +390,9 @@ fn nexmark() {
 
 #[test]
 fn answers() {
-    check("SHOW TABLES; SHOW VIEWS; DESCRIBE clicks; DESCRIBE per_page; SHOW CREATE VIEW german", expect![[r#"
+    check(
+        "SHOW TABLES; SHOW VIEWS; DESCRIBE clicks; DESCRIBE per_page; SHOW CREATE VIEW german",
+        expect![[r#"
         table name
         clicks
         german
@@ -383,5 +418,6 @@ fn answers() {
         n | BIGINT | FALSE |  |  | 
         result
         CREATE VIEW german AS SELECT user_id, page, dwell, ts FROM clicks WHERE country = 'de'
-    "#]]);
+    "#]],
+    );
 }

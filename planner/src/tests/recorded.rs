@@ -58,10 +58,13 @@ fn queries_over_windows_have_the_columns_that_flink_answers() {
                 (Ok(got), Some(wanted)) if !sql.starts_with("EXPLAIN") => {
                     checked += 1;
                     if normalized(&got) != normalized(&wanted) {
-                        different.push(format!("{}\n  {sql}\n  {wanted:?}\n  {got:?}", case["name"]));
+                        different
+                            .push(format!("{}\n  {sql}\n  {wanted:?}\n  {got:?}", case["name"]));
                     }
                 }
-                (Err(error), _) if answer["ok"] == true && error.code() != ErrorCode::Unsupported => {
+                (Err(error), _)
+                    if answer["ok"] == true && error.code() != ErrorCode::Unsupported =>
+                {
                     different.push(format!("{}\n  {sql}\n  {error}", case["name"]));
                 }
                 _ => {}
@@ -75,16 +78,33 @@ fn queries_over_windows_have_the_columns_that_flink_answers() {
 /// Flink names the resolution of an interval, the plan keeps months or milliseconds.
 fn is_interval(got: &str, wanted: &str) -> bool {
     let nullable = |ty: &str| !ty.ends_with(" NOT NULL");
-    got.starts_with("INTERVAL") && wanted.starts_with("INTERVAL") && nullable(got) == nullable(wanted)
+    got.starts_with("INTERVAL")
+        && wanted.starts_with("INTERVAL")
+        && nullable(got) == nullable(wanted)
 }
 
 /// Cases in which the planner differs, by a part of their text: forms that it does not read, and
 /// arguments that Flink accepts and turns into NULL while the function here refuses them when the
 /// plan is made, or says that they may be NULL.
 const KNOWN: &[&str] = &[
-    "-(-2147483648)", "'1' = 1", "BETWEEN SYMMETRIC", "TRUE = 'true'", "'abX' ESCAPE", "LPAD('hi', -1", "LPAD('hi', 4, '')",
-    "RPAD('hi', -1", "RPAD('hi', 4, '')", "REGEXP_REPLACE('abc', '('", "SHA2('a', 100)", "JSON_", "e'a", "MICROSECOND FROM DATE",
-    "NANOSECOND FROM DATE", "OVERLAPS", "[0]", "[-1]",
+    "-(-2147483648)",
+    "'1' = 1",
+    "BETWEEN SYMMETRIC",
+    "TRUE = 'true'",
+    "'abX' ESCAPE",
+    "LPAD('hi', -1",
+    "LPAD('hi', 4, '')",
+    "RPAD('hi', -1",
+    "RPAD('hi', 4, '')",
+    "REGEXP_REPLACE('abc', '('",
+    "SHA2('a', 100)",
+    "JSON_",
+    "e'a",
+    "MICROSECOND FROM DATE",
+    "NANOSECOND FROM DATE",
+    "OVERLAPS",
+    "[0]",
+    "[-1]",
 ];
 
 #[test]
@@ -92,14 +112,22 @@ fn expressions_have_the_types_that_flink_answers() {
     let mut different = Vec::new();
     let mut checked = 0;
     for case in recorded("expressions.json") {
-        let (Some(sql), Some(ty)) = (case["sql"].as_str(), case["type"].as_str()) else { continue };
+        let (Some(sql), Some(ty)) = (case["sql"].as_str(), case["type"].as_str()) else {
+            continue;
+        };
         let mut session = Session::new(Default::default()).unwrap();
         let script = format!(
             "CREATE TABLE src (i INT, s STRING) WITH ('connector' = 'datagen'); SELECT {sql} FROM src"
         );
         match columns(&mut session, &script).map(|columns| columns.into_iter().next()) {
             // A constant is known not to be NULL even where the function's rule cannot say so.
-            Ok(Some((_, got))) if got == ty || is_interval(&got, ty) || got.strip_suffix(" NOT NULL") == Some(ty) => checked += 1,
+            Ok(Some((_, got)))
+                if got == ty
+                    || is_interval(&got, ty)
+                    || got.strip_suffix(" NOT NULL") == Some(ty) =>
+            {
+                checked += 1
+            }
             _ if KNOWN.iter().any(|known| sql.contains(known)) => {}
             // Functions that do not exist yet are refused by name.
             Err(error) if error.to_string().contains("there is no function") => {}
@@ -107,5 +135,11 @@ fn expressions_have_the_types_that_flink_answers() {
         }
     }
     assert!(checked > 1_300, "only {checked} expressions were planned");
-    assert!(different.is_empty(), "{} of {}\n{}", different.len(), checked + different.len(), different.join("\n"));
+    assert!(
+        different.is_empty(),
+        "{} of {}\n{}",
+        different.len(),
+        checked + different.len(),
+        different.join("\n")
+    );
 }

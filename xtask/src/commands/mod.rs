@@ -1,5 +1,7 @@
 //! The subcommands: an enum of them and the call of each. A new one is a file here and two lines below.
 
+mod bench;
+mod demo;
 mod fix;
 mod services;
 mod test;
@@ -23,6 +25,10 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Build Tidegate and show a job live: results, throughput, watermark, checkpoints
+    Demo(demo::Args),
+    /// Measure Tidegate
+    Bench(bench::Args),
     /// Install, start and stop the real servers that tests and demos talk to
     Services(services::Args),
     /// Run every test against the real services, which are started before and stopped after
@@ -40,6 +46,8 @@ impl Cli {
     pub(crate) fn run(self) -> Result<ExitCode> {
         let project = Project::locate()?;
         match self.command {
+            Command::Demo(args) => demo::run(&project, &args),
+            Command::Bench(args) => bench::run(&project, &args),
             Command::Services(args) => services::run(&project, args),
             Command::Test(args) => test::run(&project, args),
             Command::Verify(args) => verify::run(&project, &args),

@@ -93,10 +93,7 @@ pub(crate) fn run(project: &Project, args: Args) -> Result<ExitCode> {
         }
         Action::Up(selection) => {
             control::up(project, &selection.services(Profile::Core)?)?;
-            eprintln!(
-                "addresses are in {}",
-                project.run_dir.join("services.env").display()
-            );
+            eprintln!("addresses are in {}", project.run_dir.join("services.env").display());
         }
         Action::Down(selection) => control::down(project, &selection.running(project)?)?,
         Action::Restart(selection) => control::restart(project, &selection.running(project)?)?,
@@ -107,10 +104,7 @@ pub(crate) fn run(project: &Project, args: Args) -> Result<ExitCode> {
             println!("{}", report.trim_end());
         }
         Action::Env { export } => {
-            print!(
-                "{}",
-                env_file::lines(&env_file::variables(project)?, export)
-            );
+            print!("{}", env_file::lines(&env_file::variables(project)?, export));
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -5,14 +5,11 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 
 use crate::cargo::cargo;
-use crate::interrupt::Interrupt;
+use crate::interrupt::{self, Interrupt};
 use crate::process;
 use crate::project::Project;
 use crate::services::{self, Profile, Service, control, env_file, install};
 use crate::stages::{Outcome, Stages};
-
-/// What a shell reports for a program that Ctrl-C ended.
-const INTERRUPTED: u8 = 130;
 
 /// `test [--keep] [-- CARGO TEST ARGUMENTS]`
 #[derive(clap::Args)]
@@ -60,7 +57,7 @@ pub(crate) fn run(project: &Project, args: Args) -> Result<ExitCode> {
     stages.print_summary();
     if interrupt.raised() {
         eprintln!("interrupted");
-        code = i32::from(INTERRUPTED);
+        code = i32::from(interrupt::EXIT_CODE);
     } else if code == 0 && stages.failed() {
         code = 1;
     }

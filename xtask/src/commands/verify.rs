@@ -28,30 +28,18 @@ pub(crate) struct Args {
 /// Runs the stages and prints the summary.
 pub(crate) fn run(project: &Project, args: &Args) -> Result<ExitCode> {
     let mut stages = Stages::default();
-    stages.run("format", || {
-        ends_well(cargo(project).args(["fmt", "--all", "--", "--check"]))
-    });
+    stages.run("format", || ends_well(cargo(project).args(["fmt", "--all", "--", "--check"])));
     stages.run("clippy", || {
         let arguments = ["clippy", "--locked", "--workspace", "--all-targets"];
-        ends_well(
-            cargo(project)
-                .args(arguments)
-                .args(["--", "-D", "warnings"]),
-        )
+        ends_well(cargo(project).args(arguments).args(["--", "-D", "warnings"]))
     });
     stages.run("tidy", || tidy::stage(project));
     stages.run("licences", || {
         ends_well(deny(project)?.args(["check", "licenses", "bans", "sources"]))
     });
-    stages.run("advisories", || {
-        advisories(project, args.require_advisories)
-    });
+    stages.run("advisories", || advisories(project, args.require_advisories));
     stages.print_summary();
-    Ok(if stages.failed() {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(if stages.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn ends_well(command: &mut Command) -> Result<Outcome> {
@@ -85,11 +73,7 @@ fn advisories(project: &Project, required: bool) -> Result<Outcome> {
     }
     let reason = format!("advisories and yanked versions: no database: {reason}");
     eprintln!("{reason}");
-    Ok(if required {
-        Outcome::Failed(reason)
-    } else {
-        Outcome::NotChecked(reason)
-    })
+    Ok(if required { Outcome::Failed(reason) } else { Outcome::NotChecked(reason) })
 }
 
 /// Where cargo-deny keeps its copies.
@@ -108,13 +92,8 @@ fn has_database(folder: &Path) -> bool {
 
 /// The line of git's that says what went wrong, else the first line.
 fn first_fault(text: &str) -> String {
-    let fault = text
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("fatal: "));
-    fault
-        .or_else(|| text.lines().next())
-        .unwrap_or_default()
-        .to_owned()
+    let fault = text.lines().find_map(|line| line.trim().strip_prefix("fatal: "));
+    fault.or_else(|| text.lines().next()).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -125,10 +104,7 @@ mod tests {
     fn the_fault_is_gits_own_line_if_there_is_one() {
         let text = "deny ended with 1\n[ERROR] failed\nfatal: could not resolve host\n";
         assert_eq!(first_fault(text), "could not resolve host");
-        assert_eq!(
-            first_fault("took longer than 120 s"),
-            "took longer than 120 s"
-        );
+        assert_eq!(first_fault("took longer than 120 s"), "took longer than 120 s");
     }
 
     #[test]

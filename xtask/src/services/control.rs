@@ -89,9 +89,7 @@ fn recorded(
     service: &'static dyn Service,
 ) -> Result<(&'static dyn Server, Instance)> {
     let name = service.name();
-    let server = service
-        .server()
-        .with_context(|| format!("{name} has no server"))?;
+    let server = service.server().with_context(|| format!("{name} has no server"))?;
     let instance = Instance::load(project, service)?
         .with_context(|| format!("{name} is not up: run `cargo xtask services up {name}`"))?;
     Ok((server, instance))
@@ -136,10 +134,7 @@ fn start_fresh(project: &Project, service: &dyn Service, server: &dyn Server) ->
         if last || !lost_a_port(&instance.log()) {
             return Err(error).with_context(|| format!("start {}", service.name()));
         }
-        eprintln!(
-            "another program took a port of {}; trying others",
-            service.name()
-        );
+        eprintln!("another program took a port of {}; trying others", service.name());
     }
 }
 
@@ -157,11 +152,7 @@ fn start(
     instance.save()?;
     wait_ready(service.name(), server, instance)?;
     let seconds = begin.elapsed().as_secs_f64();
-    eprintln!(
-        "started {} {} in {seconds:.1} s",
-        service.name(),
-        service.version()
-    );
+    eprintln!("started {} {} in {seconds:.1} s", service.name(), service.version());
     Ok(())
 }
 
@@ -173,10 +164,7 @@ fn wait_ready(name: &str, server: &dyn Server, instance: &Instance) -> Result<()
             return Ok(());
         };
         if !instance.alive() {
-            bail!(
-                "{name} ended while it started; {}",
-                log_tail(&instance.log())
-            );
+            bail!("{name} ended while it started; {}", log_tail(&instance.log()));
         }
         if Instant::now() >= deadline {
             let seconds = START_LIMIT.as_secs();
@@ -223,9 +211,7 @@ fn forget(service: &dyn Service, instance: &Instance) -> Result<()> {
 }
 
 fn lost_a_port(log: &Path) -> bool {
-    process::tail(log, LOG_LINES)
-        .to_lowercase()
-        .contains("address already in use")
+    process::tail(log, LOG_LINES).to_lowercase().contains("address already in use")
 }
 
 fn log_tail(log: &Path) -> String {

@@ -31,66 +31,29 @@ const JAVA: u32 = 17;
 
 /// For the workspace itself: librdkafka is built from source, with TLS, SASL/GSSAPI and zlib.
 pub(crate) const BUILD: &[Need] = &[
-    Need {
-        package: "build-essential",
-        sign: Sign::Runs("cc", &["--version"]),
-    },
-    Need {
-        package: "build-essential",
-        sign: Sign::Runs("c++", &["--version"]),
-    },
-    Need {
-        package: "build-essential",
-        sign: Sign::Runs("make", &["--version"]),
-    },
-    Need {
-        package: "cmake",
-        sign: Sign::Runs("cmake", &["--version"]),
-    },
-    Need {
-        package: "pkg-config",
-        sign: Sign::Runs("pkg-config", &["--version"]),
-    },
-    Need {
-        package: "libssl-dev",
-        sign: Sign::Library("openssl"),
-    },
-    Need {
-        package: "libsasl2-dev",
-        sign: Sign::Library("libsasl2"),
-    },
-    Need {
-        package: "zlib1g-dev",
-        sign: Sign::Library("zlib"),
-    },
+    Need { package: "build-essential", sign: Sign::Runs("cc", &["--version"]) },
+    Need { package: "build-essential", sign: Sign::Runs("c++", &["--version"]) },
+    Need { package: "build-essential", sign: Sign::Runs("make", &["--version"]) },
+    Need { package: "cmake", sign: Sign::Runs("cmake", &["--version"]) },
+    Need { package: "pkg-config", sign: Sign::Runs("pkg-config", &["--version"]) },
+    Need { package: "libssl-dev", sign: Sign::Library("openssl") },
+    Need { package: "libsasl2-dev", sign: Sign::Library("libsasl2") },
+    Need { package: "zlib1g-dev", sign: Sign::Library("zlib") },
 ];
 
 /// For jars from Maven Central, and to run them.
 pub(crate) const JAVA_AND_MAVEN: &[Need] = &[
-    Need {
-        package: "openjdk-17-jdk-headless",
-        sign: Sign::Java(JAVA),
-    },
-    Need {
-        package: "maven",
-        sign: Sign::Runs("mvn", &["--version"]),
-    },
+    Need { package: "openjdk-17-jdk-headless", sign: Sign::Java(JAVA) },
+    Need { package: "maven", sign: Sign::Runs("mvn", &["--version"]) },
 ];
 
 /// For programs from PyPI.
-pub(crate) const PIP: &[Need] = &[Need {
-    package: "python3-pip",
-    sign: Sign::Runs("python3", &["-m", "pip", "--version"]),
-}];
+pub(crate) const PIP: &[Need] =
+    &[Need { package: "python3-pip", sign: Sign::Runs("python3", &["-m", "pip", "--version"]) }];
 
 /// For jars from PyPI, and to compile and run against them.
-pub(crate) const PIP_AND_JAVA: &[Need] = &[
-    PIP[0],
-    Need {
-        package: "openjdk-17-jdk-headless",
-        sign: Sign::Java(JAVA),
-    },
-];
+pub(crate) const PIP_AND_JAVA: &[Need] =
+    &[PIP[0], Need { package: "openjdk-17-jdk-headless", sign: Sign::Java(JAVA) }];
 
 /// Installs what is missing. Without the rights to do so it says what to install.
 pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
@@ -136,22 +99,13 @@ impl Sign {
 }
 
 fn javac_version() -> Option<u32> {
-    let output = Command::new("javac")
-        .arg("-version")
-        .stdin(Stdio::null())
-        .output()
-        .ok()?;
+    let output = Command::new("javac").arg("-version").stdin(Stdio::null()).output().ok()?;
     major_version(&String::from_utf8_lossy(&output.stdout))
 }
 
 /// `javac 17.0.15` → 17; the old scheme `javac 1.8.0` → 1, which is too old either way.
 fn major_version(text: &str) -> Option<u32> {
-    text.trim()
-        .strip_prefix("javac ")?
-        .split(['.', '-', '+'])
-        .next()?
-        .parse()
-        .ok()
+    text.trim().strip_prefix("javac ")?.split(['.', '-', '+']).next()?.parse().ok()
 }
 
 fn is_root() -> Result<bool> {
@@ -183,17 +137,10 @@ mod tests {
 
     #[test]
     fn a_missing_program_names_its_package_once() {
-        let absent = Need {
-            package: "absent",
-            sign: Sign::Runs("tidegate-no-such-program", &[]),
-        };
+        let absent = Need { package: "absent", sign: Sign::Runs("tidegate-no-such-program", &[]) };
         assert_eq!(missing(&[absent, absent]), ["absent"]);
         assert!(
-            missing(&[Need {
-                package: "sh",
-                sign: Sign::Runs("sh", &["-c", ":"])
-            }])
-            .is_empty()
+            missing(&[Need { package: "sh", sign: Sign::Runs("sh", &["-c", ":"]) }]).is_empty()
         );
     }
 }

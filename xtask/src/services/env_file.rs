@@ -11,10 +11,7 @@ use crate::project::Project;
 pub(crate) fn variables(project: &Project) -> Result<Vec<(String, String)>> {
     let program = std::env::current_exe().context("find this program")?;
     let mut variables = vec![
-        (
-            "TIDEGATE_RUN_DIR".to_owned(),
-            project.run_dir.display().to_string(),
-        ),
+        ("TIDEGATE_RUN_DIR".to_owned(), project.run_dir.display().to_string()),
         ("TIDEGATE_XTASK".to_owned(), program.display().to_string()),
     ];
     for service in ALL {

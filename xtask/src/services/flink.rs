@@ -16,10 +16,7 @@ use crate::project::Project;
 const WHEEL: Wheel = Wheel {
     package: "apache-flink-libraries",
     version: "2.3.0",
-    hashes: &[(
-        "any",
-        "38ece876553286b3a285cf344c2d2038f8a7ca10da5df54d5107250386d64151",
-    )],
+    hashes: &[("any", "38ece876553286b3a285cf344c2d2038f8a7ca10da5df54d5107250386d64151")],
 };
 
 /// The jars, and the oracle's classes.
@@ -58,16 +55,11 @@ impl Service for Flink {
     }
 
     fn static_env(&self, project: &Project) -> Vec<(&'static str, String)> {
-        let mut variables = vec![(
-            "TIDEGATE_FLINK_CLASSPATH_DIR",
-            lib(project).display().to_string(),
-        )];
+        let mut variables =
+            vec![("TIDEGATE_FLINK_CLASSPATH_DIR", lib(project).display().to_string())];
         let classes = classes(project);
         if classes.exists() {
-            variables.push((
-                "TIDEGATE_FLINK_ORACLE_CLASSES",
-                classes.display().to_string(),
-            ));
+            variables.push(("TIDEGATE_FLINK_ORACLE_CLASSES", classes.display().to_string()));
         }
         variables
     }
@@ -119,10 +111,7 @@ fn java_sources(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut sources = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))? {
         let path = entry.context("read a folder entry")?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "java")
-        {
+        if path.extension().is_some_and(|extension| extension == "java") {
             sources.push(path);
         }
     }
@@ -155,12 +144,7 @@ mod tests {
         fs::write(folder.path().join("Oracle.class"), "").unwrap();
         assert!(up_to_date(&sources, folder.path()));
         let later = SystemTime::now() + std::time::Duration::from_secs(5);
-        fs::File::options()
-            .append(true)
-            .open(&source)
-            .unwrap()
-            .set_modified(later)
-            .unwrap();
+        fs::File::options().append(true).open(&source).unwrap().set_modified(later).unwrap();
         assert!(!up_to_date(&sources, folder.path()));
     }
 }

@@ -15,9 +15,7 @@ pub(crate) fn install(project: &Project, services: &[&dyn Service]) -> Result<()
     debian::ensure(debian::BUILD)?;
     for service in services {
         debian::ensure(service.needs())?;
-        service
-            .install(project)
-            .with_context(|| format!("install {}", service.name()))?;
+        service.install(project).with_context(|| format!("install {}", service.name()))?;
     }
     Ok(())
 }
@@ -31,13 +29,8 @@ pub(crate) fn once(
     if target.exists() {
         return Ok(());
     }
-    let parent = target
-        .parent()
-        .context("an installation has a parent folder")?;
-    let name = target
-        .file_name()
-        .context("an installation has a name")?
-        .to_string_lossy();
+    let parent = target.parent().context("an installation has a parent folder")?;
+    let name = target.file_name().context("an installation has a name")?.to_string_lossy();
     fs::create_dir_all(parent).with_context(|| format!("create {}", parent.display()))?;
     let _lock = lock(&parent.join(format!(".{name}.lock")))?;
     if target.exists() {
@@ -67,8 +60,7 @@ pub(crate) fn lock(path: &Path) -> Result<File> {
         .with_context(|| format!("open {}", path.display()))?;
     if file.try_lock().is_err() {
         eprintln!("waiting for another xtask that holds {}", path.display());
-        file.lock()
-            .with_context(|| format!("lock {}", path.display()))?;
+        file.lock().with_context(|| format!("lock {}", path.display()))?;
     }
     Ok(file)
 }
@@ -100,30 +92,18 @@ mod tests {
         });
         assert!(failed.is_err() && !target.exists());
 
-        once("it", &target, |folder| {
-            Ok(fs::write(folder.join("whole"), "x")?)
-        })
-        .unwrap();
+        once("it", &target, |folder| Ok(fs::write(folder.join("whole"), "x")?)).unwrap();
         assert!(target.join("whole").exists() && !target.join("half").exists());
         once("it", &target, |_| panic!("installed twice")).unwrap();
 
-        let names: Vec<_> = fs::read_dir(cache.path().join("kafka"))
-            .unwrap()
-            .flatten()
-            .collect();
-        assert_eq!(
-            names.len(),
-            2,
-            "the installation and its lock file: {names:?}"
-        );
+        let names: Vec<_> = fs::read_dir(cache.path().join("kafka")).unwrap().flatten().collect();
+        assert_eq!(names.len(), 2, "the installation and its lock file: {names:?}");
     }
 
     #[test]
     fn an_expected_file_that_is_missing_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let error = expect_file(folder.path(), "flink-dist-", ".jar")
-            .unwrap_err()
-            .to_string();
+        let error = expect_file(folder.path(), "flink-dist-", ".jar").unwrap_err().to_string();
         assert!(error.contains("flink-dist-*.jar"), "{error}");
     }
 }

@@ -25,11 +25,13 @@ const JARS: &[Artifact] = &[
     ("org.apache.logging.log4j", "log4j-slf4j-impl", LOG4J),
 ];
 
+/// To standard error: the standard output of a tool is its result.
 const LOGGING: &str = "\
 status = error
 rootLogger.level = WARN
 rootLogger.appenderRef.out.ref = out
 appender.out.type = Console
+appender.out.target = SYSTEM_ERR
 appender.out.name = out
 appender.out.layout.type = PatternLayout
 appender.out.layout.pattern = %d %-5p %c - %m%n
@@ -60,15 +62,11 @@ impl Service for Kafka {
     }
 
     fn install(&self, project: &Project) -> Result<()> {
-        install::once(
-            &format!("Kafka {VERSION}"),
-            &home(project, self),
-            |folder| {
-                let lib = folder.join("lib");
-                maven::copy_jars(JARS, &lib)?;
-                install::expect_file(&lib, "kafka_2.13-", ".jar")
-            },
-        )
+        install::once(&format!("Kafka {VERSION}"), &home(project, self), |folder| {
+            let lib = folder.join("lib");
+            maven::copy_jars(JARS, &lib)?;
+            install::expect_file(&lib, "kafka_2.13-", ".jar")
+        })
     }
 
     fn installed(&self, project: &Project) -> bool {
@@ -107,9 +105,7 @@ impl Server for Kafka {
 
     fn command(&self, project: &Project, instance: &Instance) -> Result<Command> {
         let mut command = java(project, instance, "768m");
-        command
-            .arg("kafka.Kafka")
-            .arg(instance.data().join("server.properties"));
+        command.arg("kafka.Kafka").arg(instance.data().join("server.properties"));
         Ok(command)
     }
 
@@ -117,10 +113,7 @@ impl Server for Kafka {
         probe::kafka_api_versions(instance.port("sasl"))?;
         probe::kafka_api_versions(instance.port("plain"))?;
         let brokers = probe::kafka_brokers(instance.port("plain"))?;
-        ensure!(
-            brokers == 1,
-            "the broker is not registered with its controller yet"
-        );
+        ensure!(brokers == 1, "the broker is not registered with its controller yet");
         Ok(())
     }
 
@@ -130,25 +123,16 @@ impl Server for Kafka {
 
     fn env(&self, instance: &Instance) -> Vec<(&'static str, String)> {
         vec![
-            (
-                "TIDEGATE_KAFKA",
-                format!("127.0.0.1:{}", instance.port("plain")),
-            ),
-            (
-                "TIDEGATE_KAFKA_SASL",
-                format!("127.0.0.1:{}", instance.port("sasl")),
-            ),
+            ("TIDEGATE_KAFKA", format!("127.0.0.1:{}", instance.port("plain"))),
+            ("TIDEGATE_KAFKA_SASL", format!("127.0.0.1:{}", instance.port("sasl"))),
             ("TIDEGATE_KAFKA_SASL_USER", USER.to_owned()),
-            (
-                "TIDEGATE_KAFKA_SASL_PASSWORD",
-                instance.secret("password").to_owned(),
-            ),
+            ("TIDEGATE_KAFKA_SASL_PASSWORD", instance.secret("password").to_owned()),
         ]
     }
 }
 
 /// A JVM with Kafka's jars; the caller adds the main class.
-fn java(project: &Project, instance: &Instance, heap: &str) -> Command {
+pub(super) fn java(project: &Project, instance: &Instance, heap: &str) -> Command {
     let jars: PathBuf = home(project, &Kafka).join("lib/*");
     let logging = instance.data().join("log4j2.properties");
     let mut command = Command::new("java");

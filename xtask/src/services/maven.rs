@@ -22,13 +22,7 @@ pub(crate) fn copy_jars(artifacts: &[Artifact], target: &Path) -> Result<()> {
     fs::write(&pom, pom_of(artifacts)).context("write the pom")?;
     process::run_quietly(
         Command::new("mvn")
-            .args([
-                "--quiet",
-                "--batch-mode",
-                "--strict-checksums",
-                COPY,
-                "--file",
-            ])
+            .args(["--quiet", "--batch-mode", "--strict-checksums", COPY, "--file"])
             .arg(&pom)
             .arg("-DincludeScope=runtime")
             .arg(format!("-DoutputDirectory={}", target.display())),

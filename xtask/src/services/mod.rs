@@ -10,6 +10,7 @@ pub(crate) mod env_file;
 mod flink;
 pub(crate) mod install;
 mod kafka;
+pub(crate) mod kafka_tools;
 mod maven;
 mod ports;
 mod probe;
@@ -90,37 +91,26 @@ pub(crate) static ALL: [&dyn Service; 3] = [&kafka::Kafka, &s3::SeaweedFs, &flin
 
 /// The services of a profile.
 pub(crate) fn of_profile(profile: Profile) -> Vec<&'static dyn Service> {
-    ALL.into_iter()
-        .filter(|service| profile == Profile::All || service.core())
-        .collect()
+    ALL.into_iter().filter(|service| profile == Profile::All || service.core()).collect()
 }
 
 /// The services with these names; an unknown one is an error that lists what there is.
 pub(crate) fn named(names: &[String]) -> Result<Vec<&'static dyn Service>> {
     names
         .iter()
-        .map(
-            |name| match ALL.into_iter().find(|service| service.name() == name) {
-                Some(service) => Ok(service),
-                None => {
-                    let known: Vec<&str> = ALL.iter().map(|service| service.name()).collect();
-                    bail!(
-                        "there is no service `{name}`; there are: {}",
-                        known.join(", ")
-                    )
-                }
-            },
-        )
+        .map(|name| match ALL.into_iter().find(|service| service.name() == name) {
+            Some(service) => Ok(service),
+            None => {
+                let known: Vec<&str> = ALL.iter().map(|service| service.name()).collect();
+                bail!("there is no service `{name}`; there are: {}", known.join(", "))
+            }
+        })
         .collect()
 }
 
 /// The folder in the cache where a version of a service is installed.
 pub(crate) fn home(project: &Project, service: &dyn Service) -> PathBuf {
-    project
-        .cache
-        .join("services")
-        .join(service.name())
-        .join(service.version())
+    project.cache.join("services").join(service.name()).join(service.version())
 }
 
 #[cfg(test)]
@@ -137,9 +127,6 @@ mod tests {
     #[test]
     fn an_unknown_name_is_refused_with_the_known_ones() {
         let error = named(&["kafak".to_owned()]).err().unwrap().to_string();
-        assert!(
-            error.contains("kafak") && error.contains("kafka, s3, flink"),
-            "{error}"
-        );
+        assert!(error.contains("kafak") && error.contains("kafka, s3, flink"), "{error}");
     }
 }

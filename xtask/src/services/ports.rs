@@ -41,9 +41,7 @@ mod tests {
     fn ports_are_free_distinct_in_range_and_not_taken() {
         let first = pick(&["a", "b"], &BTreeSet::new()).unwrap();
         assert_ne!(first["a"], first["b"]);
-        let taken: BTreeSet<u16> = (FIRST..FIRST + COUNT)
-            .filter(|port| port % 100 != 0)
-            .collect();
+        let taken: BTreeSet<u16> = (FIRST..FIRST + COUNT).filter(|port| port % 100 != 0).collect();
         let second = pick(&["c"], &taken).unwrap();
         assert_eq!(second["c"] % 100, 0);
         assert!((FIRST..FIRST + COUNT).contains(&second["c"]));
@@ -58,11 +56,6 @@ mod tests {
     #[test]
     fn when_all_are_taken_it_says_so() {
         let taken: BTreeSet<u16> = (FIRST..FIRST + COUNT).collect();
-        assert!(
-            pick(&["a"], &taken)
-                .unwrap_err()
-                .to_string()
-                .contains("no free port")
-        );
+        assert!(pick(&["a"], &taken).unwrap_err().to_string().contains("no free port"));
     }
 }

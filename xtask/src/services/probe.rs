@@ -19,12 +19,8 @@ fn connect(port: u16) -> Result<TcpStream> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let stream = TcpStream::connect_timeout(&address, LIMIT)
         .with_context(|| format!("connect to {address}"))?;
-    stream
-        .set_read_timeout(Some(LIMIT))
-        .context("set a time limit")?;
-    stream
-        .set_write_timeout(Some(LIMIT))
-        .context("set a time limit")?;
+    stream.set_read_timeout(Some(LIMIT)).context("set a time limit")?;
+    stream.set_write_timeout(Some(LIMIT)).context("set a time limit")?;
     Ok(stream)
 }
 
@@ -32,27 +28,16 @@ fn connect(port: u16) -> Result<TcpStream> {
 pub(crate) fn http_get(port: u16, path: &str) -> Result<(u16, String)> {
     let mut stream = connect(port)?;
     let request = format!("GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n");
-    stream
-        .write_all(request.as_bytes())
-        .context("send the request")?;
+    stream.write_all(request.as_bytes()).context("send the request")?;
     let mut bytes = Vec::new();
-    stream
-        .take(LARGEST as u64)
-        .read_to_end(&mut bytes)
-        .context("read the answer")?;
+    stream.take(LARGEST as u64).read_to_end(&mut bytes).context("read the answer")?;
     parse_http(&String::from_utf8_lossy(&bytes))
 }
 
 fn parse_http(answer: &str) -> Result<(u16, String)> {
-    let (head, body) = answer
-        .split_once("\r\n\r\n")
-        .context("the answer is not HTTP")?;
-    let status = head
-        .strip_prefix("HTTP/1.")
-        .and_then(|rest| rest.split(' ').nth(1));
-    let status = status
-        .and_then(|code| code.parse().ok())
-        .context("the answer is not HTTP")?;
+    let (head, body) = answer.split_once("\r\n\r\n").context("the answer is not HTTP")?;
+    let status = head.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1));
+    let status = status.and_then(|code| code.parse().ok()).context("the answer is not HTTP")?;
     Ok((status, body.to_owned()))
 }
 
@@ -61,10 +46,7 @@ pub(crate) fn kafka_api_versions(port: u16) -> Result<()> {
     let answer = kafka_request(port, API_VERSIONS, 0, &[])?;
     let mut fields = Fields(&answer);
     let error = fields.i16()?;
-    ensure!(
-        error == 0,
-        "the broker answers the question for API versions with error {error}"
-    );
+    ensure!(error == 0, "the broker answers the question for API versions with error {error}");
     let count = fields.i32()?;
     ensure!(count > 0, "the broker says that it knows no API");
     Ok(())
@@ -85,26 +67,17 @@ fn kafka_request(port: u16, api: i16, version: i16, body: &[u8]) -> Result<Vec<u
     request.extend(api.to_be_bytes());
     request.extend(version.to_be_bytes());
     request.extend(CORRELATION.to_be_bytes());
-    request.extend(
-        i16::try_from(CLIENT.len())
-            .expect("a short name")
-            .to_be_bytes(),
-    );
+    request.extend(i16::try_from(CLIENT.len()).expect("a short name").to_be_bytes());
     request.extend(CLIENT);
     request.extend(body);
     let mut stream = connect(port)?;
     let length = u32::try_from(request.len()).expect("a short request");
-    stream
-        .write_all(&length.to_be_bytes())
-        .context("send the request")?;
+    stream.write_all(&length.to_be_bytes()).context("send the request")?;
     stream.write_all(&request).context("send the request")?;
     let mut length = [0_u8; 4];
     stream.read_exact(&mut length).context("read the answer")?;
     let length = u32::from_be_bytes(length) as usize;
-    ensure!(
-        (4..=LARGEST).contains(&length),
-        "an answer of {length} bytes is not Kafka's"
-    );
+    ensure!((4..=LARGEST).contains(&length), "an answer of {length} bytes is not Kafka's");
     let mut answer = vec![0_u8; length];
     stream.read_exact(&mut answer).context("read the answer")?;
     let mut fields = Fields(&answer);
@@ -119,10 +92,7 @@ struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
     fn take<const N: usize>(&mut self) -> Result<[u8; N]> {
-        let (field, rest) = self
-            .0
-            .split_first_chunk::<N>()
-            .context("the answer is cut short")?;
+        let (field, rest) = self.0.split_first_chunk::<N>().context("the answer is cut short")?;
         self.0 = rest;
         Ok(*field)
     }
@@ -167,11 +137,7 @@ mod tests {
 
     fn framed(fields: &[u8]) -> Vec<u8> {
         let body = [&0x71DE_i32.to_be_bytes(), fields].concat();
-        [
-            &u32::try_from(body.len()).unwrap().to_be_bytes(),
-            body.as_slice(),
-        ]
-        .concat()
+        [&u32::try_from(body.len()).unwrap().to_be_bytes(), body.as_slice()].concat()
     }
 
     #[test]
@@ -183,9 +149,7 @@ mod tests {
     #[test]
     fn errors_short_answers_and_other_protocols_fail() {
         let refused = framed(&35_i16.to_be_bytes());
-        let error = kafka_api_versions(answering(refused))
-            .unwrap_err()
-            .to_string();
+        let error = kafka_api_versions(answering(refused)).unwrap_err().to_string();
         assert!(error.contains("error 35"), "{error}");
         assert!(kafka_api_versions(answering(framed(&[0]))).is_err());
         assert!(
@@ -195,9 +159,6 @@ mod tests {
 
     #[test]
     fn brokers_are_counted() {
-        assert_eq!(
-            kafka_brokers(answering(framed(&1_i32.to_be_bytes()))).unwrap(),
-            1
-        );
+        assert_eq!(kafka_brokers(answering(framed(&1_i32.to_be_bytes()))).unwrap(), 1);
     }
 }

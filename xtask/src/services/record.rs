@@ -101,10 +101,7 @@ impl Instance {
 
     /// A port by the name that the server gave it.
     pub(crate) fn port(&self, name: &str) -> u16 {
-        *self
-            .ports
-            .get(name)
-            .expect("a server asks only for ports that it named")
+        *self.ports.get(name).expect("a server asks only for ports that it named")
     }
 
     /// All ports by name.
@@ -114,9 +111,7 @@ impl Instance {
 
     /// A secret by the name that the server gave it.
     pub(crate) fn secret(&self, name: &str) -> &str {
-        self.secrets
-            .get(name)
-            .expect("a server asks only for secrets that it named")
+        self.secrets.get(name).expect("a server asks only for secrets that it named")
     }
 
     /// The server's own folder: data and configuration.

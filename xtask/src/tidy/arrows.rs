@@ -34,11 +34,7 @@ pub(crate) fn facts(metadata: &Metadata) -> Vec<Member> {
             })
             .collect(),
     };
-    metadata
-        .workspace_packages()
-        .into_iter()
-        .map(member)
-        .collect()
+    metadata.workspace_packages().into_iter().map(member).collect()
 }
 
 /// Compares the facts with the tables.
@@ -46,10 +42,7 @@ pub(crate) fn check(members: &[Member], crates: &[Crate], outside: &[Outside]) -
     let mut findings = Vec::new();
     for member in members {
         let Some(short) = member.name.strip_prefix(PREFIX) else {
-            findings.push(Finding::new(
-                &member.name,
-                format!("its name must begin with {PREFIX}"),
-            ));
+            findings.push(Finding::new(&member.name, format!("its name must begin with {PREFIX}")));
             continue;
         };
         let Some(row) = crates.iter().find(|row| row.name == short) else {
@@ -61,16 +54,13 @@ pub(crate) fn check(members: &[Member], crates: &[Crate], outside: &[Outside]) -
         }
     }
     let gone = crates.iter().filter(|row| {
-        !members
-            .iter()
-            .any(|member| member.name.strip_prefix(PREFIX) == Some(row.name))
+        !members.iter().any(|member| member.name.strip_prefix(PREFIX) == Some(row.name))
     });
-    findings.extend(gone.map(|row| {
-        Finding::new(
-            TABLE,
-            format!("has a row for {}, which is no member", row.name),
-        )
-    }));
+    findings.extend(
+        gone.map(|row| {
+            Finding::new(TABLE, format!("has a row for {}, which is no member", row.name))
+        }),
+    );
     findings
 }
 
@@ -89,10 +79,7 @@ fn breach(row: &Crate, dependency: &Dependency, outside: &[Outside]) -> Option<F
         .filter(|rule| matches(rule.name, &dependency.name))
         .max_by_key(|rule| rule.name.len())?;
     let allowed = lists(rule.users, row.name) || dependency.dev && lists(rule.tests, row.name);
-    let text = format!(
-        "{kind} must not depend on {}: {} ({TABLE})",
-        dependency.name, rule.why
-    );
+    let text = format!("{kind} must not depend on {}: {} ({TABLE})", dependency.name, rule.why);
     (!allowed).then(|| Finding::new(place, text))
 }
 
@@ -112,60 +99,22 @@ mod tests {
     use super::*;
 
     const CRATES: &[Crate] = &[
-        Crate {
-            name: "types",
-            may_use: &[],
-            tests_may_use: &[],
-        },
-        Crate {
-            name: "engine",
-            may_use: &["types"],
-            tests_may_use: &["planner"],
-        },
-        Crate {
-            name: "planner",
-            may_use: &["types"],
-            tests_may_use: &[],
-        },
+        Crate { name: "types", may_use: &[], tests_may_use: &[] },
+        Crate { name: "engine", may_use: &["types"], tests_may_use: &["planner"] },
+        Crate { name: "planner", may_use: &["types"], tests_may_use: &[] },
     ];
 
     const OUTSIDE: &[Outside] = &[
-        Outside {
-            name: "datafusion",
-            users: &["planner"],
-            tests: &[],
-            why: "slow",
-        },
-        Outside {
-            name: "datafusion-*",
-            users: &["engine"],
-            tests: &[],
-            why: "kernels",
-        },
-        Outside {
-            name: "datafusion-proto*",
-            users: &[],
-            tests: &[],
-            why: "unstable",
-        },
-        Outside {
-            name: "anyhow",
-            users: &[],
-            tests: &[EVERYONE],
-            why: "matchable",
-        },
+        Outside { name: "datafusion", users: &["planner"], tests: &[], why: "slow" },
+        Outside { name: "datafusion-*", users: &["engine"], tests: &[], why: "kernels" },
+        Outside { name: "datafusion-proto*", users: &[], tests: &[], why: "unstable" },
+        Outside { name: "anyhow", users: &[], tests: &[EVERYONE], why: "matchable" },
     ];
 
     fn member(name: &str, dependencies: &[&str]) -> Member {
         let dependency = |text: &&str| match text.strip_prefix("dev:") {
-            Some(name) => Dependency {
-                name: name.to_owned(),
-                dev: true,
-            },
-            None => Dependency {
-                name: (*text).to_owned(),
-                dev: false,
-            },
+            Some(name) => Dependency { name: name.to_owned(), dev: true },
+            None => Dependency { name: (*text).to_owned(), dev: false },
         };
         Member {
             name: name.to_owned(),
@@ -180,25 +129,14 @@ mod tests {
             member("tidegate-planner", &["tidegate-types", "datafusion"]),
             member("tidegate-engine", dependencies),
         ];
-        check(&members, CRATES, OUTSIDE)
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        check(&members, CRATES, OUTSIDE).iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn what_the_table_allows_passes() {
-        let dependencies = [
-            "tidegate-types",
-            "dev:tidegate-planner",
-            "datafusion-expr",
-            "serde",
-        ];
+        let dependencies = ["tidegate-types", "dev:tidegate-planner", "datafusion-expr", "serde"];
         assert_eq!(engine_with(&dependencies), Vec::<String>::new());
-        assert_eq!(
-            engine_with(&["dev:anyhow", "dev:tidegate-engine"]),
-            Vec::<String>::new()
-        );
+        assert_eq!(engine_with(&["dev:anyhow", "dev:tidegate-engine"]), Vec::<String>::new());
     }
 
     #[test]
@@ -229,10 +167,8 @@ mod tests {
             member("tidegate-utils", &[]),
             member("helpers", &[]),
         ];
-        let found: Vec<String> = check(&members, CRATES, OUTSIDE)
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let found: Vec<String> =
+            check(&members, CRATES, OUTSIDE).iter().map(ToString::to_string).collect();
         assert_eq!(found.len(), 3, "{found:?}");
         assert!(found[0].starts_with("tidegate-utils: has no row"));
         assert!(found[1].starts_with("helpers: its name must begin"));

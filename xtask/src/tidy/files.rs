@@ -20,17 +20,12 @@ pub(crate) struct TextFile {
 impl TextFile {
     /// Whether the name ends in `.` and one of these.
     pub(crate) fn has_extension(&self, extensions: &[&str]) -> bool {
-        self.path
-            .rsplit_once('.')
-            .is_some_and(|(_, extension)| extensions.contains(&extension))
+        self.path.rsplit_once('.').is_some_and(|(_, extension)| extensions.contains(&extension))
     }
 
     #[cfg(test)]
     pub(crate) fn new(path: &str, text: &str) -> Self {
-        Self {
-            path: path.to_owned(),
-            text: text.to_owned(),
-        }
+        Self { path: path.to_owned(), text: text.to_owned() }
     }
 }
 
@@ -48,9 +43,7 @@ fn read_folder(folder: &Path, prefix: &str, files: &mut Vec<TextFile>) -> Result
         let entry = entry.context("read a folder entry")?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = format!("{prefix}{name}");
-        let kind = entry
-            .file_type()
-            .with_context(|| format!("look at {path}"))?;
+        let kind = entry.file_type().with_context(|| format!("look at {path}"))?;
         if kind.is_dir() && !SKIPPED.contains(&name.as_str()) {
             read_folder(&entry.path(), &format!("{path}/"), files)?;
         } else if kind.is_file() && entry.metadata().is_ok_and(|facts| facts.len() <= LARGEST) {

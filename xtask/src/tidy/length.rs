@@ -23,10 +23,7 @@ pub(crate) fn check(files: &[TextFile], exceptions: &[(&str, &str)]) -> Vec<Find
         .iter()
         .filter(|(path, _)| !excused(path))
         .map(|(path, lines)| {
-            Finding::new(
-                *path,
-                format!("has {lines} lines, more than {LIMIT}: split it"),
-            )
+            Finding::new(*path, format!("has {lines} lines, more than {LIMIT}: split it"))
         })
         .collect();
     for (path, reason) in exceptions {
@@ -34,10 +31,7 @@ pub(crate) fn check(files: &[TextFile], exceptions: &[(&str, &str)]) -> Vec<Find
             findings.push(Finding::new(*path, "may be long, but no reason is given"));
         }
         if !long.iter().any(|(long, _)| long == path) {
-            findings.push(Finding::new(
-                *path,
-                "is not long any more: take it off the list",
-            ));
+            findings.push(Finding::new(*path, "is not long any more: take it off the list"));
         }
     }
     findings
@@ -61,20 +55,12 @@ mod tests {
     fn the_limit_itself_passes_and_one_more_fails() {
         assert_eq!(check(&[file("a/src/b.rs", 500)], &[]), []);
         let found = check(&[file("a/src/b.rs", 501)], &[]);
-        assert_eq!(
-            found[0].to_string(),
-            "a/src/b.rs: has 501 lines, more than 500: split it"
-        );
+        assert_eq!(found[0].to_string(), "a/src/b.rs: has 501 lines, more than 500: split it");
     }
 
     #[test]
     fn tests_and_data_may_be_long() {
-        let long = [
-            "a/src/b/tests.rs",
-            "a/tests/b.rs",
-            "integration-tests/src/b.rs",
-            "a/b.json",
-        ];
+        let long = ["a/src/b/tests.rs", "a/tests/b.rs", "integration-tests/src/b.rs", "a/b.json"];
         let files: Vec<TextFile> = long.into_iter().map(|path| file(path, 900)).collect();
         assert_eq!(check(&files, &[]), []);
         assert_eq!(check(&[file("contests.rs", 900)], &[]).len(), 1);
@@ -85,13 +71,7 @@ mod tests {
         let files = [file("table.rs", 900), file("short.rs", 10)];
         assert_eq!(check(&files, &[("table.rs", "one table")]), []);
         assert_eq!(check(&files, &[("table.rs", "")]).len(), 1);
-        assert_eq!(
-            check(&files, &[("table.rs", "one table"), ("short.rs", "why")]).len(),
-            1
-        );
-        assert_eq!(
-            check(&files, &[("table.rs", "one table"), ("gone.rs", "why")]).len(),
-            1
-        );
+        assert_eq!(check(&files, &[("table.rs", "one table"), ("short.rs", "why")]).len(), 1);
+        assert_eq!(check(&files, &[("table.rs", "one table"), ("gone.rs", "why")]).len(), 1);
     }
 }

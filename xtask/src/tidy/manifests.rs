@@ -24,11 +24,7 @@ pub(crate) fn check(path: &str, text: &str) -> Result<Vec<Finding>> {
 
 fn check_sections(path: &str, table: &Table, findings: &mut Vec<Finding>) {
     for section in SECTIONS {
-        let dependencies = table
-            .get(*section)
-            .and_then(Value::as_table)
-            .into_iter()
-            .flatten();
+        let dependencies = table.get(*section).and_then(Value::as_table).into_iter().flatten();
         for (name, dependency) in dependencies {
             if !inherits(Some(dependency)) {
                 let text = format!("{section}: {name} must come from the workspace");
@@ -39,18 +35,11 @@ fn check_sections(path: &str, table: &Table, findings: &mut Vec<Finding>) {
 }
 
 fn tables(value: Option<&Value>) -> impl Iterator<Item = &Table> {
-    value
-        .and_then(Value::as_table)
-        .into_iter()
-        .flat_map(Table::values)
-        .filter_map(Value::as_table)
+    value.and_then(Value::as_table).into_iter().flat_map(Table::values).filter_map(Value::as_table)
 }
 
 fn inherits(value: Option<&Value>) -> bool {
-    value
-        .and_then(|table| table.get("workspace"))
-        .and_then(Value::as_bool)
-        == Some(true)
+    value.and_then(|table| table.get("workspace")).and_then(Value::as_bool) == Some(true)
 }
 
 #[cfg(test)]
@@ -58,11 +47,7 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Vec<String> {
-        check("a/Cargo.toml", text)
-            .unwrap()
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        check("a/Cargo.toml", text).unwrap().iter().map(ToString::to_string).collect()
     }
 
     #[test]

@@ -27,10 +27,7 @@ pub(crate) struct Finding {
 
 impl Finding {
     fn new(place: impl Into<String>, text: impl Into<String>) -> Self {
-        Self {
-            place: place.into(),
-            text: text.into(),
-        }
+        Self { place: place.into(), text: text.into() }
     }
 }
 
@@ -50,11 +47,7 @@ pub(crate) fn check(project: &Project) -> Result<Vec<Finding>> {
         let path = package.manifest_path.as_std_path();
         let text =
             std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
-        let path = path
-            .strip_prefix(&project.root)
-            .unwrap_or(path)
-            .display()
-            .to_string();
+        let path = path.strip_prefix(&project.root).unwrap_or(path).display().to_string();
         findings.extend(manifests::check(&path, &text)?);
     }
     findings.extend(headers::check(&files));

@@ -8,10 +8,8 @@ use super::files::TextFile;
 /// What must not occur: home folders anywhere, and the places of this very checkout and home.
 pub(crate) fn patterns(checkout: &Path) -> Vec<String> {
     // In two parts, or this file would be its own finding.
-    let mut patterns: Vec<String> = ["home", "root", "Users"]
-        .iter()
-        .map(|folder| format!("/{folder}/"))
-        .collect();
+    let mut patterns: Vec<String> =
+        ["home", "root", "Users"].iter().map(|folder| format!("/{folder}/")).collect();
     let home = std::env::var_os("HOME").unwrap_or_default();
     for place in [checkout, Path::new(&home)] {
         // A place as short as `/src` would be found everywhere.
@@ -57,26 +55,15 @@ mod tests {
     #[test]
     fn paths_of_a_machine_fail() {
         for folder in ["home", "root", "Users"] {
-            assert_eq!(
-                lines_with(&format!("see \"/{folder}/ann/data\"")),
-                1,
-                "{folder}"
-            );
-            assert_eq!(
-                lines_with(&format!("ok\n/{folder}/ann\nfile:///{folder}")),
-                1,
-                "{folder}"
-            );
+            assert_eq!(lines_with(&format!("see \"/{folder}/ann/data\"")), 1, "{folder}");
+            assert_eq!(lines_with(&format!("ok\n/{folder}/ann\nfile:///{folder}")), 1, "{folder}");
         }
         assert_eq!(lines_with("cd /src/tidegate && cargo test"), 1);
     }
 
     #[test]
     fn other_paths_pass() {
-        assert_eq!(
-            lines_with("s3://bucket/home/x, $HOME/.cache, ./root/x, target/root/x"),
-            0
-        );
+        assert_eq!(lines_with("s3://bucket/home/x, $HOME/.cache, ./root/x, target/root/x"), 0);
         assert_eq!(lines_with("engine/src/tidegate.rs"), 0);
     }
 

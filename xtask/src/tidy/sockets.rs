@@ -36,16 +36,8 @@ mod tests {
         let text = "//! Has no std::net.\nuse tokio::net::TcpStream;\n";
         let found = check(&[TextFile::new("engine/src/a.rs", text)], &["engine"]);
         assert_eq!(found.len(), 1);
-        assert!(
-            found[0]
-                .to_string()
-                .starts_with("engine/src/a.rs:2: names tokio::net")
-        );
-        for path in [
-            "connectors/src/a.rs",
-            "engine/tests/a.rs",
-            "engine/src/a.md",
-        ] {
+        assert!(found[0].to_string().starts_with("engine/src/a.rs:2: names tokio::net"));
+        for path in ["connectors/src/a.rs", "engine/tests/a.rs", "engine/src/a.md"] {
             assert_eq!(check(&[TextFile::new(path, text)], &["engine"]), []);
         }
     }

@@ -23,31 +23,11 @@ pub(crate) struct Outside {
 
 /// From the bottom up.
 pub(crate) const CRATES: &[Crate] = &[
-    Crate {
-        name: "types",
-        may_use: &[],
-        tests_may_use: &[],
-    },
-    Crate {
-        name: "runtime",
-        may_use: &["types"],
-        tests_may_use: &[],
-    },
-    Crate {
-        name: "plan",
-        may_use: &["types"],
-        tests_may_use: &[],
-    },
-    Crate {
-        name: "functions",
-        may_use: &["plan", "types"],
-        tests_may_use: &[],
-    },
-    Crate {
-        name: "connector-spec",
-        may_use: &["types"],
-        tests_may_use: &[],
-    },
+    Crate { name: "types", may_use: &[], tests_may_use: &[] },
+    Crate { name: "runtime", may_use: &["types"], tests_may_use: &[] },
+    Crate { name: "plan", may_use: &["types"], tests_may_use: &[] },
+    Crate { name: "functions", may_use: &["plan", "types"], tests_may_use: &[] },
+    Crate { name: "connector-spec", may_use: &["types"], tests_may_use: &[] },
     Crate {
         name: "planner",
         may_use: &["connector-spec", "functions", "plan", "types"],
@@ -60,21 +40,10 @@ pub(crate) const CRATES: &[Crate] = &[
     },
     Crate {
         name: "connectors",
-        may_use: &[
-            "connector-spec",
-            "engine",
-            "functions",
-            "plan",
-            "runtime",
-            "types",
-        ],
+        may_use: &["connector-spec", "engine", "functions", "plan", "runtime", "types"],
         tests_may_use: &[],
     },
-    Crate {
-        name: "job-control",
-        may_use: &["plan", "types"],
-        tests_may_use: &[],
-    },
+    Crate { name: "job-control", may_use: &["plan", "types"], tests_may_use: &[] },
     Crate {
         name: "worker",
         may_use: &["connectors", "engine", "plan", "runtime", "types"],
@@ -96,16 +65,8 @@ pub(crate) const CRATES: &[Crate] = &[
         ],
         tests_may_use: &[],
     },
-    Crate {
-        name: "integration-tests",
-        may_use: &[EVERYONE],
-        tests_may_use: &[],
-    },
-    Crate {
-        name: "xtask",
-        may_use: &[],
-        tests_may_use: &[],
-    },
+    Crate { name: "integration-tests", may_use: &[EVERYONE], tests_may_use: &[] },
+    Crate { name: "xtask", may_use: &[], tests_may_use: &[] },
 ];
 
 /// Crates from outside that only some may use.
@@ -172,15 +133,7 @@ pub(crate) const OUTSIDE: &[Outside] = &[
     },
     Outside {
         name: "tokio",
-        users: &[
-            "cli",
-            "connectors",
-            "engine",
-            "runtime",
-            "worker",
-            "xtask",
-            "integration-tests",
-        ],
+        users: &["cli", "connectors", "engine", "runtime", "worker", "xtask", "integration-tests"],
         tests: &[EVERYONE],
         why: "the other crates are pure: no tasks, no I/O",
     },
@@ -193,12 +146,5 @@ pub(crate) const OUTSIDE: &[Outside] = &[
 ];
 
 /// Crates whose sources never name a socket.
-pub(crate) const WITHOUT_NETWORK: &[&str] = &[
-    "connector-spec",
-    "engine",
-    "functions",
-    "job-control",
-    "plan",
-    "planner",
-    "types",
-];
+pub(crate) const WITHOUT_NETWORK: &[&str] =
+    &["connector-spec", "engine", "functions", "job-control", "plan", "planner", "types"];

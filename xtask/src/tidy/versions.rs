@@ -42,12 +42,8 @@ pub(crate) fn check(lock: &str, names: &[&str]) -> Result<Vec<Finding>> {
         let packages = lock.package.iter().filter(|package| package.name == *name);
         let versions: BTreeSet<&str> = packages.map(|package| package.version.as_str()).collect();
         let list = versions.iter().copied().collect::<Vec<_>>().join(", ");
-        (versions.len() > 1).then(|| {
-            Finding::new(
-                "Cargo.lock",
-                format!("has several versions of {name}: {list}"),
-            )
-        })
+        (versions.len() > 1)
+            .then(|| Finding::new("Cargo.lock", format!("has several versions of {name}: {list}")))
     };
     Ok(names.iter().filter_map(several).collect())
 }
@@ -65,27 +61,17 @@ mod tests {
 
     #[test]
     fn two_versions_of_a_watched_crate_fail() {
-        let lock = lock(&[
-            ("arrow", "58.0.0"),
-            ("arrow", "59.2.0"),
-            ("syn", "1.0.0"),
-            ("syn", "2.0.0"),
-        ]);
+        let lock =
+            lock(&[("arrow", "58.0.0"), ("arrow", "59.2.0"), ("syn", "1.0.0"), ("syn", "2.0.0")]);
         let found = check(&lock, ONE_VERSION).unwrap();
         assert_eq!(found.len(), 1);
         let text = found[0].to_string();
-        assert_eq!(
-            text,
-            "Cargo.lock: has several versions of arrow: 58.0.0, 59.2.0"
-        );
+        assert_eq!(text, "Cargo.lock: has several versions of arrow: 58.0.0, 59.2.0");
     }
 
     #[test]
     fn one_version_or_none_passes() {
-        assert_eq!(
-            check(&lock(&[("arrow", "59.2.0")]), ONE_VERSION).unwrap(),
-            []
-        );
+        assert_eq!(check(&lock(&[("arrow", "59.2.0")]), ONE_VERSION).unwrap(), []);
         assert!(check("not a lock file", ONE_VERSION).is_err());
     }
 }

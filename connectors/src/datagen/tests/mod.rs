@@ -27,20 +27,13 @@ type K = TypeKind;
 const NOW_MS: i64 = 1_709_210_096_789;
 
 fn fields(columns: &[(&str, TypeKind)]) -> Vec<Field> {
-    columns
-        .iter()
-        .map(|(name, kind)| Field::new(*name, kind.clone().nullable()))
-        .collect()
+    columns.iter().map(|(name, kind)| Field::new(*name, kind.clone().nullable())).collect()
 }
 
 fn source_of(declared: Vec<Field>, read: Vec<Field>, options: &[(&str, &str)]) -> Result<Datagen> {
     let mut all: BTreeMap<String, String> =
         BTreeMap::from([("connector".to_owned(), "datagen".to_owned())]);
-    all.extend(
-        options
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned())),
-    );
+    all.extend(options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
     let table = Table {
         name: "g".to_owned(),
         options: all.clone(),
@@ -76,12 +69,7 @@ fn source(columns: &[(&str, TypeKind)], options: &[(&str, &str)]) -> Result<Data
 /// The rows `0..rows` of a table.
 fn rows(columns: &[(&str, TypeKind)], options: &[(&str, &str)], rows: u64) -> RecordBatch {
     let source = source(columns, options).unwrap();
-    Generator {
-        shared: source.shared,
-    }
-    .generate(0, rows)
-    .unwrap()
-    .unwrap()
+    Generator { shared: source.shared }.generate(0, rows).unwrap().unwrap()
 }
 
 fn one_column(kind: TypeKind, options: &[(&str, &str)]) -> ArrayRef {
@@ -89,13 +77,8 @@ fn one_column(kind: TypeKind, options: &[(&str, &str)]) -> ArrayRef {
 }
 
 fn refused(columns: &[(&str, TypeKind)], options: &[(&str, &str)], part: &str) {
-    let error = source(columns, options)
-        .err()
-        .map(|error| error.to_string());
-    assert!(
-        error.as_deref().is_some_and(|text| text.contains(part)),
-        "{options:?}: {error:?}"
-    );
+    let error = source(columns, options).err().map(|error| error.to_string());
+    assert!(error.as_deref().is_some_and(|text| text.contains(part)), "{options:?}: {error:?}");
 }
 
 fn reader(source: &Datagen, splits: Vec<Split>) -> Box<dyn SourceReader> {

@@ -10,8 +10,7 @@ use super::table::{Reading, TestTable, expected, write_and_commit};
 use crate::filesystem::split::{Part, SplitState};
 
 fn lines(ids: std::ops::Range<i64>) -> String {
-    ids.map(|id| format!("{{\"id\":{id},\"name\":\"name {id}\"}}\n"))
-        .collect()
+    ids.map(|id| format!("{{\"id\":{id},\"name\":\"name {id}\"}}\n")).collect()
 }
 
 fn gzip(text: &str) -> Vec<u8> {
@@ -33,25 +32,12 @@ async fn every_cut_of_a_file_gives_each_record_once() {
         let splits: Vec<Split> = (0..size)
             .step_by(step as usize)
             .map(|start| {
-                let part = Part::Bytes {
-                    start,
-                    end: (start + step).min(size),
-                    next: None,
-                    records: 0,
-                };
-                SplitState {
-                    part,
-                    ..whole.clone()
-                }
-                .encode(false)
-                .unwrap()
+                let part =
+                    Part::Bytes { start, end: (start + step).min(size), next: None, records: 0 };
+                SplitState { part, ..whole.clone() }.encode(false).unwrap()
             })
             .collect();
-        let mut rows = Reading::new(source.as_ref(), splits, 5)
-            .unwrap()
-            .rest()
-            .await
-            .unwrap();
+        let mut rows = Reading::new(source.as_ref(), splits, 5).unwrap().rest().await.unwrap();
         rows.sort();
         assert_eq!(rows, expected(0..12), "ranges of {step} bytes");
     }
@@ -66,10 +52,9 @@ async fn a_restart_between_any_two_batches_continues_exactly() {
         };
         match kind {
             "gz" => drop(table.put("a.json.gz", gzip(&lines(0..10)))),
-            "zst" => drop(table.put(
-                "a.json.zst",
-                zstd::encode_all(lines(0..10).as_bytes(), 1).unwrap(),
-            )),
+            "zst" => {
+                drop(table.put("a.json.zst", zstd::encode_all(lines(0..10).as_bytes(), 1).unwrap()))
+            }
             "parquet" => {
                 drop(write_and_commit(table.writer("l").as_mut(), table.rows(0..10), 1).await)
             }
@@ -85,13 +70,7 @@ async fn a_restart_between_any_two_batches_continues_exactly() {
             }
             let text = serde_json::to_string(&first.reader.snapshot().unwrap()).unwrap();
             let restored: Vec<Split> = serde_json::from_str(&text).unwrap();
-            rows.extend(
-                Reading::new(source.as_ref(), restored, 3)
-                    .unwrap()
-                    .rest()
-                    .await
-                    .unwrap(),
-            );
+            rows.extend(Reading::new(source.as_ref(), restored, 3).unwrap().rest().await.unwrap());
             rows.sort();
             assert_eq!(rows, expected(0..10), "{kind} after {stop_after} batches");
         }
@@ -107,17 +86,10 @@ async fn a_bad_record_is_named_or_counted() {
     );
     let source = table.source();
     let splits = source.enumerate(&[], false).await.unwrap();
-    let error = Reading::new(source.as_ref(), splits, 10)
-        .unwrap()
-        .rest()
-        .await
-        .unwrap_err();
+    let error = Reading::new(source.as_ref(), splits, 10).unwrap().rest().await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::BadRecord);
     let text = error.to_string();
-    assert!(
-        text.contains("a.json, line 2") && text.contains("json.ignore-parse-errors"),
-        "{text}"
-    );
+    assert!(text.contains("a.json, line 2") && text.contains("json.ignore-parse-errors"), "{text}");
 
     let table = table.set("json.ignore-parse-errors", "true");
     let source = table.source();
@@ -130,13 +102,9 @@ async fn a_bad_record_is_named_or_counted() {
 #[tokio::test]
 async fn folders_wildcards_and_patterns_choose_files() {
     let table = TestTable::new();
-    for (name, id) in [
-        ("x/1.json", 1),
-        ("x/y/2.json", 2),
-        ("z/3.json", 3),
-        ("_t/4.json", 4),
-        (".h.json", 5),
-    ] {
+    for (name, id) in
+        [("x/1.json", 1), ("x/y/2.json", 2), ("z/3.json", 3), ("_t/4.json", 4), (".h.json", 5)]
+    {
         table.put(name, lines(id..id + 1));
     }
     table.put("empty.json", "");
@@ -144,9 +112,7 @@ async fn folders_wildcards_and_patterns_choose_files() {
     let path = table.path().display().to_string();
     let table = table.set("path", &format!("{path}/?/*.json"));
     assert_eq!(table.read_all().await, ["1|name 1", "3|name 3"]);
-    let table = table
-        .set("path", &path)
-        .set("source.path.regex-pattern", ".*/[23]\\.json");
+    let table = table.set("path", &path).set("source.path.regex-pattern", ".*/[23]\\.json");
     assert_eq!(table.read_all().await, expected(2..4));
     let table = table.set("path", &format!("{path}/nowhere"));
     let error = table.source().enumerate(&[], false).await.unwrap_err();
@@ -168,11 +134,7 @@ async fn a_monitored_folder_gives_new_files_once() {
     let new = source.enumerate(&known, true).await.unwrap();
     assert_eq!(new.len(), 1);
     assert_eq!(
-        Reading::new(source.as_ref(), new, 5)
-            .unwrap()
-            .next()
-            .await
-            .unwrap(),
+        Reading::new(source.as_ref(), new, 5).unwrap().next().await.unwrap(),
         Some(expected(2..3))
     );
 }
@@ -188,10 +150,7 @@ async fn metadata_columns_say_where_a_row_came_from() {
         ("file.size", TypeKind::Int),
     ] {
         let field = Field::new(key, kind.nullable());
-        table.metadata.push(MetadataColumn {
-            key: key.into(),
-            field,
-        });
+        table.metadata.push(MetadataColumn { key: key.into(), field });
     }
     let expected = format!("1|name 1|{}|a.json|{size}", path.display());
     assert_eq!(table.read_all().await, [expected]);
@@ -204,11 +163,7 @@ async fn only_read_columns_are_decoded_and_none_counts_rows() {
     for (read, first) in [(vec!["name"], "name 0"), (vec![], "")] {
         let source = table.source_reading(&read).unwrap();
         let splits = source.enumerate(&[], false).await.unwrap();
-        let rows = Reading::new(source.as_ref(), splits, 3)
-            .unwrap()
-            .rest()
-            .await
-            .unwrap();
+        let rows = Reading::new(source.as_ref(), splits, 3).unwrap().rest().await.unwrap();
         assert_eq!((rows.len(), rows[0].as_str()), (7, first));
     }
 }
@@ -219,9 +174,7 @@ async fn a_position_of_another_format_is_refused() {
     table.put("a.json", lines(0..1));
     let splits = table.source().enumerate(&[], false).await.unwrap();
     let table = table.set("format", "parquet");
-    let error = Reading::new(table.source().as_ref(), splits, 3)
-        .map(drop)
-        .unwrap_err();
+    let error = Reading::new(table.source().as_ref(), splits, 3).map(drop).unwrap_err();
     assert_eq!(error.code(), ErrorCode::Incompatible);
 }
 
@@ -230,20 +183,12 @@ async fn what_is_not_what_it_says_is_a_clear_error() {
     let table = TestTable::new();
     table.put("a.json.gz", b"this is not gzip");
     let splits = table.source().enumerate(&[], false).await.unwrap();
-    let error = Reading::new(table.source().as_ref(), splits, 3)
-        .unwrap()
-        .rest()
-        .await
-        .unwrap_err();
+    let error = Reading::new(table.source().as_ref(), splits, 3).unwrap().rest().await.unwrap_err();
     assert!(error.to_string().contains("a.json.gz"), "{error}");
     let table = TestTable::new().set("format", "parquet");
     table.put("a.parquet", b"this is not parquet either");
     let splits = table.source().enumerate(&[], false).await.unwrap();
-    let error = Reading::new(table.source().as_ref(), splits, 3)
-        .unwrap()
-        .rest()
-        .await
-        .unwrap_err();
+    let error = Reading::new(table.source().as_ref(), splits, 3).unwrap().rest().await.unwrap_err();
     assert!(
         error.to_string().contains("a.parquet") && error.code() == ErrorCode::BadRecord,
         "{error}"

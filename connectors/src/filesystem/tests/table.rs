@@ -33,17 +33,10 @@ impl TestTable {
     pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().display().to_string();
-        let options = [
-            ("connector", "filesystem"),
-            ("path", &path),
-            ("format", "json"),
-        ];
+        let options = [("connector", "filesystem"), ("path", &path), ("format", "json")];
         let plan = Table {
             name: "t".into(),
-            options: options
-                .iter()
-                .map(|(k, v)| ((*k).into(), (*v).into()))
-                .collect(),
+            options: options.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
             columns: vec![
                 Field::new("id", TypeKind::BigInt.nullable()),
                 Field::new("name", TypeKind::STRING.nullable()),
@@ -51,12 +44,7 @@ impl TestTable {
             partition_keys: Vec::new(),
             primary_key: Vec::new(),
         };
-        Self {
-            folder,
-            plan,
-            metadata: Vec::new(),
-            now: Arc::new(AtomicI64::new(0)),
-        }
+        Self { folder, plan, metadata: Vec::new(), now: Arc::new(AtomicI64::new(0)) }
     }
 
     pub(super) fn set(mut self, key: &str, value: &str) -> Self {
@@ -71,20 +59,13 @@ impl TestTable {
     pub(super) fn put(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::File::create(&path)
-            .unwrap()
-            .write_all(content.as_ref())
-            .unwrap();
+        std::fs::File::create(&path).unwrap().write_all(content.as_ref()).unwrap();
         path
     }
 
     fn env(&self) -> ConnectorEnv {
         let now = Arc::clone(&self.now);
-        let nowhere = || {
-            Arc::new(Mutex::new(
-                Box::new(std::io::sink()) as Box<dyn Write + Send>
-            ))
-        };
+        let nowhere = || Arc::new(Mutex::new(Box::new(std::io::sink()) as Box<dyn Write + Send>));
         ConnectorEnv {
             clock: Arc::new(move || now.load(Ordering::Relaxed)),
             monotonic: Arc::new(std::time::Duration::default),
@@ -95,11 +76,7 @@ impl TestTable {
     }
 
     pub(super) fn source_reading(&self, read: &[&str]) -> Result<Arc<dyn Source>> {
-        let columns = self
-            .plan
-            .columns
-            .iter()
-            .filter(|field| read.contains(&field.name.as_str()));
+        let columns = self.plan.columns.iter().filter(|field| read.contains(&field.name.as_str()));
         self.source_with(columns.cloned().collect())
     }
 
@@ -154,11 +131,7 @@ impl TestTable {
     pub(super) async fn read_all(&self) -> Vec<String> {
         let source = self.source();
         let splits = source.enumerate(&[], false).await.unwrap();
-        let mut rows = Reading::new(source.as_ref(), splits, 100)
-            .unwrap()
-            .rest()
-            .await
-            .unwrap();
+        let mut rows = Reading::new(source.as_ref(), splits, 100).unwrap().rest().await.unwrap();
         rows.sort();
         rows
     }
@@ -173,12 +146,7 @@ impl TestTable {
                 if path.is_dir() {
                     folders.push(path);
                 } else {
-                    found.push(
-                        path.strip_prefix(self.path())
-                            .unwrap()
-                            .display()
-                            .to_string(),
-                    );
+                    found.push(path.strip_prefix(self.path()).unwrap().display().to_string());
                 }
             }
         }
@@ -189,10 +157,7 @@ impl TestTable {
     /// As [`Self::files`], without hidden ones.
     pub(super) fn visible_files(&self) -> Vec<String> {
         let hidden = |file: &String| file.split('/').any(|part| part.starts_with('.'));
-        self.files()
-            .into_iter()
-            .filter(|file| !hidden(file))
-            .collect()
+        self.files().into_iter().filter(|file| !hidden(file)).collect()
     }
 }
 
@@ -215,11 +180,7 @@ impl Reading {
         let mut reader = source.reader(context.clone())?;
         let unfinished = splits.iter().filter(|split| !split.finished).count();
         reader.add_splits(splits)?;
-        Ok(Self {
-            reader,
-            context,
-            unfinished,
-        })
+        Ok(Self { reader, context, unfinished })
     }
 
     /// The next rows as text; `None` when all splits have finished.
@@ -257,11 +218,7 @@ pub(super) fn texts(rows: &RecordBatch) -> Vec<String> {
     };
     (0..rows.num_rows())
         .map(|row| {
-            rows.columns()
-                .iter()
-                .map(|column| value(column, row))
-                .collect::<Vec<_>>()
-                .join("|")
+            rows.columns().iter().map(|column| value(column, row)).collect::<Vec<_>>().join("|")
         })
         .collect()
 }

@@ -66,12 +66,7 @@ async fn a_restore_drops_lost_output_of_its_own_lineage() {
     write_and_commit(restored.as_mut(), table.rows(2..5), 2).await;
     assert_eq!(table.read_all().await, expected(0..5));
     let hidden = table.files().len() - table.visible_files().len();
-    assert_eq!(
-        hidden,
-        1,
-        "only the other lineage's staged file is left: {:?}",
-        table.files()
-    );
+    assert_eq!(hidden, 1, "only the other lineage's staged file is left: {:?}", table.files());
     other.commit(&foreign).await.unwrap();
     assert_eq!(table.read_all().await.len(), 7);
 }
@@ -81,14 +76,8 @@ async fn partitions_are_folders_and_come_back() {
     let mut table = TestTable::new()
         .set("sink.partition-commit.policy.kind", "success-file")
         .set("format", "json");
-    table
-        .plan
-        .columns
-        .push(Field::new("day", TypeKind::STRING.nullable()));
-    table
-        .plan
-        .columns
-        .push(Field::new("hour", TypeKind::Int.nullable()));
+    table.plan.columns.push(Field::new("day", TypeKind::STRING.nullable()));
+    table.plan.columns.push(Field::new("hour", TypeKind::Int.nullable()));
     table.plan.partition_keys = vec!["day".into(), "hour".into()];
     let rows = table.rows_with_partitions(
         &[Some("a/b"), Some("a/b"), None, Some("c=d")],
@@ -114,10 +103,7 @@ async fn partitions_are_folders_and_come_back() {
         );
     }
     let rows = table.read_all().await;
-    assert_eq!(
-        rows,
-        ["0|n0|a/b|1", "1|n1|a/b|2", "2|n2|NULL|NULL", "3|n3|c=d|1"]
-    );
+    assert_eq!(rows, ["0|n0|a/b|1", "1|n1|a/b|2", "2|n2|NULL|NULL", "3|n3|c=d|1"]);
 }
 
 impl TestTable {
@@ -175,10 +161,7 @@ async fn nested_parquet_columns_are_read_by_field() {
         Field::new("x", TypeKind::Int.nullable()),
         Field::new("y", TypeKind::STRING.nullable()),
     ];
-    table
-        .plan
-        .columns
-        .push(Field::new("r", TypeKind::Row(inner.clone()).nullable()));
+    table.plan.columns.push(Field::new("r", TypeKind::Row(inner.clone()).nullable()));
     let schema = arrow_type::arrow_schema(&table.plan.columns);
     let DataType::Struct(fields) = arrow_type::data_type(&table.plan.columns[2].ty) else {
         panic!("a struct")
@@ -192,11 +175,8 @@ async fn nested_parquet_columns_are_read_by_field() {
         ],
         Some(vec![true, false, true].into()),
     );
-    let columns = vec![
-        Arc::clone(base.column(0)),
-        Arc::clone(base.column(1)),
-        Arc::new(nested) as _,
-    ];
+    let columns =
+        vec![Arc::clone(base.column(0)), Arc::clone(base.column(1)), Arc::new(nested) as _];
     let mut writer = table.writer("l");
     let rows = Changes::append(RecordBatch::try_new(schema, columns).unwrap());
     write_and_commit(writer.as_mut(), rows, 1).await;
@@ -204,29 +184,15 @@ async fn nested_parquet_columns_are_read_by_field() {
         Field::new("id", TypeKind::BigInt.nullable()),
         Field::new(
             "r",
-            TypeKind::Row(vec![
-                inner[1].clone(),
-                Field::new("new", TypeKind::Int.nullable()),
-            ])
-            .nullable(),
+            TypeKind::Row(vec![inner[1].clone(), Field::new("new", TypeKind::Int.nullable())])
+                .nullable(),
         ),
         Field::new("missing", TypeKind::STRING.nullable()),
     ];
     let source = table.source_with(read).unwrap();
     let splits = source.enumerate(&[], false).await.unwrap();
-    let rows = Reading::new(source.as_ref(), splits, 10)
-        .unwrap()
-        .rest()
-        .await
-        .unwrap();
-    assert_eq!(
-        rows,
-        [
-            "0|{y: a, new: }|NULL",
-            "1|NULL|NULL",
-            "2|{y: c, new: }|NULL"
-        ]
-    );
+    let rows = Reading::new(source.as_ref(), splits, 10).unwrap().rest().await.unwrap();
+    assert_eq!(rows, ["0|{y: a, new: }|NULL", "1|NULL|NULL", "2|{y: c, new: }|NULL"]);
 }
 
 impl TestTable {

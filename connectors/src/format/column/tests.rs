@@ -45,10 +45,7 @@ fn cutting_back_leaves_no_trace() {
     );
     assert!(texts.is_null(2));
     let lists = arrays[1].as_list::<i32>();
-    assert_eq!(
-        (lists.len(), lists.values().len(), lists.value_length(1)),
-        (3, 2, 1)
-    );
+    assert_eq!((lists.len(), lists.values().len(), lists.value_length(1)), (3, 2, 1));
     assert!(lists.is_null(2));
     assert_eq!(row.finish().unwrap()[1].len(), 0);
 }

@@ -28,11 +28,8 @@ impl CsvDecoder {
     pub(super) fn new(context: &DecoderContext<'_>) -> Result<Self> {
         check_types(context.read)?;
         let slot = |name: &str| context.read.iter().position(|column| column.name == name);
-        let slots: Vec<Option<usize>> = context
-            .declared
-            .iter()
-            .map(|column| slot(&column.name))
-            .collect();
+        let slots: Vec<Option<usize>> =
+            context.declared.iter().map(|column| slot(&column.name)).collect();
         if slots.iter().flatten().count() != context.read.len() {
             return Err(Error::internal(format!(
                 "{}: a column that is read is not declared",
@@ -78,11 +75,7 @@ impl CsvDecoder {
                     false
                 }
                 Err(message) => {
-                    return Err(BadRecord {
-                        record: index,
-                        message,
-                    }
-                    .into());
+                    return Err(BadRecord { record: index, message }.into());
                 }
             };
             if has_row {
@@ -98,11 +91,7 @@ impl CsvDecoder {
         let arrays = self.row.finish()?;
         let rows = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
             .map_err(|error| Error::internal(format!("decode CSV: {error}")))?;
-        Ok(Decoded {
-            rows,
-            origins: origins.map(UInt32Array::from),
-            bad_records,
-        })
+        Ok(Decoded { rows, origins: origins.map(UInt32Array::from), bad_records })
     }
 
     /// Appends the row of a record, or says what is wrong with it.
@@ -114,25 +103,16 @@ impl CsvDecoder {
                 Some(Some(slot)) => self.values.push(&mut self.row.columns[*slot], field)?,
                 Some(None) => {}
                 None => {
-                    return Err(format!(
-                        "a record has more than {} fields",
-                        self.slots.len()
-                    ));
+                    return Err(format!("a record has more than {} fields", self.slots.len()));
                 }
             }
             found += 1;
         }
         let missing = self.slots.get(found..).unwrap_or_default();
         if !missing.is_empty() && !self.values.ignore_errors {
-            return Err(format!(
-                "{} fields are declared, {found} were found",
-                self.slots.len()
-            ));
+            return Err(format!("{} fields are declared, {found} were found", self.slots.len()));
         }
-        missing
-            .iter()
-            .flatten()
-            .try_for_each(|slot| null(&mut self.row.columns[*slot]))
+        missing.iter().flatten().try_for_each(|slot| null(&mut self.row.columns[*slot]))
     }
 }
 

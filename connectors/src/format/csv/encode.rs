@@ -36,12 +36,7 @@ impl CsvEncoder {
         check_types(context.columns)?;
         let dialect = Dialect::new(context.options)?;
         let least_safe = dialect.delimiter.max(dialect.quote.unwrap_or(0)).max(b'\r') + 1;
-        Ok(Self {
-            columns: context.columns.to_vec(),
-            dialect,
-            least_safe,
-            value: Vec::new(),
-        })
+        Ok(Self { columns: context.columns.to_vec(), dialect, least_safe, value: Vec::new() })
     }
 
     fn cell(&mut self, cells: &Cells<'_>, row: usize, out: &mut Vec<u8>) {
@@ -149,11 +144,7 @@ fn scalar(values: &Values<'_>, row: usize, out: &mut Vec<u8>) {
         Values::Bytes(values) => base64::encode(values.value(row), out),
         Values::Date(values) => write_date(values[row], out),
         Values::Time(values) => write_time(values[row], out),
-        Values::Timestamp {
-            values,
-            per_second,
-            zoned,
-        } => {
+        Values::Timestamp { values, per_second, zoned } => {
             write_timestamp(values[row], *per_second, *zoned, Style::Sql, out);
         }
         // Refused by `check_types`.

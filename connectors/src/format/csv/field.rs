@@ -16,10 +16,7 @@ impl<'a> FieldReader<'a> {
     /// The fields of a record, which has at least one. A line end behind it is not part of it.
     pub(super) fn new(record: &'a [u8]) -> Self {
         let record = record.strip_suffix(b"\n").unwrap_or(record);
-        Self {
-            record: record.strip_suffix(b"\r").unwrap_or(record),
-            position: 0,
-        }
+        Self { record: record.strip_suffix(b"\r").unwrap_or(record), position: 0 }
     }
 
     /// The next field, without quotes and escapes; `None` behind the last one. Uses `scratch` where the
@@ -171,18 +168,9 @@ mod tests {
 
     #[test]
     fn escapes_take_the_meaning() {
-        let dialect = Dialect {
-            escape: Some(b'\\'),
-            ..dialect()
-        };
-        assert_eq!(
-            fields(&dialect, "x\\,y,\\\"q"),
-            Ok(vec!["x,y".into(), "\"q".into()])
-        );
-        assert_eq!(
-            fields(&dialect, "\"a\\\"b\",c"),
-            Ok(vec!["a\"b".into(), "c".into()])
-        );
+        let dialect = Dialect { escape: Some(b'\\'), ..dialect() };
+        assert_eq!(fields(&dialect, "x\\,y,\\\"q"), Ok(vec!["x,y".into(), "\"q".into()]));
+        assert_eq!(fields(&dialect, "\"a\\\"b\",c"), Ok(vec!["a\"b".into(), "c".into()]));
         assert_eq!(fields(&dialect, "\"a\"\"b\""), Ok(vec!["a\"b".into()]));
         assert_eq!(fields(&dialect, "a\\"), Ok(vec!["a".into()]));
         assert!(fields(&dialect, "\"a\\").is_err());
@@ -190,13 +178,7 @@ mod tests {
 
     #[test]
     fn quotes_may_be_off() {
-        let dialect = Dialect {
-            quote: None,
-            ..dialect()
-        };
-        assert_eq!(
-            fields(&dialect, "\"x\",\""),
-            Ok(vec!["\"x\"".into(), "\"".into()])
-        );
+        let dialect = Dialect { quote: None, ..dialect() };
+        assert_eq!(fields(&dialect, "\"x\",\""), Ok(vec!["\"x\"".into(), "\"".into()]));
     }
 }

@@ -38,10 +38,7 @@ pub(super) fn encoder(context: &EncoderContext<'_>) -> Result<Box<dyn Encoder>> 
 pub(super) fn framing(options: &FormatOptions) -> Result<Framing> {
     let dialect = Dialect::new(options)?;
     Ok(match dialect.quote {
-        Some(quote) => Framing::QuotedLines {
-            quote,
-            escape: dialect.escape,
-        },
+        Some(quote) => Framing::QuotedLines { quote, escape: dialect.escape },
         None => Framing::Lines,
     })
 }
@@ -66,10 +63,8 @@ impl Dialect {
                     options.full_key("quote-character"),
                     options.full_key("disable-quote-character"),
                 ];
-                let message = format!(
-                    "'{}' has no meaning with '{}': set only one",
-                    keys[0], keys[1]
-                );
+                let message =
+                    format!("'{}' has no meaning with '{}': set only one", keys[0], keys[1]);
                 return Err(Error::new(ErrorCode::InvalidOption, message));
             }
             (true, None) => None,
@@ -84,9 +79,7 @@ impl Dialect {
                 .unwrap_or(";")
                 .as_bytes()
                 .to_vec(),
-            null_literal: options
-                .text("null-literal")
-                .map(|text| text.as_bytes().to_vec()),
+            null_literal: options.text("null-literal").map(|text| text.as_bytes().to_vec()),
         })
     }
 }
@@ -121,9 +114,6 @@ fn is_simple(ty: &SqlType) -> bool {
 }
 
 fn unsupported(column: &Field, ty: &SqlType) -> Error {
-    let message = format!(
-        "column {}: CSV does not hold values of type {ty} there",
-        column.name
-    );
+    let message = format!("column {}: CSV does not hold values of type {ty} there", column.name);
     Error::new(ErrorCode::InvalidOption, message)
 }

@@ -11,10 +11,7 @@ use crate::format::{DecodeError, Decoded, Records};
 type K = TypeKind;
 
 fn fields(columns: &[(&str, TypeKind)]) -> Vec<Field> {
-    columns
-        .iter()
-        .map(|(name, kind)| Field::new(*name, kind.clone().nullable()))
-        .collect()
+    columns.iter().map(|(name, kind)| Field::new(*name, kind.clone().nullable())).collect()
 }
 
 fn decode(
@@ -24,12 +21,7 @@ fn decode(
     texts: &[&[u8]],
 ) -> Result<Decoded, DecodeError> {
     let options = FormatOptions::new("csv", options)?;
-    let context = DecoderContext {
-        options: &options,
-        declared,
-        read,
-        origin: "table t",
-    };
+    let context = DecoderContext { options: &options, declared, read, origin: "table t" };
     let mut records = Records::new();
     for text in texts {
         assert!(records.push(Some(text)));
@@ -45,11 +37,7 @@ fn shown(batch: &RecordBatch) -> Vec<String> {
         .map(|array| ArrayFormatter::try_new(array.as_ref(), &options).unwrap())
         .collect();
     let row = |row| {
-        columns
-            .iter()
-            .map(|column| column.value(row).to_string())
-            .collect::<Vec<_>>()
-            .join("|")
+        columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>().join("|")
     };
     (0..batch.num_rows()).map(row).collect()
 }
@@ -70,11 +58,7 @@ fn rows(
 
 fn check(kind: &TypeKind, cases: &[(&str, Option<&str>)]) {
     for (text, expected) in cases {
-        let row = rows(
-            &[("a", K::Int), ("b", kind.clone())],
-            &[],
-            &[&format!("1,{text}")],
-        );
+        let row = rows(&[("a", K::Int), ("b", kind.clone())], &[], &[&format!("1,{text}")]);
         let expected = expected.map(|value| vec![format!("1|{value}")]);
         assert_eq!(row.ok(), expected, "{text} into {kind}");
     }
@@ -104,18 +88,10 @@ fn values_as_flink_reads_them() {
             ("1,5", None),
         ],
     );
-    let decimal = K::Decimal {
-        precision: 5,
-        scale: 2,
-    };
+    let decimal = K::Decimal { precision: 5, scale: 2 };
     check(
         &decimal,
-        &[
-            ("1.5", Some("1.50")),
-            ("123.456", Some("123.46")),
-            ("1234", Some("NULL")),
-            ("x", None),
-        ],
+        &[("1.5", Some("1.50")), ("123.456", Some("123.46")), ("1234", Some("NULL")), ("x", None)],
     );
     check(
         &K::Boolean,
@@ -144,11 +120,7 @@ fn values_as_flink_reads_them() {
     );
     check(
         &K::Date,
-        &[
-            ("2024-02-29", Some("2024-02-29")),
-            ("2024-2-9", Some("2024-02-09")),
-            ("", None),
-        ],
+        &[("2024-02-29", Some("2024-02-29")), ("2024-2-9", Some("2024-02-09")), ("", None)],
     );
     check(
         &K::Time { precision: 0 },
@@ -165,10 +137,7 @@ fn values_as_flink_reads_them() {
     );
     check(
         &K::timestamp_ltz(3),
-        &[
-            ("2024-02-29 12:34:56Z", Some("2024-02-29T12:34:56Z")),
-            ("2024-02-29 12:34:56", None),
-        ],
+        &[("2024-02-29 12:34:56Z", Some("2024-02-29T12:34:56Z")), ("2024-02-29 12:34:56", None)],
     );
     check(&K::BYTES, &[("AP9B", Some("00ff41")), ("!!", None)]);
 }
@@ -177,11 +146,7 @@ fn values_as_flink_reads_them() {
 fn nested_values_as_flink_reads_them() {
     check(
         &K::Array(Box::new(K::Int.nullable())),
-        &[
-            ("1;2;3", Some("[1, 2, 3]")),
-            ("", Some("[]")),
-            ("1;;3", None),
-        ],
+        &[("1;2;3", Some("[1, 2, 3]")), ("", Some("[]")), ("1;;3", None)],
     );
     check(
         &K::Row(fields(&[("x", K::Int), ("y", K::STRING)])),
@@ -193,9 +158,7 @@ fn nested_values_as_flink_reads_them() {
             .unwrap_err()
             .contains("column b: CSV does not hold values of type MAP")
     );
-    let nested = K::Array(Box::new(
-        K::Array(Box::new(K::Double.nullable())).nullable(),
-    ));
+    let nested = K::Array(Box::new(K::Array(Box::new(K::Double.nullable())).nullable()));
     assert!(rows(&[("b", nested)], &[], &["a"]).is_err());
 }
 
@@ -216,12 +179,7 @@ fn records_as_flink_takes_them() {
     ];
     for (record, strict, lenient) in cases {
         let around = |row: Option<&str>| -> Vec<String> {
-            ["1|x"]
-                .into_iter()
-                .chain(row)
-                .chain(["3|z"])
-                .map(str::to_owned)
-                .collect()
+            ["1|x"].into_iter().chain(row).chain(["3|z"]).map(str::to_owned).collect()
         };
         let texts = ["1,x", record, "3,z"];
         assert_eq!(
@@ -241,45 +199,18 @@ fn records_as_flink_takes_them() {
 fn options_have_their_effect() {
     let columns = [("a", K::Int), ("b", K::STRING)];
     let read = |options: &[(&str, &str)], texts: &[&str]| rows(&columns, options, texts).unwrap();
-    assert_eq!(
-        read(&[("allow-comments", "true")], &["1,x", "# 2,y", "3,z"]),
-        ["1|x", "3|z"]
-    );
+    assert_eq!(read(&[("allow-comments", "true")], &["1,x", "# 2,y", "3,z"]), ["1|x", "3|z"]);
     let null = [("null-literal", "n/a")];
-    assert_eq!(
-        read(&null, &["1,n/a", "n/a,y", "2,\"n/a\""]),
-        ["1|NULL", "NULL|y", "2|NULL"]
-    );
-    assert_eq!(
-        read(&[("null-literal", "")], &["1,", ",y"]),
-        ["1|NULL", "NULL|y"]
-    );
+    assert_eq!(read(&null, &["1,n/a", "n/a,y", "2,\"n/a\""]), ["1|NULL", "NULL|y", "2|NULL"]);
+    assert_eq!(read(&[("null-literal", "")], &["1,", ",y"]), ["1|NULL", "NULL|y"]);
     assert_eq!(read(&[("field-delimiter", ";")], &["1;x,y"]), ["1|x,y"]);
     assert_eq!(read(&[("field-delimiter", "\\t")], &["1\tx"]), ["1|x"]);
-    assert_eq!(
-        read(&[("quote-character", "'")], &["1,'x,y'", "2,'it''s'"]),
-        ["1|x,y", "2|it's"]
-    );
-    assert_eq!(
-        read(&[("disable-quote-character", "true")], &["1,\"x\""]),
-        ["1|\"x\""]
-    );
-    assert_eq!(
-        read(&[("escape-character", "\\")], &["1,x\\,y", "2,\\\"q"]),
-        ["1|x,y", "2|\"q"]
-    );
-    let list = [
-        ("a", K::Int),
-        ("b", K::Array(Box::new(K::STRING.nullable()))),
-    ];
-    assert_eq!(
-        rows(&list, &[("array-element-delimiter", "|")], &["1,x|y"]).unwrap(),
-        ["1|[x, y]"]
-    );
-    let both = [
-        ("quote-character", "'"),
-        ("disable-quote-character", "true"),
-    ];
+    assert_eq!(read(&[("quote-character", "'")], &["1,'x,y'", "2,'it''s'"]), ["1|x,y", "2|it's"]);
+    assert_eq!(read(&[("disable-quote-character", "true")], &["1,\"x\""]), ["1|\"x\""]);
+    assert_eq!(read(&[("escape-character", "\\")], &["1,x\\,y", "2,\\\"q"]), ["1|x,y", "2|\"q"]);
+    let list = [("a", K::Int), ("b", K::Array(Box::new(K::STRING.nullable())))];
+    assert_eq!(rows(&list, &[("array-element-delimiter", "|")], &["1,x|y"]).unwrap(), ["1|[x, y]"]);
+    let both = [("quote-character", "'"), ("disable-quote-character", "true")];
     assert!(rows(&columns, &both, &["1,x"]).is_err());
 }
 
@@ -295,14 +226,7 @@ fn only_columns_that_are_read_are_decoded() {
         &[b"1,2,3", b"1,2,3,4", b"1,2,3"],
     )
     .unwrap();
-    assert_eq!(
-        (
-            decoded.rows.num_rows(),
-            decoded.bad_records,
-            decoded.origin(1)
-        ),
-        (2, 1, 2)
-    );
+    assert_eq!((decoded.rows.num_rows(), decoded.bad_records, decoded.origin(1)), (2, 1, 2));
 }
 
 #[test]
@@ -313,13 +237,7 @@ fn damaged_bytes_never_panic() {
         ("t", K::timestamp(9)),
         ("l", K::Array(Box::new(K::Date.nullable()))),
         ("b", K::BYTES),
-        (
-            "d",
-            K::Decimal {
-                precision: 38,
-                scale: 9,
-            },
-        ),
+        ("d", K::Decimal { precision: 38, scale: 9 }),
     ]);
     let good = b"-12,\"a \"\"q\"\", b\",2024-02-29 12:34:56.789,2024-1-1;2024-01-02,AP9B,1.5e-3";
     let mut random = Sequence::new(Stream::new(5, 5));
@@ -355,11 +273,7 @@ fn damaged_bytes_never_panic() {
 
 fn encoded(columns: &[Field], arrays: Vec<ArrayRef>, options: &[(&str, &str)]) -> String {
     let options = FormatOptions::new("csv", options).unwrap();
-    let context = EncoderContext {
-        options: &options,
-        columns,
-        origin: "table o",
-    };
+    let context = EncoderContext { options: &options, columns, origin: "table o" };
     let rows = RecordBatch::try_new(arrow_schema(columns), arrays).unwrap();
     let mut out = Records::with_terminator(b"\n");
     encoder(&context).unwrap().encode(&rows, &mut out).unwrap();
@@ -394,13 +308,7 @@ fn texts_are_quoted_as_flink_does() {
 fn rows_are_written_as_flink_writes_them() {
     let columns = fields(&[
         ("bo", K::Boolean),
-        (
-            "d",
-            K::Decimal {
-                precision: 10,
-                scale: 3,
-            },
-        ),
+        ("d", K::Decimal { precision: 10, scale: 3 }),
         ("f", K::Double),
         ("t", K::timestamp(3)),
         ("l", K::Array(Box::new(K::Int.nullable()))),
@@ -416,29 +324,15 @@ fn rows_are_written_as_flink_writes_them() {
     let decoded = decode(&columns, &columns, &null, &texts).unwrap();
     let arrays = decoded.rows.columns().to_vec();
     let expected = "true,123.45,1.0E10,\"2024-02-29 12:34:56.78\",1;2,\"1;b c\",AQI=,x\n";
-    assert_eq!(
-        encoded(&columns, arrays.clone(), &[]),
-        format!("{expected},,,,,,,\n")
-    );
+    assert_eq!(encoded(&columns, arrays.clone(), &[]), format!("{expected},,,,,,,\n"));
     assert!(encoded(&columns, arrays, &null).ends_with("n/a,n/a,n/a,n/a,n/a,n/a,n/a,n/a\n"));
 }
 
 #[test]
 fn what_is_written_is_read() {
     let columns = fields(&[("a", K::STRING), ("b", K::STRING)]);
-    let alphabet = [
-        "a",
-        "ä",
-        "\"",
-        "\\",
-        "\n",
-        ",",
-        ";",
-        " ",
-        "#",
-        "'",
-        "long enough for quotes of its own",
-    ];
+    let alphabet =
+        ["a", "ä", "\"", "\\", "\n", ",", ";", " ", "#", "'", "long enough for quotes of its own"];
     let mut random = Sequence::new(Stream::new(2, 2));
     let mut text = || -> String {
         (0..random.below(6))
@@ -452,16 +346,9 @@ fn what_is_written_is_read() {
             std::sync::Arc::new(arrow::array::StringViewArray::from_iter_values(texts)) as ArrayRef
         })
         .collect();
-    for options in [
-        &[][..],
-        &[("quote-character", "'"), ("field-delimiter", ";")],
-    ] {
+    for options in [&[][..], &[("quote-character", "'"), ("field-delimiter", ";")]] {
         let format = FormatOptions::new("csv", options).unwrap();
-        let context = EncoderContext {
-            options: &format,
-            columns: &columns,
-            origin: "table o",
-        };
+        let context = EncoderContext { options: &format, columns: &columns, origin: "table o" };
         let rows = RecordBatch::try_new(arrow_schema(&columns), arrays.clone()).unwrap();
         let mut out = Records::new();
         encoder(&context).unwrap().encode(&rows, &mut out).unwrap();

@@ -83,11 +83,7 @@ impl Values {
                 values.append(trim(field).eq_ignore_ascii_case(b"true"));
                 true
             }
-            Data::Decimal {
-                values,
-                precision,
-                scale,
-            } => {
+            Data::Decimal { values, precision, scale } => {
                 let shape = (*precision, *scale);
                 match std::str::from_utf8(trim(field)).map(|text| decimal::parse(text, shape)) {
                     Ok(Ok(value)) => push(values, Some(value)),
@@ -105,14 +101,9 @@ impl Values {
             }
             Data::Date(values) => push(values, parse_loose_date(field)),
             Data::Time(values) => push(values, parse_iso_time(field)),
-            Data::Timestamp {
-                values,
-                per_second,
-                zoned,
-            } => push(
-                values,
-                parse_timestamp(field, Standard::Sql, *zoned, *per_second),
-            ),
+            Data::Timestamp { values, per_second, zoned } => {
+                push(values, parse_timestamp(field, Standard::Sql, *zoned, *per_second))
+            }
             Data::Array { .. } | Data::Map { .. } | Data::Row(_) => false,
         };
         if !pushed {
@@ -192,7 +183,5 @@ fn push<T>(values: &mut Vec<T>, value: Option<T>) -> bool {
 /// # Errors
 /// That the column is declared NOT NULL.
 pub(super) fn null(column: &mut Column) -> Result<(), String> {
-    column
-        .push_null()
-        .map_err(|_| format!("column {} is NULL, but declared NOT NULL", column.path))
+    column.push_null().map_err(|_| format!("column {} is NULL, but declared NOT NULL", column.path))
 }

@@ -49,10 +49,7 @@ impl<'a> Cursor<'a> {
     /// A fault at the current place.
     #[cold]
     pub(super) fn fault<T>(&self, message: impl Into<String>) -> Parse<T> {
-        Err(Box::new(Fault {
-            offset: self.position,
-            message: message.into(),
-        }))
+        Err(Box::new(Fault { offset: self.position, message: message.into() }))
     }
 
     /// A fault that says what was expected instead of what is here.
@@ -114,11 +111,7 @@ impl<'a> Cursor<'a> {
                 self.position += 1;
                 Ok(false)
             }
-            _ => self.unexpected(if close == b'}' {
-                "',' or '}'"
-            } else {
-                "',' or ']'"
-            }),
+            _ => self.unexpected(if close == b'}' { "',' or '}'" } else { "',' or ']'" }),
         }
     }
 
@@ -140,10 +133,7 @@ impl<'a> Cursor<'a> {
             match scan::quote_or_backslash(self.bytes, from) {
                 Some(end) if self.bytes[end] == b'"' => {
                     self.position = end + 1;
-                    return Ok(StringToken {
-                        raw: &self.bytes[start..end],
-                        escaped,
-                    });
+                    return Ok(StringToken { raw: &self.bytes[start..end], escaped });
                 }
                 // The escaped byte may be a quote.
                 Some(backslash) => (from, escaped) = (backslash + 2, true),
@@ -186,20 +176,13 @@ impl<'a> Cursor<'a> {
             integral = false;
         }
         self.end_of_scalar()?;
-        Ok(NumberToken {
-            text: &self.bytes[start..self.position],
-            integral,
-        })
+        Ok(NumberToken { text: &self.bytes[start..self.position], integral })
     }
 
     fn some_digits(&mut self) -> Parse<()> {
         let start = self.position;
         self.digits();
-        if self.position == start {
-            self.unexpected("a digit")
-        } else {
-            Ok(())
-        }
+        if self.position == start { self.unexpected("a digit") } else { Ok(()) }
     }
 
     #[inline]
@@ -275,15 +258,9 @@ mod tests {
 
     #[test]
     fn values_are_skipped_to_their_end() {
-        for value in [
-            "1",
-            "-0.5e+3",
-            "true",
-            "null",
-            r#""a\"}]""#,
-            r#"{"a":[1,{"b":"}"}],"yY_":2}"#,
-            "[]",
-        ] {
+        for value in
+            ["1", "-0.5e+3", "true", "null", r#""a\"}]""#, r#"{"a":[1,{"b":"}"}],"yY_":2}"#, "[]"]
+        {
             assert_eq!(skipped(value), Ok(value.len()), "{value}");
             assert_eq!(skipped(&format!("{value},x")), Ok(value.len()), "{value}");
         }
@@ -321,12 +298,7 @@ mod tests {
 
     #[test]
     fn depth_is_bounded() {
-        assert!(
-            skipped(&"[".repeat(1_000_000))
-                .unwrap_err()
-                .message
-                .contains("nested deeper")
-        );
+        assert!(skipped(&"[".repeat(1_000_000)).unwrap_err().message.contains("nested deeper"));
         let deep = "[".repeat(1000) + &"]".repeat(1000);
         assert_eq!(skipped(&deep), Ok(2000));
     }

@@ -53,11 +53,7 @@ impl JsonDecoder {
             standard: super::standard(options)?,
             scratch: Scratch::default(),
         };
-        Ok(Self {
-            schema: read_schema(context.read),
-            row,
-            values,
-        })
+        Ok(Self { schema: read_schema(context.read), row, values })
     }
 
     /// Decodes all records; on failure columns may be left begun.
@@ -68,10 +64,7 @@ impl JsonDecoder {
         let mut origins: Option<Vec<u32>> = None;
         for (index, record) in records.iter().enumerate() {
             let before = rows;
-            match self
-                .values
-                .record(&mut self.row, rows, record.unwrap_or_default())
-            {
+            match self.values.record(&mut self.row, rows, record.unwrap_or_default()) {
                 Ok(count) => rows += count,
                 Err(_) if self.values.ignore_errors => {
                     self.row.truncate(rows);
@@ -79,11 +72,7 @@ impl JsonDecoder {
                 }
                 Err(fault) => {
                     let message = format!("{} (byte {})", fault.message, fault.offset);
-                    return Err(BadRecord {
-                        record: index,
-                        message,
-                    }
-                    .into());
+                    return Err(BadRecord { record: index, message }.into());
                 }
             }
             if origins.is_none() && rows != before + 1 {
@@ -97,11 +86,7 @@ impl JsonDecoder {
         let arrays = self.row.finish()?;
         let rows = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
             .map_err(|error| Error::internal(format!("decode JSON: {error}")))?;
-        Ok(Decoded {
-            rows,
-            origins: origins.map(UInt32Array::from),
-            bad_records,
-        })
+        Ok(Decoded { rows, origins: origins.map(UInt32Array::from), bad_records })
     }
 }
 
@@ -287,14 +272,9 @@ impl Values {
             return null(column, cursor);
         }
         let found = quote(&cursor.bytes[start..cursor.position]);
-        let message = format!(
-            "column {}: {found} is not a value of type {}",
-            column.path, column.kind
-        );
-        Err(Box::new(Fault {
-            offset: start,
-            message,
-        }))
+        let message =
+            format!("column {}: {found} is not a value of type {}", column.path, column.kind);
+        Err(Box::new(Fault { offset: start, message }))
     }
 
     fn row(&mut self, column: &mut Column, cursor: &mut Cursor<'_>) -> Parse<Outcome> {
@@ -328,10 +308,7 @@ impl Values {
 
     /// Appends a map. Of entries with equal keys the last one stays, so the keys are looked at first.
     fn map(&mut self, column: &mut Column, cursor: &mut Cursor<'_>) -> Parse<Outcome> {
-        let Data::Map {
-            ends, key, value, ..
-        } = &mut column.data
-        else {
+        let Data::Map { ends, key, value, .. } = &mut column.data else {
             return Ok(Outcome::Mismatch);
         };
         for (name, offset) in map_entries(cursor, &mut self.scratch)? {
@@ -340,10 +317,7 @@ impl Values {
             };
             keys.append_value(&name);
             key.pushed();
-            let mut at_value = Cursor {
-                bytes: cursor.bytes,
-                position: offset,
-            };
+            let mut at_value = Cursor { bytes: cursor.bytes, position: offset };
             self.value(value, &mut at_value)?;
         }
         ends.push(end_of(value.len()));
@@ -395,9 +369,6 @@ fn map_entries(cursor: &mut Cursor<'_>, scratch: &mut Scratch) -> Parse<Vec<(Str
 fn null(column: &mut Column, cursor: &Cursor<'_>) -> Parse<()> {
     match column.push_null() {
         Ok(()) => Ok(()),
-        Err(_) => cursor.fault(format!(
-            "column {} is NULL, but declared NOT NULL",
-            column.path
-        )),
+        Err(_) => cursor.fault(format!("column {} is NULL, but declared NOT NULL", column.path)),
     }
 }

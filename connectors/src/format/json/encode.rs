@@ -60,10 +60,7 @@ impl JsonEncoder {
             "LITERAL" => {
                 let mut literal = Vec::new();
                 write_string(
-                    options
-                        .text("map-null-key.literal")
-                        .unwrap_or("null")
-                        .as_bytes(),
+                    options.text("map-null-key.literal").unwrap_or("null").as_bytes(),
                     &mut literal,
                 );
                 NullKey::Literal(literal)
@@ -80,11 +77,7 @@ impl JsonEncoder {
             plain_decimals: options.boolean("encode.decimal-as-plain-number")?,
             ignore_nulls: options.boolean("encode.ignore-null-fields")?,
         };
-        Ok(Self {
-            columns: context.columns.to_vec(),
-            object: object("", context.columns)?,
-            writer,
-        })
+        Ok(Self { columns: context.columns.to_vec(), object: object("", context.columns)?, writer })
     }
 }
 
@@ -95,11 +88,7 @@ fn object(prefix: &str, fields: &[Field]) -> Result<Node> {
         key.push(b':');
         Ok((key, node(&format!("{prefix}{}", field.name), &field.ty)?))
     };
-    fields
-        .iter()
-        .map(field)
-        .collect::<Result<_>>()
-        .map(Node::Object)
+    fields.iter().map(field).collect::<Result<_>>().map(Node::Object)
 }
 
 fn node(path: &str, ty: &SqlType) -> Result<Node> {
@@ -204,14 +193,9 @@ impl Writer {
                 out.push(b']');
                 Ok(())
             }
-            (
-                Values::Map {
-                    offsets,
-                    keys,
-                    values,
-                },
-                Node::Map(value),
-            ) => self.map(value, keys, values, entries(offsets, row), out),
+            (Values::Map { offsets, keys, values }, Node::Map(value)) => {
+                self.map(value, keys, values, entries(offsets, row), out)
+            }
             (Values::Row(cells), Node::Object(fields)) => self.object(fields, cells, row, out),
             (scalar, _) => {
                 self.scalar(scalar, row, out);
@@ -278,11 +262,7 @@ impl Writer {
             Values::Bytes(values) => quoted(out, |out| base64::encode(values.value(row), out)),
             Values::Date(values) => quoted(out, |out| write_date(values[row], out)),
             Values::Time(values) => quoted(out, |out| write_time(values[row], out)),
-            Values::Timestamp {
-                values,
-                per_second,
-                zoned,
-            } => {
+            Values::Timestamp { values, per_second, zoned } => {
                 quoted(out, |out| {
                     write_timestamp(values[row], *per_second, *zoned, self.style, out)
                 });

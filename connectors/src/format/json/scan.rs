@@ -23,10 +23,7 @@ const fn first(mask: u64) -> usize {
 pub(super) fn quote_or_backslash(bytes: &[u8], from: usize) -> Option<usize> {
     let mut position = from;
     for _ in 0..SHORT_WORDS {
-        let Some(chunk) = bytes
-            .get(position..)
-            .and_then(|rest| rest.first_chunk::<WORD>())
-        else {
+        let Some(chunk) = bytes.get(position..).and_then(|rest| rest.first_chunk::<WORD>()) else {
             break;
         };
         let word = u64::from_le_bytes(*chunk);
@@ -44,10 +41,7 @@ pub(super) fn quote_or_backslash(bytes: &[u8], from: usize) -> Option<usize> {
 #[inline]
 pub(super) fn structural(bytes: &[u8], from: usize) -> Option<usize> {
     let mut position = from;
-    while let Some(chunk) = bytes
-        .get(position..)
-        .and_then(|rest| rest.first_chunk::<WORD>())
-    {
+    while let Some(chunk) = bytes.get(position..).and_then(|rest| rest.first_chunk::<WORD>()) {
         let word = u64::from_le_bytes(*chunk);
         // The four brackets, and no byte but `_`, `y`, `Y` and DEL, become `y` this way.
         let folded = (word | (ONES * 0x20)) & !(ONES * 0x06);
@@ -64,9 +58,7 @@ pub(super) fn structural(bytes: &[u8], from: usize) -> Option<usize> {
         position += 1;
     }
     let rest = bytes.get(position..)?;
-    rest.iter()
-        .position(|byte| is_structural(*byte))
-        .map(|found| position + found)
+    rest.iter().position(|byte| is_structural(*byte)).map(|found| position + found)
 }
 
 const fn is_structural(byte: u8) -> bool {
@@ -78,10 +70,7 @@ const fn is_structural(byte: u8) -> bool {
 #[inline]
 pub(super) fn to_escape(bytes: &[u8], from: usize) -> Option<usize> {
     let mut position = from;
-    while let Some(chunk) = bytes
-        .get(position..)
-        .and_then(|rest| rest.first_chunk::<WORD>())
-    {
+    while let Some(chunk) = bytes.get(position..).and_then(|rest| rest.first_chunk::<WORD>()) {
         let word = u64::from_le_bytes(*chunk);
         let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
         let mask = zero_bytes(word ^ (ONES * b'"' as u64))
@@ -120,15 +109,9 @@ mod tests {
                 .collect();
             for from in 0..=bytes.len() {
                 let naive = |wanted: &dyn Fn(u8) -> bool| {
-                    bytes[from..]
-                        .iter()
-                        .position(|byte| wanted(*byte))
-                        .map(|found| from + found)
+                    bytes[from..].iter().position(|byte| wanted(*byte)).map(|found| from + found)
                 };
-                assert_eq!(
-                    quote_or_backslash(&bytes, from),
-                    naive(&|b| b == b'"' || b == b'\\')
-                );
+                assert_eq!(quote_or_backslash(&bytes, from), naive(&|b| b == b'"' || b == b'\\'));
                 assert_eq!(structural(&bytes, from), naive(&is_structural));
                 assert_eq!(
                     to_escape(&bytes, from),

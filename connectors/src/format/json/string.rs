@@ -58,11 +58,7 @@ fn hex4(text: &[u8]) -> Option<u32> {
     digits
         .first_chunk::<4>()?
         .iter()
-        .try_fold(0, |code, digit| {
-            char::from(*digit)
-                .to_digit(16)
-                .map(|digit| code << 4 | digit)
-        })
+        .try_fold(0, |code, digit| char::from(*digit).to_digit(16).map(|digit| code << 4 | digit))
 }
 
 /// Appends a text as a string token, with its quotes, escaped as Jackson does: control characters,
@@ -82,10 +78,7 @@ pub(super) fn write_string(text: &[u8], out: &mut Vec<u8>) {
             b'\t' => out.extend_from_slice(b"\\t"),
             control => {
                 const HEX: &[u8; 16] = b"0123456789ABCDEF";
-                let digits = [
-                    HEX[usize::from(control >> 4)],
-                    HEX[usize::from(control & 15)],
-                ];
+                let digits = [HEX[usize::from(control >> 4)], HEX[usize::from(control & 15)]];
                 out.extend_from_slice(b"\\u00");
                 out.extend_from_slice(&digits);
             }
@@ -107,10 +100,7 @@ mod tests {
 
     #[test]
     fn escapes_mean_characters() {
-        assert_eq!(
-            unescaped(r#"\u00e4\n\"\\\/\t\b\f\r"#),
-            Ok("ä\n\"\\/\t\u{8}\u{c}\r".to_owned())
-        );
+        assert_eq!(unescaped(r#"\u00e4\n\"\\\/\t\b\f\r"#), Ok("ä\n\"\\/\t\u{8}\u{c}\r".to_owned()));
         assert_eq!(unescaped(r"a\ud83d\uDE00b"), Ok("a😀b".to_owned()));
         assert_eq!(unescaped(r"\ud83dx\ude00"), Ok("?x?".to_owned()));
         assert_eq!(unescaped(r"\ud83d\u0041"), Ok("?A".to_owned()));
@@ -119,13 +109,9 @@ mod tests {
 
     #[test]
     fn malformed_escapes_are_located() {
-        for (raw, offset) in [
-            (r"ab\x", 2),
-            (r"\u12", 0),
-            (r"\n\u12g4", 2),
-            ("a\\", 1),
-            (r"\uD83D\u", 6),
-        ] {
+        for (raw, offset) in
+            [(r"ab\x", 2), (r"\u12", 0), (r"\n\u12g4", 2), ("a\\", 1), (r"\uD83D\u", 6)]
+        {
             assert_eq!(unescaped(raw), Err(offset), "{raw}");
         }
     }
@@ -140,11 +126,9 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        for text in [
-            "",
-            "ä😀\u{0}\u{1f}\"\\",
-            "long enough for several words of eight \" bytes \\ each",
-        ] {
+        for text in
+            ["", "ä😀\u{0}\u{1f}\"\\", "long enough for several words of eight \" bytes \\ each"]
+        {
             let mut token = Vec::new();
             write_string(text.as_bytes(), &mut token);
             let inner = std::str::from_utf8(&token[1..token.len() - 1]).unwrap();

@@ -49,11 +49,7 @@ pub(super) fn scalar(
             values.append_value(text);
             true
         }
-        Data::Timestamp {
-            values,
-            per_second,
-            zoned,
-        } => {
+        Data::Timestamp { values, per_second, zoned } => {
             let (per_second, zoned) = (*per_second, *zoned);
             push(
                 values,
@@ -75,31 +71,25 @@ pub(super) fn scalar(
             values,
             integer(cursor, scratch, Floats::Refuse)?.and_then(|value| i16::try_from(value).ok()),
         ),
-        Data::Decimal {
-            values,
-            precision,
-            scale,
-        } => {
+        Data::Decimal { values, precision, scale } => {
             let shape = (*precision, *scale);
-            let text =
-                number_text(cursor, scratch)?.and_then(|text| std::str::from_utf8(text).ok());
-            match text.map(|text| decimal::parse(text, shape)) {
+            match number_text(cursor, scratch)?.map(|text| parse_decimal(text, shape)) {
                 Some(Ok(value)) => push(values, Some(value)),
                 Some(Err(decimal::ParseError::Overflow)) => return Ok(Outcome::Null),
                 Some(Err(decimal::ParseError::Malformed)) | None => false,
             }
         }
-        Data::Bytes(values) => {
-            let Some(StringParts { inside, spare }) = string_and_spare(cursor, scratch)? else {
-                return Ok(Outcome::Mismatch);
-            };
-            spare.clear();
-            let valid = base64::decode(inside, spare);
-            if valid {
-                values.append_value(&*spare);
+        Data::Bytes(values) => match string_and_spare(cursor, scratch)? {
+            Some(StringParts { inside, spare }) => {
+                spare.clear();
+                let valid = base64::decode(inside, spare);
+                if valid {
+                    values.append_value(&*spare);
+                }
+                valid
             }
-            valid
-        }
+            None => false,
+        },
         Data::Date(values) => push(values, string(cursor, scratch)?.and_then(parse_iso_date)),
         Data::Time(values) => push(values, string(cursor, scratch)?.and_then(parse_sql_time)),
         Data::Array { .. } | Data::Map { .. } | Data::Row(_) => false,
@@ -109,6 +99,12 @@ pub(super) fn scalar(
     }
     column.pushed();
     Ok(Outcome::Pushed)
+}
+
+/// A decimal of a precision and scale; what is no text is malformed.
+fn parse_decimal(text: &[u8], shape: (u8, u8)) -> Result<i128, decimal::ParseError> {
+    let text = std::str::from_utf8(text).map_err(|_| decimal::ParseError::Malformed)?;
+    decimal::parse(text, shape)
 }
 
 #[inline]
@@ -143,10 +139,8 @@ fn integer(cursor: &mut Cursor<'_>, scratch: &mut Scratch, floats: Floats) -> Pa
     let negative = rest[0] == b'-';
     let digits = &rest[usize::from(negative)..];
     let (mut value, mut length) = (0_i64, 0);
-    while let Some(digit) = digits
-        .get(length)
-        .map(|byte| byte.wrapping_sub(b'0'))
-        .filter(|digit| *digit < 10)
+    while let Some(digit) =
+        digits.get(length).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10)
     {
         if length == SAFE_DIGITS {
             return unusual_integer(cursor, floats);
@@ -155,10 +149,8 @@ fn integer(cursor: &mut Cursor<'_>, scratch: &mut Scratch, floats: Floats) -> Pa
         length += 1;
     }
     // A point, an exponent, no digits, a zero in front: all rare.
-    let plain = matches!(
-        digits.get(length),
-        Some(b',' | b'}' | b']' | b' ' | b'\n' | b'\r')
-    ) && (digits[0] != b'0' || length == 1)
+    let plain = matches!(digits.get(length), Some(b',' | b'}' | b']' | b' ' | b'\n' | b'\r'))
+        && (digits[0] != b'0' || length == 1)
         && length > 0;
     if !plain {
         return unusual_integer(cursor, floats);
@@ -173,11 +165,7 @@ fn unusual_integer(cursor: &mut Cursor<'_>, floats: Floats) -> Parse<Option<i64>
     if number.integral {
         return Ok(parse_integer(number.text));
     }
-    let value = if floats == Floats::Truncate {
-        parse_double(number.text)
-    } else {
-        None
-    };
+    let value = if floats == Floats::Truncate { parse_double(number.text) } else { None };
     // Both bounds are exact: −2⁶³ is in range, 2⁶³ is not.
     Ok(value
         .filter(|value| (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(value))
@@ -233,25 +221,16 @@ fn string_and_spare<'a: 's, 's>(
     }
     let start = cursor.position;
     let token = cursor.string()?;
-    let Scratch {
-        string,
-        text: spare,
-    } = scratch;
+    let Scratch { string, text: spare } = scratch;
     if !token.escaped {
-        return Ok(Some(StringParts {
-            inside: token.raw,
-            spare,
-        }));
+        return Ok(Some(StringParts { inside: token.raw, spare }));
     }
     string.clear();
     if let Err(offset) = unescape(token.raw, string) {
         cursor.position = start + 1 + offset;
         return cursor.fault("an escape in a string is malformed");
     }
-    Ok(Some(StringParts {
-        inside: string,
-        spare,
-    }))
+    Ok(Some(StringParts { inside: string, spare }))
 }
 
 /// Any value as text: what a string means, the characters of a number or word, an array or object

@@ -53,11 +53,8 @@ pub(crate) fn decode(text: &[u8], out: &mut Vec<u8>) -> bool {
             continue;
         }
         let value = VALUES[byte as usize];
-        let fits = if byte == PAD {
-            digits + pads >= 2 && pads < 2
-        } else {
-            value != NONE && pads == 0
-        };
+        let fits =
+            if byte == PAD { digits + pads >= 2 && pads < 2 } else { value != NONE && pads == 0 };
         if !fits {
             out.truncate(start);
             return false;

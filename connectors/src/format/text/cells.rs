@@ -67,10 +67,7 @@ impl<'a> Cells<'a> {
     /// # Errors
     /// `INTERNAL` if the array is not of that type.
     pub(crate) fn new(array: &'a dyn Array, ty: &SqlType) -> Result<Self> {
-        Ok(Self {
-            nulls: array.nulls(),
-            values: Values::new(array, &ty.kind)?,
-        })
+        Ok(Self { nulls: array.nulls(), values: Values::new(array, &ty.kind)? })
     }
 
     /// Whether a cell is NULL.
@@ -82,33 +79,25 @@ impl<'a> Cells<'a> {
 
 impl<'a> Values<'a> {
     fn new(array: &'a dyn Array, kind: &TypeKind) -> Result<Self> {
+        let wrong = || mismatch(array, kind);
         Ok(match kind {
             TypeKind::Null => Self::Null,
-            TypeKind::Boolean => Self::Boolean(
-                array
-                    .as_boolean_opt()
-                    .ok_or_else(|| mismatch(array, kind))?,
-            ),
+            TypeKind::Boolean => Self::Boolean(array.as_boolean_opt().ok_or_else(wrong)?),
             TypeKind::TinyInt => Self::TinyInt(slice::<Int8Type>(array, kind)?),
             TypeKind::SmallInt => Self::SmallInt(slice::<Int16Type>(array, kind)?),
             TypeKind::Int => Self::Int(slice::<Int32Type>(array, kind)?),
             TypeKind::BigInt => Self::BigInt(slice::<Int64Type>(array, kind)?),
             TypeKind::Float => Self::Float(slice::<Float32Type>(array, kind)?),
             TypeKind::Double => Self::Double(slice::<Float64Type>(array, kind)?),
-            TypeKind::Decimal { scale, .. } => Self::Decimal {
-                values: slice::<Decimal128Type>(array, kind)?,
-                scale: *scale,
-            },
-            TypeKind::Char { .. } | TypeKind::VarChar { .. } => Self::Text(
-                array
-                    .as_string_view_opt()
-                    .ok_or_else(|| mismatch(array, kind))?,
-            ),
-            TypeKind::Binary { .. } | TypeKind::VarBinary { .. } => Self::Bytes(
-                array
-                    .as_binary_view_opt()
-                    .ok_or_else(|| mismatch(array, kind))?,
-            ),
+            TypeKind::Decimal { scale, .. } => {
+                Self::Decimal { values: slice::<Decimal128Type>(array, kind)?, scale: *scale }
+            }
+            TypeKind::Char { .. } | TypeKind::VarChar { .. } => {
+                Self::Text(array.as_string_view_opt().ok_or_else(wrong)?)
+            }
+            TypeKind::Binary { .. } | TypeKind::VarBinary { .. } => {
+                Self::Bytes(array.as_binary_view_opt().ok_or_else(wrong)?)
+            }
             TypeKind::Date => Self::Date(slice::<Date32Type>(array, kind)?),
             TypeKind::Time { .. } => Self::Time(slice::<Time32MillisecondType>(array, kind)?),
             TypeKind::Timestamp { precision, .. } => {
@@ -122,14 +111,9 @@ impl<'a> Values<'a> {
                 Self::BigInt(slice::<DurationMillisecondType>(array, kind)?)
             }
             TypeKind::Array(element) => {
-                let list = array
-                    .as_list_opt::<i32>()
-                    .ok_or_else(|| mismatch(array, kind))?;
+                let list = array.as_list_opt::<i32>().ok_or_else(wrong)?;
                 let elements = Box::new(Cells::new(list.values().as_ref(), element)?);
-                Self::Array {
-                    offsets: list.value_offsets(),
-                    elements,
-                }
+                Self::Array { offsets: list.value_offsets(), elements }
             }
             TypeKind::Map(key, value) => Self::map(array, kind, key, value)?,
             TypeKind::Multiset(element) => {
@@ -144,13 +128,7 @@ impl<'a> Values<'a> {
                     |(column, field): (&'a arrow::array::ArrayRef, &tidegate_types::Field)| {
                         Cells::new(column.as_ref(), &field.ty)
                     };
-                Self::Row(
-                    row.columns()
-                        .iter()
-                        .zip(fields)
-                        .map(bind)
-                        .collect::<Result<_>>()?,
-                )
+                Self::Row(row.columns().iter().zip(fields).map(bind).collect::<Result<_>>()?)
             }
         })
     }
@@ -166,11 +144,7 @@ impl<'a> Values<'a> {
             TimeUnit::Nanosecond => slice::<TimestampNanosecondType>(array, kind)?,
             _ => slice::<TimestampMillisecondType>(array, kind)?,
         };
-        Ok(Self::Timestamp {
-            values,
-            per_second: units_per_second(precision),
-            zoned,
-        })
+        Ok(Self::Timestamp { values, per_second: units_per_second(precision), zoned })
     }
 
     fn map(array: &'a dyn Array, kind: &TypeKind, key: &SqlType, value: &SqlType) -> Result<Self> {

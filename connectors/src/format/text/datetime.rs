@@ -30,13 +30,7 @@ pub(crate) fn write_time(ms: i32, out: &mut Vec<u8>) {
 pub(crate) fn write_java_time(ms: i32, out: &mut Vec<u8>) {
     let ms = ms.rem_euclid(86_400_000) as u32;
     let seconds = ms / 1000;
-    write_java_clock(
-        seconds / 3600,
-        seconds / 60 % 60,
-        seconds % 60,
-        ms % 1000 * 1_000_000,
-        out,
-    );
+    write_java_clock(seconds / 3600, seconds / 60 % 60, seconds % 60, ms % 1000 * 1_000_000, out);
 }
 
 /// Appends a timestamp in units of which a second has `per_second`, followed by `Z` if it is `zoned`.
@@ -50,13 +44,7 @@ pub(crate) fn write_timestamp(
     let fields = Fields::from_timestamp(value, per_second);
     write_calendar(fields.year, fields.month, fields.day, out);
     out.push(if style == Style::Sql { b' ' } else { b'T' });
-    let Fields {
-        hour,
-        minute,
-        second,
-        nanos,
-        ..
-    } = fields;
+    let Fields { hour, minute, second, nanos, .. } = fields;
     match (style, zoned) {
         (Style::Java, false) => write_java_clock(hour, minute, second, nanos, out),
         (Style::Java, true) => {
@@ -106,11 +94,7 @@ fn write_fraction(nanos: u32, group: usize, out: &mut Vec<u8>) {
         *digit = ones(rest);
         rest /= 10;
     }
-    let zeros = digits
-        .iter()
-        .rev()
-        .take_while(|digit| **digit == b'0')
-        .count();
+    let zeros = digits.iter().rev().take_while(|digit| **digit == b'0').count();
     let kept = (9 - zeros).next_multiple_of(group);
     out.extend_from_slice(&digits[..=kept]);
 }
@@ -152,45 +136,21 @@ mod tests {
     #[test]
     fn timestamps_as_flink_records_them() {
         let ms = 1_709_210_096_789;
-        assert_eq!(
-            timestamp(ms, 1000, false, Style::Sql),
-            "2024-02-29 12:34:56.789"
-        );
-        assert_eq!(
-            timestamp(ms, 1000, true, Style::Sql),
-            "2024-02-29 12:34:56.789Z"
-        );
-        assert_eq!(
-            timestamp(ms, 1000, true, Style::Iso),
-            "2024-02-29T12:34:56.789Z"
-        );
-        assert_eq!(
-            timestamp(ms - 9, 1000, false, Style::Sql),
-            "2024-02-29 12:34:56.78"
-        );
-        assert_eq!(
-            timestamp(ms - 9, 1000, false, Style::Java),
-            "2024-02-29T12:34:56.780"
-        );
-        assert_eq!(
-            timestamp(0, 1000, true, Style::Java),
-            "1970-01-01T00:00:00Z"
-        );
+        assert_eq!(timestamp(ms, 1000, false, Style::Sql), "2024-02-29 12:34:56.789");
+        assert_eq!(timestamp(ms, 1000, true, Style::Sql), "2024-02-29 12:34:56.789Z");
+        assert_eq!(timestamp(ms, 1000, true, Style::Iso), "2024-02-29T12:34:56.789Z");
+        assert_eq!(timestamp(ms - 9, 1000, false, Style::Sql), "2024-02-29 12:34:56.78");
+        assert_eq!(timestamp(ms - 9, 1000, false, Style::Java), "2024-02-29T12:34:56.780");
+        assert_eq!(timestamp(0, 1000, true, Style::Java), "1970-01-01T00:00:00Z");
         assert_eq!(timestamp(0, 1000, false, Style::Java), "1970-01-01T00:00");
         assert_eq!(timestamp(0, 1000, false, Style::Sql), "1970-01-01 00:00:00");
-        assert_eq!(
-            timestamp(-1, 1000, false, Style::Java),
-            "1969-12-31T23:59:59.999"
-        );
+        assert_eq!(timestamp(-1, 1000, false, Style::Java), "1969-12-31T23:59:59.999");
         let nanos = 1_709_210_096_000_000_001;
         assert_eq!(
             timestamp(nanos, 1_000_000_000, false, Style::Java),
             "2024-02-29T12:34:56.000000001"
         );
-        assert_eq!(
-            timestamp(1_500, 1_000_000, false, Style::Java),
-            "1970-01-01T00:00:00.001500"
-        );
+        assert_eq!(timestamp(1_500, 1_000_000, false, Style::Java), "1970-01-01T00:00:00.001500");
         assert_eq!(
             timestamp(i64::MIN, 1_000_000_000, false, Style::Sql),
             "1677-09-21 00:12:43.145224192"
@@ -205,9 +165,6 @@ mod tests {
         assert_eq!(written(|out| write_time(3_723_999, out)), "01:02:03");
         assert_eq!(written(|out| write_java_time(3_723_000, out)), "01:02:03");
         assert_eq!(written(|out| write_java_time(3_720_000, out)), "01:02");
-        assert_eq!(
-            written(|out| write_java_time(3_720_050, out)),
-            "01:02:00.050"
-        );
+        assert_eq!(written(|out| write_java_time(3_720_050, out)), "01:02:00.050");
     }
 }

@@ -24,25 +24,13 @@ pub(crate) fn parse_timestamp(
     zoned: bool,
     per_second: i64,
 ) -> Option<i64> {
-    let text = if zoned {
-        text.strip_suffix(b"Z")?
-    } else {
-        text
-    };
+    let text = if zoned { text.strip_suffix(b"Z")? } else { text };
     let (date, rest) = parse_calendar(text)?;
-    let time = rest.strip_prefix(if standard == Standard::Sql {
-        b" "
-    } else {
-        b"T"
-    })?;
+    let time = rest.strip_prefix(if standard == Standard::Sql { b" " } else { b"T" })?;
     let clock = parse_clock(time, standard == Standard::Iso)?;
     // ISO without zone is Java's own formatter, which is strict; the others are smart.
     let smart = standard == Standard::Sql || zoned;
-    let mut days = if smart {
-        date.smart_days()?
-    } else {
-        date.strict_days()?
-    };
+    let mut days = if smart { date.smart_days()? } else { date.strict_days()? };
     let seconds = match clock.seconds {
         86_400 if smart && clock.nanos == 0 => {
             days += 1;
@@ -168,10 +156,7 @@ fn parse_clock(text: &[u8], short: bool) -> Option<Clock> {
     if minute > 59 || second > 59 || hour > 24 {
         return None;
     }
-    Some(Clock {
-        seconds: hour * 3600 + minute * 60 + second,
-        nanos,
-    })
+    Some(Clock { seconds: hour * 3600 + minute * 60 + second, nanos })
 }
 
 /// Up to nine digits of a second; none are 0.
@@ -193,8 +178,7 @@ fn digits(text: &[u8]) -> Option<u32> {
         return None;
     }
     text.iter().try_fold(0, |value, byte| {
-        byte.is_ascii_digit()
-            .then(|| value * 10 + u32::from(byte - b'0'))
+        byte.is_ascii_digit().then(|| value * 10 + u32::from(byte - b'0'))
     })
 }
 
@@ -246,21 +230,11 @@ mod tests {
 
     #[test]
     fn iso_timestamps_as_flink_reads_them() {
-        assert_eq!(
-            iso("2024-02-29T12:34:56.789", false),
-            Some(1_709_210_096_789)
-        );
+        assert_eq!(iso("2024-02-29T12:34:56.789", false), Some(1_709_210_096_789));
         assert_eq!(iso("2024-02-29T12:34", false), Some(1_709_210_040_000));
         assert_eq!(iso("2023-02-29T12:34", false), None);
-        assert_eq!(
-            iso("2024-02-29T12:34:56.789Z", true),
-            Some(1_709_210_096_789)
-        );
-        for wrong in [
-            "2024-02-29T12:34:56",
-            "2024-02-29T12:34:56+08:00",
-            "2024-02-29 12:34:56Z",
-        ] {
+        assert_eq!(iso("2024-02-29T12:34:56.789Z", true), Some(1_709_210_096_789));
+        for wrong in ["2024-02-29T12:34:56", "2024-02-29T12:34:56+08:00", "2024-02-29 12:34:56Z"] {
             assert_eq!(iso(wrong, true), None, "{wrong}");
         }
     }
@@ -269,10 +243,7 @@ mod tests {
     fn units_and_limits() {
         let nanos =
             |text: &str| parse_timestamp(text.as_bytes(), Standard::Sql, false, 1_000_000_000);
-        assert_eq!(
-            nanos("2024-02-29 12:34:56.123456789"),
-            Some(1_709_210_096_123_456_789)
-        );
+        assert_eq!(nanos("2024-02-29 12:34:56.123456789"), Some(1_709_210_096_123_456_789));
         assert_eq!(nanos("2500-01-01 00:00:00"), None);
         assert_eq!(sql("+12345-01-01 00:00:00").map(|ms| ms > 0), Some(true));
         assert_eq!(sql("-0044-03-15 00:00:00").map(|ms| ms < 0), Some(true));
@@ -280,15 +251,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        for value in [
-            0,
-            1,
-            -1,
-            999,
-            1_709_210_096_789,
-            -62_135_596_800_000,
-            253_402_300_799_999,
-        ] {
+        for value in [0, 1, -1, 999, 1_709_210_096_789, -62_135_596_800_000, 253_402_300_799_999] {
             for (style, standard) in [(Style::Sql, Standard::Sql), (Style::Iso, Standard::Iso)] {
                 let mut text = Vec::new();
                 write_timestamp(value, 1000, true, style, &mut text);
@@ -304,10 +267,7 @@ mod tests {
             assert_eq!(parse_iso_date(wrong.as_bytes()), None, "{wrong}");
         }
         assert_eq!(parse_loose_date(b"2024-2-9"), parse_iso_date(b"2024-02-09"));
-        assert_eq!(
-            parse_loose_date(b"2023-02-31"),
-            parse_iso_date(b"2023-03-03")
-        );
+        assert_eq!(parse_loose_date(b"2023-02-31"), parse_iso_date(b"2023-03-03"));
         assert_eq!(parse_loose_date(b""), None);
         assert_eq!(parse_sql_time(b"12:34:56.789"), Some(45_296_000));
         assert_eq!(parse_sql_time(b"12:34"), None);

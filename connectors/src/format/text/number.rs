@@ -45,11 +45,7 @@ pub(crate) fn write_stripped_decimal(value: i128, scale: u8, out: &mut Vec<u8>) 
     }
     let mut buffer = [0; u128::FORMATTED_SIZE_DECIMAL];
     let digits: &[u8] = lexical_core::write(value.unsigned_abs(), &mut buffer);
-    let zeros = digits
-        .iter()
-        .rev()
-        .take_while(|digit| **digit == b'0')
-        .count();
+    let zeros = digits.iter().rev().take_while(|digit| **digit == b'0').count();
     let digits = &digits[..digits.len() - zeros];
     let scale = i32::from(scale) - zeros as i32;
     if value < 0 {
@@ -122,11 +118,7 @@ pub(crate) fn parse_integer(text: &[u8]) -> Option<i64> {
         // Built up as a negative number, whose range is one larger.
         value = value.checked_mul(10)?.checked_sub(i64::from(digit))?;
     }
-    if negative {
-        Some(value)
-    } else {
-        value.checked_neg()
-    }
+    if negative { Some(value) } else { value.checked_neg() }
 }
 
 /// A floating-point number as Java's `parseDouble` reads it: `1.5`, `1e3`, `NaN`, `-Infinity`, `2.5f`.
@@ -189,10 +181,7 @@ mod tests {
         assert_eq!(stripped(0, 2), "0");
         assert_eq!(stripped(1, 7), "1E-7");
         assert_eq!(stripped(1, 6), "0.000001");
-        assert_eq!(
-            stripped(-12_345_678_901_234_567_890_123, 3),
-            "-12345678901234567890.123"
-        );
+        assert_eq!(stripped(-12_345_678_901_234_567_890_123, 3), "-12345678901234567890.123");
         assert_eq!(plain(150, 2), "1.50");
         assert_eq!(plain(0, 2), "0.00");
         assert_eq!(plain(-5, 3), "-0.005");

@@ -27,10 +27,8 @@ const RECORDED: &str = include_str!("../golden.txt");
 type K = TypeKind;
 
 fn row(name: &str, fields: &[(&str, TypeKind)]) -> Field {
-    let fields = fields
-        .iter()
-        .map(|(name, kind)| Field::new(*name, kind.clone().nullable()))
-        .collect();
+    let fields =
+        fields.iter().map(|(name, kind)| Field::new(*name, kind.clone().nullable())).collect();
     Field::new(name, K::Row(fields).nullable())
 }
 
@@ -94,10 +92,7 @@ fn field(batch: &RecordBatch, column: &str, name: &str) -> Arc<dyn Array> {
 }
 
 fn longs(batch: &RecordBatch, column: &str, name: &str) -> Vec<i64> {
-    field(batch, column, name)
-        .as_primitive::<Int64Type>()
-        .values()
-        .to_vec()
+    field(batch, column, name).as_primitive::<Int64Type>().values().to_vec()
 }
 
 /// An event as in the recorded file.
@@ -110,35 +105,21 @@ fn line(event_type: i32, row: &StructArray, index: usize) -> String {
         (_, Some(texts)) => texts.value(index).to_owned(),
         (_, None) => match array.as_primitive_opt::<Int64Type>() {
             Some(values) => values.value(index).to_string(),
-            None => array
-                .as_primitive::<TimestampMillisecondType>()
-                .value(index)
-                .to_string(),
+            None => array.as_primitive::<TimestampMillisecondType>().value(index).to_string(),
         },
     };
-    let cells: Vec<String> = row
-        .column_names()
-        .into_iter()
-        .zip(row.columns())
-        .map(cell)
-        .collect();
+    let cells: Vec<String> = row.column_names().into_iter().zip(row.columns()).map(cell).collect();
     format!("{event_type}|{}", cells.join("|"))
 }
 
 fn lines(batch: &RecordBatch) -> Vec<String> {
     let types = batch.column(0).as_primitive::<Int32Type>();
-    let rows: Vec<&StructArray> = (1..4)
-        .map(|column| batch.column(column).as_struct())
-        .collect();
+    let rows: Vec<&StructArray> = (1..4).map(|column| batch.column(column).as_struct()).collect();
     (0..batch.num_rows())
         .map(|index| {
             let kind = types.value(index);
             for (other, row) in (0..).zip(&rows) {
-                assert_eq!(
-                    row.is_valid(index),
-                    other == kind,
-                    "row {index}, column {other}"
-                );
+                assert_eq!(row.is_valid(index), other == kind, "row {index}, column {other}");
             }
             line(kind, rows[kind as usize], index)
         })

@@ -18,11 +18,7 @@ fn env(now_ms: i64) -> ConnectorEnv {
 fn source(options: &[(&str, &str)], read: Vec<Field>, pushed: Vec<Expr>) -> Result<Nexmark> {
     let mut all: BTreeMap<String, String> =
         BTreeMap::from([("connector".to_owned(), "nexmark".to_owned())]);
-    all.extend(
-        options
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned())),
-    );
+    all.extend(options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
     let table = Table {
         name: "nexmark".to_owned(),
         options: all.clone(),
@@ -97,18 +93,10 @@ async fn every_parallelism_and_batch_size_gives_the_same_events() {
     for (parallelism, batch_rows) in [(1, 4_096), (2, 1_000), (5, 8_192)] {
         let mut found = Vec::new();
         for subtask in 0..parallelism {
-            let own = splits
-                .iter()
-                .skip(subtask)
-                .step_by(parallelism)
-                .cloned()
-                .collect();
+            let own = splits.iter().skip(subtask).step_by(parallelism).cloned().collect();
             found.extend(read(&source, own, batch_rows, usize::MAX).await.0);
         }
-        assert!(
-            sorted(found) == expected,
-            "parallelism {parallelism}, batches of {batch_rows}"
-        );
+        assert!(sorted(found) == expected, "parallelism {parallelism}, batches of {batch_rows}");
     }
 }
 
@@ -122,10 +110,7 @@ async fn a_restore_goes_on_where_the_snapshot_was_taken() {
         assert!(source.enumerate(&snapshot, true).await.unwrap().is_empty());
         let (rest, end) = read(&source, snapshot, 700, usize::MAX).await;
         found.extend(rest);
-        assert!(
-            sorted(found) == sorted(whole.clone()),
-            "after {batches} batches"
-        );
+        assert!(sorted(found) == sorted(whole.clone()), "after {batches} batches");
         assert!(end.iter().all(|split| split.finished));
     }
 }
@@ -140,14 +125,8 @@ async fn splits_advance_together() {
     while let Read::Batch { split, rows } = reader.next().await.unwrap() {
         let types = rows.column(0).as_primitive::<Int32Type>();
         let bids = field(&rows, "bid", "dateTime");
-        let last = (0..types.len())
-            .rev()
-            .find(|row| types.value(*row) == 2)
-            .unwrap();
-        latest.insert(
-            split,
-            bids.as_primitive::<TimestampMillisecondType>().value(last),
-        );
+        let last = (0..types.len()).rev().find(|row| types.value(*row) == 2).unwrap();
+        latest.insert(split, bids.as_primitive::<TimestampMillisecondType>().value(last));
         if latest.len() == 12 {
             let spread = latest.values().max().unwrap() - latest.values().min().unwrap();
             // One round over all 24 splits is 105 600 events, 10.56 s at 10 000 events per second.
@@ -159,15 +138,8 @@ async fn splits_advance_together() {
 #[tokio::test]
 async fn pushed_conditions_select_types() {
     let ty = K::Int.nullable();
-    let literal = Expr::Literal(Literal {
-        value: Scalar::Integer(1),
-        ty: K::Int.not_null(),
-    });
-    let condition = Expr::call(
-        "=",
-        vec![Expr::column(0, ty), literal],
-        K::Boolean.nullable(),
-    );
+    let literal = Expr::Literal(Literal { value: Scalar::Integer(1), ty: K::Int.not_null() });
+    let condition = Expr::call("=", vec![Expr::column(0, ty), literal], K::Boolean.nullable());
     let source = source(&[("events.num", "1000")], columns(), vec![condition]).unwrap();
     let splits = source.enumerate(&[], false).await.unwrap();
     let (found, _) = read(&source, splits, 100, usize::MAX).await;
@@ -206,12 +178,8 @@ async fn the_end_can_be_set_and_held_open() {
     assert!(!bounded(&[("events.num", "0")]));
     assert!(bounded(&[("stop-at", "10")]));
     assert!(!bounded(&[("events.num", "10"), ("keep-alive", "true")]));
-    let source = source(
-        &[("events.num", "100"), ("stop-at", "10")],
-        columns(),
-        Vec::new(),
-    )
-    .unwrap();
+    let source =
+        source(&[("events.num", "100"), ("stop-at", "10")], columns(), Vec::new()).unwrap();
     let splits = source.enumerate(&[], false).await.unwrap();
     assert_eq!(read(&source, splits, 100, usize::MAX).await.0.len(), 10);
 }
@@ -226,45 +194,25 @@ fn options_out_of_range_are_refused() {
         ("base-time", "yesterday"),
         ("person.proportion", "-1"),
     ] {
-        let error = source(&[(key, value)], columns(), Vec::new())
-            .err()
-            .map(|error| error.to_string());
-        assert!(
-            error.as_deref().is_some_and(|text| text.contains(key)),
-            "{key}: {error:?}"
-        );
+        let error =
+            source(&[(key, value)], columns(), Vec::new()).err().map(|error| error.to_string());
+        assert!(error.as_deref().is_some_and(|text| text.contains(key)), "{key}: {error:?}");
     }
-    let none = [
-        ("person.proportion", "0"),
-        ("auction.proportion", "0"),
-        ("bid.proportion", "0"),
-    ];
+    let none = [("person.proportion", "0"), ("auction.proportion", "0"), ("bid.proportion", "0")];
     assert!(source(&none, columns(), Vec::new()).is_err());
 }
 
 #[test]
 fn base_time_and_seed_shape_events() {
     let shape = |options: &[(&str, &str)]| {
-        source(options, Vec::new(), Vec::new())
-            .unwrap()
-            .data
-            .shape
-            .clone()
+        source(options, Vec::new(), Vec::new()).unwrap().data.shape.clone()
     };
     assert_eq!(shape(&[]), Shape::default());
-    assert_eq!(
-        shape(&[("base-time", "2024-02-29 12:34:56.789")]).base_time_ms,
-        1_709_210_096_789
-    );
-    assert_eq!(
-        shape(&[("base-time", "2024-02-29T12:34:56Z")]).base_time_ms,
-        1_709_210_096_000
-    );
+    assert_eq!(shape(&[("base-time", "2024-02-29 12:34:56.789")]).base_time_ms, 1_709_210_096_789);
+    assert_eq!(shape(&[("base-time", "2024-02-29T12:34:56Z")]).base_time_ms, 1_709_210_096_000);
     assert_eq!(shape(&[("base-time", "1000")]).base_time_ms, 1_000);
     assert_ne!(shape(&[("seed", "7")]), Shape::default());
-    let types: Int32Array = generate(&columns()[..1], [true; 3], 0, 50)
-        .column(0)
-        .as_primitive()
-        .clone();
+    let types: Int32Array =
+        generate(&columns()[..1], [true; 3], 0, 50).column(0).as_primitive().clone();
     assert_eq!(types.iter().flatten().filter(|kind| *kind == 2).count(), 46);
 }

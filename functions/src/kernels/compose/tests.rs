@@ -5,14 +5,8 @@ use tidegate_types::TypeKind;
 
 use crate::testing::{call, int, null, over, show, some, text, try_call, type_of};
 
-const SAMPLES: [Option<&str>; 6] = [
-    Some(""),
-    Some("a"),
-    Some("Hello, World"),
-    Some("äöü ß"),
-    Some("😀x"),
-    None,
-];
+const SAMPLES: [Option<&str>; 6] =
+    [Some(""), Some("a"), Some("Hello, World"), Some("äöü ß"), Some("😀x"), None];
 
 fn each(make: impl Fn(Expr) -> Expr) -> Vec<Option<String>> {
     let mut values = over(&SAMPLES, make);
@@ -29,26 +23,12 @@ fn joining() {
     assert_eq!(each(|s| call("||", vec![s.clone(), s])), {
         some(["", "aa", "Hello, WorldHello, World", "äöü ßäöü ß", "😀x😀x"])
     });
-    assert_eq!(
-        type_of(&call("||", vec![text("a"), text("bc")])),
-        "CHAR(3) NOT NULL"
-    );
-    assert_eq!(
-        value("CONCAT", vec![text("a"), null(TypeKind::STRING)]),
-        None
-    );
-    let joined = value(
-        "CONCAT_WS",
-        vec![text("-"), text("a"), null(TypeKind::STRING), text("b")],
-    );
+    assert_eq!(type_of(&call("||", vec![text("a"), text("bc")])), "CHAR(3) NOT NULL");
+    assert_eq!(value("CONCAT", vec![text("a"), null(TypeKind::STRING)]), None);
+    let joined = value("CONCAT_WS", vec![text("-"), text("a"), null(TypeKind::STRING), text("b")]);
     assert_eq!(joined.as_deref(), Some("a-b"));
-    assert_eq!(
-        value("CONCAT_WS", vec![null(TypeKind::STRING), text("a")]),
-        None
-    );
-    let got = over(&[Some("x"), None], |s| {
-        call("CONCAT_WS", vec![text(","), s, text("z")])
-    });
+    assert_eq!(value("CONCAT_WS", vec![null(TypeKind::STRING), text("a")]), None);
+    let got = over(&[Some("x"), None], |s| call("CONCAT_WS", vec![text(","), s, text("z")]));
     assert_eq!(got, some(["x,z", "z"]));
     assert!(try_call("CONCAT", vec![text("a"), int(1)]).is_err());
 }
@@ -75,8 +55,6 @@ fn parts_between_separators() {
 
 #[test]
 fn counting_a_character_is_never_null() {
-    let got = over(&[Some("banana"), Some(""), None], |s| {
-        call("COUNT_CHAR", vec![s, text("a")])
-    });
+    let got = over(&[Some("banana"), Some(""), None], |s| call("COUNT_CHAR", vec![s, text("a")]));
     assert_eq!(got, some(["3", "0", "0"]));
 }

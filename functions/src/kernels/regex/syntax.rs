@@ -29,15 +29,12 @@ impl std::fmt::Display for PatternError {
 
 /// Compiles an expression that is in the crate's own syntax.
 pub(in crate::kernels) fn compile(expression: &str) -> Result<Regex, PatternError> {
-    RegexBuilder::new(expression)
-        .size_limit(LARGEST_PROGRAM)
-        .build()
-        .map_err(|error| {
-            // The last line of the message says what is wrong; the others show where.
-            let message = error.to_string();
-            let reason = message.lines().last().unwrap_or("it cannot be compiled");
-            PatternError::Invalid(reason.trim_start_matches("error: ").to_owned())
-        })
+    RegexBuilder::new(expression).size_limit(LARGEST_PROGRAM).build().map_err(|error| {
+        // The last line of the message says what is wrong; the others show where.
+        let message = error.to_string();
+        let reason = message.lines().last().unwrap_or("it cannot be compiled");
+        PatternError::Invalid(reason.trim_start_matches("error: ").to_owned())
+    })
 }
 
 /// Compiles an expression of Java.
@@ -55,9 +52,7 @@ fn translate(expression: &str) -> Result<String, PatternError> {
         match c {
             '\\' => translate_escape(&mut characters, in_class > 0, &mut out)?,
             '+' if after_quantifier && in_class == 0 => {
-                return Err(PatternError::Unsupported(
-                    "possessive quantifiers".to_owned(),
-                ));
+                return Err(PatternError::Unsupported("possessive quantifiers".to_owned()));
             }
             '(' if in_class == 0 && characters.peek() == Some(&'?') => {
                 out.push('(');
@@ -121,17 +116,13 @@ fn translate_escape(
             return Err(PatternError::Unsupported("back references".to_owned()));
         }
         'G' => {
-            return Err(PatternError::Unsupported(
-                "matches that continue (\\G)".to_owned(),
-            ));
+            return Err(PatternError::Unsupported("matches that continue (\\G)".to_owned()));
         }
         '0' => out.push_str(r"\x00"),
         // Escapes that mean the same on both sides.
         't' | 'n' | 'r' | 'f' | 'a' | 'x' | 'u' | 'A' | 'z' => out.extend(['\\', c]),
         c if c.is_ascii_alphabetic() => {
-            return Err(PatternError::Invalid(format!(
-                "it has the unknown escape \\{c}"
-            )));
+            return Err(PatternError::Invalid(format!("it has the unknown escape \\{c}")));
         }
         c => out.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
     }

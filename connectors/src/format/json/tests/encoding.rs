@@ -4,11 +4,7 @@ use super::*;
 
 fn encoded(columns: &[Field], arrays: Vec<ArrayRef>, options: &[(&str, &str)]) -> Result<String> {
     let options = FormatOptions::new("json", options)?;
-    let context = EncoderContext {
-        options: &options,
-        columns,
-        origin: "table o",
-    };
+    let context = EncoderContext { options: &options, columns, origin: "table o" };
     let rows = RecordBatch::try_new(arrow_schema(columns), arrays).unwrap();
     let mut out = Records::with_terminator(b"\n");
     encoder(&context)?.encode(&rows, &mut out)?;
@@ -18,16 +14,8 @@ fn encoded(columns: &[Field], arrays: Vec<ArrayRef>, options: &[(&str, &str)]) -
 
 #[test]
 fn rows_are_written_as_flink_writes_them() {
-    let row = K::Row(fields(&[
-        (
-            "b",
-            K::Decimal {
-                precision: 5,
-                scale: 2,
-            },
-        ),
-        ("c", K::timestamp(3)),
-    ]));
+    let row =
+        K::Row(fields(&[("b", K::Decimal { precision: 5, scale: 2 }), ("c", K::timestamp(3))]));
     let list = K::Array(Box::new(K::Double.nullable()));
     let map = K::Map(Box::new(K::STRING.nullable()), Box::new(K::Int.nullable()));
     let columns = fields(&[
@@ -47,10 +35,7 @@ fn rows_are_written_as_flink_writes_them() {
     );
     let lines: Vec<&[u8]> = text.lines().map(str::as_bytes).collect();
     let decoded = decode(&columns, &[], &lines).unwrap();
-    assert_eq!(
-        encoded(&columns, decoded.rows.columns().to_vec(), &[]).unwrap(),
-        text
-    );
+    assert_eq!(encoded(&columns, decoded.rows.columns().to_vec(), &[]).unwrap(), text);
     let without_nulls = encoded(
         &columns,
         decoded.rows.columns().to_vec(),
@@ -72,33 +57,18 @@ fn keys_of_maps_must_be_text_to_be_written() {
     let map = K::Map(Box::new(K::Int.nullable()), Box::new(K::Int.nullable()));
     let columns = fields(&[("m", map)]);
     let options = FormatOptions::new("json", &[]).unwrap();
-    let context = EncoderContext {
-        options: &options,
-        columns: &columns,
-        origin: "table o",
-    };
-    let error = encoder(&context)
-        .err()
-        .map(|error| error.to_string())
-        .unwrap_or_default();
-    assert!(
-        error.contains("column m: JSON objects have text keys"),
-        "{error}"
-    );
+    let context = EncoderContext { options: &options, columns: &columns, origin: "table o" };
+    let error = encoder(&context).err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(error.contains("column m: JSON objects have text keys"), "{error}");
 }
 
 #[test]
 fn schemas_are_those_of_the_declaration() {
-    let columns = [
-        Field::new("a", K::Int.not_null()),
-        Field::new("b", K::timestamp_ltz(6).nullable()),
-    ];
+    let columns =
+        [Field::new("a", K::Int.not_null()), Field::new("b", K::timestamp_ltz(6).nullable())];
     let decoded = decode(&columns, &[], &[b"{\"a\":1}"]).unwrap();
     assert_eq!(decoded.rows.schema(), arrow_schema(&columns));
     assert!(decoded.rows.column(1).is_null(0));
     let empty: ArrayRef = Arc::new(StringViewArray::from_iter_values::<&str, _>([]));
-    assert_eq!(
-        encoded(&fields(&[("s", K::STRING)]), vec![empty], &[]).unwrap(),
-        ""
-    );
+    assert_eq!(encoded(&fields(&[("s", K::STRING)]), vec![empty], &[]).unwrap(), "");
 }

@@ -20,10 +20,7 @@ use crate::format::{DecodeError, Decoded, Records};
 type K = TypeKind;
 
 fn fields(columns: &[(&str, TypeKind)]) -> Vec<Field> {
-    columns
-        .iter()
-        .map(|(name, kind)| Field::new(*name, kind.clone().nullable()))
-        .collect()
+    columns.iter().map(|(name, kind)| Field::new(*name, kind.clone().nullable())).collect()
 }
 
 fn records(texts: &[&[u8]]) -> Records {
@@ -40,12 +37,8 @@ fn decode(
     texts: &[&[u8]],
 ) -> Result<Decoded, DecodeError> {
     let options = FormatOptions::new("json", options)?;
-    let context = DecoderContext {
-        options: &options,
-        declared: fields,
-        read: fields,
-        origin: "table t",
-    };
+    let context =
+        DecoderContext { options: &options, declared: fields, read: fields, origin: "table t" };
     decoder(&context)?.decode(&records(texts))
 }
 
@@ -58,11 +51,7 @@ fn shown(batch: &RecordBatch) -> Vec<String> {
         .map(|array| ArrayFormatter::try_new(array.as_ref(), &options).unwrap())
         .collect();
     let row = |row| {
-        columns
-            .iter()
-            .map(|column| column.value(row).to_string())
-            .collect::<Vec<_>>()
-            .join("|")
+        columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>().join("|")
     };
     (0..batch.num_rows()).map(row).collect()
 }
@@ -86,17 +75,11 @@ fn value(kind: TypeKind, json: &str) -> Option<String> {
 }
 
 fn value_with(kind: TypeKind, json: &str, options: &[(&str, &str)]) -> Option<String> {
-    rows(&[("a", kind)], options, &format!("{{\"a\":{json}}}"))
-        .ok()
-        .map(|mut rows| rows.remove(0))
+    rows(&[("a", kind)], options, &format!("{{\"a\":{json}}}")).ok().map(|mut rows| rows.remove(0))
 }
 
 fn check(kind: &TypeKind, cases: &[(&str, Option<&str>)]) {
     for (json, expected) in cases {
-        assert_eq!(
-            value(kind.clone(), json).as_deref(),
-            *expected,
-            "{json} into {kind}"
-        );
+        assert_eq!(value(kind.clone(), json).as_deref(), *expected, "{json} into {kind}");
     }
 }

@@ -75,10 +75,7 @@ fn other_numbers_as_flink_reads_them() {
         ],
     );
     check(
-        &K::Decimal {
-            precision: 5,
-            scale: 2,
-        },
+        &K::Decimal { precision: 5, scale: 2 },
         &[
             ("1.5", Some("1.50")),
             ("\"1.5\"", Some("1.50")),
@@ -127,12 +124,7 @@ fn texts_and_bytes_as_flink_reads_them() {
     check(&K::VarChar { length: 3 }, &[("\"abcdef\"", Some("abcdef"))]);
     check(
         &K::BYTES,
-        &[
-            ("\"AP9B\"", Some("00ff41")),
-            ("\"!!\"", None),
-            ("\"\"", Some("")),
-            ("12", None),
-        ],
+        &[("\"AP9B\"", Some("00ff41")), ("\"!!\"", None), ("\"\"", Some("")), ("12", None)],
     );
 }
 
@@ -140,11 +132,7 @@ fn texts_and_bytes_as_flink_reads_them() {
 fn times_as_flink_reads_them() {
     check(
         &K::Date,
-        &[
-            ("\"2024-02-29\"", Some("2024-02-29")),
-            ("\"2024-2-9\"", None),
-            ("19782", None),
-        ],
+        &[("\"2024-02-29\"", Some("2024-02-29")), ("\"2024-2-9\"", None), ("19782", None)],
     );
     check(
         &K::Time { precision: 0 },
@@ -153,10 +141,7 @@ fn times_as_flink_reads_them() {
     check(
         &K::timestamp(3),
         &[
-            (
-                "\"2024-02-29 12:34:56.789123\"",
-                Some("2024-02-29T12:34:56.789"),
-            ),
+            ("\"2024-02-29 12:34:56.789123\"", Some("2024-02-29T12:34:56.789")),
             ("\"2024-02-29T12:34:56\"", None),
             ("\"2023-02-29 00:00:00\"", Some("2023-02-28T00:00:00")),
             ("1709210096789", None),
@@ -166,10 +151,7 @@ fn times_as_flink_reads_them() {
     check(
         &K::timestamp_ltz(3),
         &[
-            (
-                "\"2024-02-29 12:34:56.789Z\"",
-                Some("2024-02-29T12:34:56.789Z"),
-            ),
+            ("\"2024-02-29 12:34:56.789Z\"", Some("2024-02-29T12:34:56.789Z")),
             ("\"2024-02-29 12:34:56\"", None),
         ],
     );
@@ -178,10 +160,7 @@ fn times_as_flink_reads_them() {
         value_with(K::timestamp(3), "\"2024-02-29T12:34\"", &iso).as_deref(),
         Some("2024-02-29T12:34:00")
     );
-    assert_eq!(
-        value_with(K::timestamp(3), "\"2024-02-29 12:34:56\"", &iso),
-        None
-    );
+    assert_eq!(value_with(K::timestamp(3), "\"2024-02-29 12:34:56\"", &iso), None);
 }
 
 #[test]

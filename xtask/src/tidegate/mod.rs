@@ -1,0 +1,7 @@
+//! The product's own binary as tasks use it: built ([`binary`]), run on a script ([`job`]), its output
+//! followed line by line ([`lines`]), its statistics read ([`stats`]).
+
+pub(crate) mod binary;
+pub(crate) mod job;
+mod lines;
+pub(crate) mod stats;
