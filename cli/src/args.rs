@@ -8,20 +8,20 @@ use tidegate_runtime::telemetry;
 /// Stream processing with Flink SQL, in one binary.
 #[derive(Debug, Parser)]
 #[command(name = "tidegate", version, about)]
-pub struct Args {
+pub(crate) struct Args {
     /// How logs are written to standard error.
     #[arg(long, global = true, value_enum, default_value = "text", env = "TIDEGATE_LOG_FORMAT")]
-    pub log_format: LogFormat,
+    pub(crate) log_format: LogFormat,
     /// Log level, or directives such as `info,tidegate_engine=debug`.
     #[arg(long, global = true, default_value = "warn", env = "TIDEGATE_LOG")]
-    pub log_level: String,
+    pub(crate) log_level: String,
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run a script of Flink SQL in an embedded cluster until its inputs end.
     ///
     /// INSERTs run side by side unless 'table.dml-sync' is true. Ctrl-C stops with a savepoint and
@@ -31,48 +31,48 @@ pub enum Command {
 
 /// Arguments of `tidegate run`.
 #[derive(Debug, Arguments)]
-pub struct Run {
+pub(crate) struct Run {
     /// The script; `-` reads standard input.
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// Subtasks per operator (parallelism.default); the number of cores if neither is given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
-    pub parallelism: Option<u32>,
+    pub(crate) parallelism: Option<u32>,
     /// A setting, as by a SET at the start of the script: --set execution.checkpointing.interval=10s
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
-    pub settings: Vec<(String, String)>,
+    pub(crate) settings: Vec<(String, String)>,
     /// The value of ${VAR} in the script.
     #[arg(long = "define", value_name = "VAR=VALUE", value_parser = key_value)]
-    pub variables: Vec<(String, String)>,
+    pub(crate) variables: Vec<(String, String)>,
     /// Where checkpoints go: a directory or URL (file:, s3:). Also execution.checkpointing.dir.
     #[arg(long, value_name = "URL")]
-    pub checkpoint_dir: Option<String>,
+    pub(crate) checkpoint_dir: Option<String>,
     /// Continue from a checkpoint or savepoint: a checkpoint directory (its newest), a chk-<n> folder, a savepoint.
     #[arg(long, value_name = "PATH")]
-    pub restore: Option<String>,
+    pub(crate) restore: Option<String>,
     /// Print what was done as the last line of standard output.
     #[arg(long, value_enum, value_name = "FORMAT")]
-    pub stats: Option<StatsFormat>,
+    pub(crate) stats: Option<StatsFormat>,
     /// How the rows of a SELECT are printed.
     #[arg(long, value_enum, default_value = "table")]
-    pub format: RowFormat,
+    pub(crate) format: RowFormat,
     /// Show throughput, watermark and checkpoints on standard error while running.
     #[arg(long)]
-    pub live: bool,
+    pub(crate) live: bool,
     /// Serve Prometheus metrics at http://ADDRESS/metrics while running, such as 127.0.0.1:9464.
     #[arg(long, value_name = "ADDRESS")]
-    pub metrics_listen: Option<std::net::SocketAddr>,
+    pub(crate) metrics_listen: Option<std::net::SocketAddr>,
 }
 
 /// Forms of `--stats`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum StatsFormat {
+pub(crate) enum StatsFormat {
     /// One JSON object.
     Json,
 }
 
 /// Forms of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum RowFormat {
+pub(crate) enum RowFormat {
     /// A table for people.
     Table,
     /// One JSON object per row.
@@ -83,7 +83,7 @@ pub enum RowFormat {
 
 /// Forms of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// For people.
     Text,
     /// One JSON object per line.

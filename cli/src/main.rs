@@ -18,7 +18,9 @@ fn main() -> ExitCode {
         eprintln!("error: another TLS provider is installed in this process");
         return ExitCode::FAILURE;
     }
-    if let Err(error) = tidegate_runtime::telemetry::start_logs(args.log_format.into(), &args.log_level) {
+    if let Err(error) =
+        tidegate_runtime::telemetry::start_logs(args.log_format.into(), &args.log_level)
+    {
         eprintln!("error: {error}");
         return ExitCode::from(2);
     }

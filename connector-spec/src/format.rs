@@ -46,10 +46,7 @@ static FORMATS: &[FormatSpec] = &[
     FormatSpec {
         name: "parquet",
         title: "Apache Parquet",
-        summary: Text {
-            en: "Columnar files.",
-            zh: "列式文件。",
-        },
+        summary: Text { en: "Columnar files.", zh: "列式文件。" },
         options: PARQUET,
         projection: Projection::Nested,
     },
@@ -188,13 +185,8 @@ static CSV: &[OptionSpec] = &[
 ];
 
 static RAW: &[OptionSpec] = &[
-    OptionSpec::new(
-        "charset",
-        OptionKind::Text,
-        "Encoding of text.",
-        "文本的编码。",
-    )
-    .default("UTF-8"),
+    OptionSpec::new("charset", OptionKind::Text, "Encoding of text.", "文本的编码。")
+        .default("UTF-8"),
     OptionSpec::new(
         "endianness",
         OptionKind::Enum(&["big-endian", "little-endian"]),
@@ -238,17 +230,11 @@ mod tests {
         for format in formats() {
             for (i, option) in format.options.iter().enumerate() {
                 assert!(
-                    format.options[..i]
-                        .iter()
-                        .all(|other| other.key != option.key),
+                    format.options[..i].iter().all(|other| other.key != option.key),
                     "{}",
                     option.key
                 );
-                assert!(
-                    !option.help.en.is_empty() && !option.help.zh.is_empty(),
-                    "{}",
-                    option.key
-                );
+                assert!(!option.help.en.is_empty() && !option.help.zh.is_empty(), "{}", option.key);
             }
         }
     }

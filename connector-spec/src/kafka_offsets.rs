@@ -17,11 +17,7 @@ pub struct PartitionOffset {
 /// `INVALID_OPTION` naming `key` and the part that is wrong.
 pub fn specific_offsets(key: &str, text: &str) -> Result<Vec<PartitionOffset>> {
     let mut offsets: Vec<PartitionOffset> = Vec::new();
-    for part in text
-        .split(';')
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-    {
+    for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
         let parsed = parse_pair(part).ok_or_else(|| {
             let message = format!(
                 "option '{key}': '{part}' is not of the form partition:0,offset:42 \
@@ -29,10 +25,7 @@ pub fn specific_offsets(key: &str, text: &str) -> Result<Vec<PartitionOffset>> {
             );
             Error::new(ErrorCode::InvalidOption, message)
         })?;
-        if offsets
-            .iter()
-            .any(|other| other.partition == parsed.partition)
-        {
+        if offsets.iter().any(|other| other.partition == parsed.partition) {
             let message = format!("option '{key}' names partition {} twice", parsed.partition);
             return Err(Error::new(ErrorCode::InvalidOption, message));
         }
@@ -49,12 +42,7 @@ pub fn specific_offsets(key: &str, text: &str) -> Result<Vec<PartitionOffset>> {
 
 fn parse_pair(part: &str) -> Option<PartitionOffset> {
     let (left, right) = part.split_once(',')?;
-    let partition = left
-        .trim()
-        .strip_prefix("partition:")?
-        .trim()
-        .parse()
-        .ok()?;
+    let partition = left.trim().strip_prefix("partition:")?.trim().parse().ok()?;
     let offset = right.trim().strip_prefix("offset:")?.trim().parse().ok()?;
     (partition >= 0 && offset >= 0).then_some(PartitionOffset { partition, offset })
 }
@@ -67,13 +55,7 @@ mod tests {
     fn reads_flinks_syntax() {
         let offsets =
             specific_offsets("k", "partition:0,offset:42;partition:1,offset:300").unwrap();
-        assert_eq!(
-            offsets[1],
-            PartitionOffset {
-                partition: 1,
-                offset: 300
-            }
-        );
+        assert_eq!(offsets[1], PartitionOffset { partition: 1, offset: 300 });
         assert_eq!(offsets.len(), 2);
     }
 
@@ -85,13 +67,9 @@ mod tests {
             ("partition:0,offset:1;partition:0,offset:2", "twice"),
             (" ; ", "no partition"),
         ] {
-            let error = specific_offsets("scan.startup.specific-offsets", text)
-                .unwrap_err()
-                .to_string();
-            assert!(
-                error.contains(named) && error.contains("scan.startup"),
-                "{error}"
-            );
+            let error =
+                specific_offsets("scan.startup.specific-offsets", text).unwrap_err().to_string();
+            assert!(error.contains(named) && error.contains("scan.startup"), "{error}");
         }
     }
 }

@@ -16,9 +16,7 @@ fn matches_pattern(pattern: &str, key: &str) -> bool {
     let Some((before, after)) = pattern.split_once('#') else {
         return false;
     };
-    let middle = key
-        .strip_prefix(before)
-        .and_then(|rest| rest.strip_suffix(after));
+    let middle = key.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
     middle.is_some_and(|name| !name.is_empty())
 }
 
@@ -30,10 +28,7 @@ pub(crate) fn nearest<'a>(
     let lower = word.to_lowercase();
     candidates
         .map(|candidate| {
-            (
-                strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()),
-                candidate,
-            )
+            (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate)
         })
         .filter(|(distance, candidate)| *distance <= (candidate.len() / 3).max(1))
         .min_by_key(|(distance, _)| *distance)

@@ -62,9 +62,7 @@ impl Options {
     /// # Errors
     /// `INVALID_OPTION` if the text is not one.
     pub fn integer(&self, key: &str) -> Result<Option<i64>> {
-        self.text(key)
-            .map(|text| value::integer(key, text))
-            .transpose()
+        self.text(key).map(|text| value::integer(key, text)).transpose()
     }
 
     /// A floating-point number.
@@ -72,9 +70,7 @@ impl Options {
     /// # Errors
     /// `INVALID_OPTION` if the text is not a finite one.
     pub fn float(&self, key: &str) -> Result<Option<f64>> {
-        self.text(key)
-            .map(|text| value::float(key, text))
-            .transpose()
+        self.text(key).map(|text| value::float(key, text)).transpose()
     }
 
     /// `true` or `false`; `false` if there is neither value nor default.
@@ -82,8 +78,7 @@ impl Options {
     /// # Errors
     /// `INVALID_OPTION` if the text is neither.
     pub fn boolean(&self, key: &str) -> Result<bool> {
-        self.text(key)
-            .map_or(Ok(false), |text| value::boolean(key, text))
+        self.text(key).map_or(Ok(false), |text| value::boolean(key, text))
     }
 
     /// A duration such as `10 s`, `500 ms`, `PT10S`.
@@ -91,9 +86,7 @@ impl Options {
     /// # Errors
     /// `INVALID_OPTION` if the text is not one.
     pub fn duration(&self, key: &str) -> Result<Option<Duration>> {
-        self.text(key)
-            .map(|text| value::duration(key, text))
-            .transpose()
+        self.text(key).map(|text| value::duration(key, text)).transpose()
     }
 
     /// An amount of memory such as `64 mb`, in bytes.
@@ -101,18 +94,13 @@ impl Options {
     /// # Errors
     /// `INVALID_OPTION` if the text is not one.
     pub fn memory_size(&self, key: &str) -> Result<Option<u64>> {
-        self.text(key)
-            .map(|text| value::memory_size(key, text))
-            .transpose()
+        self.text(key).map(|text| value::memory_size(key, text)).transpose()
     }
 
     /// The parts of a list, split at `;`, trimmed.
     pub fn list(&self, key: &str) -> Vec<&str> {
         let parts = self.text(key).into_iter().flat_map(|text| text.split(';'));
-        parts
-            .map(str::trim)
-            .filter(|part| !part.is_empty())
-            .collect()
+        parts.map(str::trim).filter(|part| !part.is_empty()).collect()
     }
 
     /// The options below a prefix such as `properties.`, keys without it.
@@ -132,11 +120,7 @@ impl Options {
     /// # Errors
     /// `INVALID_OPTION` if neither is there, or the format is unknown.
     pub fn value_format(&self) -> Result<FormatOptions> {
-        let prefix = if self.values.contains_key("value.format") {
-            "value."
-        } else {
-            ""
-        };
+        let prefix = if self.values.contains_key("value.format") { "value." } else { "" };
         let name = self.required(&format!("{prefix}format"))?;
         self.format_options(name, prefix)
     }
@@ -146,9 +130,7 @@ impl Options {
     /// # Errors
     /// `INVALID_OPTION` if the format is unknown.
     pub fn key_format(&self) -> Result<Option<FormatOptions>> {
-        self.explicit("key.format")
-            .map(|name| self.format_options(name, "key."))
-            .transpose()
+        self.explicit("key.format").map(|name| self.format_options(name, "key.")).transpose()
     }
 
     /// What a source with these options can leave out of the rows.
@@ -170,15 +152,8 @@ impl Options {
         let spec = crate::format(name)
             .ok_or_else(|| crate::validate::unknown_format(name, self.connector))?;
         let prefix = format!("{prefix}{name}.");
-        let values = self
-            .with_prefix(&prefix)
-            .map(|(k, v)| (k.to_owned(), v.to_owned()))
-            .collect();
-        Ok(FormatOptions {
-            spec,
-            prefix,
-            values,
-        })
+        let values = self.with_prefix(&prefix).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        Ok(FormatOptions { spec, prefix, values })
     }
 }
 
@@ -197,20 +172,10 @@ impl FormatOptions {
     /// `INVALID_OPTION` if the format is unknown.
     pub fn new(name: &str, values: &[(&str, &str)]) -> Result<Self> {
         let spec = crate::format(name).ok_or_else(|| {
-            Error::new(
-                ErrorCode::InvalidOption,
-                format!("there is no format '{name}'"),
-            )
+            Error::new(ErrorCode::InvalidOption, format!("there is no format '{name}'"))
         })?;
-        let values = values
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect();
-        Ok(Self {
-            spec,
-            prefix: format!("{name}."),
-            values,
-        })
+        let values = values.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Ok(Self { spec, prefix: format!("{name}."), values })
     }
 
     /// The format's name, such as `json`.
@@ -241,8 +206,7 @@ impl FormatOptions {
     /// # Errors
     /// `INVALID_OPTION` if the text is neither.
     pub fn boolean(&self, key: &str) -> Result<bool> {
-        self.text(key)
-            .map_or(Ok(false), |text| value::boolean(&self.full_key(key), text))
+        self.text(key).map_or(Ok(false), |text| value::boolean(&self.full_key(key), text))
     }
 
     /// A single ASCII character; escapes such as `\t` and `\u0001` are understood.
@@ -250,9 +214,7 @@ impl FormatOptions {
     /// # Errors
     /// `INVALID_OPTION` if the text is not one.
     pub fn character(&self, key: &str) -> Result<Option<u8>> {
-        self.text(key)
-            .map(|text| value::character(&self.full_key(key), text))
-            .transpose()
+        self.text(key).map(|text| value::character(&self.full_key(key), text)).transpose()
     }
 
     /// An integer.
@@ -260,9 +222,7 @@ impl FormatOptions {
     /// # Errors
     /// `INVALID_OPTION` if the text is not one.
     pub fn integer(&self, key: &str) -> Result<Option<i64>> {
-        self.text(key)
-            .map(|text| value::integer(&self.full_key(key), text))
-            .transpose()
+        self.text(key).map(|text| value::integer(&self.full_key(key), text)).transpose()
     }
 
     fn option(&self, key: &str) -> Option<&'static OptionSpec> {

@@ -29,16 +29,9 @@ pub fn validate(options: &Values, role: Role) -> Result<()> {
             described(spec, &formats, key).ok_or_else(|| unknown_option(spec, &formats, key))?;
         check_value(option, key, text)?;
     }
-    for option in spec
-        .options
-        .iter()
-        .filter(|option| option.required.by(role))
-    {
+    for option in spec.options.iter().filter(|option| option.required.by(role)) {
         if !options.contains_key(option.key) {
-            let message = format!(
-                "connector '{}' needs the option '{}'",
-                spec.name, option.key
-            );
+            let message = format!("connector '{}' needs the option '{}'", spec.name, option.key);
             return Err(invalid(message).help(option.help.en));
         }
     }
@@ -79,10 +72,7 @@ fn check_role(spec: &ConnectorSpec, role: Role) -> Result<()> {
     if possible {
         Ok(())
     } else {
-        Err(invalid(format!(
-            "connector '{}' cannot be {verb}",
-            spec.name
-        )))
+        Err(invalid(format!("connector '{}' cannot be {verb}", spec.name)))
     }
 }
 
@@ -104,9 +94,8 @@ fn used_formats(
             continue;
         }
         let known = spec.formats.contains(&name.as_str());
-        let format = crate::format(name)
-            .filter(|_| known)
-            .ok_or_else(|| unknown_format(name, spec))?;
+        let format =
+            crate::format(name).filter(|_| known).ok_or_else(|| unknown_format(name, spec))?;
         used.push((format!("{prefix}{name}."), format));
     }
     Ok(used)
@@ -130,21 +119,12 @@ fn described(
 ) -> Option<&'static OptionSpec> {
     let exact = spec.options.iter().find(|option| option.key == key);
     let of_format = || {
-        formats
-            .iter()
-            .find_map(|(prefix, format)| find(format.options, key.strip_prefix(prefix)?))
+        formats.iter().find_map(|(prefix, format)| find(format.options, key.strip_prefix(prefix)?))
     };
     let common = || {
-        if spec.source {
-            find(common_source_options(), key)
-        } else {
-            None
-        }
+        if spec.source { find(common_source_options(), key) } else { None }
     };
-    exact
-        .or_else(of_format)
-        .or_else(common)
-        .or_else(|| find(spec.options, key))
+    exact.or_else(of_format).or_else(common).or_else(|| find(spec.options, key))
 }
 
 fn unknown_option(
@@ -154,23 +134,13 @@ fn unknown_option(
 ) -> Error {
     let known = known_keys(spec, formats);
     let error = invalid(format!("connector '{}' has no option '{key}'", spec.name));
-    if let Some((format, _)) = key
-        .split_once('.')
-        .filter(|(first, _)| spec.formats.contains(first))
-        && !formats
-            .iter()
-            .any(|(prefix, _)| key.starts_with(prefix.as_str()))
+    if let Some((format, _)) = key.split_once('.').filter(|(first, _)| spec.formats.contains(first))
+        && !formats.iter().any(|(prefix, _)| key.starts_with(prefix.as_str()))
     {
-        let used: Vec<_> = formats
-            .iter()
-            .map(|(prefix, _)| prefix.trim_end_matches('.'))
-            .collect();
+        let used: Vec<_> = formats.iter().map(|(prefix, _)| prefix.trim_end_matches('.')).collect();
         return error.help(match used.as_slice() {
             [] => format!("set 'format' = '{format}' first"),
-            used => format!(
-                "the table's formats take options with the prefix {}",
-                used.join(", ")
-            ),
+            used => format!("the table's formats take options with the prefix {}", used.join(", ")),
         });
     }
     match nearest(key, known.iter().map(String::as_str)) {
@@ -180,25 +150,12 @@ fn unknown_option(
 }
 
 fn known_keys(spec: &ConnectorSpec, formats: &[(String, &'static FormatSpec)]) -> Vec<String> {
-    let mut keys: Vec<String> = spec
-        .options
-        .iter()
-        .map(|option| option.key.to_owned())
-        .collect();
+    let mut keys: Vec<String> = spec.options.iter().map(|option| option.key.to_owned()).collect();
     for (prefix, format) in formats {
-        keys.extend(
-            format
-                .options
-                .iter()
-                .map(|option| format!("{prefix}{}", option.key)),
-        );
+        keys.extend(format.options.iter().map(|option| format!("{prefix}{}", option.key)));
     }
     if spec.source {
-        keys.extend(
-            common_source_options()
-                .iter()
-                .map(|option| option.key.to_owned()),
-        );
+        keys.extend(common_source_options().iter().map(|option| option.key.to_owned()));
     }
     keys
 }
@@ -251,15 +208,10 @@ pub(crate) fn check_value(option: &OptionSpec, key: &str, text: &str) -> Result<
     }
     match option.unsupported {
         Some(refused)
-            if !refused
-                .except
-                .iter()
-                .any(|fine| fine.eq_ignore_ascii_case(text.trim())) =>
+            if !refused.except.iter().any(|fine| fine.eq_ignore_ascii_case(text.trim())) =>
         {
-            Err(
-                Error::unsupported(format!("option '{key}' = '{shown}' is not supported"))
-                    .help(refused.reason),
-            )
+            Err(Error::unsupported(format!("option '{key}' = '{shown}' is not supported"))
+                .help(refused.reason))
         }
         _ => Ok(()),
     }

@@ -14,9 +14,7 @@ fn bad(key: &str, text: &str, expected: &str) -> Error {
 /// # Errors
 /// `INVALID_OPTION` naming `key`.
 pub fn integer(key: &str, text: &str) -> Result<i64> {
-    text.trim()
-        .parse()
-        .map_err(|_| bad(key, text, "a whole number"))
+    text.trim().parse().map_err(|_| bad(key, text, "a whole number"))
 }
 
 /// A finite number.
@@ -24,11 +22,7 @@ pub fn integer(key: &str, text: &str) -> Result<i64> {
 /// # Errors
 /// `INVALID_OPTION` naming `key`.
 pub fn float(key: &str, text: &str) -> Result<f64> {
-    let value = text
-        .trim()
-        .parse::<f64>()
-        .ok()
-        .filter(|value| value.is_finite());
+    let value = text.trim().parse::<f64>().ok().filter(|value| value.is_finite());
     value.ok_or_else(|| bad(key, text, "a number"))
 }
 
@@ -73,10 +67,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
     };
     let nanos = u128::from(number) * u128::from(nanos_per_unit);
     let seconds = u64::try_from(nanos / 1_000_000_000).ok()?;
-    Some(Duration::new(
-        seconds,
-        u32::try_from(nanos % 1_000_000_000).ok()?,
-    ))
+    Some(Duration::new(seconds, u32::try_from(nanos % 1_000_000_000).ok()?))
 }
 
 /// `PnDTnHnMn.nS`, without signs.
@@ -134,15 +125,10 @@ pub fn memory_size(key: &str, text: &str) -> Result<u64> {
 
 /// Splits `10 s` or `10s` into number and lower-case unit.
 fn split_number(text: &str) -> Option<(u64, &str)> {
-    let end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     let unit = unit.trim();
-    let lower = UNITS
-        .iter()
-        .find(|known| known.eq_ignore_ascii_case(unit))
-        .copied();
+    let lower = UNITS.iter().find(|known| known.eq_ignore_ascii_case(unit)).copied();
     Some((number.parse().ok()?, lower.unwrap_or(unit)))
 }
 
@@ -208,14 +194,11 @@ pub fn character(key: &str, text: &str) -> Result<u8> {
         [b'\\', b'f'] => Some(12),
         [b'\\', one @ (b'\\' | b'\'' | b'"')] => Some(*one),
         [b'\\', b'u', ..] => text.get(2..).filter(|hex| hex.len() == 4).and_then(|hex| {
-            u16::from_str_radix(hex, 16)
-                .ok()
-                .and_then(|code| u8::try_from(code).ok())
+            u16::from_str_radix(hex, 16).ok().and_then(|code| u8::try_from(code).ok())
         }),
         _ => None,
     };
-    one.filter(u8::is_ascii)
-        .ok_or_else(|| bad(key, text, "a single ASCII character"))
+    one.filter(u8::is_ascii).ok_or_else(|| bad(key, text, "a single ASCII character"))
 }
 
 #[cfg(test)]
@@ -232,17 +215,7 @@ mod tests {
         assert_eq!(ms("2 DAYS"), Some(172_800_000));
         assert_eq!(ms("PT10S"), Some(10_000));
         assert_eq!(ms("P1DT2H3M4.5S"), Some(93_784_500));
-        for wrong in [
-            "",
-            "s",
-            "-1 s",
-            "1 fortnight",
-            "P",
-            "PT",
-            "P1M",
-            "PT1D",
-            "1.5 s",
-        ] {
+        for wrong in ["", "s", "-1 s", "1 fortnight", "P", "PT", "P1M", "PT1D", "1.5 s"] {
             assert_eq!(ms(wrong), None, "{wrong}");
         }
     }

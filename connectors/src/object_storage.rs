@@ -85,7 +85,7 @@ fn local(path: &str, url: &str) -> Result<Location> {
     let absolute = std::path::absolute(path).map_err(|error| invalid(url, error))?;
     let path =
         Path::from_absolute_path(without_dots(&absolute)).map_err(|error| invalid(url, error))?;
-    let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new());
+    let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new().with_automatic_cleanup(true));
     Ok(Location { store, path, root: "/".to_owned(), local: true })
 }
 

@@ -102,7 +102,12 @@ impl SinkWriter for Writer {
         };
         written.map_err(|error| {
             Error::new(
-                ErrorCode::Unavailable,
+                // Whoever read the lines has gone: a restart would not bring them back.
+                if error.kind() == std::io::ErrorKind::BrokenPipe {
+                    ErrorCode::Cancelled
+                } else {
+                    ErrorCode::Unavailable
+                },
                 format!("print: standard output cannot be written: {error}"),
             )
         })?;

@@ -41,7 +41,12 @@ impl Calc {
         });
         let projection = projection.collect::<Result<_>>()?;
         let condition = plan.filter.as_ref().map(|expr| Evaluator::compile(expr, settings));
-        Ok(Self { condition: condition.transpose()?, used, projection, output: arrow_schema(schema) })
+        Ok(Self {
+            condition: condition.transpose()?,
+            used,
+            projection,
+            output: arrow_schema(schema),
+        })
     }
 }
 

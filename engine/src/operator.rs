@@ -147,7 +147,7 @@ pub trait Operator: Send {
         Ok(Progress::Done)
     }
 
-    /// Emits whatever is buffered outside state.
+    /// Emits whatever is buffered outside state: before a barrier, before idleness and the end.
     ///
     /// # Errors
     /// Fails the job.

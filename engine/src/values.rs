@@ -25,9 +25,12 @@ impl ValuesSource {
     pub fn new(plan: &Values, schema: &Schema) -> Result<Self> {
         let columns = schema.iter().enumerate().map(|(index, field)| {
             let arrays = plan.rows.iter().map(|row| {
-                let literal = row.get(index).ok_or_else(|| Error::internal("a row of VALUES is too short"))?;
+                let literal = row
+                    .get(index)
+                    .ok_or_else(|| Error::internal("a row of VALUES is too short"))?;
                 let value = Literal { value: literal.value.clone(), ty: field.ty.clone() };
-                let null = Literal { value: Scalar::Null, ty: field.ty.clone().with_nullable(true) };
+                let null =
+                    Literal { value: Scalar::Null, ty: field.ty.clone().with_nullable(true) };
                 to_array(if value.value == Scalar::Null { &null } else { &value })
             });
             let arrays = arrays.collect::<Result<Vec<ArrayRef>>>()?;
@@ -70,7 +73,10 @@ impl SourceReader for ValuesReader {
     fn add_splits(&mut self, splits: Vec<Split>) -> Result<()> {
         for split in splits {
             let position = split.state.as_u64().ok_or_else(|| {
-                Error::new(ErrorCode::Corrupt, format!("position of VALUES is '{}', expected a number", split.state))
+                Error::new(
+                    ErrorCode::Corrupt,
+                    format!("position of VALUES is '{}', expected a number", split.state),
+                )
             })?;
             self.splits.push((split, position as usize));
         }
@@ -79,7 +85,9 @@ impl SourceReader for ValuesReader {
 
     async fn next(&mut self) -> Result<Read> {
         let unfinished = self.splits.iter_mut().enumerate().find(|(_, (split, _))| !split.finished);
-        let Some((index, (split, position))) = unfinished else { return std::future::pending().await };
+        let Some((index, (split, position))) = unfinished else {
+            return std::future::pending().await;
+        };
         let left = self.rows.num_rows().saturating_sub(*position);
         if left == 0 {
             split.finished = true;
@@ -91,7 +99,10 @@ impl SourceReader for ValuesReader {
     }
 
     fn snapshot(&mut self) -> Result<Vec<Split>> {
-        let splits = self.splits.iter().map(|(split, position)| Split { state: json!(position), ..split.clone() });
+        let splits = self
+            .splits
+            .iter()
+            .map(|(split, position)| Split { state: json!(position), ..split.clone() });
         Ok(splits.collect())
     }
 }

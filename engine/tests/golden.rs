@@ -3,6 +3,8 @@
 //! `engine/golden/` holds a file of each version. `UPDATE_GOLDEN=1` rewrites those of the current
 //! version: only right before its first release.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -33,8 +35,21 @@ fn state() -> RecordBatch {
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("window_end", Arc::new(Int64Array::from(vec![10, 20]))),
         ("key0", Arc::new(StringViewArray::from(vec![Some("a text that is not inline"), None]))),
-        ("state0", Arc::new(Decimal128Array::from(vec![Some(-7), None]).with_precision_and_scale(38, 2).unwrap())),
-        ("state1", Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(vec![Some(vec![Some(1), None]), Some(vec![])]))),
+        (
+            "state0",
+            Arc::new(
+                Decimal128Array::from(vec![Some(-7), None])
+                    .with_precision_and_scale(38, 2)
+                    .unwrap(),
+            ),
+        ),
+        (
+            "state1",
+            Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(vec![
+                Some(vec![Some(1), None]),
+                Some(vec![]),
+            ])),
+        ),
         ("state2", Arc::new(TimestampMillisecondArray::from(vec![0, -1]).with_timezone("UTC"))),
         ("state3", Arc::new(BooleanArray::from(vec![true, false]))),
     ];
@@ -42,7 +57,8 @@ fn state() -> RecordBatch {
 }
 
 fn manifest() -> Manifest {
-    let split = Split { id: "clicks-0".into(), state: serde_json::json!({"offset": 7}), finished: false };
+    let split =
+        Split { id: "clicks-0".into(), state: serde_json::json!({"offset": 7}), finished: false };
     let unit = StagedUnit {
         lineage: "j-1".into(),
         sink: OperatorId(3),

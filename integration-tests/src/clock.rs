@@ -18,22 +18,15 @@ pub fn pause(duration: Duration) {
 
 /// The monotonic clock.
 pub fn now() -> Instant {
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "tests watch other processes in real time"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "tests watch other processes in real time")]
     Instant::now()
 }
 
 /// A number that differs from run to run, for moments of kills; print it.
 pub fn entropy() -> u64 {
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "kills are to come at other moments in every run"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "kills are to come at other moments in every run")]
     let time = SystemTime::now();
-    time.duration_since(UNIX_EPOCH)
-        .map_or(1, |since| since.as_nanos() as u64)
+    time.duration_since(UNIX_EPOCH).map_or(1, |since| since.as_nanos() as u64)
         ^ u64::from(std::process::id())
 }
 

@@ -32,10 +32,9 @@ pub fn canonical(shape: Shape, text: &str) -> Result<String> {
     match shape {
         Shape::Text => Ok(text.to_owned()),
         Shape::Boolean => Ok(text.to_ascii_lowercase()),
-        Shape::Integer => Ok(text
-            .parse::<i128>()
-            .with_context(|| format!("'{text}' is no integer"))?
-            .to_string()),
+        Shape::Integer => {
+            Ok(text.parse::<i128>().with_context(|| format!("'{text}' is no integer"))?.to_string())
+        }
         Shape::Float => float(text),
         Shape::Decimal => decimal(text),
         Shape::Timestamp => Ok(timestamp(text)),
@@ -48,27 +47,16 @@ pub fn canonical(shape: Shape, text: &str) -> Result<String> {
 /// If a value does not fit its column, or there are more or fewer values than columns.
 pub fn canonical_row(shapes: &[Shape], row: &Row) -> Result<Row> {
     if shapes.len() != row.len() {
-        return Err(anyhow!(
-            "{} values for {} columns: {row:?}",
-            row.len(),
-            shapes.len()
-        ));
+        return Err(anyhow!("{} values for {} columns: {row:?}", row.len(), shapes.len()));
     }
     let values = shapes.iter().zip(row);
     values
-        .map(|(shape, value)| {
-            value
-                .as_deref()
-                .map(|text| canonical(*shape, text))
-                .transpose()
-        })
+        .map(|(shape, value)| value.as_deref().map(|text| canonical(*shape, text)).transpose())
         .collect()
 }
 
 fn float(text: &str) -> Result<String> {
-    let value: f64 = text
-        .parse()
-        .with_context(|| format!("'{text}' is no number"))?;
+    let value: f64 = text.parse().with_context(|| format!("'{text}' is no number"))?;
     // −0 and 0 are one value.
     Ok(format!("{:e}", if value == 0.0 { 0.0 } else { value }))
 }
@@ -113,12 +101,8 @@ fn timestamp(text: &str) -> String {
 pub fn difference(expected_name: &str, expected: &[Row], actual: &[Row]) -> Option<String> {
     const SHOWN: usize = 8;
     let mut counts: BTreeMap<&Row, i64> = BTreeMap::new();
-    expected
-        .iter()
-        .for_each(|row| *counts.entry(row).or_default() += 1);
-    actual
-        .iter()
-        .for_each(|row| *counts.entry(row).or_default() -= 1);
+    expected.iter().for_each(|row| *counts.entry(row).or_default() += 1);
+    actual.iter().for_each(|row| *counts.entry(row).or_default() -= 1);
     let missing: Vec<_> = counts.iter().filter(|(_, count)| **count > 0).collect();
     let extra: Vec<_> = counts.iter().filter(|(_, count)| **count < 0).collect();
     if missing.is_empty() && extra.is_empty() {
@@ -140,10 +124,7 @@ pub fn difference(expected_name: &str, expected: &[Row], actual: &[Row]) -> Opti
 }
 
 fn show(row: &Row) -> String {
-    row.iter()
-        .map(|value| value.as_deref().unwrap_or("NULL"))
-        .collect::<Vec<_>>()
-        .join(" | ")
+    row.iter().map(|value| value.as_deref().unwrap_or("NULL")).collect::<Vec<_>>().join(" | ")
 }
 
 #[cfg(test)]
@@ -160,18 +141,10 @@ mod tests {
 
     #[test]
     fn one_form_per_value() {
-        check(
-            Shape::Decimal,
-            &["100.00", "1E+2", "100", "0100.0"],
-            "100.01",
-        );
+        check(Shape::Decimal, &["100.00", "1E+2", "100", "0100.0"], "100.01");
         check(Shape::Decimal, &["-0.50", "-.5", "-5E-1"], "0.5");
         check(Shape::Decimal, &["0", "0.00", "-0"], "1");
-        check(
-            Shape::Float,
-            &["1.0E10", "1e10", "10000000000"],
-            "1.0000000001E10",
-        );
+        check(Shape::Float, &["1.0E10", "1e10", "10000000000"], "1.0000000001E10");
         check(
             Shape::Timestamp,
             &["2024-01-01 00:00:01.500", "2024-01-01T00:00:01.5"],
@@ -185,10 +158,7 @@ mod tests {
     fn multisets_are_compared_with_their_counts() {
         let row = |text: &str| vec![Some(text.to_owned()), None];
         let (a, b) = (row("a"), row("b"));
-        assert_eq!(
-            difference("x", &[a.clone(), b.clone()], &[b.clone(), a.clone()]),
-            None
-        );
+        assert_eq!(difference("x", &[a.clone(), b.clone()], &[b.clone(), a.clone()]), None);
         let text = difference("x", &[a.clone(), b.clone()], &[a.clone(), a]).unwrap();
         assert!(
             text.contains("missing (1): b | NULL") && text.contains("too many (1): a | NULL"),

@@ -38,60 +38,44 @@ pub struct Script {
     pub statements: Vec<String>,
 }
 
-/// Runs a script; for each statement its rows (none for DDL).
+/// Runs a script; for each statement its rows (none for DDL), or why Flink refuses it.
 ///
 /// # Errors
-/// If Flink cannot be started or refuses a statement.
-pub fn run(script: &Script) -> Result<Vec<Vec<Row>>> {
+/// If Flink cannot be started or does not answer.
+pub fn run(script: &Script) -> Result<Vec<Result<Vec<Row>, String>>> {
     let map = |pairs: &[(String, String)]| -> Value {
-        pairs
-            .iter()
-            .map(|(key, value)| (key.clone(), Value::from(value.as_str())))
-            .collect()
+        pairs.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect()
     };
     let answer = ask(json!({
         "op": "script",
         "settings": map(&script.settings),
         "files": map(&script.files),
         "statements": script.statements,
+        "keep_going": true,
         "timeout_ms": 120_000,
     }))?;
-    let results = answer["statements"]
-        .as_array()
-        .ok_or_else(|| anyhow!("Flink answers {answer}"))?;
-    let mut all = Vec::new();
-    for (result, statement) in results.iter().zip(&script.statements) {
-        ensure!(
-            result["ok"] == true,
-            "Flink refuses {statement}\n{}",
-            result["error"]["message"]
-        );
-        let rows = result["rows"]
-            .as_array()
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        all.push(rows.iter().map(row).collect::<Result<Vec<Row>>>()?);
-    }
-    ensure!(
-        all.len() == script.statements.len(),
-        "Flink gave up: {answer}"
-    );
-    Ok(all)
+    let results =
+        answer["statements"].as_array().ok_or_else(|| anyhow!("Flink answers {answer}"))?;
+    let timely = answer["timeout"] != true && results.len() == script.statements.len();
+    ensure!(timely, "Flink gave up: {answer}");
+    let outcome = |result: &Value| -> Result<Result<Vec<Row>, String>> {
+        if result["ok"] != true {
+            return Ok(Err(result["error"]["message"].to_string()));
+        }
+        let rows = result["rows"].as_array().map(Vec::as_slice).unwrap_or_default();
+        rows.iter().map(row).collect::<Result<Vec<Row>>>().map(Ok)
+    };
+    results.iter().map(outcome).collect()
 }
 
 /// The fields behind the row kind, which must be an insertion.
 fn row(value: &Value) -> Result<Row> {
-    let fields = value
-        .as_array()
-        .ok_or_else(|| anyhow!("Flink's row is {value}"))?;
+    let fields = value.as_array().ok_or_else(|| anyhow!("Flink's row is {value}"))?;
     ensure!(
         fields.first().is_some_and(|kind| kind == "+I"),
         "Flink's row is no insertion: {value}"
     );
-    Ok(fields[1..]
-        .iter()
-        .map(|field| field.as_str().map(str::to_owned))
-        .collect())
+    Ok(fields[1..].iter().map(|field| field.as_str().map(str::to_owned)).collect())
 }
 
 fn ask(mut request: Value) -> Result<Value> {
@@ -105,12 +89,7 @@ fn ask(mut request: Value) -> Result<Value> {
     let answer = writeln!(oracle.input, "{request}")
         .and_then(|()| oracle.input.flush())
         .context("ask Flink")
-        .and_then(|()| {
-            oracle
-                .lines
-                .recv_timeout(ANSWER)
-                .context("Flink does not answer")
-        });
+        .and_then(|()| oracle.lines.recv_timeout(ANSWER).context("Flink does not answer"));
     let answer = match answer {
         Ok(line) => serde_json::from_str::<Value>(&line)?,
         Err(error) => {
@@ -119,10 +98,7 @@ fn ask(mut request: Value) -> Result<Value> {
             return Err(error);
         }
     };
-    ensure!(
-        answer["id"] == request["id"],
-        "Flink answers another question: {answer}"
-    );
+    ensure!(answer["id"] == request["id"], "Flink answers another question: {answer}");
     Ok(answer)
 }
 
@@ -138,25 +114,18 @@ fn start() -> Result<Oracle> {
         bail!("{program} has no pipes");
     };
     let (sender, lines) = sync_channel(1);
-    std::thread::Builder::new()
-        .name("flink".to_owned())
-        .spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    break;
-                }
+    std::thread::Builder::new().name("flink".to_owned()).spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
             }
-        })?;
+        }
+    })?;
     let ready = lines.recv_timeout(START).with_context(|| {
         format!(
             "{program} does not get ready; run through `cargo xtask test`, which installs Flink"
         )
     })?;
     ensure!(ready.contains("\"ready\":true"), "{program} says {ready}");
-    Ok(Oracle {
-        _child: child,
-        input,
-        lines,
-        asked: 0,
-    })
+    Ok(Oracle { _child: child, input, lines, asked: 0 })
 }

@@ -19,13 +19,8 @@ impl CaseFolder {
     pub fn new(name: &str) -> Result<Self> {
         let root = std::env::temp_dir().join("tidegate-it");
         std::fs::create_dir_all(&root).with_context(|| format!("create {}", root.display()))?;
-        let folder = tempfile::Builder::new()
-            .prefix(&format!("{name}-"))
-            .tempdir_in(&root)?;
-        Ok(Self {
-            path: folder.keep(),
-            keep: true,
-        })
+        let folder = tempfile::Builder::new().prefix(&format!("{name}-")).tempdir_in(&root)?;
+        Ok(Self { path: folder.keep(), keep: true })
     }
 
     /// Its path.
@@ -90,19 +85,11 @@ fn walk(root: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
         };
         for entry in entries {
             let path = entry?.path();
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if !wanted(&name) {
                 continue;
             }
-            if path.is_dir() {
-                folders.push(path)
-            } else {
-                files.push(path)
-            }
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
         }
     }
     files.sort();

@@ -35,9 +35,7 @@ impl Cluster {
     /// # Errors
     /// If there is none.
     pub fn from_environment() -> Result<Self> {
-        Ok(Self {
-            brokers: variable("TIDEGATE_KAFKA")?,
-        })
+        Ok(Self { brokers: variable("TIDEGATE_KAFKA")? })
     }
 
     /// `host:port`.
@@ -53,9 +51,7 @@ impl Cluster {
         let admin: AdminClient<DefaultClientContext> = self.config().create()?;
         let topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
         let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         for result in runtime.block_on(admin.create_topics([&topic], &options))? {
             if let Err((topic, code)) = result {
                 bail!("create topic {topic}: {code}");
@@ -94,11 +90,7 @@ impl Cluster {
         let found = metadata.topics().iter().find(|found| found.name() == topic);
         let partitions = found.map_or(0, |found| found.partitions().len());
         ensure!(partitions > 0, "topic {topic} has no partitions");
-        Ok(Reader {
-            consumer,
-            topic: topic.to_owned(),
-            next: vec![0; partitions],
-        })
+        Ok(Reader { consumer, topic: topic.to_owned(), next: vec![0; partitions] })
     }
 
     fn config(&self) -> ClientConfig {
@@ -137,9 +129,7 @@ impl Writer {
     /// # Errors
     /// If the client refuses the record.
     pub fn send(&self, topic: &str, partition: i32, value: &str) -> Result<()> {
-        let mut record = BaseRecord::<str, str>::to(topic)
-            .partition(partition)
-            .payload(value);
+        let mut record = BaseRecord::<str, str>::to(topic).partition(partition).payload(value);
         loop {
             record = match self.producer.send(record) {
                 Ok(()) => return Ok(()),
@@ -197,26 +187,16 @@ impl Reader {
             match self.consumer.poll(PATIENCE) {
                 Some(Ok(message)) => {
                     let value = message.payload().unwrap_or_default();
-                    let value = std::str::from_utf8(value)
-                        .context("value is no UTF-8")?
-                        .to_owned();
+                    let value = std::str::from_utf8(value).context("value is no UTF-8")?.to_owned();
                     let (partition, offset) = (message.partition(), message.offset());
                     self.next[partition as usize] = offset + 1;
-                    records.push(Record {
-                        partition,
-                        offset,
-                        value,
-                    });
+                    records.push(Record { partition, offset, value });
                 }
                 Some(Err(KafkaError::PartitionEOF(partition))) => drop(open.remove(&partition)),
                 Some(Err(error)) => {
                     return Err(error).with_context(|| format!("read {}", self.topic));
                 }
-                None => bail!(
-                    "topic {}: no answer within {} s",
-                    self.topic,
-                    PATIENCE.as_secs()
-                ),
+                None => bail!("topic {}: no answer within {} s", self.topic, PATIENCE.as_secs()),
             }
         }
         Ok(records)

@@ -20,13 +20,8 @@ impl Oracle {
     /// If the system has no room for a runtime.
     pub fn new() -> Result<Self> {
         let config = SessionConfig::new().with_target_partitions(1);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        Ok(Self {
-            context: SessionContext::new_with_config(config),
-            runtime,
-        })
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(Self { context: SessionContext::new_with_config(config), runtime })
     }
 
     /// Adds a table.
@@ -34,9 +29,7 @@ impl Oracle {
     /// # Errors
     /// If the name is taken.
     pub fn table(&self, name: &str, rows: RecordBatch) -> Result<()> {
-        self.context
-            .register_batch(name, rows)
-            .with_context(|| format!("register {name}"))?;
+        self.context.register_batch(name, rows).with_context(|| format!("register {name}"))?;
         Ok(())
     }
 
@@ -45,9 +38,7 @@ impl Oracle {
     /// # Errors
     /// With the query.
     pub fn query(&self, sql: &str) -> Result<Vec<Row>> {
-        let batches = self
-            .runtime
-            .block_on(async { self.context.sql(sql).await?.collect().await });
+        let batches = self.runtime.block_on(async { self.context.sql(sql).await?.collect().await });
         let mut rows = Vec::new();
         for batch in batches.with_context(|| format!("ask DataFusion: {sql}"))? {
             rows.extend(batch_rows(&batch)?);

@@ -17,13 +17,8 @@ use crate::folder::visible_files;
 /// If the text is no JSON object, or has arrays or objects in it.
 pub fn members(line: &str) -> Result<Vec<(String, Option<String>)>> {
     let mut scanner = Scanner { rest: line.trim() };
-    let members = scanner
-        .object()
-        .with_context(|| format!("read JSON object {line}"))?;
-    ensure!(
-        scanner.rest.is_empty(),
-        "something follows the JSON object {line}"
-    );
+    let members = scanner.object().with_context(|| format!("read JSON object {line}"))?;
+    ensure!(scanner.rest.is_empty(), "something follows the JSON object {line}");
     Ok(members)
 }
 
@@ -65,11 +60,7 @@ impl<'a> Scanner<'a> {
 
     fn string(&mut self) -> Result<String> {
         self.rest = self.rest.trim_start();
-        ensure!(
-            self.rest.starts_with('"'),
-            "a string is expected at {}",
-            self.rest
-        );
+        ensure!(self.rest.starts_with('"'), "a string is expected at {}", self.rest);
         let mut escaped = false;
         let end = self.rest.char_indices().skip(1).find(|(_, c)| {
             let ends = *c == '"' && !escaped;
@@ -83,9 +74,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn until(&mut self, ends: impl Fn(char) -> bool) -> &'a str {
-        let (word, rest) = self
-            .rest
-            .split_at(self.rest.find(ends).unwrap_or(self.rest.len()));
+        let (word, rest) = self.rest.split_at(self.rest.find(ends).unwrap_or(self.rest.len()));
         self.rest = rest;
         word
     }
@@ -169,10 +158,7 @@ pub fn csv_row(line: &str) -> Row {
             (c, _) => fields.last_mut().expect("there is a field").push(c),
         }
     }
-    fields
-        .into_iter()
-        .map(|field| (!field.is_empty()).then_some(field))
-        .collect()
+    fields.into_iter().map(|field| (!field.is_empty()).then_some(field)).collect()
 }
 
 /// Rows of a Parquet file, all columns.
@@ -197,35 +183,22 @@ pub fn parquet_rows(path: &Path) -> Result<Vec<Row>> {
 /// If a type cannot be written as text.
 pub fn batch_rows(batch: &RecordBatch) -> Result<Vec<Row>> {
     let options = FormatOptions::default();
-    let columns = batch
-        .columns()
-        .iter()
-        .map(|column| ArrayFormatter::try_new(column.as_ref(), &options));
+    let columns =
+        batch.columns().iter().map(|column| ArrayFormatter::try_new(column.as_ref(), &options));
     let columns: Vec<ArrayFormatter<'_>> = columns.collect::<Result<_, _>>()?;
     let cell = |column: usize, row: usize| {
         let valid = batch.column(column).is_valid(row);
-        valid
-            .then(|| columns[column].value(row).try_to_string())
-            .transpose()
+        valid.then(|| columns[column].value(row).try_to_string()).transpose()
     };
-    let row = |row| {
-        (0..columns.len())
-            .map(|column| cell(column, row))
-            .collect::<Result<Row, _>>()
-    };
+    let row = |row| (0..columns.len()).map(|column| cell(column, row)).collect::<Result<Row, _>>();
     Ok((0..batch.num_rows()).map(row).collect::<Result<_, _>>()?)
 }
 
 /// The value that a path's folder `<column>=<value>` stands for.
 pub fn partition_value(path: &Path, column: &str) -> Option<String> {
-    let folders = path
-        .iter()
-        .filter_map(|part| part.to_str())
-        .filter_map(|part| part.split_once('='));
-    let value = folders
-        .filter(|(name, _)| *name == column)
-        .map(|(_, value)| value)
-        .next_back()?;
+    let folders =
+        path.iter().filter_map(|part| part.to_str()).filter_map(|part| part.split_once('='));
+    let value = folders.filter(|(name, _)| *name == column).map(|(_, value)| value).next_back()?;
     (value != "__DEFAULT_PARTITION__").then(|| value.to_owned())
 }
 
@@ -251,21 +224,12 @@ mod tests {
     #[test]
     fn csv_quotes() {
         let text = |s: &str| Some(s.to_owned());
-        assert_eq!(
-            csv_row(r#"1,"a,""b""",,x"#),
-            [text("1"), text("a,\"b\""), None, text("x")]
-        );
+        assert_eq!(csv_row(r#"1,"a,""b""",,x"#), [text("1"), text("a,\"b\""), None, text("x")]);
     }
 
     #[test]
     fn partitions_are_read_from_the_path() {
-        assert_eq!(
-            partition_value(Path::new("/o/k=a/part-1"), "k"),
-            Some("a".to_owned())
-        );
-        assert_eq!(
-            partition_value(Path::new("/o/k=__DEFAULT_PARTITION__/p"), "k"),
-            None
-        );
+        assert_eq!(partition_value(Path::new("/o/k=a/part-1"), "k"), Some("a".to_owned()));
+        assert_eq!(partition_value(Path::new("/o/k=__DEFAULT_PARTITION__/p"), "k"), None);
     }
 }

@@ -31,10 +31,8 @@ pub fn binary() -> Result<PathBuf> {
         return Ok(path.into());
     }
     let test = std::env::current_exe()?;
-    let profile = test
-        .parent()
-        .and_then(Path::parent)
-        .ok_or_else(|| anyhow!("no target folder"))?;
+    let profile =
+        test.parent().and_then(Path::parent).ok_or_else(|| anyhow!("no target folder"))?;
     let path = profile.join("tidegate");
     ensure!(
         path.is_file(),
@@ -104,8 +102,7 @@ impl Run {
     /// `--checkpoint-dir` and a checkpoint interval.
     #[must_use]
     pub fn checkpoints(self, place: &str, interval: &str) -> Self {
-        self.option("checkpoint-dir", place)
-            .set("execution.checkpointing.interval", interval)
+        self.option("checkpoint-dir", place).set("execution.checkpointing.interval", interval)
     }
 
     /// `--restore`, if there is something to restore.
@@ -153,26 +150,13 @@ impl Run {
             .stdout(File::create(&stdout)?)
             .stderr(File::create(&stderr)?);
         let started = now();
-        let child = command
-            .spawn()
-            .with_context(|| format!("start {}", binary.display()))?;
-        let words = self
-            .variables
-            .iter()
-            .map(|(name, value)| format!("{name}={}", quoted(value)));
+        let child = command.spawn().with_context(|| format!("start {}", binary.display()))?;
+        let words = self.variables.iter().map(|(name, value)| format!("{name}={}", quoted(value)));
         let words = words.chain([quoted(&binary.display().to_string())]);
-        let words: Vec<String> = words
-            .chain(self.arguments.iter().map(|word| quoted(word)))
-            .collect();
+        let words: Vec<String> =
+            words.chain(self.arguments.iter().map(|word| quoted(word))).collect();
         let (timeout, command) = (self.timeout, words.join(" "));
-        Ok(Process {
-            child,
-            command,
-            stdout,
-            stderr,
-            started,
-            timeout,
-        })
+        Ok(Process { child, command, stdout, stderr, started, timeout })
     }
 
     /// Starts the process and waits for its end.
@@ -187,10 +171,7 @@ impl Run {
 /// Without a checkpoint directory, jobs of one name share one in the user's state folder: tests that
 /// run side by side must not.
 fn own_state(folder: &Path) -> Vec<(String, String)> {
-    vec![(
-        "XDG_STATE_HOME".to_owned(),
-        folder.join("state").display().to_string(),
-    )]
+    vec![("XDG_STATE_HOME".to_owned(), folder.join("state").display().to_string())]
 }
 
 /// As a shell takes it.
@@ -268,10 +249,7 @@ impl Process {
     /// If there is no `kill` program.
     pub fn interrupt(&self) -> Result<()> {
         let id = self.child.id().to_string();
-        let status = Command::new("kill")
-            .args(["-INT", &id])
-            .status()
-            .context("run kill")?;
+        let status = Command::new("kill").args(["-INT", &id]).status().context("run kill")?;
         ensure!(status.success(), "kill -INT {id}: {status}");
         Ok(())
     }
@@ -336,11 +314,7 @@ fn report(command: &str, stdout: &Path, stderr: &Path) -> String {
 
 fn ensure_no_panic(command: &str, stdout: &Path, stderr: &Path) -> Result<()> {
     let panicked = text(stderr).contains("panicked at") || text(stdout).contains("panicked at");
-    ensure!(
-        !panicked,
-        "the process panicked\n{}",
-        report(command, stdout, stderr)
-    );
+    ensure!(!panicked, "the process panicked\n{}", report(command, stdout, stderr));
     Ok(())
 }
 
@@ -410,10 +384,7 @@ impl Finished {
     /// # Errors
     /// If it names none.
     pub fn savepoint(&self) -> Result<String> {
-        let paths = self
-            .stderr
-            .lines()
-            .filter_map(|line| line.split_once("--restore "));
+        let paths = self.stderr.lines().filter_map(|line| line.split_once("--restore "));
         let path = paths.map(|(_, path)| path.trim().to_owned()).next_back();
         path.ok_or_else(|| anyhow!("no savepoint is named\n{}", self.report()))
     }
@@ -421,10 +392,7 @@ impl Finished {
     /// The command and what it said.
     pub fn report(&self) -> String {
         let (stderr, stdout) = (tail(&self.stderr), tail(&self.stdout));
-        format!(
-            "command: {}\nstandard error:\n{stderr}\nstandard output:\n{stdout}",
-            self.command
-        )
+        format!("command: {}\nstandard error:\n{stderr}\nstandard output:\n{stdout}", self.command)
     }
 }
 

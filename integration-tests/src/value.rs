@@ -64,10 +64,7 @@ impl ColumnType {
 
     /// Whether SUM and AVG take it.
     pub fn is_numeric(self) -> bool {
-        matches!(
-            self,
-            Self::SmallInt | Self::Int | Self::BigInt | Self::Decimal(..) | Self::Double
-        )
+        matches!(self, Self::SmallInt | Self::Int | Self::BigInt | Self::Decimal(..) | Self::Double)
     }
 
     /// Whether SUM and AVG keep it as an integer.
@@ -175,10 +172,7 @@ pub fn array<'a>(ty: ColumnType, cells: impl Iterator<Item = &'a Cell>) -> Resul
 pub fn decimal(unscaled: i128, scale: u32) -> String {
     let divisor = 10_u128.pow(scale);
     let sign = if unscaled < 0 { "-" } else { "" };
-    let (whole, fraction) = (
-        unscaled.unsigned_abs() / divisor,
-        unscaled.unsigned_abs() % divisor,
-    );
+    let (whole, fraction) = (unscaled.unsigned_abs() / divisor, unscaled.unsigned_abs() % divisor);
     if scale == 0 {
         format!("{sign}{whole}")
     } else {
@@ -206,10 +200,7 @@ pub fn timestamp(millis: i64) -> String {
     let (days, rest) = (millis.div_euclid(86_400_000), millis.rem_euclid(86_400_000));
     let (seconds, millis) = (rest / 1_000, rest % 1_000);
     let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    format!(
-        "{} {hour:02}:{minute:02}:{second:02}.{millis:03}",
-        date(days)
-    )
+    format!("{} {hour:02}:{minute:02}:{second:02}.{millis:03}", date(days))
 }
 
 #[cfg(test)]
@@ -227,10 +218,7 @@ mod tests {
     #[test]
     fn values_as_json() {
         assert_eq!(Cell::Unscaled(-5).json(ColumnType::Decimal(6, 2)), "-0.05");
-        assert_eq!(
-            Cell::Text("a\"b".into()).json(ColumnType::Text),
-            r#""a\"b""#
-        );
+        assert_eq!(Cell::Text("a\"b".into()).json(ColumnType::Text), r#""a\"b""#);
         assert_eq!(Cell::Double(2.0).json(ColumnType::Double), "2.0");
         assert_eq!(Cell::Integer(1).json(ColumnType::Date), "\"1970-01-02\"");
     }

@@ -9,8 +9,10 @@
 //! `Complete` to every task (sinks commit) → tasks with sinks report that they have committed.
 
 pub mod machine;
+pub mod protocol;
 pub mod record;
 pub mod restart;
 
-pub use machine::{Action, CheckpointKind, ControlSettings, Event, Job, Outcome};
+pub use machine::Job;
+pub use protocol::{Action, CheckpointKind, ControlSettings, Event, Outcome};
 pub use record::{CompletedCheckpoint, JobRecord, JobStatus};

@@ -1,134 +1,12 @@
 //! The state machine of one job.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use tidegate_plan::settings::{RestartStrategy, Settings};
 use tidegate_types::{Attempt, Epoch, Error, ErrorCode, SubtaskId};
 
+use crate::protocol::{Action, CheckpointKind, ControlSettings, Event, Outcome};
 use crate::record::{CompletedCheckpoint, JobRecord, JobStatus};
 use crate::restart::Restarts;
-
-/// Settings of a job's control.
-#[derive(Debug, Clone)]
-pub struct ControlSettings {
-    /// Time between checkpoints; `None`: none are taken.
-    pub interval: Option<Duration>,
-    /// Least time between two checkpoints.
-    pub min_pause: Duration,
-    /// After which a checkpoint is given up.
-    pub timeout: Duration,
-    /// Consecutive failed checkpoints that are tolerated.
-    pub tolerable_failures: u64,
-    /// Completed checkpoints that are kept.
-    pub retained: usize,
-    /// What happens after a failure.
-    pub restart: RestartStrategy,
-}
-
-impl ControlSettings {
-    /// From a job's settings.
-    pub fn from_settings(settings: &Settings) -> Self {
-        Self {
-            interval: settings.duration("execution.checkpointing.interval").filter(|i| !i.is_zero()),
-            min_pause: settings.duration("execution.checkpointing.min-pause").unwrap_or_default(),
-            timeout: settings.duration("execution.checkpointing.timeout").unwrap_or(Duration::from_secs(600)),
-            tolerable_failures: settings
-                .integer("execution.checkpointing.tolerable-failed-checkpoints")
-                .unwrap_or(0) as u64,
-            retained: settings.retained_checkpoints(),
-            restart: settings.restart_strategy(),
-        }
-    }
-}
-
-/// Why a checkpoint is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CheckpointKind {
-    /// By the interval, or the last one of a bounded job.
-    Periodic,
-    /// A savepoint on request.
-    Savepoint,
-    /// A savepoint after which the job stops.
-    StopWithSavepoint,
-}
-
-/// What happened.
-#[derive(Debug)]
-#[allow(missing_docs, reason = "the fields are ids that say what they are")]
-pub enum Event {
-    /// Start the job, from a checkpoint of another job or place if one is given.
-    Start(Option<CompletedCheckpoint>),
-    /// The tasks of a run exist; their ids, and those that have sinks.
-    Deployed { attempt: Attempt, tasks: BTreeSet<SubtaskId>, sinks: BTreeSet<SubtaskId>, staging: bool },
-    /// A task has restored its state and settled its output.
-    Ready { attempt: Attempt, task: SubtaskId },
-    /// A task's state at a barrier is stored.
-    Acknowledged { attempt: Attempt, epoch: Epoch, task: SubtaskId },
-    /// A task's state at a barrier could not be stored.
-    Declined { attempt: Attempt, epoch: Epoch, error: Error },
-    /// A task has processed all of its input.
-    Ended { attempt: Attempt, task: SubtaskId },
-    /// A task's output up to an epoch is visible.
-    Committed { attempt: Attempt, epoch: Epoch, task: SubtaskId },
-    /// A task failed.
-    Failed { attempt: Attempt, error: Error },
-    /// The manifest is written.
-    ManifestWritten(CompletedCheckpoint),
-    /// The manifest could not be written.
-    ManifestRefused { attempt: Attempt, epoch: Epoch, error: Error },
-    /// Someone asks for a savepoint.
-    SavepointRequested { stop: bool },
-    /// Someone asks for the end of the job, without a savepoint.
-    CancelRequested,
-    /// Time has passed.
-    Tick,
-}
-
-/// What to do, in order; an action that fails becomes an event.
-#[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs, reason = "the fields are ids that say what they are")]
-pub enum Action {
-    /// Persist the record; what follows may only happen once it is persisted.
-    Save(JobRecord),
-    /// Make the tasks of a run, restored from a checkpoint if there is one.
-    Deploy { attempt: Attempt, restore: Option<CompletedCheckpoint> },
-    /// Let the sources read.
-    StartSources,
-    /// Tell every task to take a checkpoint.
-    Trigger { epoch: Epoch, kind: CheckpointKind },
-    /// Assemble and write the manifest of an acknowledged checkpoint.
-    WriteManifest { attempt: Attempt, epoch: Epoch, kind: CheckpointKind, timestamp_ms: i64 },
-    /// Tell every task that a checkpoint is complete.
-    Complete(Epoch),
-    /// Forget what was acknowledged for a checkpoint.
-    Abandon { epoch: Epoch, reason: String },
-    /// Write the final, self-contained form of a savepoint, whose output is now visible.
-    PublishSavepoint(CompletedCheckpoint),
-    /// Checkpoints that are no longer kept: delete what only they reach.
-    Discard(Vec<CompletedCheckpoint>),
-    /// Let the tasks end.
-    StopTasks,
-    /// End the tasks now.
-    KillTasks,
-    /// The run failed and the next starts at this time.
-    AwaitRestart { at_ms: i64, error: String },
-    /// The job is over.
-    Done(Outcome),
-}
-
-/// How a job ended.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
-    /// All input was processed and all output is visible.
-    Finished,
-    /// Stopped with this savepoint.
-    Stopped(CompletedCheckpoint),
-    /// Cancelled on request.
-    Cancelled,
-    /// Failed; code and message.
-    Failed(ErrorCode, String),
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -204,7 +82,9 @@ impl Job {
         match self.phase {
             Phase::Restarting(at) => Some(at),
             Phase::Running => match &self.checkpoint {
-                Some(checkpoint) => Some(checkpoint.triggered_ms + self.settings.timeout.as_millis() as i64),
+                Some(checkpoint) => {
+                    Some(checkpoint.triggered_ms + self.settings.timeout.as_millis() as i64)
+                }
                 None => self.next_trigger_ms,
             },
             _ => None,
@@ -216,7 +96,9 @@ impl Job {
         let mut actions = Vec::new();
         match event {
             Event::Start(restore) => self.start(restore, &mut actions),
-            Event::Deployed { attempt, tasks, sinks, staging } if attempt == self.record.attempt => {
+            Event::Deployed { attempt, tasks, sinks, staging }
+                if attempt == self.record.attempt =>
+            {
                 self.not_ready = tasks.clone();
                 self.running = tasks.clone();
                 (self.tasks, self.sinks, self.staging) = (tasks, sinks, staging);
@@ -227,7 +109,8 @@ impl Job {
             Event::Acknowledged { attempt, epoch, task } if attempt == self.record.attempt => {
                 self.on_acknowledged(epoch, task, &mut actions);
             }
-            Event::Declined { attempt, epoch, error } | Event::ManifestRefused { attempt, epoch, error }
+            Event::Declined { attempt, epoch, error }
+            | Event::ManifestRefused { attempt, epoch, error }
                 if attempt == self.record.attempt =>
             {
                 self.fail_checkpoint(now_ms, jitter, epoch, &error, &mut actions);
@@ -246,19 +129,31 @@ impl Job {
                 self.on_manifest(now_ms, checkpoint, &mut actions);
             }
             Event::SavepointRequested { stop } => {
-                let kind =
-                    if stop { CheckpointKind::StopWithSavepoint } else { CheckpointKind::Savepoint };
+                let kind = if stop {
+                    CheckpointKind::StopWithSavepoint
+                } else {
+                    CheckpointKind::Savepoint
+                };
+                if let (Phase::Restarting(_), true) = (self.phase, stop) {
+                    // Nothing runs that could be saved: the last checkpoint is what there is.
+                    return self.cancelled();
+                }
                 self.requested = Some(kind);
                 self.settle(now_ms, &mut actions);
             }
             Event::CancelRequested => {
-                actions.push(Action::KillTasks);
-                self.end(JobStatus::Cancelled, Outcome::Cancelled, &mut actions);
+                return self.cancelled();
             }
             Event::Tick => self.on_tick(now_ms, jitter, &mut actions),
             // Anything of an older attempt is refused.
             _ => {}
         }
+        actions
+    }
+
+    fn cancelled(&mut self) -> Vec<Action> {
+        let mut actions = vec![Action::KillTasks];
+        self.end(JobStatus::Cancelled, Outcome::Cancelled, &mut actions);
         actions
     }
 
@@ -288,9 +183,10 @@ impl Job {
         self.tasks.clear();
         // What this start completed itself is newer than what it was given to start from; without
         // anything given, the last record counts.
-        let own = self.record.latest().filter(|latest| {
-            self.initial.is_none() || latest.attempt >= self.first_attempt
-        });
+        let own = self
+            .record
+            .latest()
+            .filter(|latest| self.initial.is_none() || latest.attempt >= self.first_attempt);
         let restore = own.or(self.initial.as_ref()).cloned();
         actions.push(Action::Deploy { attempt: self.record.attempt, restore });
     }
@@ -340,7 +236,9 @@ impl Job {
     }
 
     fn on_acknowledged(&mut self, epoch: Epoch, task: SubtaskId, actions: &mut Vec<Action>) {
-        let Some(checkpoint) = self.checkpoint.as_mut().filter(|c| c.epoch == epoch) else { return };
+        let Some(checkpoint) = self.checkpoint.as_mut().filter(|c| c.epoch == epoch) else {
+            return;
+        };
         if checkpoint.waiting.remove(&task) && checkpoint.waiting.is_empty() {
             actions.push(Action::WriteManifest {
                 attempt: self.record.attempt,
@@ -351,8 +249,14 @@ impl Job {
         }
     }
 
-    fn on_manifest(&mut self, now_ms: i64, completed: CompletedCheckpoint, actions: &mut Vec<Action>) {
-        let Some(checkpoint) = self.checkpoint.as_mut().filter(|c| c.epoch == completed.epoch) else {
+    fn on_manifest(
+        &mut self,
+        now_ms: i64,
+        completed: CompletedCheckpoint,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(checkpoint) = self.checkpoint.as_mut().filter(|c| c.epoch == completed.epoch)
+        else {
             return;
         };
         checkpoint.completed = Some(completed.clone());
@@ -383,8 +287,16 @@ impl Job {
         discarded
     }
 
-    fn on_committed(&mut self, now_ms: i64, epoch: Epoch, task: SubtaskId, actions: &mut Vec<Action>) {
-        let Some(checkpoint) = self.checkpoint.as_mut().filter(|c| c.epoch == epoch) else { return };
+    fn on_committed(
+        &mut self,
+        now_ms: i64,
+        epoch: Epoch,
+        task: SubtaskId,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(checkpoint) = self.checkpoint.as_mut().filter(|c| c.epoch == epoch) else {
+            return;
+        };
         if checkpoint.completed.is_some()
             && checkpoint.committing.remove(&task)
             && checkpoint.committing.is_empty()
@@ -424,7 +336,9 @@ impl Job {
         error: &Error,
         actions: &mut Vec<Action>,
     ) {
-        let Some(checkpoint) = self.checkpoint.take_if(|c| c.epoch == epoch && c.completed.is_none()) else {
+        let Some(checkpoint) =
+            self.checkpoint.take_if(|c| c.epoch == epoch && c.completed.is_none())
+        else {
             return;
         };
         actions.push(Action::Abandon { epoch, reason: error.to_string() });
@@ -455,7 +369,9 @@ impl Job {
             let reason = "the run failed".to_owned();
             actions.push(Action::Abandon { epoch: checkpoint.epoch, reason });
         }
-        match self.restarts.on_failure(now_ms, jitter) {
+        // What a restart cannot cure (a malformed record, a missing topic) fails at once.
+        let curable = error.code().is_retryable();
+        match self.restarts.on_failure(now_ms, jitter).filter(|_| curable) {
             Some(at_ms) => {
                 self.phase = Phase::Restarting(at_ms);
                 actions.push(Action::AwaitRestart { at_ms, error: error.to_string() });

@@ -18,7 +18,13 @@ pub struct Restarts {
 impl Restarts {
     /// A fresh state.
     pub fn new(strategy: RestartStrategy) -> Self {
-        Self { strategy, failures: VecDeque::new(), count: 0, backoff_ms: 0.0, last_failure_ms: None }
+        Self {
+            strategy,
+            failures: VecDeque::new(),
+            count: 0,
+            backoff_ms: 0.0,
+            last_failure_ms: None,
+        }
     }
 
     /// A run failed at `now_ms`: the time at which to start the next one, or `None` to give up.
@@ -37,7 +43,14 @@ impl Restarts {
                 self.failures.push_back(now_ms);
                 (self.failures.len() as u64 <= max_failures).then(|| at(delay))
             }
-            RestartStrategy::ExponentialDelay { initial, max, multiplier, reset_threshold, jitter: share, attempts } => {
+            RestartStrategy::ExponentialDelay {
+                initial,
+                max,
+                multiplier,
+                reset_threshold,
+                jitter: share,
+                attempts,
+            } => {
                 let quiet = self.last_failure_ms.is_none_or(|last| {
                     now_ms.saturating_sub(last) >= reset_threshold.as_millis() as i64
                 });
@@ -69,7 +82,10 @@ mod tests {
     fn fixed_delay_gives_up_after_its_attempts() {
         let delay = Duration::from_secs(2);
         let mut restarts = Restarts::new(RestartStrategy::FixedDelay { attempts: 2, delay });
-        assert_eq!([0, 10, 20].map(|now| restarts.on_failure(now, 0.0)), [Some(2_000), Some(2_010), None]);
+        assert_eq!(
+            [0, 10, 20].map(|now| restarts.on_failure(now, 0.0)),
+            [Some(2_000), Some(2_010), None]
+        );
     }
 
     #[test]
@@ -79,7 +95,10 @@ mod tests {
             interval: Duration::from_millis(100),
             delay: Duration::from_millis(5),
         });
-        assert_eq!([0, 200, 250].map(|now| restarts.on_failure(now, 0.0)), [Some(5), Some(205), None]);
+        assert_eq!(
+            [0, 200, 250].map(|now| restarts.on_failure(now, 0.0)),
+            [Some(5), Some(205), None]
+        );
     }
 
     #[test]
@@ -92,7 +111,8 @@ mod tests {
             jitter: 0.1,
             attempts: None,
         });
-        let delays = [0, 1_000, 2_000, 20_000].map(|now| restarts.on_failure(now, 0.0).unwrap() - now);
+        let delays =
+            [0, 1_000, 2_000, 20_000].map(|now| restarts.on_failure(now, 0.0).unwrap() - now);
         assert_eq!(delays, [100, 200, 250, 100]);
         assert_eq!(restarts.on_failure(20_001, 1.0), Some(20_001 + 220));
     }

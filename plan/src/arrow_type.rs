@@ -45,9 +45,11 @@ pub fn data_type(ty: &SqlType) -> DataType {
     }
 }
 
-/// The Arrow schema of columns. Nullability is declared by the SQL types.
+/// The Arrow schema of columns. Every column may hold NULL: as in Flink a value that is NOT NULL by
+/// its type can still become NULL (DECIMAL overflow), and only sinks enforce the declaration.
 pub fn arrow_schema(fields: &[Field]) -> SchemaRef {
-    Arc::new(arrow_schema::Schema::new(arrow_fields(fields)))
+    let nullable = |field: &Field| ArrowField::new(&field.name, data_type(&field.ty), true);
+    Arc::new(arrow_schema::Schema::new(fields.iter().map(nullable).collect::<Fields>()))
 }
 
 /// The unit that holds a timestamp precision.

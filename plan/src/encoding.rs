@@ -54,7 +54,10 @@ pub fn decode(text: &str) -> Result<StreamGraph> {
     if envelope.version > VERSION {
         return Err(Error::new(
             ErrorCode::Incompatible,
-            format!("stored plan has version {}, this release reads up to {VERSION}", envelope.version),
+            format!(
+                "stored plan has version {}, this release reads up to {VERSION}",
+                envelope.version
+            ),
         ));
     }
     if checksum(&envelope.plan) != envelope.checksum {

@@ -14,7 +14,8 @@ use tidegate_plan::operator::{
 };
 use tidegate_plan::window::{WindowColumn, WindowShape, WindowTime};
 use tidegate_plan::{
-    CastMode, ChangelogMode, Exchange, Expr, Input, Literal, NamedExpr, Node, PlanSettings, Scalar, StreamGraph,
+    CastMode, ChangelogMode, Exchange, Expr, Input, Literal, NamedExpr, Node, PlanSettings, Scalar,
+    StreamGraph,
 };
 use tidegate_types::{Field, OperatorId, SqlType, TimeAttribute, TypeKind};
 
@@ -29,7 +30,10 @@ fn rowtime() -> SqlType {
 fn table(name: &str, columns: Vec<Field>) -> Table {
     Table {
         name: name.into(),
-        options: BTreeMap::from([("connector".into(), "kafka".into()), ("topic".into(), name.into())]),
+        options: BTreeMap::from([
+            ("connector".into(), "kafka".into()),
+            ("topic".into(), name.into()),
+        ]),
         columns,
         partition_keys: vec!["k".into()],
         primary_key: vec![],
@@ -69,7 +73,10 @@ fn graph() -> StreamGraph {
     let source = Source {
         table: table("clicks", physical.clone()),
         read: physical.clone(),
-        metadata: vec![MetadataColumn { key: "partition".into(), field: Field::new("p", TypeKind::Int.not_null()) }],
+        metadata: vec![MetadataColumn {
+            key: "partition".into(),
+            field: Field::new("p", TypeKind::Int.not_null()),
+        }],
         pushed: vec![Expr::call("IS NOT NULL", vec![column(0, &k)], TypeKind::Boolean.not_null())],
         projection: (0..4).map(|i| named(&physical[i].name, column(i, &physical[i]))).collect(),
         watermark: Some(WatermarkSpec {
@@ -80,15 +87,26 @@ fn graph() -> StreamGraph {
     };
     let case = Expr::Case {
         branches: vec![(
-            Expr::call("=", vec![column(0, &k), literal(Scalar::Text("x".into()), TypeKind::STRING)], TypeKind::Boolean.nullable()),
+            Expr::call(
+                "=",
+                vec![column(0, &k), literal(Scalar::Text("x".into()), TypeKind::STRING)],
+                TypeKind::Boolean.nullable(),
+            ),
             literal(Scalar::Decimal(-12_345), TypeKind::Decimal { precision: 10, scale: 2 }),
         )],
-        otherwise: Box::new(Expr::Cast { input: Box::new(column(1, &v)), ty: v.ty.clone(), mode: CastMode::TryCast }),
+        otherwise: Box::new(Expr::Cast {
+            input: Box::new(column(1, &v)),
+            ty: v.ty.clone(),
+            mode: CastMode::TryCast,
+        }),
         ty: v.ty.clone(),
     };
     let field = Expr::Field { input: Box::new(column(3, &row)), index: 0, ty: k.ty.clone() };
     let calc = Calc {
-        filter: Some(Expr::Literal(Literal { value: Scalar::Boolean(true), ty: TypeKind::Boolean.not_null() })),
+        filter: Some(Expr::Literal(Literal {
+            value: Scalar::Boolean(true),
+            ty: TypeKind::Boolean.not_null(),
+        })),
         projection: vec![named("k", field), named("v", case), named("ts", column(2, &ts))],
     };
     let aggregate = WindowAggregate {
@@ -115,22 +133,49 @@ fn graph() -> StreamGraph {
         to: 3,
         rank_column: None,
     };
-    let values = Values { rows: vec![vec![Literal::null(TypeKind::Int), Literal { value: Scalar::Double(1.5), ty: TypeKind::Double.not_null() }]] };
-    let tvf = WindowTvf { shape: WindowShape::Session { gap: 1_000 }, time: WindowTime::Processing, partition_keys: vec![0] };
-    let pair = vec![Field::new("a", TypeKind::Int.nullable()), Field::new("b", TypeKind::Double.not_null())];
-    let sink = |name: &str| Sink { table: table(name, windowed.clone()), metadata: vec![(0, "key".into())], overwrite: false, insert: name.into() };
+    let values = Values {
+        rows: vec![vec![
+            Literal::null(TypeKind::Int),
+            Literal { value: Scalar::Double(1.5), ty: TypeKind::Double.not_null() },
+        ]],
+    };
+    let tvf = WindowTvf {
+        shape: WindowShape::Session { gap: 1_000 },
+        time: WindowTime::Processing,
+        partition_keys: vec![0],
+    };
+    let pair = vec![
+        Field::new("a", TypeKind::Int.nullable()),
+        Field::new("b", TypeKind::Double.not_null()),
+    ];
+    let sink = |name: &str| Sink {
+        table: table(name, windowed.clone()),
+        metadata: vec![(0, "key".into())],
+        overwrite: false,
+        insert: name.into(),
+    };
     let three = vec![k, v, ts];
     StreamGraph {
         settings: PlanSettings { time_zone: "Asia/Shanghai".into(), key_groups: 128 },
         nodes: vec![
             node(1, Operator::Source(source), vec![], physical),
             node(2, Operator::Calc(calc), from(0, Exchange::Forward), three),
-            node(3, Operator::WindowAggregate(aggregate), from(1, Exchange::Hash { keys: vec![0] }), windowed.clone()),
+            node(
+                3,
+                Operator::WindowAggregate(aggregate),
+                from(1, Exchange::Hash { keys: vec![0] }),
+                windowed.clone(),
+            ),
             node(4, Operator::WindowRank(rank), from(2, Exchange::Single), windowed.clone()),
             node(5, Operator::Values(values), vec![], pair.clone()),
             node(6, Operator::WindowTvf(tvf), from(4, Exchange::Rebalance), pair),
             node(7, Operator::Sink(sink("top")), from(3, Exchange::Broadcast), windowed.clone()),
-            node(8, Operator::Union, [from(2, Exchange::Forward), from(3, Exchange::Forward)].concat(), windowed),
+            node(
+                8,
+                Operator::Union,
+                [from(2, Exchange::Forward), from(3, Exchange::Forward)].concat(),
+                windowed,
+            ),
         ],
     }
 }
@@ -142,7 +187,10 @@ fn the_current_version_encodes_as_its_golden_file() {
         std::fs::write(path(VERSION), &encoded).unwrap();
     }
     let golden = std::fs::read_to_string(path(VERSION)).unwrap();
-    assert!(encoded == golden, "the encoding has changed: give it a new version, keep a reader of the old one");
+    assert!(
+        encoded == golden,
+        "the encoding has changed: give it a new version, keep a reader of the old one"
+    );
 }
 
 #[test]

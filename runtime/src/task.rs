@@ -19,7 +19,10 @@ pub struct Task<T> {
 }
 
 /// Starts a task on the current runtime.
-pub fn spawn<T: Send + 'static>(name: impl Into<String>, future: impl Future<Output = T> + Send + 'static) -> Task<T> {
+pub fn spawn<T: Send + 'static>(
+    name: impl Into<String>,
+    future: impl Future<Output = T> + Send + 'static,
+) -> Task<T> {
     spawn_on(&Handle::current(), name, future)
 }
 

@@ -1,6 +1,6 @@
 //! Logs: to standard error, as text or JSON, filtered by level or target.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use tidegate_types::{Error, ErrorCode, Result};
 use tracing_subscriber::EnvFilter;
@@ -24,7 +24,8 @@ pub fn start_logs(format: LogFormat, filter: &str) -> Result<()> {
     let filter = EnvFilter::try_new(filter).map_err(|error| {
         Error::new(ErrorCode::InvalidOption, format!("'{filter}' is not a log filter: {error}"))
     })?;
-    let builder = fmt().with_env_filter(filter).with_writer(io::stderr);
+    let builder =
+        fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     // A subscriber that is set already stays: tests start several.
     let _ = match format {
         LogFormat::Text => builder.try_init(),

@@ -48,7 +48,7 @@ pub enum ErrorCode {
 impl ErrorCode {
     /// Whether a restart of the job may succeed without anybody changing anything.
     pub fn is_retryable(self) -> bool {
-        matches!(self, Self::Unavailable | Self::ResourceExhausted)
+        matches!(self, Self::Unavailable | Self::ResourceExhausted | Self::Internal)
     }
 
     /// The code as written in messages and JSON, such as `SQL_SYNTAX`.

@@ -15,7 +15,8 @@ pub struct JobId(String);
 impl JobId {
     /// Makes an id from any name: characters outside `[A-Za-z0-9_-]` become `-`; at most 100 characters.
     pub fn from_name(name: &str) -> Self {
-        let clean = |c: char| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '-' };
+        let clean =
+            |c: char| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '-' };
         let id: String = name.chars().map(clean).take(100).collect();
         Self(if id.is_empty() { "job".to_owned() } else { id })
     }
@@ -76,16 +77,12 @@ impl FromStr for OperatorId {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        u64::from_str_radix(text, 16)
-            .ok()
-            .filter(|_| text.len() == 16)
-            .map(Self)
-            .ok_or_else(|| {
-                Error::new(
-                    ErrorCode::Corrupt,
-                    format!("'{text}' is not an operator id: expected 16 hexadecimal digits"),
-                )
-            })
+        u64::from_str_radix(text, 16).ok().filter(|_| text.len() == 16).map(Self).ok_or_else(|| {
+            Error::new(
+                ErrorCode::Corrupt,
+                format!("'{text}' is not an operator id: expected 16 hexadecimal digits"),
+            )
+        })
     }
 }
 

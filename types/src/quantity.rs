@@ -11,7 +11,8 @@ use crate::{Error, ErrorCode, Result};
 /// `INVALID_OPTION` naming the text and the accepted forms.
 pub fn parse_duration(text: &str) -> Result<Duration> {
     let trimmed = text.trim();
-    let parsed = if trimmed.starts_with(['P', 'p']) { parse_iso(trimmed) } else { parse_unit(trimmed) };
+    let parsed =
+        if trimmed.starts_with(['P', 'p']) { parse_iso(trimmed) } else { parse_unit(trimmed) };
     parsed.ok_or_else(|| {
         Error::new(
             ErrorCode::InvalidOption,
@@ -38,10 +39,7 @@ fn parse_unit(text: &str) -> Option<Duration> {
         _ => return None,
     };
     let nanos = u128::from(number) * u128::from(nanos_per_unit);
-    Some(Duration::new(
-        u64::try_from(nanos / 1_000_000_000).ok()?,
-        (nanos % 1_000_000_000) as u32,
-    ))
+    Some(Duration::new(u64::try_from(nanos / 1_000_000_000).ok()?, (nanos % 1_000_000_000) as u32))
 }
 
 fn parse_iso(text: &str) -> Option<Duration> {
@@ -88,7 +86,9 @@ pub fn parse_memory_size(text: &str) -> Result<u64> {
     parse().ok_or_else(|| {
         Error::new(
             ErrorCode::InvalidOption,
-            format!("'{text}' is not a memory size: write a number of bytes with a unit (64 mb, 1 gb)"),
+            format!(
+                "'{text}' is not a memory size: write a number of bytes with a unit (64 mb, 1 gb)"
+            ),
         )
     })
 }

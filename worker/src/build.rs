@@ -14,7 +14,8 @@ use tidegate_engine::task::chain::{Chain, ChainNode, OutputEdge, SinkStage, Stag
 use tidegate_engine::task::snapshot::{StateFiles, restore_operator};
 use tidegate_engine::values::ValuesSource;
 use tidegate_engine::window::{
-    AggregateInput, LocalWindowAggregate, SessionAggregate, WindowAggregate, WindowRank, WindowTvf, WindowZone,
+    AggregateInput, LocalWindowAggregate, SessionAggregate, WindowAggregate, WindowRank, WindowTvf,
+    WindowZone,
 };
 use tidegate_plan::operator::Operator as PlanOperator;
 use tidegate_plan::task_graph::{Task, TaskInput};
@@ -100,7 +101,12 @@ fn window_zone(graph: &StreamGraph, input: &Node, time: &WindowTime) -> Result<W
         WindowTime::Processing | WindowTime::AttachedProcessing { .. } => session(),
         WindowTime::Attached { .. } => {
             // `window_time` says whether the windows were cut from instants.
-            let instants = input.schema.iter().any(|field| matches!(field.ty.kind, TypeKind::TimestampLtz { attribute: tidegate_types::TimeAttribute::Event, .. }));
+            let instants = input.schema.iter().any(|field| {
+                matches!(
+                    field.ty.kind,
+                    TypeKind::TimestampLtz { attribute: tidegate_types::TimeAttribute::Event, .. }
+                )
+            });
             if instants { session() } else { Ok(WindowZone::Unzoned) }
         }
     }
@@ -130,9 +136,15 @@ fn operator(graph: &StreamGraph, node: &Node) -> Result<Box<dyn Operator>> {
             if matches!(plan.shape, WindowShape::Session { .. })
                 && matches!(plan.time, WindowTime::Event { .. } | WindowTime::Processing)
             {
-                return Ok(Box::new(SessionAggregate::new(plan, &input.schema, &node.schema, zone)?));
+                return Ok(Box::new(SessionAggregate::new(
+                    plan,
+                    &input.schema,
+                    &node.schema,
+                    zone,
+                )?));
             }
-            let kind = if is_two_phase(node) { AggregateInput::Partials } else { AggregateInput::Rows };
+            let kind =
+                if is_two_phase(node) { AggregateInput::Partials } else { AggregateInput::Rows };
             Box::new(WindowAggregate::new(plan, &input.schema, &node.schema, zone, kind)?)
         }
         PlanOperator::Source(_) | PlanOperator::Values(_) | PlanOperator::Sink(_) => {
@@ -147,7 +159,10 @@ fn is_two_phase(node: &Node) -> bool {
     plan.two_phase
         && matches!(plan.time, WindowTime::Event { .. })
         && !matches!(plan.shape, WindowShape::Session { .. })
-        && node.inputs.iter().all(|i| matches!(i.exchange, Exchange::Hash { .. } | Exchange::Single))
+        && node
+            .inputs
+            .iter()
+            .all(|i| matches!(i.exchange, Exchange::Hash { .. } | Exchange::Single))
 }
 
 /// The state that a subtask of an operator continues from.
@@ -162,9 +177,11 @@ pub struct OperatorRestore {
 
 /// Collects an operator's state from a manifest.
 pub fn restored_operator(manifest: Option<&Manifest>, id: OperatorId) -> OperatorRestore {
-    let mut restore = OperatorRestore { watermark: MIN_WATERMARK, tables: Vec::new(), staged: Vec::new() };
+    let mut restore =
+        OperatorRestore { watermark: MIN_WATERMARK, tables: Vec::new(), staged: Vec::new() };
     let Some(state) = manifest.and_then(|manifest| manifest.operator(id)) else { return restore };
-    let watermarks = state.subtasks.iter().map(|subtask| subtask.watermark.unwrap_or(MIN_WATERMARK));
+    let watermarks =
+        state.subtasks.iter().map(|subtask| subtask.watermark.unwrap_or(MIN_WATERMARK));
     restore.watermark = watermarks.min().unwrap_or(MIN_WATERMARK);
     for subtask in &state.subtasks {
         restore.staged.extend(subtask.staged.iter().cloned());
@@ -173,7 +190,10 @@ pub fn restored_operator(manifest: Option<&Manifest>, id: OperatorId) -> Operato
                 .files
                 .iter()
                 .filter(|file| {
-                    !restore.tables.iter().any(|known| known.files.iter().any(|f| f.path == file.path))
+                    !restore
+                        .tables
+                        .iter()
+                        .any(|known| known.files.iter().any(|f| f.path == file.path))
                 })
                 .cloned()
                 .collect();
@@ -185,6 +205,9 @@ pub fn restored_operator(manifest: Option<&Manifest>, id: OperatorId) -> Operato
     restore
 }
 
+/// An edge to another task: the consumer's input, its root node, the senders of this subtask.
+pub type OutputChannels = (TaskInput, usize, Vec<Box<dyn Sender>>);
+
 /// What building a subtask's chain needs.
 pub struct ChainBuilder<'a> {
     /// The run.
@@ -195,8 +218,8 @@ pub struct ChainBuilder<'a> {
     pub task: &'a Task,
     /// The subtask.
     pub subtask: SubtaskId,
-    /// Edges to other tasks: the consumer's input and node, and the senders of this subtask.
-    pub outputs: Vec<(TaskInput, usize, Vec<Box<dyn Sender>>)>,
+    /// Edges to other tasks.
+    pub outputs: Vec<OutputChannels>,
     /// Counters of the task.
     pub task_metrics: Arc<TaskMetrics>,
     /// Counters of the run.
@@ -263,9 +286,15 @@ impl ChainBuilder<'_> {
                     parallelism: self.task.parallelism,
                     metrics: counters,
                 };
-                Stage::Sink(SinkStage { writer: sink.writer(context)?, staged: Vec::new() })
+                Stage::Sink(SinkStage {
+                    writer: sink.writer(context)?,
+                    staged: Vec::new(),
+                    not_null: not_null(node),
+                })
             }
-            None => Stage::Operator(operator(&self.deployment.graph, node).context(|| node.name.clone())?),
+            None => Stage::Operator(
+                operator(&self.deployment.graph, node).context(|| node.name.clone())?,
+            ),
         };
         self.run_metrics.register(OperatorEntry {
             node: index,
@@ -286,6 +315,18 @@ impl ChainBuilder<'_> {
             files: StateFiles::default(),
         })
     }
+}
+
+/// The columns of a sink that are declared NOT NULL.
+fn not_null(node: &Node) -> Vec<(usize, String)> {
+    let PlanOperator::Sink(sink) = &node.operator else { return Vec::new() };
+    let declared = sink.table.columns.iter().filter(|column| !column.ty.nullable);
+    declared
+        .filter_map(|column| {
+            let index = node.schema.iter().position(|field| field.name == column.name)?;
+            Some((index, column.name.clone()))
+        })
+        .collect()
 }
 
 /// The nodes of an output edge: the local phase of a two-phase aggregate, then the channels.
@@ -323,7 +364,12 @@ fn edge_nodes(
     Ok(nodes)
 }
 
-async fn open(chain: &mut Chain, deployment: &Deployment, task: &Task, subtask: SubtaskId) -> Result<()> {
+async fn open(
+    chain: &mut Chain,
+    deployment: &Deployment,
+    task: &Task,
+    subtask: SubtaskId,
+) -> Result<()> {
     let key_groups = deployment.graph.settings.key_groups;
     let watermark = chain.watermark();
     for node in chain.nodes_mut() {

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tidegate_engine::checkpoint::{CheckpointStorage, Manifest};
 use tidegate_engine::connector::{Sink, Source};
+use tidegate_plan::StreamGraph;
 use tidegate_plan::operator;
 use tidegate_plan::settings::ExecutionMode;
 use tidegate_plan::task_graph::TaskGraph;
-use tidegate_plan::StreamGraph;
 use tidegate_runtime::Clock;
 use tidegate_types::{Attempt, Field, Result};
 

@@ -8,23 +8,22 @@ use std::time::Duration;
 use futures::FutureExt;
 use tidegate_engine::connector::{ReaderContext, Source, Split};
 use tidegate_engine::exchange::gate::InputGate;
-use tidegate_engine::exchange::{Receiver, Sender, local};
+use tidegate_engine::exchange::{Receiver, local};
 use tidegate_engine::metrics::{OperatorMetrics, SourceMetrics, TaskMetrics};
 use tidegate_engine::task::process::{self, TaskCore};
 use tidegate_engine::task::snapshot::SnapshotTarget;
 use tidegate_engine::task::source::{self, Projection, SourceStage, WatermarkRule};
 use tidegate_engine::task::{Control, Report, ReportKind};
 use tidegate_functions::eval::Evaluator;
+use tidegate_plan::Exchange;
 use tidegate_plan::arrow_type::arrow_schema;
 use tidegate_plan::operator::Operator as PlanOperator;
-use tidegate_plan::task_graph::TaskInput;
-use tidegate_plan::Exchange;
 use tidegate_runtime::{Task, spawn_on};
 use tidegate_types::{Attempt, Epoch, Error, ErrorCode, Result, SubtaskId, TaskId};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use crate::build::{ChainBuilder, Connectors};
+use crate::build::{ChainBuilder, Connectors, OutputChannels};
 use crate::deployment::Deployment;
 use crate::metrics::{OperatorEntry, RunMetrics};
 use crate::splits::{self, KnownSplit};
@@ -33,6 +32,8 @@ use crate::splits::{self, KnownSplit};
 const CONTROL_CAPACITY: usize = 64;
 /// How long a task may take to end after it was told to.
 const STOP_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a task that lost its neighbour waits before it reports that.
+const NEIGHBOUR_DELAY: Duration = Duration::from_millis(500);
 /// In continuous mode, how long a reader may wait to fill a batch.
 const LINGER: Duration = Duration::from_millis(2);
 
@@ -80,7 +81,9 @@ pub async fn start(
     };
     let known: HashMap<usize, Vec<Split>> = assigned
         .iter()
-        .map(|(node, parts)| (*node, parts.iter().flatten().map(|(split, _)| split.clone()).collect()))
+        .map(|(node, parts)| {
+            (*node, parts.iter().flatten().map(|(split, _)| split.clone()).collect())
+        })
         .collect();
     let mut channels = Channels::make(&deployment);
     for (index, task) in deployment.tasks.tasks.iter().enumerate() {
@@ -262,32 +265,34 @@ async fn assign_splits(
         let node = &deployment.graph.nodes[root];
         let manifest = deployment.restored.as_ref().map(|restored| &restored.manifest);
         let splits =
-            splits::assign(source.as_ref(), node.id, &node.name, manifest, task.parallelism).await?;
+            splits::assign(source.as_ref(), node.id, &node.name, manifest, task.parallelism)
+                .await?;
         assigned.insert(root, splits);
     }
     Ok(assigned)
 }
 
 fn sink_subtasks(deployment: &Deployment) -> BTreeSet<SubtaskId> {
-    let is_sink = |node: &usize| {
-        matches!(deployment.graph.nodes[*node].operator, PlanOperator::Sink(_))
-    };
+    let is_sink =
+        |node: &usize| matches!(deployment.graph.nodes[*node].operator, PlanOperator::Sink(_));
     let tasks = deployment.tasks.tasks.iter().enumerate();
     tasks
         .filter(|(_, task)| task.nodes.iter().any(is_sink))
         .flat_map(|(index, task)| {
-            (0..task.parallelism).map(move |subtask| SubtaskId { task: TaskId(index as u32), index: subtask })
+            (0..task.parallelism)
+                .map(move |subtask| SubtaskId { task: TaskId(index as u32), index: subtask })
         })
         .collect()
 }
 
-type Outputs = Vec<(TaskInput, usize, Vec<Box<dyn Sender>>)>;
+/// Channels of a subtask with the operator input that each belongs to.
+type Inputs = Vec<(usize, Box<dyn Receiver>)>;
 
 /// The channels between all subtasks.
 #[derive(Default)]
 struct Channels {
-    inputs: HashMap<SubtaskId, Vec<(usize, Box<dyn Receiver>)>>,
-    outputs: HashMap<SubtaskId, Outputs>,
+    inputs: HashMap<SubtaskId, Inputs>,
+    outputs: HashMap<SubtaskId, Vec<OutputChannels>>,
 }
 
 impl Channels {
@@ -326,8 +331,8 @@ struct TaskStart {
     connectors: Arc<Connectors>,
     controls: mpsc::Receiver<Control>,
     events: mpsc::Sender<TaskEvent>,
-    inputs: Vec<(usize, Box<dyn Receiver>)>,
-    outputs: Outputs,
+    inputs: Inputs,
+    outputs: Vec<OutputChannels>,
     splits: Option<Vec<KnownSplit>>,
     metrics: RunMetrics,
 }
@@ -339,11 +344,16 @@ impl TaskStart {
             Ok(result) => result,
             Err(panic) => {
                 let text = panic.downcast_ref::<String>().cloned();
-                let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+                let text =
+                    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
                 Err(Error::internal(format!("task {id} panicked: {}", text.unwrap_or_default())))
             }
         };
         if let Err(error) = result {
+            if error.code() == ErrorCode::Cancelled {
+                // Most likely a neighbour failed: let it say why first.
+                tokio::time::sleep(NEIGHBOUR_DELAY).await;
+            }
             let report = Report { subtask: id, kind: ReportKind::Failed(error) };
             let _ = events.send(TaskEvent { attempt, report }).await;
         }
@@ -391,7 +401,13 @@ impl TaskStart {
         core.report(ReportKind::Ready).await;
         match self.splits {
             Some(splits) => {
-                let stage = source_stage(&self.deployment, &self.connectors, self.id, task_metrics, &self.metrics)?;
+                let stage = source_stage(
+                    &self.deployment,
+                    &self.connectors,
+                    self.id,
+                    task_metrics,
+                    &self.metrics,
+                )?;
                 source::run(core, stage, splits).await
             }
             None => process::run(core, InputGate::new(self.inputs, watermark)).await,
@@ -433,7 +449,8 @@ fn source_stage(
     let schema = arrow_schema(&node.schema);
     let (columns, watermark) = match &node.operator {
         PlanOperator::Source(plan) => {
-            let columns = plan.projection.iter().map(|column| Evaluator::compile(&column.expr, settings));
+            let columns =
+                plan.projection.iter().map(|column| Evaluator::compile(&column.expr, settings));
             let rule = plan.watermark.as_ref().map(|spec| {
                 Ok::<_, Error>(WatermarkRule {
                     column: spec.column,

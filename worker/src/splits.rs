@@ -52,7 +52,8 @@ mod tests {
 
     #[test]
     fn unfinished_splits_are_spread_evenly() {
-        let split = |i: u32| Split { id: i.to_string(), state: serde_json::Value::Null, finished: i < 6 };
+        let split =
+            |i: u32| Split { id: i.to_string(), state: serde_json::Value::Null, finished: i < 6 };
         let assigned = spread((0..10).map(|i| (split(i), None)).collect(), 2);
         let open = |splits: &Vec<KnownSplit>| splits.iter().filter(|(s, _)| !s.finished).count();
         assert_eq!(assigned.iter().map(open).collect::<Vec<_>>(), [2, 2]);

@@ -7,26 +7,29 @@ use std::time::Duration;
 
 use tidegate_engine::checkpoint::manifest::digest;
 use tidegate_engine::checkpoint::storage::manifest_path;
-use tidegate_engine::checkpoint::{CheckpointStorage, Manifest, OperatorState};
+use tidegate_engine::checkpoint::{CheckpointStorage, Manifest};
 use tidegate_engine::task::snapshot::savepoint_name;
 use tidegate_engine::task::{Control, ReportKind, TaskState};
 use tidegate_engine::{Barrier, BarrierKind};
 use tidegate_job_control::{
-    Action, CheckpointKind, CompletedCheckpoint, ControlSettings, Event, Job, JobRecord, Outcome,
+    Action, CheckpointKind, CompletedCheckpoint, ControlSettings, Event, Job, Outcome,
 };
 use tidegate_plan::StreamGraph;
-use tidegate_plan::settings::Settings;
 use tidegate_plan::task_graph::TaskGraph;
 use tidegate_runtime::{Clock, Task, spawn};
 use tidegate_types::error::ResultExt;
-use tidegate_types::{Attempt, Epoch, Error, ErrorCode, JobId, Result, SubtaskId};
-use tidegate_worker::{ConnectorFactory, Deployment, Restored, RunMetrics, RunningTasks, TaskEvent};
+use tidegate_types::{Attempt, Epoch, Error, ErrorCode, Result, SubtaskId};
+use tidegate_worker::{
+    ConnectorFactory, Deployment, Restored, RunMetrics, RunningTasks, TaskEvent,
+};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
 use super::garbage;
 use super::metadata::MetadataStore;
+use super::opening::{check_fits, open_record, operator_states};
 use super::report::{JobReport, inserts};
+use super::spec::{JobSpec, Progress, Request};
 use super::storage::{Directory, RestoreFrom, find};
 
 /// Events that may wait for the driver.
@@ -36,55 +39,15 @@ const BACKGROUND_TIMEOUT: Duration = Duration::from_secs(10);
 /// Completed checkpoints whose durations are kept for the report.
 const MAX_SAMPLES: usize = 100_000;
 
-/// What may be asked of a running job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Request {
-    /// Stop with a savepoint.
-    Stop,
-    /// End without one.
-    Cancel,
-}
-
-/// A job to run.
-pub struct JobSpec {
-    /// Its id, from the pipeline's name.
-    pub job: JobId,
-    /// Its plan.
-    pub graph: StreamGraph,
-    /// Its settings.
-    pub settings: Settings,
-    /// Subtasks per operator.
-    pub parallelism: u32,
-    /// The checkpoint directory.
-    pub directory: Directory,
-    /// Where savepoints go, if not into the job's folder.
-    pub savepoint_dir: Option<Directory>,
-    /// What to continue from.
-    pub restore: Option<String>,
-}
-
-/// What can be watched of a running job.
-#[derive(Debug, Clone, Default)]
-pub struct Progress {
-    /// Counters of the current run.
-    pub metrics: RunMetrics,
-    /// Completed checkpoints.
-    pub checkpoints: u64,
-    /// Duration of the last one, milliseconds.
-    pub last_checkpoint_ms: f64,
-    /// Restarts so far.
-    pub restarts: u64,
-}
-
 /// The surroundings of embedded jobs.
 #[derive(Clone)]
-pub struct Embedded {
+pub(crate) struct Embedded {
     /// Time.
-    pub clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     /// Connectors.
-    pub connectors: Arc<dyn ConnectorFactory>,
+    pub(crate) connectors: Arc<dyn ConnectorFactory>,
     /// The data plane's runtime.
-    pub runtime: Handle,
+    pub(crate) runtime: Handle,
 }
 
 impl Embedded {
@@ -92,7 +55,7 @@ impl Embedded {
     ///
     /// # Errors
     /// Why the job failed for good, or could not start.
-    pub async fn run(
+    pub(crate) async fn run(
         &self,
         spec: JobSpec,
         requests: mpsc::Receiver<Request>,
@@ -130,7 +93,11 @@ struct Driver {
 }
 
 impl Driver {
-    async fn open(embedded: Embedded, spec: JobSpec, progress: watch::Sender<Progress>) -> Result<Self> {
+    async fn open(
+        embedded: Embedded,
+        spec: JobSpec,
+        progress: watch::Sender<Progress>,
+    ) -> Result<Self> {
         let home = spec.directory.child(spec.job.as_str());
         let clock_id = embedded.clock.now_ms();
         home.storage()
@@ -210,7 +177,8 @@ impl Driver {
 
     async fn next_event(&mut self, requests: &mut mpsc::Receiver<Request>) -> Event {
         let now = self.embedded.clock.now_ms();
-        let tick = self.machine.next_tick_ms().map(|at| Duration::from_millis((at - now).max(0) as u64));
+        let tick =
+            self.machine.next_tick_ms().map(|at| Duration::from_millis((at - now).max(0) as u64));
         tokio::select! {
             Some(request) = requests.recv() => match request {
                 Request::Stop => Event::SavepointRequested { stop: true },
@@ -303,14 +271,22 @@ impl Driver {
         self.triggered.clear();
     }
 
-    async fn deploy(&mut self, attempt: Attempt, restore: Option<CompletedCheckpoint>) -> Vec<Event> {
+    async fn deploy(
+        &mut self,
+        attempt: Attempt,
+        restore: Option<CompletedCheckpoint>,
+    ) -> Vec<Event> {
         match self.try_deploy(attempt, restore).await {
             Ok(event) => vec![event],
             Err(error) => vec![Event::Failed { attempt, error }],
         }
     }
 
-    async fn try_deploy(&mut self, attempt: Attempt, restore: Option<CompletedCheckpoint>) -> Result<Event> {
+    async fn try_deploy(
+        &mut self,
+        attempt: Attempt,
+        restore: Option<CompletedCheckpoint>,
+    ) -> Result<Event> {
         let restored = match restore {
             Some(checkpoint) => Some(self.restore(&checkpoint).await?),
             None => None,
@@ -332,7 +308,8 @@ impl Driver {
             connectors: self.embedded.connectors.clone(),
         };
         let running =
-            tidegate_worker::start(deployment, &self.embedded.runtime, self.events.0.clone()).await?;
+            tidegate_worker::start(deployment, &self.embedded.runtime, self.events.0.clone())
+                .await?;
         self.metrics = running.metrics.clone();
         let metrics = running.metrics.clone();
         self.progress.send_modify(|progress| progress.metrics = metrics);
@@ -356,7 +333,13 @@ impl Driver {
         Ok(Restored { storage, manifest, reusable })
     }
 
-    async fn write_manifest(&mut self, attempt: Attempt, epoch: Epoch, kind: CheckpointKind, timestamp_ms: i64) -> Event {
+    async fn write_manifest(
+        &mut self,
+        attempt: Attempt,
+        epoch: Epoch,
+        kind: CheckpointKind,
+        timestamp_ms: i64,
+    ) -> Event {
         match self.try_write_manifest(attempt, epoch, kind, timestamp_ms).await {
             Ok(checkpoint) => Event::ManifestWritten(checkpoint),
             Err(error) => Event::ManifestRefused { attempt, epoch, error },
@@ -468,8 +451,12 @@ impl Driver {
         self.background.push(spawn("sweep", async move {
             match garbage::sweep(&storage, &kept, attempt, now).await {
                 Ok(0) => {}
-                Ok(deleted) => tracing::info!(deleted, "deleted files that earlier runs left behind"),
-                Err(error) => tracing::warn!(%error, "could not look for files that earlier runs left behind"),
+                Ok(deleted) => {
+                    tracing::info!(deleted, "deleted files that earlier runs left behind")
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "could not look for files that earlier runs left behind")
+                }
             }
         }));
     }
@@ -484,33 +471,6 @@ impl Driver {
     }
 }
 
-/// The record to go on with and the folder of this start: that of the checkpoint if it is the job's
-/// own, else a new one.
-fn open_record(
-    spec: &JobSpec,
-    home: &Directory,
-    previous: Option<JobRecord>,
-    initial: Option<&CompletedCheckpoint>,
-) -> (JobRecord, Directory) {
-    let lineage = format!("{}-{:016x}", spec.job, random());
-    let mut record = previous.unwrap_or_else(|| JobRecord::new(spec.job.clone(), lineage.clone()));
-    let own = initial.and_then(|checkpoint| {
-        let rest = checkpoint.folder.strip_prefix(home.url())?.trim_start_matches('/');
-        let run = rest.split('/').next().filter(|run| !run.is_empty())?;
-        record.checkpoints.iter().any(|known| known == checkpoint).then(|| home.child(run))
-    });
-    match own {
-        Some(folder) => (record, folder),
-        None => {
-            // Checkpoints of earlier starts stay where they are; this start does not touch them.
-            record.checkpoints.clear();
-            record.lineage = lineage;
-            let folder = home.child(&format!("{}", record.attempt.0 + 1));
-            (record, folder)
-        }
-    }
-}
-
 fn barrier_kind(kind: CheckpointKind) -> BarrierKind {
     match kind {
         CheckpointKind::Periodic => BarrierKind::Checkpoint,
@@ -519,57 +479,7 @@ fn barrier_kind(kind: CheckpointKind) -> BarrierKind {
     }
 }
 
-/// Gathers what the tasks acknowledged by operator, subtasks in order.
-fn operator_states(graph: &StreamGraph, states: &BTreeMap<SubtaskId, TaskState>) -> Vec<OperatorState> {
-    let mut operators = Vec::new();
-    for node in &graph.nodes {
-        let subtasks: Vec<_> = states
-            .values()
-            .flat_map(|state| state.operators.iter())
-            .filter(|(id, _)| *id == node.id)
-            .map(|(_, state)| state.clone())
-            .collect();
-        if !subtasks.is_empty() {
-            operators.push(OperatorState { id: node.id, name: node.name.clone(), subtasks });
-        }
-    }
-    operators
-}
-
-/// Refuses a checkpoint of another job before anything starts.
-fn check_fits(manifest: &Manifest, graph: &StreamGraph, settings: &Settings) -> Result<()> {
-    let incompatible = |what: String| Err(Error::new(ErrorCode::Incompatible, what));
-    if manifest.key_groups != graph.settings.key_groups {
-        return incompatible(format!(
-            "the checkpoint has {} key groups, the job {}: set 'pipeline.max-parallelism' to {}",
-            manifest.key_groups, graph.settings.key_groups, manifest.key_groups
-        ));
-    }
-    let lost: Vec<&str> = manifest
-        .operators
-        .iter()
-        .filter(|operator| !graph.nodes.iter().any(|node| node.id == operator.id))
-        .filter(|operator| {
-            operator.subtasks.iter().any(|s| !s.tables.is_empty() || s.source.is_some() || !s.staged.is_empty())
-        })
-        .map(|operator| operator.name.as_str())
-        .collect();
-    if lost.is_empty() || settings.boolean("execution.state-recovery.ignore-unclaimed-state") {
-        return Ok(());
-    }
-    let error = Error::new(
-        ErrorCode::Incompatible,
-        format!(
-            "checkpoint {} of job {} has state of operators that this job does not have: {}",
-            manifest.epoch,
-            manifest.job,
-            lost.join(", ")
-        ),
-    );
-    Err(error.help("restore a checkpoint of this job, or set 'execution.state-recovery.ignore-unclaimed-state' to true to drop that state"))
-}
-
 /// A random number from the operating system, by way of the standard library's hash seeds.
-fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     std::hash::RandomState::new().build_hasher().finish()
 }

@@ -17,7 +17,7 @@ const MIN_AGE_MS: i64 = 60_000;
 ///
 /// # Errors
 /// `UNAVAILABLE`, `CORRUPT` if a manifest cannot be read: then nothing more is deleted.
-pub async fn discard(
+pub(crate) async fn discard(
     storage: &CheckpointStorage,
     discarded: &[CompletedCheckpoint],
     kept: &[CompletedCheckpoint],
@@ -43,7 +43,7 @@ pub async fn discard(
 ///
 /// # Errors
 /// As [`discard`].
-pub async fn sweep(
+pub(crate) async fn sweep(
     storage: &CheckpointStorage,
     kept: &[CompletedCheckpoint],
     current: Attempt,

@@ -24,13 +24,13 @@ struct Envelope {
 
 /// The records of one job.
 #[derive(Debug, Clone)]
-pub struct MetadataStore {
+pub(crate) struct MetadataStore {
     storage: CheckpointStorage,
 }
 
 impl MetadataStore {
     /// The records below a job's folder.
-    pub fn new(storage: CheckpointStorage) -> Self {
+    pub(crate) fn new(storage: CheckpointStorage) -> Self {
         Self { storage }
     }
 
@@ -38,7 +38,7 @@ impl MetadataStore {
     ///
     /// # Errors
     /// `UNAVAILABLE` if the store does not answer; `CORRUPT` if no record is intact.
-    pub async fn load(&self) -> Result<Option<JobRecord>> {
+    pub(crate) async fn load(&self) -> Result<Option<JobRecord>> {
         let mut paths: Vec<String> =
             self.storage.list(FOLDER).await?.into_iter().map(|(path, _)| path).collect();
         paths.sort();
@@ -61,7 +61,7 @@ impl MetadataStore {
     ///
     /// # Errors
     /// `FENCED` if another driver has written this revision; `UNAVAILABLE` if the store does not answer.
-    pub async fn save(&self, record: &JobRecord) -> Result<()> {
+    pub(crate) async fn save(&self, record: &JobRecord) -> Result<()> {
         let path = revision_path(record.revision);
         if !self.storage.write_manifest(&path, encode(record)?).await? {
             return Err(Error::new(
@@ -85,7 +85,8 @@ fn revision_path(revision: u64) -> String {
 }
 
 fn encode(record: &JobRecord) -> Result<Vec<u8>> {
-    let internal = |error: serde_json::Error| Error::internal(format!("encode job record: {error}"));
+    let internal =
+        |error: serde_json::Error| Error::internal(format!("encode job record: {error}"));
     let record = serde_json::to_value(record).map_err(internal)?;
     let checksum = digest(record.to_string().as_bytes());
     let envelope = Envelope { format: FORMAT.to_owned(), version: VERSION, checksum, record };
@@ -93,16 +94,22 @@ fn encode(record: &JobRecord) -> Result<Vec<u8>> {
 }
 
 fn decode(path: &str, bytes: &Bytes) -> Result<JobRecord> {
-    let corrupt = |what: String| Error::new(ErrorCode::Corrupt, format!("job record {path} {what}"));
-    let envelope: Envelope =
-        serde_json::from_slice(bytes).map_err(|error| corrupt(format!("does not parse: {error}")))?;
-    if envelope.format != FORMAT || digest(envelope.record.to_string().as_bytes()) != envelope.checksum {
+    let corrupt =
+        |what: String| Error::new(ErrorCode::Corrupt, format!("job record {path} {what}"));
+    let envelope: Envelope = serde_json::from_slice(bytes)
+        .map_err(|error| corrupt(format!("does not parse: {error}")))?;
+    if envelope.format != FORMAT
+        || digest(envelope.record.to_string().as_bytes()) != envelope.checksum
+    {
         return Err(corrupt("is damaged".to_owned()));
     }
     if envelope.version > VERSION {
         return Err(Error::new(
             ErrorCode::Incompatible,
-            format!("job record {path} has version {}, this release reads up to {VERSION}", envelope.version),
+            format!(
+                "job record {path} has version {}, this release reads up to {VERSION}",
+                envelope.version
+            ),
         ));
     }
     serde_json::from_value(envelope.record)

@@ -3,11 +3,14 @@
 //! [`driver`] executes actions, [`storage`] knows the folders of a job, [`metadata`] keeps its
 //! record, [`garbage`] deletes what no kept checkpoint reaches, [`report`] sums up a run.
 
-pub mod driver;
-pub mod garbage;
-pub mod metadata;
-pub mod report;
-pub mod storage;
+pub(crate) mod driver;
+pub(crate) mod garbage;
+pub(crate) mod metadata;
+pub(crate) mod opening;
+pub(crate) mod report;
+pub(crate) mod spec;
+pub(crate) mod storage;
 
-pub use driver::{Embedded, JobSpec, Request};
-pub use report::{InsertReport, JobReport};
+pub(crate) use driver::Embedded;
+pub(crate) use report::JobReport;
+pub(crate) use spec::{JobSpec, Progress, Request};

@@ -1,40 +1,44 @@
 //! What a finished run reports: per insert, and about its checkpoints.
 
 use serde::Serialize;
-use tidegate_plan::operator::Operator;
 use tidegate_plan::StreamGraph;
+use tidegate_plan::operator::Operator;
 use tidegate_worker::RunMetrics;
 
 /// One INSERT of a job.
 #[derive(Debug, Clone, Serialize)]
-pub struct InsertReport {
+pub(crate) struct InsertReport {
     /// The insert's name: its table, made unique.
-    pub name: String,
+    pub(crate) name: String,
     /// Rows that its sources read.
-    pub records_in: u64,
+    pub(crate) records_in: u64,
     /// Rows that its sink wrote.
-    pub records_out: u64,
+    pub(crate) records_out: u64,
     /// Rows that came after their window.
-    pub late_records: u64,
+    pub(crate) late_records: u64,
     /// Records that could not be decoded and were skipped.
-    pub bad_records: u64,
+    pub(crate) bad_records: u64,
     /// From the start of the job to its end.
-    pub wall_seconds: f64,
+    pub(crate) wall_seconds: f64,
 }
 
 /// A whole job.
 #[derive(Debug, Clone, Default)]
-pub struct JobReport {
+pub(crate) struct JobReport {
     /// By insert, in the order of the script.
-    pub inserts: Vec<InsertReport>,
+    pub(crate) inserts: Vec<InsertReport>,
     /// Checkpoints that were completed.
-    pub checkpoints_completed: u64,
+    pub(crate) checkpoints_completed: u64,
     /// From trigger to completion, milliseconds, of each.
-    pub checkpoint_ms: Vec<f64>,
+    pub(crate) checkpoint_ms: Vec<f64>,
 }
 
 /// Sums the counters of a run by insert: everything upstream of a sink counts for it.
-pub fn inserts(graph: &StreamGraph, metrics: &RunMetrics, wall_seconds: f64) -> Vec<InsertReport> {
+pub(crate) fn inserts(
+    graph: &StreamGraph,
+    metrics: &RunMetrics,
+    wall_seconds: f64,
+) -> Vec<InsertReport> {
     let entries = metrics.entries();
     let mut reports = Vec::new();
     for (index, node) in graph.nodes.iter().enumerate() {
@@ -56,7 +60,8 @@ pub fn inserts(graph: &StreamGraph, metrics: &RunMetrics, wall_seconds: f64) -> 
                 report.records_out += entry.metrics.records_in.get();
             }
             report.late_records += entry.metrics.late_records.get();
-            report.bad_records += entry.source.as_ref().map_or(0, |source| source.bad_records.get());
+            report.bad_records +=
+                entry.source.as_ref().map_or(0, |source| source.bad_records.get());
         }
         reports.push(report);
     }
@@ -75,7 +80,7 @@ fn upstream(graph: &StreamGraph, sink: usize) -> Vec<bool> {
 }
 
 /// A percentile of samples by nearest rank; 0 if there are none.
-pub fn percentile(samples: &[f64], share: f64) -> f64 {
+pub(crate) fn percentile(samples: &[f64], share: f64) -> f64 {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);
     let rank = (share * sorted.len() as f64).ceil() as usize;

@@ -18,7 +18,7 @@ use super::metadata::MetadataStore;
 
 /// A directory or URL with the store behind it.
 #[derive(Debug, Clone)]
-pub struct Directory {
+pub(crate) struct Directory {
     url: String,
     store: Arc<dyn ObjectStore>,
     path: Path,
@@ -29,25 +29,28 @@ impl Directory {
     ///
     /// # Errors
     /// `INVALID_OPTION`, `UNSUPPORTED` for a URL that cannot be used.
-    pub fn open(url: &str) -> Result<Self> {
-        let url = url.trim_end_matches('/').to_owned();
+    pub(crate) fn open(url: &str) -> Result<Self> {
+        let url = absolute(url.trim_end_matches('/'))?;
         let (store, path) = object_storage::open(&url, &BTreeMap::new())?;
         Ok(Self { url, store, path })
     }
 
     /// The directory as it was named.
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// A folder below.
-    pub fn child(&self, name: &str) -> Self {
-        let path = name.split('/').filter(|part| !part.is_empty()).fold(self.path.clone(), |p, part| p.join(part));
+    pub(crate) fn child(&self, name: &str) -> Self {
+        let path = name
+            .split('/')
+            .filter(|part| !part.is_empty())
+            .fold(self.path.clone(), |p, part| p.join(part));
         Self { url: format!("{}/{name}", self.url), store: self.store.clone(), path }
     }
 
     /// The directory as a place for checkpoints.
-    pub fn storage(&self) -> CheckpointStorage {
+    pub(crate) fn storage(&self) -> CheckpointStorage {
         CheckpointStorage::new(self.store.clone(), self.path.clone())
     }
 
@@ -56,14 +59,29 @@ impl Directory {
         let (url, name) = self.url.rsplit_once('/')?;
         let mut parts: Vec<_> = self.path.parts().collect();
         parts.pop()?;
-        let parent = Self { url: url.to_owned(), store: self.store.clone(), path: parts.into_iter().collect() };
+        let parent = Self {
+            url: url.to_owned(),
+            store: self.store.clone(),
+            path: parts.into_iter().collect(),
+        };
         Some((parent, name.to_owned()))
     }
 }
 
+/// A local path made absolute, so that what is recorded does not depend on a working directory.
+fn absolute(url: &str) -> Result<String> {
+    if url.contains("://") || url.starts_with("file:") {
+        return Ok(url.to_owned());
+    }
+    let path = std::path::absolute(url).map_err(|error| {
+        Error::new(ErrorCode::InvalidOption, format!("'{url}' is not a directory's path: {error}"))
+    })?;
+    Ok(path.display().to_string())
+}
+
 /// What `--restore` led to.
 #[derive(Debug)]
-pub enum RestoreFrom {
+pub(crate) enum RestoreFrom {
     /// This checkpoint.
     Checkpoint(CompletedCheckpoint),
     /// The job has run there but completed no checkpoint: it starts anew.
@@ -75,7 +93,9 @@ pub enum RestoreFrom {
 ///
 /// # Errors
 /// `NOT_FOUND` if there is no checkpoint, `CORRUPT` if the one named is damaged.
-pub async fn find(path: &str, job: &JobId) -> Result<RestoreFrom> {
+pub(crate) async fn find(path: &str, job: &JobId) -> Result<RestoreFrom> {
+    let path = path.trim_end_matches('/');
+    let path = path.strip_suffix("/_metadata").unwrap_or(path);
     let place = Directory::open(path)?;
     for folder in [place.child(job.as_str()), place.clone()] {
         if let Some(record) = MetadataStore::new(folder.storage()).load().await? {
@@ -85,10 +105,6 @@ pub async fn find(path: &str, job: &JobId) -> Result<RestoreFrom> {
             });
         }
     }
-    let place = match path.trim_end_matches('/').strip_suffix("/_metadata") {
-        Some(folder) => Directory::open(folder)?,
-        None => place,
-    };
     let manifest = match place.storage().read_manifest("_metadata").await {
         Ok(manifest) => manifest,
         Err(error) if error.code() == ErrorCode::NotFound => {
@@ -123,7 +139,11 @@ async fn newest_intact(record: &JobRecord) -> Result<Option<CompletedCheckpoint>
     checkpoints.sort_by_key(|checkpoint| std::cmp::Reverse(checkpoint.epoch));
     let mut damage = None;
     for checkpoint in &checkpoints {
-        match Directory::open(&checkpoint.folder)?.storage().read_manifest(&checkpoint.manifest).await {
+        match Directory::open(&checkpoint.folder)?
+            .storage()
+            .read_manifest(&checkpoint.manifest)
+            .await
+        {
             Ok(_) => return Ok(Some((*checkpoint).clone())),
             Err(error) if matches!(error.code(), ErrorCode::Corrupt | ErrorCode::NotFound) => {
                 tracing::error!(%error, "checkpoint {} cannot be used; trying the one before", checkpoint.epoch);

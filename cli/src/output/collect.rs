@@ -14,14 +14,14 @@ use tidegate_worker::ConnectorFactory;
 use tokio::sync::mpsc;
 
 /// Makes connectors for the jobs of this process.
-pub struct Connectors {
+pub(crate) struct Connectors {
     env: ConnectorEnv,
     rows: Option<mpsc::Sender<Changes>>,
 }
 
 impl Connectors {
     /// With what connectors may use, and where the rows of a SELECT go.
-    pub fn new(env: ConnectorEnv, rows: Option<mpsc::Sender<Changes>>) -> Self {
+    pub(crate) fn new(env: ConnectorEnv, rows: Option<mpsc::Sender<Changes>>) -> Self {
         Self { env, rows }
     }
 }
@@ -32,7 +32,9 @@ impl ConnectorFactory for Connectors {
     }
 
     fn sink(&self, plan: &operator::Sink, columns: &[Field]) -> Result<Arc<dyn Sink>> {
-        if plan.table.options.get("connector").map(String::as_str) != Some(tidegate_planner::COLLECT) {
+        if plan.table.options.get("connector").map(String::as_str)
+            != Some(tidegate_planner::COLLECT)
+        {
             return registry::sink(plan, columns, &self.env);
         }
         let rows = self.rows.clone().ok_or_else(|| Error::internal("a query without a printer"))?;

@@ -5,5 +5,5 @@ mod collect;
 mod printer;
 mod table;
 
-pub use collect::Connectors;
-pub use printer::{Printer, print_rows};
+pub(crate) use collect::Connectors;
+pub(crate) use printer::{Printer, print_rows};

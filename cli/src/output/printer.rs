@@ -1,12 +1,13 @@
 //! Prints the rows of a SELECT while they come.
 
 use std::io::Write;
-use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use arrow::array::Array;
-use tidegate_connectors::PrintTarget;
 use tidegate_connector_spec::FormatOptions;
+use tidegate_connectors::PrintTarget;
 use tidegate_connectors::format::{Encoder, EncoderContext, Records, encoder};
 use tidegate_engine::Changes;
 use tidegate_functions::Zone;
@@ -28,8 +29,9 @@ const FIT_TIME: Duration = Duration::from_millis(200);
 const FIT_ROWS: usize = 1_000;
 
 /// A printer of one query's rows.
-pub struct Printer {
+pub(crate) struct Printer {
     rows: mpsc::Sender<Changes>,
+    ended_well: Arc<AtomicBool>,
     task: Task<Result<()>>,
 }
 
@@ -38,36 +40,63 @@ impl Printer {
     ///
     /// # Errors
     /// `INVALID_OPTION` for an unknown time zone, `UNSUPPORTED` if the format cannot hold a column.
-    pub fn start(schema: Schema, settings: &PlanSettings, format: RowFormat, out: PrintTarget) -> Result<Self> {
+    pub(crate) fn start(
+        schema: Schema,
+        settings: &PlanSettings,
+        format: RowFormat,
+        out: PrintTarget,
+    ) -> Result<Self> {
         let zone = Zone::parse(&settings.time_zone)?;
         let form = Form::new(&schema, format, zone)?;
         let (rows, received) = mpsc::channel(CAPACITY);
-        let task = spawn("printer", print(received, form, out));
-        Ok(Self { rows, task })
+        let ended_well = Arc::new(AtomicBool::new(false));
+        let task = spawn("printer", print(received, form, out, ended_well.clone()));
+        Ok(Self { rows, ended_well, task })
     }
 
     /// Where rows go.
-    pub fn sender(&self) -> mpsc::Sender<Changes> {
+    pub(crate) fn sender(&self) -> mpsc::Sender<Changes> {
         self.rows.clone()
     }
 
-    /// Waits until everything is printed.
+    /// Waits until everything is printed. A query that failed without a row prints nothing.
     ///
     /// # Errors
     /// `UNAVAILABLE` if standard output cannot be written.
-    pub async fn finish(self) -> Result<()> {
+    pub(crate) async fn finish(self, ended_well: bool) -> Result<()> {
+        // The printer ends when the last sender is gone; until then it sees how the query ended.
+        self.ended_well.store(ended_well, Ordering::Release);
         drop(self.rows);
         self.task.await?
     }
 }
 
 enum Form {
-    Table { schema: Schema, zone: Zone, table: TextTable, count: u64, waiting: Vec<Vec<String>>, kinds: bool },
-    Csv { schema: Schema, zone: Zone, header: bool },
-    Json { encoder: Box<dyn Encoder> },
+    Table {
+        schema: Schema,
+        zone: Zone,
+        table: TextTable,
+        count: u64,
+        waiting: Vec<Vec<String>>,
+        kinds: bool,
+    },
+    Csv {
+        schema: Schema,
+        zone: Zone,
+        header: bool,
+    },
+    Json {
+        encoder: Box<dyn Encoder>,
+    },
 }
 
-async fn print(mut rows: mpsc::Receiver<Changes>, mut form: Form, out: PrintTarget) -> Result<()> {
+async fn print(
+    mut rows: mpsc::Receiver<Changes>,
+    mut form: Form,
+    out: PrintTarget,
+    ended_well: Arc<AtomicBool>,
+) -> Result<()> {
+    let mut any = false;
     let mut fitted = false;
     loop {
         let next = if fitted {
@@ -85,10 +114,14 @@ async fn print(mut rows: mpsc::Receiver<Changes>, mut form: Form, out: PrintTarg
             }
         };
         let Some(changes) = next else { break };
+        any = true;
         let text = form.take(&changes)?;
         fitted |= form.waiting() >= FIT_ROWS;
         let text = if fitted { [text, form.flush()].concat() } else { text };
         write(&out, &text)?;
+    }
+    if !any && !ended_well.load(Ordering::Acquire) {
+        return Ok(());
     }
     let end = form.end();
     write(&out, &end)
@@ -100,7 +133,10 @@ fn write(out: &PrintTarget, bytes: &[u8]) -> Result<()> {
     }
     let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
     out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| {
-        Error::new(tidegate_types::ErrorCode::Unavailable, format!("write to standard output: {error}"))
+        Error::new(
+            tidegate_types::ErrorCode::Unavailable,
+            format!("write to standard output: {error}"),
+        )
     })
 }
 
@@ -119,7 +155,8 @@ impl Form {
             RowFormat::Csv => Self::Csv { schema: schema.clone(), zone, header: false },
             RowFormat::Json => {
                 let options = FormatOptions::new("json", &[])?;
-                let context = EncoderContext { options: &options, columns: schema, origin: "the query" };
+                let context =
+                    EncoderContext { options: &options, columns: schema, origin: "the query" };
                 Self::Json { encoder: encoder(&context)? }
             }
         })
@@ -191,9 +228,17 @@ impl Form {
     }
 }
 
-fn texts(changes: &Changes, schema: &Schema, zone: &Zone, null: &str, kinds: bool) -> Result<Vec<Vec<String>>> {
+fn texts(
+    changes: &Changes,
+    schema: &Schema,
+    zone: &Zone,
+    null: &str,
+    kinds: bool,
+) -> Result<Vec<Vec<String>>> {
     let columns = changes.rows.columns().iter().zip(schema);
-    let columns = columns.map(|(column, field)| render(column, &field.ty, zone)).collect::<Result<Vec<_>>>()?;
+    let columns = columns
+        .map(|(column, field)| render(column, &field.ty, zone))
+        .collect::<Result<Vec<_>>>()?;
     let row = |row: usize| {
         let values = columns.iter().enumerate().map(|(index, column)| {
             let value = if column.is_null(row) { null } else { column.value(row) };
@@ -220,10 +265,12 @@ fn csv_line<'a>(values: impl Iterator<Item = &'a str>) -> String {
 ///
 /// # Errors
 /// `UNAVAILABLE` if standard output cannot be written.
-pub fn print_rows(out: &PrintTarget, rows: &Rows, format: RowFormat) -> Result<()> {
+pub(crate) fn print_rows(out: &PrintTarget, rows: &Rows, format: RowFormat) -> Result<()> {
     let text = match format {
         // A plan or a DDL text is for reading as it is.
-        RowFormat::Table if rows.columns.len() == 1 && rows.rows.len() == 1 => format!("{}\n", rows.rows[0][0].trim_end()),
+        RowFormat::Table if rows.columns.len() == 1 && rows.rows.len() == 1 => {
+            format!("{}\n", rows.rows[0][0].trim_end())
+        }
         RowFormat::Table => {
             let mut table = TextTable::new(rows.columns.clone());
             let body = table.rows(&rows.rows);

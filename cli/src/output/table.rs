@@ -7,7 +7,7 @@ use std::fmt::Write;
 const MAX_WIDTH: usize = 60;
 
 /// A table being printed.
-pub struct TextTable {
+pub(crate) struct TextTable {
     names: Vec<String>,
     widths: Vec<usize>,
     started: bool,
@@ -15,13 +15,13 @@ pub struct TextTable {
 
 impl TextTable {
     /// A table with these columns.
-    pub fn new(names: Vec<String>) -> Self {
+    pub(crate) fn new(names: Vec<String>) -> Self {
         let widths = names.iter().map(|name| width(name)).collect();
         Self { names, widths, started: false }
     }
 
     /// Rows, behind the header if they are the first.
-    pub fn rows(&mut self, rows: &[Vec<String>]) -> String {
+    pub(crate) fn rows(&mut self, rows: &[Vec<String>]) -> String {
         for row in rows {
             for (column, value) in row.iter().enumerate() {
                 self.widths[column] = self.widths[column].max(width(value)).min(MAX_WIDTH);
@@ -38,7 +38,7 @@ impl TextTable {
     }
 
     /// The end of the table.
-    pub fn end(&mut self, count: u64) -> String {
+    pub(crate) fn end(&mut self, count: u64) -> String {
         let mut text = if self.started { String::new() } else { self.rows(&[]) };
         self.rule(&mut text);
         let _ = writeln!(text, "{count} row{}", if count == 1 { "" } else { "s" });
@@ -69,8 +69,15 @@ fn width(text: &str) -> usize {
 fn char_width(c: char) -> usize {
     match c as u32 {
         0..=0x1F | 0x300..=0x36F | 0x200B..=0x200D | 0xFE00..=0xFE0F => 0,
-        0x1100..=0x115F | 0x2E80..=0xA4CF | 0xAC00..=0xD7A3 | 0xF900..=0xFAFF | 0xFE30..=0xFE6F
-        | 0xFF00..=0xFF60 | 0xFFE0..=0xFFE6 | 0x1F300..=0x1FAFF | 0x20000..=0x3FFFD => 2,
+        0x1100..=0x115F
+        | 0x2E80..=0xA4CF
+        | 0xAC00..=0xD7A3
+        | 0xF900..=0xFAFF
+        | 0xFE30..=0xFE6F
+        | 0xFF00..=0xFF60
+        | 0xFFE0..=0xFFE6
+        | 0x1F300..=0x1FAFF
+        | 0x20000..=0x3FFFD => 2,
         _ => 1,
     }
 }
@@ -101,7 +108,10 @@ mod tests {
     fn columns_line_up_also_with_wide_characters() {
         let mut table = TextTable::new(vec!["a".into(), "名".into()]);
         let text = table.rows(&[vec!["1".into(), "中文".into()]]) + &table.end(1);
-        assert_eq!(text, "+---+------+\n| a | 名   |\n+---+------+\n| 1 | 中文 |\n+---+------+\n1 row\n");
+        assert_eq!(
+            text,
+            "+---+------+\n| a | 名   |\n+---+------+\n| 1 | 中文 |\n+---+------+\n1 row\n"
+        );
     }
 
     #[test]

@@ -14,16 +14,15 @@ use tokio::sync::{mpsc, watch};
 use super::script::{NamedJob, Script, Step};
 use super::{live, prometheus, stats};
 use crate::args::Run;
-use crate::embedded::driver::Progress;
 use crate::embedded::storage::Directory;
-use crate::embedded::{Embedded, JobReport, JobSpec, Request};
+use crate::embedded::{Embedded, JobReport, JobSpec, Progress, Request};
 use crate::output::{Connectors, Printer, print_rows};
 
 /// Runs a script; true if all of it ended well.
 ///
 /// # Errors
 /// What keeps it from starting. A job that fails is reported on standard error.
-pub fn run(arguments: &Run, script: Script) -> Result<bool> {
+pub(crate) fn run(arguments: &Run, script: Script) -> Result<bool> {
     let control = runtime("control", 2)?;
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let data = runtime("data", cores)?;
@@ -58,11 +57,13 @@ fn runtime(name: &str, threads: usize) -> Result<tokio::runtime::Runtime> {
         .thread_name(name)
         .enable_all()
         .build()
-        .map_err(|error| Error::new(ErrorCode::ResourceExhausted, format!("start threads: {error}")))
+        .map_err(|error| {
+            Error::new(ErrorCode::ResourceExhausted, format!("start threads: {error}"))
+        })
 }
 
 /// The error of a standard output that cannot be written.
-pub fn stdout_error(error: std::io::Error) -> Error {
+pub(crate) fn stdout_error(error: std::io::Error) -> Error {
     Error::new(ErrorCode::Unavailable, format!("write to standard output: {error}"))
 }
 
@@ -111,7 +112,9 @@ impl Running<'_> {
                     let printer = Printer::start(schema, &settings, format, self.stdout.clone())?;
                     let running = self.start(job, Some(&printer), &board)?;
                     let finished = running.await?;
-                    printer.finish().await?;
+                    let ended_well =
+                        matches!(finished.1, Ok((Outcome::Finished | Outcome::Stopped(_), _)));
+                    printer.finish(ended_well).await?;
                     self.take(finished);
                 }
             }
@@ -120,7 +123,12 @@ impl Running<'_> {
         Ok(())
     }
 
-    fn start(&self, job: NamedJob, printer: Option<&Printer>, board: &live::Board) -> Result<Task<Finished>> {
+    fn start(
+        &self,
+        job: NamedJob,
+        printer: Option<&Printer>,
+        board: &live::Board,
+    ) -> Result<Task<Finished>> {
         let NamedJob { id, plan } = job;
         let clock = self.clock.clone();
         let env = ConnectorEnv {
@@ -137,11 +145,8 @@ impl Running<'_> {
             stderr: Arc::new(Mutex::new(Box::new(std::io::stderr()))),
         };
         let connectors = Connectors::new(env, printer.map(Printer::sender));
-        let embedded = Embedded {
-            clock,
-            connectors: Arc::new(connectors),
-            runtime: self.data.clone(),
-        };
+        let embedded =
+            Embedded { clock, connectors: Arc::new(connectors), runtime: self.data.clone() };
         let (progress, watched) = watch::channel(Progress::default());
         board.add(id.to_string(), plan.graph.clone(), watched);
         let (stop, requests) = mpsc::channel(4);
@@ -149,7 +154,11 @@ impl Running<'_> {
         let spec = JobSpec {
             parallelism: parallelism(&plan.settings),
             directory: directory(&plan.settings)?,
-            savepoint_dir: plan.settings.get("execution.checkpointing.savepoint-dir").map(Directory::open).transpose()?,
+            savepoint_dir: plan
+                .settings
+                .get("execution.checkpointing.savepoint-dir")
+                .map(Directory::open)
+                .transpose()?,
             restore: self.arguments.restore.clone(),
             job: id.clone(),
             graph: plan.graph,
@@ -241,7 +250,9 @@ fn parallelism(settings: &Settings) -> u32 {
 
 /// `execution.checkpointing.dir`, else a folder in the user's state directory.
 fn directory(settings: &Settings) -> Result<Directory> {
-    if let Some(url) = settings.get("execution.checkpointing.dir") {
+    let named =
+        settings.get("execution.checkpointing.dir").or(settings.get("state.checkpoints.dir"));
+    if let Some(url) = named {
         return Directory::open(url);
     }
     let state = std::env::var("XDG_STATE_HOME").ok().filter(|path| !path.is_empty());

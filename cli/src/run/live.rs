@@ -8,48 +8,53 @@ use tidegate_runtime::Clock;
 use tidegate_types::{MAX_WATERMARK, MIN_WATERMARK};
 use tokio::sync::watch;
 
-use crate::embedded::driver::Progress;
+use crate::embedded::Progress;
 use crate::embedded::report::inserts;
 
 /// Time between two lines.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// What is shown of a job.
-pub struct Shown {
+pub(crate) struct Shown {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Its plan.
-    pub graph: StreamGraph,
+    pub(crate) graph: StreamGraph,
     /// How it goes.
-    pub progress: watch::Receiver<Progress>,
+    pub(crate) progress: watch::Receiver<Progress>,
     last_in: u64,
 }
 
 /// The jobs of a script, for the live view and the metrics endpoint.
 #[derive(Clone)]
-pub struct Board {
+pub(crate) struct Board {
     clock: Arc<dyn Clock>,
     jobs: Arc<Mutex<Vec<Shown>>>,
 }
 
 impl Board {
     /// No jobs yet.
-    pub fn new(clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, jobs: Arc::default() }
     }
 
     /// Adds a job.
-    pub fn add(&self, name: String, graph: StreamGraph, progress: watch::Receiver<Progress>) {
+    pub(crate) fn add(
+        &self,
+        name: String,
+        graph: StreamGraph,
+        progress: watch::Receiver<Progress>,
+    ) {
         self.with(|jobs| jobs.push(Shown { name, graph, progress, last_in: 0 }));
     }
 
     /// Looks at the jobs.
-    pub fn with<T>(&self, look: impl FnOnce(&mut Vec<Shown>) -> T) -> T {
+    pub(crate) fn with<T>(&self, look: impl FnOnce(&mut Vec<Shown>) -> T) -> T {
         look(&mut self.jobs.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Prints a line per job and second until it is dropped.
-    pub async fn run(self) {
+    pub(crate) async fn run(self) {
         let mut before = self.clock.elapsed();
         loop {
             tokio::time::sleep(INTERVAL).await;

@@ -17,7 +17,7 @@ use tidegate_types::Error;
 use crate::args::Run;
 
 /// Runs the command; errors go to standard error.
-pub fn main(arguments: Run) -> ExitCode {
+pub(crate) fn main(arguments: Run) -> ExitCode {
     let script = match script::prepare(&arguments) {
         Ok(script) => script,
         Err(error) => return fail(&error),

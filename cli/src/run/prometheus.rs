@@ -39,14 +39,16 @@ const METRICS: &[(&str, &str, &str, Sample)] = &[
     (names::BACKPRESSURED, "counter", "Time that the task waited for room in its outputs", |e| {
         Some(e.task.backpressured.get() as f64)
     }),
-    (names::IDLE, "counter", "Time that the task waited for input", |e| Some(e.task.idle.get() as f64)),
+    (names::IDLE, "counter", "Time that the task waited for input", |e| {
+        Some(e.task.idle.get() as f64)
+    }),
 ];
 
 /// Serves `/metrics` until the task is dropped.
 ///
 /// # Errors
 /// `UNAVAILABLE` if the address cannot be bound.
-pub async fn serve(address: SocketAddr, board: Board) -> Result<Task<()>> {
+pub(crate) async fn serve(address: SocketAddr, board: Board) -> Result<Task<()>> {
     let listener = tokio::net::TcpListener::bind(address).await.map_err(|error| {
         Error::new(ErrorCode::Unavailable, format!("listen on {address} for metrics: {error}"))
     })?;

@@ -15,13 +15,13 @@ use crate::args::Run;
 const MAX_BYTES: u64 = 16 << 20;
 
 /// What a script comes to, in its order.
-pub struct Script {
+pub(crate) struct Script {
     /// The steps.
-    pub steps: Vec<Step>,
+    pub(crate) steps: Vec<Step>,
 }
 
 /// A step of a script.
-pub enum Step {
+pub(crate) enum Step {
     /// Print rows.
     Print(Rows),
     /// Run a job in the background.
@@ -31,18 +31,18 @@ pub enum Step {
 }
 
 /// A job with its id, unique within the script.
-pub struct NamedJob {
+pub(crate) struct NamedJob {
     /// Id, from the pipeline's name or the file's, and the first insert's.
-    pub id: JobId,
+    pub(crate) id: JobId,
     /// Plan.
-    pub plan: JobPlan,
+    pub(crate) plan: JobPlan,
 }
 
 /// Reads, substitutes, parses and plans the script.
 ///
 /// # Errors
 /// What is wrong with the file, a variable, an option, or a statement, with its place.
-pub fn prepare(arguments: &Run) -> Result<Script> {
+pub(crate) fn prepare(arguments: &Run) -> Result<Script> {
     let text = read(&arguments.file)?;
     let text = substitute(&text, &arguments.variables)?;
     let mut settings = Settings::new();
@@ -56,7 +56,13 @@ pub fn prepare(arguments: &Run) -> Result<Script> {
         settings.set("parallelism.default", &parallelism.to_string())?;
     }
     let mut session = Session::new(settings)?.with_default_time_zone(&machine_zone())?;
-    let stem = arguments.file.file_stem().and_then(|stem| stem.to_str()).unwrap_or("script").to_owned();
+    let stem = arguments
+        .file
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .filter(|stem| *stem != "-")
+        .unwrap_or("script")
+        .to_owned();
     let mut steps = Vec::new();
     let mut taken = BTreeMap::new();
     for statement in parse_script(&text)? {
@@ -65,7 +71,11 @@ pub fn prepare(arguments: &Run) -> Result<Script> {
             Planned::Rows(rows) => steps.push(Step::Print(rows)),
             Planned::Job(plan) => {
                 let job = name(&stem, *plan, &mut taken);
-                steps.push(if job.plan.query.is_some() { Step::Select(job) } else { Step::Insert(job) });
+                steps.push(if job.plan.query.is_some() {
+                    Step::Select(job)
+                } else {
+                    Step::Insert(job)
+                });
             }
         }
     }
@@ -130,7 +140,10 @@ fn substitute(text: &str, variables: &[(String, String)]) -> Result<String> {
         let line = text[..text.len() - rest.len() + start].matches('\n').count() + 1;
         let name_and_rest = &rest[start + 2..];
         let Some(end) = name_and_rest.find('}') else {
-            return Err(Error::new(ErrorCode::SqlSyntax, format!("line {line}: '${{' is not closed by '}}'")));
+            return Err(Error::new(
+                ErrorCode::SqlSyntax,
+                format!("line {line}: '${{' is not closed by '}}'"),
+            ));
         };
         let name = name_and_rest[..end].trim();
         let value = variables.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value);
@@ -151,7 +164,9 @@ fn substitute(text: &str, variables: &[(String, String)]) -> Result<String> {
 /// The zone of this machine: `TZ`, else UTC.
 fn machine_zone() -> String {
     let named = std::env::var("TZ").ok().map(|zone| zone.trim_start_matches(':').to_owned());
-    named.filter(|zone| tidegate_functions::Zone::parse(zone).is_ok()).unwrap_or_else(|| "UTC".to_owned())
+    named
+        .filter(|zone| tidegate_functions::Zone::parse(zone).is_ok())
+        .unwrap_or_else(|| "UTC".to_owned())
 }
 
 #[cfg(test)]
@@ -163,7 +178,10 @@ mod tests {
         let variables = [("N".to_owned(), "5".to_owned())];
         assert_eq!(substitute("a ${N} $${N} ${ N }", &variables).unwrap(), "a 5 ${N} 5");
         let error = substitute("a\nb ${M}", &variables).unwrap_err().to_string();
-        assert!(error.contains("line 2") && error.contains("'M'") && error.contains("--define M="), "{error}");
+        assert!(
+            error.contains("line 2") && error.contains("'M'") && error.contains("--define M="),
+            "{error}"
+        );
         assert!(substitute("${N", &variables).is_err());
     }
 }

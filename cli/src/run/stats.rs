@@ -6,7 +6,7 @@ use crate::embedded::JobReport;
 use crate::embedded::report::percentile;
 
 /// The statistics of all jobs as one line of JSON.
-pub fn json(reports: &[JobReport], wall_seconds: f64) -> String {
+pub(crate) fn json(reports: &[JobReport], wall_seconds: f64) -> String {
     let inserts: Vec<_> = reports.iter().flat_map(|report| &report.inserts).collect();
     let samples: Vec<f64> =
         reports.iter().flat_map(|report| report.checkpoint_ms.iter().copied()).collect();

@@ -25,10 +25,7 @@ const fn text(key: &'static str, en: &'static str, zh: &'static str) -> OptionSp
 static OPTIONS: &[OptionSpec] = &[
     OptionSpec::new(
         "rows-per-second",
-        OptionKind::Integer {
-            min: 1,
-            max: i64::MAX,
-        },
+        OptionKind::Integer { min: 1, max: i64::MAX },
         "Rows per second of all subtasks together.",
         "所有并行子任务每秒生成的总行数。",
     )
@@ -36,20 +33,14 @@ static OPTIONS: &[OptionSpec] = &[
     .source(),
     OptionSpec::new(
         "number-of-rows",
-        OptionKind::Integer {
-            min: 1,
-            max: i64::MAX,
-        },
+        OptionKind::Integer { min: 1, max: i64::MAX },
         "Ends after so many rows; unbounded without it, unless a column is a sequence.",
         "生成这么多行后结束；未设置时无界，除非有列为序列。",
     )
     .source(),
     OptionSpec::new(
         "seed",
-        OptionKind::Integer {
-            min: i64::MIN,
-            max: i64::MAX,
-        },
+        OptionKind::Integer { min: i64::MIN, max: i64::MAX },
         "Seed of the random values: the same seed gives the same rows. Tidegate's own option.",
         "随机值的种子：种子相同则各行相同。Tidegate 自有选项。",
     )
@@ -75,10 +66,7 @@ static OPTIONS: &[OptionSpec] = &[
     .source(),
     OptionSpec::new(
         "fields.#.length",
-        OptionKind::Integer {
-            min: 0,
-            max: i32::MAX as i64,
-        },
+        OptionKind::Integer { min: 0, max: i32::MAX as i64 },
         "Length of texts and bytes (100 by default), or number of elements of a collection (3).",
         "文本和字节的长度（默认 100），或集合的元素个数（默认 3）。",
     )
@@ -91,16 +79,8 @@ static OPTIONS: &[OptionSpec] = &[
     )
     .default("false")
     .source(),
-    text(
-        "fields.#.start",
-        "First value of a sequence.",
-        "序列的第一个值。",
-    ),
-    text(
-        "fields.#.end",
-        "Last value of a sequence.",
-        "序列的最后一个值。",
-    ),
+    text("fields.#.start", "First value of a sequence.", "序列的第一个值。"),
+    text("fields.#.end", "Last value of a sequence.", "序列的最后一个值。"),
     OptionSpec::new(
         "fields.#.null-rate",
         OptionKind::Float { min: 0.0, max: 1.0 },

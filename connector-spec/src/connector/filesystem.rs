@@ -29,40 +29,28 @@ static METADATA: &[MetadataSpec] = &[
         ty: || TypeKind::STRING.not_null(),
         readable: true,
         writable: false,
-        help: Text {
-            en: "Full path of the file.",
-            zh: "文件的完整路径。",
-        },
+        help: Text { en: "Full path of the file.", zh: "文件的完整路径。" },
     },
     MetadataSpec {
         key: "file.name",
         ty: || TypeKind::STRING.not_null(),
         readable: true,
         writable: false,
-        help: Text {
-            en: "Name of the file, without folders.",
-            zh: "文件名，不含目录。",
-        },
+        help: Text { en: "Name of the file, without folders.", zh: "文件名，不含目录。" },
     },
     MetadataSpec {
         key: "file.size",
         ty: || TypeKind::BigInt.not_null(),
         readable: true,
         writable: false,
-        help: Text {
-            en: "Bytes of the file.",
-            zh: "文件字节数。",
-        },
+        help: Text { en: "Bytes of the file.", zh: "文件字节数。" },
     },
     MetadataSpec {
         key: "file.modification-time",
         ty: || TypeKind::timestamp_ltz(3).not_null(),
         readable: true,
         writable: false,
-        help: Text {
-            en: "When the file was last changed.",
-            zh: "文件最后修改时间。",
-        },
+        help: Text { en: "When the file was last changed.", zh: "文件最后修改时间。" },
     },
 ];
 

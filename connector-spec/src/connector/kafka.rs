@@ -29,20 +29,14 @@ static METADATA: &[MetadataSpec] = &[
         ty: || TypeKind::STRING.not_null(),
         readable: true,
         writable: true,
-        help: Text {
-            en: "Topic of the record.",
-            zh: "记录所在的主题。",
-        },
+        help: Text { en: "Topic of the record.", zh: "记录所在的主题。" },
     },
     MetadataSpec {
         key: "partition",
         ty: || TypeKind::Int.not_null(),
         readable: true,
         writable: false,
-        help: Text {
-            en: "Partition of the record.",
-            zh: "记录所在的分区。",
-        },
+        help: Text { en: "Partition of the record.", zh: "记录所在的分区。" },
     },
     MetadataSpec {
         key: "headers",
@@ -52,10 +46,7 @@ static METADATA: &[MetadataSpec] = &[
         },
         readable: true,
         writable: true,
-        help: Text {
-            en: "Headers of the record.",
-            zh: "记录的消息头。",
-        },
+        help: Text { en: "Headers of the record.", zh: "记录的消息头。" },
     },
     MetadataSpec {
         key: "leader-epoch",
@@ -72,20 +63,14 @@ static METADATA: &[MetadataSpec] = &[
         ty: || TypeKind::BigInt.not_null(),
         readable: true,
         writable: false,
-        help: Text {
-            en: "Offset in the partition.",
-            zh: "记录在分区中的位移。",
-        },
+        help: Text { en: "Offset in the partition.", zh: "记录在分区中的位移。" },
     },
     MetadataSpec {
         key: "timestamp",
         ty: || TypeKind::timestamp_ltz(3).not_null(),
         readable: true,
         writable: true,
-        help: Text {
-            en: "Timestamp of the record.",
-            zh: "记录的时间戳。",
-        },
+        help: Text { en: "Timestamp of the record.", zh: "记录的时间戳。" },
     },
     MetadataSpec {
         key: "timestamp-type",

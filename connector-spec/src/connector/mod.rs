@@ -53,10 +53,7 @@ static COMMON_SOURCE: &[OptionSpec] = &[
     .source(),
     OptionSpec::new(
         "scan.watermark.emit.on-event.gap",
-        OptionKind::Integer {
-            min: 1,
-            max: i64::MAX,
-        },
+        OptionKind::Integer { min: 1, max: i64::MAX },
         "Accepted for compatibility, see 'scan.watermark.emit.strategy'.",
         "仅为兼容而接受，见 'scan.watermark.emit.strategy'。",
     )
@@ -87,10 +84,7 @@ static COMMON_SOURCE: &[OptionSpec] = &[
     .unsupported(&[], NO_ALIGNMENT),
     OptionSpec::new(
         "scan.parallelism",
-        OptionKind::Integer {
-            min: 1,
-            max: 32_767,
-        },
+        OptionKind::Integer { min: 1, max: 32_767 },
         "Number of subtasks that read the table; the job's parallelism by default.",
         "读取该表的并行度；默认为作业并行度。",
     )
@@ -100,10 +94,7 @@ static COMMON_SOURCE: &[OptionSpec] = &[
 /// `sink.parallelism`, which every sink takes.
 const SINK_PARALLELISM: OptionSpec = OptionSpec::new(
     "sink.parallelism",
-    OptionKind::Integer {
-        min: 1,
-        max: 32_767,
-    },
+    OptionKind::Integer { min: 1, max: 32_767 },
     "Number of subtasks that write the table; that of the input by default.",
     "写入该表的并行度；默认与上游一致。",
 )
@@ -118,16 +109,8 @@ mod tests {
         for connector in connectors() {
             let all: Vec<_> = connector.options.iter().chain(COMMON_SOURCE).collect();
             for (i, option) in all.iter().enumerate() {
-                assert!(
-                    all[..i].iter().all(|other| other.key != option.key),
-                    "{}",
-                    option.key
-                );
-                assert!(
-                    !option.help.en.is_empty() && !option.help.zh.is_empty(),
-                    "{}",
-                    option.key
-                );
+                assert!(all[..i].iter().all(|other| other.key != option.key), "{}", option.key);
+                assert!(!option.help.en.is_empty() && !option.help.zh.is_empty(), "{}", option.key);
             }
         }
     }

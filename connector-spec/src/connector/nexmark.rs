@@ -36,9 +36,7 @@ const fn flag(
     en: &'static str,
     zh: &'static str,
 ) -> OptionSpec {
-    OptionSpec::new(key, OptionKind::Boolean, en, zh)
-        .default(default)
-        .source()
+    OptionSpec::new(key, OptionKind::Boolean, en, zh).default(default).source()
 }
 
 const fn size(
@@ -47,9 +45,7 @@ const fn size(
     en: &'static str,
     zh: &'static str,
 ) -> OptionSpec {
-    OptionSpec::new(key, OptionKind::MemorySize, en, zh)
-        .default(default)
-        .source()
+    OptionSpec::new(key, OptionKind::MemorySize, en, zh).default(default).source()
 }
 
 static OPTIONS: &[OptionSpec] = &[
@@ -75,14 +71,9 @@ static OPTIONS: &[OptionSpec] = &[
     )
     .default("SQUARE")
     .source(),
-    OptionSpec::new(
-        "rate.period",
-        OptionKind::Duration,
-        "Period of the rate.",
-        "速率变化的周期。",
-    )
-    .default("600 s")
-    .source(),
+    OptionSpec::new("rate.period", OptionKind::Duration, "Period of the rate.", "速率变化的周期。")
+        .default("600 s")
+        .source(),
     flag(
         "rate.limited",
         "false",
@@ -116,31 +107,10 @@ static OPTIONS: &[OptionSpec] = &[
         "Auctions in a block of events.",
         "一组事件中拍卖事件的份数。",
     ),
-    number(
-        "bid.proportion",
-        "46",
-        0,
-        "Bids in a block of events.",
-        "一组事件中出价事件的份数。",
-    ),
-    size(
-        "person.avg-size",
-        "200 b",
-        "Average bytes of a person.",
-        "人员事件的平均字节数。",
-    ),
-    size(
-        "auction.avg-size",
-        "500 b",
-        "Average bytes of an auction.",
-        "拍卖事件的平均字节数。",
-    ),
-    size(
-        "bid.avg-size",
-        "100 b",
-        "Average bytes of a bid.",
-        "出价事件的平均字节数。",
-    ),
+    number("bid.proportion", "46", 0, "Bids in a block of events.", "一组事件中出价事件的份数。"),
+    size("person.avg-size", "200 b", "Average bytes of a person.", "人员事件的平均字节数。"),
+    size("auction.avg-size", "500 b", "Average bytes of an auction.", "拍卖事件的平均字节数。"),
+    size("bid.avg-size", "100 b", "Average bytes of a bid.", "出价事件的平均字节数。"),
     number(
         "bid.hot-ratio.auctions",
         "2",
@@ -178,10 +148,7 @@ static OPTIONS: &[OptionSpec] = &[
     ),
     OptionSpec::new(
         "stop-at",
-        OptionKind::Integer {
-            min: -1,
-            max: i64::MAX,
-        },
+        OptionKind::Integer { min: -1, max: i64::MAX },
         "Stop before the event with this number; -1 is never.",
         "在此编号的事件之前停止；-1 表示不停止。",
     )
@@ -189,10 +156,7 @@ static OPTIONS: &[OptionSpec] = &[
     .source(),
     OptionSpec::new(
         "seed",
-        OptionKind::Integer {
-            min: i64::MIN,
-            max: i64::MAX,
-        },
+        OptionKind::Integer { min: i64::MIN, max: i64::MAX },
         "Another seed gives other events. Tidegate's own option.",
         "不同的种子产生不同的事件。Tidegate 自有选项。",
     )

@@ -8,10 +8,7 @@ use crate::value;
 
 /// Checks a table's options as a whole.
 pub(super) fn check(options: &Values, role: Role) -> Result<()> {
-    let path = options
-        .get("path")
-        .map(|path| path.trim())
-        .unwrap_or_default();
+    let path = options.get("path").map(|path| path.trim()).unwrap_or_default();
     if path.is_empty() {
         return Err(invalid("option 'path' is empty"));
     }
@@ -21,9 +18,7 @@ pub(super) fn check(options: &Values, role: Role) -> Result<()> {
         )));
     }
     if options.contains_key("s3.access-key") != options.contains_key("s3.secret-key") {
-        return Err(invalid(
-            "set both 's3.access-key' and 's3.secret-key', or neither",
-        ));
+        return Err(invalid("set both 's3.access-key' and 's3.secret-key', or neither"));
     }
     let key = "source.monitor-interval";
     match options.get(key) {

@@ -8,31 +8,16 @@ use crate::spec::Role;
 
 /// Settings of the client that Tidegate decides itself, with the reason.
 const OWNED_PROPERTIES: &[(&str, &str)] = &[
-    (
-        "enable.auto.commit",
-        "offsets are committed when a checkpoint completes",
-    ),
-    (
-        "auto.commit.interval.ms",
-        "offsets are committed when a checkpoint completes",
-    ),
-    (
-        "enable.auto.offset.store",
-        "offsets are kept in checkpoints",
-    ),
+    ("enable.auto.commit", "offsets are committed when a checkpoint completes"),
+    ("auto.commit.interval.ms", "offsets are committed when a checkpoint completes"),
+    ("enable.auto.offset.store", "offsets are kept in checkpoints"),
     ("key.serializer", "use 'key.format'"),
     ("key.deserializer", "use 'key.format'"),
     ("value.serializer", "use 'value.format'"),
     ("value.deserializer", "use 'value.format'"),
     ("transactional.id", "use 'sink.transactional-id-prefix'"),
-    (
-        "partition.assignment.strategy",
-        "partitions are spread over the subtasks of the source",
-    ),
-    (
-        "group.instance.id",
-        "partitions are spread over the subtasks of the source",
-    ),
+    ("partition.assignment.strategy", "partitions are spread over the subtasks of the source"),
+    ("group.instance.id", "partitions are spread over the subtasks of the source"),
     ("enable.partition.eof", "use 'scan.bounded.mode'"),
 ];
 
@@ -42,9 +27,9 @@ pub(super) fn check(options: &Values, role: Role) -> Result<()> {
     check_formats(options)?;
     match role {
         Role::Source => check_source(options),
-        Role::Sink if options.contains_key("topic-pattern") => Err(invalid(
-            "a table with 'topic-pattern' cannot be written to: set 'topic'",
-        )),
+        Role::Sink if options.contains_key("topic-pattern") => {
+            Err(invalid("a table with 'topic-pattern' cannot be written to: set 'topic'"))
+        }
         Role::Sink => check_not_empty(options, "topic"),
     }
 }
@@ -52,9 +37,7 @@ pub(super) fn check(options: &Values, role: Role) -> Result<()> {
 fn check_properties(options: &Values) -> Result<()> {
     for (property, reason) in OWNED_PROPERTIES {
         if options.contains_key(&format!("properties.{property}")) {
-            return Err(invalid(format!(
-                "option 'properties.{property}' cannot be set: {reason}"
-            )));
+            return Err(invalid(format!("option 'properties.{property}' cannot be set: {reason}")));
         }
     }
     check_not_empty(options, "properties.bootstrap.servers")
@@ -73,50 +56,33 @@ fn check_formats(options: &Values) -> Result<()> {
     let has = |key: &str| options.contains_key(key);
     match (has("format"), has("value.format")) {
         (false, false) => {
-            return Err(invalid(
-                "connector 'kafka' needs the option 'format' or 'value.format'",
-            ));
+            return Err(invalid("connector 'kafka' needs the option 'format' or 'value.format'"));
         }
         (true, true) => return Err(invalid("set 'format' or 'value.format', not both")),
         _ => {}
     }
     match (has("key.format"), has("key.fields")) {
         (true, false) => {
-            return Err(invalid(
-                "'key.format' needs 'key.fields', the columns of the key",
-            ));
+            return Err(invalid("'key.format' needs 'key.fields', the columns of the key"));
         }
         (false, true) => return Err(invalid("'key.fields' needs 'key.format'")),
         _ => {}
     }
-    let except_key = options
-        .get("value.fields-include")
-        .is_some_and(|v| v.eq_ignore_ascii_case("EXCEPT_KEY"));
+    let except_key =
+        options.get("value.fields-include").is_some_and(|v| v.eq_ignore_ascii_case("EXCEPT_KEY"));
     if except_key && !has("key.format") {
         return Err(invalid(
             "'value.fields-include' = 'EXCEPT_KEY' needs 'key.format' and 'key.fields'",
         ));
     }
-    let Some(prefix) = options
-        .get("key.fields-prefix")
-        .filter(|prefix| !prefix.is_empty())
-    else {
+    let Some(prefix) = options.get("key.fields-prefix").filter(|prefix| !prefix.is_empty()) else {
         return Ok(());
     };
     if !except_key {
-        return Err(invalid(
-            "'key.fields-prefix' needs 'value.fields-include' = 'EXCEPT_KEY'",
-        ));
+        return Err(invalid("'key.fields-prefix' needs 'value.fields-include' = 'EXCEPT_KEY'"));
     }
-    let fields = options
-        .get("key.fields")
-        .map(String::as_str)
-        .unwrap_or_default();
-    match fields
-        .split(';')
-        .map(str::trim)
-        .find(|field| !field.starts_with(prefix.as_str()))
-    {
+    let fields = options.get("key.fields").map(String::as_str).unwrap_or_default();
+    match fields.split(';').map(str::trim).find(|field| !field.starts_with(prefix.as_str())) {
         Some(field) => Err(invalid(format!(
             "'key.fields' names '{field}', which does not begin with the prefix '{prefix}' of 'key.fields-prefix'"
         ))),
@@ -128,9 +94,7 @@ fn check_source(options: &Values) -> Result<()> {
     let has = |key: &str| options.contains_key(key);
     match (has("topic"), has("topic-pattern")) {
         (false, false) => {
-            return Err(invalid(
-                "connector 'kafka' needs the option 'topic' or 'topic-pattern'",
-            ));
+            return Err(invalid("connector 'kafka' needs the option 'topic' or 'topic-pattern'"));
         }
         (true, true) => return Err(invalid("set 'topic' or 'topic-pattern', not both")),
         _ => check_not_empty(options, "topic")?,
@@ -142,22 +106,13 @@ fn check_source(options: &Values) -> Result<()> {
 /// The options that a start or end mode needs: `scan` is `scan.startup` or `scan.bounded`.
 fn check_position(options: &Values, scan: &str, default: &str) -> Result<()> {
     let mode_key = format!("{scan}.mode");
-    let mode = options
-        .get(&mode_key)
-        .map_or(default, String::as_str)
-        .to_ascii_lowercase();
+    let mode = options.get(&mode_key).map_or(default, String::as_str).to_ascii_lowercase();
     let needs = |key: &str| {
         if options.contains_key(key) {
             return Ok(());
         }
-        let why = if options.contains_key(&mode_key) {
-            ""
-        } else {
-            ", which is the default,"
-        };
-        Err(invalid(format!(
-            "'{mode_key}' = '{mode}'{why} needs the option '{key}'"
-        )))
+        let why = if options.contains_key(&mode_key) { "" } else { ", which is the default," };
+        Err(invalid(format!("'{mode_key}' = '{mode}'{why} needs the option '{key}'")))
     };
     match mode.as_str() {
         "group-offsets" => needs("properties.group.id"),
@@ -172,9 +127,7 @@ fn check_position(options: &Values, scan: &str, default: &str) -> Result<()> {
             if topics == 1 {
                 return Ok(());
             }
-            Err(invalid(format!(
-                "'{key}' needs exactly one topic in the option 'topic'"
-            )))
+            Err(invalid(format!("'{key}' needs exactly one topic in the option 'topic'")))
         }
         _ => Ok(()),
     }

@@ -5,10 +5,7 @@ use tidegate_types::ErrorCode;
 use super::*;
 
 fn options(pairs: &[(&str, &str)]) -> Values {
-    pairs
-        .iter()
-        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-        .collect()
+    pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
 }
 
 fn kafka(more: &[(&str, &str)]) -> Values {
@@ -39,26 +36,14 @@ fn refused(options: &Values, role: Role, parts: &[&str]) {
 
 #[test]
 fn connectors_are_named_and_suggested() {
-    refused(
-        &options(&[]),
-        Role::Source,
-        &["'connector' is missing", "kafka"],
-    );
+    refused(&options(&[]), Role::Source, &["'connector' is missing", "kafka"]);
     refused(
         &options(&[("connector", "kafak")]),
         Role::Source,
         &["no connector 'kafak'", "did you mean 'kafka'"],
     );
-    refused(
-        &options(&[("connector", "print")]),
-        Role::Source,
-        &["'print' cannot be read"],
-    );
-    refused(
-        &options(&[("connector", "datagen")]),
-        Role::Sink,
-        &["'datagen' cannot be written"],
-    );
+    refused(&options(&[("connector", "print")]), Role::Source, &["'print' cannot be read"]);
+    refused(&options(&[("connector", "datagen")]), Role::Sink, &["'datagen' cannot be written"]);
 }
 
 #[test]
@@ -83,27 +68,12 @@ fn unknown_options_are_suggested() {
 
 #[test]
 fn format_options_take_the_prefix_of_their_format_key() {
-    validate(
-        &kafka(&[("json.ignore-parse-errors", "true")]),
-        Role::Source,
-    )
-    .unwrap();
-    let value = [
-        ("format", ""),
-        ("value.format", "json"),
-        ("value.json.ignore-parse-errors", "true"),
-    ];
+    validate(&kafka(&[("json.ignore-parse-errors", "true")]), Role::Source).unwrap();
+    let value =
+        [("format", ""), ("value.format", "json"), ("value.json.ignore-parse-errors", "true")];
     validate(&kafka(&value), Role::Source).unwrap();
-    refused(
-        &kafka(&[("value.json.ignore-parse-errors", "true")]),
-        Role::Source,
-        &["value.json"],
-    );
-    let key = [
-        ("key.format", "csv"),
-        ("key.fields", "a"),
-        ("key.csv.null-literal", "n/a"),
-    ];
+    refused(&kafka(&[("value.json.ignore-parse-errors", "true")]), Role::Source, &["value.json"]);
+    let key = [("key.format", "csv"), ("key.fields", "a"), ("key.csv.null-literal", "n/a")];
     validate(&kafka(&key), Role::Sink).unwrap();
 }
 
@@ -119,11 +89,7 @@ fn values_are_checked() {
         Role::Source,
         &["'yes' is not 'true' or 'false'"],
     );
-    refused(
-        &kafka(&[("scan.parallelism", "0")]),
-        Role::Source,
-        &["0 is not between 1 and"],
-    );
+    refused(&kafka(&[("scan.parallelism", "0")]), Role::Source, &["0 is not between 1 and"]);
     refused(
         &kafka(&[("scan.topic-partition-discovery.interval", "soon")]),
         Role::Source,
@@ -138,37 +104,18 @@ fn values_are_checked() {
 
 #[test]
 fn what_is_not_supported_yet_says_so() {
-    let error = validate(
-        &kafka(&[("sink.delivery-guarantee", "exactly-once")]),
-        Role::Sink,
-    )
-    .unwrap_err();
+    let error =
+        validate(&kafka(&[("sink.delivery-guarantee", "exactly-once")]), Role::Sink).unwrap_err();
     assert_eq!(error.code(), ErrorCode::Unsupported);
     assert!(error.to_string().contains("at-least-once"), "{error}");
-    refused(
-        &kafka(&[("scan.watermark.alignment.group", "g")]),
-        Role::Source,
-        &["alignment"],
-    );
+    refused(&kafka(&[("scan.watermark.alignment.group", "g")]), Role::Source, &["alignment"]);
 }
 
 #[test]
 fn kafka_options_fit_together() {
-    refused(
-        &kafka(&[("topic", "")]),
-        Role::Source,
-        &["'topic' or 'topic-pattern'"],
-    );
-    refused(
-        &kafka(&[("topic-pattern", "a.*")]),
-        Role::Source,
-        &["not both"],
-    );
-    refused(
-        &kafka(&[("topic", "")]),
-        Role::Sink,
-        &["needs the option 'topic'"],
-    );
+    refused(&kafka(&[("topic", "")]), Role::Source, &["'topic' or 'topic-pattern'"]);
+    refused(&kafka(&[("topic-pattern", "a.*")]), Role::Source, &["not both"]);
+    refused(&kafka(&[("topic", "")]), Role::Sink, &["needs the option 'topic'"]);
     refused(
         &kafka(&[("scan.startup.mode", "")]),
         Role::Source,
@@ -179,25 +126,11 @@ fn kafka_options_fit_together() {
         Role::Source,
         &["scan.startup.timestamp-millis"],
     );
-    refused(
-        &kafka(&[("properties.enable.auto.commit", "true")]),
-        Role::Source,
-        &["checkpoint"],
-    );
-    refused(
-        &kafka(&[("key.format", "json")]),
-        Role::Source,
-        &["'key.fields'"],
-    );
-    refused(
-        &kafka(&[("format", "")]),
-        Role::Sink,
-        &["'format' or 'value.format'"],
-    );
-    let offsets = [
-        ("scan.startup.mode", "specific-offsets"),
-        ("scan.startup.specific-offsets", "0:1"),
-    ];
+    refused(&kafka(&[("properties.enable.auto.commit", "true")]), Role::Source, &["checkpoint"]);
+    refused(&kafka(&[("key.format", "json")]), Role::Source, &["'key.fields'"]);
+    refused(&kafka(&[("format", "")]), Role::Sink, &["'format' or 'value.format'"]);
+    let offsets =
+        [("scan.startup.mode", "specific-offsets"), ("scan.startup.specific-offsets", "0:1")];
     refused(&kafka(&offsets), Role::Source, &["partition:0,offset:42"]);
     let prefixed = [
         ("key.format", "raw"),
@@ -211,40 +144,21 @@ fn kafka_options_fit_together() {
 #[test]
 fn files_need_a_path_and_a_format() {
     let files = |more: &[(&str, &str)]| {
-        let mut all = options(&[
-            ("connector", "filesystem"),
-            ("path", "/data"),
-            ("format", "json"),
-        ]);
+        let mut all =
+            options(&[("connector", "filesystem"), ("path", "/data"), ("format", "json")]);
         all.extend(options(more));
         all
     };
     validate(&files(&[]), Role::Sink).unwrap();
-    refused(
-        &options(&[("connector", "filesystem"), ("path", "/d")]),
-        Role::Source,
-        &["'format'"],
-    );
-    refused(
-        &files(&[("path", "/data/*.json")]),
-        Role::Sink,
-        &["wildcards"],
-    );
+    refused(&options(&[("connector", "filesystem"), ("path", "/d")]), Role::Source, &["'format'"]);
+    refused(&files(&[("path", "/data/*.json")]), Role::Sink, &["wildcards"]);
     refused(
         &files(&[("auto-compaction", "true")]),
         Role::Sink,
         &["auto-compaction", "rolling-policy"],
     );
-    refused(
-        &files(&[("source.monitor-interval", "0 s")]),
-        Role::Source,
-        &["longer than zero"],
-    );
-    validate(
-        &files(&[("auto-compaction", "false"), ("format", "parquet")]),
-        Role::Sink,
-    )
-    .unwrap();
+    refused(&files(&[("source.monitor-interval", "0 s")]), Role::Source, &["longer than zero"]);
+    validate(&files(&[("auto-compaction", "false"), ("format", "parquet")]), Role::Sink).unwrap();
 }
 
 #[test]
@@ -256,9 +170,7 @@ fn secrets_stay_out_of_messages() {
         .collect();
     assert!(secrets.iter().any(|option| option.key == "s3.secret-key"));
     assert!(
-        secrets
-            .iter()
-            .all(|option| option.kind == OptionKind::Text && option.default.is_none())
+        secrets.iter().all(|option| option.kind == OptionKind::Text && option.default.is_none())
     );
 }
 

@@ -29,7 +29,10 @@ enum Sums {
     Integer(Vec<i64>),
     Double(Vec<f64>),
     /// `None`: the sum overflowed.
-    Decimal { sums: Vec<Option<i128>>, scale: u8 },
+    Decimal {
+        sums: Vec<Option<i128>>,
+        scale: u8,
+    },
 }
 
 struct Average {
@@ -47,7 +50,12 @@ impl Average {
         }
     }
 
-    fn add(&mut self, slots: &[u32], values: &ArrayRef, filter: Option<&BooleanArray>) -> Result<()> {
+    fn add(
+        &mut self,
+        slots: &[u32],
+        values: &ArrayRef,
+        filter: Option<&BooleanArray>,
+    ) -> Result<()> {
         let values = cast(values, &self.sum_type()).map_err(|e| Error::internal(e.to_string()))?;
         match &mut self.sums {
             Sums::Integer(sums) => {
@@ -103,7 +111,12 @@ impl Accumulator for Average {
         }
     }
 
-    fn update(&mut self, slots: &[u32], argument: Option<&ArrayRef>, filter: Option<&BooleanArray>) -> Result<()> {
+    fn update(
+        &mut self,
+        slots: &[u32],
+        argument: Option<&ArrayRef>,
+        filter: Option<&BooleanArray>,
+    ) -> Result<()> {
         let argument = argument.ok_or_else(|| Error::internal("AVG has no argument"))?;
         self.add(slots, argument, filter)?;
         let counts = &mut self.counts;
@@ -148,24 +161,29 @@ impl Accumulator for Average {
         let ty = data_type(&self.result);
         let slots = slots.iter().map(|slot| *slot as usize);
         let used = |slot: usize| self.counts[slot] > 0;
-        let raw: ArrayRef = match &self.sums {
-            Sums::Integer(sums) => Arc::new(
-                slots
-                    .map(|s| used(s).then(|| sums[s].wrapping_div(self.counts[s])))
-                    .collect::<Int64Array>(),
-            ),
-            Sums::Double(sums) => Arc::new(
-                slots.map(|s| used(s).then(|| sums[s] / self.counts[s] as f64)).collect::<Float64Array>(),
-            ),
-            Sums::Decimal { sums, scale } => {
-                return Ok(Arc::new(
+        let raw: ArrayRef =
+            match &self.sums {
+                Sums::Integer(sums) => Arc::new(
                     slots
-                        .map(|s| if used(s) { self.decimal_result(s, sums[s], *scale) } else { None })
-                        .collect::<Decimal128Array>()
-                        .with_data_type(ty),
-                ));
-            }
-        };
+                        .map(|s| used(s).then(|| sums[s].wrapping_div(self.counts[s])))
+                        .collect::<Int64Array>(),
+                ),
+                Sums::Double(sums) => Arc::new(
+                    slots
+                        .map(|s| used(s).then(|| sums[s] / self.counts[s] as f64))
+                        .collect::<Float64Array>(),
+                ),
+                Sums::Decimal { sums, scale } => {
+                    return Ok(Arc::new(
+                        slots
+                            .map(|s| {
+                                if used(s) { self.decimal_result(s, sums[s], *scale) } else { None }
+                            })
+                            .collect::<Decimal128Array>()
+                            .with_data_type(ty),
+                    ));
+                }
+            };
         cast(&raw, &ty).map_err(|error| Error::internal(error.to_string()))
     }
 

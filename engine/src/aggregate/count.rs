@@ -19,7 +19,12 @@ impl Accumulator for Count {
         self.counts.resize(slots, 0);
     }
 
-    fn update(&mut self, slots: &[u32], argument: Option<&ArrayRef>, filter: Option<&BooleanArray>) -> Result<()> {
+    fn update(
+        &mut self,
+        slots: &[u32],
+        argument: Option<&ArrayRef>,
+        filter: Option<&BooleanArray>,
+    ) -> Result<()> {
         let nulls = argument.and_then(|argument| argument.logical_nulls());
         let counts = &mut self.counts;
         rows::for_each(slots, nulls.as_ref(), filter, |_, slot| counts[slot] += 1);

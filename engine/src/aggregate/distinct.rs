@@ -49,7 +49,12 @@ impl Accumulator for Distinct {
         self.by_slot.resize(slots, Vec::new());
     }
 
-    fn update(&mut self, slots: &[u32], argument: Option<&ArrayRef>, filter: Option<&BooleanArray>) -> Result<()> {
+    fn update(
+        &mut self,
+        slots: &[u32],
+        argument: Option<&ArrayRef>,
+        filter: Option<&BooleanArray>,
+    ) -> Result<()> {
         let argument = argument.ok_or_else(|| Error::internal("DISTINCT has no argument"))?;
         let ids = self.value_ids(argument)?;
         let (mut new_rows, mut new_slots) = (Vec::new(), Vec::new());

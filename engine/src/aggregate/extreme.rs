@@ -67,7 +67,12 @@ impl<T: ArrowPrimitiveType> Accumulator for Extreme<T> {
         self.seen.resize(slots, false);
     }
 
-    fn update(&mut self, slots: &[u32], argument: Option<&ArrayRef>, filter: Option<&BooleanArray>) -> Result<()> {
+    fn update(
+        &mut self,
+        slots: &[u32],
+        argument: Option<&ArrayRef>,
+        filter: Option<&BooleanArray>,
+    ) -> Result<()> {
         let values = argument
             .and_then(|argument| argument.as_primitive_opt::<T>())
             .ok_or_else(|| Error::internal("MIN/MAX argument has an unexpected type"))?;
@@ -123,7 +128,12 @@ impl Accumulator for ExtremeBytes {
         self.best.resize(slots, None);
     }
 
-    fn update(&mut self, slots: &[u32], argument: Option<&ArrayRef>, filter: Option<&BooleanArray>) -> Result<()> {
+    fn update(
+        &mut self,
+        slots: &[u32],
+        argument: Option<&ArrayRef>,
+        filter: Option<&BooleanArray>,
+    ) -> Result<()> {
         let argument = argument.ok_or_else(|| Error::internal("MIN/MAX has no argument"))?;
         let input = as_bytes(argument)?;
         let (best, largest, total) = (&mut self.best, self.largest, &mut self.bytes);
@@ -190,6 +200,7 @@ fn as_bytes(argument: &ArrayRef) -> Result<BinaryViewArray> {
         let byte = |flag: bool| if flag { &[1u8][..] } else { &[0u8][..] };
         return Ok(flags.iter().map(|flag| flag.map(byte)).collect());
     }
-    let binary = cast(argument, &DataType::BinaryView).map_err(|e| Error::internal(e.to_string()))?;
+    let binary =
+        cast(argument, &DataType::BinaryView).map_err(|e| Error::internal(e.to_string()))?;
     Ok(binary.as_binary_view().clone())
 }

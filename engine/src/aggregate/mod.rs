@@ -25,7 +25,12 @@ pub trait Accumulator: Send {
     ///
     /// # Errors
     /// `INTERNAL` if the argument is not of the expected type.
-    fn update(&mut self, slots: &[u32], argument: Option<&ArrayRef>, filter: Option<&BooleanArray>) -> Result<()>;
+    fn update(
+        &mut self,
+        slots: &[u32],
+        argument: Option<&ArrayRef>,
+        filter: Option<&BooleanArray>,
+    ) -> Result<()>;
 
     /// Adds partial state `i` to slot `slots[i]`.
     ///
@@ -83,7 +88,8 @@ fn plain_accumulator(
     if function == AggregateFunction::Count {
         return Ok(Box::new(count::Count::default()));
     }
-    let argument = argument.ok_or_else(|| Error::internal(format!("{function:?} has no argument")))?;
+    let argument =
+        argument.ok_or_else(|| Error::internal(format!("{function:?} has no argument")))?;
     match function {
         AggregateFunction::Sum => sum::accumulator(argument),
         AggregateFunction::Avg => average::accumulator(argument, result),
@@ -105,7 +111,8 @@ impl AccumulatorSet {
     /// # Errors
     /// As [`accumulator`].
     pub fn new(calls: &[AggregateCall], input: &Schema) -> Result<Self> {
-        let accumulators = calls.iter().map(|call| accumulator(call, input)).collect::<Result<_>>()?;
+        let accumulators =
+            calls.iter().map(|call| accumulator(call, input)).collect::<Result<_>>()?;
         Ok(Self { calls: calls.to_vec(), accumulators })
     }
 
@@ -183,10 +190,7 @@ impl AccumulatorSet {
 }
 
 fn boolean(column: &ArrayRef) -> Result<&BooleanArray> {
-    column
-        .as_any()
-        .downcast_ref()
-        .ok_or_else(|| Error::internal("FILTER column is not BOOLEAN"))
+    column.as_any().downcast_ref().ok_or_else(|| Error::internal("FILTER column is not BOOLEAN"))
 }
 
 #[cfg(test)]

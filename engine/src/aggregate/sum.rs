@@ -16,12 +16,24 @@ pub(super) const DECIMAL_LIMIT: i128 = 10i128.pow(38);
 /// The accumulator for an argument type.
 pub(super) fn accumulator(argument: &SqlType) -> Result<Box<dyn Accumulator>> {
     Ok(match &argument.kind {
-        TypeKind::TinyInt => Box::new(Sum::<dt::Int8Type>::new(|a, b| Some(a.wrapping_add(b)), DataType::Int8)),
-        TypeKind::SmallInt => Box::new(Sum::<dt::Int16Type>::new(|a, b| Some(a.wrapping_add(b)), DataType::Int16)),
-        TypeKind::Int => Box::new(Sum::<dt::Int32Type>::new(|a, b| Some(a.wrapping_add(b)), DataType::Int32)),
-        TypeKind::BigInt => Box::new(Sum::<dt::Int64Type>::new(|a, b| Some(a.wrapping_add(b)), DataType::Int64)),
-        TypeKind::Float => Box::new(Sum::<dt::Float32Type>::new(|a, b| Some(a + b), DataType::Float32)),
-        TypeKind::Double => Box::new(Sum::<dt::Float64Type>::new(|a, b| Some(a + b), DataType::Float64)),
+        TypeKind::TinyInt => {
+            Box::new(Sum::<dt::Int8Type>::new(|a, b| Some(a.wrapping_add(b)), DataType::Int8))
+        }
+        TypeKind::SmallInt => {
+            Box::new(Sum::<dt::Int16Type>::new(|a, b| Some(a.wrapping_add(b)), DataType::Int16))
+        }
+        TypeKind::Int => {
+            Box::new(Sum::<dt::Int32Type>::new(|a, b| Some(a.wrapping_add(b)), DataType::Int32))
+        }
+        TypeKind::BigInt => {
+            Box::new(Sum::<dt::Int64Type>::new(|a, b| Some(a.wrapping_add(b)), DataType::Int64))
+        }
+        TypeKind::Float => {
+            Box::new(Sum::<dt::Float32Type>::new(|a, b| Some(a + b), DataType::Float32))
+        }
+        TypeKind::Double => {
+            Box::new(Sum::<dt::Float64Type>::new(|a, b| Some(a + b), DataType::Float64))
+        }
         TypeKind::Decimal { scale, .. } => Box::new(Sum::<dt::Decimal128Type>::new(
             |a, b| a.checked_add(b).filter(|sum| sum.abs() < DECIMAL_LIMIT),
             DataType::Decimal128(38, *scale as i8),
@@ -42,7 +54,12 @@ impl<T: ArrowPrimitiveType> Sum<T> {
         Self { sums: Vec::new(), seen: Vec::new(), add, ty }
     }
 
-    fn add_all(&mut self, slots: &[u32], values: &PrimitiveArray<T>, filter: Option<&BooleanArray>) {
+    fn add_all(
+        &mut self,
+        slots: &[u32],
+        values: &PrimitiveArray<T>,
+        filter: Option<&BooleanArray>,
+    ) {
         let (sums, seen, add) = (&mut self.sums, &mut self.seen, self.add);
         let input = values.values();
         rows::for_each(slots, values.nulls(), filter, |row, slot| {
@@ -59,7 +76,12 @@ impl<T: ArrowPrimitiveType> Accumulator for Sum<T> {
         self.seen.resize(slots, false);
     }
 
-    fn update(&mut self, slots: &[u32], argument: Option<&ArrayRef>, filter: Option<&BooleanArray>) -> Result<()> {
+    fn update(
+        &mut self,
+        slots: &[u32],
+        argument: Option<&ArrayRef>,
+        filter: Option<&BooleanArray>,
+    ) -> Result<()> {
         let values = argument
             .and_then(|argument| argument.as_primitive_opt::<T>())
             .ok_or_else(|| Error::internal("SUM argument has an unexpected type"))?;

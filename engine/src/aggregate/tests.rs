@@ -2,14 +2,21 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, Decimal128Array, Float64Array, Int32Array, StringViewArray};
+use arrow::array::{
+    ArrayRef, AsArray, BooleanArray, Decimal128Array, Float64Array, Int32Array, StringViewArray,
+};
 use arrow::datatypes as dt;
 use tidegate_plan::{AggregateCall, AggregateFunction};
 use tidegate_types::{Field, TypeKind};
 
 use super::{Accumulator, accumulator};
 
-fn make(function: AggregateFunction, argument: TypeKind, result: TypeKind, distinct: bool) -> Box<dyn Accumulator> {
+fn make(
+    function: AggregateFunction,
+    argument: TypeKind,
+    result: TypeKind,
+    distinct: bool,
+) -> Box<dyn Accumulator> {
     let schema = vec![Field::new("x", argument.nullable())];
     let call = AggregateCall {
         function,
@@ -23,7 +30,12 @@ fn make(function: AggregateFunction, argument: TypeKind, result: TypeKind, disti
 }
 
 /// Feeds rows in two halves to two accumulators, merges the second's state into the first.
-fn in_two_phases(make: impl Fn() -> Box<dyn Accumulator>, slots: &[u32], column: &ArrayRef, filter: Option<&BooleanArray>) -> ArrayRef {
+fn in_two_phases(
+    make: impl Fn() -> Box<dyn Accumulator>,
+    slots: &[u32],
+    column: &ArrayRef,
+    filter: Option<&BooleanArray>,
+) -> ArrayRef {
     let (mut first, mut second) = (make(), make());
     let size = 1 + *slots.iter().max().unwrap() as usize;
     first.resize(size);
@@ -44,12 +56,29 @@ fn in_two_phases(make: impl Fn() -> Box<dyn Accumulator>, slots: &[u32], column:
 
 #[test]
 fn integer_sums_wrap_and_averages_truncate() {
-    let column: ArrayRef = Arc::new(Int32Array::from(vec![Some(i32::MAX), Some(1), None, Some(-7), Some(2), None]));
+    let column: ArrayRef =
+        Arc::new(Int32Array::from(vec![Some(i32::MAX), Some(1), None, Some(-7), Some(2), None]));
     let slots = [0, 0, 0, 1, 1, 2];
-    let sums = in_two_phases(|| make(AggregateFunction::Sum, TypeKind::Int, TypeKind::Int, false), &slots, &column, None);
-    assert_eq!(sums.as_primitive::<dt::Int32Type>().iter().collect::<Vec<_>>(), [Some(i32::MIN), Some(-5), None]);
-    let averages = in_two_phases(|| make(AggregateFunction::Avg, TypeKind::Int, TypeKind::Int, false), &slots, &column, None);
-    assert_eq!(averages.as_primitive::<dt::Int32Type>().iter().collect::<Vec<_>>(), [Some(1 << 30), Some(-2), None]);
+    let sums = in_two_phases(
+        || make(AggregateFunction::Sum, TypeKind::Int, TypeKind::Int, false),
+        &slots,
+        &column,
+        None,
+    );
+    assert_eq!(
+        sums.as_primitive::<dt::Int32Type>().iter().collect::<Vec<_>>(),
+        [Some(i32::MIN), Some(-5), None]
+    );
+    let averages = in_two_phases(
+        || make(AggregateFunction::Avg, TypeKind::Int, TypeKind::Int, false),
+        &slots,
+        &column,
+        None,
+    );
+    assert_eq!(
+        averages.as_primitive::<dt::Int32Type>().iter().collect::<Vec<_>>(),
+        [Some(1 << 30), Some(-2), None]
+    );
 }
 
 #[test]
@@ -57,17 +86,38 @@ fn decimal_averages_round_half_up() {
     let ty = TypeKind::Decimal { precision: 10, scale: 2 };
     let result = TypeKind::Decimal { precision: 38, scale: 6 };
     let column: ArrayRef = Arc::new(
-        Decimal128Array::from(vec![100, 100, 101, -100, -100, -101]).with_precision_and_scale(10, 2).unwrap(),
+        Decimal128Array::from(vec![100, 100, 101, -100, -100, -101])
+            .with_precision_and_scale(10, 2)
+            .unwrap(),
     );
-    let averages = in_two_phases(|| make(AggregateFunction::Avg, ty.clone(), result.clone(), false), &[0, 0, 0, 1, 1, 1], &column, None);
+    let averages = in_two_phases(
+        || make(AggregateFunction::Avg, ty.clone(), result.clone(), false),
+        &[0, 0, 0, 1, 1, 1],
+        &column,
+        None,
+    );
     let values = averages.as_primitive::<dt::Decimal128Type>().values().to_vec();
     assert_eq!(values, [1_003_333, -1_003_333]);
 }
 
 #[test]
 fn distinct_counts_each_value_once_per_slot_and_honours_the_filter() {
-    let column: ArrayRef = Arc::new(StringViewArray::from(vec![Some("a"), Some("b"), Some("a"), None, Some("a"), Some("c")]));
-    let filter = BooleanArray::from(vec![Some(true), Some(true), Some(true), Some(true), Some(true), Some(false)]);
+    let column: ArrayRef = Arc::new(StringViewArray::from(vec![
+        Some("a"),
+        Some("b"),
+        Some("a"),
+        None,
+        Some("a"),
+        Some("c"),
+    ]));
+    let filter = BooleanArray::from(vec![
+        Some(true),
+        Some(true),
+        Some(true),
+        Some(true),
+        Some(true),
+        Some(false),
+    ]);
     let make = || make(AggregateFunction::Count, TypeKind::STRING, TypeKind::BigInt, true);
     let counts = in_two_phases(make, &[0, 0, 0, 0, 1, 0], &column, Some(&filter));
     assert_eq!(counts.as_primitive::<dt::Int64Type>().values().to_vec(), [2, 1]);
@@ -75,11 +125,26 @@ fn distinct_counts_each_value_once_per_slot_and_honours_the_filter() {
 
 #[test]
 fn extremes_of_text_and_floats() {
-    let texts: ArrayRef = Arc::new(StringViewArray::from(vec![Some("b"), Some("ä"), None, Some("a longer text than twelve")]));
-    let max = in_two_phases(|| make(AggregateFunction::Max, TypeKind::STRING, TypeKind::STRING, false), &[0, 0, 1, 0], &texts, None);
+    let texts: ArrayRef = Arc::new(StringViewArray::from(vec![
+        Some("b"),
+        Some("ä"),
+        None,
+        Some("a longer text than twelve"),
+    ]));
+    let max = in_two_phases(
+        || make(AggregateFunction::Max, TypeKind::STRING, TypeKind::STRING, false),
+        &[0, 0, 1, 0],
+        &texts,
+        None,
+    );
     assert_eq!(max.as_string_view().iter().collect::<Vec<_>>(), [Some("ä"), None]);
     let floats: ArrayRef = Arc::new(Float64Array::from(vec![1.0, f64::NAN, -0.5, 7.0]));
-    let min = in_two_phases(|| make(AggregateFunction::Min, TypeKind::Double, TypeKind::Double, false), &[0; 4], &floats, None);
+    let min = in_two_phases(
+        || make(AggregateFunction::Min, TypeKind::Double, TypeKind::Double, false),
+        &[0; 4],
+        &floats,
+        None,
+    );
     assert_eq!(min.as_primitive::<dt::Float64Type>().value(0), -0.5);
 }
 

@@ -18,7 +18,8 @@ const CHECKSUM: usize = 8;
 /// # Errors
 /// `INTERNAL` if there is no batch or Arrow cannot encode them.
 pub fn encode(batches: &[RecordBatch]) -> Result<Vec<u8>> {
-    let internal = |error: arrow::error::ArrowError| Error::internal(format!("encode state: {error}"));
+    let internal =
+        |error: arrow::error::ArrowError| Error::internal(format!("encode state: {error}"));
     let first = batches.first().ok_or_else(|| Error::internal("encode a state file of nothing"))?;
     let options = IpcWriteOptions::default()
         .try_with_compression(Some(CompressionType::ZSTD))
@@ -41,9 +42,7 @@ pub fn encode(batches: &[RecordBatch]) -> Result<Vec<u8>> {
 /// # Errors
 /// `CORRUPT` if a byte differs from what was written, `INCOMPATIBLE` for a newer version.
 pub fn decode(name: &str, bytes: &[u8]) -> Result<Vec<RecordBatch>> {
-    let corrupt = |what: &str| {
-        Error::new(ErrorCode::Corrupt, format!("state file {name} {what}"))
-    };
+    let corrupt = |what: &str| Error::new(ErrorCode::Corrupt, format!("state file {name} {what}"));
     if bytes.len() < MAGIC.len() + CHECKSUM || bytes[..7] != MAGIC[..7] {
         return Err(corrupt("is not a state file"));
     }
@@ -76,7 +75,14 @@ mod tests {
     fn round_trip_and_every_flipped_byte_is_found() {
         let columns: Vec<(&str, ArrayRef)> = vec![
             ("k", Arc::new(Int64Array::from(vec![1, 2, 3]))),
-            ("t", Arc::new(StringViewArray::from(vec![Some("a text longer than inline"), None, Some("b")]))),
+            (
+                "t",
+                Arc::new(StringViewArray::from(vec![
+                    Some("a text longer than inline"),
+                    None,
+                    Some("b"),
+                ])),
+            ),
         ];
         let batch = RecordBatch::try_from_iter(columns).unwrap();
         let bytes = encode(&[batch.clone(), batch.slice(1, 2)]).unwrap();

@@ -108,11 +108,11 @@ impl Manifest {
     /// # Errors
     /// `INTERNAL` if it cannot be written as JSON.
     pub fn encode(&self) -> Result<Vec<u8>> {
-        let internal = |error: serde_json::Error| Error::internal(format!("encode manifest: {error}"));
+        let internal =
+            |error: serde_json::Error| Error::internal(format!("encode manifest: {error}"));
         let manifest = serde_json::to_value(self).map_err(internal)?;
         let checksum = digest(manifest.to_string().as_bytes());
-        let envelope =
-            Envelope { format: FORMAT.to_owned(), version: VERSION, checksum, manifest };
+        let envelope = Envelope { format: FORMAT.to_owned(), version: VERSION, checksum, manifest };
         serde_json::to_vec_pretty(&envelope).map_err(internal)
     }
 
@@ -132,7 +132,10 @@ impl Manifest {
         if envelope.version > VERSION {
             return Err(Error::new(
                 ErrorCode::Incompatible,
-                format!("checkpoint manifest {name} has version {}, this release reads up to {VERSION}", envelope.version),
+                format!(
+                    "checkpoint manifest {name} has version {}, this release reads up to {VERSION}",
+                    envelope.version
+                ),
             ));
         }
         if digest(envelope.manifest.to_string().as_bytes()) != envelope.checksum {

@@ -63,7 +63,10 @@ impl CheckpointStorage {
         if !created || second? {
             return Err(Error::new(
                 ErrorCode::InvalidOption,
-                format!("the store of {} ignores conditional writes (If-None-Match); checkpoints need them", self.root),
+                format!(
+                    "the store of {} ignores conditional writes (If-None-Match); checkpoints need them",
+                    self.root
+                ),
             ));
         }
         Ok(())
@@ -86,7 +89,11 @@ impl CheckpointStorage {
     ///
     /// # Errors
     /// `UNAVAILABLE`, `PERMISSION_DENIED` with the object's path.
-    pub async fn write_table(&self, name: &str, snapshot: &TableSnapshot) -> Result<Option<FileRef>> {
+    pub async fn write_table(
+        &self,
+        name: &str,
+        snapshot: &TableSnapshot,
+    ) -> Result<Option<FileRef>> {
         if snapshot.batches.iter().all(|batch| batch.num_rows() == 0) {
             return Ok(None);
         }
@@ -210,9 +217,8 @@ pub fn storage_error(verb: &str, path: &Path, error: &object_store::Error) -> Er
     let code = match error {
         object_store::Error::NotFound { .. } => ErrorCode::NotFound,
         object_store::Error::AlreadyExists { .. } => ErrorCode::AlreadyExists,
-        object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
-            ErrorCode::PermissionDenied
-        }
+        object_store::Error::PermissionDenied { .. }
+        | object_store::Error::Unauthenticated { .. } => ErrorCode::PermissionDenied,
         _ => ErrorCode::Unavailable,
     };
     Error::new(code, format!("{verb} object {path}: {error}"))

@@ -52,7 +52,8 @@ struct Channel {
 impl Alignment {
     /// `count` channels; `watermark` is the restored one, which the combined never goes below.
     pub fn new(count: usize, watermark: Watermark) -> Self {
-        let channel = Channel { watermark: MIN_WATERMARK, idle: false, blocked: false, ended: false };
+        let channel =
+            Channel { watermark: MIN_WATERMARK, idle: false, blocked: false, ended: false };
         Self { channels: vec![channel; count], combined: watermark, idle: false, aligning: None }
     }
 

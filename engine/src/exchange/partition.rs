@@ -92,7 +92,8 @@ impl Partitioner {
 
     async fn send_partitioned(&mut self, changes: Changes) -> Result<()> {
         let count = self.targets.len() as u32;
-        let target_of = |hash: &u64| owner(key_group(*hash, self.key_groups), self.key_groups, count);
+        let target_of =
+            |hash: &u64| owner(key_group(*hash, self.key_groups), self.key_groups, count);
         let targets: Vec<u32> = self.hashes.iter().map(target_of).collect();
         let mut starts = vec![0u32; self.targets.len() + 1];
         targets.iter().for_each(|target| starts[*target as usize + 1] += 1);

@@ -6,8 +6,8 @@
 //! rows field by field, arrays and maps by length and elements. Golden vectors are in the tests.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, IntervalUnit, IntervalYearMonthType, TimeUnit};
 use arrow::datatypes as dt;
+use arrow::datatypes::{DataType, IntervalUnit, IntervalYearMonthType, TimeUnit};
 use tidegate_types::{Error, Result};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -183,8 +183,10 @@ mod tests {
     /// These values are in checkpoints: a change here loses state.
     #[test]
     fn golden_vectors() {
-        let integers = hashes(vec![Arc::new(Int64Array::from(vec![Some(0), Some(1), Some(-1), None]))]);
-        let texts = hashes(vec![Arc::new(StringViewArray::from(vec![Some(""), Some("tide"), None]))]);
+        let integers =
+            hashes(vec![Arc::new(Int64Array::from(vec![Some(0), Some(1), Some(-1), None]))]);
+        let texts =
+            hashes(vec![Arc::new(StringViewArray::from(vec![Some(""), Some("tide"), None]))]);
         let pair = hashes(vec![
             Arc::new(Int32Array::from(vec![7])),
             Arc::new(StringViewArray::from(vec!["x"])),

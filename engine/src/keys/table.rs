@@ -81,7 +81,12 @@ impl KeyTable {
     ///
     /// # Errors
     /// `INTERNAL` if the columns are not of the table's types.
-    pub fn upsert(&mut self, columns: &[ArrayRef], hashes: &[u64], slots: &mut Vec<u32>) -> Result<()> {
+    pub fn upsert(
+        &mut self,
+        columns: &[ArrayRef],
+        hashes: &[u64],
+        slots: &mut Vec<u32>,
+    ) -> Result<()> {
         slots.clear();
         slots.reserve(hashes.len());
         match &mut self.keys {
@@ -93,7 +98,8 @@ impl KeyTable {
             }
             Keys::Native { values, null_slot } => {
                 let column = native_values(&columns[0])?;
-                let mut native = Native { index: &mut self.index, hashes: &mut self.hashes, values, null_slot };
+                let mut native =
+                    Native { index: &mut self.index, hashes: &mut self.hashes, values, null_slot };
                 native.upsert(&column, hashes, slots);
             }
             Keys::Rows { converter, bytes, ends } => {
@@ -257,7 +263,8 @@ fn native_array(values: Int64Array, ty: &DataType) -> Result<ArrayRef> {
             .map(arrow::array::make_array)
             .map_err(|error| Error::internal(error.to_string()))?,
         DataType::Date32 | DataType::Time32(_) => {
-            let narrow = cast(&values, &DataType::Int32).map_err(|e| Error::internal(e.to_string()))?;
+            let narrow =
+                cast(&values, &DataType::Int32).map_err(|e| Error::internal(e.to_string()))?;
             cast(&narrow, ty).map_err(|e| Error::internal(e.to_string()))?
         }
         _ => cast(&values, ty).map_err(|e| Error::internal(e.to_string()))?,
@@ -284,7 +291,8 @@ mod tests {
     #[test]
     fn native_keys_keep_null_apart_and_come_back() {
         let mut table = KeyTable::new(&[DataType::Int32]).unwrap();
-        let column: ArrayRef = Arc::new(Int32Array::from(vec![Some(5), None, Some(0), Some(5), None]));
+        let column: ArrayRef =
+            Arc::new(Int32Array::from(vec![Some(5), None, Some(0), Some(5), None]));
         assert_eq!(upsert(&mut table, &[column]), [0, 1, 2, 0, 1]);
         let keys = table.columns(&[1, 2, 0]).unwrap();
         assert_eq!(keys[0].as_ref(), &Int32Array::from(vec![None, Some(0), Some(5)]) as &dyn Array);
@@ -293,7 +301,8 @@ mod tests {
     #[test]
     fn several_columns_go_through_the_row_format() {
         let mut table = KeyTable::new(&[DataType::Utf8View, DataType::Int32]).unwrap();
-        let texts: ArrayRef = Arc::new(StringViewArray::from(vec![Some("a"), None, Some("a"), Some("b")]));
+        let texts: ArrayRef =
+            Arc::new(StringViewArray::from(vec![Some("a"), None, Some("a"), Some("b")]));
         let numbers: ArrayRef = Arc::new(Int32Array::from(vec![1, 1, 1, 1]));
         assert_eq!(upsert(&mut table, &[texts, numbers]), [0, 1, 0, 2]);
         let keys = table.columns(&[2, 1]).unwrap();
@@ -304,7 +313,7 @@ mod tests {
     fn many_keys_grow_the_index() {
         let mut table = KeyTable::new(&[DataType::Int64]).unwrap();
         let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..100_000));
-        let first = upsert(&mut table, &[column.clone()]);
+        let first = upsert(&mut table, std::slice::from_ref(&column));
         assert_eq!(first, (0..100_000).collect::<Vec<u32>>());
         assert_eq!(upsert(&mut table, &[column]), first);
         assert_eq!(table.len(), 100_000);

@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
+use arrow::array::Array;
 use tidegate_runtime::Clock;
-use tidegate_types::{Epoch, Error, MIN_WATERMARK, OperatorId, Result, Watermark};
+use tidegate_types::{Epoch, Error, ErrorCode, MIN_WATERMARK, OperatorId, Result, Watermark};
 
 use crate::connector::{SinkWriter, StagedUnit};
-use crate::element::{Barrier, Element};
+use crate::element::{Barrier, Changes, Element};
 use crate::exchange::partition::Partitioner;
 use crate::metrics::{OperatorMetrics, TaskMetrics};
 use crate::operator::{Operator, Output, Progress};
@@ -32,6 +33,26 @@ pub struct SinkStage {
     pub writer: Box<dyn SinkWriter>,
     /// In epoch order.
     pub staged: Vec<StagedUnit>,
+    /// Columns declared NOT NULL: index and name.
+    pub not_null: Vec<(usize, String)>,
+}
+
+impl SinkStage {
+    /// Refuses rows with NULL in a NOT NULL column, as Flink's `NotNullEnforcer` does by default.
+    fn enforce_not_null(&self, changes: &Changes) -> Result<()> {
+        for (index, name) in &self.not_null {
+            let column = changes.rows.column(*index);
+            if column.logical_null_count() > 0 {
+                let error = Error::new(
+                    ErrorCode::BadRecord,
+                    format!("column '{name}' is NOT NULL, but a NULL is to be written into it"),
+                );
+                return Err(error
+                    .help("declare the column nullable, or replace NULL in the query (COALESCE)"));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// An edge to another task; closed once `End` was sent.
@@ -78,7 +99,12 @@ enum Step {
 
 impl Chain {
     /// A chain of nodes; `roots` read what enters.
-    pub fn new(nodes: Vec<ChainNode>, roots: Vec<usize>, clock: Arc<dyn Clock>, task: Arc<TaskMetrics>) -> Self {
+    pub fn new(
+        nodes: Vec<ChainNode>,
+        roots: Vec<usize>,
+        clock: Arc<dyn Clock>,
+        task: Arc<TaskMetrics>,
+    ) -> Self {
         Self {
             nodes,
             roots,
@@ -127,7 +153,9 @@ impl Chain {
             let Stage::Operator(operator) = &mut self.nodes[index].stage else { continue };
             if operator.next_timer().is_some_and(|at| at <= now) {
                 let mut out = Output::new(now);
-                operator.timer(&mut out).map_err(|error| error.context(self.nodes[index].name.clone()))?;
+                operator
+                    .timer(&mut out)
+                    .map_err(|error| error.context(self.nodes[index].name.clone()))?;
                 self.steps.push(Step::Drain(index, None));
                 self.emitted(index, &mut out);
                 self.run().await?;
@@ -255,7 +283,12 @@ impl Chain {
                 operator.before_barrier(&mut out).map_err(context)?;
                 self.steps.push(Step::Drain(index, Some(element)));
             }
-            Element::Idle | Element::End => self.steps.push(Step::Drain(index, Some(element))),
+            // While this input is idle, or for ever after its end, others may carry event time past what
+            // is buffered here: it goes first.
+            Element::Idle | Element::End => {
+                operator.before_barrier(&mut out).map_err(context)?;
+                self.steps.push(Step::Drain(index, Some(element)));
+            }
         }
         self.emitted(index, &mut out);
         Ok(())
@@ -265,7 +298,8 @@ impl Chain {
         let node = &mut self.nodes[index];
         let Stage::Operator(operator) = &mut node.stage else { return Ok(()) };
         let mut out = Output::new(self.clock.now_ms());
-        let progress = operator.drain(&mut out).map_err(|error| error.context(node.name.clone()))?;
+        let progress =
+            operator.drain(&mut out).map_err(|error| error.context(node.name.clone()))?;
         if progress == Progress::More {
             self.steps.push(Step::Drain(index, after));
         } else if let Some(element) = after {
@@ -281,7 +315,9 @@ impl Chain {
 
     fn snapshot_operator(&mut self, index: usize, barrier: Barrier) -> Result<()> {
         let node = &mut self.nodes[index];
-        let (Stage::Operator(operator), Some(id)) = (&mut node.stage, node.id) else { return Ok(()) };
+        let (Stage::Operator(operator), Some(id)) = (&mut node.stage, node.id) else {
+            return Ok(());
+        };
         let mode = node.files.mode(barrier.kind);
         let tables = operator.snapshot(mode).map_err(|error| error.context(node.name.clone()))?;
         node.metrics.state_bytes.set(operator.state_bytes() as i64);
@@ -309,9 +345,12 @@ impl Chain {
                 match element {
                     Element::Batch(changes) => {
                         node.metrics.records_in.add(changes.len() as u64);
+                        sink.enforce_not_null(&changes).map_err(context)?;
                         let before = self.clock.elapsed();
                         let written = sink.writer.write(changes).await.map_err(context);
-                        self.task.backpressured.add((self.clock.elapsed() - before).as_nanos() as u64);
+                        self.task
+                            .backpressured
+                            .add((self.clock.elapsed() - before).as_nanos() as u64);
                         written
                     }
                     Element::Watermark(watermark) => {
@@ -325,7 +364,13 @@ impl Chain {
                         let staged = sink.staged.clone();
                         let tables = Vec::new();
                         if let Some(id) = node.id {
-                            self.snapshots.push(NodeSnapshot { node: index, id, mode, tables, staged });
+                            self.snapshots.push(NodeSnapshot {
+                                node: index,
+                                id,
+                                mode,
+                                tables,
+                                staged,
+                            });
                         }
                         Ok(())
                     }

@@ -121,7 +121,9 @@ impl TaskCore {
     /// Time until the next timer of the chain.
     pub fn until_timer(&self) -> Option<Duration> {
         let at = self.chain.next_timer()?;
-        Some(Duration::from_millis(at.saturating_sub(self.clock.now_ms()).clamp(0, 3_600_000) as u64))
+        Some(Duration::from_millis(
+            at.saturating_sub(self.clock.now_ms()).clamp(0, 3_600_000) as u64
+        ))
     }
 }
 
@@ -150,7 +152,9 @@ pub async fn run(mut core: TaskCore, mut gate: InputGate) -> Result<()> {
                 match woken {
                     Woken::Event(event) => event,
                     Woken::Control(control) => {
-                        if !on_control(&mut core, gate.is_finished(), control, &mut early_trigger).await? {
+                        if !on_control(&mut core, gate.is_finished(), control, &mut early_trigger)
+                            .await?
+                        {
                             return core.chain.close().await;
                         }
                         continue;
@@ -161,8 +165,12 @@ pub async fn run(mut core: TaskCore, mut gate: InputGate) -> Result<()> {
             }
         };
         match event {
-            GateEvent::Batch { input, changes } => core.chain.push(input, Element::Batch(changes)).await?,
-            GateEvent::Watermark(watermark) => core.chain.push(0, Element::Watermark(watermark)).await?,
+            GateEvent::Batch { input, changes } => {
+                core.chain.push(input, Element::Batch(changes)).await?
+            }
+            GateEvent::Watermark(watermark) => {
+                core.chain.push(0, Element::Watermark(watermark)).await?
+            }
             GateEvent::Idle => core.chain.push(0, Element::Idle).await?,
             GateEvent::Barrier(barrier) => core.barrier(barrier, None).await?,
             GateEvent::End => {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use tidegate_types::{Attempt, Epoch, Error, ErrorCode, MIN_WATERMARK, OperatorId, Result, SubtaskId, Watermark};
+use tidegate_types::{
+    Attempt, Epoch, Error, ErrorCode, MIN_WATERMARK, OperatorId, Result, SubtaskId, Watermark,
+};
 
 use crate::checkpoint::storage::state_path;
 use crate::checkpoint::{CheckpointStorage, FileRef, SubtaskState, TableState};
@@ -79,7 +81,12 @@ impl StateFiles {
     }
 
     /// Records an uploaded snapshot and returns the files that now make up the state.
-    fn apply(&mut self, mode: SnapshotMode, written: Vec<WrittenTable>, watermark: Watermark) -> Vec<TableState> {
+    fn apply(
+        &mut self,
+        mode: SnapshotMode,
+        written: Vec<WrittenTable>,
+        watermark: Watermark,
+    ) -> Vec<TableState> {
         if mode == SnapshotMode::Full {
             self.tables.clear();
             self.full_next = false;
@@ -205,7 +212,9 @@ pub async fn restore_operator(
                 operator.restore(&table.table, table.version, &batch).map_err(|error| {
                     let context = format!("restore state file {}", file.path);
                     if error.code() == ErrorCode::Incompatible {
-                        error.context(context).help("start without --restore, or restore a checkpoint of this job")
+                        error
+                            .context(context)
+                            .help("start without --restore, or restore a checkpoint of this job")
                     } else {
                         error.context(context)
                     }

@@ -4,6 +4,7 @@
 //! size or an interval. Watermarks are kept per split, combined by minimum over the splits that are
 //! neither finished nor idle, and never go back.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use arrow::datatypes::{SchemaRef, TimestampMillisecondType};
 use futures::FutureExt;
 use tidegate_functions::eval::{EvalContext, Evaluator};
 use tidegate_plan::settings::ExecutionMode;
-use tidegate_types::{Error, ErrorCode, MAX_WATERMARK, MIN_WATERMARK, OperatorId, Result, Watermark};
+use tidegate_types::{
+    Epoch, Error, ErrorCode, MAX_WATERMARK, MIN_WATERMARK, OperatorId, Result, Watermark,
+};
 
 use super::control::{Control, ReportKind};
 use super::process::{TaskCore, ended};
@@ -21,6 +24,9 @@ use crate::checkpoint::{SourceState, SubtaskState};
 use crate::connector::{Read, SourceReader, Split};
 use crate::element::{BarrierKind, Changes, Element};
 use crate::metrics::OperatorMetrics;
+
+/// Checkpoints under way whose positions are remembered.
+const MAX_SNAPSHOTS: usize = 16;
 
 /// Computes the output columns of a source from what the connector produced.
 pub struct Projection {
@@ -84,13 +90,19 @@ struct SourceLoop {
     buffer: Vec<Changes>,
     buffered_rows: usize,
     buffered_since: Duration,
+    /// Splits as they were at checkpoints that are not known to be complete yet.
+    snapshots: VecDeque<(Epoch, Vec<Split>)>,
 }
 
 /// Runs a source task until it is told to stop; `restored`: splits with their watermarks.
 ///
 /// # Errors
 /// Whatever fails the task; the caller reports it.
-pub async fn run(core: TaskCore, stage: SourceStage, restored: Vec<(Split, Option<Watermark>)>) -> Result<()> {
+pub async fn run(
+    core: TaskCore,
+    stage: SourceStage,
+    restored: Vec<(Split, Option<Watermark>)>,
+) -> Result<()> {
     let emitted = core.chain.watermark();
     let mut task = SourceLoop {
         core,
@@ -105,6 +117,7 @@ pub async fn run(core: TaskCore, stage: SourceStage, restored: Vec<(Split, Optio
         buffer: Vec::new(),
         buffered_rows: 0,
         buffered_since: Duration::ZERO,
+        snapshots: VecDeque::new(),
     };
     task.add_splits(restored)?;
     let result = task.run().await;
@@ -121,7 +134,8 @@ impl SourceLoop {
                 }
             }
             self.core.poll_upload().await;
-            let ready = if self.may_read() { self.stage.reader.next().now_or_never() } else { None };
+            let ready =
+                if self.may_read() { self.stage.reader.next().now_or_never() } else { None };
             let read = match ready {
                 Some(read) => read?,
                 None => {
@@ -150,7 +164,10 @@ impl SourceLoop {
     }
 
     fn may_read(&self) -> bool {
-        self.started && !self.stopped && !self.ended && self.splits.iter().any(|split| !split.finished)
+        self.started
+            && !self.stopped
+            && !self.ended
+            && self.splits.iter().any(|split| !split.finished)
     }
 
     async fn wait(&mut self) -> Result<Woken> {
@@ -198,7 +215,8 @@ impl SourceLoop {
         {
             self.emit_buffer().await?;
         }
-        let timeout = self.stage.watermark.as_ref().map_or(Duration::ZERO, |rule| rule.idle_timeout);
+        let timeout =
+            self.stage.watermark.as_ref().map_or(Duration::ZERO, |rule| rule.idle_timeout);
         if !timeout.is_zero() && self.started {
             for split in self.splits.iter_mut().filter(|split| !split.finished) {
                 split.idle |= now >= split.last_rows + timeout;
@@ -225,15 +243,16 @@ impl SourceLoop {
             }
             Control::Trigger(barrier) if barrier.epoch > self.core.taken => {
                 self.emit_buffer().await?;
-                let source = (self.stage.id, self.snapshot()?);
+                let state = self.snapshot()?;
+                self.remember(barrier.epoch, &state);
+                let source = (self.stage.id, state);
                 self.core.barrier(barrier, Some(source)).await?;
                 self.core.chain.flush().await?;
                 self.stopped |= barrier.kind == BarrierKind::StopWithSavepoint;
             }
             Control::Trigger(_) => {}
             Control::Complete(epoch) => {
-                let splits = self.stage.reader.snapshot()?;
-                self.stage.reader.checkpoint_complete(&splits);
+                self.announce(epoch);
                 self.core.complete(epoch).await?;
             }
             Control::Stop => return Ok(false),
@@ -257,6 +276,24 @@ impl SourceLoop {
             source: Some(SourceState { splits }),
             ..SubtaskState::default()
         })
+    }
+
+    fn remember(&mut self, epoch: Epoch, state: &SubtaskState) {
+        let splits = state.source.iter().flat_map(|source| &source.splits);
+        self.snapshots.push_back((epoch, splits.map(|(split, _)| split.clone()).collect()));
+        if self.snapshots.len() > MAX_SNAPSHOTS {
+            self.snapshots.pop_front();
+        }
+    }
+
+    /// Tells the reader which positions a completed checkpoint holds.
+    fn announce(&mut self, epoch: Epoch) {
+        while let Some((taken, splits)) = self.snapshots.pop_front_if(|(taken, _)| *taken <= epoch)
+        {
+            if taken == epoch {
+                self.stage.reader.checkpoint_complete(&splits);
+            }
+        }
     }
 
     fn add_splits(&mut self, splits: Vec<(Split, Option<Watermark>)>) -> Result<()> {
@@ -344,7 +381,9 @@ impl SourceLoop {
             self.emitted = watermark;
             self.core.chain.push(0, Element::Watermark(watermark)).await?;
         }
-        if active.count() == 0 && !self.idle {
+        // A bounded subtask without open splits is about to end, which says more than idleness.
+        let ending = self.stage.bounded && unfinished.count() == 0;
+        if active.count() == 0 && !self.idle && !ending {
             self.idle = true;
             self.core.chain.push(0, Element::Idle).await?;
         }
@@ -355,8 +394,9 @@ impl SourceLoop {
     async fn settle(&mut self) -> Result<()> {
         let done = self.splits.iter().all(|split| split.finished);
         if done && self.stage.bounded && self.all_known && !self.ended && !self.stopped {
-            self.emit_buffer().await?;
+            // First of all: what follows must not take the last split's end for idleness.
             self.ended = true;
+            self.emit_buffer().await?;
             self.emitted = MAX_WATERMARK;
             self.core.chain.push(0, Element::Watermark(MAX_WATERMARK)).await?;
             self.core.chain.push(0, Element::End).await?;
@@ -364,7 +404,12 @@ impl SourceLoop {
             self.core.report(ReportKind::Ended).await;
             return Ok(());
         }
-        if done && self.stage.watermark.is_none() && !self.idle && !self.ended {
+        if done
+            && self.stage.watermark.is_none()
+            && !self.idle
+            && !self.ended
+            && !self.stage.bounded
+        {
             // Without event time idleness still matters to inputs that are merged with others'.
             self.idle = true;
             return self.core.chain.push(0, Element::Idle).await;
@@ -388,9 +433,10 @@ impl Projection {
     pub fn apply(&self, rows: &RecordBatch, context: &EvalContext) -> Result<RecordBatch> {
         let columns = match &self.columns {
             None => rows.columns().to_vec(),
-            Some(columns) => {
-                columns.iter().map(|column| column.evaluate(rows, context)).collect::<Result<_>>()?
-            }
+            Some(columns) => columns
+                .iter()
+                .map(|column| column.evaluate(rows, context))
+                .collect::<Result<_>>()?,
         };
         let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
         RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)

@@ -15,7 +15,7 @@ use tidegate_plan::arrow_type::{arrow_schema, data_type};
 use tidegate_plan::operator::WindowAggregate as Plan;
 use tidegate_plan::window::{WindowColumn, WindowTime};
 use tidegate_types::key_group::key_group;
-use tidegate_types::{Error, ErrorCode, MAX_WATERMARK, MIN_WATERMARK, Result, Watermark};
+use tidegate_types::{Error, ErrorCode, MIN_WATERMARK, Result, Watermark};
 
 use super::assign::{self, Part};
 use super::slice::Slices;
@@ -72,7 +72,13 @@ impl WindowAggregate {
     ///
     /// # Errors
     /// `INTERNAL` if the plan is inconsistent, `UNSUPPORTED` for types that cannot be aggregated.
-    pub fn new(plan: &Plan, input_schema: &Schema, schema: &Schema, zone: WindowZone, input: AggregateInput) -> Result<Self> {
+    pub fn new(
+        plan: &Plan,
+        input_schema: &Schema,
+        schema: &Schema,
+        zone: WindowZone,
+        input: AggregateInput,
+    ) -> Result<Self> {
         let slices = match plan.time {
             WindowTime::Event { .. } | WindowTime::Processing => Some(Slices::new(&plan.shape)?),
             WindowTime::Attached { .. } | WindowTime::AttachedProcessing { .. } => None,
@@ -130,9 +136,8 @@ impl WindowAggregate {
     }
 
     fn split_rows(&self, rows: &RecordBatch, hashes: &[u64], now_ms: i64) -> Result<Vec<Part>> {
-        let on_time = |end: i64| {
-            self.is_processing_time() || self.last_completion(end) > self.watermark
-        };
+        let on_time =
+            |end: i64| self.is_processing_time() || self.last_completion(end) > self.watermark;
         match (&self.plan.time, self.slices) {
             (WindowTime::Event { column }, Some(slices)) => {
                 let times = assign::times(rows.column(*column), "the rowtime of a row")?;
@@ -147,10 +152,15 @@ impl WindowAggregate {
                 let end = slices.slice_end(self.zone.to_local(now_ms));
                 assign::split(rows, hashes, |_| Some((end, slices.slice_start(end))))
             }
-            (WindowTime::Attached { start, end } | WindowTime::AttachedProcessing { start, end }, _) => {
+            (
+                WindowTime::Attached { start, end } | WindowTime::AttachedProcessing { start, end },
+                _,
+            ) => {
                 let starts = assign::times(rows.column(*start), "window_start")?;
                 let ends = assign::times(rows.column(*end), "window_end")?;
-                assign::split(rows, hashes, |row| on_time(ends[row]).then(|| (ends[row], starts[row])))
+                assign::split(rows, hashes, |row| {
+                    on_time(ends[row]).then(|| (ends[row], starts[row]))
+                })
             }
             _ => Err(Error::internal("window time does not fit the window's shape")),
         }
@@ -184,7 +194,13 @@ impl WindowAggregate {
     }
 
     /// Merges key and state columns into the groups of a slice.
-    fn merge_into(&mut self, end: i64, start: i64, columns: &[ArrayRef], hashes: &[u64]) -> Result<()> {
+    fn merge_into(
+        &mut self,
+        end: i64,
+        start: i64,
+        columns: &[ArrayRef],
+        hashes: &[u64],
+    ) -> Result<()> {
         let (keys, state) = columns.split_at(self.plan.keys.len());
         let mut slots = std::mem::take(&mut self.slots);
         let groups = self.groups_at(end, start)?;
@@ -199,7 +215,8 @@ impl WindowAggregate {
         if !self.groups.contains_key(&(end, start)) {
             match self.slices {
                 Some(slices) => {
-                    let fired = if self.is_processing_time() { MIN_WATERMARK } else { self.watermark };
+                    let fired =
+                        if self.is_processing_time() { MIN_WATERMARK } else { self.watermark };
                     for window in slices.windows_of(end) {
                         if self.zone.completion(window) > fired {
                             self.pending.insert((window, 0));
@@ -275,7 +292,8 @@ impl WindowAggregate {
                 WindowColumn::Time => self.zone.completion(firing.end),
             };
             let ty = self.output.field(columns.len()).data_type().clone();
-            let times = TimestampMillisecondArray::from_value(value, slots.len()).with_data_type(ty);
+            let times =
+                TimestampMillisecondArray::from_value(value, slots.len()).with_data_type(ty);
             columns.push(Arc::new(times));
         }
         let rows = RecordBatch::try_new(self.output.clone(), columns)
@@ -285,14 +303,8 @@ impl WindowAggregate {
     }
 
     fn now(&self, out: &Output) -> i64 {
-        event_or_clock(self.is_processing_time(), self.watermark, out)
+        if self.is_processing_time() { out.now_ms } else { self.watermark }
     }
-}
-
-/// What tells whether a window is complete. The end of the input ends processing time too, so that
-/// the last windows of a bounded job are not lost (Flink drops them).
-pub(super) fn event_or_clock(processing_time: bool, watermark: Watermark, out: &Output) -> i64 {
-    if processing_time && watermark != MAX_WATERMARK { out.now_ms } else { watermark }
 }
 
 impl Operator for WindowAggregate {
@@ -397,7 +409,8 @@ impl Operator for WindowAggregate {
 
 /// Columns of the state table: window end and start, keys, partial states.
 fn state_schema(spec: &GroupSpec) -> Result<SchemaRef> {
-    let bounds = ["window_end", "window_start"].map(|name| Field::new(name, DataType::Int64, false));
+    let bounds =
+        ["window_end", "window_start"].map(|name| Field::new(name, DataType::Int64, false));
     let keys = spec.key_types.iter().enumerate();
     let keys = keys.map(|(i, ty)| Field::new(format!("key{i}"), ty.clone(), true));
     let states = spec.state_types()?;
@@ -408,7 +421,12 @@ fn state_schema(spec: &GroupSpec) -> Result<SchemaRef> {
 }
 
 /// Refuses entries of another table or layout.
-pub(super) fn check_entries(table: &str, version: u16, entries: &RecordBatch, expected: &SchemaRef) -> Result<()> {
+pub(super) fn check_entries(
+    table: &str,
+    version: u16,
+    entries: &RecordBatch,
+    expected: &SchemaRef,
+) -> Result<()> {
     let incompatible = |what: String| Err(Error::new(ErrorCode::Incompatible, what));
     if table != TABLE || version != VERSION {
         return incompatible(format!(

@@ -85,7 +85,8 @@ impl LocalWindowAggregate {
 
     fn emit_part(&mut self, out: &mut Output) -> Result<Progress> {
         if self.part.is_none() {
-            let Some(entry) = self.groups.first_entry().filter(|e| *e.key() <= self.flushing) else {
+            let Some(entry) = self.groups.first_entry().filter(|e| *e.key() <= self.flushing)
+            else {
                 self.flushing = i64::MIN;
                 return Ok(Progress::Done);
             };
@@ -127,7 +128,9 @@ impl Operator for LocalWindowAggregate {
                 self.keys.iter().map(|key| part.rows.column(*key).clone()).collect();
             let groups = match self.groups.entry(part.end) {
                 std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-                std::collections::btree_map::Entry::Vacant(entry) => entry.insert(self.spec.groups()?),
+                std::collections::btree_map::Entry::Vacant(entry) => {
+                    entry.insert(self.spec.groups()?)
+                }
             };
             let before = groups.keys.len();
             groups.upsert(&keys, &part.hashes, &mut self.slots)?;
@@ -142,7 +145,9 @@ impl Operator for LocalWindowAggregate {
     }
 
     fn watermark(&mut self, watermark: Watermark, _out: &mut Output) -> Result<()> {
-        if let Some((last, _)) = self.groups.range(..).rfind(|(end, _)| self.zone.completion(**end) <= watermark) {
+        if let Some((last, _)) =
+            self.groups.range(..).rfind(|(end, _)| self.zone.completion(**end) <= watermark)
+        {
             self.flushing = *last;
         }
         Ok(())

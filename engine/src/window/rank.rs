@@ -18,7 +18,7 @@ use tidegate_plan::window::WindowTime;
 use tidegate_types::key_group::key_group;
 use tidegate_types::{Error, MIN_WATERMARK, Result, Watermark};
 
-use super::aggregate::{TABLE, check_entries, event_or_clock};
+use super::aggregate::{TABLE, check_entries};
 use super::assign::{self, Part};
 use crate::element::Changes;
 use crate::keys::KeyTable;
@@ -80,7 +80,8 @@ impl WindowRank {
         let sort = RowConverter::new(order.collect())
             .map_err(|error| Error::unsupported(format!("ORDER BY of the rank: {error}")))?;
         let input = arrow_schema(input_schema);
-        let bounds = ["window_end", "window_start"].map(|n| Arc::new(Field::new(n, DataType::Int64, false)));
+        let bounds =
+            ["window_end", "window_start"].map(|n| Arc::new(Field::new(n, DataType::Int64, false)));
         let state: Vec<_> = bounds.into_iter().chain(input.fields().iter().cloned()).collect();
         Ok(Self {
             start_column,
@@ -220,7 +221,8 @@ impl Operator for WindowRank {
         let context = self.context.clone().ok_or_else(|| Error::internal("restore before open"))?;
         let indices: Vec<usize> = (2..entries.num_columns()).collect();
         let rows = entries.project(&indices).map_err(|e| Error::internal(e.to_string()))?;
-        let rows = rows.with_schema(self.input.clone()).map_err(|e| Error::internal(e.to_string()))?;
+        let rows =
+            rows.with_schema(self.input.clone()).map_err(|e| Error::internal(e.to_string()))?;
         let mut hashes = Vec::new();
         hash_columns(&rows, &self.plan.keys, &mut hashes)?;
         let ends = entries.column(0).as_primitive::<Int64Type>().values();
@@ -261,7 +263,7 @@ impl Operator for WindowRank {
     }
 
     fn drain(&mut self, out: &mut Output) -> Result<Progress> {
-        let now = event_or_clock(self.processing, self.watermark, out);
+        let now = if self.processing { out.now_ms } else { self.watermark };
         let (window, from) = match self.firing.take() {
             Some(firing) => firing,
             None => match self.windows.first_entry() {

@@ -12,7 +12,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, TimestampMillisecondArray, UInt32Array};
+use arrow::array::{
+    ArrayRef, AsArray, Int64Array, RecordBatch, TimestampMillisecondArray, UInt32Array,
+};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{DataType, Field, Int64Type, SchemaRef};
 use tidegate_plan::Schema;
@@ -22,7 +24,7 @@ use tidegate_plan::window::{WindowColumn, WindowShape, WindowTime};
 use tidegate_types::key_group::key_group;
 use tidegate_types::{Error, MIN_WATERMARK, Result, Watermark};
 
-use super::aggregate::{TABLE, check_entries, event_or_clock};
+use super::aggregate::{TABLE, check_entries};
 use super::assign;
 use super::time::WindowZone;
 use crate::aggregate::AccumulatorSet;
@@ -74,7 +76,12 @@ impl SessionAggregate {
     ///
     /// # Errors
     /// `INTERNAL` if the node's windows are not sessions.
-    pub fn new(plan: &Plan, input_schema: &Schema, schema: &Schema, zone: WindowZone) -> Result<Self> {
+    pub fn new(
+        plan: &Plan,
+        input_schema: &Schema,
+        schema: &Schema,
+        zone: WindowZone,
+    ) -> Result<Self> {
         let WindowShape::Session { gap } = plan.shape else {
             return Err(Error::internal("session aggregate over another window shape"));
         };
@@ -189,7 +196,8 @@ impl SessionAggregate {
     fn open_session(&mut self, key: u32, start: i64, end: i64) -> u32 {
         let next = self.heads[key as usize];
         let id = self.free.pop().unwrap_or(self.sessions.len() as u32);
-        let generation = self.sessions.get(id as usize).map_or(0, |old| old.generation.wrapping_add(1));
+        let generation =
+            self.sessions.get(id as usize).map_or(0, |old| old.generation.wrapping_add(1));
         let session = Session { key, start, end, next, generation, live: true, dirty: true };
         match self.sessions.get_mut(id as usize) {
             Some(place) => *place = session,
@@ -282,7 +290,9 @@ impl SessionAggregate {
                 WindowColumn::Time => session.end - 1,
             });
             let ty = self.output.field(columns.len()).data_type().clone();
-            columns.push(Arc::new(TimestampMillisecondArray::from_iter_values(values).with_data_type(ty)));
+            columns.push(Arc::new(
+                TimestampMillisecondArray::from_iter_values(values).with_data_type(ty),
+            ));
         }
         let rows = RecordBatch::try_new(self.output.clone(), columns)
             .map_err(|error| Error::internal(format!("session result: {error}")))?;
@@ -318,7 +328,7 @@ impl SessionAggregate {
     }
 
     fn now(&self, out: &Output) -> i64 {
-        event_or_clock(self.is_processing_time(), self.watermark, out)
+        if self.is_processing_time() { out.now_ms } else { self.watermark }
     }
 
     fn restore_rows(&mut self, entries: &RecordBatch) -> Result<()> {
@@ -441,10 +451,13 @@ impl Operator for SessionAggregate {
 }
 
 fn state_schema(key_types: &[DataType], accumulators: &AccumulatorSet) -> SchemaRef {
-    let bounds = ["window_end", "window_start"].map(|name| Field::new(name, DataType::Int64, false));
+    let bounds =
+        ["window_end", "window_start"].map(|name| Field::new(name, DataType::Int64, false));
     let keys = key_types.iter().enumerate();
     let keys = keys.map(|(i, ty)| Field::new(format!("key{i}"), ty.clone(), true));
     let states = accumulators.state_types().into_iter().enumerate();
     let states = states.map(|(i, ty)| Field::new(format!("state{i}"), ty, true));
-    Arc::new(arrow::datatypes::Schema::new(bounds.into_iter().chain(keys).chain(states).collect::<Vec<_>>()))
+    Arc::new(arrow::datatypes::Schema::new(
+        bounds.into_iter().chain(keys).chain(states).collect::<Vec<_>>(),
+    ))
 }

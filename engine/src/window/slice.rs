@@ -32,7 +32,9 @@ impl Slices {
             WindowShape::Session { .. } => return Err(Error::internal("sessions have no slices")),
         };
         if length <= 0 || size < length || size % length != 0 {
-            return Err(Error::internal(format!("window of {size} ms cannot be cut into {length} ms")));
+            return Err(Error::internal(format!(
+                "window of {size} ms cannot be cut into {length} ms"
+            )));
         }
         Ok(Self { length, size, offset, cumulative })
     }

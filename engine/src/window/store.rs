@@ -47,7 +47,12 @@ pub(super) struct Groups {
 
 impl Groups {
     /// Finds or adds the groups of rows, marking them changed.
-    pub(super) fn upsert(&mut self, keys: &[ArrayRef], hashes: &[u64], slots: &mut Vec<u32>) -> Result<()> {
+    pub(super) fn upsert(
+        &mut self,
+        keys: &[ArrayRef],
+        hashes: &[u64],
+        slots: &mut Vec<u32>,
+    ) -> Result<()> {
         self.keys.upsert(keys, hashes, slots)?;
         self.accumulators.resize(self.keys.len());
         self.dirty.resize(self.keys.len(), false);

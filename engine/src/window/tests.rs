@@ -113,23 +113,34 @@ struct Subject {
 
 impl Subject {
     fn new(shape: &WindowShape, two_phase: bool) -> Self {
-        let mut subject =
-            Self { shape: shape.clone(), local: None, subtasks: vec![], results: Results::new(), late: 0 };
+        let mut subject = Self {
+            shape: shape.clone(),
+            local: None,
+            subtasks: vec![],
+            results: Results::new(),
+            late: 0,
+        };
         if two_phase {
-            let local = LocalWindowAggregate::new(&plan(shape), &input_schema(), WindowZone::Unzoned);
+            let local =
+                LocalWindowAggregate::new(&plan(shape), &input_schema(), WindowZone::Unzoned);
             subject.local = Some(local.unwrap());
         }
         subject.subtasks.push(subject.subtask(KeyGroupRange::all(GROUPS), MIN_WATERMARK));
         subject
     }
 
-    fn subtask(&self, owned: KeyGroupRange, watermark: Watermark) -> (Box<dyn Operator>, OperatorContext) {
+    fn subtask(
+        &self,
+        owned: KeyGroupRange,
+        watermark: Watermark,
+    ) -> (Box<dyn Operator>, OperatorContext) {
         let (plan, input, output) = (plan(&self.shape), input_schema(), output_schema());
         let zone = WindowZone::Unzoned;
         let mut operator: Box<dyn Operator> = if matches!(self.shape, WindowShape::Session { .. }) {
             Box::new(SessionAggregate::new(&plan, &input, &output, zone).unwrap())
         } else {
-            let kind = if self.local.is_some() { AggregateInput::Partials } else { AggregateInput::Rows };
+            let kind =
+                if self.local.is_some() { AggregateInput::Partials } else { AggregateInput::Rows };
             Box::new(WindowAggregate::new(&plan, &input, &output, zone, kind).unwrap())
         };
         let context = context(owned, watermark);
@@ -242,12 +253,14 @@ fn naive(shape: &WindowShape, events: &[Event]) -> (Results, u64) {
         match event {
             Event::Row((key, value, time)) => {
                 let windows = windows(shape, &open, *key, *time);
-                let live: Vec<_> = windows.into_iter().filter(|(_, end)| end - 1 > watermark).collect();
+                let live: Vec<_> =
+                    windows.into_iter().filter(|(_, end)| end - 1 > watermark).collect();
                 late += u64::from(live.is_empty());
                 for (start, end) in live {
                     let mut content = (1, *value);
                     if matches!(shape, WindowShape::Session { .. }) {
-                        let inside = |w: &(i64, i64, Option<i64>)| w.2 == *key && w.0 >= start && w.1 <= end;
+                        let inside =
+                            |w: &(i64, i64, Option<i64>)| w.2 == *key && w.0 >= start && w.1 <= end;
                         let merged: Vec<_> = open.keys().copied().filter(inside).collect();
                         merged.iter().for_each(|w| content = add(content, open.remove(w).unwrap()));
                         open.insert((start, end, *key), content);
@@ -261,7 +274,9 @@ fn naive(shape: &WindowShape, events: &[Event]) -> (Results, u64) {
                 watermark = watermark.max(*mark);
                 let complete: Vec<_> =
                     open.keys().copied().filter(|(_, end, _)| end - 1 <= watermark).collect();
-                complete.into_iter().for_each(|w| drop(done.insert(w, open.remove(&w).unwrap())));
+                for window in complete {
+                    done.insert(window, open.remove(&window).unwrap());
+                }
             }
         }
     }
@@ -279,7 +294,9 @@ fn add(a: (i64, Option<i64>), b: (i64, Option<i64>)) -> (i64, Option<i64>) {
 fn windows(shape: &WindowShape, open: &Results, key: Option<i64>, time: i64) -> Vec<(i64, i64)> {
     let floor = |size: i64, offset: i64| time - (time - offset).rem_euclid(size);
     match *shape {
-        WindowShape::Tumble { size, offset } => vec![(floor(size, offset), floor(size, offset) + size)],
+        WindowShape::Tumble { size, offset } => {
+            vec![(floor(size, offset), floor(size, offset) + size)]
+        }
         WindowShape::Hop { size, slide, offset } => (0..size / slide)
             .map(|i| floor(slide, offset) - i * slide)
             .map(|start| (start, start + size))

@@ -33,7 +33,9 @@ impl WindowTvf {
     /// `UNSUPPORTED` for sessions, which need state.
     pub fn new(plan: &Plan, schema: &Schema, zone: WindowZone) -> Result<Self> {
         let slices = Slices::new(&plan.shape).map_err(|_| {
-            Error::unsupported("SESSION windows are supported with GROUP BY window_start, window_end")
+            Error::unsupported(
+                "SESSION windows are supported with GROUP BY window_start, window_end",
+            )
         })?;
         Ok(Self { time: plan.time.clone(), slices, zone, output: arrow_schema(schema) })
     }
@@ -58,7 +60,8 @@ impl Operator for WindowTvf {
             _ => (0..rows.num_rows()).for_each(|row| assign_row(row, out.now_ms)),
         }
         let indices = UInt32Array::from(indices);
-        let taken = take_record_batch(rows, &indices).map_err(|e| Error::internal(e.to_string()))?;
+        let taken =
+            take_record_batch(rows, &indices).map_err(|e| Error::internal(e.to_string()))?;
         let times = ends.iter().map(|end| self.zone.completion(*end)).collect();
         let mut columns = taken.columns().to_vec();
         for values in [starts, ends, times] {

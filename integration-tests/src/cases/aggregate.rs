@@ -30,11 +30,8 @@ pub enum Answer {
 impl Aggregate {
     /// A random call over a table's columns.
     pub fn random(table: &Table, prng: &mut Prng) -> Self {
-        let numeric: Vec<&Column> = table
-            .values
-            .iter()
-            .filter(|column| column.ty.is_numeric())
-            .collect();
+        let numeric: Vec<&Column> =
+            table.values.iter().filter(|column| column.ty.is_numeric()).collect();
         let any: Vec<&Column> = table.keys.iter().chain(&table.values).collect();
         let (function, argument) = match prng.below(7) {
             0 => ("COUNT", None),
@@ -46,40 +43,22 @@ impl Aggregate {
         };
         let distinct = argument.is_some() && prng.chance(25);
         let filter = prng.chance(20).then(|| predicate(table, prng));
-        Self {
-            function,
-            argument: argument.cloned(),
-            distinct,
-            filter,
-        }
+        Self { function, argument: argument.cloned(), distinct, filter }
     }
 
     /// `COUNT(*)`.
     pub fn count() -> Self {
-        Self {
-            function: "COUNT",
-            argument: None,
-            distinct: false,
-            filter: None,
-        }
+        Self { function: "COUNT", argument: None, distinct: false, filter: None }
     }
 
     /// `SUM(column)`.
     pub fn sum(column: &Column) -> Self {
-        Self {
-            function: "SUM",
-            argument: Some(column.clone()),
-            distinct: false,
-            filter: None,
-        }
+        Self { function: "SUM", argument: Some(column.clone()), distinct: false, filter: None }
     }
 
     /// The type of the result by Flink's rules.
     pub fn ty(&self) -> ColumnType {
-        let argument = self
-            .argument
-            .as_ref()
-            .map_or(ColumnType::BigInt, |column| column.ty);
+        let argument = self.argument.as_ref().map_or(ColumnType::BigInt, |column| column.ty);
         match (self.function, argument) {
             ("COUNT", _) => ColumnType::BigInt,
             ("SUM", ColumnType::Decimal(_, scale)) => ColumnType::Decimal(38, scale),
@@ -125,10 +104,7 @@ impl Aggregate {
 pub fn predicate(table: &Table, prng: &mut Prng) -> String {
     match prng.below(4) {
         0 => format!("id % 3 <> {}", prng.below(3)),
-        1 => format!(
-            "{} IS NOT NULL",
-            table.values[prng.below(table.values.len())].name
-        ),
+        1 => format!("{} IS NOT NULL", table.values[prng.below(table.values.len())].name),
         2 => format!("{} IS NULL", table.keys[prng.below(table.keys.len())].name),
         _ => format!("{} > {}", table.values[0].name, prng.between(-20, 20)),
     }
@@ -170,14 +146,8 @@ mod tests {
             |ty, sum: &str, count: &str| average(ty, Some(sum), Some(count)).unwrap().unwrap();
         assert_eq!(average(ColumnType::Int, "-7", "2"), "-3");
         assert_eq!(average(ColumnType::Decimal(10, 1), "0.1", "3"), "0.033333");
-        assert_eq!(
-            average(ColumnType::Decimal(10, 1), "-0.2", "3"),
-            "-0.066667"
-        );
+        assert_eq!(average(ColumnType::Decimal(10, 1), "-0.2", "3"), "-0.066667");
         assert_eq!(average(ColumnType::Double, "1", "4"), "0.25");
-        assert_eq!(
-            super::average(ColumnType::Int, None, Some("0")).unwrap(),
-            None
-        );
+        assert_eq!(super::average(ColumnType::Int, None, Some("0")).unwrap(), None);
     }
 }

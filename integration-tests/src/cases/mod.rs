@@ -22,15 +22,9 @@ pub fn interval(millis: i64) -> String {
         }
         _ => {
             let digits = (size / 1_000).to_string().len().max(2);
-            let fraction = if size % 1_000 == 0 {
-                String::new()
-            } else {
-                format!(".{:03}", size % 1_000)
-            };
-            format!(
-                "INTERVAL '{sign}{}{fraction}' SECOND({digits})",
-                size / 1_000
-            )
+            let fraction =
+                if size % 1_000 == 0 { String::new() } else { format!(".{:03}", size % 1_000) };
+            format!("INTERVAL '{sign}{}{fraction}' SECOND({digits})", size / 1_000)
         }
     }
 }

@@ -89,9 +89,8 @@ impl Table {
             name: format!("{prefix}{index}"),
             ty,
         };
-        let keys: Vec<Column> = (0..=prng.below(3))
-            .map(|i| named("k", i, *prng.pick(KEY_TYPES)))
-            .collect();
+        let keys: Vec<Column> =
+            (0..=prng.below(3)).map(|i| named("k", i, *prng.pick(KEY_TYPES))).collect();
         let more = 1 + prng.below(3);
         let mut values = vec![named("v", 0, *prng.pick(NUMBER_TYPES))];
         values.extend((1..=more).map(|i| named("v", i, *prng.pick(VALUE_TYPES))));
@@ -104,40 +103,23 @@ impl Table {
                     .map(|key| nullable(15, prng, |prng| key_value(key.ty, cardinality, prng))),
             );
             row.extend(
-                values
-                    .iter()
-                    .map(|value| nullable(20, prng, |prng| other_value(value.ty, prng))),
+                values.iter().map(|value| nullable(20, prng, |prng| other_value(value.ty, prng))),
             );
             row.push(Cell::Integer(*time));
             row
         });
         let rows: Vec<Vec<Cell>> = rows.collect();
-        let count = if lateness == Lateness::Late {
-            1
-        } else {
-            1 + prng.below(4)
-        };
+        let count = if lateness == Lateness::Late { 1 } else { 1 + prng.below(4) };
         let step = rows.len().div_ceil(count);
         let files = (0..count)
             .map(|i| (i * step).min(rows.len())..((i + 1) * step).min(rows.len()))
             .collect();
-        Self {
-            name: name.to_owned(),
-            keys,
-            values,
-            rows,
-            delay,
-            files,
-            lateness,
-        }
+        Self { name: name.to_owned(), keys, values, rows, delay, files, lateness }
     }
 
     /// All columns in order.
     pub fn columns(&self) -> Vec<Column> {
-        let named = |name: &str, ty| Column {
-            name: name.to_owned(),
-            ty,
-        };
+        let named = |name: &str, ty| Column { name: name.to_owned(), ty };
         let mut columns = vec![named("id", ColumnType::BigInt)];
         columns.extend(self.keys.iter().chain(&self.values).cloned());
         columns.push(named("ts", ColumnType::Timestamp));
@@ -147,10 +129,8 @@ impl Table {
     /// `CREATE TABLE` over JSON files at a path; `more` options begin with a comma.
     pub fn ddl(&self, path: &str, more: &str) -> String {
         let columns = self.columns();
-        let columns: Vec<String> = columns
-            .iter()
-            .map(|column| format!("{} {}", column.name, column.ty.sql()))
-            .collect();
+        let columns: Vec<String> =
+            columns.iter().map(|column| format!("{} {}", column.name, column.ty.sql())).collect();
         format!(
             "CREATE TABLE {} ({}, WATERMARK FOR ts AS ts - {}) WITH ('connector'='filesystem', 'path'='{path}', 'format'='json'{more})",
             self.name,
@@ -182,11 +162,7 @@ impl Table {
         let mut fields = Vec::new();
         let mut arrays: Vec<ArrayRef> = Vec::new();
         for (index, column) in self.columns().iter().enumerate() {
-            let name = if column.name == "ts" {
-                "ts_ms"
-            } else {
-                &column.name
-            };
+            let name = if column.name == "ts" { "ts_ms" } else { &column.name };
             fields.push(Field::new(name, column.ty.arrow(), true));
             arrays.push(array(column.ty, self.rows.iter().map(|row| &row[index]))?);
         }
@@ -232,21 +208,13 @@ fn times(lateness: Lateness, prng: &mut Prng) -> (Vec<i64>, i64) {
             clock += prng.between(5_000, 60_000);
         }
         let time = clock + prng.between(-disorder, disorder);
-        times.push(if whole_seconds {
-            time - time % 1_000
-        } else {
-            time
-        });
+        times.push(if whole_seconds { time - time % 1_000 } else { time });
     }
     (times, delay)
 }
 
 fn nullable(percent: u64, prng: &mut Prng, value: impl FnOnce(&mut Prng) -> Cell) -> Cell {
-    if prng.chance(percent) {
-        Cell::Null
-    } else {
-        value(prng)
-    }
+    if prng.chance(percent) { Cell::Null } else { value(prng) }
 }
 
 fn key_value(ty: ColumnType, cardinality: usize, prng: &mut Prng) -> Cell {
@@ -270,16 +238,8 @@ fn key_value(ty: ColumnType, cardinality: usize, prng: &mut Prng) -> Cell {
 }
 
 fn other_value(ty: ColumnType, prng: &mut Prng) -> Cell {
-    const TEXTS: &[&str] = &[
-        "",
-        "Z",
-        "a",
-        "aa",
-        "\u{FFFD}",
-        "\u{1F600}",
-        "ä",
-        "zulu zulu zulu zulu zulu",
-    ];
+    const TEXTS: &[&str] =
+        &["", "Z", "a", "aa", "\u{FFFD}", "\u{1F600}", "ä", "zulu zulu zulu zulu zulu"];
     match ty {
         ColumnType::Text => Cell::Text((*prng.pick(TEXTS)).to_owned()),
         ColumnType::Boolean => Cell::Boolean(prng.chance(50)),
@@ -315,11 +275,8 @@ mod tests {
     fn files_hold_every_row_once() {
         for seed in 0..50 {
             let table = Table::random("t", Lateness::Far, &mut Prng::new(seed));
-            let lines: usize = table
-                .files
-                .iter()
-                .map(|file| table.json(file.clone()).lines().count())
-                .sum();
+            let lines: usize =
+                table.files.iter().map(|file| table.json(file.clone()).lines().count()).sum();
             assert_eq!(lines, table.rows.len());
             assert_eq!(table.batch().unwrap().num_rows(), lines);
         }

@@ -54,16 +54,8 @@ impl Window {
         };
         match prng.below(3) {
             0 => Self::Tumble { size, offset },
-            1 => Self::Hop {
-                slide: unit,
-                count,
-                offset,
-            },
-            _ => Self::Cumulate {
-                step: unit,
-                count,
-                offset,
-            },
+            1 => Self::Hop { slide: unit, count, offset },
+            _ => Self::Cumulate { step: unit, count, offset },
         }
     }
 
@@ -71,10 +63,7 @@ impl Window {
     pub fn any(keys: usize, prng: &mut Prng) -> Self {
         if prng.chance(30) {
             let gap = *prng.pick(&[200, 500, 1_000, 3_000, 8_000]);
-            return Self::Session {
-                gap,
-                keys: prng.below(keys + 1),
-            };
+            return Self::Session { gap, keys: prng.below(keys + 1) };
         }
         Self::aligned(prng)
     }
@@ -87,11 +76,7 @@ impl Window {
     /// The table function over a table, in Flink's SQL.
     pub fn flink(&self, table: &str, time: &str, keys: &[String]) -> String {
         let shifted = |offset: i64| {
-            if offset == 0 {
-                String::new()
-            } else {
-                format!(", {}", interval(offset))
-            }
+            if offset == 0 { String::new() } else { format!(", {}", interval(offset)) }
         };
         match self {
             Self::Tumble { size, offset } => {
@@ -101,30 +86,19 @@ impl Window {
                     shifted(*offset)
                 )
             }
-            Self::Hop {
-                slide,
-                count,
-                offset,
-            } => format!(
+            Self::Hop { slide, count, offset } => format!(
                 "TABLE(HOP(TABLE {table}, DESCRIPTOR({time}), {}, {}{}))",
                 interval(*slide),
                 interval(slide * count),
                 shifted(*offset)
             ),
-            Self::Cumulate {
-                step,
-                count,
-                offset,
-            } => format!(
+            Self::Cumulate { step, count, offset } => format!(
                 "TABLE(CUMULATE(TABLE {table}, DESCRIPTOR({time}), {}, {}{}))",
                 interval(*step),
                 interval(step * count),
                 shifted(*offset)
             ),
-            Self::Session {
-                gap,
-                keys: partition,
-            } => {
+            Self::Session { gap, keys: partition } => {
                 let partition = match &keys[..*partition] {
                     [] => String::new(),
                     [key] => format!(" PARTITION BY {key}"),
@@ -141,22 +115,14 @@ impl Window {
     /// The relation for the oracle: all columns of `table`, which has the time as `ts_ms`, and the
     /// window as `ws` and `we`, milliseconds.
     pub fn oracle(&self, table: &str, keys: &[String]) -> String {
-        let numbers = |count: i64| {
-            (0..count)
-                .map(|i| format!("({i})"))
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
+        let numbers =
+            |count: i64| (0..count).map(|i| format!("({i})")).collect::<Vec<_>>().join(", ");
         match self {
             Self::Tumble { size, offset } => {
                 let start = start("ts_ms", *size, *offset);
                 format!("SELECT *, {start} AS ws, {start} + {size} AS we FROM {table}")
             }
-            Self::Hop {
-                slide,
-                count,
-                offset,
-            } => {
+            Self::Hop { slide, count, offset } => {
                 let last = start("ts_ms", *slide, *offset);
                 let size = slide * count;
                 format!(
@@ -165,11 +131,7 @@ impl Window {
                     numbers(*count)
                 )
             }
-            Self::Cumulate {
-                step,
-                count,
-                offset,
-            } => {
+            Self::Cumulate { step, count, offset } => {
                 let start = start("ts_ms", step * count, *offset);
                 format!(
                     "SELECT * FROM (SELECT *, {start} AS ws, {start} + (nth + 1) * {step} AS we \
@@ -177,10 +139,7 @@ impl Window {
                     numbers(*count)
                 )
             }
-            Self::Session {
-                gap,
-                keys: partition,
-            } => session(*gap, &keys[..*partition], table),
+            Self::Session { gap, keys: partition } => session(*gap, &keys[..*partition], table),
         }
     }
 }
@@ -192,11 +151,8 @@ fn start(time: &str, size: i64, offset: i64) -> String {
 
 /// Gaps and islands: a row begins a session if the one before it is longer ago than the gap.
 fn session(gap: i64, keys: &[String], table: &str) -> String {
-    let partition = if keys.is_empty() {
-        String::new()
-    } else {
-        format!("PARTITION BY {}", keys.join(", "))
-    };
+    let partition =
+        if keys.is_empty() { String::new() } else { format!("PARTITION BY {}", keys.join(", ")) };
     let session: Vec<&str> = keys.iter().map(String::as_str).chain(["island"]).collect();
     let session = format!("PARTITION BY {}", session.join(", "));
     format!(

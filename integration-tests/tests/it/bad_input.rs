@@ -42,10 +42,7 @@ fn refused(name: &str, rows: &str, statements: &str, parts: &[&str]) -> Result<(
     let (folder, finished) = run_over(name, rows, "", statements)?;
     finished.failure(parts).with_context(|| name.to_owned())?;
     let files = visible_files(&folder.join("out"))?;
-    ensure!(
-        files.is_empty(),
-        "{name}: a failed job shows output: {files:?}"
-    );
+    ensure!(files.is_empty(), "{name}: a failed job shows output: {files:?}");
     folder.succeed();
     Ok(())
 }
@@ -55,18 +52,8 @@ const GOOD: &str = "{\"id\":1,\"k\":\"a\",\"d\":1.5}\n";
 #[test]
 fn malformed_json_fails_the_job_with_file_and_place() -> Result<()> {
     let parts = ["BAD_RECORD", "rows.json", "3"];
-    refused(
-        "json",
-        &format!("{GOOD}{GOOD}{{\"id\":\n{GOOD}"),
-        COPY,
-        &parts,
-    )?;
-    refused(
-        "json-garbage",
-        &format!("{GOOD}{GOOD}garbage\n"),
-        COPY,
-        &parts,
-    )?;
+    refused("json", &format!("{GOOD}{GOOD}{{\"id\":\n{GOOD}"), COPY, &parts)?;
+    refused("json-garbage", &format!("{GOOD}{GOOD}garbage\n"), COPY, &parts)?;
     refused(
         "json-utf8",
         &format!("{GOOD}{GOOD}{{\"id\":1,\"k\":\"\\ud800\"}}\n"),
@@ -92,12 +79,7 @@ fn values_of_a_wrong_type_fail_the_job_with_column() -> Result<()> {
         COPY,
         &["BAD_RECORD", "rows.json", "id", "2"],
     )?;
-    refused(
-        "type-range",
-        "{\"id\":3000000000}\n",
-        COPY,
-        &["BAD_RECORD", "id", "3000000000"],
-    )?;
+    refused("type-range", "{\"id\":3000000000}\n", COPY, &["BAD_RECORD", "id", "3000000000"])?;
     refused(
         "type-time",
         "{\"id\":1,\"ts\":\"yesterday\"}\n",
@@ -113,12 +95,7 @@ fn bad_records_can_be_skipped_and_are_counted() -> Result<()> {
     let stats = finished.success()?.stats()?;
     // The third has a bad field, which becomes NULL; the row stays.
     ensure!(stats["inserts"][0]["records_out"] == 3, "{stats}");
-    ensure!(
-        stats["inserts"][0]["bad_records"]
-            .as_u64()
-            .is_some_and(|bad| bad >= 2),
-        "{stats}"
-    );
+    ensure!(stats["inserts"][0]["bad_records"].as_u64().is_some_and(|bad| bad >= 2), "{stats}");
     let lines: usize = visible_files(&folder.join("out"))?
         .iter()
         .map(|path| Ok::<_, anyhow::Error>(std::fs::read_to_string(path)?.lines().count()))
@@ -147,41 +124,13 @@ fn failing_expressions_fail_the_job() -> Result<()> {
 #[test]
 fn mistakes_in_sql_have_their_place_and_a_suggestion() -> Result<()> {
     let cases: &[(&str, &str, &[&str])] = &[
-        (
-            "syntax",
-            "SELECT id FROM clicks WHERE;",
-            &["SQL_SYNTAX", "line 3"],
-        ),
-        (
-            "column",
-            "SELECT idd FROM clicks;",
-            &["'idd'", "did you mean 'id'", "line 3, column 8"],
-        ),
-        (
-            "table",
-            "SELECT id FROM click;",
-            &["'click'", "did you mean 'clicks'", "line 3"],
-        ),
-        (
-            "function",
-            "SELECT UPER(k) FROM clicks;",
-            &["UPER", "UPPER", "line 3"],
-        ),
-        (
-            "types",
-            "SELECT id = k FROM clicks;",
-            &["INT", "STRING", "line 3"],
-        ),
-        (
-            "insert-width",
-            "INSERT INTO copy SELECT id FROM clicks;",
-            &["copy", "line 3"],
-        ),
-        (
-            "insert-type",
-            "INSERT INTO copy SELECT k, k, d FROM clicks;",
-            &["id", "line 3"],
-        ),
+        ("syntax", "SELECT id FROM clicks WHERE;", &["SQL_SYNTAX", "line 3"]),
+        ("column", "SELECT idd FROM clicks;", &["'idd'", "did you mean 'id'", "line 3, column 8"]),
+        ("table", "SELECT id FROM click;", &["'click'", "did you mean 'clicks'", "line 3"]),
+        ("function", "SELECT UPER(k) FROM clicks;", &["UPER", "UPPER", "line 3"]),
+        ("types", "SELECT id = k FROM clicks;", &["INT", "STRING", "line 3"]),
+        ("insert-width", "INSERT INTO copy SELECT id FROM clicks;", &["copy", "line 3"]),
+        ("insert-type", "INSERT INTO copy SELECT k, k, d FROM clicks;", &["id", "line 3"]),
         (
             "no-watermark",
             "SELECT COUNT(*) FROM TABLE(TUMBLE(TABLE clicks, DESCRIPTOR(ts), INTERVAL '1' SECOND)) GROUP BY window_start, window_end;",
@@ -224,13 +173,7 @@ fn mistakes_in_sql_have_their_place_and_a_suggestion() -> Result<()> {
             wrong.push(format!("{error:?}"));
         }
     }
-    ensure!(
-        wrong.is_empty(),
-        "{} of {}\n\n{}",
-        wrong.len(),
-        cases.len(),
-        wrong.join("\n\n")
-    );
+    ensure!(wrong.is_empty(), "{} of {}\n\n{}", wrong.len(), cases.len(), wrong.join("\n\n"));
     Ok(())
 }
 
@@ -238,10 +181,7 @@ fn mistakes_in_sql_have_their_place_and_a_suggestion() -> Result<()> {
 fn missing_files_are_named() -> Result<()> {
     let folder = CaseFolder::new("bad-missing-file")?;
     let run = Run::new(folder.path(), "missing", &format!("{TABLE}{COPY}"))?;
-    let run = run
-        .define("DIR", &folder.text())
-        .define("MORE", "")
-        .finish()?;
+    let run = run.define("DIR", &folder.text()).define("MORE", "").finish()?;
     let place = folder.join("in").display().to_string();
     run.failure(&["NOT_FOUND", &place])?;
     folder.succeed();
@@ -270,12 +210,8 @@ fn missing_topics_are_named() -> Result<()> {
     let cluster = Cluster::from_environment()?;
     let folder = CaseFolder::new("bad-topic")?;
     let topic = format!("it-nowhere-{:x}", entropy());
-    run_script(
-        &folder,
-        "source",
-        &kafka_script(cluster.brokers(), &topic, ""),
-    )?
-    .failure(&["NOT_FOUND", &topic])?;
+    run_script(&folder, "source", &kafka_script(cluster.brokers(), &topic, ""))?
+        .failure(&["NOT_FOUND", &topic])?;
     let sink = format!(
         "CREATE TABLE numbers (n INT) WITH ('connector'='datagen', 'number-of-rows'='3');
 CREATE TABLE x (n INT) WITH ('connector'='kafka', 'topic'='{topic}', 'properties.bootstrap.servers'='{}', 'format'='json');
@@ -291,11 +227,7 @@ INSERT INTO x SELECT n FROM numbers;",
 #[test]
 fn unreachable_brokers_are_given_up_in_time() -> Result<()> {
     let folder = CaseFolder::new("bad-broker")?;
-    let run = run_script(
-        &folder,
-        "broker",
-        &kafka_script("127.0.0.1:1", "clicks", ""),
-    )?;
+    let run = run_script(&folder, "broker", &kafka_script("127.0.0.1:1", "clicks", ""))?;
     let run = run.failure(&["UNAVAILABLE", "127.0.0.1:1"])?;
     eprintln!("given up after {:.1} s", run.wall.as_secs_f64());
     folder.succeed();
@@ -313,25 +245,16 @@ fn malformed_records_of_a_topic_are_named() -> Result<()> {
         writer.send(&topic, 0, value)?;
     }
     writer.flush()?;
-    run_script(
-        &folder,
-        "fail",
-        &kafka_script(cluster.brokers(), &topic, ""),
-    )?
-    .failure(&["BAD_RECORD", &topic, "offset 1"])?;
+    run_script(&folder, "fail", &kafka_script(cluster.brokers(), &topic, ""))?.failure(&[
+        "BAD_RECORD",
+        &topic,
+        "offset 1",
+    ])?;
     let more = ", 'json.ignore-parse-errors'='true'";
-    let skipped = run_script(
-        &folder,
-        "skip",
-        &kafka_script(cluster.brokers(), &topic, more),
-    )?
-    .success()?;
+    let skipped =
+        run_script(&folder, "skip", &kafka_script(cluster.brokers(), &topic, more))?.success()?;
     ensure!(skipped.stdout.lines().count() == 3, "{}", skipped.stdout);
-    ensure!(
-        skipped.stats()?["inserts"][0]["bad_records"] == 1,
-        "{}",
-        skipped.stdout
-    );
+    ensure!(skipped.stats()?["inserts"][0]["bad_records"] == 1, "{}", skipped.stdout);
     folder.succeed();
     Ok(())
 }
@@ -342,9 +265,7 @@ fn unreachable_stores_are_given_up_in_time() -> Result<()> {
     let script = "CREATE TABLE numbers (n INT) WITH ('connector'='datagen', 'number-of-rows'='3');
 SELECT n FROM numbers;";
     let run = |name: &str, place: &str| -> Result<Run> {
-        Ok(Run::new(folder.path(), name, script)?
-            .checkpoints(place, "1 s")
-            .timeout(BOUND))
+        Ok(Run::new(folder.path(), name, script)?.checkpoints(place, "1 s").timeout(BOUND))
     };
     let unreachable = run("unreachable", "s3://nobucket/x")?
         .variable("TIDEGATE_S3_ENDPOINT", "http://127.0.0.1:1")
@@ -352,10 +273,7 @@ SELECT n FROM numbers;";
         .variable("TIDEGATE_S3_SECRET_KEY", "not-to-be-shown")
         .finish()?
         .failure(&["UNAVAILABLE", "s3://nobucket/x"])?;
-    ensure!(
-        !unreachable.stderr.contains("not-to-be-shown"),
-        "the key is shown"
-    );
+    ensure!(!unreachable.stderr.contains("not-to-be-shown"), "the key is shown");
     eprintln!("given up after {:.1} s", unreachable.wall.as_secs_f64());
     variable("TIDEGATE_S3_ENDPOINT")?;
     let bucket = variable("TIDEGATE_S3_BUCKET")?;

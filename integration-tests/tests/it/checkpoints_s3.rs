@@ -16,11 +16,7 @@ const ROWS: i64 = 500;
 const KILLS: i64 = 3;
 
 fn script(monitor: bool) -> String {
-    let monitor = if monitor {
-        ", 'source.monitor-interval'='50 ms'"
-    } else {
-        ""
-    };
+    let monitor = if monitor { ", 'source.monitor-interval'='50 ms'" } else { "" };
     format!(
         "SET 'pipeline.name' = 's3';
 CREATE TABLE rows_in (id BIGINT, k STRING, v INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '90' SECOND)
@@ -40,10 +36,7 @@ fn put_file(folder: &CaseFolder, index: i64) -> Result<()> {
     std::fs::create_dir_all(&place)?;
     let hidden = place.join(format!(".{index}"));
     std::fs::write(&hidden, json_lines(index * ROWS..(index + 1) * ROWS))?;
-    Ok(std::fs::rename(
-        hidden,
-        place.join(format!("{index}.json")),
-    )?)
+    Ok(std::fs::rename(hidden, place.join(format!("{index}.json")))?)
 }
 
 #[test]
@@ -64,9 +57,8 @@ fn a_job_survives_with_its_checkpoints_on_s3() -> Result<()> {
     for round in 0..KILLS {
         let before = output()?;
         let restore = (round > 0).then_some(place.as_str());
-        let mut process = run(&format!("round-{round}"), true, 1 + prng.below(3))?
-            .restore(restore)
-            .start()?;
+        let mut process =
+            run(&format!("round-{round}"), true, 1 + prng.below(3))?.restore(restore).start()?;
         put_file(&folder, round)?;
         wait_until("output after a checkpoint", Duration::from_secs(60), || {
             process.must_run()?;
@@ -98,10 +90,7 @@ fn compare(folder: &CaseFolder) -> Result<()> {
     let mut ids: Vec<i64> = Vec::new();
     for row in &rows {
         let id: i64 = row[0].as_deref().unwrap_or_default().parse()?;
-        ensure!(
-            row[1] == Some(record(id).value.to_string()),
-            "id {id} has another value: {row:?}"
-        );
+        ensure!(row[1] == Some(record(id).value.to_string()), "id {id} has another value: {row:?}");
         ids.push(id);
     }
     ids.sort_unstable();
@@ -111,13 +100,9 @@ fn compare(folder: &CaseFolder) -> Result<()> {
         ids.len()
     );
     let counts = json_folder(&folder.join("out/counts"), &["k", "c"].map(str::to_owned))?;
-    let counted = counts
-        .iter()
-        .map(|row| Ok(row[1].as_deref().unwrap_or_default().parse::<i64>()?));
+    let counted =
+        counts.iter().map(|row| Ok(row[1].as_deref().unwrap_or_default().parse::<i64>()?));
     let counted: i64 = counted.sum::<Result<i64>>()?;
-    ensure!(
-        counted == count,
-        "windows counted {counted} of {count} rows"
-    );
+    ensure!(counted == count, "windows counted {counted} of {count} rows");
     Ok(())
 }

@@ -29,10 +29,7 @@ fn folder(name: &str) -> Result<CaseFolder> {
 
 fn run(folder: &CaseFolder, name: &str, statements: &str) -> Result<Run> {
     let run = Run::new(folder.path(), name, &format!("{TABLE}{statements}"))?;
-    Ok(run
-        .define("DIR", &folder.text())
-        .define("MORE", "")
-        .parallelism(1))
+    Ok(run.define("DIR", &folder.text()).define("MORE", "").parallelism(1))
 }
 
 fn sorted(text: &str) -> Vec<&str> {
@@ -53,34 +50,16 @@ fn a_select_prints_its_rows_in_three_formats() -> Result<()> {
     let json = select("json")?;
     ensure!(
         sorted(&json.stdout)
-            == [
-                r#"{"id":1,"k":"a"}"#,
-                r#"{"id":2,"k":null}"#,
-                r#"{"id":3,"k":"c, d"}"#
-            ],
+            == [r#"{"id":1,"k":"a"}"#, r#"{"id":2,"k":null}"#, r#"{"id":3,"k":"c, d"}"#],
         "{}",
         json.stdout
     );
     let csv = select("csv")?;
     ensure!(csv.stdout.starts_with("id,k\n"), "{}", csv.stdout);
-    ensure!(
-        sorted(&csv.stdout) == ["1,a", "2,", "3,\"c, d\"", "id,k"],
-        "{}",
-        csv.stdout
-    );
+    ensure!(sorted(&csv.stdout) == ["1,a", "2,", "3,\"c, d\"", "id,k"], "{}", csv.stdout);
     let table = select("table")?;
-    for part in [
-        "| id | k",
-        "| 1  | a",
-        "| 2  | NULL",
-        "| 3  | c, d",
-        "3 rows",
-    ] {
-        ensure!(
-            table.stdout.contains(part),
-            "'{part}' is not in\n{}",
-            table.stdout
-        );
+    for part in ["| id | k", "| 1  | a", "| 2  | NULL", "| 3  | c, d", "3 rows"] {
+        ensure!(table.stdout.contains(part), "'{part}' is not in\n{}", table.stdout);
     }
     // Standard output is for results only, and there is nothing to log.
     ensure!(json.stderr.is_empty(), "{}", json.stderr);
@@ -119,26 +98,16 @@ INSERT INTO copy SELECT id FROM clicks;
 INSERT INTO copy_of_copy SELECT id + 10 FROM copy;
 SELECT id FROM copy_of_copy;
 EXPLAIN SELECT id FROM clicks WHERE id > 1;";
-    let done = run(&folder, "order", statements)?
-        .option("format", "json")
-        .finish()?
-        .success()?;
-    let (rows, plan): (Vec<&str>, Vec<&str>) = done
-        .stdout
-        .lines()
-        .partition(|line| line.starts_with("{\"id\""));
+    let done = run(&folder, "order", statements)?.option("format", "json").finish()?.success()?;
+    let (rows, plan): (Vec<&str>, Vec<&str>) =
+        done.stdout.lines().partition(|line| line.starts_with("{\"id\""));
     ensure!(
         sorted(&rows.join("\n")) == [r#"{"id":11}"#, r#"{"id":12}"#, r#"{"id":13}"#],
         "{}",
         done.stdout
     );
     let plan: Value = serde_json::from_str(&plan.join("\n")).context("the plan")?;
-    ensure!(
-        plan["result"]
-            .as_str()
-            .is_some_and(|plan| plan.contains("clicks")),
-        "{plan}"
-    );
+    ensure!(plan["result"].as_str().is_some_and(|plan| plan.contains("clicks")), "{plan}");
     folder.succeed();
     Ok(())
 }
@@ -153,25 +122,15 @@ fn variables_and_settings_reach_the_script() -> Result<()> {
         .finish()?
         .success()?;
     ensure!(done.stdout.trim() == r#"{"id":3}"#, "{}", done.stdout);
-    run(&folder, "undefined", select)?
-        .finish()?
-        .failure(&["'LEAST'", "--define LEAST="])?;
+    run(&folder, "undefined", select)?.finish()?.failure(&["'LEAST'", "--define LEAST="])?;
     let zone =
         "SELECT CAST(CAST(ts AS TIMESTAMP_LTZ(3)) AS STRING) AS local FROM clicks WHERE id = 1;";
-    let done = run(
-        &folder,
-        "set",
-        &format!("SET 'execution.batch-size' = '1'; {zone}"),
-    )?
-    .set("table.local-time-zone", "Asia/Shanghai")
-    .option("format", "csv")
-    .finish()?
-    .success()?;
-    ensure!(
-        done.stdout.trim() == "local\n2024-01-01 00:00:01.000",
-        "{}",
-        done.stdout
-    );
+    let done = run(&folder, "set", &format!("SET 'execution.batch-size' = '1'; {zone}"))?
+        .set("table.local-time-zone", "Asia/Shanghai")
+        .option("format", "csv")
+        .finish()?
+        .success()?;
+    ensure!(done.stdout.trim() == "local\n2024-01-01 00:00:01.000", "{}", done.stdout);
     run(&folder, "set-unknown", zone)?
         .set("execution.checkpoint.interval", "1 s")
         .finish()?
@@ -222,10 +181,7 @@ END;";
             )
         })
         .collect();
-    ensure!(
-        facts == [("counts", 4, 2, 1), ("ids", 4, 3, 1)],
-        "{facts:?}\n{stats}"
-    );
+    ensure!(facts == [("counts", 4, 2, 1), ("ids", 4, 3, 1)], "{facts:?}\n{stats}");
     for insert in inserts {
         ensure!(
             insert["late_records"] == 0 && insert["wall_seconds"].as_f64().is_some_and(|s| s > 0.0),
@@ -233,12 +189,7 @@ END;";
         );
     }
     ensure!(stats["cpu_seconds"].is_number(), "{stats}");
-    ensure!(
-        stats["peak_rss_bytes"]
-            .as_u64()
-            .is_some_and(|bytes| bytes > 1 << 20),
-        "{stats}"
-    );
+    ensure!(stats["peak_rss_bytes"].as_u64().is_some_and(|bytes| bytes > 1 << 20), "{stats}");
     ensure!(stats["checkpoints_completed"].is_u64(), "{stats}");
     let times = ["p50", "p99", "max"].map(|name| stats["checkpoint_ms"][name].as_f64());
     ensure!(
@@ -308,9 +259,7 @@ fn a_mistake_in_the_last_line_costs_nothing() -> Result<()> {
     let statements = "CREATE TABLE copy (id INT) WITH ('connector'='filesystem', 'path'='${DIR}/copy', 'format'='csv');
 INSERT INTO copy SELECT id FROM clicks;
 SELECT nothing FROM clicks;";
-    run(&folder, "mistake", statements)?
-        .finish()?
-        .failure(&["nothing"])?;
+    run(&folder, "mistake", statements)?.finish()?.failure(&["nothing"])?;
     ensure!(!folder.join("copy").exists(), "the INSERT ran");
     folder.succeed();
     Ok(())
@@ -344,9 +293,7 @@ INSERT INTO counts SELECT window_start, COUNT(*) FROM TABLE(TUMBLE(TABLE clicks,
         "{savepoint} is no savepoint"
     );
     ensure!(
-        stopped.stats()?["checkpoints_completed"]
-            .as_u64()
-            .is_some_and(|count| count > 0),
+        stopped.stats()?["checkpoints_completed"].as_u64().is_some_and(|count| count > 0),
         "{}",
         stopped.stdout
     );
@@ -365,10 +312,7 @@ INSERT INTO counts SELECT window_start, COUNT(*) FROM TABLE(TUMBLE(TABLE clicks,
         .map(|row| row.iter().flatten().cloned().collect::<Vec<_>>().join(" "))
         .collect();
     rows.sort_unstable();
-    ensure!(
-        rows == ["2024-01-01 00:00:00 2", "2024-01-01 00:00:10 1"],
-        "{rows:?}"
-    );
+    ensure!(rows == ["2024-01-01 00:00:00 2", "2024-01-01 00:00:10 1"], "{rows:?}");
     folder.succeed();
     Ok(())
 }

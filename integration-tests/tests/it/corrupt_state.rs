@@ -8,11 +8,7 @@ use tidegate_integration_tests::folder::{CaseFolder, all_files};
 use tidegate_integration_tests::tidegate::Run;
 
 fn script(monitor: bool, key: &str, name: &str) -> String {
-    let monitor = if monitor {
-        ", 'source.monitor-interval'='1 h'"
-    } else {
-        ""
-    };
+    let monitor = if monitor { ", 'source.monitor-interval'='1 h'" } else { "" };
     format!(
         "SET 'pipeline.name' = '{name}';
 CREATE TABLE clicks (id INT, k STRING, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)
@@ -34,10 +30,7 @@ fn savepoint(name: &str) -> Result<(CaseFolder, PathBuf)> {
             id % 10
         )
     };
-    std::fs::write(
-        folder.join("in/1.json"),
-        (0..200).map(row).collect::<String>(),
-    )?;
+    std::fs::write(folder.join("in/1.json"), (0..200).map(row).collect::<String>())?;
     let checkpoints = folder.join("checkpoints");
     let mut process = Run::new(folder.path(), "first", &script(true, "k", "corrupt"))?
         .define("DIR", &folder.text())
@@ -51,9 +44,7 @@ fn savepoint(name: &str) -> Result<(CaseFolder, PathBuf)> {
 }
 
 fn restore(folder: &CaseFolder, name: &str, script: &str, path: &Path) -> Result<Run> {
-    let run = Run::new(folder.path(), name, script)?
-        .define("DIR", &folder.text())
-        .parallelism(1);
+    let run = Run::new(folder.path(), name, script)?.define("DIR", &folder.text()).parallelism(1);
     Ok(run.restore(Some(&path.display().to_string())))
 }
 
@@ -61,9 +52,7 @@ fn restore(folder: &CaseFolder, name: &str, script: &str, path: &Path) -> Result
 fn flip(path: &Path) -> Result<()> {
     let mut bytes = std::fs::read(path)?;
     let middle = bytes.len() / 2;
-    let byte = bytes
-        .get_mut(middle)
-        .ok_or_else(|| anyhow!("{} is empty", path.display()))?;
+    let byte = bytes.get_mut(middle).ok_or_else(|| anyhow!("{} is empty", path.display()))?;
     *byte ^= 0x20;
     Ok(std::fs::write(path, bytes)?)
 }
@@ -77,14 +66,7 @@ fn no_output(folder: &CaseFolder) -> Result<()> {
 #[test]
 fn an_intact_savepoint_is_the_control() -> Result<()> {
     let (folder, savepoint) = savepoint("corrupt-control")?;
-    restore(
-        &folder,
-        "second",
-        &script(false, "k", "corrupt"),
-        &savepoint,
-    )?
-    .finish()?
-    .success()?;
+    restore(&folder, "second", &script(false, "k", "corrupt"), &savepoint)?.finish()?.success()?;
     ensure!(!all_files(&folder.join("out"))?.is_empty(), "no output");
     folder.succeed();
     Ok(())
@@ -94,24 +76,13 @@ fn an_intact_savepoint_is_the_control() -> Result<()> {
 fn a_damaged_state_file_is_named() -> Result<()> {
     let (folder, savepoint) = savepoint("corrupt-state")?;
     let files = all_files(&savepoint)?;
-    let state = files
-        .iter()
-        .find(|path| path.extension().is_some_and(|end| end == "state"));
+    let state = files.iter().find(|path| path.extension().is_some_and(|end| end == "state"));
     let state = state.with_context(|| format!("no state file among {files:?}"))?;
     flip(state)?;
-    let name = state
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    restore(
-        &folder,
-        "second",
-        &script(false, "k", "corrupt"),
-        &savepoint,
-    )?
-    .finish()?
-    .failure(&["CORRUPT", &name])?;
+    let name = state.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    restore(&folder, "second", &script(false, "k", "corrupt"), &savepoint)?
+        .finish()?
+        .failure(&["CORRUPT", &name])?;
     no_output(&folder)?;
     std::fs::remove_file(state)?;
     restore(&folder, "third", &script(false, "k", "corrupt"), &savepoint)?
@@ -128,14 +99,7 @@ fn a_damaged_manifest_is_named() -> Result<()> {
     let manifest = savepoint.join("_metadata");
     let intact = std::fs::read(&manifest)?;
     flip(&manifest)?;
-    let again = || {
-        restore(
-            &folder,
-            "second",
-            &script(false, "k", "corrupt"),
-            &savepoint,
-        )
-    };
+    let again = || restore(&folder, "second", &script(false, "k", "corrupt"), &savepoint);
     again()?.finish()?.failure(&["CORRUPT", "_metadata"])?;
     std::fs::write(&manifest, &intact[..intact.len() / 2])?;
     again()?.finish()?.failure(&["CORRUPT", "_metadata"])?;
@@ -151,9 +115,7 @@ fn the_checkpoint_of_another_job_is_refused() -> Result<()> {
     let (folder, savepoint) = savepoint("corrupt-foreign")?;
     // Same name, but grouped by another key: the state does not fit.
     let other = script(false, "CAST(id AS STRING)", "corrupt");
-    restore(&folder, "other-key", &other, &savepoint)?
-        .finish()?
-        .failure(&["INCOMPATIBLE"])?;
+    restore(&folder, "other-key", &other, &savepoint)?.finish()?.failure(&["INCOMPATIBLE"])?;
     let unrelated =
         "CREATE TABLE numbers (n INT) WITH ('connector'='datagen', 'number-of-rows'='3');
 CREATE TABLE nowhere (n INT) WITH ('connector'='blackhole');

@@ -46,38 +46,20 @@ pub(crate) fn record(id: i64) -> Record {
     let mut prng = Prng::new(id as u64);
     let key = (*prng.pick(&["a", "b", "c c", "d/e", "ü"])).to_owned();
     let time = BASE + id * STEP + prng.between(-DISORDER, DISORDER);
-    Record {
-        id,
-        key,
-        value: prng.between(-1_000, 1_000),
-        time,
-    }
+    Record { id, key, value: prng.between(-1_000, 1_000), time }
 }
 
 pub(crate) fn json_lines(ids: std::ops::Range<i64>) -> String {
     let line = |id| {
-        let Record {
-            id,
-            key,
-            value,
-            time,
-        } = record(id);
-        format!(
-            "{{\"id\":{id},\"k\":\"{key}\",\"v\":{value},\"ts\":\"{}\"}}\n",
-            timestamp(time)
-        )
+        let Record { id, key, value, time } = record(id);
+        format!("{{\"id\":{id},\"k\":\"{key}\",\"v\":{value},\"ts\":\"{}\"}}\n", timestamp(time))
     };
     ids.map(line).collect()
 }
 
 fn csv_lines(ids: std::ops::Range<i64>) -> String {
     let line = |id| {
-        let Record {
-            id,
-            key,
-            value,
-            time,
-        } = record(id);
+        let Record { id, key, value, time } = record(id);
         format!("{id},{key},{value},{}\n", timestamp(time))
     };
     ids.map(line).collect()
@@ -86,18 +68,8 @@ fn csv_lines(ids: std::ops::Range<i64>) -> String {
 fn write_parquet(path: &Path, ids: std::ops::Range<i64>) -> Result<()> {
     let records: Vec<Record> = ids.map(record).collect();
     let columns: Vec<(&str, ArrayRef)> = vec![
-        (
-            "id",
-            Arc::new(Int64Array::from_iter_values(
-                records.iter().map(|record| record.id),
-            )),
-        ),
-        (
-            "k",
-            Arc::new(StringArray::from_iter_values(
-                records.iter().map(|record| &record.key),
-            )),
-        ),
+        ("id", Arc::new(Int64Array::from_iter_values(records.iter().map(|record| record.id)))),
+        ("k", Arc::new(StringArray::from_iter_values(records.iter().map(|record| &record.key)))),
         (
             "v",
             Arc::new(Int32Array::from_iter_values(
@@ -138,11 +110,7 @@ fn put_files(folder: &CaseFolder, index: i64) -> Result<()> {
 
 /// The script; with `monitor` its sources look for more files and never end.
 fn script(monitor: bool) -> String {
-    let monitor = if monitor {
-        ", 'source.monitor-interval'='50 ms'"
-    } else {
-        ""
-    };
+    let monitor = if monitor { ", 'source.monitor-interval'='50 ms'" } else { "" };
     let source = |format: &str| {
         // Two files in the order of time may be found the other way round: the delay covers several.
         format!(
@@ -165,19 +133,9 @@ fn script(monitor: bool) -> String {
         sink("windows_json", windows, "PARTITIONED BY (k)", "json"),
         sink("windows_parquet", windows, "", "parquet"),
         sink("windows_csv", windows, "", "csv"),
-        sink(
-            "rows_json",
-            "id BIGINT, v INT, k STRING",
-            "PARTITIONED BY (k)",
-            "json",
-        ),
+        sink("rows_json", "id BIGINT, v INT, k STRING", "PARTITIONED BY (k)", "json"),
         sink("rows_csv", "id BIGINT, v INT, k STRING", "", "csv"),
-        sink(
-            "rows_parquet",
-            "id BIGINT, v INT, k STRING",
-            "PARTITIONED BY (k)",
-            "parquet",
-        ),
+        sink("rows_parquet", "id BIGINT, v INT, k STRING", "PARTITIONED BY (k)", "parquet"),
         "EXECUTE STATEMENT SET BEGIN".to_owned(),
         insert_windows(
             "windows_json",
@@ -227,13 +185,8 @@ fn expected_windows(count: i64, windows: impl Fn(i64) -> Vec<(i64, i64)>) -> Vec
     groups.into_iter().map(row).collect()
 }
 
-const WINDOW_SHAPES: [Shape; 5] = [
-    Shape::Timestamp,
-    Shape::Timestamp,
-    Shape::Integer,
-    Shape::Integer,
-    Shape::Text,
-];
+const WINDOW_SHAPES: [Shape; 5] =
+    [Shape::Timestamp, Shape::Timestamp, Shape::Integer, Shape::Integer, Shape::Text];
 const ROW_SHAPES: [Shape; 3] = [Shape::Integer, Shape::Integer, Shape::Text];
 
 /// Rows of an output as visible now; the key of a partitioned one is in the path.
@@ -255,11 +208,7 @@ fn output(
         rows.push(row);
         Ok(())
     };
-    let stored = if partitioned {
-        &columns[..columns.len() - 1]
-    } else {
-        columns
-    };
+    let stored = if partitioned { &columns[..columns.len() - 1] } else { columns };
     let names: Vec<String> = stored.iter().map(|name| (*name).to_owned()).collect();
     if name.ends_with("parquet") {
         for path in visible_files(&root)? {
@@ -273,11 +222,7 @@ fn output(
         for line in text.lines() {
             add(
                 &path,
-                if name.ends_with("json") {
-                    json_row(line, &names)?
-                } else {
-                    csv_row(line)
-                },
+                if name.ends_with("json") { json_row(line, &names)? } else { csv_row(line) },
             )?;
         }
     }
@@ -289,9 +234,7 @@ fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let Some((first, more)) = rest.split_first() {
-        let code = more
-            .get(..2)
-            .and_then(|digits| std::str::from_utf8(digits).ok());
+        let code = more.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
         match code.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
             Some(byte) if *first == b'%' => {
                 bytes.push(byte);
@@ -309,18 +252,11 @@ fn percent_decoded(text: &str) -> String {
 /// Rows that passed through: known, and none twice.
 fn check_visible_rows(folder: &CaseFolder, produced: i64) -> Result<usize> {
     let mut count = 0;
-    for (name, partitioned) in [
-        ("rows_json", true),
-        ("rows_csv", false),
-        ("rows_parquet", true),
-    ] {
+    for (name, partitioned) in [("rows_json", true), ("rows_csv", false), ("rows_parquet", true)] {
         let mut seen = BTreeSet::new();
         for row in output(folder, name, &["id", "v", "k"], partitioned)? {
             let id: i64 = row[0].as_deref().unwrap_or_default().parse()?;
-            ensure!(
-                (0..produced).contains(&id),
-                "{name} has id {id}, which was never produced"
-            );
+            ensure!((0..produced).contains(&id), "{name} has id {id}, which was never produced");
             ensure!(seen.insert(id), "{name} has id {id} twice");
         }
         count += seen.len();
@@ -333,16 +269,11 @@ fn compare_all(folder: &CaseFolder, records: i64) -> Result<()> {
     let tumbling = |time: i64| vec![(aligned(time, 10_000), aligned(time, 10_000) + 10_000)];
     let hopping = |time: i64| {
         let start = |nth: i64| aligned(time, 5_000) - nth * 5_000;
-        (0..3)
-            .map(|nth| (start(nth), start(nth) + 15_000))
-            .collect()
+        (0..3).map(|nth| (start(nth), start(nth) + 15_000)).collect()
     };
     let cumulating = |time: i64| {
         let start = aligned(time, 20_000);
-        (1..=4)
-            .map(|nth| (start, start + nth * 5_000))
-            .filter(|(_, end)| *end > time)
-            .collect()
+        (1..=4).map(|nth| (start, start + nth * 5_000)).filter(|(_, end)| *end > time).collect()
     };
     let columns = ["ws", "we", "c", "s", "k"];
     let windows: [(&str, bool, Vec<Row>); 3] = [
@@ -351,41 +282,21 @@ fn compare_all(folder: &CaseFolder, records: i64) -> Result<()> {
         ("windows_csv", false, expected_windows(records, cumulating)),
     ];
     for (name, partitioned, expected) in windows {
-        same(
-            name,
-            &WINDOW_SHAPES,
-            &expected,
-            &output(folder, name, &columns, partitioned)?,
-        )?;
+        same(name, &WINDOW_SHAPES, &expected, &output(folder, name, &columns, partitioned)?)?;
     }
     let row = |record: Record| {
-        vec![
-            Some(record.id.to_string()),
-            Some(record.value.to_string()),
-            Some(record.key),
-        ]
+        vec![Some(record.id.to_string()), Some(record.value.to_string()), Some(record.key)]
     };
     let rows: Vec<Row> = (0..records).map(record).map(row).collect();
-    for (name, partitioned) in [
-        ("rows_json", true),
-        ("rows_csv", false),
-        ("rows_parquet", true),
-    ] {
-        same(
-            name,
-            &ROW_SHAPES,
-            &rows,
-            &output(folder, name, &["id", "v", "k"], partitioned)?,
-        )?;
+    for (name, partitioned) in [("rows_json", true), ("rows_csv", false), ("rows_parquet", true)] {
+        same(name, &ROW_SHAPES, &rows, &output(folder, name, &["id", "v", "k"], partitioned)?)?;
     }
     Ok(())
 }
 
 fn same(name: &str, shapes: &[Shape], expected: &[Row], actual: &[Row]) -> Result<()> {
     let form = |rows: &[Row]| {
-        rows.iter()
-            .map(|row| canonical_row(shapes, row))
-            .collect::<Result<Vec<Row>>>()
+        rows.iter().map(|row| canonical_row(shapes, row)).collect::<Result<Vec<Row>>>()
     };
     let found = difference("the recomputation", &form(expected)?, &form(actual)?);
     ensure!(found.is_none(), "{name}: {}", found.unwrap_or_default());

@@ -60,24 +60,14 @@ impl Topics {
             hopped: name("hopped"),
             passed: name("passed"),
         };
-        for topic in [
-            &topics.clicks,
-            &topics.tumbled,
-            &topics.hopped,
-            &topics.passed,
-        ] {
+        for topic in [&topics.clicks, &topics.tumbled, &topics.hopped, &topics.passed] {
             cluster.create_topic(topic, PARTITIONS)?;
         }
         Ok(topics)
     }
 
     fn script(&self, cluster: &Cluster) -> String {
-        let Self {
-            clicks,
-            tumbled,
-            hopped,
-            passed,
-        } = self;
+        let Self { clicks, tumbled, hopped, passed } = self;
         let kafka = format!(
             "'connector'='kafka', 'properties.bootstrap.servers'='{}', 'format'='json'",
             cluster.brokers()
@@ -113,9 +103,7 @@ fn expected(per_partition: i64, slide: i64, count: i64) -> Result<Results> {
             let last = click.time - click.time % slide;
             for start in (0..count).map(|nth| last - nth * slide) {
                 let start = canonical(Shape::Timestamp, &timestamp(start))?;
-                let result = results
-                    .entry((start, click.key.clone()))
-                    .or_insert((0, 0, i64::MIN));
+                let result = results.entry((start, click.key.clone())).or_insert((0, 0, i64::MIN));
                 *result = (result.0 + 1, result.1 + click.value, result.2.max(sequence));
             }
         }
@@ -164,14 +152,11 @@ impl Latest {
         for record in self.reader.read()? {
             let row = json_row(&record.value, &columns)?;
             let text = |index: usize| {
-                row[index]
-                    .clone()
-                    .with_context(|| format!("a NULL in {}", record.value))
+                row[index].clone().with_context(|| format!("a NULL in {}", record.value))
             };
             let number = |index: usize| -> Result<i64> { Ok(text(index)?.parse()?) };
             let key = (canonical(Shape::Timestamp, &text(0)?)?, text(2)?);
-            self.results
-                .insert(key, (number(3)?, number(4)?, number(5)?));
+            self.results.insert(key, (number(3)?, number(4)?, number(5)?));
             self.read += 1;
         }
         Ok(())
@@ -179,18 +164,11 @@ impl Latest {
 
     /// What differs from the recomputation, for people.
     fn difference(&self, name: &str, expected: &Results) -> Option<String> {
-        let wrong = expected
-            .iter()
-            .filter(|(key, result)| self.results.get(*key) != Some(*result));
-        let wrong: Vec<_> = wrong
-            .map(|(key, result)| (key, result, self.results.get(key)))
-            .collect();
-        let extra: Vec<_> = self
-            .results
-            .keys()
-            .filter(|key| !expected.contains_key(*key))
-            .take(3)
-            .collect();
+        let wrong = expected.iter().filter(|(key, result)| self.results.get(*key) != Some(*result));
+        let wrong: Vec<_> =
+            wrong.map(|(key, result)| (key, result, self.results.get(key))).collect();
+        let extra: Vec<_> =
+            self.results.keys().filter(|key| !expected.contains_key(*key)).take(3).collect();
         if wrong.is_empty() && extra.is_empty() {
             return None;
         }
@@ -218,10 +196,7 @@ impl Passed {
                 Ok(row[index].as_deref().unwrap_or_default().parse::<usize>()?)
             };
             let id = (number(0)?, number(1)?);
-            let seen = self
-                .seen
-                .get_mut(id.0)
-                .and_then(|partition| partition.get_mut(id.1));
+            let seen = self.seen.get_mut(id.0).and_then(|partition| partition.get_mut(id.1));
             *seen.with_context(|| format!("id {id:?} was never produced"))? = true;
             self.read += 1;
         }
@@ -232,9 +207,7 @@ impl Passed {
         let partitions = self.seen.iter().enumerate();
         let mut missing = partitions
             .flat_map(|(partition, seen)| {
-                seen.iter()
-                    .enumerate()
-                    .map(move |(sequence, seen)| (partition, sequence, *seen))
+                seen.iter().enumerate().map(move |(sequence, seen)| (partition, sequence, *seen))
             })
             .filter(|(_, _, seen)| !seen)
             .peekable();
@@ -244,10 +217,7 @@ impl Passed {
             .take(5)
             .map(|(partition, sequence, _)| (partition, sequence))
             .collect();
-        Some(format!(
-            "{} ids are missing, the first are {first:?}",
-            first.len() + missing.count()
-        ))
+        Some(format!("{} ids are missing, the first are {first:?}", first.len() + missing.count()))
     }
 }
 
@@ -270,27 +240,17 @@ fn no_record_is_lost_through_ten_kills() -> Result<()> {
     let writer = cluster.writer()?;
     let start = now();
     let run = |round: i64, prng: &mut Prng| -> Result<Run> {
-        let run = Run::new(
-            folder.path(),
-            &format!("round-{round}"),
-            &topics.script(&cluster),
-        )?
-        .parallelism(1 + prng.below(4))
-        .checkpoints(&place, "200 ms")
-        .timeout(Duration::from_secs(900));
+        let run = Run::new(folder.path(), &format!("round-{round}"), &topics.script(&cluster))?
+            .parallelism(1 + prng.below(4))
+            .checkpoints(&place, "200 ms")
+            .timeout(Duration::from_secs(900));
         Ok(run.restore((round > 0).then_some(place.as_str())))
     };
     for round in 0..kills {
         let before = manifests(&checkpoints)?;
         let mut process = run(round, &mut prng)?.start()?;
         let chunk = |round: i64| per_partition * round / (kills + 1);
-        produce(
-            &writer,
-            &topics.clicks,
-            chunk(round),
-            chunk(round + 1),
-            per_partition,
-        )?;
+        produce(&writer, &topics.clicks, chunk(round), chunk(round + 1), per_partition)?;
         // Some die before they have completed a checkpoint of their own.
         if round == 0 || prng.chance(70) {
             wait_for(&mut process, &checkpoints, &before, 1)
@@ -311,25 +271,15 @@ fn no_record_is_lost_through_ten_kills() -> Result<()> {
         per_partition,
     )?;
     produce_end(&writer, &topics.clicks)?;
-    let (tumbled, hopped) = (
-        expected(per_partition, 10_000, 1)?,
-        expected(per_partition, 5_000, 3)?,
-    );
+    let (tumbled, hopped) =
+        (expected(per_partition, 10_000, 1)?, expected(per_partition, 5_000, 3)?);
     let latest = |topic: &str| -> Result<Latest> {
-        Ok(Latest {
-            reader: cluster.reader(topic)?,
-            results: Results::new(),
-            read: 0,
-        })
+        Ok(Latest { reader: cluster.reader(topic)?, results: Results::new(), read: 0 })
     };
     let mut tumbled_latest = latest(&topics.tumbled)?;
     let mut hopped_latest = latest(&topics.hopped)?;
     let seen = vec![vec![false; per_partition as usize]; PARTITIONS as usize];
-    let mut passed = Passed {
-        reader: cluster.reader(&topics.passed)?,
-        seen,
-        read: 0,
-    };
+    let mut passed = Passed { reader: cluster.reader(&topics.passed)?, seen, read: 0 };
     let patience = Duration::from_secs(120 + per_partition as u64 / 5_000);
     let waiting = now();
     loop {
@@ -368,14 +318,8 @@ fn no_record_is_lost_through_ten_kills() -> Result<()> {
     tumbled_latest.poll()?;
     hopped_latest.poll()?;
     passed.poll()?;
-    ensure!(
-        tumbled_latest.difference("tumbling", &tumbled).is_none(),
-        "a late result is wrong"
-    );
-    ensure!(
-        hopped_latest.difference("hopping", &hopped).is_none(),
-        "a late result is wrong"
-    );
+    ensure!(tumbled_latest.difference("tumbling", &tumbled).is_none(), "a late result is wrong");
+    ensure!(hopped_latest.difference("hopping", &hopped).is_none(), "a late result is wrong");
     eprintln!(
         "all there after {:.1} s: {} and {} windows ({} and {} results written), {} ids ({} written)",
         start.elapsed().as_secs_f64(),

@@ -22,10 +22,9 @@ mod windows_differential;
 /// A number from the environment.
 fn number(name: &str, default: u64) -> anyhow::Result<u64> {
     match std::env::var(name) {
-        Ok(text) => text
-            .trim()
-            .parse()
-            .map_err(|_| anyhow::anyhow!("{name}='{text}' is no number")),
+        Ok(text) => {
+            text.trim().parse().map_err(|_| anyhow::anyhow!("{name}='{text}' is no number"))
+        }
         Err(_) => Ok(default),
     }
 }

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use tidegate_integration_tests::cases::{Lateness, Question, Table, question};
 use tidegate_integration_tests::checkpoints::wait_for;
 use tidegate_integration_tests::clock::{pause, wait_until};
@@ -49,36 +49,45 @@ struct Pack {
     pause: Duration,
 }
 
+/// What came of a run.
+#[derive(Default)]
+struct Found {
+    /// What differs, each with the query.
+    differences: Vec<String>,
+    /// Questions that Flink was asked too.
+    asked: usize,
+    /// And answered.
+    answered: usize,
+}
+
 #[test]
 fn random_windows_agree_with_datafusion_and_flink() -> Result<()> {
     let _heavy = heavy();
     let cases = number("TIDEGATE_TEST_CASES", 240)?;
     let first = number("TIDEGATE_TEST_SEED", 1)?;
     let packs = cases.div_ceil(QUESTIONS);
-    eprintln!(
-        "{} random cases, seeds {first} to {}",
-        packs * QUESTIONS,
-        first + packs - 1
-    );
-    let (mut failures, mut flink_cases) = (Vec::new(), 0);
+    eprintln!("{} random cases, seeds {first} to {}", packs * QUESTIONS, first + packs - 1);
+    let (mut failures, mut asked, mut answered) = (Vec::new(), 0, 0);
     for seed in first..first + packs {
         let pack = Pack::random(seed)?;
-        if pack.asks_flink() {
-            flink_cases += pack.questions.len();
-        }
         match pack.check() {
-            Ok(found) if found.is_empty() => pack.folder.succeed(),
-            Ok(found) => failures.extend(found),
+            Ok(found) => {
+                asked += found.asked;
+                answered += found.answered;
+                match found.differences.is_empty() {
+                    true => pack.folder.succeed(),
+                    false => failures.extend(found.differences),
+                }
+            }
             Err(error) => failures.push(format!("{}\n{error:?}", pack.heading())),
         }
     }
-    eprintln!("{flink_cases} of them were asked of Flink too");
+    eprintln!("{asked} of them were asked of Flink too, it answered {answered}");
     ensure!(
-        failures.is_empty(),
-        "{} failures\n\n{}",
-        failures.len(),
-        failures.join("\n\n")
+        answered * 10 >= asked * 9,
+        "Flink refuses too many queries: {answered} of {asked} answered"
     );
+    ensure!(failures.is_empty(), "{} failures\n\n{}", failures.len(), failures.join("\n\n"));
     Ok(())
 }
 
@@ -105,29 +114,18 @@ impl Pack {
         let questions = (0..QUESTIONS as usize)
             .map(|index| {
                 let table = index % TABLES;
-                (
-                    table,
-                    question(&format!("w{index}"), &tables[table], &mut prng.fork()),
-                )
+                (table, question(&format!("w{index}"), &tables[table], &mut prng.fork()))
             })
             .collect();
         let parallelism = [1 + prng.below(4), 1 + prng.below(4)];
-        let middle = *prng.pick(&[
-            Middle::Nothing,
-            Middle::Nothing,
-            Middle::Savepoint,
-            Middle::Kill,
-        ]);
+        let middle =
+            *prng.pick(&[Middle::Nothing, Middle::Nothing, Middle::Savepoint, Middle::Kill]);
         Ok(Self {
             seed,
             folder: CaseFolder::new(&format!("windows-{seed}"))?,
             tables,
             questions,
-            batch_size: if late {
-                1
-            } else {
-                *prng.pick(&[1, 3, 16, 100, 8192])
-            },
+            batch_size: if late { 1 } else { *prng.pick(&[1, 3, 16, 100, 8192]) },
             micro_batch: !late && prng.chance(40),
             parallelism: if late { [1, 1] } else { parallelism },
             middle: if late { Middle::Nothing } else { middle },
@@ -153,41 +151,36 @@ impl Pack {
         )
     }
 
-    /// Runs everything; what differs, each with the query.
-    fn check(&self) -> Result<Vec<String>> {
+    /// Runs everything and compares.
+    fn check(&self) -> Result<Found> {
         self.run()?;
         let oracle = Oracle::new()?;
         for table in &self.tables {
             oracle.table(&table.name, table.batch()?)?;
         }
         let flink = self.asks_flink().then(|| self.ask_flink()).transpose()?;
-        let mut found = Vec::new();
-        for (index, (table, question)) in self.questions.iter().enumerate() {
+        let mut found = Found::default();
+        for (index, (_, question)) in self.questions.iter().enumerate() {
             let actual = self
                 .output(index, question)
                 .with_context(|| format!("read the output o{index}"))?;
-            let mut compare = |name: &str, expected: &[Row]| {
-                if let Some(text) = difference(name, expected, &actual) {
-                    let views = question.views.join("\n");
-                    found.push(format!(
-                        "{}\no{index}: {views}\n{}\n{text}",
-                        self.heading(),
-                        question.flink
-                    ));
-                }
+            let compare = |name: &str, expected: &[Row]| {
+                let text = difference(name, expected, &actual)?;
+                let views = question.views.join("\n");
+                Some(format!("{}\no{index}: {views}\n{}\n{text}", self.heading(), question.flink))
             };
             if let Some(expected) = question.ask(&oracle)? {
-                compare("DataFusion", &expected);
+                found.differences.extend(compare("DataFusion", &expected));
             }
-            if let Some(answers) = &flink {
+            let flink = flink.as_ref().filter(|_| question.flink_is_right);
+            found.asked += usize::from(flink.is_some());
+            if let Some(rows) = flink.and_then(|answers| answers[index].as_ref()) {
                 let shapes = question.shapes();
-                let expected: Vec<Row> = answers[index]
-                    .iter()
-                    .map(|row| canonical_row(&shapes, row))
-                    .collect::<Result<_>>()?;
-                compare("Flink", &expected);
+                let expected = rows.iter().map(|row| canonical_row(&shapes, row));
+                let expected = expected.collect::<Result<Vec<Row>>>()?;
+                found.differences.extend(compare("Flink", &expected));
+                found.answered += 1;
             }
-            ensure!(*table < self.tables.len(), "there is no table {table}");
         }
         Ok(found)
     }
@@ -201,11 +194,7 @@ impl Pack {
     fn run(&self) -> Result<()> {
         if self.middle == Middle::Nothing {
             self.put_files(|_, _| true)?;
-            return self
-                .process("run", false, self.parallelism[0])?
-                .finish()?
-                .success()
-                .map(drop);
+            return self.process("run", false, self.parallelism[0])?.finish()?.success().map(drop);
         }
         let checkpoints = self.folder.join("checkpoints");
         let place = checkpoints.display().to_string();
@@ -239,7 +228,8 @@ impl Pack {
     /// Whether the ids of all rows have come out; none may come twice.
     fn all_seen(&self) -> Result<bool> {
         for (index, table) in self.tables.iter().enumerate() {
-            let rows = json_folder(&self.folder.join(&format!("out/seen{index}")), &["id".to_owned()])?;
+            let rows =
+                json_folder(&self.folder.join(&format!("out/seen{index}")), &["id".to_owned()])?;
             ensure!(rows.len() <= table.rows.len(), "{} has rows twice", table.name);
             if rows.len() < table.rows.len() {
                 return Ok(false);
@@ -250,18 +240,12 @@ impl Pack {
 
     fn process(&self, name: &str, monitor: bool, parallelism: usize) -> Result<Run> {
         let run = Run::new(self.folder.path(), name, &self.script(monitor))?;
-        Ok(run
-            .define("DIR", &self.folder.text())
-            .parallelism(parallelism))
+        Ok(run.define("DIR", &self.folder.text()).parallelism(parallelism))
     }
 
     /// The script; with `monitor` its sources wait for more files and never end.
     fn script(&self, monitor: bool) -> String {
-        let mode = if self.micro_batch {
-            "micro-batch"
-        } else {
-            "continuous"
-        };
+        let mode = if self.micro_batch { "micro-batch" } else { "continuous" };
         let mut statements = vec![
             "SET 'pipeline.name' = 'windows'".to_owned(),
             format!("SET 'execution.batch-size' = '{}'", self.batch_size),
@@ -269,15 +253,9 @@ impl Pack {
             "SET 'execution.micro-batch.size' = '50'".to_owned(),
             "SET 'execution.micro-batch.interval' = '20 ms'".to_owned(),
         ];
-        let more = if monitor {
-            ", 'source.monitor-interval'='1 h'"
-        } else {
-            ""
-        };
+        let more = if monitor { ", 'source.monitor-interval'='30 ms'" } else { "" };
         statements.extend(
-            self.tables
-                .iter()
-                .map(|table| table.ddl(&format!("${{DIR}}/in/{}", table.name), more)),
+            self.tables.iter().map(|table| table.ddl(&format!("${{DIR}}/in/{}", table.name), more)),
         );
         let mut inserts = String::new();
         for (index, table) in self.tables.iter().enumerate() {
@@ -292,10 +270,7 @@ impl Pack {
             statements.push(question.sink(&format!("o{index}"), &format!("${{DIR}}/out/o{index}")));
             inserts.push_str(&format!("INSERT INTO o{index} {};\n", question.flink));
         }
-        format!(
-            "{};\nEXECUTE STATEMENT SET BEGIN\n{inserts}END;\n",
-            statements.join(";\n")
-        )
+        format!("{};\nEXECUTE STATEMENT SET BEGIN\n{inserts}END;\n", statements.join(";\n"))
     }
 
     fn put_files(&self, wanted: impl Fn(usize, usize) -> bool) -> Result<()> {
@@ -314,21 +289,16 @@ impl Pack {
         Ok(())
     }
 
-    /// Flink's answers, by question.
-    fn ask_flink(&self) -> Result<Vec<Vec<Row>>> {
+    /// Flink's answers, by question; none where it refuses the query.
+    fn ask_flink(&self) -> Result<Vec<Option<Vec<Row>>>> {
         let mut script = flink::Script {
             // A watermark after every row that moves it, and none by the clock.
-            settings: vec![(
-                "pipeline.auto-watermark-interval".to_owned(),
-                "0 ms".to_owned(),
-            )],
+            settings: vec![("pipeline.auto-watermark-interval".to_owned(), "0 ms".to_owned())],
             ..flink::Script::default()
         };
         for table in &self.tables {
             let file = format!("{}.json", table.name);
-            script
-                .statements
-                .push(table.ddl(&format!("${{DIR}}/{file}"), ""));
+            script.statements.push(table.ddl(&format!("${{DIR}}/{file}"), ""));
             script.files.push((file, table.json(0..table.rows.len())));
         }
         let mut queries = Vec::new();
@@ -337,10 +307,21 @@ impl Pack {
             queries.push(script.statements.len());
             script.statements.push(question.flink.clone());
         }
-        let mut answers = flink::run(&script)?;
-        Ok(queries
-            .into_iter()
-            .map(|index| std::mem::take(&mut answers[index]))
-            .collect())
+        let answers = flink::run(&script)?;
+        let mut asked = Vec::new();
+        for (index, (answer, statement)) in answers.into_iter().zip(&script.statements).enumerate()
+        {
+            match answer {
+                Ok(rows) if queries.contains(&index) => asked.push(Some(rows)),
+                // Flink has defects of its own in rare queries.
+                Err(message) if queries.contains(&index) => {
+                    eprintln!("Flink refuses {statement}\n  {message}");
+                    asked.push(None);
+                }
+                Ok(_) => {}
+                Err(message) => bail!("Flink refuses {statement}\n{message}"),
+            }
+        }
+        Ok(asked)
     }
 }

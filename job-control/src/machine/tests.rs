@@ -1,6 +1,9 @@
 //! Stories of a job, event by event.
 
+use std::time::Duration;
+
 use super::*;
+use tidegate_plan::settings::RestartStrategy;
 use tidegate_types::{JobId, TaskId};
 
 fn task(index: u32) -> SubtaskId {
@@ -33,7 +36,10 @@ fn deploy(job: &mut Job, now: i64, staging: bool) {
     let sinks = BTreeSet::from([task(1)]);
     job.handle(now, 0.0, Event::Deployed { attempt, tasks, sinks, staging });
     assert_eq!(job.handle(now, 0.0, Event::Ready { attempt, task: task(0) }), []);
-    assert_eq!(job.handle(now, 0.0, Event::Ready { attempt, task: task(1) })[0], Action::StartSources);
+    assert_eq!(
+        job.handle(now, 0.0, Event::Ready { attempt, task: task(1) })[0],
+        Action::StartSources
+    );
 }
 
 fn completed(job: &Job, epoch: u64) -> CompletedCheckpoint {
@@ -68,9 +74,14 @@ fn complete(job: &mut Job, now: i64, epoch: u64) -> Vec<Action> {
 fn a_checkpoint_is_saved_before_sinks_commit_and_older_ones_are_discarded() {
     let mut job = running(false);
     assert_eq!(job.next_tick_ms(), Some(100));
-    assert!(matches!(job.handle(100, 0.0, Event::Tick)[..], [Action::Trigger { epoch: Epoch(1), .. }]));
+    assert!(matches!(
+        job.handle(100, 0.0, Event::Tick)[..],
+        [Action::Trigger { epoch: Epoch(1), .. }]
+    ));
     let actions = complete(&mut job, 110, 1);
-    assert!(matches!(&actions[..], [Action::Save(record), Action::Complete(Epoch(1))] if record.latest().unwrap().epoch == Epoch(1)));
+    assert!(
+        matches!(&actions[..], [Action::Save(record), Action::Complete(Epoch(1))] if record.latest().unwrap().epoch == Epoch(1))
+    );
     job.handle(200, 0.0, Event::Tick);
     let actions = complete(&mut job, 210, 2);
     assert!(matches!(&actions[2], Action::Discard(old) if old[0].epoch == Epoch(1)));
@@ -85,16 +96,28 @@ fn a_failure_restarts_from_the_last_complete_checkpoint_and_fences_the_old_attem
     let old = job.record().attempt;
     let error = Error::new(ErrorCode::Unavailable, "broker gone");
     let actions = job.handle(210, 0.0, Event::Failed { attempt: old, error });
-    assert!(matches!(&actions[..], [Action::KillTasks, Action::Abandon { epoch: Epoch(2), .. }, Action::AwaitRestart { at_ms: 260, .. }]));
+    assert!(matches!(
+        &actions[..],
+        [
+            Action::KillTasks,
+            Action::Abandon { epoch: Epoch(2), .. },
+            Action::AwaitRestart { at_ms: 260, .. }
+        ]
+    ));
     let actions = job.handle(260, 0.0, Event::Tick);
-    assert!(matches!(&actions[1], Action::Deploy { attempt: Attempt(2), restore: Some(from) } if from.epoch == Epoch(1)));
+    assert!(
+        matches!(&actions[1], Action::Deploy { attempt: Attempt(2), restore: Some(from) } if from.epoch == Epoch(1))
+    );
     deploy(&mut job, 260, false);
     job.handle(400, 0.0, Event::Tick);
     let stale = Event::Acknowledged { attempt: old, epoch: Epoch(3), task: task(0) };
     assert_eq!(job.handle(400, 0.0, stale), []);
     let error = Error::new(ErrorCode::Unavailable, "again");
     let actions = job.handle(410, 0.0, Event::Failed { attempt: Attempt(2), error });
-    assert!(matches!(actions.last(), Some(Action::Done(Outcome::Failed(ErrorCode::Unavailable, _)))));
+    assert!(matches!(
+        actions.last(),
+        Some(Action::Done(Outcome::Failed(ErrorCode::Unavailable, _)))
+    ));
 }
 
 #[test]
@@ -107,13 +130,18 @@ fn a_bounded_job_that_stages_ends_with_a_checkpoint_taken_after_everything_ended
     acknowledge(&mut job, 103, 1);
     let checkpoint = completed(&job, 1);
     job.handle(104, 0.0, Event::ManifestWritten(checkpoint));
-    let actions = job.handle(105, 0.0, Event::Committed { attempt, epoch: Epoch(1), task: task(1) });
+    let actions =
+        job.handle(105, 0.0, Event::Committed { attempt, epoch: Epoch(1), task: task(1) });
     assert!(matches!(actions[..], [Action::Trigger { epoch: Epoch(2), .. }]));
     acknowledge(&mut job, 106, 2);
     let checkpoint = completed(&job, 2);
     job.handle(107, 0.0, Event::ManifestWritten(checkpoint));
-    let actions = job.handle(108, 0.0, Event::Committed { attempt, epoch: Epoch(2), task: task(1) });
-    assert!(matches!(&actions[..], [Action::StopTasks, Action::Save(_), Action::Done(Outcome::Finished)]));
+    let actions =
+        job.handle(108, 0.0, Event::Committed { attempt, epoch: Epoch(2), task: task(1) });
+    assert!(matches!(
+        &actions[..],
+        [Action::StopTasks, Action::Save(_), Action::Done(Outcome::Finished)]
+    ));
 }
 
 #[test]
@@ -122,12 +150,19 @@ fn failed_checkpoints_are_tolerated_up_to_the_limit() {
     job.handle(100, 0.0, Event::Tick);
     let timeout = job.next_tick_ms().unwrap();
     assert_eq!(timeout, 10_100);
-    assert!(matches!(job.handle(timeout, 0.0, Event::Tick)[..], [Action::Abandon { .. }, Action::Save(_)]));
+    assert!(matches!(
+        job.handle(timeout, 0.0, Event::Tick)[..],
+        [Action::Abandon { .. }, Action::Save(_)]
+    ));
     job.handle(timeout + 100, 0.0, Event::Tick);
     let attempt = job.record().attempt;
     let error = Error::new(ErrorCode::Unavailable, "store says 503");
-    let actions = job.handle(timeout + 101, 0.0, Event::Declined { attempt, epoch: Epoch(2), error });
-    assert!(matches!(&actions[..], [Action::Abandon { .. }, Action::Save(_), Action::KillTasks, Action::AwaitRestart { .. }]));
+    let actions =
+        job.handle(timeout + 101, 0.0, Event::Declined { attempt, epoch: Epoch(2), error });
+    assert!(matches!(
+        &actions[..],
+        [Action::Abandon { .. }, Action::Save(_), Action::KillTasks, Action::AwaitRestart { .. }]
+    ));
 }
 
 #[test]
@@ -135,12 +170,23 @@ fn stop_with_savepoint_publishes_after_the_commit() {
     let mut job = running(true);
     let attempt = job.record().attempt;
     let actions = job.handle(10, 0.0, Event::SavepointRequested { stop: true });
-    assert!(matches!(actions[..], [Action::Trigger { kind: CheckpointKind::StopWithSavepoint, .. }]));
+    assert!(matches!(
+        actions[..],
+        [Action::Trigger { kind: CheckpointKind::StopWithSavepoint, .. }]
+    ));
     acknowledge(&mut job, 20, 1);
     let savepoint = CompletedCheckpoint { savepoint: true, ..completed(&job, 1) };
     job.handle(30, 0.0, Event::ManifestWritten(savepoint));
     let actions = job.handle(40, 0.0, Event::Committed { attempt, epoch: Epoch(1), task: task(1) });
-    assert!(matches!(&actions[..], [Action::PublishSavepoint(_), Action::StopTasks, Action::Save(_), Action::Done(Outcome::Stopped(_))]));
+    assert!(matches!(
+        &actions[..],
+        [
+            Action::PublishSavepoint(_),
+            Action::StopTasks,
+            Action::Save(_),
+            Action::Done(Outcome::Stopped(_))
+        ]
+    ));
 }
 
 #[test]
@@ -153,12 +199,16 @@ fn a_given_checkpoint_wins_over_the_record_only_until_there_is_a_newer_one() {
     job.record.checkpoints.push(old.clone());
     let given = CompletedCheckpoint { attempt: Attempt(2), epoch: Epoch(3), ..old };
     let actions = job.handle(0, 0.0, Event::Start(Some(given)));
-    assert!(matches!(&actions[1], Action::Deploy { restore: Some(from), .. } if from.epoch == Epoch(3)));
+    assert!(
+        matches!(&actions[1], Action::Deploy { restore: Some(from), .. } if from.epoch == Epoch(3))
+    );
     deploy(&mut job, 0, false);
     job.handle(100, 0.0, Event::Tick);
     complete(&mut job, 110, 11);
     let error = Error::new(ErrorCode::Unavailable, "x");
     job.handle(120, 0.0, Event::Failed { attempt: Attempt(5), error });
     let actions = job.handle(500, 0.0, Event::Tick);
-    assert!(matches!(&actions[1], Action::Deploy { restore: Some(from), .. } if from.epoch == Epoch(11)));
+    assert!(
+        matches!(&actions[1], Action::Deploy { restore: Some(from), .. } if from.epoch == Epoch(11))
+    );
 }

@@ -202,13 +202,15 @@ impl Lowering<'_> {
     }
 
     fn window_tvf(&mut self, input: Relation, tvf: WindowTvf, schema: Vec<Field>) -> Result<usize> {
+        if let WindowShape::Session { .. } = tvf.shape {
+            return Err(Error::unsupported(
+                "SESSION is supported only under GROUP BY window_start, window_end and exactly the columns of its PARTITION BY",
+            )
+            .help("group by the window's bounds and by the columns that the session is partitioned by, no more and no fewer"));
+        }
         let node = self.relation(input)?;
         let keys = tvf.partition_keys;
-        let exchange = match (&tvf.shape, keys.is_empty()) {
-            (WindowShape::Session { .. }, true) => Exchange::Single,
-            (WindowShape::Session { .. }, false) => Exchange::Hash { keys: keys.clone() },
-            _ => Exchange::Forward,
-        };
+        let exchange = Exchange::Forward;
         let time = window_time(tvf.time);
         let below = &self.identities[node];
         let identity = below.window(&tvf.shape, &time, &keys);

@@ -46,8 +46,8 @@ pub(crate) const CRATES: &[Crate] = &[
     Crate { name: "job-control", may_use: &["plan", "types"], tests_may_use: &[] },
     Crate {
         name: "worker",
-        may_use: &["connectors", "engine", "plan", "runtime", "types"],
-        tests_may_use: &["connector-spec", "functions", "job-control", "planner"],
+        may_use: &["engine", "functions", "plan", "runtime", "types"],
+        tests_may_use: &["connector-spec", "connectors", "job-control", "planner"],
     },
     Crate {
         name: "cli",

@@ -1,0 +1,102 @@
+//! Before a job starts: the record and folder it goes on with, whether a checkpoint fits its plan;
+//! and the manifest's view of what its tasks acknowledged.
+
+use std::collections::BTreeMap;
+
+use tidegate_engine::checkpoint::{Manifest, OperatorState};
+use tidegate_engine::task::TaskState;
+use tidegate_job_control::{CompletedCheckpoint, JobRecord};
+use tidegate_plan::StreamGraph;
+use tidegate_plan::settings::Settings;
+use tidegate_types::{Error, ErrorCode, Result, SubtaskId};
+
+use super::driver::random;
+use super::spec::JobSpec;
+use super::storage::Directory;
+
+/// The record to go on with and the folder of this start: that of the checkpoint if it is the job's
+/// own, else a new one.
+pub(crate) fn open_record(
+    spec: &JobSpec,
+    home: &Directory,
+    previous: Option<JobRecord>,
+    initial: Option<&CompletedCheckpoint>,
+) -> (JobRecord, Directory) {
+    let lineage = format!("{}-{:016x}", spec.job, random());
+    let mut record = previous.unwrap_or_else(|| JobRecord::new(spec.job.clone(), lineage.clone()));
+    let own = initial.and_then(|checkpoint| {
+        let rest = checkpoint.folder.strip_prefix(home.url())?.trim_start_matches('/');
+        let run = rest.split('/').next().filter(|run| !run.is_empty())?;
+        record.checkpoints.iter().any(|known| known == checkpoint).then(|| home.child(run))
+    });
+    match own {
+        Some(folder) => (record, folder),
+        None => {
+            // Checkpoints of earlier starts stay where they are; this start does not touch them.
+            record.checkpoints.clear();
+            record.lineage = lineage;
+            let folder = home.child(&format!("{}", record.attempt.0 + 1));
+            (record, folder)
+        }
+    }
+}
+
+/// Gathers what the tasks acknowledged by operator, subtasks in order.
+pub(crate) fn operator_states(
+    graph: &StreamGraph,
+    states: &BTreeMap<SubtaskId, TaskState>,
+) -> Vec<OperatorState> {
+    let mut operators = Vec::new();
+    for node in &graph.nodes {
+        let subtasks: Vec<_> = states
+            .values()
+            .flat_map(|state| state.operators.iter())
+            .filter(|(id, _)| *id == node.id)
+            .map(|(_, state)| state.clone())
+            .collect();
+        if !subtasks.is_empty() {
+            operators.push(OperatorState { id: node.id, name: node.name.clone(), subtasks });
+        }
+    }
+    operators
+}
+
+/// Refuses a checkpoint of another job before anything starts.
+pub(crate) fn check_fits(
+    manifest: &Manifest,
+    graph: &StreamGraph,
+    settings: &Settings,
+) -> Result<()> {
+    let incompatible = |what: String| Err(Error::new(ErrorCode::Incompatible, what));
+    if manifest.key_groups != graph.settings.key_groups {
+        return incompatible(format!(
+            "the checkpoint has {} key groups, the job {}: set 'pipeline.max-parallelism' to {}",
+            manifest.key_groups, graph.settings.key_groups, manifest.key_groups
+        ));
+    }
+    let lost: Vec<&str> = manifest
+        .operators
+        .iter()
+        .filter(|operator| !graph.nodes.iter().any(|node| node.id == operator.id))
+        .filter(|operator| {
+            operator
+                .subtasks
+                .iter()
+                .any(|s| !s.tables.is_empty() || s.source.is_some() || !s.staged.is_empty())
+        })
+        .map(|operator| operator.name.as_str())
+        .collect();
+    if lost.is_empty() || settings.boolean("execution.state-recovery.ignore-unclaimed-state") {
+        return Ok(());
+    }
+    let error = Error::new(
+        ErrorCode::Incompatible,
+        format!(
+            "checkpoint {} of job {} has state of operators that this job does not have: {}",
+            manifest.epoch,
+            manifest.job,
+            lost.join(", ")
+        ),
+    );
+    Err(error.help("restore a checkpoint of this job, or set 'execution.state-recovery.ignore-unclaimed-state' to true to drop that state"))
+}
