@@ -38,6 +38,8 @@ pub(crate) const BUILD: &[Need] = &[
     Need { package: "pkg-config", sign: Sign::Runs("pkg-config", &["--version"]) },
     Need { package: "libssl-dev", sign: Sign::Library("openssl") },
     Need { package: "libsasl2-dev", sign: Sign::Library("libsasl2") },
+    // librdkafka's build takes up curl wherever it finds a library, also one without headers.
+    Need { package: "libcurl4-openssl-dev", sign: Sign::Library("libcurl") },
     Need { package: "zlib1g-dev", sign: Sign::Library("zlib") },
 ];
 
