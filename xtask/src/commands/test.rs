@@ -39,6 +39,9 @@ pub(crate) fn run(project: &Project, args: Args) -> Result<ExitCode> {
         });
     }
     if !stages.failed() && !interrupt.raised() {
+        stages.run("build", || build(project, &args.arguments, &interrupt));
+    }
+    if !stages.failed() && !interrupt.raised() {
         stages.run("tests", || {
             code = cargo_test(project, &args.arguments, &interrupt)?;
             Ok(if code == 0 {
@@ -77,6 +80,21 @@ fn up(project: &Project) -> Result<Vec<&'static dyn Service>> {
         }
     }
     Ok(started)
+}
+
+/// Builds the tests together with the binaries: the integration tests run `tidegate`, which
+/// `cargo test` builds only for a package's own tests. Together, so that features are the same.
+fn build(project: &Project, arguments: &[String], interrupt: &Interrupt) -> Result<Outcome> {
+    if names_packages(arguments) && !arguments.iter().any(|a| a.contains("integration-tests")) {
+        return Ok(Outcome::Passed);
+    }
+    let mut command = cargo(project);
+    command.args(["build", "--workspace", "--bins", "--tests"]);
+    let status = process::run_interruptible(&mut command, interrupt)?;
+    Ok(match status.code() {
+        Some(0) => Outcome::Passed,
+        code => Outcome::Failed(format!("exit code {}", code.unwrap_or(1))),
+    })
 }
 
 fn cargo_test(project: &Project, arguments: &[String], interrupt: &Interrupt) -> Result<i32> {
