@@ -7,7 +7,7 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
-use tidegate_types::{Epoch, Error, MAX_WATERMARK, MIN_WATERMARK, Result, Watermark};
+use tidegate_types::{Error, MAX_WATERMARK, MIN_WATERMARK, Result, Watermark};
 
 use super::Receiver;
 use crate::element::{Barrier, Changes, Element};
@@ -164,11 +164,6 @@ impl InputGate {
         self.finished
     }
 
-    /// The epoch being aligned, if channels are blocked for it.
-    pub fn aligning(&self) -> Option<Epoch> {
-        self.alignment.aligning.map(|barrier| barrier.epoch)
-    }
-
     /// Waits for the next event. Never resolves after `End`. Cancel-safe.
     ///
     /// # Errors
@@ -254,6 +249,8 @@ impl InputGate {
 
 #[cfg(test)]
 mod tests {
+    use tidegate_types::Epoch;
+
     use super::*;
     use crate::element::BarrierKind;
 

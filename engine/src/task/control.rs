@@ -33,8 +33,6 @@ pub struct TaskState {
     pub operators: Vec<(OperatorId, SubtaskState)>,
     /// Bytes uploaded for this checkpoint.
     pub uploaded_bytes: u64,
-    /// How long processing was held up, nanoseconds: from the aligned barrier to the next element.
-    pub pause_nanos: u64,
 }
 
 /// A report of a task.
