@@ -72,6 +72,7 @@ fn manifest() -> Manifest {
         rows: 2,
         digest: "00000000000000ff".into(),
         expires: Some(19_999),
+        key_groups: None,
     };
     let table = TableState { table: "windows".into(), version: 1, files: vec![file] };
     let subtask = |watermark| SubtaskState { watermark, ..SubtaskState::default() };

@@ -22,9 +22,7 @@ use tidegate_plan::task_graph::{Task, TaskInput};
 use tidegate_plan::window::{WindowShape, WindowTime};
 use tidegate_plan::{Exchange, Node, StreamGraph};
 use tidegate_types::error::ResultExt;
-use tidegate_types::{
-    Error, KeyGroupRange, MIN_WATERMARK, OperatorId, Result, SubtaskId, TypeKind, Watermark,
-};
+use tidegate_types::{Error, MIN_WATERMARK, OperatorId, Result, SubtaskId, TypeKind, Watermark};
 
 use crate::deployment::Deployment;
 use crate::metrics::{OperatorEntry, RunMetrics};
@@ -267,7 +265,7 @@ impl ChainBuilder<'_> {
         let clock = self.deployment.clock.clone();
         let mut chain = Chain::new(nodes, roots, clock, self.task_metrics.clone());
         chain.set_watermark(watermark);
-        open(&mut chain, self.deployment, self.task, self.subtask).await?;
+        open(&mut chain, self.deployment, self.task, self.subtask, &self.task_metrics).await?;
         Ok(chain)
     }
 
@@ -369,6 +367,7 @@ async fn open(
     deployment: &Deployment,
     task: &Task,
     subtask: SubtaskId,
+    metrics: &TaskMetrics,
 ) -> Result<()> {
     let key_groups = deployment.graph.settings.key_groups;
     let watermark = chain.watermark();
@@ -382,16 +381,19 @@ async fn open(
                     subtask: subtask.index,
                     parallelism: task.parallelism,
                     key_groups,
-                    owned: KeyGroupRange::of_subtask(subtask.index, key_groups, task.parallelism),
+                    owned: deployment.owned(subtask.index, task.parallelism),
                     watermark,
                     batch_rows: deployment.batch_rows,
                     metrics: node.metrics.clone(),
                 };
                 operator.open(&context).context(|| node.name.clone())?;
                 let Some(restored) = restored.filter(|_| node.id.is_some()) else { continue };
-                restore_operator(operator.as_mut(), &state.tables, &restored.storage)
-                    .await
-                    .context(|| node.name.clone())?;
+                let owned = context.owned;
+                let bytes =
+                    restore_operator(operator.as_mut(), &state.tables, owned, &restored.storage)
+                        .await
+                        .context(|| node.name.clone())?;
+                metrics.restored_bytes.add(bytes);
                 node.files = StateFiles::restored(&state.tables, restored.reusable);
             }
             Stage::Sink(sink) => {

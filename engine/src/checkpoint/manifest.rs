@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use tidegate_plan::envelope::Envelope;
-use tidegate_types::{Attempt, Epoch, JobId, OperatorId, Result, Watermark};
+use tidegate_types::{Attempt, Epoch, JobId, KeyGroupRange, OperatorId, Result, Watermark};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::connector::{Split, StagedUnit};
@@ -97,6 +97,9 @@ pub struct FileRef {
     /// Watermark from which nothing in the file is needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Watermark>,
+    /// Key groups of its entries; absent: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_groups: Option<KeyGroupRange>,
 }
 
 impl Manifest {

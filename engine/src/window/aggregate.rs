@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, TimestampMillisecondArray};
+use arrow::array::{ArrayRef, AsArray, RecordBatch, TimestampMillisecondArray};
 use arrow::datatypes::{DataType, Field, Int64Type, SchemaRef};
 use tidegate_plan::Schema;
 use tidegate_plan::arrow_type::{arrow_schema, data_type};
@@ -19,15 +19,18 @@ use tidegate_types::{Error, ErrorCode, MIN_WATERMARK, Result, Watermark};
 
 use super::assign::{self, Part};
 use super::slice::Slices;
+use super::snapshot;
 use super::store::{GroupSpec, Groups};
 use super::time::WindowZone;
 use crate::element::Changes;
 use crate::keys::hash::hash_columns;
-use crate::operator::{Operator, OperatorContext, Output, Progress, SnapshotMode, TableSnapshot};
+use crate::operator::{
+    Lap, Operator, OperatorContext, Output, Progress, SnapshotRequest, TableSnapshot,
+};
 
 /// Name of the state table.
 pub(super) const TABLE: &str = "windows";
-const VERSION: u16 = 1;
+pub(super) const VERSION: u16 = 1;
 
 /// What the operator receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,14 +49,16 @@ pub struct WindowAggregate {
     zone: WindowZone,
     spec: GroupSpec,
     output: SchemaRef,
-    state_schema: SchemaRef,
+    pub(super) state_schema: SchemaRef,
     context: Option<OperatorContext>,
     watermark: Watermark,
     /// Groups by `(end, start)` of slice or window.
-    groups: BTreeMap<(i64, i64), Groups>,
+    pub(super) groups: BTreeMap<(i64, i64), Groups>,
     /// `(end, start)` of windows that will fire; `start` is 0 for sliced windows.
     pending: BTreeSet<(i64, i64)>,
     firing: Option<Firing>,
+    /// Where refreshing stands.
+    pub(super) lap: Lap,
     slots: Vec<u32>,
     hashes: Vec<u64>,
 }
@@ -101,17 +106,18 @@ impl WindowAggregate {
             groups: BTreeMap::new(),
             pending: BTreeSet::new(),
             firing: None,
+            lap: Lap::default(),
             slots: Vec::new(),
             hashes: Vec::new(),
         })
     }
 
-    fn is_processing_time(&self) -> bool {
+    pub(super) fn is_processing_time(&self) -> bool {
         matches!(self.plan.time, WindowTime::Processing | WindowTime::AttachedProcessing { .. })
     }
 
     /// Watermark at which the last window of a slice (or the window itself) is complete.
-    fn last_completion(&self, end: i64) -> i64 {
+    pub(super) fn last_completion(&self, end: i64) -> i64 {
         let last = self.slices.map_or(end, |slices| slices.last_window(end));
         self.zone.completion(last)
     }
@@ -336,7 +342,7 @@ impl Operator for WindowAggregate {
             groups.upsert(keys, &part.hashes, &mut slots)?;
             slots.iter().for_each(|slot| groups.accumulators.reset(*slot));
             groups.accumulators.merge(&slots, state)?;
-            groups.mark_clean();
+            groups.mark_stored();
             self.slots = slots;
         }
         Ok(())
@@ -377,29 +383,8 @@ impl Operator for WindowAggregate {
         Ok(Progress::More)
     }
 
-    fn snapshot(&mut self, mode: SnapshotMode) -> Result<Vec<TableSnapshot>> {
-        let mut batches = Vec::new();
-        let mut expires = MIN_WATERMARK;
-        let ends: Vec<i64> = self.groups.keys().map(|(end, _)| *end).collect();
-        let completions: Vec<i64> = ends.iter().map(|end| self.last_completion(*end)).collect();
-        for (((end, start), groups), completion) in self.groups.iter_mut().zip(completions) {
-            let slots = groups.take_dirty(mode == SnapshotMode::Full);
-            if slots.is_empty() {
-                continue;
-            }
-            let mut columns: Vec<ArrayRef> = vec![
-                Arc::new(Int64Array::from_value(*end, slots.len())),
-                Arc::new(Int64Array::from_value(*start, slots.len())),
-            ];
-            columns.extend(groups.keys.columns(&slots)?);
-            columns.extend(groups.accumulators.state(&slots)?);
-            let batch = RecordBatch::try_new(self.state_schema.clone(), columns)
-                .map_err(|error| Error::internal(format!("window state: {error}")))?;
-            batches.push(batch);
-            expires = expires.max(completion);
-        }
-        let expires = (!self.is_processing_time()).then_some(expires);
-        Ok(vec![TableSnapshot { table: TABLE, version: VERSION, expires, batches }])
+    fn snapshot(&mut self, request: &SnapshotRequest) -> Result<Vec<TableSnapshot>> {
+        snapshot::snapshot(self, request)
     }
 
     fn state_bytes(&self) -> usize {

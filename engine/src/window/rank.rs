@@ -23,7 +23,10 @@ use super::assign::{self, Part};
 use crate::element::Changes;
 use crate::keys::KeyTable;
 use crate::keys::hash::hash_columns;
-use crate::operator::{Operator, OperatorContext, Output, Progress, SnapshotMode, TableSnapshot};
+use crate::operator::{
+    Entries, Operator, OperatorContext, Output, Progress, SnapshotMode, SnapshotRequest,
+    TableSnapshot,
+};
 
 const VERSION: u16 = 1;
 /// Rows in a window's batches below which compaction is not worth it.
@@ -278,13 +281,15 @@ impl Operator for WindowRank {
         Ok(Progress::More)
     }
 
-    fn snapshot(&mut self, mode: SnapshotMode) -> Result<Vec<TableSnapshot>> {
+    fn snapshot(&mut self, request: &SnapshotRequest) -> Result<Vec<TableSnapshot>> {
+        let full = request.mode(TABLE) == SnapshotMode::Full;
+        let mode = if full { SnapshotMode::Full } else { SnapshotMode::CHANGES };
         let mut batches = Vec::new();
         let mut expires = MIN_WATERMARK;
         for ((end, start), window) in &mut self.windows {
             let mut places = Vec::new();
             for entry in window.partitions.iter_mut().flatten() {
-                if mode == SnapshotMode::Full || !entry.saved {
+                if full || !entry.saved {
                     entry.saved = true;
                     places.push((entry.batch as usize, entry.row as usize));
                 }
@@ -302,7 +307,15 @@ impl Operator for WindowRank {
             expires = expires.max(end.saturating_sub(1));
         }
         let expires = (!self.processing).then_some(expires);
-        Ok(vec![TableSnapshot { table: TABLE, version: VERSION, expires, batches }])
+        Ok(vec![TableSnapshot {
+            table: TABLE,
+            version: VERSION,
+            mode,
+            changed: Entries { batches, expires },
+            pieces: Vec::new(),
+            lap: None,
+            live: self.windows.values().map(|window| window.live as u64).sum(),
+        }])
     }
 
     fn state_bytes(&self) -> usize {

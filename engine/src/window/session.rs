@@ -31,7 +31,10 @@ use crate::aggregate::AccumulatorSet;
 use crate::element::Changes;
 use crate::keys::KeyTable;
 use crate::keys::hash::hash_columns;
-use crate::operator::{Operator, OperatorContext, Output, Progress, SnapshotMode, TableSnapshot};
+use crate::operator::{
+    Entries, Operator, OperatorContext, Output, Progress, SnapshotMode, SnapshotRequest,
+    TableSnapshot,
+};
 
 const VERSION: u16 = 1;
 const NONE: u32 = u32::MAX;
@@ -411,8 +414,9 @@ impl Operator for SessionAggregate {
         Ok(Progress::More)
     }
 
-    fn snapshot(&mut self, mode: SnapshotMode) -> Result<Vec<TableSnapshot>> {
-        let full = mode == SnapshotMode::Full;
+    fn snapshot(&mut self, request: &SnapshotRequest) -> Result<Vec<TableSnapshot>> {
+        let full = request.mode(TABLE) == SnapshotMode::Full;
+        let mode = if full { SnapshotMode::Full } else { SnapshotMode::CHANGES };
         let mut ids = Vec::new();
         let mut expires = MIN_WATERMARK;
         for (id, session) in self.sessions.iter_mut().enumerate() {
@@ -438,7 +442,15 @@ impl Operator for SessionAggregate {
             );
         }
         let expires = (!self.is_processing_time()).then_some(expires);
-        Ok(vec![TableSnapshot { table: TABLE, version: VERSION, expires, batches }])
+        Ok(vec![TableSnapshot {
+            table: TABLE,
+            version: VERSION,
+            mode,
+            changed: Entries { batches, expires },
+            pieces: Vec::new(),
+            lap: None,
+            live: (self.sessions.len() - self.free.len()) as u64,
+        }])
     }
 
     fn state_bytes(&self) -> usize {

@@ -13,9 +13,14 @@ use tidegate_plan::{AggregateCall, AggregateFunction, Schema};
 use tidegate_types::{Field, KeyGroupRange, MAX_WATERMARK, MIN_WATERMARK, TypeKind, Watermark};
 
 use super::{AggregateInput, LocalWindowAggregate, SessionAggregate, WindowAggregate, WindowZone};
+use crate::checkpoint::table_files::WrittenTable;
+use crate::checkpoint::{FileRef, TableFiles, TableState};
 use crate::element::Changes;
 use crate::metrics::OperatorMetrics;
-use crate::operator::{Operator, OperatorContext, Output, Progress, SnapshotMode, TableSnapshot};
+use crate::operator::{
+    Entries, Operator, OperatorContext, Output, Progress, SnapshotMode, SnapshotRequest,
+    TableSnapshot,
+};
 
 const GROUPS: u16 = 16;
 
@@ -214,33 +219,78 @@ impl Subject {
         }
     }
 
-    fn snapshot(&mut self, mode: SnapshotMode, files: &mut Vec<TableSnapshot>) {
+    fn snapshot(&mut self, mode: SnapshotMode, stored: &mut Stored, watermark: Watermark) {
         self.flush_local(|local, out| local.before_barrier(out).unwrap());
-        if mode == SnapshotMode::Full {
-            files.clear();
-        }
-        for (operator, _) in &mut self.subtasks {
-            files.extend(operator.snapshot(mode).unwrap());
+        let request = SnapshotRequest {
+            full: mode == SnapshotMode::Full,
+            tables: BTreeMap::from([("windows".to_owned(), mode)]),
+        };
+        for (index, (operator, _)) in self.subtasks.iter_mut().enumerate() {
+            for table in operator.snapshot(&request).unwrap() {
+                stored.write(index, table, watermark);
+            }
         }
     }
 
     /// Replaces the subtasks by two that share the key groups, restored from the files.
-    fn restore(&mut self, files: &[TableSnapshot], watermark: Watermark) {
+    fn restore(&mut self, stored: &mut Stored, watermark: Watermark) {
         self.late += self.late_in_subtasks();
         self.subtasks.clear();
+        let tables: Vec<TableState> =
+            stored.tables.iter().filter_map(|files| files.state("windows")).collect();
+        stored.tables.clear();
         for owned in [KeyGroupRange { start: 0, end: 5 }, KeyGroupRange { start: 5, end: GROUPS }] {
             let (mut operator, context) = self.subtask(owned, watermark);
-            for file in files.iter().filter(|file| file.expires.is_none_or(|at| at > watermark)) {
-                for entries in &file.batches {
-                    operator.restore(file.table, file.version, entries).unwrap();
+            for table in &tables {
+                for file in &table.files {
+                    for entries in &stored.files[&file.path] {
+                        operator.restore("windows", table.version, entries).unwrap();
+                    }
                 }
             }
             self.subtasks.push((operator, context));
+            stored.tables.extend(tables.first().map(TableFiles::restored));
         }
     }
 
     fn late_in_subtasks(&self) -> u64 {
         self.subtasks.iter().map(|(_, context)| context.metrics.late_records.get()).sum()
+    }
+}
+
+/// Snapshots as a checkpoint store keeps them.
+#[derive(Default)]
+struct Stored {
+    files: BTreeMap<String, Vec<RecordBatch>>,
+    /// By subtask.
+    tables: Vec<TableFiles>,
+}
+
+impl Stored {
+    fn write(&mut self, subtask: usize, table: TableSnapshot, watermark: Watermark) {
+        let lap = table.lap.unwrap_or_default();
+        let mut pieces = Vec::new();
+        for piece in table.pieces {
+            let mark = piece.mark(lap);
+            pieces.extend(self.file(piece.entries).map(|file| (file, mark)));
+        }
+        let written = WrittenTable {
+            version: table.version,
+            mode: table.mode,
+            changed: self.file(table.changed),
+            pieces,
+            lap: table.lap,
+            live: table.live,
+        };
+        self.tables.resize_with(self.tables.len().max(subtask + 1), TableFiles::default);
+        self.tables[subtask].apply(written, watermark);
+    }
+
+    fn file(&mut self, entries: Entries) -> Option<FileRef> {
+        let (rows, path) = (entries.rows() as u64, format!("{}", self.files.len()));
+        self.files.insert(path.clone(), entries.batches);
+        let (digest, expires) = (String::new(), entries.expires);
+        (rows > 0).then_some(FileRef { path, size: rows, rows, digest, expires, key_groups: None })
     }
 }
 
@@ -349,7 +399,7 @@ fn check(shape: &WindowShape, two_phase: bool, seed: u64) {
     let events = events(&mut random, 300);
     let restore_at = random.below(events.len() as u64) as usize;
     let mut subject = Subject::new(shape, two_phase);
-    let mut files = Vec::new();
+    let mut stored = Stored::default();
     let mut rows = Vec::new();
     let mut watermark = MIN_WATERMARK;
     for (index, event) in events.iter().enumerate() {
@@ -364,13 +414,16 @@ fn check(shape: &WindowShape, two_phase: bool, seed: u64) {
         if random.below(5) == 0 {
             subject.feed(batch(&std::mem::take(&mut rows)));
         }
-        if random.below(40) == 0 || index == restore_at {
+        if random.below(20) == 0 || index == restore_at {
             subject.feed(batch(&std::mem::take(&mut rows)));
-            let full = random.below(4) == 0;
-            let mode = if full { SnapshotMode::Full } else { SnapshotMode::Incremental };
-            subject.snapshot(mode, &mut files);
+            let (recall, refresh) = (random.below(4) as u32, random.below(9) as usize);
+            let mode = match random.below(5) {
+                0 => SnapshotMode::Full,
+                _ => SnapshotMode::Incremental { recall, refresh },
+            };
+            subject.snapshot(mode, &mut stored, watermark);
             if index == restore_at {
-                subject.restore(&files, watermark);
+                subject.restore(&mut stored, watermark);
             }
         }
     }
