@@ -2,7 +2,9 @@
 //! version and a checksum.
 
 use serde::{Deserialize, Serialize};
-use tidegate_types::{Attempt, Epoch, Error, ErrorCode, JobId, OperatorId, Result, Watermark};
+use tidegate_types::{
+    Attempt, Epoch, Error, ErrorCode, JobId, KeyGroupRange, OperatorId, Result, Watermark,
+};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::connector::{Split, StagedUnit};
@@ -74,6 +76,9 @@ pub struct TableState {
     pub table: String,
     /// Version of its layout.
     pub version: u16,
+    /// Key groups that the files speak of: entries of others are out of date. Absent: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<KeyGroupRange>,
     /// Files.
     pub files: Vec<FileRef>,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tidegate_types::{
-    Attempt, Epoch, Error, ErrorCode, MIN_WATERMARK, OperatorId, Result, SubtaskId, Watermark,
+    Attempt, Epoch, Error, ErrorCode, KeyGroupRange, MIN_WATERMARK, OperatorId, Result, SubtaskId, Watermark,
 };
 
 use crate::checkpoint::storage::state_path;
@@ -36,28 +36,31 @@ pub struct NodeSnapshot {
 pub struct StateFiles {
     tables: BTreeMap<String, TableState>,
     full_next: bool,
+    /// Key groups of the subtask.
+    groups: Option<KeyGroupRange>,
 }
 
 impl StateFiles {
-    /// The files of a restored state; `reusable`: later checkpoints may refer to them.
-    pub fn restored(tables: &[TableState], reusable: bool) -> Self {
-        if !reusable {
-            return Self { tables: BTreeMap::new(), full_next: true };
-        }
-        let mut merged: BTreeMap<String, TableState> = BTreeMap::new();
+    /// No files yet, of a subtask that owns these key groups.
+    pub fn new(groups: KeyGroupRange) -> Self {
+        Self { groups: Some(groups), ..Self::default() }
+    }
+
+    /// The files of a restored state; `reusable`: later checkpoints may refer to them. They do only
+    /// if all were written by a subtask of the same key groups: each subtask replaces its own files
+    /// when it sees fit, so that one file cannot be good for key groups of several.
+    pub fn restored(tables: &[TableState], groups: KeyGroupRange, reusable: bool) -> Self {
+        let mut own = Self::new(groups);
         for table in tables {
-            let entry = merged.entry(table.table.clone()).or_insert_with(|| TableState {
-                table: table.table.clone(),
-                version: table.version,
-                files: Vec::new(),
-            });
-            for file in &table.files {
-                if !entry.files.iter().any(|known| known.path == file.path) {
-                    entry.files.push(file.clone());
-                }
+            if table.groups.is_some_and(|of| !of.overlaps(groups)) {
+                continue;
             }
+            if !reusable || table.groups != Some(groups) {
+                return Self { full_next: true, ..Self::new(groups) };
+            }
+            own.tables.insert(table.table.clone(), table.clone());
         }
-        Self { tables: merged, full_next: false }
+        own
     }
 
     /// What the next snapshot must hold: a savepoint everything; a checkpoint what changed, unless
@@ -95,6 +98,7 @@ impl StateFiles {
             let entry = self.tables.entry(table.to_owned()).or_insert_with(|| TableState {
                 table: table.to_owned(),
                 version,
+                groups: self.groups,
                 files: Vec::new(),
             });
             entry.files.extend(file);
@@ -182,7 +186,7 @@ impl Upload {
             }
             // A savepoint stands alone: it neither uses nor becomes part of the checkpoints' files,
             // but its snapshot took the changes, so the next checkpoint must be a full one.
-            let mut own = if savepoint { StateFiles::default() } else { before.clone() };
+            let mut own = before.clone();
             let tables = own.apply(snapshot.mode, written, self.watermark);
             if savepoint {
                 own = before;
@@ -197,19 +201,24 @@ impl Upload {
     }
 }
 
-/// Feeds an operator the entries of its restored tables.
+/// Feeds an operator the entries of its restored tables that belong to the key groups it owns.
 ///
 /// # Errors
 /// `CORRUPT`, `NOT_FOUND`, `UNAVAILABLE` for a file; `INCOMPATIBLE` if the operator refuses one.
 pub async fn restore_operator(
     operator: &mut dyn Operator,
+    owned: KeyGroupRange,
     tables: &[TableState],
     storage: &CheckpointStorage,
 ) -> Result<()> {
     for table in tables {
+        let Some(groups) = table.groups.map_or(Some(owned), |of| of.intersection(owned)) else {
+            continue;
+        };
         for file in &table.files {
             for batch in storage.read_table(file).await? {
-                operator.restore(&table.table, table.version, &batch).map_err(|error| {
+                let restored = operator.restore(&table.table, table.version, &batch, groups);
+                restored.map_err(|error| {
                     let context = format!("restore state file {}", file.path);
                     if error.code() == ErrorCode::Incompatible {
                         error
@@ -222,7 +231,7 @@ pub async fn restore_operator(
             }
         }
     }
-    Ok(())
+    operator.restored()
 }
 
 /// The error of a checkpoint that could not be stored.

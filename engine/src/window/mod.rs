@@ -2,9 +2,13 @@
 
 mod aggregate;
 mod assign;
+mod fired;
 mod local;
 mod rank;
+mod row_store;
 mod session;
+mod session_rows;
+mod sessions;
 mod slice;
 mod store;
 mod time;
@@ -14,6 +18,7 @@ pub use aggregate::{AggregateInput, WindowAggregate};
 pub use local::LocalWindowAggregate;
 pub use rank::WindowRank;
 pub use session::SessionAggregate;
+pub use session_rows::SessionRows;
 pub use slice::Slices;
 pub use time::WindowZone;
 pub use tvf::WindowTvf;

@@ -17,18 +17,18 @@ use crate::element::Changes;
 use crate::metrics::OperatorMetrics;
 use crate::operator::{Operator, OperatorContext, Output, Progress, SnapshotMode, TableSnapshot};
 
-const GROUPS: u16 = 16;
+pub(super) const GROUPS: u16 = 16;
 
 /// A row: key (NULL is a key), value, time.
-type Row = (Option<i64>, Option<i64>, i64);
+pub(super) type Row = (Option<i64>, Option<i64>, i64);
 /// Window → (rows, sum).
 type Results = BTreeMap<(i64, i64, Option<i64>), (i64, Option<i64>)>;
 
 /// splitmix64: the same cases for the same seed, everywhere.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -37,7 +37,7 @@ impl Random {
     }
 }
 
-fn input_schema() -> Schema {
+pub(super) fn input_schema() -> Schema {
     vec![
         Field::new("k", TypeKind::BigInt.nullable()),
         Field::new("v", TypeKind::BigInt.nullable()),
@@ -77,7 +77,7 @@ fn plan(shape: &WindowShape) -> Plan {
     }
 }
 
-fn batch(rows: &[Row]) -> Changes {
+pub(super) fn batch(rows: &[Row]) -> Changes {
     let columns: Vec<ArrayRef> = vec![
         Arc::new(rows.iter().map(|row| row.0).collect::<Int64Array>()),
         Arc::new(rows.iter().map(|row| row.1).collect::<Int64Array>()),
@@ -86,7 +86,7 @@ fn batch(rows: &[Row]) -> Changes {
     Changes::append(RecordBatch::try_new(arrow_schema(&input_schema()), columns).unwrap())
 }
 
-fn context(owned: KeyGroupRange, watermark: Watermark) -> OperatorContext {
+pub(super) fn context(owned: KeyGroupRange, watermark: Watermark) -> OperatorContext {
     OperatorContext {
         subtask: 0,
         parallelism: 1,
@@ -98,7 +98,7 @@ fn context(owned: KeyGroupRange, watermark: Watermark) -> OperatorContext {
     }
 }
 
-fn drain(operator: &mut dyn Operator, out: &mut Output) {
+pub(super) fn drain(operator: &mut dyn Operator, out: &mut Output) {
     while operator.drain(out).unwrap() == Progress::More {}
 }
 
@@ -232,9 +232,10 @@ impl Subject {
             let (mut operator, context) = self.subtask(owned, watermark);
             for file in files.iter().filter(|file| file.expires.is_none_or(|at| at > watermark)) {
                 for entries in &file.batches {
-                    operator.restore(file.table, file.version, entries).unwrap();
+                    operator.restore(file.table, file.version, entries, owned).unwrap();
                 }
             }
+            operator.restored().unwrap();
             self.subtasks.push((operator, context));
         }
     }
@@ -322,12 +323,12 @@ fn windows(shape: &WindowShape, open: &Results, key: Option<i64>, time: i64) -> 
 }
 
 #[derive(Clone, Copy)]
-enum Event {
+pub(super) enum Event {
     Row(Row),
     Watermark(Watermark),
 }
 
-fn events(random: &mut Random, count: usize) -> Vec<Event> {
+pub(super) fn events(random: &mut Random, count: usize) -> Vec<Event> {
     let mut events = Vec::new();
     let mut now = -50;
     for _ in 0..count {

@@ -202,15 +202,13 @@ impl Lowering<'_> {
     }
 
     fn window_tvf(&mut self, input: Relation, tvf: WindowTvf, schema: Vec<Field>) -> Result<usize> {
-        if let WindowShape::Session { .. } = tvf.shape {
-            return Err(Error::unsupported(
-                "SESSION is supported only under GROUP BY window_start, window_end and exactly the columns of its PARTITION BY",
-            )
-            .help("group by the window's bounds and by the columns that the session is partitioned by, no more and no fewer"));
-        }
         let node = self.relation(input)?;
         let keys = tvf.partition_keys;
-        let exchange = Exchange::Forward;
+        // Sessions are found per key; other windows depend on nothing but the row.
+        let inputs = match tvf.shape {
+            WindowShape::Session { .. } => keyed(node, &keys),
+            _ => forward(node),
+        };
         let time = window_time(tvf.time);
         let below = &self.identities[node];
         let identity = below.window(&tvf.shape, &time, &keys);
@@ -218,7 +216,6 @@ impl Lowering<'_> {
         let operator =
             tidegate_plan::operator::WindowTvf { shape: tvf.shape, time, partition_keys: keys };
         let operator = Operator::WindowTvf(operator);
-        let inputs = vec![Input { node, exchange }];
         self.add(Draft { operator, inputs, schema, identity, id, parallelism: None })
     }
 
