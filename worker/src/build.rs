@@ -14,8 +14,8 @@ use tidegate_engine::task::chain::{Chain, ChainNode, OutputEdge, SinkStage, Stag
 use tidegate_engine::task::snapshot::{StateFiles, restore_operator};
 use tidegate_engine::values::ValuesSource;
 use tidegate_engine::window::{
-    AggregateInput, LocalWindowAggregate, SessionAggregate, SessionRows, WindowAggregate, WindowRank, WindowTvf,
-    WindowZone,
+    AggregateInput, LocalWindowAggregate, SessionAggregate, SessionRows, WindowAggregate,
+    WindowRank, WindowTvf, WindowZone,
 };
 use tidegate_plan::operator::Operator as PlanOperator;
 use tidegate_plan::task_graph::{Task, TaskInput};

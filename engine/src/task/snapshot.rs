@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use tidegate_types::{
-    Attempt, Epoch, Error, ErrorCode, KeyGroupRange, MIN_WATERMARK, OperatorId, Result, SubtaskId, Watermark,
+    Attempt, Epoch, Error, ErrorCode, KeyGroupRange, MIN_WATERMARK, OperatorId, Result, SubtaskId,
+    Watermark,
 };
 
 use crate::checkpoint::storage::state_path;

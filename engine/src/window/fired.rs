@@ -77,6 +77,11 @@ impl Fired {
         let column = Arc::new(Int64Array::from(vec![self.until]));
         let entry = RecordBatch::try_new(self.schema.clone(), vec![column])
             .map_err(|error| Error::internal(error.to_string()))?;
-        Ok(Some(TableSnapshot { table: TABLE, version: VERSION, expires: None, batches: vec![entry] }))
+        Ok(Some(TableSnapshot {
+            table: TABLE,
+            version: VERSION,
+            expires: None,
+            batches: vec![entry],
+        }))
     }
 }

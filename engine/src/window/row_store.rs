@@ -126,9 +126,8 @@ impl RowStore {
 
     /// Keeps only live rows; `refs` are all references, which then point to their new places.
     pub(super) fn compact<'a>(&mut self, refs: impl Iterator<Item = &'a mut RowRef>) -> Result<()> {
-        let saved = |r: &RowRef| {
-            self.batches[r.batch as usize].as_ref().is_some_and(|stored| stored.saved)
-        };
+        let saved =
+            |r: &RowRef| self.batches[r.batch as usize].as_ref().is_some_and(|stored| stored.saved);
         let (mut old, mut new): (Vec<_>, Vec<_>) = refs.partition(|r| saved(r));
         let mut compacted = Self::default();
         for (group, saved) in [(&mut old, true), (&mut new, false)] {
@@ -166,7 +165,9 @@ impl RowStore {
     /// Bytes held (shared buffers count whole).
     pub(super) fn memory_size(&self) -> usize {
         let batches = self.batches.iter().flatten();
-        batches.map(|stored| stored.rows.get_array_memory_size() + stored.alive.capacity() / 8).sum()
+        batches
+            .map(|stored| stored.rows.get_array_memory_size() + stored.alive.capacity() / 8)
+            .sum()
     }
 }
 

@@ -273,7 +273,8 @@ impl Operator for SessionRows {
             return Ok(());
         }
         check_entries(table, version, entries, &self.stored)?;
-        let context = self.context.as_ref().ok_or_else(|| Error::internal("restore before open"))?;
+        let context =
+            self.context.as_ref().ok_or_else(|| Error::internal("restore before open"))?;
         let mut hashes = Vec::new();
         hash_columns(entries, &self.stored_keys(), &mut hashes)?;
         let keep = hashes.iter().enumerate().filter_map(|(row, hash)| {

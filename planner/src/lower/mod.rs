@@ -254,15 +254,15 @@ impl Lowering<'_> {
         self.add(Draft { operator, inputs, schema, identity, id, parallelism: None })
     }
 
-    /// A local phase needs windows that are known from the row alone and complete by event time.
+    /// A local phase needs windows that are known from the row's time alone and complete by event
+    /// time.
     fn two_phase(&self, shape: &WindowShape, time: &WindowTime) -> bool {
         let one_phase = self
             .settings
             .get("table.optimizer.agg-phase-strategy")
             .is_some_and(|strategy| strategy.eq_ignore_ascii_case("one_phase"));
-        let event = matches!(time, WindowTime::Event { .. } | WindowTime::Attached { .. });
-        let session = matches!(shape, WindowShape::Session { .. });
-        !one_phase && event && (!session || matches!(time, WindowTime::Attached { .. }))
+        let event = matches!(time, WindowTime::Event { .. });
+        !one_phase && event && !matches!(shape, WindowShape::Session { .. })
     }
 
     fn rank(&mut self, input: Relation, rank: Rank, schema: Vec<Field>) -> Result<usize> {

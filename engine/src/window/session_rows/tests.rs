@@ -272,7 +272,10 @@ fn by_processing_time_a_session_is_over_by_the_clock_and_does_not_come_again_aft
         if mode == SnapshotMode::Full {
             files = second.snapshot(mode).unwrap();
         }
-        assert_eq!(run(&mut second, &[(4, 120)], 200), [session(3, 115, 130), session(4, 115, 130)]);
+        assert_eq!(
+            run(&mut second, &[(4, 120)], 200),
+            [session(3, 115, 130), session(4, 115, 130)]
+        );
         assert_eq!(second.next_timer(), None);
     }
 }
