@@ -1,11 +1,11 @@
 //! What an operator implements: synchronous, vectorised work on batches, watermarks and timers,
 //! and its part of a snapshot.
 //!
-//! Order of calls: `open`, then (after a restore) `restore` for every batch of every table, then
-//! any of `process`, `watermark`, `timer`; before a snapshot `before_barrier` and `drain` until it
-//! is done, then `snapshot`. After each of `watermark`, `timer` and `before_barrier` the chain calls
-//! `drain` until it returns [`Progress::Done`], sending what was emitted in between, so that no
-//! call has to emit more than a few batches.
+//! Order of calls: `open`, then (after a restore) `restore` for every batch of every table and
+//! `restored`, then any of `process`, `watermark`, `timer`; before a snapshot `before_barrier` and
+//! `drain` until it is done, then `snapshot`. After each of `watermark`, `timer` and
+//! `before_barrier` the chain calls `drain` until it returns [`Progress::Done`], sending what was
+//! emitted in between, so that no call has to emit more than a few batches.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -204,15 +204,30 @@ pub trait Operator: Send {
         Ok(())
     }
 
-    /// Takes entries of a state table; rows of key groups that the subtask does not own are skipped.
+    /// Takes entries of a state table; those of key groups outside `groups` are skipped: the subtask
+    /// does not own them, or the writer of the file had given them away by the checkpoint.
     ///
     /// # Errors
     /// `INCOMPATIBLE` if the table is unknown or its columns differ.
-    fn restore(&mut self, table: &str, _version: u16, _entries: &RecordBatch) -> Result<()> {
+    fn restore(
+        &mut self,
+        table: &str,
+        _version: u16,
+        _entries: &RecordBatch,
+        _groups: KeyGroupRange,
+    ) -> Result<()> {
         Err(Error::new(
             tidegate_types::ErrorCode::Incompatible,
             format!("the checkpoint has state table '{table}', which this operator does not keep"),
         ))
+    }
+
+    /// Every entry of the restored state has been given.
+    ///
+    /// # Errors
+    /// Fails the start.
+    fn restored(&mut self) -> Result<()> {
+        Ok(())
     }
 
     /// Processes rows of an input.

@@ -72,9 +72,8 @@ fn manifest() -> Manifest {
         rows: 2,
         digest: "00000000000000ff".into(),
         expires: Some(19_999),
-        key_groups: None,
     };
-    let table = TableState { table: "windows".into(), version: 1, files: vec![file] };
+    let table = TableState { table: "windows".into(), version: 1, groups: None, files: vec![file] };
     let subtask = |watermark| SubtaskState { watermark, ..SubtaskState::default() };
     Manifest {
         job: JobId::from_name("clicks"),

@@ -14,8 +14,8 @@ use tidegate_engine::task::chain::{Chain, ChainNode, OutputEdge, SinkStage, Stag
 use tidegate_engine::task::snapshot::{StateFiles, restore_operator};
 use tidegate_engine::values::ValuesSource;
 use tidegate_engine::window::{
-    AggregateInput, LocalWindowAggregate, SessionAggregate, WindowAggregate, WindowRank, WindowTvf,
-    WindowZone,
+    AggregateInput, LocalWindowAggregate, SessionAggregate, SessionRows, WindowAggregate,
+    WindowRank, WindowTvf, WindowZone,
 };
 use tidegate_plan::operator::Operator as PlanOperator;
 use tidegate_plan::task_graph::{Task, TaskInput};
@@ -89,6 +89,7 @@ impl Connectors {
 }
 
 /// The zone in which a node's windows are cut: the session's for instants, none for TIMESTAMP.
+/// Attached windows are those of the operator below that made them.
 fn window_zone(graph: &StreamGraph, input: &Node, time: &WindowTime) -> Result<WindowZone> {
     let session = || WindowZone::parse(&graph.settings.time_zone);
     match time {
@@ -98,14 +99,14 @@ fn window_zone(graph: &StreamGraph, input: &Node, time: &WindowTime) -> Result<W
         },
         WindowTime::Processing | WindowTime::AttachedProcessing { .. } => session(),
         WindowTime::Attached { .. } => {
-            // `window_time` says whether the windows were cut from instants.
-            let instants = input.schema.iter().any(|field| {
-                matches!(
-                    field.ty.kind,
-                    TypeKind::TimestampLtz { attribute: tidegate_types::TimeAttribute::Event, .. }
-                )
-            });
-            if instants { session() } else { Ok(WindowZone::Unzoned) }
+            let below = |node: &Node| node.inputs.first().and_then(|i| graph.nodes.get(i.node));
+            let time = match &input.operator {
+                PlanOperator::WindowTvf(plan) => &plan.time,
+                PlanOperator::WindowAggregate(plan) => &plan.time,
+                _ => time,
+            };
+            let below = below(input).ok_or_else(|| Error::internal("windows that nothing made"))?;
+            window_zone(graph, below, time)
         }
     }
 }
@@ -123,10 +124,16 @@ fn operator(graph: &StreamGraph, node: &Node) -> Result<Box<dyn Operator>> {
         PlanOperator::Calc(plan) => Box::new(Calc::new(plan, &node.schema, &graph.settings)?),
         PlanOperator::Union => Box::new(Union),
         PlanOperator::WindowTvf(plan) => {
-            Box::new(WindowTvf::new(plan, &node.schema, window_zone(graph, input()?, &plan.time)?)?)
+            let zone = window_zone(graph, input()?, &plan.time)?;
+            if let WindowShape::Session { .. } = plan.shape {
+                return Ok(Box::new(SessionRows::new(plan, &input()?.schema, &node.schema, zone)?));
+            }
+            Box::new(WindowTvf::new(plan, &node.schema, zone)?)
         }
         PlanOperator::WindowRank(plan) => {
-            Box::new(WindowRank::new(plan, &input()?.schema, &node.schema)?)
+            let input = input()?;
+            let zone = window_zone(graph, input, &plan.time)?;
+            Box::new(WindowRank::new(plan, &input.schema, &node.schema, zone)?)
         }
         PlanOperator::WindowAggregate(plan) => {
             let input = input()?;
@@ -167,7 +174,7 @@ fn is_two_phase(node: &Node) -> bool {
 pub struct OperatorRestore {
     /// Combined watermark.
     pub watermark: Watermark,
-    /// Tables with the files of every subtask of the checkpoint.
+    /// Tables of every subtask of the checkpoint.
     pub tables: Vec<TableState>,
     /// Staged output of every writer of the checkpoint.
     pub staged: Vec<StagedUnit>,
@@ -183,22 +190,7 @@ pub fn restored_operator(manifest: Option<&Manifest>, id: OperatorId) -> Operato
     restore.watermark = watermarks.min().unwrap_or(MIN_WATERMARK);
     for subtask in &state.subtasks {
         restore.staged.extend(subtask.staged.iter().cloned());
-        for table in &subtask.tables {
-            let files: Vec<_> = table
-                .files
-                .iter()
-                .filter(|file| {
-                    !restore
-                        .tables
-                        .iter()
-                        .any(|known| known.files.iter().any(|f| f.path == file.path))
-                })
-                .cloned()
-                .collect();
-            if !files.is_empty() {
-                restore.tables.push(TableState { files, ..table.clone() });
-            }
-        }
+        restore.tables.extend(subtask.tables.iter().cloned());
     }
     restore
 }
@@ -377,24 +369,25 @@ async fn open(
         let state = restored_operator(manifest, node.id.unwrap_or(OperatorId(0)));
         match &mut node.stage {
             Stage::Operator(operator) => {
+                let owned = deployment.owned(subtask.index, task.parallelism);
                 let context = OperatorContext {
                     subtask: subtask.index,
                     parallelism: task.parallelism,
                     key_groups,
-                    owned: deployment.owned(subtask.index, task.parallelism),
+                    owned,
                     watermark,
                     batch_rows: deployment.batch_rows,
                     metrics: node.metrics.clone(),
                 };
                 operator.open(&context).context(|| node.name.clone())?;
+                node.files = StateFiles::new(owned);
                 let Some(restored) = restored.filter(|_| node.id.is_some()) else { continue };
-                let owned = context.owned;
                 let bytes =
-                    restore_operator(operator.as_mut(), &state.tables, owned, &restored.storage)
+                    restore_operator(operator.as_mut(), owned, &state.tables, &restored.storage)
                         .await
                         .context(|| node.name.clone())?;
                 metrics.restored_bytes.add(bytes);
-                node.files = StateFiles::restored(&state.tables, restored.reusable);
+                node.files = StateFiles::restored(&state.tables, owned, restored.reusable);
             }
             Stage::Sink(sink) => {
                 let mine = |unit: &StagedUnit| unit.writer % task.parallelism == subtask.index;

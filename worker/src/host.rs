@@ -393,7 +393,6 @@ impl TaskStart {
                 savepoints: self.deployment.savepoints.clone(),
                 attempt,
                 subtask: self.id,
-                key_groups: self.deployment.owned(self.id.index, task.parallelism),
             },
             controls: self.controls,
             reports,

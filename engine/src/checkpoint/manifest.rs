@@ -79,6 +79,9 @@ pub struct TableState {
     pub table: String,
     /// Version of its layout.
     pub version: u16,
+    /// Key groups that the files speak of: entries of others are out of date. Absent: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<KeyGroupRange>,
     /// Files.
     pub files: Vec<FileRef>,
 }
@@ -97,9 +100,6 @@ pub struct FileRef {
     /// Watermark from which nothing in the file is needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Watermark>,
-    /// Key groups of its entries; absent: any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key_groups: Option<KeyGroupRange>,
 }
 
 impl Manifest {

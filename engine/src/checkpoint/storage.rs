@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
-use tidegate_types::{Attempt, Epoch, Error, ErrorCode, KeyGroupRange, Result};
+use tidegate_types::{Attempt, Epoch, Error, ErrorCode, Result};
 
 use super::file;
 use super::manifest::{FileRef, Manifest, digest};
@@ -89,16 +89,11 @@ impl CheckpointStorage {
         }
     }
 
-    /// Writes a state file of entries whose keys are in `key_groups`; `None` if there are no entries.
+    /// Writes a state file of entries; `None` if there are none.
     ///
     /// # Errors
     /// `UNAVAILABLE`, `PERMISSION_DENIED` with the object's path.
-    pub async fn write_entries(
-        &self,
-        name: &str,
-        entries: Entries,
-        key_groups: KeyGroupRange,
-    ) -> Result<Option<FileRef>> {
+    pub async fn write_entries(&self, name: &str, entries: Entries) -> Result<Option<FileRef>> {
         let rows = entries.rows() as u64;
         if rows == 0 {
             return Ok(None);
@@ -112,14 +107,8 @@ impl CheckpointStorage {
         let (digest, bytes) = tokio::task::spawn_blocking(encode)
             .await
             .map_err(|error| Error::internal(format!("encode state: {error}")))??;
-        let reference = FileRef {
-            path: name.to_owned(),
-            size: bytes.len() as u64,
-            rows,
-            digest,
-            expires,
-            key_groups: Some(key_groups),
-        };
+        let reference =
+            FileRef { path: name.to_owned(), size: bytes.len() as u64, rows, digest, expires };
         let path = self.path(name);
         let bytes = Bytes::from(bytes);
         self.store.put(&path, bytes.into()).await.map_err(|e| storage_error("write", &path, &e))?;

@@ -9,7 +9,7 @@
 //! merge ever reads a file, and none comes as a burst. Small files of changes are replaced by one
 //! that recalls what they held.
 
-use tidegate_types::Watermark;
+use tidegate_types::{KeyGroupRange, Watermark};
 
 use super::manifest::{FileRef, TableState};
 use crate::operator::{Lap, SnapshotMode};
@@ -172,14 +172,11 @@ impl TableFiles {
         self.laps = written.lap.is_some();
     }
 
-    /// The table as a manifest names it; `None` if it has no files.
-    pub fn state(&self, table: &str) -> Option<TableState> {
+    /// The table as a manifest names it, for the key groups of its subtask; `None` if it has no files.
+    pub fn state(&self, table: &str, groups: Option<KeyGroupRange>) -> Option<TableState> {
         let files: Vec<FileRef> = self.files.iter().map(|tracked| tracked.file.clone()).collect();
-        (!files.is_empty()).then(|| TableState {
-            table: table.to_owned(),
-            version: self.version,
-            files,
-        })
+        let (table, version) = (table.to_owned(), self.version);
+        (!files.is_empty()).then_some(TableState { table, version, groups, files })
     }
 }
 

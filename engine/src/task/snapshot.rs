@@ -38,23 +38,31 @@ pub struct NodeSnapshot {
 pub struct StateFiles {
     tables: BTreeMap<String, TableFiles>,
     full_next: bool,
+    /// Key groups of the subtask.
+    groups: Option<KeyGroupRange>,
 }
 
 impl StateFiles {
-    /// The files of a restored state; `reusable`: later checkpoints may refer to them.
-    pub fn restored(tables: &[TableState], reusable: bool) -> Self {
-        if !reusable {
-            return Self { tables: BTreeMap::new(), full_next: true };
-        }
-        let mut merged: BTreeMap<String, TableState> = BTreeMap::new();
+    /// No files yet, of a subtask that owns these key groups.
+    pub fn new(groups: KeyGroupRange) -> Self {
+        Self { groups: Some(groups), ..Self::default() }
+    }
+
+    /// The files of a restored state; `reusable`: later checkpoints may refer to them. They do only
+    /// if all were written by a subtask of the same key groups: each subtask replaces its own files
+    /// when it sees fit, so that one file cannot be good for key groups of several.
+    pub fn restored(tables: &[TableState], groups: KeyGroupRange, reusable: bool) -> Self {
+        let mut own = Self::new(groups);
         for table in tables {
-            match merged.get_mut(&table.table) {
-                Some(known) => known.files.extend(table.files.iter().cloned()),
-                None => drop(merged.insert(table.table.clone(), table.clone())),
+            if table.groups.is_some_and(|of| !of.overlaps(groups)) {
+                continue;
             }
+            if !reusable || table.groups != Some(groups) {
+                return Self { full_next: true, ..Self::new(groups) };
+            }
+            own.tables.insert(table.table.clone(), TableFiles::restored(table));
         }
-        let tables = merged.iter().map(|(name, table)| (name.clone(), TableFiles::restored(table)));
-        Self { tables: tables.collect(), full_next: false }
+        own
     }
 
     /// What the next snapshot must hold: a savepoint everything.
@@ -83,7 +91,7 @@ impl StateFiles {
         for (table, written) in written {
             self.tables.entry(table.to_owned()).or_default().apply(written, watermark);
         }
-        self.tables.iter().filter_map(|(name, files)| files.state(name)).collect()
+        self.tables.iter().filter_map(|(name, files)| files.state(name, self.groups)).collect()
     }
 }
 
@@ -98,8 +106,6 @@ pub struct SnapshotTarget {
     pub attempt: Attempt,
     /// The task.
     pub subtask: SubtaskId,
-    /// The key groups that its subtask owns.
-    pub key_groups: KeyGroupRange,
 }
 
 /// Name of a savepoint's folder.
@@ -155,7 +161,12 @@ impl Upload {
             }
             // A savepoint stands alone: it neither uses nor becomes part of the checkpoints' files,
             // but its snapshot took the changes, so the next checkpoint must be a full one.
-            let mut own = if savepoint { StateFiles::default() } else { before.clone() };
+            let groups = before.groups;
+            let mut own = if savepoint {
+                StateFiles { groups, ..StateFiles::default() }
+            } else {
+                before.clone()
+            };
             let tables = own.apply(written, self.watermark);
             if savepoint {
                 own = before;
@@ -175,19 +186,17 @@ struct Place {
     storage: CheckpointStorage,
     /// In a job's folder names carry run and epoch; a savepoint has a folder of its own.
     shared: Option<(Attempt, Epoch)>,
-    key_groups: KeyGroupRange,
 }
 
 impl SnapshotTarget {
     fn place(&self, barrier: Barrier) -> Place {
-        let key_groups = self.key_groups;
         if barrier.kind == BarrierKind::Checkpoint {
             let shared = Some((self.attempt, barrier.epoch));
-            return Place { storage: self.checkpoints.clone(), shared, key_groups };
+            return Place { storage: self.checkpoints.clone(), shared };
         }
         let folder = self.savepoints.path(&savepoint_name(self.attempt, barrier.epoch));
         let storage = CheckpointStorage::new(self.savepoints.store().clone(), folder);
-        Place { storage, shared: None, key_groups }
+        Place { storage, shared: None }
     }
 }
 
@@ -202,13 +211,13 @@ impl Place {
             None => format!("{what}.state"),
         };
         let path = name(what);
-        let changed = self.storage.write_entries(&path, table.changed, self.key_groups).await?;
+        let changed = self.storage.write_entries(&path, table.changed).await?;
         let lap = table.lap.unwrap_or_default();
         let mut pieces = Vec::new();
         for (index, piece) in table.pieces.into_iter().enumerate() {
             let mark = piece.mark(lap);
             let name = name(&format!("{what}-{index}"));
-            let file = self.storage.write_entries(&name, piece.entries, self.key_groups).await?;
+            let file = self.storage.write_entries(&name, piece.entries).await?;
             pieces.extend(file.map(|file| (file, mark)));
         }
         let written = WrittenTable {
@@ -230,15 +239,16 @@ impl Place {
 /// `CORRUPT`, `NOT_FOUND`, `UNAVAILABLE` for a file; `INCOMPATIBLE` if the operator refuses one.
 pub async fn restore_operator(
     operator: &mut dyn Operator,
-    tables: &[TableState],
     owned: KeyGroupRange,
+    tables: &[TableState],
     storage: &CheckpointStorage,
 ) -> Result<u64> {
     let mut bytes = 0;
     for table in tables {
-        let mine = |file: &FileRef| file.key_groups.is_none_or(|groups| groups.overlaps(owned));
-        let files: Vec<FileRef> = table.files.iter().filter(|f| mine(f)).cloned().collect();
-        let reads = files.into_iter().map(|file| {
+        let Some(groups) = table.groups.map_or(Some(owned), |of| of.intersection(owned)) else {
+            continue;
+        };
+        let reads = table.files.clone().into_iter().map(|file| {
             let storage = storage.clone();
             async move { storage.read_table(&file).await.map(|batches| (file, batches)) }
         });
@@ -247,11 +257,12 @@ pub async fn restore_operator(
         while let Some((file, batches)) = reads.try_next().await? {
             bytes += file.size;
             for batch in batches {
-                let restored = operator.restore(&table.table, table.version, &batch);
+                let restored = operator.restore(&table.table, table.version, &batch, groups);
                 restored.map_err(|error| refused(error, &file))?;
             }
         }
     }
+    operator.restored()?;
     Ok(bytes)
 }
 

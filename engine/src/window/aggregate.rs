@@ -15,7 +15,7 @@ use tidegate_plan::arrow_type::{arrow_schema, data_type};
 use tidegate_plan::operator::WindowAggregate as Plan;
 use tidegate_plan::window::{WindowColumn, WindowTime};
 use tidegate_types::key_group::key_group;
-use tidegate_types::{Error, ErrorCode, MIN_WATERMARK, Result, Watermark};
+use tidegate_types::{Error, ErrorCode, KeyGroupRange, MIN_WATERMARK, Result, Watermark};
 
 use super::assign::{self, Part};
 use super::slice::Slices;
@@ -320,7 +320,13 @@ impl Operator for WindowAggregate {
         Ok(())
     }
 
-    fn restore(&mut self, table: &str, version: u16, entries: &RecordBatch) -> Result<()> {
+    fn restore(
+        &mut self,
+        table: &str,
+        version: u16,
+        entries: &RecordBatch,
+        groups: KeyGroupRange,
+    ) -> Result<()> {
         check_entries(table, version, entries, &self.state_schema)?;
         let context = self.context.clone().ok_or_else(|| Error::internal("restore before open"))?;
         let keys: Vec<usize> = (2..2 + self.plan.keys.len()).collect();
@@ -330,7 +336,7 @@ impl Operator for WindowAggregate {
         let starts = entries.column(1).as_primitive::<Int64Type>().values();
         let processing = self.is_processing_time();
         let parts = assign::split(entries, &hashes, |row| {
-            let owned = context.owned.contains(key_group(hashes[row], context.key_groups));
+            let owned = groups.contains(key_group(hashes[row], context.key_groups));
             let live = processing || self.last_completion(ends[row]) > self.watermark;
             (owned && live).then(|| (ends[row], starts[row]))
         })?;
@@ -405,17 +411,27 @@ fn state_schema(spec: &GroupSpec) -> Result<SchemaRef> {
     Ok(Arc::new(arrow::datatypes::Schema::new(fields)))
 }
 
-/// Refuses entries of another table or layout.
+/// Refuses entries of another table than [`TABLE`], or of another layout.
 pub(super) fn check_entries(
     table: &str,
     version: u16,
     entries: &RecordBatch,
     expected: &SchemaRef,
 ) -> Result<()> {
+    check_layout((table, version), (TABLE, VERSION), entries, expected)
+}
+
+/// Refuses entries of a table other than the known one, both with their versions.
+pub(super) fn check_layout(
+    (table, version): (&str, u16),
+    (known, known_version): (&str, u16),
+    entries: &RecordBatch,
+    expected: &SchemaRef,
+) -> Result<()> {
     let incompatible = |what: String| Err(Error::new(ErrorCode::Incompatible, what));
-    if table != TABLE || version != VERSION {
+    if table != known || version != known_version {
         return incompatible(format!(
-            "the checkpoint has state table '{table}' version {version}, this operator keeps '{TABLE}' version {VERSION}"
+            "the checkpoint has state table '{table}' version {version}, this operator keeps '{known}' version {known_version}"
         ));
     }
     let types = |schema: &SchemaRef| -> Vec<DataType> {

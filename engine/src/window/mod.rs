@@ -2,10 +2,14 @@
 
 mod aggregate;
 mod assign;
+mod fired;
 mod local;
 mod rank;
 mod refresh;
+mod row_store;
 mod session;
+mod session_rows;
+mod sessions;
 mod slice;
 mod snapshot;
 mod store;
@@ -16,6 +20,7 @@ pub use aggregate::{AggregateInput, WindowAggregate};
 pub use local::LocalWindowAggregate;
 pub use rank::WindowRank;
 pub use session::SessionAggregate;
+pub use session_rows::SessionRows;
 pub use slice::Slices;
 pub use time::WindowZone;
 pub use tvf::WindowTvf;

@@ -16,10 +16,11 @@ use tidegate_plan::arrow_type::{arrow_schema, data_type};
 use tidegate_plan::operator::WindowRank as Plan;
 use tidegate_plan::window::WindowTime;
 use tidegate_types::key_group::key_group;
-use tidegate_types::{Error, MIN_WATERMARK, Result, Watermark};
+use tidegate_types::{Error, KeyGroupRange, MIN_WATERMARK, Result, Watermark};
 
 use super::aggregate::{TABLE, check_entries};
 use super::assign::{self, Part};
+use super::time::WindowZone;
 use crate::element::Changes;
 use crate::keys::KeyTable;
 use crate::keys::hash::hash_columns;
@@ -38,6 +39,7 @@ pub struct WindowRank {
     start_column: usize,
     end_column: usize,
     processing: bool,
+    zone: WindowZone,
     key_types: Vec<DataType>,
     sort: RowConverter,
     input: SchemaRef,
@@ -66,11 +68,17 @@ struct Entry {
 }
 
 impl WindowRank {
-    /// The operator of a plan node with output `schema`.
+    /// The operator of a plan node with output `schema`; `zone` is that in which its windows were
+    /// cut.
     ///
     /// # Errors
     /// `UNSUPPORTED` if a column cannot be ordered.
-    pub fn new(plan: &Plan, input_schema: &Schema, schema: &Schema) -> Result<Self> {
+    pub fn new(
+        plan: &Plan,
+        input_schema: &Schema,
+        schema: &Schema,
+        zone: WindowZone,
+    ) -> Result<Self> {
         let (start_column, end_column, processing) = match plan.time {
             WindowTime::Attached { start, end } => (start, end, false),
             WindowTime::AttachedProcessing { start, end } => (start, end, true),
@@ -90,6 +98,7 @@ impl WindowRank {
             start_column,
             end_column,
             processing,
+            zone,
             key_types: plan.keys.iter().map(|key| data_type(&input_schema[*key].ty)).collect(),
             sort,
             state_schema: Arc::new(arrow::datatypes::Schema::new(state)),
@@ -104,7 +113,7 @@ impl WindowRank {
     }
 
     fn is_complete(&self, end: i64, now: i64) -> bool {
-        end.saturating_sub(1) <= now
+        self.zone.completion(end) <= now
     }
 
     fn add(&mut self, part: Part, saved: bool) -> Result<()> {
@@ -219,7 +228,13 @@ impl Operator for WindowRank {
         Ok(())
     }
 
-    fn restore(&mut self, table: &str, version: u16, entries: &RecordBatch) -> Result<()> {
+    fn restore(
+        &mut self,
+        table: &str,
+        version: u16,
+        entries: &RecordBatch,
+        groups: KeyGroupRange,
+    ) -> Result<()> {
         check_entries(table, version, entries, &self.state_schema)?;
         let context = self.context.clone().ok_or_else(|| Error::internal("restore before open"))?;
         let indices: Vec<usize> = (2..entries.num_columns()).collect();
@@ -231,7 +246,7 @@ impl Operator for WindowRank {
         let ends = entries.column(0).as_primitive::<Int64Type>().values();
         let starts = entries.column(1).as_primitive::<Int64Type>().values();
         let parts = assign::split(&rows, &hashes, |row| {
-            let owned = context.owned.contains(key_group(hashes[row], context.key_groups));
+            let owned = groups.contains(key_group(hashes[row], context.key_groups));
             let live = self.processing || !self.is_complete(ends[row], self.watermark);
             (owned && live).then(|| (ends[row], starts[row]))
         })?;
@@ -262,7 +277,7 @@ impl Operator for WindowRank {
 
     fn next_timer(&self) -> Option<i64> {
         let ((end, _), _) = self.windows.first_key_value().filter(|_| self.processing)?;
-        Some(end - 1)
+        Some(self.zone.completion(*end))
     }
 
     fn drain(&mut self, out: &mut Output) -> Result<Progress> {
@@ -270,7 +285,7 @@ impl Operator for WindowRank {
         let (window, from) = match self.firing.take() {
             Some(firing) => firing,
             None => match self.windows.first_entry() {
-                Some(entry) if entry.key().0.saturating_sub(1) <= now => (entry.remove(), 0),
+                Some(entry) if self.zone.completion(entry.key().0) <= now => (entry.remove(), 0),
                 _ => return Ok(Progress::Done),
             },
         };
@@ -304,7 +319,7 @@ impl Operator for WindowRank {
             let batch = RecordBatch::try_new(self.state_schema.clone(), columns)
                 .map_err(|error| Error::internal(format!("window rank state: {error}")))?;
             batches.push(batch);
-            expires = expires.max(end.saturating_sub(1));
+            expires = expires.max(self.zone.completion(*end));
         }
         let expires = (!self.processing).then_some(expires);
         Ok(vec![TableSnapshot {

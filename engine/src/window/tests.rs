@@ -22,18 +22,18 @@ use crate::operator::{
     TableSnapshot,
 };
 
-const GROUPS: u16 = 16;
+pub(super) const GROUPS: u16 = 16;
 
 /// A row: key (NULL is a key), value, time.
-type Row = (Option<i64>, Option<i64>, i64);
+pub(super) type Row = (Option<i64>, Option<i64>, i64);
 /// Window → (rows, sum).
 type Results = BTreeMap<(i64, i64, Option<i64>), (i64, Option<i64>)>;
 
 /// splitmix64: the same cases for the same seed, everywhere.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -42,7 +42,7 @@ impl Random {
     }
 }
 
-fn input_schema() -> Schema {
+pub(super) fn input_schema() -> Schema {
     vec![
         Field::new("k", TypeKind::BigInt.nullable()),
         Field::new("v", TypeKind::BigInt.nullable()),
@@ -82,7 +82,7 @@ fn plan(shape: &WindowShape) -> Plan {
     }
 }
 
-fn batch(rows: &[Row]) -> Changes {
+pub(super) fn batch(rows: &[Row]) -> Changes {
     let columns: Vec<ArrayRef> = vec![
         Arc::new(rows.iter().map(|row| row.0).collect::<Int64Array>()),
         Arc::new(rows.iter().map(|row| row.1).collect::<Int64Array>()),
@@ -91,7 +91,7 @@ fn batch(rows: &[Row]) -> Changes {
     Changes::append(RecordBatch::try_new(arrow_schema(&input_schema()), columns).unwrap())
 }
 
-fn context(owned: KeyGroupRange, watermark: Watermark) -> OperatorContext {
+pub(super) fn context(owned: KeyGroupRange, watermark: Watermark) -> OperatorContext {
     OperatorContext {
         subtask: 0,
         parallelism: 1,
@@ -103,7 +103,7 @@ fn context(owned: KeyGroupRange, watermark: Watermark) -> OperatorContext {
     }
 }
 
-fn drain(operator: &mut dyn Operator, out: &mut Output) {
+pub(super) fn drain(operator: &mut dyn Operator, out: &mut Output) {
     while operator.drain(out).unwrap() == Progress::More {}
 }
 
@@ -237,17 +237,18 @@ impl Subject {
         self.late += self.late_in_subtasks();
         self.subtasks.clear();
         let tables: Vec<TableState> =
-            stored.tables.iter().filter_map(|files| files.state("windows")).collect();
+            stored.tables.iter().filter_map(|files| files.state("windows", None)).collect();
         stored.tables.clear();
         for owned in [KeyGroupRange { start: 0, end: 5 }, KeyGroupRange { start: 5, end: GROUPS }] {
             let (mut operator, context) = self.subtask(owned, watermark);
             for table in &tables {
                 for file in &table.files {
                     for entries in &stored.files[&file.path] {
-                        operator.restore("windows", table.version, entries).unwrap();
+                        operator.restore("windows", table.version, entries, owned).unwrap();
                     }
                 }
             }
+            operator.restored().unwrap();
             self.subtasks.push((operator, context));
             stored.tables.extend(tables.first().map(TableFiles::restored));
         }
@@ -290,7 +291,7 @@ impl Stored {
         let (rows, path) = (entries.rows() as u64, format!("{}", self.files.len()));
         self.files.insert(path.clone(), entries.batches);
         let (digest, expires) = (String::new(), entries.expires);
-        (rows > 0).then_some(FileRef { path, size: rows, rows, digest, expires, key_groups: None })
+        (rows > 0).then_some(FileRef { path, size: rows, rows, digest, expires })
     }
 }
 
@@ -372,12 +373,12 @@ fn windows(shape: &WindowShape, open: &Results, key: Option<i64>, time: i64) -> 
 }
 
 #[derive(Clone, Copy)]
-enum Event {
+pub(super) enum Event {
     Row(Row),
     Watermark(Watermark),
 }
 
-fn events(random: &mut Random, count: usize) -> Vec<Event> {
+pub(super) fn events(random: &mut Random, count: usize) -> Vec<Event> {
     let mut events = Vec::new();
     let mut now = -50;
     for _ in 0..count {

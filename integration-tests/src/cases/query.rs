@@ -23,7 +23,8 @@ pub struct Question {
     answers: Vec<Answer>,
     /// Types of the result's columns.
     pub types: Vec<ColumnType>,
-    /// Whether Flink's answer is right: it ranks sessions of one end together, whatever their start.
+    /// Whether Flink's answer counts: it ranks sessions of one end together, whatever their start,
+    /// and counts sessions that are not grouped by their partition in changing rows.
     pub flink_is_right: bool,
 }
 
@@ -164,13 +165,23 @@ fn windowed(window: &Window, table: &Table) -> Option<String> {
     }
 }
 
-/// Key columns to group by: those of a session's partition, any other number of them elsewhere.
+/// Key columns to group by, any number of them. Sessions of late rows are grouped at least by their
+/// partition: there Flink must judge.
 fn grouping(window: &Window, table: &Table, prng: &mut Prng) -> Vec<Column> {
+    let least = match (window, table.lateness) {
+        (Window::Session { keys, .. }, Lateness::Late) => *keys,
+        _ => 0,
+    };
     let count = match window {
-        Window::Session { keys, .. } => *keys,
-        _ => prng.below(table.keys.len() + 1),
+        Window::Session { keys, .. } if prng.chance(50) => *keys,
+        _ => least + prng.below(table.keys.len() + 1 - least),
     };
     table.keys[..count].to_vec()
+}
+
+/// Whether Flink aggregates the window in one go: sessions only with their whole partition.
+fn in_one_go(window: &Window, keys: &[Column]) -> bool {
+    !matches!(window, Window::Session { keys: partition, .. } if *partition > keys.len())
 }
 
 fn group_by(start: &str, end: &str, keys: &[Column]) -> String {
@@ -188,7 +199,8 @@ fn aggregation(table: &Table, prng: &mut Prng) -> Question {
     for index in 0..=prng.below(5) {
         output.aggregate(&Aggregate::random(table, prng), index);
     }
-    let condition = match !window.is_session() && prng.chance(20) {
+    let judged = !window.is_session() || table.lateness != Lateness::Late;
+    let condition = match judged && prng.chance(20) {
         true => format!("WHERE {}", predicate(table, prng)),
         false => String::new(),
     };
@@ -200,24 +212,38 @@ fn aggregation(table: &Table, prng: &mut Prng) -> Question {
     );
     let oracle = windowed(&window, table)
         .map(|rows| format!("FROM {rows} {condition} {}{having}", group_by("ws", "we", &keys)));
-    output.question(Vec::new(), &flink, oracle.as_deref())
+    let flink_is_right = in_one_go(&window, &keys);
+    Question { flink_is_right, ..output.question(Vec::new(), &flink, oracle.as_deref()) }
 }
 
-/// A window function without an aggregate drops nothing, late or not.
+/// A window function without an aggregate drops nothing, late or not; a SESSION does.
 fn windows_of_rows(table: &Table, prng: &mut Prng) -> Question {
-    let window = Window::aligned(prng);
+    let window = Window::any(table.keys.len(), prng);
     let mut output = Output::windows();
     output.add("id", "id", Answer::Plain, ColumnType::BigInt);
     output.column(&table.keys[0]);
     output.column(&table.values[0]);
-    let flink = format!("FROM {}", window.flink(&table.name, "ts", &[]));
-    let oracle = format!("FROM ({})", window.oracle(&table.name, &[]));
-    output.question(Vec::new(), &flink, Some(&oracle))
+    let keys = names(&table.keys);
+    let flink = format!("FROM {}", window.flink(&table.name, "ts", &keys));
+    let oracle = match window.is_session() {
+        true => windowed(&window, table),
+        false => Some(format!("({})", window.oracle(&table.name, &keys))),
+    };
+    let oracle = oracle.map(|rows| format!("FROM {rows}"));
+    output.question(Vec::new(), &flink, oracle.as_deref())
+}
+
+/// Any window but sessions of late rows: nobody could judge their ranks, see `flink_is_right`.
+fn judged(table: &Table, prng: &mut Prng) -> Window {
+    match Window::any(table.keys.len(), prng) {
+        Window::Session { .. } if table.lateness == Lateness::Late => Window::aligned(prng),
+        window => window,
+    }
 }
 
 /// The first rows of each window, by a value.
 fn top_rows(table: &Table, prng: &mut Prng) -> Question {
-    let window = Window::aligned(prng);
+    let window = judged(table, prng);
     let (key, value) = (&table.keys[0], &table.values[0]);
     let by_key = if prng.chance(50) { format!(", {}", key.name) } else { String::new() };
     let (direction, nulls) = *prng.pick(&[("DESC", "NULLS LAST"), ("ASC", "NULLS FIRST")]);
@@ -233,19 +259,16 @@ fn top_rows(table: &Table, prng: &mut Prng) -> Question {
     output.add("id", "id", Answer::Plain, ColumnType::BigInt);
     output.column(value);
     output.add("rn", "rn", Answer::Plain, ColumnType::BigInt);
-    let flink = ranked("window_start", "window_end", "", &window.flink(&table.name, "ts", &[]));
+    let function = window.flink(&table.name, "ts", &names(&table.keys));
+    let flink = ranked("window_start", "window_end", "", &function);
     let oracle = windowed(&window, table).map(|rows| ranked("ws", "we", nulls, &rows));
-    output.question(Vec::new(), &flink, oracle.as_deref())
+    let question = output.question(Vec::new(), &flink, oracle.as_deref());
+    Question { flink_is_right: !window.is_session(), ..question }
 }
 
 /// The first groups of each window, by an aggregate; all keys decide between equals.
 fn top_groups(table: &Table, prng: &mut Prng) -> Question {
-    let window = match Window::any(table.keys.len(), prng) {
-        // Nobody could judge that: see `flink_is_right`.
-        Window::Session { .. } if table.lateness == Lateness::Late => Window::aligned(prng),
-        Window::Session { gap, .. } => Window::Session { gap, keys: table.keys.len() },
-        window => window,
-    };
+    let window = judged(table, prng);
     let keys = table.keys.clone();
     let aggregate =
         if prng.chance(50) { Aggregate::count() } else { Aggregate::sum(&table.values[0]) };
@@ -308,5 +331,6 @@ fn cascade(name: &str, table: &Table, prng: &mut Prng) -> Question {
         );
         format!("FROM ({}) {}", outer.oracle(&results, &[]), group_by("ws", "we", outer_keys))
     });
-    output.question(vec![view], &flink, oracle.as_deref())
+    let flink_is_right = in_one_go(&inner, &keys);
+    Question { flink_is_right, ..output.question(vec![view], &flink, oracle.as_deref()) }
 }

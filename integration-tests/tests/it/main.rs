@@ -18,6 +18,7 @@ mod files_exactly_once;
 mod kafka_at_least_once;
 mod recorded_windows;
 mod windows_differential;
+mod zoned_windows;
 
 /// A number from the environment.
 fn number(name: &str, default: u64) -> anyhow::Result<u64> {

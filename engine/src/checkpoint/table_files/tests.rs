@@ -55,15 +55,8 @@ impl Table {
         let (rows, path) = (entries.len() as u64, self.stored.len().to_string());
         self.stored.insert(path.clone(), entries);
         *self.uploads.last_mut().unwrap() += rows * ENTRY;
-        let (digest, expires, key_groups) = (String::new(), None, None);
-        (rows > 0).then_some(FileRef {
-            path,
-            size: rows * ENTRY,
-            rows,
-            digest,
-            expires,
-            key_groups,
-        })
+        let (digest, expires) = (String::new(), None);
+        (rows > 0).then_some(FileRef { path, size: rows * ENTRY, rows, digest, expires })
     }
 
     fn piece(&mut self, from: u64, until: u64) -> Option<(FileRef, Lap)> {
@@ -110,7 +103,7 @@ impl Table {
     fn restore(&self) -> (Vec<u64>, u64) {
         let mut values = vec![u64::MAX; self.values.len()];
         let mut read = 0;
-        for file in self.files.state("t").unwrap().files {
+        for file in self.files.state("t", None).unwrap().files {
             for (slot, value) in &self.stored[&file.path] {
                 values[*slot as usize] = *value;
                 read += 1;
@@ -178,7 +171,7 @@ fn restored_files_go_after_a_lap() {
     table.snapshot();
     for _ in 0..10 {
         // Restored again and again before a lap is through.
-        table.files = TableFiles::restored(&table.files.state("t").unwrap());
+        table.files = TableFiles::restored(&table.files.state("t", None).unwrap());
         table.lap = Lap::default();
         for _ in 0..8 {
             (0..entries / 100).for_each(|_| table.change(random.below(entries)));
@@ -199,7 +192,6 @@ fn what_nothing_needs_any_more_is_dropped_by_time() {
         rows: 1,
         digest: String::new(),
         expires: Some(expires),
-        key_groups: None,
     };
     for (path, expires, watermark) in [("a", 10, 0), ("b", 20, 5), ("c", 30, 10)] {
         let changed = Some(file(path, expires));
@@ -208,6 +200,6 @@ fn what_nothing_needs_any_more_is_dropped_by_time() {
             WrittenTable { version: 1, mode, changed, pieces: vec![], lap: None, live: 1 };
         files.apply(written, watermark);
     }
-    let paths: Vec<_> = files.state("t").unwrap().files.into_iter().map(|f| f.path).collect();
+    let paths: Vec<_> = files.state("t", None).unwrap().files.into_iter().map(|f| f.path).collect();
     assert_eq!(paths, ["b", "c"]);
 }
