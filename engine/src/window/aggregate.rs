@@ -9,15 +9,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, TimestampMillisecondArray};
-use arrow::datatypes::{DataType, Field, Int64Type, SchemaRef};
+use arrow::datatypes::{Int64Type, SchemaRef};
 use tidegate_plan::Schema;
 use tidegate_plan::arrow_type::{arrow_schema, data_type};
 use tidegate_plan::operator::WindowAggregate as Plan;
 use tidegate_plan::window::{WindowColumn, WindowTime};
 use tidegate_types::key_group::key_group;
-use tidegate_types::{Error, ErrorCode, KeyGroupRange, MIN_WATERMARK, Result, Watermark};
+use tidegate_types::{Error, KeyGroupRange, MIN_WATERMARK, Result, Watermark};
 
 use super::assign::{self, Part};
+use super::fired::Fired;
+use super::layout::{check_entries, state_schema};
 use super::slice::Slices;
 use super::snapshot;
 use super::store::{GroupSpec, Groups};
@@ -27,10 +29,6 @@ use crate::keys::hash::hash_columns;
 use crate::operator::{
     Lap, Operator, OperatorContext, Output, Progress, SnapshotRequest, TableSnapshot,
 };
-
-/// Name of the state table.
-pub(super) const TABLE: &str = "windows";
-pub(super) const VERSION: u16 = 1;
 
 /// What the operator receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +57,7 @@ pub struct WindowAggregate {
     firing: Option<Firing>,
     /// Where refreshing stands.
     pub(super) lap: Lap,
+    pub(super) fired: Fired,
     slots: Vec<u32>,
     hashes: Vec<u64>,
 }
@@ -94,7 +93,7 @@ impl WindowAggregate {
             input: input_schema.clone(),
         };
         Ok(Self {
-            state_schema: state_schema(&spec)?,
+            state_schema: state_schema(&spec.key_types, &spec.state_types()?),
             plan: plan.clone(),
             input,
             slices,
@@ -107,6 +106,7 @@ impl WindowAggregate {
             pending: BTreeSet::new(),
             firing: None,
             lap: Lap::default(),
+            fired: Fired::new(),
             slots: Vec::new(),
             hashes: Vec::new(),
         })
@@ -287,8 +287,9 @@ impl WindowAggregate {
     fn emit_part(&self, firing: &mut Firing, out: &mut Output) -> Result<()> {
         let batch_rows = self.context.as_ref().map_or(8192, |context| context.batch_rows);
         let until = firing.groups.keys.len().min(firing.next + batch_rows);
-        let slots: Vec<u32> = (firing.next as u32..until as u32).collect();
+        let mut slots: Vec<u32> = (firing.next as u32..until as u32).collect();
         firing.next = until;
+        self.skip_emitted(firing, &mut slots);
         let mut columns = firing.groups.keys.columns(&slots)?;
         columns.extend(firing.groups.accumulators.results(&slots)?);
         for column in &self.plan.columns {
@@ -306,6 +307,19 @@ impl WindowAggregate {
             .map_err(|error| Error::internal(format!("window result: {error}")))?;
         out.emit(Changes::append(rows));
         Ok(())
+    }
+
+    /// Leaves out groups for which the window was emitted before the restore: a slice that another
+    /// window still needs brings them back.
+    fn skip_emitted(&self, firing: &Firing, slots: &mut Vec<u32>) {
+        let completion = self.zone.completion(firing.end);
+        if completion <= self.fired.restored_until()
+            && let Some(context) = &self.context
+        {
+            let hashes = firing.groups.keys.hashes();
+            let group = |slot: &u32| key_group(hashes[*slot as usize], context.key_groups);
+            slots.retain(|slot| self.fired.restored(group(slot)) < completion);
+        }
     }
 
     fn now(&self, out: &Output) -> i64 {
@@ -327,6 +341,9 @@ impl Operator for WindowAggregate {
         entries: &RecordBatch,
         groups: KeyGroupRange,
     ) -> Result<()> {
+        if self.is_processing_time() && self.fired.take(table, version, entries, groups)? {
+            return Ok(());
+        }
         check_entries(table, version, entries, &self.state_schema)?;
         let context = self.context.clone().ok_or_else(|| Error::internal("restore before open"))?;
         let keys: Vec<usize> = (2..2 + self.plan.keys.len()).collect();
@@ -336,9 +353,10 @@ impl Operator for WindowAggregate {
         let starts = entries.column(1).as_primitive::<Int64Type>().values();
         let processing = self.is_processing_time();
         let parts = assign::split(entries, &hashes, |row| {
-            let owned = groups.contains(key_group(hashes[row], context.key_groups));
-            let live = processing || self.last_completion(ends[row]) > self.watermark;
-            (owned && live).then(|| (ends[row], starts[row]))
+            let group = key_group(hashes[row], context.key_groups);
+            let over = if processing { self.fired.restored(group) } else { self.watermark };
+            let live = self.last_completion(ends[row]) > over;
+            (groups.contains(group) && live).then(|| (ends[row], starts[row]))
         })?;
         for part in parts {
             let columns = &part.rows.columns()[2..];
@@ -377,10 +395,12 @@ impl Operator for WindowAggregate {
     fn drain(&mut self, out: &mut Output) -> Result<Progress> {
         let mut firing = match self.firing.take() {
             Some(firing) => firing,
-            None => match self.next_firing(self.now(out))? {
-                Some(firing) => firing,
-                None => return Ok(Progress::Done),
-            },
+            None => {
+                let now = self.now(out);
+                let Some(firing) = self.next_firing(now)? else { return Ok(Progress::Done) };
+                self.fired.advance(now);
+                firing
+            }
         };
         self.emit_part(&mut firing, out)?;
         if firing.next < firing.groups.keys.len() {
@@ -398,50 +418,5 @@ impl Operator for WindowAggregate {
     }
 }
 
-/// Columns of the state table: window end and start, keys, partial states.
-fn state_schema(spec: &GroupSpec) -> Result<SchemaRef> {
-    let bounds =
-        ["window_end", "window_start"].map(|name| Field::new(name, DataType::Int64, false));
-    let keys = spec.key_types.iter().enumerate();
-    let keys = keys.map(|(i, ty)| Field::new(format!("key{i}"), ty.clone(), true));
-    let states = spec.state_types()?;
-    let states = states.into_iter().enumerate();
-    let states = states.map(|(i, ty)| Field::new(format!("state{i}"), ty, true));
-    let fields: Vec<Field> = bounds.into_iter().chain(keys).chain(states).collect();
-    Ok(Arc::new(arrow::datatypes::Schema::new(fields)))
-}
-
-/// Refuses entries of another table than [`TABLE`], or of another layout.
-pub(super) fn check_entries(
-    table: &str,
-    version: u16,
-    entries: &RecordBatch,
-    expected: &SchemaRef,
-) -> Result<()> {
-    check_layout((table, version), (TABLE, VERSION), entries, expected)
-}
-
-/// Refuses entries of a table other than the known one, both with their versions.
-pub(super) fn check_layout(
-    (table, version): (&str, u16),
-    (known, known_version): (&str, u16),
-    entries: &RecordBatch,
-    expected: &SchemaRef,
-) -> Result<()> {
-    let incompatible = |what: String| Err(Error::new(ErrorCode::Incompatible, what));
-    if table != known || version != known_version {
-        return incompatible(format!(
-            "the checkpoint has state table '{table}' version {version}, this operator keeps '{known}' version {known_version}"
-        ));
-    }
-    let types = |schema: &SchemaRef| -> Vec<DataType> {
-        schema.fields().iter().map(|field| field.data_type().clone()).collect()
-    };
-    let (have, want) = (types(&entries.schema()), types(expected));
-    if have != want {
-        return incompatible(format!(
-            "state table '{table}' has columns {have:?} in the checkpoint, the job needs {want:?}"
-        ));
-    }
-    Ok(())
-}
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use tidegate_types::key_group::KeyGroupRange;
 use tidegate_types::{Error, MIN_WATERMARK, Result};
 
+use super::layout::check_layout;
 use crate::operator::{Entries, SnapshotMode, SnapshotRequest, TableSnapshot};
 
 /// Name of the state table.
@@ -38,11 +39,6 @@ impl Fired {
         }
     }
 
-    /// Layout of the state table.
-    pub(super) fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
     /// Until when.
     pub(super) fn until(&self) -> i64 {
         self.until
@@ -53,8 +49,26 @@ impl Fired {
         self.until = self.until.max(now);
     }
 
-    /// Takes an entry of the state table that speaks of some key groups.
-    pub(super) fn restore(&mut self, entries: &RecordBatch, groups: KeyGroupRange) {
+    /// Takes an entry of the state table that speaks of some key groups; false if it is of another
+    /// table.
+    ///
+    /// # Errors
+    /// `INCOMPATIBLE` if the layout is another.
+    pub(super) fn take(
+        &mut self,
+        table: &str,
+        version: u16,
+        entries: &RecordBatch,
+        groups: KeyGroupRange,
+    ) -> Result<bool> {
+        if table == TABLE {
+            check_layout((table, version), (TABLE, VERSION), entries, &self.schema)?;
+            self.restore(entries, groups);
+        }
+        Ok(table == TABLE)
+    }
+
+    fn restore(&mut self, entries: &RecordBatch, groups: KeyGroupRange) {
         let values = entries.column(0).as_primitive::<Int64Type>().values();
         self.restored.extend(values.iter().map(|until| (groups, *until)));
         self.until = values.iter().copied().fold(self.until, i64::max);
@@ -65,6 +79,11 @@ impl Fired {
     pub(super) fn restored(&self, group: u16) -> i64 {
         let of_group = self.restored.iter().filter(|(groups, _)| groups.contains(group));
         of_group.map(|(_, until)| *until).max().unwrap_or(MIN_WATERMARK)
+    }
+
+    /// Until when any key group's output was emitted before the restore.
+    pub(super) fn restored_until(&self) -> i64 {
+        self.restored.iter().map(|(_, until)| *until).max().unwrap_or(MIN_WATERMARK)
     }
 
     /// The state table, if there is something new in it (or anything).

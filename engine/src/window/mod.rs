@@ -3,6 +3,7 @@
 mod aggregate;
 mod assign;
 mod fired;
+mod layout;
 mod local;
 mod rank;
 mod refresh;

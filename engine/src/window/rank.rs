@@ -18,8 +18,9 @@ use tidegate_plan::window::WindowTime;
 use tidegate_types::key_group::key_group;
 use tidegate_types::{Error, KeyGroupRange, MIN_WATERMARK, Result, Watermark};
 
-use super::aggregate::{TABLE, check_entries};
 use super::assign::{self, Part};
+use super::fired::Fired;
+use super::layout::{TABLE, VERSION, check_entries};
 use super::time::WindowZone;
 use crate::element::Changes;
 use crate::keys::KeyTable;
@@ -29,7 +30,6 @@ use crate::operator::{
     TableSnapshot,
 };
 
-const VERSION: u16 = 1;
 /// Rows in a window's batches below which compaction is not worth it.
 const COMPACT_MIN: usize = 16_384;
 
@@ -49,6 +49,7 @@ pub struct WindowRank {
     watermark: Watermark,
     windows: BTreeMap<(i64, i64), Window>,
     firing: Option<(Window, usize)>,
+    fired: Fired,
 }
 
 struct Window {
@@ -108,6 +109,7 @@ impl WindowRank {
             watermark: MIN_WATERMARK,
             windows: BTreeMap::new(),
             firing: None,
+            fired: Fired::new(),
             plan: plan.clone(),
         })
     }
@@ -235,6 +237,9 @@ impl Operator for WindowRank {
         entries: &RecordBatch,
         groups: KeyGroupRange,
     ) -> Result<()> {
+        if self.processing && self.fired.take(table, version, entries, groups)? {
+            return Ok(());
+        }
         check_entries(table, version, entries, &self.state_schema)?;
         let context = self.context.clone().ok_or_else(|| Error::internal("restore before open"))?;
         let indices: Vec<usize> = (2..entries.num_columns()).collect();
@@ -246,9 +251,10 @@ impl Operator for WindowRank {
         let ends = entries.column(0).as_primitive::<Int64Type>().values();
         let starts = entries.column(1).as_primitive::<Int64Type>().values();
         let parts = assign::split(&rows, &hashes, |row| {
-            let owned = groups.contains(key_group(hashes[row], context.key_groups));
-            let live = self.processing || !self.is_complete(ends[row], self.watermark);
-            (owned && live).then(|| (ends[row], starts[row]))
+            let group = key_group(hashes[row], context.key_groups);
+            let over = if self.processing { self.fired.restored(group) } else { self.watermark };
+            let live = !self.is_complete(ends[row], over);
+            (groups.contains(group) && live).then(|| (ends[row], starts[row]))
         })?;
         parts.into_iter().try_for_each(|part| self.add(part, true))
     }
@@ -285,7 +291,10 @@ impl Operator for WindowRank {
         let (window, from) = match self.firing.take() {
             Some(firing) => firing,
             None => match self.windows.first_entry() {
-                Some(entry) if self.zone.completion(entry.key().0) <= now => (entry.remove(), 0),
+                Some(entry) if self.zone.completion(entry.key().0) <= now => {
+                    self.fired.advance(now);
+                    (entry.remove(), 0)
+                }
                 _ => return Ok(Progress::Done),
             },
         };
@@ -322,7 +331,7 @@ impl Operator for WindowRank {
             expires = expires.max(self.zone.completion(*end));
         }
         let expires = (!self.processing).then_some(expires);
-        Ok(vec![TableSnapshot {
+        let mut tables = vec![TableSnapshot {
             table: TABLE,
             version: VERSION,
             mode,
@@ -330,7 +339,11 @@ impl Operator for WindowRank {
             pieces: Vec::new(),
             lap: None,
             live: self.windows.values().map(|window| window.live as u64).sum(),
-        }])
+        }];
+        if self.processing {
+            tables.extend(self.fired.snapshot(request)?);
+        }
+        Ok(tables)
     }
 
     fn state_bytes(&self) -> usize {

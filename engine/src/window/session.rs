@@ -10,7 +10,7 @@ use arrow::array::{
     ArrayRef, AsArray, Int64Array, RecordBatch, TimestampMillisecondArray, UInt32Array,
 };
 use arrow::compute::take_record_batch;
-use arrow::datatypes::{DataType, Field, Int64Type, SchemaRef};
+use arrow::datatypes::{DataType, Int64Type, SchemaRef};
 use tidegate_plan::Schema;
 use tidegate_plan::arrow_type::{arrow_schema, data_type};
 use tidegate_plan::operator::WindowAggregate as Plan;
@@ -18,8 +18,9 @@ use tidegate_plan::window::{WindowColumn, WindowShape, WindowTime};
 use tidegate_types::key_group::key_group;
 use tidegate_types::{Error, KeyGroupRange, MIN_WATERMARK, Result, Watermark};
 
-use super::aggregate::{TABLE, check_entries};
 use super::assign;
+use super::fired::Fired;
+use super::layout::{TABLE, VERSION, check_entries, state_schema};
 use super::sessions::{IdRange, NONE, Sessions};
 use super::time::WindowZone;
 use crate::aggregate::AccumulatorSet;
@@ -28,8 +29,6 @@ use crate::keys::hash::hash_columns;
 use crate::operator::{
     Entries, Operator, OperatorContext, Output, Piece, Progress, SnapshotRequest, TableSnapshot,
 };
-
-const VERSION: u16 = 1;
 
 /// Aggregates by session and keys; emits each session once.
 pub struct SessionAggregate {
@@ -41,6 +40,7 @@ pub struct SessionAggregate {
     context: Option<OperatorContext>,
     watermark: Watermark,
     sessions: Sessions,
+    fired: Fired,
     /// By session.
     accumulators: AccumulatorSet,
     slots: Vec<u32>,
@@ -67,8 +67,9 @@ impl SessionAggregate {
             gap,
             zone,
             output: arrow_schema(schema),
-            state_schema: state_schema(&key_types, &accumulators),
+            state_schema: state_schema(&key_types, &accumulators.state_types()),
             sessions: Sessions::new(key_types)?,
+            fired: Fired::new(),
             context: None,
             watermark: MIN_WATERMARK,
             accumulators,
@@ -231,6 +232,9 @@ impl Operator for SessionAggregate {
         entries: &RecordBatch,
         groups: KeyGroupRange,
     ) -> Result<()> {
+        if self.is_processing_time() && self.fired.take(table, version, entries, groups)? {
+            return Ok(());
+        }
         check_entries(table, version, entries, &self.state_schema)?;
         let context = self.context.clone().ok_or_else(|| Error::internal("restore before open"))?;
         let keys: Vec<usize> = (2..2 + self.sessions.key_types().len()).collect();
@@ -239,8 +243,11 @@ impl Operator for SessionAggregate {
         let ends = entries.column(0).as_primitive::<Int64Type>().values();
         let processing = self.is_processing_time();
         let keep: Vec<u32> = (0..entries.num_rows())
-            .filter(|row| groups.contains(key_group(hashes[*row], context.key_groups)))
-            .filter(|row| processing || ends[*row].saturating_sub(1) > self.watermark)
+            .filter(|row| {
+                let group = key_group(hashes[*row], context.key_groups);
+                let over = if processing { self.fired.restored(group) } else { self.watermark };
+                groups.contains(group) && ends[*row].saturating_sub(1) > over
+            })
             .map(|row| row as u32)
             .collect();
         let kept = take_record_batch(entries, &UInt32Array::from(keep))
@@ -277,10 +284,12 @@ impl Operator for SessionAggregate {
 
     fn drain(&mut self, out: &mut Output) -> Result<Progress> {
         let limit = self.context.as_ref().map_or(8192, |context| context.batch_rows);
-        let complete = self.sessions.take_complete(self.now(out), limit);
+        let now = self.now(out);
+        let complete = self.sessions.take_complete(now, limit);
         if complete.is_empty() {
             return Ok(Progress::Done);
         }
+        self.fired.advance(now);
         self.emit(&complete, out)?;
         Ok(Progress::More)
     }
@@ -291,7 +300,7 @@ impl Operator for SessionAggregate {
             let IdRange { from, until, ids } = range;
             self.entries(&ids).map(|entries| Piece { entries, from, until })
         };
-        Ok(vec![TableSnapshot {
+        let mut tables = vec![TableSnapshot {
             table: TABLE,
             version: VERSION,
             mode,
@@ -299,22 +308,14 @@ impl Operator for SessionAggregate {
             pieces: ranges.into_iter().map(piece).collect::<Result<_>>()?,
             lap: Some(self.sessions.lap()),
             live: self.sessions.len() as u64,
-        }])
+        }];
+        if self.is_processing_time() {
+            tables.extend(self.fired.snapshot(request)?);
+        }
+        Ok(tables)
     }
 
     fn state_bytes(&self) -> usize {
         self.sessions.memory_size() + self.accumulators.memory_size()
     }
-}
-
-fn state_schema(key_types: &[DataType], accumulators: &AccumulatorSet) -> SchemaRef {
-    let bounds =
-        ["window_end", "window_start"].map(|name| Field::new(name, DataType::Int64, false));
-    let keys = key_types.iter().enumerate();
-    let keys = keys.map(|(i, ty)| Field::new(format!("key{i}"), ty.clone(), true));
-    let states = accumulators.state_types().into_iter().enumerate();
-    let states = states.map(|(i, ty)| Field::new(format!("state{i}"), ty, true));
-    Arc::new(arrow::datatypes::Schema::new(
-        bounds.into_iter().chain(keys).chain(states).collect::<Vec<_>>(),
-    ))
 }

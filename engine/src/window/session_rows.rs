@@ -28,9 +28,9 @@ use tidegate_plan::window::{WindowShape, WindowTime};
 use tidegate_types::key_group::key_group;
 use tidegate_types::{Error, KeyGroupRange, MIN_WATERMARK, Result, Watermark};
 
-use super::aggregate::{TABLE, check_entries, check_layout};
 use super::assign;
-use super::fired::{self, Fired};
+use super::fired::Fired;
+use super::layout::{TABLE, VERSION, check_entries};
 use super::row_store::{RowRef, RowStore};
 use super::sessions::{NONE, Sessions};
 use super::time::WindowZone;
@@ -40,8 +40,6 @@ use crate::operator::{
     Entries, Operator, OperatorContext, Output, Progress, SnapshotMode, SnapshotRequest,
     TableSnapshot,
 };
-
-const VERSION: u16 = 1;
 
 /// Holds rows until their session is over.
 pub struct SessionRows {
@@ -267,10 +265,7 @@ impl Operator for SessionRows {
         entries: &RecordBatch,
         groups: KeyGroupRange,
     ) -> Result<()> {
-        if table == fired::TABLE && self.processing {
-            let known = (fired::TABLE, fired::VERSION);
-            check_layout((table, version), known, entries, self.fired.schema())?;
-            self.fired.restore(entries, groups);
+        if self.processing && self.fired.take(table, version, entries, groups)? {
             return Ok(());
         }
         check_entries(table, version, entries, &self.stored)?;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use tidegate_types::{Error, Result};
 
-use super::aggregate::{TABLE, VERSION, WindowAggregate};
+use super::aggregate::WindowAggregate;
+use super::layout::{TABLE, VERSION};
 use super::refresh::{self, Stretch};
 use crate::checkpoint::table_files::piece_entries;
 use crate::operator::{Entries, Piece, SnapshotMode, SnapshotRequest, TableSnapshot};
 
-/// The snapshot of an operator's only table.
+/// The snapshot of an operator's tables.
 pub(super) fn snapshot(
     operator: &mut WindowAggregate,
     request: &SnapshotRequest,
@@ -35,7 +36,7 @@ pub(super) fn snapshot(
         add(operator, &mut entries, slice, &slots)?;
     }
     let pieces = stretches.into_iter().map(|stretch| piece(operator, stretch));
-    Ok(vec![TableSnapshot {
+    let mut tables = vec![TableSnapshot {
         table: TABLE,
         version: VERSION,
         mode,
@@ -43,7 +44,11 @@ pub(super) fn snapshot(
         pieces: pieces.collect::<Result<_>>()?,
         lap: Some(operator.lap),
         live,
-    }])
+    }];
+    if operator.is_processing_time() {
+        tables.extend(operator.fired.snapshot(request)?);
+    }
+    Ok(tables)
 }
 
 /// The changed slots by slice; new ones that are many become stretches.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use arrow::datatypes::TimestampMillisecondType;
 use tidegate_types::MAX_WATERMARK;
 
+use super::super::fired;
 use super::super::tests::{Event, GROUPS, Random, batch, context, drain, events, input_schema};
 use super::*;
 
