@@ -14,7 +14,9 @@ use arrow::array::RecordBatch;
 use tidegate_types::{Error, KeyGroupRange, Result, Watermark};
 
 use crate::element::Changes;
+use crate::memory::MemoryBudget;
 use crate::metrics::OperatorMetrics;
+use crate::spill::{Block, SpillFolder};
 
 /// Where an operator puts its output, and what it may ask.
 pub struct Output {
@@ -68,6 +70,10 @@ pub struct OperatorContext {
     pub batch_rows: usize,
     /// Counters.
     pub metrics: Arc<OperatorMetrics>,
+    /// The memory that the job's state may take.
+    pub memory: Arc<MemoryBudget>,
+    /// Where state goes that does not fit.
+    pub spill: SpillFolder,
 }
 
 /// What a snapshot of a state table must hold.
@@ -142,8 +148,10 @@ impl Lap {
 /// Entries of a state table as typed Arrow columns.
 #[derive(Debug, Clone, Default)]
 pub struct Entries {
-    /// The entries.
+    /// Entries in memory.
     pub batches: Vec<RecordBatch>,
+    /// Entries on local disk, behind those.
+    pub spilled: Vec<Block>,
     /// Watermark from which none of them is needed any more, if the table forgets by time.
     pub expires: Option<Watermark>,
 }
@@ -151,27 +159,58 @@ pub struct Entries {
 impl Entries {
     /// Number of entries.
     pub fn rows(&self) -> usize {
-        self.batches.iter().map(RecordBatch::num_rows).sum()
+        let spilled: usize = self.spilled.iter().map(Block::rows).sum();
+        spilled + self.batches.iter().map(RecordBatch::num_rows).sum::<usize>()
+    }
+
+    /// All entries in memory; reads from local disk.
+    ///
+    /// # Errors
+    /// As [`Block::read`].
+    pub fn load(self) -> Result<Vec<RecordBatch>> {
+        let mut batches = self.batches;
+        for block in &self.spilled {
+            batches.extend(block.read()?);
+        }
+        Ok(batches)
     }
 }
 
-/// Every entry of a range of places in the lap's order: one file, which the lap passes bit by bit.
+/// Entries that make a file of their own.
 #[derive(Debug, Clone)]
 pub struct Piece {
     /// The entries.
     pub entries: Entries,
-    /// The first place.
-    pub from: (i64, i64, u64),
-    /// The place behind the last.
-    pub until: (i64, i64, u64),
+    /// Where they belong.
+    pub range: PieceRange,
+}
+
+/// Which entries a piece holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PieceRange {
+    /// Every entry of a range of places in the lap's order, which the lap passes bit by bit.
+    Places {
+        /// The first place.
+        from: (i64, i64, u64),
+        /// The place behind the last.
+        until: (i64, i64, u64),
+    },
+    /// Entries that do not change any more and that no lap visits: needed until they expire, or until
+    /// a snapshot of everything.
+    Frozen,
 }
 
 impl Piece {
     /// What the lap must have passed so that every entry has been written again.
     pub fn mark(&self, lap: Lap) -> Lap {
-        // A range ahead of the lap is reached in this round, any other in the next.
-        let round = if self.from >= lap.place { lap.round - 1 } else { lap.round };
-        Lap { round, place: self.until }
+        match self.range {
+            // A range ahead of the lap is reached in this round, any other in the next.
+            PieceRange::Places { from, until } if from >= lap.place => {
+                Lap { round: lap.round - 1, place: until }
+            }
+            PieceRange::Places { until, .. } => Lap { round: lap.round, place: until },
+            PieceRange::Frozen => Lap { round: u64::MAX, ..Lap::default() },
+        }
     }
 }
 
@@ -283,6 +322,11 @@ pub trait Operator: Send {
 
     /// Bytes of state in memory.
     fn state_bytes(&self) -> usize {
+        0
+    }
+
+    /// Bytes of state on local disk.
+    fn spilled_bytes(&self) -> usize {
         0
     }
 }

@@ -378,6 +378,8 @@ async fn open(
                     watermark,
                     batch_rows: deployment.batch_rows,
                     metrics: node.metrics.clone(),
+                    memory: deployment.memory.clone(),
+                    spill: deployment.spill.clone(),
                 };
                 operator.open(&context).context(|| node.name.clone())?;
                 node.files = StateFiles::new(owned);

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use tidegate_engine::checkpoint::{CheckpointStorage, Manifest};
 use tidegate_engine::connector::{Sink, Source};
+use tidegate_engine::memory::MemoryBudget;
+use tidegate_engine::spill::SpillFolder;
 use tidegate_plan::StreamGraph;
 use tidegate_plan::operator;
 use tidegate_plan::settings::ExecutionMode;
@@ -58,6 +60,10 @@ pub struct Deployment {
     pub checkpoints: CheckpointStorage,
     /// The folder for savepoints.
     pub savepoints: CheckpointStorage,
+    /// The memory that the run's state may take.
+    pub memory: Arc<MemoryBudget>,
+    /// Where state goes that does not fit.
+    pub spill: SpillFolder,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Connectors.

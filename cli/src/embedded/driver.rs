@@ -29,6 +29,7 @@ use super::garbage;
 use super::metadata::MetadataStore;
 use super::opening::{check_fits, open_record, operator_states};
 use super::report::{CheckpointSample, JobReport, Restores, cost, inserts};
+use super::resources;
 use super::spec::{JobSpec, Progress, Request};
 use super::storage::{Directory, RestoreFrom, find};
 
@@ -276,7 +277,7 @@ impl Driver {
         self.acknowledged.clear();
         self.triggered.clear();
         self.costs.clear();
-        self.restores.add(&self.metrics);
+        self.restores.add(self.machine.record().attempt, &self.metrics);
     }
 
     async fn deploy(
@@ -312,6 +313,8 @@ impl Driver {
             restored,
             checkpoints: self.folder.storage(),
             savepoints: self.savepoints.storage(),
+            memory: resources::memory(&self.spec.settings),
+            spill: resources::spill(&self.spec.settings),
             clock: self.embedded.clock.clone(),
             connectors: self.embedded.connectors.clone(),
         };
@@ -482,6 +485,7 @@ impl Driver {
             restored_bytes: self.restores.bytes,
             restore_seconds: self.restores.seconds,
             state_bytes: self.restores.state_bytes,
+            spilled_bytes: self.restores.spilled_bytes,
         }
     }
 }

@@ -34,8 +34,7 @@ impl MetadataStore {
         paths.sort();
         let mut damage = None;
         for path in paths.iter().rev() {
-            let bytes = self.storage.read(&self.storage.path(path)).await?;
-            match ENVELOPE.open(path, &bytes) {
+            match self.read(path).await {
                 Ok(record) => return Ok(Some(record)),
                 Err(error) if error.code() == ErrorCode::Corrupt => {
                     tracing::warn!(%error, "using the revision before");
@@ -47,24 +46,40 @@ impl MetadataStore {
         damage.map_or(Ok(None), Err)
     }
 
+    /// Reads a record; one that seems damaged is read again, in case the damage happened on the way.
+    async fn read(&self, path: &str) -> Result<JobRecord> {
+        let object = self.storage.path(path);
+        let decode = |bytes: &[u8]| ENVELOPE.open(path, bytes);
+        self.storage.read_decoded(&object, decode).await
+    }
+
     /// Saves a record as its revision.
     ///
     /// # Errors
     /// `FENCED` if another driver has written this revision; `UNAVAILABLE` if the store does not answer.
     pub(crate) async fn save(&self, record: &JobRecord) -> Result<()> {
         let path = revision_path(record.revision);
+        let fenced = || {
+            let message = format!(
+                "another process runs job {} from the same checkpoint directory; this one stops",
+                record.job
+            );
+            Err(Error::new(ErrorCode::Fenced, message))
+        };
         if !self.storage.write_manifest(&path, ENVELOPE.seal(record)?.into_bytes()).await? {
-            return Err(Error::new(
-                ErrorCode::Fenced,
-                format!(
-                    "another process runs job {} from the same checkpoint directory; this one stops",
-                    record.job
-                ),
-            ));
+            return fenced();
         }
-        if let Some(old) = record.revision.checked_sub(KEPT).filter(|old| *old > 0) {
+        // A driver that stood still for long may create a revision that others have been over and
+        // have deleted again: then there is a higher one.
+        let all = self.storage.list(FOLDER).await?;
+        if all.iter().any(|(other, _)| *other > path) {
+            let _ = self.storage.delete(&path).await;
+            return fenced();
+        }
+        let oldest = revision_path(record.revision.saturating_sub(KEPT - 1));
+        for (old, _) in all.iter().filter(|(other, _)| *other < oldest) {
             // A record too many does no harm.
-            let _ = self.storage.delete(&revision_path(old)).await;
+            let _ = self.storage.delete(old).await;
         }
         Ok(())
     }
@@ -101,6 +116,25 @@ mod tests {
         assert_eq!(store.load().await.unwrap().unwrap().revision, 5);
         record.lineage = "other".into();
         assert_eq!(store.save(&record).await.unwrap_err().code(), ErrorCode::Fenced);
+    }
+
+    #[tokio::test]
+    async fn a_driver_that_stood_still_is_fenced_though_its_revision_is_free_again() {
+        let store = store();
+        let mut record = JobRecord::new(JobId::from_name("j"), "l".into());
+        for revision in 1..=3 {
+            record.revision = revision;
+            store.save(&record).await.unwrap();
+        }
+        let mut stale = record.clone();
+        for revision in 4..=9 {
+            record.revision = revision;
+            store.save(&record).await.unwrap();
+        }
+        stale.revision = 4;
+        assert_eq!(store.save(&stale).await.unwrap_err().code(), ErrorCode::Fenced);
+        assert_eq!(store.load().await.unwrap().unwrap().revision, 9);
+        assert_eq!(store.storage.list(FOLDER).await.unwrap().len(), 2);
     }
 
     #[tokio::test]

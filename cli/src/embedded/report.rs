@@ -7,7 +7,7 @@ use serde::Serialize;
 use tidegate_engine::task::TaskState;
 use tidegate_plan::StreamGraph;
 use tidegate_plan::operator::Operator;
-use tidegate_types::SubtaskId;
+use tidegate_types::{Attempt, SubtaskId};
 use tidegate_worker::RunMetrics;
 
 /// One INSERT of a job.
@@ -42,6 +42,8 @@ pub(crate) struct JobReport {
     pub(crate) restore_seconds: f64,
     /// Bytes of keyed state in memory at the last checkpoint.
     pub(crate) state_bytes: u64,
+    /// Bytes of keyed state on local disk at the last checkpoint.
+    pub(crate) spilled_bytes: u64,
 }
 
 /// What a checkpoint cost.
@@ -68,24 +70,32 @@ pub(crate) fn cost(states: &BTreeMap<SubtaskId, TaskState>) -> CheckpointSample 
 /// What restoring state took, over all runs of a job.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Restores {
+    /// The last run that was added.
+    counted: Option<Attempt>,
     /// Bytes read.
     pub(crate) bytes: u64,
     /// The longest of all tasks, seconds.
     pub(crate) seconds: f64,
-    /// Bytes of keyed state of the last run.
+    /// Bytes of keyed state of the last run, in memory.
     pub(crate) state_bytes: u64,
+    /// The same on local disk.
+    pub(crate) spilled_bytes: u64,
 }
 
 impl Restores {
-    /// Adds a run that has ended.
-    pub(crate) fn add(&mut self, metrics: &RunMetrics) {
+    /// Adds a run that has ended, once.
+    pub(crate) fn add(&mut self, attempt: Attempt, metrics: &RunMetrics) {
+        if self.counted.replace(attempt) == Some(attempt) {
+            return;
+        }
         let mut tasks = HashMap::new();
-        let mut state = 0;
+        let (mut state, mut spilled) = (0, 0);
         for entry in metrics.entries() {
             state += entry.metrics.state_bytes.get().max(0) as u64;
+            spilled += entry.metrics.spilled_bytes.get().max(0) as u64;
             tasks.insert(Arc::as_ptr(&entry.task), entry.task);
         }
-        self.state_bytes = state;
+        (self.state_bytes, self.spilled_bytes) = (state, spilled);
         for task in tasks.values() {
             self.bytes += task.restored_bytes.get();
             self.seconds = self.seconds.max(task.restored.get() as f64 / 1e9);

@@ -9,7 +9,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use tidegate_types::{Attempt, Epoch, Error, ErrorCode, Result};
 
-use super::file;
+use super::file::{self, Compression};
 use super::manifest::{FileRef, Manifest, digest};
 use crate::operator::Entries;
 
@@ -101,7 +101,7 @@ impl CheckpointStorage {
         // Compression is work for a thread of its own, not for one that runs operators.
         let expires = entries.expires;
         let encode = move || {
-            let bytes = file::encode(&entries.batches)?;
+            let bytes = file::encode(&entries.load()?, Compression::Small)?;
             Ok::<_, Error>((digest(&bytes), bytes))
         };
         let (digest, bytes) = tokio::task::spawn_blocking(encode)
@@ -187,13 +187,25 @@ impl CheckpointStorage {
     /// `NOT_FOUND`, `CORRUPT`, `INCOMPATIBLE`, `UNAVAILABLE` with the manifest's path.
     pub async fn read_manifest(&self, relative: &str) -> Result<Manifest> {
         let path = self.path(relative);
+        self.read_decoded(&path, |bytes| Manifest::decode(path.as_ref(), bytes)).await
+    }
+
+    /// Reads a small object until it decodes, up to [`READS`] times as long as it seems damaged.
+    ///
+    /// # Errors
+    /// What the store answers, and what `decode` does.
+    pub async fn read_decoded<T>(
+        &self,
+        path: &Path,
+        decode: impl Fn(&[u8]) -> Result<T>,
+    ) -> Result<T> {
         let mut attempt = 1;
         loop {
-            match Manifest::decode(path.as_ref(), &self.read(&path).await?) {
+            match decode(&self.read(path).await?) {
                 Err(error) if error.code() == ErrorCode::Corrupt && attempt < READS => attempt += 1,
                 decoded => return decoded,
             }
-            tracing::warn!(%path, attempt, "the manifest seems damaged; reading it again");
+            tracing::warn!(%path, attempt, "what was read seems damaged; reading it again");
         }
     }
 

@@ -322,6 +322,7 @@ impl Chain {
         let tables =
             operator.snapshot(&request).map_err(|error| error.context(node.name.clone()))?;
         node.metrics.state_bytes.set(operator.state_bytes() as i64);
+        node.metrics.spilled_bytes.set(operator.spilled_bytes() as i64);
         let staged = Vec::new();
         self.snapshots.push(NodeSnapshot { node: index, id, tables, staged });
         Ok(())

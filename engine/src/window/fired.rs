@@ -103,7 +103,7 @@ impl Fired {
             table: TABLE,
             version: VERSION,
             mode,
-            changed: Entries { batches: vec![entry], expires: None },
+            changed: Entries { batches: vec![entry], ..Entries::default() },
             pieces: Vec::new(),
             lap: None,
             live: 1,

@@ -335,7 +335,7 @@ impl Operator for WindowRank {
             table: TABLE,
             version: VERSION,
             mode,
-            changed: Entries { batches, expires },
+            changed: Entries { batches, expires, ..Entries::default() },
             pieces: Vec::new(),
             lap: None,
             live: self.windows.values().map(|window| window.live as u64).sum(),

@@ -67,7 +67,11 @@ impl SessionAggregate {
             gap,
             zone,
             output: arrow_schema(schema),
-            state_schema: state_schema(&key_types, &accumulators.state_types()),
+            state_schema: state_schema(
+                &["window_end", "window_start"],
+                &key_types,
+                &accumulators.state_types(),
+            ),
             sessions: Sessions::new(key_types)?,
             fired: Fired::new(),
             context: None,
@@ -188,7 +192,7 @@ impl SessionAggregate {
         let batch = RecordBatch::try_new(self.state_schema.clone(), columns)
             .map_err(|error| Error::internal(format!("session state: {error}")))?;
         let expires = last.filter(|_| !self.is_processing_time());
-        Ok(Entries { batches: vec![batch], expires })
+        Ok(Entries { batches: vec![batch], expires, ..Entries::default() })
     }
 
     fn now(&self, out: &Output) -> i64 {
@@ -297,8 +301,8 @@ impl Operator for SessionAggregate {
     fn snapshot(&mut self, request: &SnapshotRequest) -> Result<Vec<TableSnapshot>> {
         let (mode, changed, ranges) = self.sessions.take_changes(request.mode(TABLE));
         let piece = |range: IdRange| {
-            let IdRange { from, until, ids } = range;
-            self.entries(&ids).map(|entries| Piece { entries, from, until })
+            let IdRange { range, ids } = range;
+            self.entries(&ids).map(|entries| Piece { entries, range })
         };
         let mut tables = vec![TableSnapshot {
             table: TABLE,

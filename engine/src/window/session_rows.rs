@@ -369,7 +369,7 @@ impl Operator for SessionRows {
             table: TABLE,
             version: VERSION,
             mode: if full { SnapshotMode::Full } else { SnapshotMode::CHANGES },
-            changed: Entries { batches, expires: None },
+            changed: Entries { batches, ..Entries::default() },
             pieces: Vec::new(),
             lap: None,
             live: self.store.live() as u64,

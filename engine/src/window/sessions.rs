@@ -15,7 +15,7 @@ use tidegate_types::Result;
 use crate::checkpoint::table_files::piece_entries;
 use crate::keys::hash::hash_columns;
 use crate::keys::{ChangedSlots, KeyTable};
-use crate::operator::{Lap, SnapshotMode};
+use crate::operator::{Lap, PieceRange, SnapshotMode};
 
 /// No session.
 pub(super) const NONE: u32 = u32::MAX;
@@ -258,7 +258,8 @@ impl Sessions {
 
     fn range(&self, from: u32, until: u32) -> IdRange {
         let ids = (from..until).filter(|id| self.slab[*id as usize].live).collect();
-        IdRange { from: place(from), until: place(until), ids }
+        let range = PieceRange::Places { from: place(from), until: place(until) };
+        IdRange { range, ids }
     }
 
     /// Where refreshing stands.
@@ -309,10 +310,8 @@ impl Sessions {
 
 /// The open sessions with an id in a range.
 pub(super) struct IdRange {
-    /// The first place.
-    pub(super) from: (i64, i64, u64),
-    /// One past the last.
-    pub(super) until: (i64, i64, u64),
+    /// Their places.
+    pub(super) range: PieceRange,
     /// The sessions.
     pub(super) ids: Vec<u32>,
 }

@@ -66,11 +66,27 @@ impl Groups {
         Ok(())
     }
 
-    /// Adds the partial states of all groups of another slice.
-    pub(super) fn merge_from(&mut self, other: &Self, slots: &mut Vec<u32>) -> Result<()> {
-        let all: Vec<u32> = (0..other.keys.len() as u32).collect();
-        self.upsert(&other.keys.columns(&all)?, other.keys.hashes(), slots)?;
-        self.accumulators.merge(slots, &other.accumulators.state(&all)?)
+    /// Adds the partial states of some groups of another set.
+    pub(super) fn merge_from(&mut self, other: &Self, slots: &[u32]) -> Result<()> {
+        let hashes = other.keys.hashes();
+        let hashes: Vec<u64> = slots.iter().map(|slot| hashes[*slot as usize]).collect();
+        let mut own = Vec::new();
+        self.upsert(&other.keys.columns(slots)?, &hashes, &mut own)?;
+        self.accumulators.merge(&own, &other.accumulators.state(slots)?)
+    }
+
+    /// Sets groups to partial states: the first `keys` columns are keys.
+    pub(super) fn replace(
+        &mut self,
+        columns: &[ArrayRef],
+        hashes: &[u64],
+        keys: usize,
+    ) -> Result<()> {
+        let (keys, states) = columns.split_at(keys);
+        let mut slots = Vec::new();
+        self.upsert(keys, hashes, &mut slots)?;
+        slots.iter().for_each(|slot| self.accumulators.reset(*slot));
+        self.accumulators.merge(&slots, states)
     }
 
     /// Ends an epoch of changes: the slots that changed in it or in the `recall` ones before it, and

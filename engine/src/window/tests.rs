@@ -16,11 +16,13 @@ use super::{AggregateInput, LocalWindowAggregate, SessionAggregate, WindowAggreg
 use crate::checkpoint::table_files::WrittenTable;
 use crate::checkpoint::{FileRef, TableFiles, TableState};
 use crate::element::Changes;
+use crate::memory::MemoryBudget;
 use crate::metrics::OperatorMetrics;
 use crate::operator::{
     Entries, Operator, OperatorContext, Output, Progress, SnapshotMode, SnapshotRequest,
     TableSnapshot,
 };
+use crate::spill::SpillFolder;
 
 pub(super) const GROUPS: u16 = 16;
 
@@ -92,6 +94,14 @@ pub(super) fn batch(rows: &[Row]) -> Changes {
 }
 
 pub(super) fn context(owned: KeyGroupRange, watermark: Watermark) -> OperatorContext {
+    context_with(owned, watermark, MemoryBudget::unlimited())
+}
+
+fn context_with(
+    owned: KeyGroupRange,
+    watermark: Watermark,
+    memory: Arc<MemoryBudget>,
+) -> OperatorContext {
     OperatorContext {
         subtask: 0,
         parallelism: 1,
@@ -100,6 +110,8 @@ pub(super) fn context(owned: KeyGroupRange, watermark: Watermark) -> OperatorCon
         watermark,
         batch_rows: 7,
         metrics: Arc::new(OperatorMetrics::default()),
+        memory,
+        spill: SpillFolder::new(&std::env::temp_dir()),
     }
 }
 
@@ -110,6 +122,7 @@ pub(super) fn drain(operator: &mut dyn Operator, out: &mut Output) {
 /// The operator (or its two phases) under test, with what it emitted.
 struct Subject {
     shape: WindowShape,
+    memory: Arc<MemoryBudget>,
     local: Option<LocalWindowAggregate>,
     subtasks: Vec<(Box<dyn Operator>, OperatorContext)>,
     results: Results,
@@ -117,9 +130,10 @@ struct Subject {
 }
 
 impl Subject {
-    fn new(shape: &WindowShape, two_phase: bool) -> Self {
+    fn new(shape: &WindowShape, two_phase: bool, memory: usize) -> Self {
         let mut subject = Self {
             shape: shape.clone(),
+            memory: MemoryBudget::new(memory),
             local: None,
             subtasks: vec![],
             results: Results::new(),
@@ -148,7 +162,7 @@ impl Subject {
                 if self.local.is_some() { AggregateInput::Partials } else { AggregateInput::Rows };
             Box::new(WindowAggregate::new(&plan, &input, &output, zone, kind).unwrap())
         };
-        let context = context(owned, watermark);
+        let context = context_with(owned, watermark, self.memory.clone());
         operator.open(&context).unwrap();
         (operator, context)
     }
@@ -288,9 +302,9 @@ impl Stored {
     }
 
     fn file(&mut self, entries: Entries) -> Option<FileRef> {
-        let (rows, path) = (entries.rows() as u64, format!("{}", self.files.len()));
-        self.files.insert(path.clone(), entries.batches);
+        let (rows, path) = (entries.rows() as u64, self.files.len().to_string());
         let (digest, expires) = (String::new(), entries.expires);
+        self.files.insert(path.clone(), entries.load().unwrap());
         (rows > 0).then_some(FileRef { path, size: rows, rows, digest, expires })
     }
 }
@@ -399,7 +413,13 @@ fn check(shape: &WindowShape, two_phase: bool, seed: u64) {
     let mut random = Random(seed);
     let events = events(&mut random, 300);
     let restore_at = random.below(events.len() as u64) as usize;
-    let mut subject = Subject::new(shape, two_phase);
+    // Everything in memory, a part of it, and as little as possible.
+    let memory = match random.below(20) {
+        0 => 0,
+        1 | 2 => 30_000,
+        _ => usize::MAX,
+    };
+    let mut subject = Subject::new(shape, two_phase, memory);
     let mut stored = Stored::default();
     let mut rows = Vec::new();
     let mut watermark = MIN_WATERMARK;
@@ -429,7 +449,7 @@ fn check(shape: &WindowShape, two_phase: bool, seed: u64) {
         }
     }
     let (expected, late) = naive(shape, &events);
-    let context = format!("{shape:?} two_phase {two_phase} seed {seed}");
+    let context = format!("{shape:?} two_phase {two_phase} seed {seed} memory {memory}");
     assert_eq!(subject.results, expected, "{context}");
     assert_eq!(subject.late + subject.late_in_subtasks(), late, "late rows, {context}");
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tidegate_types::MIN_WATERMARK;
 
 use super::*;
-use crate::operator::Piece;
+use crate::operator::{Piece, PieceRange};
 
 /// splitmix64.
 struct Random(u64);
@@ -62,7 +62,8 @@ impl Table {
     fn piece(&mut self, from: u64, until: u64) -> Option<(FileRef, Lap)> {
         let place = |slot| (i64::MIN, i64::MIN, slot);
         let entries = Default::default();
-        let piece = Piece { entries, from: place(from), until: place(until) };
+        let range = PieceRange::Places { from: place(from), until: place(until) };
+        let piece = Piece { entries, range };
         self.store(from..until).map(|file| (file, piece.mark(self.lap)))
     }
 

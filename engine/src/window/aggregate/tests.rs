@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array};
 use arrow::datatypes::TimestampMillisecondType;
-use tidegate_plan::window::WindowShape;
+use tidegate_plan::window::{WindowColumn, WindowShape};
 use tidegate_plan::{AggregateCall, AggregateFunction};
+use tidegate_types::key_group::key_group;
 use tidegate_types::{Field, TypeKind};
 
 use super::*;
+use crate::memory::MemoryBudget;
 use crate::metrics::OperatorMetrics;
+use crate::spill::SpillFolder;
 
 const GROUPS: u16 = 16;
 
@@ -47,6 +50,8 @@ fn operator(shape: &WindowShape, owned: KeyGroupRange) -> WindowAggregate {
         watermark: MIN_WATERMARK,
         batch_rows: 100,
         metrics: Arc::new(OperatorMetrics::default()),
+        memory: MemoryBudget::unlimited(),
+        spill: SpillFolder::new(&std::env::temp_dir()),
     };
     operator.open(&context).unwrap();
     operator

@@ -1,10 +1,10 @@
-//! Going round the groups of all slices, in order of the slices' ends: what a snapshot writes of
+//! Going round the groups in memory of all slices, in order of the slices' ends: what a snapshot writes of
 //! whole ranges (see `checkpoint/table_files.rs`).
 
 use std::collections::BTreeMap;
 use std::ops::{Bound, Range};
 
-use super::store::Groups;
+use super::super::slice_state::SliceState;
 use crate::operator::Lap;
 
 /// A run of places in the lap's order, with the slots that it covers by slice `(end, start)`.
@@ -21,23 +21,23 @@ pub(super) type Part = ((i64, i64), Range<u32>);
 /// The next `rows` slots from where the lap stands, never more than once round; a stretch ends where
 /// a round does.
 pub(super) fn advance(
-    groups: &BTreeMap<(i64, i64), Groups>,
+    slices: &BTreeMap<(i64, i64), SliceState>,
     lap: &mut Lap,
     rows: usize,
 ) -> Vec<Stretch> {
-    let total: usize = groups.values().map(|groups| groups.keys.len()).sum();
+    let total: usize = slices.values().map(|slice| slice.active.keys.len()).sum();
     let mut left = rows.min(total) as u64;
     let mut stretches: Vec<Stretch> = Vec::new();
     let mut current: Option<Stretch> = None;
     while left > 0 {
         let (end, start, slot) = lap.place;
-        let next = groups.range((Bound::Included((end, start)), Bound::Unbounded)).next();
+        let next = slices.range((Bound::Included((end, start)), Bound::Unbounded)).next();
         let Some((key, slice)) = next else {
             *lap = Lap { round: lap.round + 1, ..Lap::default() };
             stretches.extend(current.take());
             continue;
         };
-        let length = slice.keys.len() as u64;
+        let length = slice.active.keys.len() as u64;
         let from = if *key == (end, start) { slot.min(length) } else { 0 };
         let until = length.min(from + left);
         if until > from {
@@ -60,12 +60,12 @@ pub(super) fn advance(
 }
 
 /// Everything, in stretches of at most `rows` slots.
-pub(super) fn everything(groups: &BTreeMap<(i64, i64), Groups>, rows: usize) -> Vec<Stretch> {
-    let mut left: usize = groups.values().map(|groups| groups.keys.len()).sum();
+pub(super) fn everything(slices: &BTreeMap<(i64, i64), SliceState>, rows: usize) -> Vec<Stretch> {
+    let mut left: usize = slices.values().map(|slice| slice.active.keys.len()).sum();
     let mut lap = Lap::default();
     let mut stretches = Vec::new();
     while left > 0 {
-        stretches.extend(advance(groups, &mut lap, rows.min(left)));
+        stretches.extend(advance(slices, &mut lap, rows.min(left)));
         left -= rows.min(left);
     }
     stretches
@@ -78,16 +78,20 @@ mod tests {
     use arrow::array::{ArrayRef, Int64Array};
     use arrow::datatypes::DataType;
 
-    use super::super::store::GroupSpec;
+    use super::super::super::layout::RunLayout;
+    use super::super::super::slice_state::SliceSpec;
+    use super::super::super::store::GroupSpec;
     use super::*;
 
-    fn with_keys(count: i64) -> Groups {
-        let spec = GroupSpec { key_types: vec![DataType::Int64], calls: vec![], input: vec![] };
-        let mut groups = spec.groups().unwrap();
+    fn with_keys(count: i64) -> SliceState {
+        let types = vec![DataType::Int64];
+        let layout = RunLayout::new(&types, &[]);
+        let groups = GroupSpec { key_types: types, calls: vec![], input: vec![] };
+        let mut slice = SliceState::new(&SliceSpec { groups, layout }).unwrap();
         let keys: ArrayRef = Arc::new(Int64Array::from_iter_values(0..count));
         let hashes: Vec<u64> = (0..count as u64).collect();
-        groups.upsert(&[keys], &hashes, &mut Vec::new()).unwrap();
-        groups
+        slice.active.upsert(&[keys], &hashes, &mut Vec::new()).unwrap();
+        slice
     }
 
     fn parts(stretches: Vec<Stretch>) -> Vec<Vec<Part>> {
