@@ -239,3 +239,6 @@ pub async fn restore_operator(
 pub fn declined(epoch: Epoch, error: &Error) -> Error {
     error.clone().context(format!("store checkpoint {epoch}"))
 }
+
+#[cfg(test)]
+mod tests;
