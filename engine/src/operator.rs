@@ -101,7 +101,7 @@ pub trait Operator: Send {
         Ok(())
     }
 
-    /// Takes entries of a state table; those of key groups outside `groups` are skipped: the subtask
+    /// Takes entries of a state table, of several tables in the order of their names; those of key groups outside `groups` are skipped: the subtask
     /// does not own them, or the writer of the file had given them away by the checkpoint.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ use tidegate_types::key_group::key_group;
 use tidegate_types::{Error, ErrorCode, KeyGroupRange, MIN_WATERMARK, Result, Watermark};
 
 use super::assign::{self, Part};
+use super::fired::Fired;
 use super::slice::Slices;
 use super::store::{GroupSpec, Groups};
 use super::time::WindowZone;
@@ -49,6 +50,7 @@ pub struct WindowAggregate {
     state_schema: SchemaRef,
     context: Option<OperatorContext>,
     watermark: Watermark,
+    fired: Fired,
     /// Groups by `(end, start)` of slice or window.
     groups: BTreeMap<(i64, i64), Groups>,
     /// `(end, start)` of windows that will fire; `start` is 0 for sliced windows.
@@ -98,6 +100,7 @@ impl WindowAggregate {
             output: arrow_schema(schema),
             context: None,
             watermark: MIN_WATERMARK,
+            fired: Fired::new(),
             groups: BTreeMap::new(),
             pending: BTreeSet::new(),
             firing: None,
@@ -244,6 +247,7 @@ impl WindowAggregate {
         if self.zone.completion(end) > now {
             return Ok(None);
         }
+        self.fired.advance(now);
         self.pending.pop_first();
         let Some(slices) = self.slices else {
             let groups = self.groups.remove(&(end, start));
@@ -321,6 +325,10 @@ impl Operator for WindowAggregate {
         entries: &RecordBatch,
         groups: KeyGroupRange,
     ) -> Result<()> {
+        let processing = self.is_processing_time();
+        if processing && self.fired.restore(table, version, entries, groups)? {
+            return Ok(());
+        }
         check_entries(table, version, entries, &self.state_schema)?;
         let context = self.context.clone().ok_or_else(|| Error::internal("restore before open"))?;
         let keys: Vec<usize> = (2..2 + self.plan.keys.len()).collect();
@@ -328,11 +336,11 @@ impl Operator for WindowAggregate {
         hash_columns(entries, &keys, &mut hashes)?;
         let ends = entries.column(0).as_primitive::<Int64Type>().values();
         let starts = entries.column(1).as_primitive::<Int64Type>().values();
-        let processing = self.is_processing_time();
         let parts = assign::split(entries, &hashes, |row| {
-            let owned = groups.contains(key_group(hashes[row], context.key_groups));
-            let live = processing || self.last_completion(ends[row]) > self.watermark;
-            (owned && live).then(|| (ends[row], starts[row]))
+            let group = key_group(hashes[row], context.key_groups);
+            let fired = if processing { self.fired.restored(group) } else { self.watermark };
+            let live = self.last_completion(ends[row]) > fired;
+            (groups.contains(group) && live).then(|| (ends[row], starts[row]))
         })?;
         for part in parts {
             let columns = &part.rows.columns()[2..];
@@ -344,6 +352,15 @@ impl Operator for WindowAggregate {
             groups.accumulators.merge(&slots, state)?;
             groups.mark_clean();
             self.slots = slots;
+        }
+        Ok(())
+    }
+
+    fn restored(&mut self) -> Result<()> {
+        if self.is_processing_time() {
+            // Slices that later windows need bring their earlier ones back with them.
+            let fired = self.fired.restored_all();
+            self.pending.retain(|(end, _)| self.zone.completion(*end) > fired);
         }
         Ok(())
     }
@@ -404,8 +421,13 @@ impl Operator for WindowAggregate {
             batches.push(batch);
             expires = expires.max(completion);
         }
-        let expires = (!self.is_processing_time()).then_some(expires);
-        Ok(vec![TableSnapshot { table: TABLE, version: VERSION, expires, batches }])
+        let processing = self.is_processing_time();
+        let expires = (!processing).then_some(expires);
+        let mut tables = vec![TableSnapshot { table: TABLE, version: VERSION, expires, batches }];
+        if processing {
+            tables.extend(self.fired.snapshot(mode)?);
+        }
+        Ok(tables)
     }
 
     fn state_bytes(&self) -> usize {

@@ -11,12 +11,13 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use tidegate_types::key_group::KeyGroupRange;
 use tidegate_types::{Error, MIN_WATERMARK, Result};
 
+use super::aggregate::check_layout;
 use crate::operator::{SnapshotMode, TableSnapshot};
 
 /// Name of the state table.
 pub(super) const TABLE: &str = "fired";
 /// Version of its layout.
-pub(super) const VERSION: u16 = 1;
+const VERSION: u16 = 1;
 
 /// Everything that is complete at a time has been emitted.
 pub(super) struct Fired {
@@ -38,11 +39,6 @@ impl Fired {
         }
     }
 
-    /// Layout of the state table.
-    pub(super) fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
     /// Until when.
     pub(super) fn until(&self) -> i64 {
         self.until
@@ -53,12 +49,38 @@ impl Fired {
         self.until = self.until.max(now);
     }
 
-    /// Takes an entry of the state table that speaks of some key groups.
-    pub(super) fn restore(&mut self, entries: &RecordBatch, groups: KeyGroupRange) {
+    /// Takes entries that speak of some key groups; false if they are of another state table.
+    ///
+    /// # Errors
+    /// `INCOMPATIBLE` if the layout is another.
+    pub(super) fn restore(
+        &mut self,
+        table: &str,
+        version: u16,
+        entries: &RecordBatch,
+        groups: KeyGroupRange,
+    ) -> Result<bool> {
+        if table != TABLE {
+            return Ok(false);
+        }
+        check_layout((table, version), (TABLE, VERSION), entries, &self.schema)?;
         let values = entries.column(0).as_primitive::<Int64Type>().values();
         self.restored.extend(values.iter().map(|until| (groups, *until)));
         self.until = values.iter().copied().fold(self.until, i64::max);
         self.saved = self.until;
+        Ok(true)
+    }
+
+    /// Until when the output of every key group was emitted before the restore.
+    pub(super) fn restored_all(&self) -> i64 {
+        self.restored_ranges()
+            .map(|groups| self.restored(groups.start))
+            .min()
+            .unwrap_or(MIN_WATERMARK)
+    }
+
+    fn restored_ranges(&self) -> impl Iterator<Item = KeyGroupRange> {
+        self.restored.iter().map(|(groups, _)| *groups)
     }
 
     /// Until when a key group's output was emitted before the restore.

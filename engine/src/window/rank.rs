@@ -20,6 +20,7 @@ use tidegate_types::{Error, KeyGroupRange, MIN_WATERMARK, Result, Watermark};
 
 use super::aggregate::{TABLE, check_entries};
 use super::assign::{self, Part};
+use super::fired::Fired;
 use super::time::WindowZone;
 use crate::element::Changes;
 use crate::keys::KeyTable;
@@ -44,6 +45,7 @@ pub struct WindowRank {
     state_schema: SchemaRef,
     context: Option<OperatorContext>,
     watermark: Watermark,
+    fired: Fired,
     windows: BTreeMap<(i64, i64), Window>,
     firing: Option<(Window, usize)>,
 }
@@ -103,6 +105,7 @@ impl WindowRank {
             output: arrow_schema(schema),
             context: None,
             watermark: MIN_WATERMARK,
+            fired: Fired::new(),
             windows: BTreeMap::new(),
             firing: None,
             plan: plan.clone(),
@@ -232,6 +235,9 @@ impl Operator for WindowRank {
         entries: &RecordBatch,
         groups: KeyGroupRange,
     ) -> Result<()> {
+        if self.processing && self.fired.restore(table, version, entries, groups)? {
+            return Ok(());
+        }
         check_entries(table, version, entries, &self.state_schema)?;
         let context = self.context.clone().ok_or_else(|| Error::internal("restore before open"))?;
         let indices: Vec<usize> = (2..entries.num_columns()).collect();
@@ -243,9 +249,10 @@ impl Operator for WindowRank {
         let ends = entries.column(0).as_primitive::<Int64Type>().values();
         let starts = entries.column(1).as_primitive::<Int64Type>().values();
         let parts = assign::split(&rows, &hashes, |row| {
-            let owned = groups.contains(key_group(hashes[row], context.key_groups));
-            let live = self.processing || !self.is_complete(ends[row], self.watermark);
-            (owned && live).then(|| (ends[row], starts[row]))
+            let group = key_group(hashes[row], context.key_groups);
+            let fired = if self.processing { self.fired.restored(group) } else { self.watermark };
+            let live = !self.is_complete(ends[row], fired);
+            (groups.contains(group) && live).then(|| (ends[row], starts[row]))
         })?;
         parts.into_iter().try_for_each(|part| self.add(part, true))
     }
@@ -286,6 +293,7 @@ impl Operator for WindowRank {
                 _ => return Ok(Progress::Done),
             },
         };
+        self.fired.advance(now);
         let next = self.emit_part(&window, from, out)?;
         if next < window.partitions.len() {
             self.firing = Some((window, next));
@@ -317,7 +325,11 @@ impl Operator for WindowRank {
             expires = expires.max(self.zone.completion(*end));
         }
         let expires = (!self.processing).then_some(expires);
-        Ok(vec![TableSnapshot { table: TABLE, version: VERSION, expires, batches }])
+        let mut tables = vec![TableSnapshot { table: TABLE, version: VERSION, expires, batches }];
+        if self.processing {
+            tables.extend(self.fired.snapshot(mode)?);
+        }
+        Ok(tables)
     }
 
     fn state_bytes(&self) -> usize {

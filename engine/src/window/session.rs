@@ -20,6 +20,7 @@ use tidegate_types::{Error, KeyGroupRange, MIN_WATERMARK, Result, Watermark};
 
 use super::aggregate::{TABLE, check_entries};
 use super::assign;
+use super::fired::Fired;
 use super::sessions::{NONE, Sessions};
 use super::time::WindowZone;
 use crate::aggregate::AccumulatorSet;
@@ -38,6 +39,7 @@ pub struct SessionAggregate {
     state_schema: SchemaRef,
     context: Option<OperatorContext>,
     watermark: Watermark,
+    fired: Fired,
     sessions: Sessions,
     /// By session.
     accumulators: AccumulatorSet,
@@ -69,6 +71,7 @@ impl SessionAggregate {
             sessions: Sessions::new(key_types)?,
             context: None,
             watermark: MIN_WATERMARK,
+            fired: Fired::new(),
             accumulators,
             slots: Vec::new(),
             plan: plan.clone(),
@@ -210,18 +213,22 @@ impl Operator for SessionAggregate {
         entries: &RecordBatch,
         groups: KeyGroupRange,
     ) -> Result<()> {
+        let processing = self.is_processing_time();
+        if processing && self.fired.restore(table, version, entries, groups)? {
+            return Ok(());
+        }
         check_entries(table, version, entries, &self.state_schema)?;
         let context = self.context.clone().ok_or_else(|| Error::internal("restore before open"))?;
         let keys: Vec<usize> = (2..2 + self.sessions.key_types().len()).collect();
         let mut hashes = Vec::new();
         hash_columns(entries, &keys, &mut hashes)?;
         let ends = entries.column(0).as_primitive::<Int64Type>().values();
-        let processing = self.is_processing_time();
-        let keep: Vec<u32> = (0..entries.num_rows())
-            .filter(|row| groups.contains(key_group(hashes[*row], context.key_groups)))
-            .filter(|row| processing || ends[*row].saturating_sub(1) > self.watermark)
-            .map(|row| row as u32)
-            .collect();
+        let live = |row: &usize| {
+            let group = key_group(hashes[*row], context.key_groups);
+            let fired = if processing { self.fired.restored(group) } else { self.watermark };
+            groups.contains(group) && ends[*row].saturating_sub(1) > fired
+        };
+        let keep: Vec<u32> = (0..entries.num_rows()).filter(live).map(|row| row as u32).collect();
         let kept = take_record_batch(entries, &UInt32Array::from(keep))
             .map_err(|error| Error::internal(error.to_string()))?;
         self.restore_rows(&kept)
@@ -255,6 +262,7 @@ impl Operator for SessionAggregate {
         if complete.is_empty() {
             return Ok(Progress::Done);
         }
+        self.fired.advance(self.now(out));
         self.emit(&complete, out)?;
         Ok(Progress::More)
     }
@@ -277,8 +285,13 @@ impl Operator for SessionAggregate {
                     .map_err(|error| Error::internal(format!("session state: {error}")))?,
             );
         }
-        let expires = (!self.is_processing_time()).then_some(expires);
-        Ok(vec![TableSnapshot { table: TABLE, version: VERSION, expires, batches }])
+        let processing = self.is_processing_time();
+        let expires = (!processing).then_some(expires);
+        let mut tables = vec![TableSnapshot { table: TABLE, version: VERSION, expires, batches }];
+        if processing {
+            tables.extend(self.fired.snapshot(mode)?);
+        }
+        Ok(tables)
     }
 
     fn state_bytes(&self) -> usize {

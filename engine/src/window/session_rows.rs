@@ -28,9 +28,9 @@ use tidegate_plan::window::{WindowShape, WindowTime};
 use tidegate_types::key_group::key_group;
 use tidegate_types::{Error, KeyGroupRange, MIN_WATERMARK, Result, Watermark};
 
-use super::aggregate::{TABLE, check_entries, check_layout};
+use super::aggregate::{TABLE, check_entries};
 use super::assign;
-use super::fired::{self, Fired};
+use super::fired::Fired;
 use super::row_store::{RowRef, RowStore};
 use super::sessions::{NONE, Sessions};
 use super::time::WindowZone;
@@ -201,15 +201,13 @@ impl SessionRows {
             return Ok(());
         }
         let mut columns = self.store.gather(&rows)?.columns()[self.first..].to_vec();
-        let windows: [&dyn Fn(&(i64, i64)) -> i64; 3] = [
-            &|bounds| self.zone.to_local(bounds.0),
-            &|bounds| self.zone.to_local(bounds.1),
-            &|bounds| bounds.1.saturating_sub(1),
-        ];
-        for window in windows {
+        let starts: Vec<i64> = bounds.iter().map(|(start, _)| self.zone.to_local(*start)).collect();
+        let ends: Vec<i64> = bounds.iter().map(|(_, end)| self.zone.to_local(*end)).collect();
+        let times: Vec<i64> =
+            bounds.iter().map(|(_, end): &(i64, i64)| end.saturating_sub(1)).collect();
+        for values in [starts, ends, times] {
             let ty = self.output.field(columns.len()).data_type().clone();
-            let values = TimestampMillisecondArray::from_iter_values(bounds.iter().map(window));
-            columns.push(Arc::new(values.with_data_type(ty)));
+            columns.push(Arc::new(TimestampMillisecondArray::from(values).with_data_type(ty)));
         }
         let result = RecordBatch::try_new(self.output.clone(), columns)
             .map_err(|error| Error::internal(format!("rows of a session: {error}")))?;
@@ -266,10 +264,7 @@ impl Operator for SessionRows {
         entries: &RecordBatch,
         groups: KeyGroupRange,
     ) -> Result<()> {
-        if table == fired::TABLE && self.processing {
-            let known = (fired::TABLE, fired::VERSION);
-            check_layout((table, version), known, entries, self.fired.schema())?;
-            self.fired.restore(entries, groups);
+        if self.processing && self.fired.restore(table, version, entries, groups)? {
             return Ok(());
         }
         check_entries(table, version, entries, &self.stored)?;

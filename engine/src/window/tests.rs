@@ -56,6 +56,10 @@ fn output_schema() -> Schema {
 }
 
 fn plan(shape: &WindowShape) -> Plan {
+    timed(shape, WindowTime::Event { column: 2 })
+}
+
+fn timed(shape: &WindowShape, time: WindowTime) -> Plan {
     let call = |function, argument, name: &str| AggregateCall {
         function,
         argument,
@@ -66,7 +70,7 @@ fn plan(shape: &WindowShape) -> Plan {
     };
     Plan {
         shape: shape.clone(),
-        time: WindowTime::Event { column: 2 },
+        time,
         keys: vec![0],
         aggregates: vec![
             call(AggregateFunction::Count, None, "n"),
@@ -398,5 +402,73 @@ fn windows_agree_with_enumeration() {
                 check(shape, true, seed);
             }
         }
+    }
+}
+
+/// Runs an operator's timers up to `now`; the windows that fire, as `(start, end, key)`, and counts.
+fn fire(operator: &mut dyn Operator, now: i64) -> Vec<(i64, i64, i64)> {
+    let mut fired = Vec::new();
+    while let Some(at) = operator.next_timer().filter(|at| *at <= now) {
+        let mut out = Output::new(at);
+        operator.timer(&mut out).unwrap();
+        drain(operator, &mut out);
+        for changes in out.take() {
+            let rows = &changes.rows;
+            let time =
+                |column: usize| rows.column(column).as_primitive::<TimestampMillisecondType>();
+            let count = rows.column(1).as_primitive::<Int64Type>();
+            fired.extend(
+                (0..rows.num_rows())
+                    .map(|row| (time(3).value(row), time(4).value(row), count.value(row))),
+            );
+        }
+    }
+    fired
+}
+
+#[test]
+fn what_fired_by_processing_time_does_not_fire_again_after_a_restore() {
+    let hop = WindowShape::Hop { size: 20, slide: 10, offset: 0 };
+    for (shape, before, after) in [
+        (WindowShape::Tumble { size: 10, offset: 0 }, vec![(0, 10, 2)], vec![(10, 20, 1)]),
+        (hop, vec![(-10, 10, 2)], vec![(0, 20, 3), (10, 30, 1)]),
+        (WindowShape::Session { gap: 4 }, vec![(5, 10, 2)], vec![(12, 16, 1)]),
+    ] {
+        let plan = timed(&shape, WindowTime::Processing);
+        let all = KeyGroupRange::all(GROUPS);
+        let start = || -> Box<dyn Operator> {
+            let (input, output, zone) = (input_schema(), output_schema(), WindowZone::Unzoned);
+            let mut operator: Box<dyn Operator> = match shape {
+                WindowShape::Session { .. } => {
+                    Box::new(SessionAggregate::new(&plan, &input, &output, zone).unwrap())
+                }
+                _ => {
+                    let kind = AggregateInput::Rows;
+                    Box::new(WindowAggregate::new(&plan, &input, &output, zone, kind).unwrap())
+                }
+            };
+            operator.open(&context(all, MIN_WATERMARK)).unwrap();
+            operator
+        };
+        let mut first = start();
+        let row = || batch(&[(Some(1), Some(1), 0)]);
+        let mut files = Vec::new();
+        for now in [5, 6] {
+            first.process(0, row(), &mut Output::new(now)).unwrap();
+        }
+        files.extend(first.snapshot(SnapshotMode::Incremental).unwrap());
+        assert_eq!(fire(first.as_mut(), 11), before, "{shape:?}");
+        first.process(0, row(), &mut Output::new(12)).unwrap();
+        files.extend(first.snapshot(SnapshotMode::Incremental).unwrap());
+        let mut second = start();
+        // Tables come in the order of their names.
+        files.sort_by_key(|file| file.table);
+        for file in &files {
+            for entries in &file.batches {
+                second.restore(file.table, file.version, entries, all).unwrap();
+            }
+        }
+        second.restored().unwrap();
+        assert_eq!(fire(second.as_mut(), 100), after, "{shape:?}");
     }
 }

@@ -24,7 +24,8 @@ pub struct Question {
     /// Types of the result's columns.
     pub types: Vec<ColumnType>,
     /// Whether Flink's answer counts: it ranks sessions of one end together, whatever their start,
-    /// and does not window what changes, as do sessions that are not grouped by their partition.
+    /// filters rows before it finds the sessions that an aggregate is about, and does not window
+    /// what changes, as do sessions that are not grouped by their partition.
     pub flink_is_right: bool,
 }
 
@@ -209,7 +210,8 @@ fn aggregation(table: &Table, prng: &mut Prng) -> Question {
     );
     let oracle = windowed(&window, table)
         .map(|rows| format!("FROM {rows} {condition} {}{having}", group_by("ws", "we", &keys)));
-    output.question(Vec::new(), &flink, oracle.as_deref())
+    let flink_is_right = !window.is_session() || condition.is_empty();
+    Question { flink_is_right, ..output.question(Vec::new(), &flink, oracle.as_deref()) }
 }
 
 /// A window function without an aggregate drops nothing, late or not; a SESSION does.

@@ -285,7 +285,7 @@ fn what_other_tables_and_layouts_hold_is_refused() {
     let all = context(KeyGroupRange::all(GROUPS), MIN_WATERMARK);
     let mut operator = operator(10, &[0], WindowTime::Event { column: 2 }, &all);
     let rows = batch(&[(Some(1), Some(1), 0)]).rows;
-    for table in [TABLE, fired::TABLE] {
+    for table in [TABLE, super::super::fired::TABLE] {
         let refused = operator.restore(table, 1, &rows, all.owned).unwrap_err();
         assert_eq!(refused.code(), tidegate_types::ErrorCode::Incompatible);
     }
