@@ -93,7 +93,7 @@ pub struct OperatorMetrics {
     pub state_bytes: Gauge,
 }
 
-/// Times of a task, nanoseconds.
+/// Times of a task, nanoseconds, and what it read to restore its state.
 #[derive(Debug, Default)]
 pub struct TaskMetrics {
     /// Computing.
@@ -102,4 +102,8 @@ pub struct TaskMetrics {
     pub backpressured: Counter,
     /// Waiting for input.
     pub idle: Counter,
+    /// Making the task's operators and restoring their state, once.
+    pub restored: Counter,
+    /// Bytes of state files read for that.
+    pub restored_bytes: Counter,
 }

@@ -7,6 +7,7 @@
 //! `before_barrier` the chain calls `drain` until it returns [`Progress::Done`], sending what was
 //! emitted in between, so that no call has to emit more than a few batches.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -69,26 +70,128 @@ pub struct OperatorContext {
     pub metrics: Arc<OperatorMetrics>,
 }
 
-/// What a snapshot is for.
+/// What a snapshot of a state table must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SnapshotMode {
-    /// Only what changed since the last snapshot.
-    Incremental,
-    /// Everything: earlier files of the operator are dropped from the manifest.
+    /// What changed, and some of the rest.
+    Incremental {
+        /// Also what changed in this many snapshots before: their files are then dropped. An operator
+        /// that cannot go back so far says so in its answer.
+        recall: u32,
+        /// Entries to write again, changed or not, from where the lap stands.
+        refresh: usize,
+    },
+    /// Everything: all earlier files of the table are dropped.
     Full,
 }
 
-/// Changed or all entries of one state table. Later entries replace earlier ones of the same key.
+impl SnapshotMode {
+    /// What changed since the last snapshot and nothing else.
+    pub const CHANGES: Self = Self::Incremental { recall: 0, refresh: 0 };
+}
+
+/// What a snapshot must hold, by state table.
+#[derive(Debug, Clone, Default)]
+pub struct SnapshotRequest {
+    /// Everything of every table.
+    pub full: bool,
+    /// By table; tables that are not named have no files yet.
+    pub tables: BTreeMap<String, SnapshotMode>,
+}
+
+impl SnapshotRequest {
+    /// Everything.
+    pub fn full() -> Self {
+        Self { full: true, tables: BTreeMap::new() }
+    }
+
+    /// What is asked of a table.
+    pub fn mode(&self, table: &str) -> SnapshotMode {
+        match self.full {
+            true => SnapshotMode::Full,
+            false => self.tables.get(table).copied().unwrap_or(SnapshotMode::CHANGES),
+        }
+    }
+}
+
+/// Where an operator stands in going round a table to refresh it: rounds made, and the place in the
+/// table in an order of the operator's own. Places are reached in ascending order; entries that
+/// appear behind the place count as changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lap {
+    /// The round under way, from 1.
+    pub round: u64,
+    /// The next place.
+    pub place: (i64, i64, u64),
+}
+
+impl Default for Lap {
+    fn default() -> Self {
+        Self { round: 1, place: (i64::MIN, i64::MIN, 0) }
+    }
+}
+
+impl Lap {
+    /// Whether a whole round lies between an earlier standing and this one.
+    pub fn has_passed(&self, earlier: Self) -> bool {
+        let rounds = self.round.saturating_sub(earlier.round);
+        rounds > 1 || (rounds == 1 && self.place >= earlier.place)
+    }
+}
+
+/// Entries of a state table as typed Arrow columns.
+#[derive(Debug, Clone, Default)]
+pub struct Entries {
+    /// The entries.
+    pub batches: Vec<RecordBatch>,
+    /// Watermark from which none of them is needed any more, if the table forgets by time.
+    pub expires: Option<Watermark>,
+}
+
+impl Entries {
+    /// Number of entries.
+    pub fn rows(&self) -> usize {
+        self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+}
+
+/// Every entry of a range of places in the lap's order: one file, which the lap passes bit by bit.
+#[derive(Debug, Clone)]
+pub struct Piece {
+    /// The entries.
+    pub entries: Entries,
+    /// The first place.
+    pub from: (i64, i64, u64),
+    /// The place behind the last.
+    pub until: (i64, i64, u64),
+}
+
+impl Piece {
+    /// What the lap must have passed so that every entry has been written again.
+    pub fn mark(&self, lap: Lap) -> Lap {
+        // A range ahead of the lap is reached in this round, any other in the next.
+        let round = if self.from >= lap.place { lap.round - 1 } else { lap.round };
+        Lap { round, place: self.until }
+    }
+}
+
+/// A snapshot of one state table. Later entries replace earlier ones of the same key.
 #[derive(Debug, Clone)]
 pub struct TableSnapshot {
     /// Name of the table, unique within the operator.
     pub table: &'static str,
     /// Version of the table's layout.
     pub version: u16,
-    /// Watermark from which no entry is needed any more, if the table forgets by time.
-    pub expires: Option<Watermark>,
-    /// Entries as typed Arrow columns.
-    pub batches: Vec<RecordBatch>,
+    /// What it holds: as asked, or less far back.
+    pub mode: SnapshotMode,
+    /// Entries that changed, anywhere in the table.
+    pub changed: Entries,
+    /// Entries of whole ranges of places: refreshed or new ones, or all.
+    pub pieces: Vec<Piece>,
+    /// Where the lap stands after this snapshot; `None` if the operator makes none.
+    pub lap: Option<Lap>,
+    /// Live entries.
+    pub live: u64,
 }
 
 /// A synchronous operator with one or more inputs.
@@ -101,7 +204,7 @@ pub trait Operator: Send {
         Ok(())
     }
 
-    /// Takes entries of a state table, of several tables in the order of their names; those of key groups outside `groups` are skipped: the subtask
+    /// Takes entries of a state table; those of key groups outside `groups` are skipped: the subtask
     /// does not own them, or the writer of the file had given them away by the checkpoint.
     ///
     /// # Errors
@@ -170,11 +273,11 @@ pub trait Operator: Send {
         Ok(())
     }
 
-    /// State tables with changes (or all entries).
+    /// Snapshots of the operator's state tables.
     ///
     /// # Errors
     /// Fails the job.
-    fn snapshot(&mut self, _mode: SnapshotMode) -> Result<Vec<TableSnapshot>> {
+    fn snapshot(&mut self, _request: &SnapshotRequest) -> Result<Vec<TableSnapshot>> {
         Ok(Vec::new())
     }
 

@@ -22,9 +22,7 @@ use tidegate_plan::task_graph::{Task, TaskInput};
 use tidegate_plan::window::{WindowShape, WindowTime};
 use tidegate_plan::{Exchange, Node, StreamGraph};
 use tidegate_types::error::ResultExt;
-use tidegate_types::{
-    Error, KeyGroupRange, MIN_WATERMARK, OperatorId, Result, SubtaskId, TypeKind, Watermark,
-};
+use tidegate_types::{Error, MIN_WATERMARK, OperatorId, Result, SubtaskId, TypeKind, Watermark};
 
 use crate::deployment::Deployment;
 use crate::metrics::{OperatorEntry, RunMetrics};
@@ -259,7 +257,7 @@ impl ChainBuilder<'_> {
         let clock = self.deployment.clock.clone();
         let mut chain = Chain::new(nodes, roots, clock, self.task_metrics.clone());
         chain.set_watermark(watermark);
-        open(&mut chain, self.deployment, self.task, self.subtask).await?;
+        open(&mut chain, self.deployment, self.task, self.subtask, &self.task_metrics).await?;
         Ok(chain)
     }
 
@@ -361,6 +359,7 @@ async fn open(
     deployment: &Deployment,
     task: &Task,
     subtask: SubtaskId,
+    metrics: &TaskMetrics,
 ) -> Result<()> {
     let key_groups = deployment.graph.settings.key_groups;
     let watermark = chain.watermark();
@@ -370,7 +369,7 @@ async fn open(
         let state = restored_operator(manifest, node.id.unwrap_or(OperatorId(0)));
         match &mut node.stage {
             Stage::Operator(operator) => {
-                let owned = KeyGroupRange::of_subtask(subtask.index, key_groups, task.parallelism);
+                let owned = deployment.owned(subtask.index, task.parallelism);
                 let context = OperatorContext {
                     subtask: subtask.index,
                     parallelism: task.parallelism,
@@ -383,9 +382,11 @@ async fn open(
                 operator.open(&context).context(|| node.name.clone())?;
                 node.files = StateFiles::new(owned);
                 let Some(restored) = restored.filter(|_| node.id.is_some()) else { continue };
-                restore_operator(operator.as_mut(), owned, &state.tables, &restored.storage)
-                    .await
-                    .context(|| node.name.clone())?;
+                let bytes =
+                    restore_operator(operator.as_mut(), owned, &state.tables, &restored.storage)
+                        .await
+                        .context(|| node.name.clone())?;
+                metrics.restored_bytes.add(bytes);
                 node.files = StateFiles::restored(&state.tables, owned, restored.reusable);
             }
             Stage::Sink(sink) => {

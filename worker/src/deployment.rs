@@ -9,7 +9,7 @@ use tidegate_plan::operator;
 use tidegate_plan::settings::ExecutionMode;
 use tidegate_plan::task_graph::TaskGraph;
 use tidegate_runtime::Clock;
-use tidegate_types::{Attempt, Field, Result};
+use tidegate_types::{Attempt, Field, KeyGroupRange, Result};
 
 /// Makes connectors; the process decides which exist.
 pub trait ConnectorFactory: Send + Sync {
@@ -62,4 +62,11 @@ pub struct Deployment {
     pub clock: Arc<dyn Clock>,
     /// Connectors.
     pub connectors: Arc<dyn ConnectorFactory>,
+}
+
+impl Deployment {
+    /// The key groups of a subtask.
+    pub(crate) fn owned(&self, subtask: u32, parallelism: u32) -> KeyGroupRange {
+        KeyGroupRange::of_subtask(subtask, self.graph.settings.key_groups, parallelism)
+    }
 }

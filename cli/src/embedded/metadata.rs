@@ -1,26 +1,16 @@
 //! The durable record of a job: one object per revision, created conditionally, so that of two
 //! drivers that write the same revision one is refused and stops.
 
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
 use tidegate_engine::checkpoint::CheckpointStorage;
-use tidegate_engine::checkpoint::manifest::digest;
 use tidegate_job_control::JobRecord;
+use tidegate_plan::envelope::Envelope;
 use tidegate_types::{Error, ErrorCode, Result};
 
-const FORMAT: &str = "tidegate-job-record";
-const VERSION: u64 = 1;
+const ENVELOPE: Envelope =
+    Envelope { format: "tidegate-job-record", version: 1, content: "record", noun: "job record" };
 const FOLDER: &str = "_record";
 /// Older revisions that are kept, in case the newest is found damaged.
 const KEPT: u64 = 2;
-
-#[derive(Serialize, Deserialize)]
-struct Envelope {
-    format: String,
-    version: u64,
-    checksum: String,
-    record: serde_json::Value,
-}
 
 /// The records of one job.
 #[derive(Debug, Clone)]
@@ -45,7 +35,7 @@ impl MetadataStore {
         let mut damage = None;
         for path in paths.iter().rev() {
             let bytes = self.storage.read(&self.storage.path(path)).await?;
-            match decode(path, &bytes) {
+            match ENVELOPE.open(path, &bytes) {
                 Ok(record) => return Ok(Some(record)),
                 Err(error) if error.code() == ErrorCode::Corrupt => {
                     tracing::warn!(%error, "using the revision before");
@@ -63,7 +53,7 @@ impl MetadataStore {
     /// `FENCED` if another driver has written this revision; `UNAVAILABLE` if the store does not answer.
     pub(crate) async fn save(&self, record: &JobRecord) -> Result<()> {
         let path = revision_path(record.revision);
-        if !self.storage.write_manifest(&path, encode(record)?).await? {
+        if !self.storage.write_manifest(&path, ENVELOPE.seal(record)?.into_bytes()).await? {
             return Err(Error::new(
                 ErrorCode::Fenced,
                 format!(
@@ -84,42 +74,11 @@ fn revision_path(revision: u64) -> String {
     format!("{FOLDER}/{revision:020}")
 }
 
-fn encode(record: &JobRecord) -> Result<Vec<u8>> {
-    let internal =
-        |error: serde_json::Error| Error::internal(format!("encode job record: {error}"));
-    let record = serde_json::to_value(record).map_err(internal)?;
-    let checksum = digest(record.to_string().as_bytes());
-    let envelope = Envelope { format: FORMAT.to_owned(), version: VERSION, checksum, record };
-    serde_json::to_vec_pretty(&envelope).map_err(internal)
-}
-
-fn decode(path: &str, bytes: &Bytes) -> Result<JobRecord> {
-    let corrupt =
-        |what: String| Error::new(ErrorCode::Corrupt, format!("job record {path} {what}"));
-    let envelope: Envelope = serde_json::from_slice(bytes)
-        .map_err(|error| corrupt(format!("does not parse: {error}")))?;
-    if envelope.format != FORMAT
-        || digest(envelope.record.to_string().as_bytes()) != envelope.checksum
-    {
-        return Err(corrupt("is damaged".to_owned()));
-    }
-    if envelope.version > VERSION {
-        return Err(Error::new(
-            ErrorCode::Incompatible,
-            format!(
-                "job record {path} has version {}, this release reads up to {VERSION}",
-                envelope.version
-            ),
-        ));
-    }
-    serde_json::from_value(envelope.record)
-        .map_err(|error| corrupt(format!("does not fit its version: {error}")))
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
+    use bytes::Bytes;
     use object_store::memory::InMemory;
     use object_store::path::Path;
     use tidegate_types::JobId;

@@ -318,11 +318,12 @@ impl Chain {
         let (Stage::Operator(operator), Some(id)) = (&mut node.stage, node.id) else {
             return Ok(());
         };
-        let mode = node.files.mode(barrier.kind);
-        let tables = operator.snapshot(mode).map_err(|error| error.context(node.name.clone()))?;
+        let request = node.files.request(barrier.kind);
+        let tables =
+            operator.snapshot(&request).map_err(|error| error.context(node.name.clone()))?;
         node.metrics.state_bytes.set(operator.state_bytes() as i64);
         let staged = Vec::new();
-        self.snapshots.push(NodeSnapshot { node: index, id, mode, tables, staged });
+        self.snapshots.push(NodeSnapshot { node: index, id, tables, staged });
         Ok(())
     }
 
@@ -360,17 +361,10 @@ impl Chain {
                     Element::Barrier(barrier) => {
                         let units = sink.writer.prepare(barrier.epoch).await.map_err(context)?;
                         sink.staged.extend(units);
-                        let mode = node.files.mode(barrier.kind);
                         let staged = sink.staged.clone();
                         let tables = Vec::new();
                         if let Some(id) = node.id {
-                            self.snapshots.push(NodeSnapshot {
-                                node: index,
-                                id,
-                                mode,
-                                tables,
-                                staged,
-                            });
+                            self.snapshots.push(NodeSnapshot { node: index, id, tables, staged });
                         }
                         Ok(())
                     }

@@ -8,27 +8,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, TimestampMillisecondArray};
-use arrow::datatypes::{DataType, Field, Int64Type, SchemaRef};
+use arrow::array::{ArrayRef, AsArray, RecordBatch, TimestampMillisecondArray};
+use arrow::datatypes::{Int64Type, SchemaRef};
 use tidegate_plan::Schema;
 use tidegate_plan::arrow_type::{arrow_schema, data_type};
 use tidegate_plan::operator::WindowAggregate as Plan;
 use tidegate_plan::window::{WindowColumn, WindowTime};
 use tidegate_types::key_group::key_group;
-use tidegate_types::{Error, ErrorCode, KeyGroupRange, MIN_WATERMARK, Result, Watermark};
+use tidegate_types::{Error, KeyGroupRange, MIN_WATERMARK, Result, Watermark};
 
 use super::assign::{self, Part};
 use super::fired::Fired;
+use super::layout::{check_entries, state_schema};
 use super::slice::Slices;
+use super::snapshot;
 use super::store::{GroupSpec, Groups};
 use super::time::WindowZone;
 use crate::element::Changes;
 use crate::keys::hash::hash_columns;
-use crate::operator::{Operator, OperatorContext, Output, Progress, SnapshotMode, TableSnapshot};
-
-/// Name of the state table.
-pub(super) const TABLE: &str = "windows";
-const VERSION: u16 = 1;
+use crate::operator::{
+    Lap, Operator, OperatorContext, Output, Progress, SnapshotRequest, TableSnapshot,
+};
 
 /// What the operator receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,15 +47,17 @@ pub struct WindowAggregate {
     zone: WindowZone,
     spec: GroupSpec,
     output: SchemaRef,
-    state_schema: SchemaRef,
+    pub(super) state_schema: SchemaRef,
     context: Option<OperatorContext>,
     watermark: Watermark,
-    fired: Fired,
     /// Groups by `(end, start)` of slice or window.
-    groups: BTreeMap<(i64, i64), Groups>,
+    pub(super) groups: BTreeMap<(i64, i64), Groups>,
     /// `(end, start)` of windows that will fire; `start` is 0 for sliced windows.
     pending: BTreeSet<(i64, i64)>,
     firing: Option<Firing>,
+    /// Where refreshing stands.
+    pub(super) lap: Lap,
+    pub(super) fired: Fired,
     slots: Vec<u32>,
     hashes: Vec<u64>,
 }
@@ -91,7 +93,7 @@ impl WindowAggregate {
             input: input_schema.clone(),
         };
         Ok(Self {
-            state_schema: state_schema(&spec)?,
+            state_schema: state_schema(&spec.key_types, &spec.state_types()?),
             plan: plan.clone(),
             input,
             slices,
@@ -100,21 +102,22 @@ impl WindowAggregate {
             output: arrow_schema(schema),
             context: None,
             watermark: MIN_WATERMARK,
-            fired: Fired::new(),
             groups: BTreeMap::new(),
             pending: BTreeSet::new(),
             firing: None,
+            lap: Lap::default(),
+            fired: Fired::new(),
             slots: Vec::new(),
             hashes: Vec::new(),
         })
     }
 
-    fn is_processing_time(&self) -> bool {
+    pub(super) fn is_processing_time(&self) -> bool {
         matches!(self.plan.time, WindowTime::Processing | WindowTime::AttachedProcessing { .. })
     }
 
     /// Watermark at which the last window of a slice (or the window itself) is complete.
-    fn last_completion(&self, end: i64) -> i64 {
+    pub(super) fn last_completion(&self, end: i64) -> i64 {
         let last = self.slices.map_or(end, |slices| slices.last_window(end));
         self.zone.completion(last)
     }
@@ -247,7 +250,6 @@ impl WindowAggregate {
         if self.zone.completion(end) > now {
             return Ok(None);
         }
-        self.fired.advance(now);
         self.pending.pop_first();
         let Some(slices) = self.slices else {
             let groups = self.groups.remove(&(end, start));
@@ -285,8 +287,9 @@ impl WindowAggregate {
     fn emit_part(&self, firing: &mut Firing, out: &mut Output) -> Result<()> {
         let batch_rows = self.context.as_ref().map_or(8192, |context| context.batch_rows);
         let until = firing.groups.keys.len().min(firing.next + batch_rows);
-        let slots: Vec<u32> = (firing.next as u32..until as u32).collect();
+        let mut slots: Vec<u32> = (firing.next as u32..until as u32).collect();
         firing.next = until;
+        self.skip_emitted(firing, &mut slots);
         let mut columns = firing.groups.keys.columns(&slots)?;
         columns.extend(firing.groups.accumulators.results(&slots)?);
         for column in &self.plan.columns {
@@ -304,6 +307,19 @@ impl WindowAggregate {
             .map_err(|error| Error::internal(format!("window result: {error}")))?;
         out.emit(Changes::append(rows));
         Ok(())
+    }
+
+    /// Leaves out groups for which the window was emitted before the restore: a slice that another
+    /// window still needs brings them back.
+    fn skip_emitted(&self, firing: &Firing, slots: &mut Vec<u32>) {
+        let completion = self.zone.completion(firing.end);
+        if completion <= self.fired.restored_until()
+            && let Some(context) = &self.context
+        {
+            let hashes = firing.groups.keys.hashes();
+            let group = |slot: &u32| key_group(hashes[*slot as usize], context.key_groups);
+            slots.retain(|slot| self.fired.restored(group(slot)) < completion);
+        }
     }
 
     fn now(&self, out: &Output) -> i64 {
@@ -325,8 +341,7 @@ impl Operator for WindowAggregate {
         entries: &RecordBatch,
         groups: KeyGroupRange,
     ) -> Result<()> {
-        let processing = self.is_processing_time();
-        if processing && self.fired.restore(table, version, entries, groups)? {
+        if self.is_processing_time() && self.fired.take(table, version, entries, groups)? {
             return Ok(());
         }
         check_entries(table, version, entries, &self.state_schema)?;
@@ -336,10 +351,11 @@ impl Operator for WindowAggregate {
         hash_columns(entries, &keys, &mut hashes)?;
         let ends = entries.column(0).as_primitive::<Int64Type>().values();
         let starts = entries.column(1).as_primitive::<Int64Type>().values();
+        let processing = self.is_processing_time();
         let parts = assign::split(entries, &hashes, |row| {
             let group = key_group(hashes[row], context.key_groups);
-            let fired = if processing { self.fired.restored(group) } else { self.watermark };
-            let live = self.last_completion(ends[row]) > fired;
+            let over = if processing { self.fired.restored(group) } else { self.watermark };
+            let live = self.last_completion(ends[row]) > over;
             (groups.contains(group) && live).then(|| (ends[row], starts[row]))
         })?;
         for part in parts {
@@ -350,17 +366,8 @@ impl Operator for WindowAggregate {
             groups.upsert(keys, &part.hashes, &mut slots)?;
             slots.iter().for_each(|slot| groups.accumulators.reset(*slot));
             groups.accumulators.merge(&slots, state)?;
-            groups.mark_clean();
+            groups.mark_stored();
             self.slots = slots;
-        }
-        Ok(())
-    }
-
-    fn restored(&mut self) -> Result<()> {
-        if self.is_processing_time() {
-            // Slices that later windows need bring their earlier ones back with them.
-            let fired = self.fired.restored_all();
-            self.pending.retain(|(end, _)| self.zone.completion(*end) > fired);
         }
         Ok(())
     }
@@ -388,10 +395,12 @@ impl Operator for WindowAggregate {
     fn drain(&mut self, out: &mut Output) -> Result<Progress> {
         let mut firing = match self.firing.take() {
             Some(firing) => firing,
-            None => match self.next_firing(self.now(out))? {
-                Some(firing) => firing,
-                None => return Ok(Progress::Done),
-            },
+            None => {
+                let now = self.now(out);
+                let Some(firing) = self.next_firing(now)? else { return Ok(Progress::Done) };
+                self.fired.advance(now);
+                firing
+            }
         };
         self.emit_part(&mut firing, out)?;
         if firing.next < firing.groups.keys.len() {
@@ -400,34 +409,8 @@ impl Operator for WindowAggregate {
         Ok(Progress::More)
     }
 
-    fn snapshot(&mut self, mode: SnapshotMode) -> Result<Vec<TableSnapshot>> {
-        let mut batches = Vec::new();
-        let mut expires = MIN_WATERMARK;
-        let ends: Vec<i64> = self.groups.keys().map(|(end, _)| *end).collect();
-        let completions: Vec<i64> = ends.iter().map(|end| self.last_completion(*end)).collect();
-        for (((end, start), groups), completion) in self.groups.iter_mut().zip(completions) {
-            let slots = groups.take_dirty(mode == SnapshotMode::Full);
-            if slots.is_empty() {
-                continue;
-            }
-            let mut columns: Vec<ArrayRef> = vec![
-                Arc::new(Int64Array::from_value(*end, slots.len())),
-                Arc::new(Int64Array::from_value(*start, slots.len())),
-            ];
-            columns.extend(groups.keys.columns(&slots)?);
-            columns.extend(groups.accumulators.state(&slots)?);
-            let batch = RecordBatch::try_new(self.state_schema.clone(), columns)
-                .map_err(|error| Error::internal(format!("window state: {error}")))?;
-            batches.push(batch);
-            expires = expires.max(completion);
-        }
-        let processing = self.is_processing_time();
-        let expires = (!processing).then_some(expires);
-        let mut tables = vec![TableSnapshot { table: TABLE, version: VERSION, expires, batches }];
-        if processing {
-            tables.extend(self.fired.snapshot(mode)?);
-        }
-        Ok(tables)
+    fn snapshot(&mut self, request: &SnapshotRequest) -> Result<Vec<TableSnapshot>> {
+        snapshot::snapshot(self, request)
     }
 
     fn state_bytes(&self) -> usize {
@@ -435,50 +418,5 @@ impl Operator for WindowAggregate {
     }
 }
 
-/// Columns of the state table: window end and start, keys, partial states.
-fn state_schema(spec: &GroupSpec) -> Result<SchemaRef> {
-    let bounds =
-        ["window_end", "window_start"].map(|name| Field::new(name, DataType::Int64, false));
-    let keys = spec.key_types.iter().enumerate();
-    let keys = keys.map(|(i, ty)| Field::new(format!("key{i}"), ty.clone(), true));
-    let states = spec.state_types()?;
-    let states = states.into_iter().enumerate();
-    let states = states.map(|(i, ty)| Field::new(format!("state{i}"), ty, true));
-    let fields: Vec<Field> = bounds.into_iter().chain(keys).chain(states).collect();
-    Ok(Arc::new(arrow::datatypes::Schema::new(fields)))
-}
-
-/// Refuses entries of another table than [`TABLE`], or of another layout.
-pub(super) fn check_entries(
-    table: &str,
-    version: u16,
-    entries: &RecordBatch,
-    expected: &SchemaRef,
-) -> Result<()> {
-    check_layout((table, version), (TABLE, VERSION), entries, expected)
-}
-
-/// Refuses entries of a table other than the known one, both with their versions.
-pub(super) fn check_layout(
-    (table, version): (&str, u16),
-    (known, known_version): (&str, u16),
-    entries: &RecordBatch,
-    expected: &SchemaRef,
-) -> Result<()> {
-    let incompatible = |what: String| Err(Error::new(ErrorCode::Incompatible, what));
-    if table != known || version != known_version {
-        return incompatible(format!(
-            "the checkpoint has state table '{table}' version {version}, this operator keeps '{known}' version {known_version}"
-        ));
-    }
-    let types = |schema: &SchemaRef| -> Vec<DataType> {
-        schema.fields().iter().map(|field| field.data_type().clone()).collect()
-    };
-    let (have, want) = (types(&entries.schema()), types(expected));
-    if have != want {
-        return incompatible(format!(
-            "state table '{table}' has columns {have:?} in the checkpoint, the job needs {want:?}"
-        ));
-    }
-    Ok(())
-}
+#[cfg(test)]
+mod tests;

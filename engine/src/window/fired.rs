@@ -11,13 +11,13 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use tidegate_types::key_group::KeyGroupRange;
 use tidegate_types::{Error, MIN_WATERMARK, Result};
 
-use super::aggregate::check_layout;
-use crate::operator::{SnapshotMode, TableSnapshot};
+use super::layout::check_layout;
+use crate::operator::{Entries, SnapshotMode, SnapshotRequest, TableSnapshot};
 
 /// Name of the state table.
 pub(super) const TABLE: &str = "fired";
 /// Version of its layout.
-const VERSION: u16 = 1;
+pub(super) const VERSION: u16 = 1;
 
 /// Everything that is complete at a time has been emitted.
 pub(super) struct Fired {
@@ -49,38 +49,30 @@ impl Fired {
         self.until = self.until.max(now);
     }
 
-    /// Takes entries that speak of some key groups; false if they are of another state table.
+    /// Takes an entry of the state table that speaks of some key groups; false if it is of another
+    /// table.
     ///
     /// # Errors
     /// `INCOMPATIBLE` if the layout is another.
-    pub(super) fn restore(
+    pub(super) fn take(
         &mut self,
         table: &str,
         version: u16,
         entries: &RecordBatch,
         groups: KeyGroupRange,
     ) -> Result<bool> {
-        if table != TABLE {
-            return Ok(false);
+        if table == TABLE {
+            check_layout((table, version), (TABLE, VERSION), entries, &self.schema)?;
+            self.restore(entries, groups);
         }
-        check_layout((table, version), (TABLE, VERSION), entries, &self.schema)?;
+        Ok(table == TABLE)
+    }
+
+    fn restore(&mut self, entries: &RecordBatch, groups: KeyGroupRange) {
         let values = entries.column(0).as_primitive::<Int64Type>().values();
         self.restored.extend(values.iter().map(|until| (groups, *until)));
         self.until = values.iter().copied().fold(self.until, i64::max);
         self.saved = self.until;
-        Ok(true)
-    }
-
-    /// Until when the output of every key group was emitted before the restore.
-    pub(super) fn restored_all(&self) -> i64 {
-        self.restored_ranges()
-            .map(|groups| self.restored(groups.start))
-            .min()
-            .unwrap_or(MIN_WATERMARK)
-    }
-
-    fn restored_ranges(&self) -> impl Iterator<Item = KeyGroupRange> {
-        self.restored.iter().map(|(groups, _)| *groups)
     }
 
     /// Until when a key group's output was emitted before the restore.
@@ -89,9 +81,17 @@ impl Fired {
         of_group.map(|(_, until)| *until).max().unwrap_or(MIN_WATERMARK)
     }
 
+    /// Until when any key group's output was emitted before the restore.
+    pub(super) fn restored_until(&self) -> i64 {
+        self.restored.iter().map(|(_, until)| *until).max().unwrap_or(MIN_WATERMARK)
+    }
+
     /// The state table, if there is something new in it (or anything).
-    pub(super) fn snapshot(&mut self, mode: SnapshotMode) -> Result<Option<TableSnapshot>> {
-        let known = if mode == SnapshotMode::Full { MIN_WATERMARK } else { self.saved };
+    pub(super) fn snapshot(&mut self, request: &SnapshotRequest) -> Result<Option<TableSnapshot>> {
+        // One entry is everything.
+        let full = request.mode(TABLE) == SnapshotMode::Full;
+        let mode = SnapshotMode::Full;
+        let known = if full { MIN_WATERMARK } else { self.saved };
         if self.until == known {
             return Ok(None);
         }
@@ -102,8 +102,11 @@ impl Fired {
         Ok(Some(TableSnapshot {
             table: TABLE,
             version: VERSION,
-            expires: None,
-            batches: vec![entry],
+            mode,
+            changed: Entries { batches: vec![entry], expires: None },
+            pieces: Vec::new(),
+            lap: None,
+            live: 1,
         }))
     }
 }

@@ -3,13 +3,16 @@
 mod aggregate;
 mod assign;
 mod fired;
+mod layout;
 mod local;
 mod rank;
+mod refresh;
 mod row_store;
 mod session;
 mod session_rows;
 mod sessions;
 mod slice;
+mod snapshot;
 mod store;
 mod time;
 mod tvf;

@@ -18,16 +18,18 @@ use tidegate_plan::window::WindowTime;
 use tidegate_types::key_group::key_group;
 use tidegate_types::{Error, KeyGroupRange, MIN_WATERMARK, Result, Watermark};
 
-use super::aggregate::{TABLE, check_entries};
 use super::assign::{self, Part};
 use super::fired::Fired;
+use super::layout::{TABLE, VERSION, check_entries};
 use super::time::WindowZone;
 use crate::element::Changes;
 use crate::keys::KeyTable;
 use crate::keys::hash::hash_columns;
-use crate::operator::{Operator, OperatorContext, Output, Progress, SnapshotMode, TableSnapshot};
+use crate::operator::{
+    Entries, Operator, OperatorContext, Output, Progress, SnapshotMode, SnapshotRequest,
+    TableSnapshot,
+};
 
-const VERSION: u16 = 1;
 /// Rows in a window's batches below which compaction is not worth it.
 const COMPACT_MIN: usize = 16_384;
 
@@ -45,9 +47,9 @@ pub struct WindowRank {
     state_schema: SchemaRef,
     context: Option<OperatorContext>,
     watermark: Watermark,
-    fired: Fired,
     windows: BTreeMap<(i64, i64), Window>,
     firing: Option<(Window, usize)>,
+    fired: Fired,
 }
 
 struct Window {
@@ -105,9 +107,9 @@ impl WindowRank {
             output: arrow_schema(schema),
             context: None,
             watermark: MIN_WATERMARK,
-            fired: Fired::new(),
             windows: BTreeMap::new(),
             firing: None,
+            fired: Fired::new(),
             plan: plan.clone(),
         })
     }
@@ -235,7 +237,7 @@ impl Operator for WindowRank {
         entries: &RecordBatch,
         groups: KeyGroupRange,
     ) -> Result<()> {
-        if self.processing && self.fired.restore(table, version, entries, groups)? {
+        if self.processing && self.fired.take(table, version, entries, groups)? {
             return Ok(());
         }
         check_entries(table, version, entries, &self.state_schema)?;
@@ -250,8 +252,8 @@ impl Operator for WindowRank {
         let starts = entries.column(1).as_primitive::<Int64Type>().values();
         let parts = assign::split(&rows, &hashes, |row| {
             let group = key_group(hashes[row], context.key_groups);
-            let fired = if self.processing { self.fired.restored(group) } else { self.watermark };
-            let live = !self.is_complete(ends[row], fired);
+            let over = if self.processing { self.fired.restored(group) } else { self.watermark };
+            let live = !self.is_complete(ends[row], over);
             (groups.contains(group) && live).then(|| (ends[row], starts[row]))
         })?;
         parts.into_iter().try_for_each(|part| self.add(part, true))
@@ -289,11 +291,13 @@ impl Operator for WindowRank {
         let (window, from) = match self.firing.take() {
             Some(firing) => firing,
             None => match self.windows.first_entry() {
-                Some(entry) if self.zone.completion(entry.key().0) <= now => (entry.remove(), 0),
+                Some(entry) if self.zone.completion(entry.key().0) <= now => {
+                    self.fired.advance(now);
+                    (entry.remove(), 0)
+                }
                 _ => return Ok(Progress::Done),
             },
         };
-        self.fired.advance(now);
         let next = self.emit_part(&window, from, out)?;
         if next < window.partitions.len() {
             self.firing = Some((window, next));
@@ -301,13 +305,15 @@ impl Operator for WindowRank {
         Ok(Progress::More)
     }
 
-    fn snapshot(&mut self, mode: SnapshotMode) -> Result<Vec<TableSnapshot>> {
+    fn snapshot(&mut self, request: &SnapshotRequest) -> Result<Vec<TableSnapshot>> {
+        let full = request.mode(TABLE) == SnapshotMode::Full;
+        let mode = if full { SnapshotMode::Full } else { SnapshotMode::CHANGES };
         let mut batches = Vec::new();
         let mut expires = MIN_WATERMARK;
         for ((end, start), window) in &mut self.windows {
             let mut places = Vec::new();
             for entry in window.partitions.iter_mut().flatten() {
-                if mode == SnapshotMode::Full || !entry.saved {
+                if full || !entry.saved {
                     entry.saved = true;
                     places.push((entry.batch as usize, entry.row as usize));
                 }
@@ -325,9 +331,17 @@ impl Operator for WindowRank {
             expires = expires.max(self.zone.completion(*end));
         }
         let expires = (!self.processing).then_some(expires);
-        let mut tables = vec![TableSnapshot { table: TABLE, version: VERSION, expires, batches }];
+        let mut tables = vec![TableSnapshot {
+            table: TABLE,
+            version: VERSION,
+            mode,
+            changed: Entries { batches, expires },
+            pieces: Vec::new(),
+            lap: None,
+            live: self.windows.values().map(|window| window.live as u64).sum(),
+        }];
         if self.processing {
-            tables.extend(self.fired.snapshot(mode)?);
+            tables.extend(self.fired.snapshot(request)?);
         }
         Ok(tables)
     }

@@ -61,6 +61,11 @@ impl RowStore {
         self.rows == 0 && self.live == 0 && self.batches.iter().all(Option::is_none)
     }
 
+    /// Rows that are referred to.
+    pub(super) fn live(&self) -> usize {
+        self.live
+    }
+
     /// A place for a batch, so that references can be made before it is known which rows live.
     pub(super) fn reserve(&mut self) -> u32 {
         self.free.pop().unwrap_or_else(|| {

@@ -10,7 +10,7 @@ use arrow::array::{
     ArrayRef, AsArray, Int64Array, RecordBatch, TimestampMillisecondArray, UInt32Array,
 };
 use arrow::compute::take_record_batch;
-use arrow::datatypes::{DataType, Field, Int64Type, SchemaRef};
+use arrow::datatypes::{DataType, Int64Type, SchemaRef};
 use tidegate_plan::Schema;
 use tidegate_plan::arrow_type::{arrow_schema, data_type};
 use tidegate_plan::operator::WindowAggregate as Plan;
@@ -18,17 +18,17 @@ use tidegate_plan::window::{WindowColumn, WindowShape, WindowTime};
 use tidegate_types::key_group::key_group;
 use tidegate_types::{Error, KeyGroupRange, MIN_WATERMARK, Result, Watermark};
 
-use super::aggregate::{TABLE, check_entries};
 use super::assign;
 use super::fired::Fired;
-use super::sessions::{NONE, Sessions};
+use super::layout::{TABLE, VERSION, check_entries, state_schema};
+use super::sessions::{IdRange, NONE, Sessions};
 use super::time::WindowZone;
 use crate::aggregate::AccumulatorSet;
 use crate::element::Changes;
 use crate::keys::hash::hash_columns;
-use crate::operator::{Operator, OperatorContext, Output, Progress, SnapshotMode, TableSnapshot};
-
-const VERSION: u16 = 1;
+use crate::operator::{
+    Entries, Operator, OperatorContext, Output, Piece, Progress, SnapshotRequest, TableSnapshot,
+};
 
 /// Aggregates by session and keys; emits each session once.
 pub struct SessionAggregate {
@@ -39,8 +39,8 @@ pub struct SessionAggregate {
     state_schema: SchemaRef,
     context: Option<OperatorContext>,
     watermark: Watermark,
-    fired: Fired,
     sessions: Sessions,
+    fired: Fired,
     /// By session.
     accumulators: AccumulatorSet,
     slots: Vec<u32>,
@@ -67,11 +67,11 @@ impl SessionAggregate {
             gap,
             zone,
             output: arrow_schema(schema),
-            state_schema: state_schema(&key_types, &accumulators),
+            state_schema: state_schema(&key_types, &accumulators.state_types()),
             sessions: Sessions::new(key_types)?,
+            fired: Fired::new(),
             context: None,
             watermark: MIN_WATERMARK,
-            fired: Fired::new(),
             accumulators,
             slots: Vec::new(),
             plan: plan.clone(),
@@ -171,6 +171,26 @@ impl SessionAggregate {
         self.sessions.forget_keys()
     }
 
+    /// Sessions as entries of the state table.
+    fn entries(&self, ids: &[u32]) -> Result<Entries> {
+        if ids.is_empty() {
+            return Ok(Entries::default());
+        }
+        let sessions = ids.iter().map(|id| self.sessions.get(*id));
+        let ends: Vec<i64> = sessions.clone().map(|session| session.end).collect();
+        let last = ends.iter().max().map(|end| end.saturating_sub(1));
+        let mut columns: Vec<ArrayRef> = vec![
+            Arc::new(Int64Array::from(ends)),
+            Arc::new(Int64Array::from_iter_values(sessions.map(|session| session.start))),
+        ];
+        columns.extend(self.sessions.key_columns(ids)?);
+        columns.extend(self.accumulators.state(ids)?);
+        let batch = RecordBatch::try_new(self.state_schema.clone(), columns)
+            .map_err(|error| Error::internal(format!("session state: {error}")))?;
+        let expires = last.filter(|_| !self.is_processing_time());
+        Ok(Entries { batches: vec![batch], expires })
+    }
+
     fn now(&self, out: &Output) -> i64 {
         if self.is_processing_time() { out.now_ms } else { self.watermark }
     }
@@ -191,7 +211,6 @@ impl SessionAggregate {
             }
             let id = self.sessions.open(*key, starts[row], ends[row]);
             self.accumulators.resize(self.sessions.capacity());
-            self.sessions.mark_clean(id);
             ids.push(id);
         }
         self.slots = slots;
@@ -213,8 +232,7 @@ impl Operator for SessionAggregate {
         entries: &RecordBatch,
         groups: KeyGroupRange,
     ) -> Result<()> {
-        let processing = self.is_processing_time();
-        if processing && self.fired.restore(table, version, entries, groups)? {
+        if self.is_processing_time() && self.fired.take(table, version, entries, groups)? {
             return Ok(());
         }
         check_entries(table, version, entries, &self.state_schema)?;
@@ -223,15 +241,23 @@ impl Operator for SessionAggregate {
         let mut hashes = Vec::new();
         hash_columns(entries, &keys, &mut hashes)?;
         let ends = entries.column(0).as_primitive::<Int64Type>().values();
-        let live = |row: &usize| {
-            let group = key_group(hashes[*row], context.key_groups);
-            let fired = if processing { self.fired.restored(group) } else { self.watermark };
-            groups.contains(group) && ends[*row].saturating_sub(1) > fired
-        };
-        let keep: Vec<u32> = (0..entries.num_rows()).filter(live).map(|row| row as u32).collect();
+        let processing = self.is_processing_time();
+        let keep: Vec<u32> = (0..entries.num_rows())
+            .filter(|row| {
+                let group = key_group(hashes[*row], context.key_groups);
+                let over = if processing { self.fired.restored(group) } else { self.watermark };
+                groups.contains(group) && ends[*row].saturating_sub(1) > over
+            })
+            .map(|row| row as u32)
+            .collect();
         let kept = take_record_batch(entries, &UInt32Array::from(keep))
             .map_err(|error| Error::internal(error.to_string()))?;
         self.restore_rows(&kept)
+    }
+
+    fn restored(&mut self) -> Result<()> {
+        self.sessions.mark_stored();
+        Ok(())
     }
 
     fn process(&mut self, _input: usize, changes: Changes, out: &mut Output) -> Result<()> {
@@ -258,38 +284,33 @@ impl Operator for SessionAggregate {
 
     fn drain(&mut self, out: &mut Output) -> Result<Progress> {
         let limit = self.context.as_ref().map_or(8192, |context| context.batch_rows);
-        let complete = self.sessions.take_complete(self.now(out), limit);
+        let now = self.now(out);
+        let complete = self.sessions.take_complete(now, limit);
         if complete.is_empty() {
             return Ok(Progress::Done);
         }
-        self.fired.advance(self.now(out));
+        self.fired.advance(now);
         self.emit(&complete, out)?;
         Ok(Progress::More)
     }
 
-    fn snapshot(&mut self, mode: SnapshotMode) -> Result<Vec<TableSnapshot>> {
-        let ids = self.sessions.take_dirty(mode == SnapshotMode::Full);
-        let ends = ids.iter().map(|id| self.sessions.get(*id).end.saturating_sub(1));
-        let expires = ends.max().unwrap_or(MIN_WATERMARK);
-        let mut batches = Vec::new();
-        if !ids.is_empty() {
-            let sessions = ids.iter().map(|id| self.sessions.get(*id));
-            let mut columns: Vec<ArrayRef> = vec![
-                Arc::new(Int64Array::from_iter_values(sessions.clone().map(|s| s.end))),
-                Arc::new(Int64Array::from_iter_values(sessions.map(|s| s.start))),
-            ];
-            columns.extend(self.sessions.key_columns(&ids)?);
-            columns.extend(self.accumulators.state(&ids)?);
-            batches.push(
-                RecordBatch::try_new(self.state_schema.clone(), columns)
-                    .map_err(|error| Error::internal(format!("session state: {error}")))?,
-            );
-        }
-        let processing = self.is_processing_time();
-        let expires = (!processing).then_some(expires);
-        let mut tables = vec![TableSnapshot { table: TABLE, version: VERSION, expires, batches }];
-        if processing {
-            tables.extend(self.fired.snapshot(mode)?);
+    fn snapshot(&mut self, request: &SnapshotRequest) -> Result<Vec<TableSnapshot>> {
+        let (mode, changed, ranges) = self.sessions.take_changes(request.mode(TABLE));
+        let piece = |range: IdRange| {
+            let IdRange { from, until, ids } = range;
+            self.entries(&ids).map(|entries| Piece { entries, from, until })
+        };
+        let mut tables = vec![TableSnapshot {
+            table: TABLE,
+            version: VERSION,
+            mode,
+            changed: self.entries(&changed)?,
+            pieces: ranges.into_iter().map(piece).collect::<Result<_>>()?,
+            lap: Some(self.sessions.lap()),
+            live: self.sessions.len() as u64,
+        }];
+        if self.is_processing_time() {
+            tables.extend(self.fired.snapshot(request)?);
         }
         Ok(tables)
     }
@@ -297,16 +318,4 @@ impl Operator for SessionAggregate {
     fn state_bytes(&self) -> usize {
         self.sessions.memory_size() + self.accumulators.memory_size()
     }
-}
-
-fn state_schema(key_types: &[DataType], accumulators: &AccumulatorSet) -> SchemaRef {
-    let bounds =
-        ["window_end", "window_start"].map(|name| Field::new(name, DataType::Int64, false));
-    let keys = key_types.iter().enumerate();
-    let keys = keys.map(|(i, ty)| Field::new(format!("key{i}"), ty.clone(), true));
-    let states = accumulators.state_types().into_iter().enumerate();
-    let states = states.map(|(i, ty)| Field::new(format!("state{i}"), ty, true));
-    Arc::new(arrow::datatypes::Schema::new(
-        bounds.into_iter().chain(keys).chain(states).collect::<Vec<_>>(),
-    ))
 }

@@ -28,17 +28,18 @@ use tidegate_plan::window::{WindowShape, WindowTime};
 use tidegate_types::key_group::key_group;
 use tidegate_types::{Error, KeyGroupRange, MIN_WATERMARK, Result, Watermark};
 
-use super::aggregate::{TABLE, check_entries};
 use super::assign;
 use super::fired::Fired;
+use super::layout::{TABLE, VERSION, check_entries};
 use super::row_store::{RowRef, RowStore};
 use super::sessions::{NONE, Sessions};
 use super::time::WindowZone;
 use crate::element::Changes;
 use crate::keys::hash::hash_columns;
-use crate::operator::{Operator, OperatorContext, Output, Progress, SnapshotMode, TableSnapshot};
-
-const VERSION: u16 = 1;
+use crate::operator::{
+    Entries, Operator, OperatorContext, Output, Progress, SnapshotMode, SnapshotRequest,
+    TableSnapshot,
+};
 
 /// Holds rows until their session is over.
 pub struct SessionRows {
@@ -202,12 +203,12 @@ impl SessionRows {
         }
         let mut columns = self.store.gather(&rows)?.columns()[self.first..].to_vec();
         let starts: Vec<i64> = bounds.iter().map(|(start, _)| self.zone.to_local(*start)).collect();
-        let ends: Vec<i64> = bounds.iter().map(|(_, end)| self.zone.to_local(*end)).collect();
-        let times: Vec<i64> =
-            bounds.iter().map(|(_, end): &(i64, i64)| end.saturating_sub(1)).collect();
+        let ends = bounds.iter().map(|(_, end)| self.zone.to_local(*end)).collect();
+        let times = bounds.iter().map(|(_, end)| end.saturating_sub(1)).collect();
         for values in [starts, ends, times] {
             let ty = self.output.field(columns.len()).data_type().clone();
-            columns.push(Arc::new(TimestampMillisecondArray::from(values).with_data_type(ty)));
+            let values = TimestampMillisecondArray::from(values);
+            columns.push(Arc::new(values.with_data_type(ty)));
         }
         let result = RecordBatch::try_new(self.output.clone(), columns)
             .map_err(|error| Error::internal(format!("rows of a session: {error}")))?;
@@ -264,7 +265,7 @@ impl Operator for SessionRows {
         entries: &RecordBatch,
         groups: KeyGroupRange,
     ) -> Result<()> {
-        if self.processing && self.fired.restore(table, version, entries, groups)? {
+        if self.processing && self.fired.take(table, version, entries, groups)? {
             return Ok(());
         }
         check_entries(table, version, entries, &self.stored)?;
@@ -361,12 +362,20 @@ impl Operator for SessionRows {
         Ok(Progress::More)
     }
 
-    fn snapshot(&mut self, mode: SnapshotMode) -> Result<Vec<TableSnapshot>> {
-        let batches = self.store.take_unsaved(mode == SnapshotMode::Full)?;
-        let mut tables =
-            vec![TableSnapshot { table: TABLE, version: VERSION, expires: None, batches }];
+    fn snapshot(&mut self, request: &SnapshotRequest) -> Result<Vec<TableSnapshot>> {
+        let full = request.mode(TABLE) == SnapshotMode::Full;
+        let batches = self.store.take_unsaved(full)?;
+        let mut tables = vec![TableSnapshot {
+            table: TABLE,
+            version: VERSION,
+            mode: if full { SnapshotMode::Full } else { SnapshotMode::CHANGES },
+            changed: Entries { batches, expires: None },
+            pieces: Vec::new(),
+            lap: None,
+            live: self.store.live() as u64,
+        }];
         if self.processing {
-            tables.extend(self.fired.snapshot(mode)?);
+            tables.extend(self.fired.snapshot(request)?);
         }
         Ok(tables)
     }

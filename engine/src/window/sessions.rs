@@ -12,8 +12,10 @@ use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::DataType;
 use tidegate_types::Result;
 
-use crate::keys::KeyTable;
+use crate::checkpoint::table_files::piece_entries;
 use crate::keys::hash::hash_columns;
+use crate::keys::{ChangedSlots, KeyTable};
+use crate::operator::{Lap, SnapshotMode};
 
 /// No session.
 pub(super) const NONE: u32 = u32::MAX;
@@ -34,7 +36,6 @@ pub(super) struct Session {
     /// Tells a reused place from the session that a heap entry meant.
     generation: u32,
     live: bool,
-    dirty: bool,
 }
 
 /// The open sessions of every key.
@@ -46,6 +47,9 @@ pub(super) struct Sessions {
     slab: Vec<Session>,
     free: Vec<u32>,
     heap: BinaryHeap<Reverse<(i64, u32, u32)>>,
+    changes: ChangedSlots,
+    /// Where refreshing stands: places are ids.
+    lap: Lap,
     hashes: Vec<u64>,
 }
 
@@ -62,6 +66,8 @@ impl Sessions {
             slab: Vec::new(),
             free: Vec::new(),
             heap: BinaryHeap::new(),
+            changes: ChangedSlots::default(),
+            lap: Lap::default(),
             hashes: Vec::new(),
         })
     }
@@ -136,13 +142,15 @@ impl Sessions {
         let next = self.heads[key as usize];
         let id = self.free.pop().unwrap_or(self.slab.len() as u32);
         let generation = self.slab.get(id as usize).map_or(0, |old| old.generation.wrapping_add(1));
-        let session = Session { key, start, end, next, generation, live: true, dirty: true };
+        let session = Session { key, start, end, next, generation, live: true };
         match self.slab.get_mut(id as usize) {
             Some(place) => *place = session,
             None => self.slab.push(session),
         }
         self.heads[key as usize] = id;
         self.heap.push(Reverse((end, id, generation)));
+        self.changes.resize(self.slab.len());
+        self.changes.touch(&[id]);
         id
     }
 
@@ -151,7 +159,7 @@ impl Sessions {
         let session = &mut self.slab[id as usize];
         session.start = session.start.min(start);
         session.end = session.end.max(end);
-        session.dirty = true;
+        self.changes.touch(&[id]);
     }
 
     /// Grows a session by another one, which is closed.
@@ -205,21 +213,62 @@ impl Sessions {
         self.heap.peek().map(|Reverse((end, _, _))| end.saturating_sub(1))
     }
 
-    /// Sessions that changed since the last call (or all), which are then clean.
-    pub(super) fn take_dirty(&mut self, all: bool) -> Vec<u32> {
-        let mut ids = Vec::new();
-        for (id, session) in self.slab.iter_mut().enumerate() {
-            if session.live && (all || session.dirty) {
-                ids.push(id as u32);
-                session.dirty = false;
-            }
-        }
-        ids
+    /// Open sessions.
+    pub(super) fn len(&self) -> usize {
+        self.slab.len() - self.free.len()
     }
 
-    /// Marks a session as one that the last snapshot holds.
-    pub(super) fn mark_clean(&mut self, id: u32) {
-        self.slab[id as usize].dirty = false;
+    /// What a snapshot must hold: how far back it goes, the changed sessions, and ranges of all. What
+    /// is returned counts as stored.
+    pub(super) fn take_changes(
+        &mut self,
+        mode: SnapshotMode,
+    ) -> (SnapshotMode, Vec<u32>, Vec<IdRange>) {
+        let all = self.slab.len() as u32;
+        match mode {
+            SnapshotMode::Full => {
+                self.changes.take_all();
+                let step = piece_entries(self.len() as u64);
+                let ranges = (0..all).step_by(step).map(|from| {
+                    let until = all.min(from.saturating_add(step as u32));
+                    self.range(from, until)
+                });
+                (mode, Vec::new(), ranges.collect())
+            }
+            SnapshotMode::Incremental { recall, refresh } => {
+                let recall = recall.min(self.changes.recallable());
+                let mut changed = self.changes.take(recall);
+                changed.retain(|id| self.slab[*id as usize].live);
+                let from = (self.lap.place.2 as u32).min(all);
+                let until = all.min(from.saturating_add(refresh as u32));
+                let range = self.range(from, until);
+                self.lap.place = place(until);
+                if until == all && refresh > 0 {
+                    self.lap = Lap { round: self.lap.round + 1, ..Lap::default() };
+                }
+                let mode = SnapshotMode::Incremental { recall, refresh };
+                (
+                    mode,
+                    changed,
+                    Some(range).filter(|range| !range.ids.is_empty()).into_iter().collect(),
+                )
+            }
+        }
+    }
+
+    fn range(&self, from: u32, until: u32) -> IdRange {
+        let ids = (from..until).filter(|id| self.slab[*id as usize].live).collect();
+        IdRange { from: place(from), until: place(until), ids }
+    }
+
+    /// Where refreshing stands.
+    pub(super) fn lap(&self) -> Lap {
+        self.lap
+    }
+
+    /// Every session of the restored state has been opened: the snapshot that it came from holds them.
+    pub(super) fn mark_stored(&mut self) {
+        self.changes.forget_current();
     }
 
     /// Rebuilds the key table once most of its keys have no session any more.
@@ -254,7 +303,23 @@ impl Sessions {
             + self.heads.capacity() * 4
             + self.slab.capacity() * size_of::<Session>()
             + self.heap.capacity() * 16
+            + self.changes.memory_size()
     }
+}
+
+/// The open sessions with an id in a range.
+pub(super) struct IdRange {
+    /// The first place.
+    pub(super) from: (i64, i64, u64),
+    /// One past the last.
+    pub(super) until: (i64, i64, u64),
+    /// The sessions.
+    pub(super) ids: Vec<u32>,
+}
+
+/// The lap's place of an id.
+fn place(id: u32) -> (i64, i64, u64) {
+    (i64::MIN, i64::MIN, u64::from(id))
 }
 
 impl Session {

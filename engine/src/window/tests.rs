@@ -13,9 +13,14 @@ use tidegate_plan::{AggregateCall, AggregateFunction, Schema};
 use tidegate_types::{Field, KeyGroupRange, MAX_WATERMARK, MIN_WATERMARK, TypeKind, Watermark};
 
 use super::{AggregateInput, LocalWindowAggregate, SessionAggregate, WindowAggregate, WindowZone};
+use crate::checkpoint::table_files::WrittenTable;
+use crate::checkpoint::{FileRef, TableFiles, TableState};
 use crate::element::Changes;
 use crate::metrics::OperatorMetrics;
-use crate::operator::{Operator, OperatorContext, Output, Progress, SnapshotMode, TableSnapshot};
+use crate::operator::{
+    Entries, Operator, OperatorContext, Output, Progress, SnapshotMode, SnapshotRequest,
+    TableSnapshot,
+};
 
 pub(super) const GROUPS: u16 = 16;
 
@@ -56,10 +61,6 @@ fn output_schema() -> Schema {
 }
 
 fn plan(shape: &WindowShape) -> Plan {
-    timed(shape, WindowTime::Event { column: 2 })
-}
-
-fn timed(shape: &WindowShape, time: WindowTime) -> Plan {
     let call = |function, argument, name: &str| AggregateCall {
         function,
         argument,
@@ -70,7 +71,7 @@ fn timed(shape: &WindowShape, time: WindowTime) -> Plan {
     };
     Plan {
         shape: shape.clone(),
-        time,
+        time: WindowTime::Event { column: 2 },
         keys: vec![0],
         aggregates: vec![
             call(AggregateFunction::Count, None, "n"),
@@ -218,34 +219,79 @@ impl Subject {
         }
     }
 
-    fn snapshot(&mut self, mode: SnapshotMode, files: &mut Vec<TableSnapshot>) {
+    fn snapshot(&mut self, mode: SnapshotMode, stored: &mut Stored, watermark: Watermark) {
         self.flush_local(|local, out| local.before_barrier(out).unwrap());
-        if mode == SnapshotMode::Full {
-            files.clear();
-        }
-        for (operator, _) in &mut self.subtasks {
-            files.extend(operator.snapshot(mode).unwrap());
+        let request = SnapshotRequest {
+            full: mode == SnapshotMode::Full,
+            tables: BTreeMap::from([("windows".to_owned(), mode)]),
+        };
+        for (index, (operator, _)) in self.subtasks.iter_mut().enumerate() {
+            for table in operator.snapshot(&request).unwrap() {
+                stored.write(index, table, watermark);
+            }
         }
     }
 
     /// Replaces the subtasks by two that share the key groups, restored from the files.
-    fn restore(&mut self, files: &[TableSnapshot], watermark: Watermark) {
+    fn restore(&mut self, stored: &mut Stored, watermark: Watermark) {
         self.late += self.late_in_subtasks();
         self.subtasks.clear();
+        let tables: Vec<TableState> =
+            stored.tables.iter().filter_map(|files| files.state("windows", None)).collect();
+        stored.tables.clear();
         for owned in [KeyGroupRange { start: 0, end: 5 }, KeyGroupRange { start: 5, end: GROUPS }] {
             let (mut operator, context) = self.subtask(owned, watermark);
-            for file in files.iter().filter(|file| file.expires.is_none_or(|at| at > watermark)) {
-                for entries in &file.batches {
-                    operator.restore(file.table, file.version, entries, owned).unwrap();
+            for table in &tables {
+                for file in &table.files {
+                    for entries in &stored.files[&file.path] {
+                        operator.restore("windows", table.version, entries, owned).unwrap();
+                    }
                 }
             }
             operator.restored().unwrap();
             self.subtasks.push((operator, context));
+            stored.tables.extend(tables.first().map(TableFiles::restored));
         }
     }
 
     fn late_in_subtasks(&self) -> u64 {
         self.subtasks.iter().map(|(_, context)| context.metrics.late_records.get()).sum()
+    }
+}
+
+/// Snapshots as a checkpoint store keeps them.
+#[derive(Default)]
+struct Stored {
+    files: BTreeMap<String, Vec<RecordBatch>>,
+    /// By subtask.
+    tables: Vec<TableFiles>,
+}
+
+impl Stored {
+    fn write(&mut self, subtask: usize, table: TableSnapshot, watermark: Watermark) {
+        let lap = table.lap.unwrap_or_default();
+        let mut pieces = Vec::new();
+        for piece in table.pieces {
+            let mark = piece.mark(lap);
+            pieces.extend(self.file(piece.entries).map(|file| (file, mark)));
+        }
+        let written = WrittenTable {
+            version: table.version,
+            mode: table.mode,
+            changed: self.file(table.changed),
+            pieces,
+            lap: table.lap,
+            live: table.live,
+        };
+        self.tables.resize_with(self.tables.len().max(subtask + 1), TableFiles::default);
+        self.tables[subtask].apply(written, watermark);
+    }
+
+    fn file(&mut self, entries: Entries) -> Option<FileRef> {
+        let (rows, path) = (entries.rows() as u64, format!("{}", self.files.len()));
+        self.files.insert(path.clone(), entries.batches);
+        let (digest, expires) = (String::new(), entries.expires);
+        (rows > 0).then_some(FileRef { path, size: rows, rows, digest, expires })
     }
 }
 
@@ -354,7 +400,7 @@ fn check(shape: &WindowShape, two_phase: bool, seed: u64) {
     let events = events(&mut random, 300);
     let restore_at = random.below(events.len() as u64) as usize;
     let mut subject = Subject::new(shape, two_phase);
-    let mut files = Vec::new();
+    let mut stored = Stored::default();
     let mut rows = Vec::new();
     let mut watermark = MIN_WATERMARK;
     for (index, event) in events.iter().enumerate() {
@@ -369,13 +415,16 @@ fn check(shape: &WindowShape, two_phase: bool, seed: u64) {
         if random.below(5) == 0 {
             subject.feed(batch(&std::mem::take(&mut rows)));
         }
-        if random.below(40) == 0 || index == restore_at {
+        if random.below(20) == 0 || index == restore_at {
             subject.feed(batch(&std::mem::take(&mut rows)));
-            let full = random.below(4) == 0;
-            let mode = if full { SnapshotMode::Full } else { SnapshotMode::Incremental };
-            subject.snapshot(mode, &mut files);
+            let (recall, refresh) = (random.below(4) as u32, random.below(9) as usize);
+            let mode = match random.below(5) {
+                0 => SnapshotMode::Full,
+                _ => SnapshotMode::Incremental { recall, refresh },
+            };
+            subject.snapshot(mode, &mut stored, watermark);
             if index == restore_at {
-                subject.restore(&files, watermark);
+                subject.restore(&mut stored, watermark);
             }
         }
     }
@@ -402,73 +451,5 @@ fn windows_agree_with_enumeration() {
                 check(shape, true, seed);
             }
         }
-    }
-}
-
-/// Runs an operator's timers up to `now`; the windows that fire, as `(start, end, key)`, and counts.
-fn fire(operator: &mut dyn Operator, now: i64) -> Vec<(i64, i64, i64)> {
-    let mut fired = Vec::new();
-    while let Some(at) = operator.next_timer().filter(|at| *at <= now) {
-        let mut out = Output::new(at);
-        operator.timer(&mut out).unwrap();
-        drain(operator, &mut out);
-        for changes in out.take() {
-            let rows = &changes.rows;
-            let time =
-                |column: usize| rows.column(column).as_primitive::<TimestampMillisecondType>();
-            let count = rows.column(1).as_primitive::<Int64Type>();
-            fired.extend(
-                (0..rows.num_rows())
-                    .map(|row| (time(3).value(row), time(4).value(row), count.value(row))),
-            );
-        }
-    }
-    fired
-}
-
-#[test]
-fn what_fired_by_processing_time_does_not_fire_again_after_a_restore() {
-    let hop = WindowShape::Hop { size: 20, slide: 10, offset: 0 };
-    for (shape, before, after) in [
-        (WindowShape::Tumble { size: 10, offset: 0 }, vec![(0, 10, 2)], vec![(10, 20, 1)]),
-        (hop, vec![(-10, 10, 2)], vec![(0, 20, 3), (10, 30, 1)]),
-        (WindowShape::Session { gap: 4 }, vec![(5, 10, 2)], vec![(12, 16, 1)]),
-    ] {
-        let plan = timed(&shape, WindowTime::Processing);
-        let all = KeyGroupRange::all(GROUPS);
-        let start = || -> Box<dyn Operator> {
-            let (input, output, zone) = (input_schema(), output_schema(), WindowZone::Unzoned);
-            let mut operator: Box<dyn Operator> = match shape {
-                WindowShape::Session { .. } => {
-                    Box::new(SessionAggregate::new(&plan, &input, &output, zone).unwrap())
-                }
-                _ => {
-                    let kind = AggregateInput::Rows;
-                    Box::new(WindowAggregate::new(&plan, &input, &output, zone, kind).unwrap())
-                }
-            };
-            operator.open(&context(all, MIN_WATERMARK)).unwrap();
-            operator
-        };
-        let mut first = start();
-        let row = || batch(&[(Some(1), Some(1), 0)]);
-        let mut files = Vec::new();
-        for now in [5, 6] {
-            first.process(0, row(), &mut Output::new(now)).unwrap();
-        }
-        files.extend(first.snapshot(SnapshotMode::Incremental).unwrap());
-        assert_eq!(fire(first.as_mut(), 11), before, "{shape:?}");
-        first.process(0, row(), &mut Output::new(12)).unwrap();
-        files.extend(first.snapshot(SnapshotMode::Incremental).unwrap());
-        let mut second = start();
-        // Tables come in the order of their names.
-        files.sort_by_key(|file| file.table);
-        for file in &files {
-            for entries in &file.batches {
-                second.restore(file.table, file.version, entries, all).unwrap();
-            }
-        }
-        second.restored().unwrap();
-        assert_eq!(fire(second.as_mut(), 100), after, "{shape:?}");
     }
 }

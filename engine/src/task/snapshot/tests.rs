@@ -9,7 +9,7 @@ use object_store::path::Path;
 
 use super::*;
 use crate::element::Changes;
-use crate::operator::Output;
+use crate::operator::{Entries, Output, SnapshotMode};
 
 const LEFT: KeyGroupRange = KeyGroupRange { start: 0, end: 8 };
 const RIGHT: KeyGroupRange = KeyGroupRange { start: 8, end: 16 };
@@ -23,13 +23,17 @@ fn table(groups: Option<KeyGroupRange>, files: Vec<FileRef>) -> TableState {
     TableState { table: "windows".to_owned(), version: 1, groups, files }
 }
 
+fn written(mode: SnapshotMode) -> Vec<(&'static str, WrittenTable)> {
+    let (changed, pieces) = (Some(file("c")), Vec::new());
+    vec![("windows", WrittenTable { version: 1, mode, changed, pieces, lap: None, live: 2 })]
+}
+
 #[test]
 fn a_subtask_of_the_same_key_groups_goes_on_with_its_own_files_only() {
     let tables = [table(Some(LEFT), vec![file("a")]), table(Some(RIGHT), vec![file("b")])];
     let mut files = StateFiles::restored(&tables, RIGHT, true);
-    assert_eq!(files.mode(BarrierKind::Checkpoint), SnapshotMode::Incremental);
-    let written = WrittenTable { table: "windows", version: 1, file: Some(file("c")) };
-    let after = files.apply(SnapshotMode::Incremental, vec![written], 0);
+    assert!(!files.request(BarrierKind::Checkpoint).full);
+    let after = files.apply(written(SnapshotMode::CHANGES), 0);
     assert_eq!(after, [table(Some(RIGHT), vec![file("b"), file("c")])]);
 }
 
@@ -44,11 +48,10 @@ fn files_that_speak_of_other_key_groups_too_are_replaced() {
         (vec![table(None, vec![file("a")])], LEFT, true),
     ] {
         let mut files = StateFiles::restored(&tables, groups, reusable);
-        assert_eq!(files.mode(BarrierKind::Checkpoint), SnapshotMode::Full, "{groups:?}");
-        let written = WrittenTable { table: "windows", version: 1, file: Some(file("c")) };
-        let after = files.apply(SnapshotMode::Full, vec![written], 0);
+        assert!(files.request(BarrierKind::Checkpoint).full, "{groups:?}");
+        let after = files.apply(written(SnapshotMode::Full), 0);
         assert_eq!(after, [table(Some(groups), vec![file("c")])]);
-        assert_eq!(files.mode(BarrierKind::Checkpoint), SnapshotMode::Incremental);
+        assert!(!files.request(BarrierKind::Checkpoint).full);
     }
 }
 
@@ -91,8 +94,8 @@ async fn a_table_is_read_for_the_key_groups_that_its_writer_had() {
     for (value, groups) in [(1, Some(LEFT)), (2, Some(RIGHT)), (3, None)] {
         let column = Arc::new(Int64Array::from(vec![value]));
         let batches = vec![RecordBatch::try_new(schema.clone(), vec![column]).unwrap()];
-        let snapshot = TableSnapshot { table: "windows", version: 1, expires: None, batches };
-        let file = storage.write_table(&format!("{value}.state"), &snapshot).await.unwrap();
+        let entries = Entries { batches, expires: None };
+        let file = storage.write_entries(&format!("{value}.state"), entries).await.unwrap();
         tables.push(table(groups, file.into_iter().collect()));
     }
     let (narrow, wide) = (KeyGroupRange { start: 2, end: 6 }, KeyGroupRange { start: 5, end: 10 });

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use arrow::datatypes::TimestampMillisecondType;
 use tidegate_types::MAX_WATERMARK;
 
+use super::super::fired;
 use super::super::tests::{Event, GROUPS, Random, batch, context, drain, events, input_schema};
 use super::*;
 
@@ -95,6 +96,10 @@ struct Subject {
     late: u64,
 }
 
+fn request(full: bool) -> SnapshotRequest {
+    SnapshotRequest { full, ..SnapshotRequest::default() }
+}
+
 impl Subject {
     fn new(gap: i64, keys: &[usize]) -> Self {
         let mut subject = Self {
@@ -118,7 +123,7 @@ impl Subject {
                 operator(self.gap, &self.keys, WindowTime::Event { column: 2 }, &context);
             for (subtask, file) in &self.files {
                 let Some(groups) = before[*subtask].intersection(*owned) else { continue };
-                for entries in &file.batches {
+                for entries in &file.changed.batches {
                     operator.restore(file.table, file.version, entries, groups).unwrap();
                 }
             }
@@ -151,12 +156,12 @@ impl Subject {
         }
     }
 
-    fn snapshot(&mut self, mode: SnapshotMode) {
-        if mode == SnapshotMode::Full {
+    fn snapshot(&mut self, full: bool) {
+        if full {
             self.files.clear();
         }
         for (index, (operator, _)) in self.subtasks.iter_mut().enumerate() {
-            let tables = operator.snapshot(mode).unwrap();
+            let tables = operator.snapshot(&request(full)).unwrap();
             self.files.extend(tables.into_iter().map(|table| (index, table)));
         }
     }
@@ -193,7 +198,7 @@ fn check(gap: i64, keys: &[usize], seed: u64) {
         if random.below(20) == 0 || index == restore_at {
             subject.feed(&mut rows);
             let full = random.below(6) == 0 || (index != restore_at && subject.subtasks.len() > 1);
-            subject.snapshot(if full { SnapshotMode::Full } else { SnapshotMode::Incremental });
+            subject.snapshot(full);
             if index == restore_at && !keys.is_empty() {
                 let split = KeyGroupRange { start: 0, end: 5 };
                 subject.start(&[split, KeyGroupRange { start: 5, end: GROUPS }], watermark);
@@ -254,23 +259,23 @@ fn by_processing_time_a_session_is_over_by_the_clock_and_does_not_come_again_aft
     let mut first = operator(10, &[0], WindowTime::Processing, &all);
     let mut files = Vec::new();
     assert_eq!(run(&mut first, &[(1, 100), (2, 105)], 113), []);
-    files.extend(first.snapshot(SnapshotMode::Incremental).unwrap());
+    files.extend(first.snapshot(&request(false)).unwrap());
     let session = |number: i64, start: i64, end: i64| (Some(1), number, 0, start, end);
     assert_eq!(run(&mut first, &[], 114), [session(1, 100, 115), session(2, 100, 115)]);
     // The next row comes exactly where that session ended, which is over by then.
     assert_eq!(run(&mut first, &[(3, 115)], 115), []);
-    files.extend(first.snapshot(SnapshotMode::Incremental).unwrap());
-    for mode in [SnapshotMode::Incremental, SnapshotMode::Full] {
+    files.extend(first.snapshot(&request(false)).unwrap());
+    for full in [false, true] {
         let mut second = operator(10, &[0], WindowTime::Processing, &all);
         for file in &files {
-            for entries in &file.batches {
+            for entries in &file.changed.batches {
                 let groups = KeyGroupRange::all(GROUPS);
                 second.restore(file.table, file.version, entries, groups).unwrap();
             }
         }
         second.restored().unwrap();
-        if mode == SnapshotMode::Full {
-            files = second.snapshot(mode).unwrap();
+        if full {
+            files = second.snapshot(&request(true)).unwrap();
         }
         assert_eq!(
             run(&mut second, &[(4, 120)], 200),
@@ -285,7 +290,7 @@ fn what_other_tables_and_layouts_hold_is_refused() {
     let all = context(KeyGroupRange::all(GROUPS), MIN_WATERMARK);
     let mut operator = operator(10, &[0], WindowTime::Event { column: 2 }, &all);
     let rows = batch(&[(Some(1), Some(1), 0)]).rows;
-    for table in [TABLE, super::super::fired::TABLE] {
+    for table in [TABLE, fired::TABLE] {
         let refused = operator.restore(table, 1, &rows, all.owned).unwrap_err();
         assert_eq!(refused.code(), tidegate_types::ErrorCode::Incompatible);
     }
