@@ -13,13 +13,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringViewArray};
 use arrow::datatypes::Int64Type;
-use chrono_tz::Tz;
 use futures::TryStreamExt;
 use tidegate_connectors::{ConnectorEnv, object_storage, registry};
 use tidegate_engine::Changes;
 use tidegate_engine::connector::{
     Read, ReaderContext, Sink, SinkContext, SinkWriter, Source, SourceReader, Split,
 };
+use tidegate_functions::Zone;
 use tidegate_plan::arrow_type;
 use tidegate_plan::operator::{self, Table};
 use tidegate_runtime::clock::SystemClock;
@@ -33,7 +33,7 @@ fn service(name: &str) -> String {
 }
 
 fn env() -> ConnectorEnv {
-    ConnectorEnv::new(&SystemClock::shared(), Tz::UTC)
+    ConnectorEnv::new(&SystemClock::shared(), Zone::UTC)
 }
 
 /// Columns `id BIGINT`, `day STRING` in a folder of its own; `day` is the partition.

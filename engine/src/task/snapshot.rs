@@ -279,3 +279,6 @@ fn refused(error: Error, file: &FileRef) -> Error {
 pub fn declined(epoch: Epoch, error: &Error) -> Error {
     error.clone().context(format!("store checkpoint {epoch}"))
 }
+
+#[cfg(test)]
+mod tests;

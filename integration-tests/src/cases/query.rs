@@ -24,7 +24,8 @@ pub struct Question {
     /// Types of the result's columns.
     pub types: Vec<ColumnType>,
     /// Whether Flink's answer counts: it ranks sessions of one end together, whatever their start,
-    /// and counts sessions that are not grouped by their partition in changing rows.
+    /// filters rows before it finds the sessions that an aggregate is about, and does not window
+    /// what changes, as do sessions that are not grouped by their partition.
     pub flink_is_right: bool,
 }
 
@@ -165,23 +166,17 @@ fn windowed(window: &Window, table: &Table) -> Option<String> {
     }
 }
 
-/// Key columns to group by, any number of them. Sessions of late rows are grouped at least by their
-/// partition: there Flink must judge.
-fn grouping(window: &Window, table: &Table, prng: &mut Prng) -> Vec<Column> {
-    let least = match (window, table.lateness) {
-        (Window::Session { keys, .. }, Lateness::Late) => *keys,
-        _ => 0,
-    };
-    let count = match window {
-        Window::Session { keys, .. } if prng.chance(50) => *keys,
-        _ => least + prng.below(table.keys.len() + 1 - least),
-    };
-    table.keys[..count].to_vec()
+/// Key columns to group by, any number of them.
+fn grouping(table: &Table, prng: &mut Prng) -> Vec<Column> {
+    table.keys[..prng.below(table.keys.len() + 1)].to_vec()
 }
 
-/// Whether Flink aggregates the window in one go: sessions only with their whole partition.
-fn in_one_go(window: &Window, keys: &[Column]) -> bool {
-    !matches!(window, Window::Session { keys: partition, .. } if *partition > keys.len())
+/// The key columns that sessions are partitioned by; any number of them for other windows.
+fn partition(window: &Window, table: &Table, prng: &mut Prng) -> Vec<Column> {
+    match window {
+        Window::Session { keys, .. } => table.keys[..*keys].to_vec(),
+        _ => grouping(table, prng),
+    }
 }
 
 fn group_by(start: &str, end: &str, keys: &[Column]) -> String {
@@ -193,7 +188,10 @@ fn group_by(start: &str, end: &str, keys: &[Column]) -> String {
 /// `SELECT window, keys, aggregates … GROUP BY window, keys`.
 fn aggregation(table: &Table, prng: &mut Prng) -> Question {
     let window = Window::any(table.keys.len(), prng);
-    let keys = grouping(&window, table, prng);
+    let keys = match prng.chance(50) {
+        true => partition(&window, table, prng),
+        false => grouping(table, prng),
+    };
     let mut output = Output::windows();
     keys.iter().for_each(|key| output.column(key));
     for index in 0..=prng.below(5) {
@@ -212,7 +210,7 @@ fn aggregation(table: &Table, prng: &mut Prng) -> Question {
     );
     let oracle = windowed(&window, table)
         .map(|rows| format!("FROM {rows} {condition} {}{having}", group_by("ws", "we", &keys)));
-    let flink_is_right = in_one_go(&window, &keys);
+    let flink_is_right = !window.is_session() || condition.is_empty();
     Question { flink_is_right, ..output.question(Vec::new(), &flink, oracle.as_deref()) }
 }
 
@@ -303,7 +301,10 @@ fn cascade(name: &str, table: &Table, prng: &mut Prng) -> Question {
     // Flink loses the second partition key of a SESSION in a view.
     let inner = Window::any(table.keys.len().min(1), prng);
     let outer = Window::aligned(prng);
-    let keys = grouping(&inner, table, prng);
+    let keys = match inner.is_session() && table.lateness != Lateness::Late && prng.chance(30) {
+        true => grouping(table, prng),
+        false => partition(&inner, table, prng),
+    };
     let sum = Aggregate::sum(&table.values[0]);
     let columns: String = names(&keys).iter().map(|key| format!("{key}, ")).collect();
     let tail: String = names(&keys).iter().map(|key| format!(", {key}")).collect();
@@ -331,6 +332,8 @@ fn cascade(name: &str, table: &Table, prng: &mut Prng) -> Question {
         );
         format!("FROM ({}) {}", outer.oracle(&results, &[]), group_by("ws", "we", outer_keys))
     });
-    let flink_is_right = in_one_go(&inner, &keys);
+    let changing =
+        |window: &Window| matches!(window, Window::Session { keys: by, .. } if *by != keys.len());
+    let flink_is_right = !changing(&inner);
     Question { flink_is_right, ..output.question(vec![view], &flink, oracle.as_deref()) }
 }

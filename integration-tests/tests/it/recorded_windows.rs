@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value;
 use tidegate_integration_tests::compare::{Row, Shape, canonical_row, difference};
+use tidegate_integration_tests::flink::last_rows;
 use tidegate_integration_tests::folder::CaseFolder;
 use tidegate_integration_tests::rows::{csv_row, json_row};
 use tidegate_integration_tests::tidegate::{Run, binary};
@@ -162,21 +163,10 @@ fn compare(answer: &Value, lines: Vec<String>) -> Result<()> {
     for line in lines {
         actual.push(canonical_row(&shapes, &json_row(line, &names)?)?);
     }
-    let mut expected: Vec<Row> = Vec::new();
-    for row in answer["rows"].as_array().into_iter().flatten() {
-        let fields = row.as_array().map(Vec::as_slice).unwrap_or_default();
-        let kind = fields.first().and_then(Value::as_str).unwrap_or_default();
-        let fields: Row =
-            fields.iter().skip(1).map(|field| field.as_str().map(str::to_owned)).collect();
-        let row = canonical_row(&shapes, &fields)?;
-        // What Flink corrects later is no part of its answer.
-        if matches!(kind, "-U" | "-D") {
-            let taken_back = expected.iter().rposition(|other| *other == row);
-            expected.remove(taken_back.ok_or_else(|| anyhow!("no row to take back: {row:?}"))?);
-        } else {
-            expected.push(row);
-        }
-    }
+    let rows = answer["rows"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let expected = last_rows(rows)?;
+    let expected = expected.iter().map(|row| canonical_row(&shapes, row));
+    let expected: Vec<Row> = expected.collect::<Result<_>>()?;
     match difference("Flink", &expected, &actual) {
         Some(text) => Err(anyhow!(text)),
         None => Ok(()),
