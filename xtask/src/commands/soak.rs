@@ -49,6 +49,9 @@ pub(crate) struct Args {
     /// Time between checkpoints, milliseconds
     #[arg(long, value_name = "MS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(50..=60_000))]
     interval: u64,
+    /// Carry out all rounds and the last run even if something was found
+    #[arg(long)]
+    keep_going: bool,
     /// Which binary is built
     #[arg(long, value_enum, default_value = "dev")]
     profile: Profile,
@@ -105,6 +108,7 @@ fn soak(project: &Project, args: &Args, interrupt: &Interrupt) -> Result<Report>
         store_faults: args.store_faults.unwrap_or_default(),
         guarantee: args.guarantee,
         interval_ms: args.interval,
+        keep_going: args.keep_going,
         command: command(args, seed),
     };
     run::run(project, &settings, interrupt)
@@ -122,6 +126,7 @@ pub(crate) fn in_short(project: &Project, interrupt: &Interrupt) -> Result<bool>
         store_faults: None,
         guarantee: Guarantee::ExactlyOnce,
         interval: 300,
+        keep_going: false,
         profile: Profile::Dev,
         program: None,
     };
@@ -167,6 +172,9 @@ fn command(args: &Args, seed: u64) -> String {
     if let Some(rates) = args.store_faults {
         command.push_str(&format!(" --store-faults {rates}"));
     }
+    if args.keep_going {
+        command.push_str(" --keep-going");
+    }
     command
 }
 
@@ -190,7 +198,7 @@ mod tests {
     #[test]
     fn the_command_that_repeats_a_soak_is_read_back() {
         let line = "--rounds 7 --records 100 --mutation skip-attempt-check --faults zombie,kill \
-                    --store-faults reset=2.5,corrupt=1 --guarantee at-least-once --interval 200";
+                    --store-faults reset=2.5,corrupt=1 --guarantee at-least-once --interval 200 --keep-going";
         let first = command(&args(line).unwrap(), 99);
         let words = first.strip_prefix("cargo xtask soak ").unwrap();
         assert_eq!(command(&args(words).unwrap(), 99), first);

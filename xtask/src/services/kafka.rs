@@ -139,23 +139,19 @@ pub(super) fn lib(project: &Project) -> PathBuf {
 
 /// A JVM with Kafka's jars; the caller adds the main class.
 pub(super) fn java(project: &Project, instance: &Instance, heap: &str) -> Command {
-    java_with(project, instance, heap, None)
+    let jars = lib(project).join("*").into_os_string();
+    jvm(heap, jars, &instance.data().join("log4j2.properties"))
 }
 
-/// The same, with classes of our own in front of them.
-pub(super) fn java_with(
-    project: &Project,
-    instance: &Instance,
-    heap: &str,
-    classes: Option<&Path>,
-) -> Command {
-    let mut path = OsString::new();
-    if let Some(classes) = classes {
-        path.push(classes);
-        path.push(":");
-    }
+/// The same with classes of our own in front of the jars.
+pub(super) fn java_with(project: &Project, heap: &str, classes: &Path, logging: &Path) -> Command {
+    let mut path = classes.to_owned().into_os_string();
+    path.push(":");
     path.push(lib(project).join("*"));
-    let logging = instance.data().join("log4j2.properties");
+    jvm(heap, path, logging)
+}
+
+fn jvm(heap: &str, path: OsString, logging: &Path) -> Command {
     let mut command = Command::new("java");
     command
         .arg(format!("-Xmx{heap}"))

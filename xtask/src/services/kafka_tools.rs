@@ -69,7 +69,8 @@ impl<'a> Tools<'a> {
         let parent = self.project.run_dir.join("java");
         let lib = kafka::lib(self.project);
         let classes = java::compile("the Kafka client", &sources, &lib, &parent)?;
-        let mut command = kafka::java_with(self.project, &self.instance, heap, Some(&classes));
+        let logging = sources.join("log4j2.properties");
+        let mut command = kafka::java_with(self.project, heap, &classes, &logging);
         command.arg("-XX:+UseSerialGC").arg(class);
         Ok(command)
     }

@@ -60,7 +60,7 @@ impl Feed {
         self.control.released.fetch_add(self.portion, Ordering::Relaxed);
     }
 
-    /// Writes all that is left; returns when the broker has every record.
+    /// Writes all that is left, and the records that close the windows; returns when the broker has every record.
     pub(crate) fn finish(mut self) -> Result<()> {
         self.control.hurry.store(true, Ordering::Relaxed);
         self.control.released.store(u64::MAX, Ordering::Relaxed);
@@ -102,7 +102,11 @@ fn write(input: Input, portion: u64, control: &Control, mut pipe: impl Write) ->
             std::thread::sleep(TICK);
         }
     }
-    Ok(())
+    for partition in 0..PARTITIONS {
+        let line = input.end_line(partition);
+        pipe.write_all(line.as_bytes()).context("write to the producer")?;
+    }
+    pipe.flush().context("write to the producer")
 }
 
 #[cfg(test)]
@@ -119,8 +123,9 @@ mod tests {
         write(input, 5, &control, &mut bytes).unwrap();
         let text = String::from_utf8(bytes).unwrap();
         let partitions: Vec<&str> = text.lines().map(|line| &line[..1]).collect();
-        assert_eq!(partitions.len(), 40);
+        assert_eq!(partitions.len(), 44);
         assert_eq!(partitions[..5], ["0", "1", "2", "3", "0"]);
-        assert!(text.lines().last().unwrap().contains("\"seq\":9"));
+        assert!(text.lines().nth(39).unwrap().contains("\"seq\":9"));
+        assert_eq!(text.matches("\"seq\":-1").count(), 4);
     }
 }

@@ -83,10 +83,18 @@ impl Input {
     /// The line that the producer takes: partition, tab, the record as JSON.
     pub(crate) fn line(&self, partition: u32, sequence: u64) -> String {
         let Record { key, value, time_ms } = self.record(partition, sequence);
-        let time = DateTime::from_timestamp_millis(time_ms).unwrap_or_default();
-        let time = time.format("%Y-%m-%d %H:%M:%S%.3f");
+        let time = time(time_ms);
         format!(
             "{partition}\t{{\"p\":{partition},\"seq\":{sequence},\"k\":\"k{key}\",\"v\":{value},\"ts\":\"{time}\"}}\n"
+        )
+    }
+
+    /// A record of a partition that is no record of the soak: it pushes the watermark past all of them.
+    pub(crate) fn end_line(&self, partition: u32) -> String {
+        let time_ms = BASE_MS + 10 * i64::try_from(self.span_ms).unwrap_or(0) + 3_600_000;
+        let time = time(time_ms);
+        format!(
+            "{partition}\t{{\"p\":{partition},\"seq\":-1,\"k\":\"end\",\"v\":0,\"ts\":\"{time}\"}}\n"
         )
     }
 
@@ -104,6 +112,12 @@ impl Input {
         }
         windows
     }
+}
+
+/// As the job reads it.
+fn time(time_ms: i64) -> impl std::fmt::Display {
+    let time = DateTime::from_timestamp_millis(time_ms).unwrap_or_default();
+    time.format("%Y-%m-%d %H:%M:%S%.3f")
 }
 
 /// A window as the job writes it: its start as a timestamp without zone, and its key.
@@ -147,6 +161,7 @@ mod tests {
             ("3", Some(3), Some(9))
         );
         assert!(value["ts"].as_str().unwrap().starts_with("2024-03-"), "{value}");
+        assert!(input.end_line(3).starts_with("3\t{\"p\":3,\"seq\":-1,"));
     }
 
     #[test]

@@ -82,8 +82,8 @@ pub(crate) struct Round {
     pub(crate) ending: Ending,
     /// Whether the broker restarts meanwhile, and how.
     pub(crate) broker: Option<Broker>,
-    /// Whether the object store is behind the proxy.
-    pub(crate) store: bool,
+    /// Whether the object store has faults, and from when on.
+    pub(crate) store: Option<Store>,
 }
 
 /// How a round ends.
@@ -110,6 +110,16 @@ pub(crate) enum Ending {
         /// Milliseconds from its checkpoints to its stop.
         delay_ms: u64,
     },
+}
+
+/// From when on the object store has faults: a restore that meets one may fail for good, and then the rest of the
+/// round shows nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Store {
+    /// From the start of the process.
+    Restore,
+    /// From its first checkpoint.
+    Checkpoints,
 }
 
 /// How the broker restarts.
@@ -194,12 +204,13 @@ pub(crate) fn rounds(seed: u64, count: u32, mix: &Mix) -> Vec<Round> {
         }
         let broker = (broker && mix.has(Fault::Broker))
             .then(|| Broker { killed: prng.chance(50.0), delay_ms: prng.between(200, 2_500) });
+        let from = if prng.chance(30.0) { Store::Restore } else { Store::Checkpoints };
         rounds.push(Round {
             number,
             parallelism: u32::try_from(parallelism).unwrap_or(1),
             ending: draw(&mut prng, mix, mix.ending(ending), &mut places, number == 1),
             broker,
-            store: store && mix.has(Fault::Store),
+            store: (store && mix.has(Fault::Store)).then_some(from),
         });
     }
     rounds
@@ -257,7 +268,7 @@ mod tests {
         for seed in 0..50 {
             let rounds = rounds(seed, 5, &all());
             assert_eq!(count(&rounds, |round| round.broker.is_some()), 1);
-            assert_eq!(count(&rounds, |round| round.store), 2);
+            assert_eq!(count(&rounds, |round| round.store.is_some()), 2);
             assert_eq!(count(&rounds, |r| matches!(r.ending, Ending::Zombie { .. })), 1);
             assert_eq!(count(&rounds, |r| matches!(r.ending, Ending::Failpoint { .. })), 2);
             let early = matches!(rounds[0].ending, Ending::Kill { checkpoints: 0, .. });
@@ -284,7 +295,7 @@ mod tests {
         assert!(marker.iter().all(|round| {
             matches!(round.ending, Ending::Failpoint { place: Failpoint::AfterCommit, .. })
                 && round.broker.is_none()
-                && !round.store
+                && round.store.is_none()
         }));
         let attempt = of(Mutation::AttemptCheck);
         assert!(attempt.iter().all(|round| matches!(round.ending, Ending::Zombie { .. })));
@@ -296,7 +307,7 @@ mod tests {
         assert_eq!(count(&none, |r| matches!(r.ending, Ending::Failpoint { .. })), 0);
         let kills = rounds(1, 20, &Mix::new(&[Fault::Kill], None, true));
         assert_eq!(count(&kills, |r| matches!(r.ending, Ending::Kill { .. })), 20);
-        assert_eq!(count(&kills, |r| r.store || r.broker.is_some()), 0);
+        assert_eq!(count(&kills, |r| r.store.is_some() || r.broker.is_some()), 0);
     }
 
     #[test]

@@ -17,6 +17,8 @@ const LISTED: usize = 20;
 pub(crate) struct Tally {
     /// Processes that were started.
     pub(crate) starts: u64,
+    /// Those that went on from the checkpoint directory.
+    pub(crate) restarts: u64,
     /// Processes that were ended by SIGKILL from outside.
     pub(crate) kills: u64,
     /// Processes that ended themselves, by failpoint.
@@ -44,6 +46,14 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// Counts a process; says whether there is something that it can go on from.
+    pub(crate) fn count_start(&mut self) -> bool {
+        let restore = self.starts > 0;
+        self.starts += 1;
+        self.restarts += u64::from(restore);
+        restore
+    }
+
     /// Notes an offence.
     pub(crate) fn offence(&mut self, text: String) {
         eprintln!("   OFFENCE: {text}");

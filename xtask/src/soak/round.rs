@@ -3,9 +3,10 @@
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
-use super::plan::{Broker, Ending, Failpoint, Round, name_of};
+use super::plan::{Broker, Ending, Failpoint, Round, Store, name_of};
+use super::proxy::Proxy;
 use super::report::Tally;
 use super::subject::{Guarantee, Running, Start, Subject, Watched, by_kill, told};
 use crate::interrupt::Interrupt;
@@ -21,6 +22,12 @@ const REFUSAL: Duration = Duration::from_secs(30);
 /// Checkpoints that a process has completed before it is made a zombie, and its successor before the zombie goes on.
 const BEFORE_ZOMBIE: u64 = 2;
 
+/// Checkpoints of the last run after everything has come out.
+const SETTLING: u64 = 2;
+
+/// How long a stop with a savepoint may take.
+const STOPPING: Duration = Duration::from_secs(60);
+
 /// What rounds are carried out with.
 pub(super) struct Stage<'a> {
     /// The services' project.
@@ -29,8 +36,8 @@ pub(super) struct Stage<'a> {
     pub(super) subject: &'a Subject,
     /// Address of the object store.
     pub(super) store: &'a str,
-    /// Address of the proxy in front of it.
-    pub(super) proxy: &'a str,
+    /// What stands in front of it in rounds where it has faults.
+    pub(super) proxy: &'a Proxy,
     /// Ctrl-C ends the round.
     pub(super) interrupt: &'a Interrupt,
 }
@@ -40,7 +47,9 @@ impl Stage<'_> {
     pub(super) fn run(&self, round: &Round, tally: &mut Tally) -> Result<()> {
         std::thread::scope(|scope| {
             let broker = round.broker.map(|broker| scope.spawn(move || self.restart(broker)));
+            self.proxy.trouble(round.store == Some(Store::Restore));
             let outcome = self.end(round, tally);
+            self.proxy.trouble(false);
             if let Some(broker) = broker {
                 broker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
                 tally.broker_restarts += 1;
@@ -82,15 +91,21 @@ impl Stage<'_> {
         failpoint: Option<(Failpoint, u64)>,
         tally: &mut Tally,
     ) -> Result<Running> {
-        tally.starts += 1;
-        self.subject.start(&Start {
+        let restore = tally.count_start();
+        let proxy = self.proxy.endpoint();
+        let mut process = self.subject.start(&Start {
             name: &format!("round-{:03}{suffix}", round.number),
             parallelism: round.parallelism,
-            endpoint: if round.store { self.proxy } else { self.store },
-            restore: tally.starts > 1,
-            bounded: false,
+            endpoint: if round.store.is_some() { &proxy } else { self.store },
+            restore,
             failpoint,
-        })
+        })?;
+        if round.store == Some(Store::Checkpoints) {
+            // What it comes to is found out by those who wait for it.
+            process.watch(BOUND, |p| p.checkpoints > 0 || self.interrupt.raised())?;
+            self.proxy.trouble(true);
+        }
+        Ok(process)
     }
 
     /// Waits for checkpoints, or for an end of the process, Ctrl-C or the bound.
@@ -219,7 +234,7 @@ impl Stage<'_> {
         tally: &mut Tally,
     ) -> Result<()> {
         self.note(round, process, tally);
-        if round.store {
+        if round.store.is_some() {
             tally.exits_by_store += 1;
             return Ok(());
         }
@@ -246,35 +261,55 @@ impl Stage<'_> {
         );
     }
 
-    /// Reads what is left to its end.
-    pub(super) fn last(&self, parallelism: u32, limit: Duration, tally: &mut Tally) -> Result<()> {
-        tally.starts += 1;
+    /// Runs without faults until `done` says so, and then stops with a savepoint.
+    pub(super) fn last(
+        &self,
+        parallelism: u32,
+        limit: Duration,
+        done: impl Fn() -> bool,
+        tally: &mut Tally,
+    ) -> Result<()> {
+        let restore = tally.count_start();
         let mut process = self.subject.start(&Start {
             name: "last",
             parallelism,
             endpoint: self.store,
-            restore: tally.starts > 1,
-            bounded: true,
+            restore,
             failpoint: None,
         })?;
-        match process.watch(limit, |_| self.interrupt.raised())? {
-            Watched::Reached => bail!("interrupted"),
+        let watched = process.watch(limit, |_| done() || self.interrupt.raised())?;
+        if self.interrupt.raised() {
+            bail!("interrupted");
+        }
+        if let Watched::Ended(status) = watched {
+            let words = process.last_words();
+            tally.offence(format!("the last run ended by itself with {status}: {words}"));
+            return Ok(());
+        }
+        if matches!(watched, Watched::TimeUp) {
+            let seconds = limit.as_secs();
+            tally.offence(format!("the last run did not bring everything within {seconds} s"));
+        }
+        // What comes twice may come behind what was waited for.
+        let settled = process.checkpoints + SETTLING;
+        process.watch(BOUND, |p| p.checkpoints >= settled)?;
+        process.signal("INT")?;
+        match process.watch(STOPPING, |_| false)? {
             Watched::Ended(status) if status.success() => {
-                tally.late_records = late(&std::fs::read_to_string(&process.out)?);
-                Ok(())
+                tally.checkpoints += process.checkpoints;
+                let output = std::fs::read_to_string(&process.out).context("read its output")?;
+                tally.late_records = late(&output);
             }
             Watched::Ended(status) => {
                 let words = process.last_words();
-                tally.offence(format!("the last run ended with {status}: {words}"));
-                Ok(())
+                tally.offence(format!("the last run stopped with {status}: {words}"));
             }
-            Watched::TimeUp => {
-                let words = process.last_words();
-                let seconds = limit.as_secs();
-                tally.offence(format!("the last run did not end within {seconds} s: {words}"));
-                Ok(())
+            Watched::Reached | Watched::TimeUp => {
+                let seconds = STOPPING.as_secs();
+                tally.offence(format!("the last run did not stop within {seconds} s"));
             }
         }
+        Ok(())
     }
 }
 
@@ -304,7 +339,11 @@ pub(super) fn announce(round: &Round, of: u32, guarantee: Guarantee) -> String {
         Some(_) => ", broker restarted",
         None => "",
     };
-    let store = if round.store { ", store with faults" } else { "" };
+    let store = match round.store {
+        Some(Store::Restore) => ", store with faults",
+        Some(Store::Checkpoints) => ", store with faults from the first checkpoint",
+        None => "",
+    };
     let parallelism = round.parallelism;
     let guarantee = if guarantee == Guarantee::AtLeastOnce { ", at-least-once" } else { "" };
     format!(
@@ -324,7 +363,7 @@ mod tests {
             parallelism: 2,
             ending: Ending::Failpoint { place: Failpoint::AfterCommit, passed: 4 },
             broker: Some(Broker { killed: true, delay_ms: 5 }),
-            store: true,
+            store: Some(Store::Restore),
         };
         assert_eq!(
             announce(&round, 9, Guarantee::ExactlyOnce),

@@ -48,6 +48,8 @@ pub(crate) struct Settings {
     pub(crate) guarantee: Guarantee,
     /// Time between checkpoints.
     pub(crate) interval_ms: u64,
+    /// Whether rounds go on after an offence.
+    pub(crate) keep_going: bool,
     /// Repeats it.
     pub(crate) command: String,
 }
@@ -103,9 +105,7 @@ fn soak(
         guarantee: settings.guarantee,
         mutation: settings.mutation,
     };
-    let endpoint = proxy.endpoint();
-    let stage =
-        Stage { home, subject: &subject, store: &store.endpoint, proxy: &endpoint, interrupt };
+    let stage = Stage { home, subject: &subject, store: &store.endpoint, proxy: &proxy, interrupt };
     let mix = Mix::new(&settings.faults, settings.mutation, settings.has_failpoints);
     let rounds = plan::rounds(settings.seed, settings.rounds, &mix);
     let mut soak = Soak {
@@ -113,6 +113,7 @@ fn soak(
         feed: Some(Feed::start(&tools, to, input, settings.rounds)?),
         witness: Witness::start(&tools, &[passed, sums], Judge::new(input))?,
         tally: Tally::default(),
+        offended_in_round: None,
         start: Instant::now(),
     };
     let done = soak.rounds(&stage, &rounds)?;
@@ -125,11 +126,12 @@ struct Soak<'a> {
     feed: Option<Feed>,
     witness: Witness,
     tally: Tally,
+    offended_in_round: Option<u32>,
     start: Instant,
 }
 
 impl Soak<'_> {
-    /// Carries the rounds out until there is an offence; returns how many.
+    /// Carries the rounds out, until there is an offence unless asked otherwise; returns how many.
     fn rounds(&mut self, stage: &Stage<'_>, rounds: &[Round]) -> Result<u32> {
         for round in rounds {
             if stage.interrupt.raised() {
@@ -146,13 +148,16 @@ impl Soak<'_> {
             };
             eprintln!("   {passed} records have come out");
             if offended || !self.tally.offences.is_empty() {
-                return Ok(round.number);
+                self.offended_in_round.get_or_insert(round.number);
+                if !self.settings.keep_going {
+                    return Ok(round.number);
+                }
             }
         }
         Ok(self.settings.rounds)
     }
 
-    /// The last run, if nothing was found before, and what came of it all.
+    /// The last run, if all rounds went before it, and what came of it all.
     fn verdict(
         mut self,
         stage: &Stage<'_>,
@@ -161,8 +166,7 @@ impl Soak<'_> {
         input: Input,
         proxy: &Proxy,
     ) -> Result<Report> {
-        let offended = self.witness.judge().offended();
-        let complete = !offended && self.tally.offences.is_empty();
+        let complete = self.settings.keep_going || self.offended_in_round.is_none();
         if complete {
             eprintln!("── last run, to the end of the input");
             self.feed.take().context("the producer runs until here")?.finish()?;
@@ -170,7 +174,8 @@ impl Soak<'_> {
                 LAST_RUN_PER_RECORD * u32::try_from(input.records()).unwrap_or(u32::MAX),
             );
             let parallelism = rounds.last().map_or(1, |round| round.parallelism);
-            stage.last(parallelism, limit, &mut self.tally)?;
+            let done = || self.witness.judge().all_there();
+            stage.last(parallelism, limit, done, &mut self.tally)?;
         }
         let open_transactions_seconds = self.witness.finish()?;
         let verdict: Verdict = {
@@ -194,7 +199,7 @@ impl Soak<'_> {
             records: input.records(),
             store_faults: proxy.counts(),
             open_transactions_seconds,
-            offended_in_round: offended.then_some(done),
+            offended_in_round: self.offended_in_round,
             complete,
             tally,
             verdict,
@@ -245,7 +250,7 @@ fn by_fault(rounds: &[Round]) -> BTreeMap<&'static str, u32> {
         if round.broker.is_some() {
             count("broker");
         }
-        if round.store {
+        if round.store.is_some() {
             count("store");
         }
     }

@@ -23,6 +23,9 @@ const ASK: Duration = Duration::from_millis(100);
 /// Metric of completed checkpoints.
 const CHECKPOINTS: &str = "tidegate_job_checkpoints_total";
 
+/// What lines about damage say.
+const DAMAGE: [&str; 4] = ["CORRUPT", "checksum", "is damaged", "does not parse"];
+
 /// What a sink promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Guarantee {
@@ -64,21 +67,18 @@ pub(super) struct Start<'a> {
     pub(super) endpoint: &'a str,
     /// Whether it goes on from the checkpoint directory.
     pub(super) restore: bool,
-    /// Whether it reads what is there and ends.
-    pub(super) bounded: bool,
     /// Where it ends itself, and how often it passes there before.
     pub(super) failpoint: Option<(Failpoint, u64)>,
 }
 
 impl Subject {
     /// The statement set: windowed sums per key, and a branch that passes records on.
-    fn script(&self, bounded: bool) -> String {
+    fn script(&self) -> String {
         let [input, passed, sums] = &self.topics;
         let kafka = format!(
             "'connector' = 'kafka', 'properties.bootstrap.servers' = '{}', 'format' = 'json'",
             self.bootstrap
         );
-        let bound = if bounded { ", 'scan.bounded.mode' = 'latest-offset'" } else { "" };
         let sink = |name: &str| match self.guarantee {
             Guarantee::AtLeastOnce => String::new(),
             Guarantee::ExactlyOnce => format!(
@@ -92,12 +92,12 @@ impl Subject {
             "SET 'pipeline.name' = 'soak';
 CREATE TABLE events (p INT, seq BIGINT, k STRING, v BIGINT, ts TIMESTAMP(3),
   WATERMARK FOR ts AS ts - INTERVAL '{WATERMARK_DELAY_SECONDS}' SECOND)
-  WITH ({kafka}, 'topic' = '{input}', 'scan.startup.mode' = 'earliest-offset'{bound});
+  WITH ({kafka}, 'topic' = '{input}', 'scan.startup.mode' = 'earliest-offset');
 CREATE TABLE passed (p INT, seq BIGINT, v BIGINT) WITH ({kafka}, 'topic' = '{passed}'{of_passed});
 CREATE TABLE sums (ws TIMESTAMP(3), k STRING, c BIGINT, s BIGINT)
   WITH ({kafka}, 'topic' = '{sums}'{of_sums});
 EXECUTE STATEMENT SET BEGIN
-INSERT INTO passed SELECT p, seq, v FROM events;
+INSERT INTO passed SELECT p, seq, v FROM events WHERE seq >= 0;
 INSERT INTO sums SELECT window_start, k, COUNT(*), SUM(v)
   FROM TABLE(TUMBLE(TABLE events, DESCRIPTOR(ts), INTERVAL '10' SECOND))
   GROUP BY window_start, window_end, k;
@@ -110,8 +110,7 @@ END;
     pub(super) fn start(&self, start: &Start<'_>) -> Result<Running> {
         let path = |extension: &str| self.folder.join(format!("{}.{extension}", start.name));
         let script = path("sql");
-        fs::write(&script, self.script(start.bounded))
-            .with_context(|| format!("write {}", script.display()))?;
+        fs::write(&script, self.script()).with_context(|| format!("write {}", script.display()))?;
         let port = ports::pick(&["metrics"], &std::collections::BTreeSet::new())?;
         let port = *port.get("metrics").context("a port was picked")?;
         let create = |path: PathBuf| {
@@ -287,7 +286,7 @@ pub(super) fn told(log: &Path) -> (Vec<String>, u64) {
     let bytes = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
     let panics = text.lines().filter(|line| line.contains("panicked at")).map(str::to_owned);
-    let noticed = |line: &&str| line.contains("CORRUPT") || line.contains("checksum");
+    let noticed = |line: &&str| DAMAGE.iter().any(|word| line.contains(word));
     (panics.collect(), text.lines().filter(noticed).count() as u64)
 }
 
@@ -310,13 +309,11 @@ mod tests {
     }
 
     #[test]
-    fn both_sinks_have_the_guarantee_and_only_the_last_run_is_bounded() {
-        let script = subject(Guarantee::ExactlyOnce, None).script(false);
+    fn both_sinks_have_the_guarantee() {
+        let script = subject(Guarantee::ExactlyOnce, None).script();
         assert_eq!(script.matches("'exactly-once'").count(), 2);
         assert!(script.contains("'sink.transactional-id-prefix' = 'sums'"), "{script}");
-        assert!(!script.contains("scan.bounded.mode"));
-        let script = subject(Guarantee::AtLeastOnce, None).script(true);
-        assert!(script.contains("'scan.bounded.mode' = 'latest-offset'"), "{script}");
+        let script = subject(Guarantee::AtLeastOnce, None).script();
         assert!(!script.contains("exactly-once"));
     }
 

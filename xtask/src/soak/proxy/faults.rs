@@ -47,7 +47,7 @@ const ORDER: [(Fault, &str); 7] = [
 
 impl Default for Rates {
     fn default() -> Self {
-        Self([2.0, 1.0, 1.0, 2.0, 2.0, 5.0, 4.0])
+        Self([2.0, 1.0, 1.0, 2.0, 3.0, 5.0, 3.0])
     }
 }
 
@@ -85,7 +85,7 @@ impl fmt::Display for Rates {
 /// What happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Counts {
-    /// Requests, faults included.
+    /// Requests while faults were on.
     pub(crate) requests: u64,
     /// Answered with 429.
     pub(crate) slow_down: u64,

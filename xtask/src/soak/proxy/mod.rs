@@ -6,6 +6,7 @@ pub(crate) mod faults;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -37,6 +38,7 @@ pub(crate) struct Proxy {
 struct State {
     store: SocketAddr,
     chance: Chance,
+    troubled: AtomicBool,
 }
 
 impl Proxy {
@@ -53,7 +55,11 @@ impl Proxy {
             .context("listen as proxy")?;
         let address = listener.local_addr().context("find the proxy's address")?;
         let store = SocketAddr::from((Ipv4Addr::LOCALHOST, store_port));
-        let state = Arc::new(State { store, chance: Chance::new(seed, rates) });
+        let state = Arc::new(State {
+            store,
+            chance: Chance::new(seed, rates),
+            troubled: AtomicBool::new(false),
+        });
         runtime.spawn(accept(listener, Arc::clone(&state)));
         Ok(Self { address, state, _runtime: runtime })
     }
@@ -61,6 +67,11 @@ impl Proxy {
     /// What clients use as the store's address.
     pub(crate) fn endpoint(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Switches the faults on or off; off at first.
+    pub(crate) fn trouble(&self, on: bool) {
+        self.state.troubled.store(on, Ordering::Relaxed);
     }
 
     /// What happened so far.
@@ -91,7 +102,9 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
 
 /// An error drops the connection.
 async fn answer(state: &State, request: Request<Incoming>) -> Result<Response<Full<Bytes>>> {
-    let fault = state.chance.draw(request.method() == Method::GET && is_object(&request));
+    let troubled = state.troubled.load(Ordering::Relaxed);
+    let reads_object = request.method() == Method::GET && is_object(&request);
+    let fault = if troubled { state.chance.draw(reads_object) } else { None };
     match fault {
         Some(Fault::SlowDown) => return Ok(refusal(StatusCode::TOO_MANY_REQUESTS, "SlowDown")),
         Some(Fault::InternalError) => {

@@ -52,7 +52,17 @@ fn ask(proxy: &Proxy, head: &str) -> std::io::Result<String> {
 }
 
 fn proxy(rates: &str) -> Proxy {
-    Proxy::start(store(), 1, rates.parse().unwrap()).unwrap()
+    let proxy = Proxy::start(store(), 1, rates.parse().unwrap()).unwrap();
+    proxy.trouble(true);
+    proxy
+}
+
+#[test]
+fn faults_come_only_while_they_are_on() {
+    let proxy = proxy("reset=100");
+    proxy.trouble(false);
+    assert!(ask(&proxy, "GET /b/k").unwrap().starts_with("HTTP/1.1 200"));
+    assert_eq!(proxy.counts(), Counts::default());
 }
 
 #[test]
