@@ -2,13 +2,14 @@
 //! broker of ours: topics made, filled and read.
 
 use std::fs::File;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
 use super::record::Instance;
 use super::{Service, java, kafka};
-use crate::process;
+use crate::process::{self, ProcessId};
 use crate::project::Project;
 
 /// Heap of a tool.
@@ -38,6 +39,16 @@ impl<'a> Tools<'a> {
     /// The address of the plain listener.
     pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.instance.port("plain"))
+    }
+
+    /// Where the broker keeps its topics.
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.instance.data().join("logs")
+    }
+
+    /// The broker's process when the tools were connected.
+    pub(crate) fn process(&self) -> Option<ProcessId> {
+        self.instance.process
     }
 
     /// Makes a topic.

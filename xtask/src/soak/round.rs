@@ -8,10 +8,11 @@ use anyhow::{Context, Result, bail};
 use super::plan::{Broker, Ending, Failpoint, Round, Store, name_of};
 use super::proxy::Proxy;
 use super::report::Tally;
-use super::subject::{Guarantee, Running, Start, Subject, Watched, by_kill, told};
+use super::subject::{Guarantee, Start, Subject, by_kill, told};
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::services::{control, kafka_tools};
+use crate::tidegate::running::{Running, Watched};
 
 /// How long a process may take to what it is expected to do, before the round is ended by a kill.
 const BOUND: Duration = Duration::from_secs(25);

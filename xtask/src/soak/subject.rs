@@ -1,27 +1,16 @@
-//! The job under test as a process: started for a round, watched through its metrics, stopped, resumed, killed.
+//! The job under test: its script, and how one of its processes is started.
 
-use std::fs::{self, File};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitStatus};
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 use super::input::WATERMARK_DELAY_SECONDS;
 use super::plan::{Failpoint, Mutation, name_of};
-use crate::process::{self, ProcessId};
-use crate::services::{ports, probe};
-
-/// Between two looks at a process.
-pub(super) const LOOK: Duration = Duration::from_millis(20);
-
-/// Between two questions for its metrics.
-const ASK: Duration = Duration::from_millis(100);
-
-/// Metric of completed checkpoints.
-const CHECKPOINTS: &str = "tidegate_job_checkpoints_total";
+use crate::tidegate::running::Running;
 
 /// What lines about damage say.
 const DAMAGE: [&str; 4] = ["CORRUPT", "checksum", "is damaged", "does not parse"];
@@ -111,11 +100,6 @@ END;
         let path = |extension: &str| self.folder.join(format!("{}.{extension}", start.name));
         let script = path("sql");
         fs::write(&script, self.script()).with_context(|| format!("write {}", script.display()))?;
-        let port = ports::pick(&["metrics"], &std::collections::BTreeSet::new())?;
-        let port = *port.get("metrics").context("a port was picked")?;
-        let create = |path: PathBuf| {
-            File::create(&path).with_context(|| format!("create {}", path.display()))
-        };
         let mut command = Command::new(&self.program);
         command.arg("run").arg(&script);
         command.arg("--parallelism").arg(start.parallelism.to_string());
@@ -132,25 +116,17 @@ END;
         ] {
             command.arg("--set").arg(format!("{key}={value}"));
         }
-        command.args(["--stats", "json", "--metrics-listen", &format!("127.0.0.1:{port}")]);
+        command.args(["--stats", "json"]);
         command
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env("TIDEGATE_S3_ENDPOINT", start.endpoint)
             .env("XDG_STATE_HOME", &self.folder)
-            .env_remove("FAILPOINTS")
-            .stdin(Stdio::null())
-            .stdout(create(path("out"))?)
-            .stderr(create(path("err"))?)
-            .process_group(0);
+            .env_remove("FAILPOINTS");
         let failpoints = self.failpoints(start.failpoint);
         if !failpoints.is_empty() {
             command.env("FAILPOINTS", failpoints);
         }
-        let child = command.spawn().with_context(|| format!("start {}", self.program.display()))?;
-        let id = ProcessId::of(child.id())?;
-        let started = Instant::now();
-        let (out, err) = (path("out"), path("err"));
-        Ok(Running { child, id, port, started, asked: started, checkpoints: 0, last: 0, out, err })
+        Running::start(&mut command, &path("out"), &path("err"))
     }
 
     /// The value of `FAILPOINTS`.
@@ -164,121 +140,9 @@ END;
     }
 }
 
-/// A process that was started; killed when dropped.
-pub(super) struct Running {
-    child: Child,
-    id: ProcessId,
-    port: u16,
-    /// When it was started.
-    pub(super) started: Instant,
-    asked: Instant,
-    /// Checkpoints that it has completed, as far as is known.
-    pub(super) checkpoints: u64,
-    last: u64,
-    /// Standard output.
-    pub(super) out: PathBuf,
-    /// Standard error.
-    pub(super) err: PathBuf,
-}
-
-impl Running {
-    /// How it ended, if it has.
-    pub(super) fn ended(&mut self) -> Result<Option<ExitStatus>> {
-        self.child.try_wait().context("look at a process")
-    }
-
-    /// Looks until `until` says so, the process ends (then how), or time is up.
-    pub(super) fn watch(
-        &mut self,
-        limit: Duration,
-        until: impl Fn(&Self) -> bool,
-    ) -> Result<Watched> {
-        let begin = Instant::now();
-        loop {
-            if let Some(status) = self.ended()? {
-                return Ok(Watched::Ended(status));
-            }
-            self.ask();
-            if until(self) {
-                return Ok(Watched::Reached);
-            }
-            if begin.elapsed() >= limit {
-                return Ok(Watched::TimeUp);
-            }
-            std::thread::sleep(LOOK);
-        }
-    }
-
-    /// Counts its checkpoints, if it is time to and it answers.
-    fn ask(&mut self) {
-        if self.asked.elapsed() < ASK {
-            return;
-        }
-        self.asked = Instant::now();
-        let answer = probe::http_get(self.port, "/metrics").ok();
-        let Some(now) = answer.and_then(|(_, text)| metric(&text, CHECKPOINTS)) else {
-            return;
-        };
-        // A run within the process begins to count anew.
-        self.checkpoints += if now >= self.last { now - self.last } else { now };
-        self.last = now;
-    }
-
-    /// Sends a signal by name.
-    pub(super) fn signal(&self, name: &str) -> Result<()> {
-        self.id.signal(name)
-    }
-
-    /// Ends it by SIGKILL, also where it is stopped; says how it ended if it had before.
-    pub(super) fn kill(mut self) -> Result<Option<ExitStatus>> {
-        if let Some(status) = self.ended()? {
-            return Ok(Some(status));
-        }
-        self.child.kill().context("kill a process")?;
-        self.child.wait().context("wait for a process")?;
-        Ok(None)
-    }
-
-    /// The end of what it said.
-    pub(super) fn last_words(&self) -> String {
-        process::tail(&self.err, 6)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Both fail only if it has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// What a process came to while it was watched.
-#[derive(Debug)]
-pub(super) enum Watched {
-    /// What was waited for.
-    Reached,
-    /// Its end.
-    Ended(ExitStatus),
-    /// Neither in time.
-    TimeUp,
-}
-
 /// Whether a process ended by SIGKILL.
 pub(super) fn by_kill(status: ExitStatus) -> bool {
     status.signal() == Some(9)
-}
-
-/// The sum of a metric over its labels, if it is there.
-fn metric(text: &str, name: &str) -> Option<u64> {
-    let values = text.lines().filter_map(|line| {
-        let rest = line.strip_prefix(name)?;
-        if !rest.starts_with([' ', '{']) {
-            return None;
-        }
-        line.rsplit_once(' ')?.1.parse::<f64>().ok()
-    });
-    values.map(|value| value as u64).reduce(|a, b| a + b)
 }
 
 /// Lines of a process's log that tell of a panic, and of damage that was noticed.
@@ -327,13 +191,6 @@ mod tests {
             mutated.failpoints(Some((Failpoint::CompleteCommit, 3))),
             "complete-commit=3*off->return;skip-settlement=return"
         );
-    }
-
-    #[test]
-    fn metrics_are_summed_over_labels() {
-        let text = "# TYPE a counter\na_total{job=\"x\"} 3\na_total{job=\"y\"} 4\na_totals 9\n";
-        assert_eq!(metric(text, "a_total"), Some(7));
-        assert_eq!(metric(text, "b_total"), None);
     }
 
     #[test]
