@@ -97,14 +97,28 @@ impl Bench<'_> {
         tools.create_topics(&["out"], PARTITIONS, &["message.timestamp.type=LogAppendTime"])?;
         let script = self.folder.join("latency.sql");
         fs::write(&script, self.script()).with_context(|| format!("write {}", script.display()))?;
-        let stop = Interrupt::unraised();
+        // One stops the job, the other the producer and reader, which a job that failed leaves waiting.
+        let (stop, give_up) = (Interrupt::unraised(), Interrupt::unraised());
         let (found, finished) = std::thread::scope(|scope| {
-            let job = scope.spawn(|| self.job(&script, &stop));
-            let found = self.load();
+            let job = scope.spawn(|| {
+                let finished = self.job(&script, &stop);
+                give_up.raise();
+                finished
+            });
+            scope.spawn(|| {
+                while !give_up.raised() && !self.interrupt.raised() {
+                    std::thread::sleep(process::POLL);
+                }
+                give_up.raise();
+            });
+            let found = self.load(&give_up);
             stop.raise();
             let job = job.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             (found, job)
         });
+        if self.interrupt.raised() {
+            bail!("interrupted");
+        }
         let finished = finished?;
         ensure!(finished.status.success(), "tidegate ended with {}; see above", finished.status);
         let found = found?;
@@ -140,17 +154,14 @@ impl Bench<'_> {
     }
 
     /// The producer and reader; it ends when every record that is measured has come, or does not come.
-    fn load(&self) -> Result<Found> {
+    fn load(&self, give_up: &Interrupt) -> Result<Found> {
         let mut command = self.broker.tools.program("Latency", HEAP)?;
         command.args([self.broker.tools.address().as_str(), "in", "out"]);
         command.args([self.rate, self.warm_up, self.seconds].map(|number| number.to_string()));
         let output = self.folder.join("latency.json");
         let file = fs::File::create(&output).context("create a file for the result")?;
         command.stdout(Stdio::from(file));
-        let status = process::run_interruptible(&mut command, self.interrupt)?;
-        if self.interrupt.raised() {
-            bail!("interrupted");
-        }
+        let status = process::run_interruptible(&mut command, give_up)?;
         ensure!(status.success(), "producer and reader ended with {status}; see above");
         let text = fs::read_to_string(&output).context("read the result")?;
         serde_json::from_str(&text).with_context(|| format!("understand the result {text}"))
