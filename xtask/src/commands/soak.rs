@@ -55,7 +55,7 @@ pub(crate) struct Args {
     /// Which binary is built
     #[arg(long, value_enum, default_value = "dev")]
     profile: Profile,
-    /// A binary that is already there instead
+    /// A binary that is already there instead, built with the feature `failpoints`
     #[arg(long, value_name = "PATH")]
     program: Option<PathBuf>,
 }
@@ -82,7 +82,7 @@ fn soak(project: &Project, args: &Args, interrupt: &Interrupt) -> Result<Report>
         None => entropy()?,
     };
     eprintln!("seed {seed}");
-    let has_failpoints = has_failpoints(project)?;
+    let has_failpoints = args.program.is_some() || has_failpoints(project)?;
     ensure!(
         has_failpoints || args.mutation.is_none() && !args.faults.contains(&Fault::Failpoint),
         "tidegate has no feature `{FAILPOINTS}`, which mutations and failpoints need"

@@ -1,13 +1,17 @@
-//! Apache Flink as a folder of jars: the oracle of semantics in the integration tests. Nothing of it
-//! runs as a server; the oracle's source is compiled ahead so that the first test need not.
+//! Apache Flink as a folder of jars: the oracle of semantics in the integration tests, and what benchmarks are compared
+//! with. Nothing of it runs as a server; the oracle's source is compiled ahead so that the first test need not.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::wheel::Wheel;
 use super::{Service, debian, home, install, java};
+use crate::interrupt::Interrupt;
+use crate::process;
 use crate::project::Project;
 
 const WHEEL: Wheel = Wheel {
@@ -76,4 +80,74 @@ fn compile_oracle(project: &Project) -> Result<()> {
     let parent = project.cache.join("flink-oracle");
     java::compile("the Flink oracle", &sources, &lib(project), &parent)?;
     Ok(())
+}
+
+/// What Flink reaches into of Java's own modules.
+const OPENED: [&str; 8] = [
+    "java.base/java.lang",
+    "java.base/java.util",
+    "java.base/java.util.concurrent",
+    "java.base/java.util.concurrent.atomic",
+    "java.base/java.time",
+    "java.base/java.math",
+    "java.base/java.net",
+    "java.base/java.nio",
+];
+
+const HEAP: &str = "4g";
+
+/// Runs scripts in one JVM each.
+pub(crate) struct Runner {
+    lib: PathBuf,
+    classes: PathBuf,
+    sources: PathBuf,
+}
+
+impl Runner {
+    /// Installs Flink if need be, and compiles the program of `xtask/flink`.
+    pub(crate) fn install(project: &Project) -> Result<Self> {
+        install::install(project, &[&Flink])?;
+        let (lib, sources) = (lib(project), project.root.join("xtask/flink"));
+        let parent = project.run_dir.join("flink");
+        let classes = java::compile("the Flink runner", &sources, &lib, &parent)?;
+        Ok(Self { lib, classes, sources })
+    }
+
+    /// Flink's version.
+    pub(crate) fn version(&self) -> &'static str {
+        WHEEL.version
+    }
+
+    /// Runs a script with one INSERT to its end; returns how long the job ran.
+    pub(crate) fn run(
+        &self,
+        script: &Path,
+        parallelism: u32,
+        interval_ms: u64,
+        checkpoints: &Path,
+        interrupt: &Interrupt,
+    ) -> Result<Duration> {
+        let output = tempfile::NamedTempFile::new().context("create a temporary file")?;
+        let mut path = self.classes.clone().into_os_string();
+        path.push(":");
+        path.push(self.lib.join("*"));
+        let logging = self.sources.join("log4j2.properties");
+        let mut command = Command::new("java");
+        command
+            .arg(format!("-Xmx{HEAP}"))
+            .arg(format!("-Dlog4j2.configurationFile={}", logging.display()))
+            .arg("-Duser.timezone=UTC");
+        for module in OPENED {
+            command.arg(format!("--add-opens={module}=ALL-UNNAMED"));
+        }
+        command.arg("-cp").arg(path).arg("FlinkBench").arg(script);
+        command.arg(parallelism.to_string()).arg(interval_ms.to_string()).arg(checkpoints);
+        let file = output.reopen().context("open the temporary file")?;
+        command.stdout(Stdio::from(file));
+        let status = process::run_interruptible(&mut command, interrupt)?;
+        ensure!(status.success(), "Flink ended with {status}; see above");
+        let text = fs::read_to_string(output.path()).context("read Flink's answer")?;
+        let milliseconds = text.trim().parse().with_context(|| format!("Flink said {text}"))?;
+        Ok(Duration::from_millis(milliseconds))
+    }
 }

@@ -7,7 +7,7 @@
 pub(crate) mod control;
 pub(crate) mod debian;
 pub(crate) mod env_file;
-mod flink;
+pub(crate) mod flink;
 pub(crate) mod install;
 mod java;
 mod kafka;

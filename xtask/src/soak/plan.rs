@@ -9,8 +9,10 @@ use super::prng::Prng;
 /// Largest parallelism of a round.
 const PARALLELISM: u64 = 4;
 
-/// Most often that a failpoint is passed before it ends the process.
+/// Most often that a failpoint is passed before it ends the process: checkpoints reach the first ones many times in a
+/// round, but only epochs with output commit.
 const PASSED: u64 = 8;
+const COMMITS_PASSED: u64 = 3;
 
 /// Of so many kills one comes without waiting for a checkpoint.
 const EARLY: u64 = 5;
@@ -231,7 +233,13 @@ fn draw(
                 prng.shuffle(places);
             }
             let place = places.pop().unwrap_or(Failpoint::AfterCommit);
-            Ending::Failpoint { place, passed: prng.below(PASSED + 1) }
+            let most = match place {
+                Failpoint::BeforeBarrier | Failpoint::AfterUpload | Failpoint::PrepareComplete => {
+                    PASSED
+                }
+                _ => COMMITS_PASSED,
+            };
+            Ending::Failpoint { place, passed: prng.below(most + 1) }
         }
         Fault::Zombie => {
             Ending::Zombie { beside_successor: prng.chance(50.0), delay_ms: prng.below(400) }

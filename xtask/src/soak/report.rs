@@ -84,8 +84,8 @@ pub(crate) struct Report {
     pub(crate) records: u64,
     /// Requests that passed the proxy, and their faults.
     pub(crate) store_faults: Counts,
-    /// Seconds for which transactions were open after the last run.
-    pub(crate) open_transactions_seconds: f64,
+    /// Seconds for which transactions were open after the last run; none if it did not take place.
+    pub(crate) open_transactions_seconds: Option<f64>,
     /// The round after which the output was found wrong; none if it was at the end, or never.
     pub(crate) offended_in_round: Option<u32>,
     /// Whether the last run took place: without it nothing can be said to be lost.
@@ -153,7 +153,7 @@ pub(super) fn sample() -> Report {
         parallelism_changes: 3,
         records: 1_000,
         store_faults: Counts::default(),
-        open_transactions_seconds: 0.0,
+        open_transactions_seconds: Some(0.0),
         offended_in_round: None,
         complete: true,
         tally: Tally::default(),

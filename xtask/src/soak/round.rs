@@ -1,7 +1,7 @@
 //! One round: a process is started, meets its faults, and is ended.
 
 use std::process::ExitStatus;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -17,6 +17,9 @@ use crate::tidegate::running::{Running, Watched};
 /// How long a process may take to what it is expected to do, before the round is ended by a kill.
 const BOUND: Duration = Duration::from_secs(25);
 
+/// How long a process may take to its failpoint, before it is killed.
+const FAILPOINT: Duration = Duration::from_secs(15);
+
 /// How long an older run may take to notice that it is refused.
 const REFUSAL: Duration = Duration::from_secs(30);
 
@@ -25,6 +28,9 @@ const BEFORE_ZOMBIE: u64 = 2;
 
 /// Checkpoints of the last run after everything has come out.
 const SETTLING: u64 = 2;
+
+/// How long the last run may bring nothing before it is given up.
+const STALLED: Duration = Duration::from_secs(45);
 
 /// How long a stop with a savepoint may take.
 const STOPPING: Duration = Duration::from_secs(60);
@@ -155,7 +161,7 @@ impl Stage<'_> {
         place: Failpoint,
         tally: &mut Tally,
     ) -> Result<()> {
-        match process.watch(BOUND, |_| self.interrupt.raised())? {
+        match process.watch(FAILPOINT, |_| self.interrupt.raised())? {
             Watched::Ended(status) if by_kill(status) => {
                 self.note(round, &process, tally);
                 *tally.failpoints_hit.entry(name_of(place)).or_default() += 1;
@@ -262,12 +268,12 @@ impl Stage<'_> {
         );
     }
 
-    /// Runs without faults until `done` says so, and then stops with a savepoint.
+    /// Runs without faults until everything has come out, and then stops with a savepoint. `seen` says how many records
+    /// have come out and whether that is everything.
     pub(super) fn last(
         &self,
         parallelism: u32,
-        limit: Duration,
-        done: impl Fn() -> bool,
+        seen: impl Fn() -> (u64, bool),
         tally: &mut Tally,
     ) -> Result<()> {
         let restore = tally.count_start();
@@ -278,18 +284,17 @@ impl Stage<'_> {
             restore,
             failpoint: None,
         })?;
-        let watched = process.watch(limit, |_| done() || self.interrupt.raised())?;
-        if self.interrupt.raised() {
-            bail!("interrupted");
-        }
+        let watched = self.until_all(&mut process, seen)?;
         if let Watched::Ended(status) = watched {
             let words = process.last_words();
             tally.offence(format!("the last run ended by itself with {status}: {words}"));
             return Ok(());
         }
         if matches!(watched, Watched::TimeUp) {
-            let seconds = limit.as_secs();
-            tally.offence(format!("the last run did not bring everything within {seconds} s"));
+            let seconds = STALLED.as_secs();
+            tally.offence(format!(
+                "not everything has come out, and the last run has brought nothing for {seconds} s"
+            ));
         }
         // What comes twice may come behind what was waited for.
         let settled = process.checkpoints + SETTLING;
@@ -311,6 +316,27 @@ impl Stage<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Watches until everything has come out or nothing comes any more.
+    fn until_all(&self, process: &mut Running, seen: impl Fn() -> (u64, bool)) -> Result<Watched> {
+        let mut count = 0;
+        let mut stalled = Instant::now();
+        loop {
+            let watched = process.watch(Duration::from_secs(1), |_| seen().1)?;
+            if self.interrupt.raised() {
+                bail!("interrupted");
+            }
+            if !matches!(watched, Watched::TimeUp) {
+                return Ok(watched);
+            }
+            let (now, _) = seen();
+            if now != count {
+                (count, stalled) = (now, Instant::now());
+            } else if stalled.elapsed() > STALLED {
+                return Ok(Watched::TimeUp);
+            }
+        }
     }
 }
 

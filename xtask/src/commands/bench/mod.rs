@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: builds Tidegate, measures it, prints the figures.
 
+mod flink;
 mod kafka;
 mod latency;
 mod nexmark;
@@ -33,6 +34,8 @@ enum Benchmark {
     Latency(latency::Args),
     /// Checkpoints of a large state of which little changes, and its restore
     State(state::Args),
+    /// Queries over files of JSON, in Tidegate and in real Flink
+    Flink(flink::Args),
 }
 
 /// What all benchmarks take.
@@ -99,6 +102,7 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<ExitCode> {
         Benchmark::Kafka(args) => kafka::run(project, args, &interrupt),
         Benchmark::Latency(args) => latency::run(project, args, &interrupt),
         Benchmark::State(args) => state::run(project, args, &interrupt),
+        Benchmark::Flink(args) => flink::run(project, args, &interrupt),
     };
     if interrupt.raised() {
         eprintln!("interrupted");
