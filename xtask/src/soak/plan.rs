@@ -14,6 +14,9 @@ const PARALLELISM: u64 = 4;
 const PASSED: u64 = 8;
 const COMMITS_PASSED: u64 = 3;
 
+/// Most checkpoints that an older run misses: enough for what it knew to be cleaned away meanwhile.
+const MISSED: u64 = 12;
+
 /// Of so many kills one comes without waiting for a checkpoint.
 const EARLY: u64 = 5;
 
@@ -111,6 +114,8 @@ pub(crate) enum Ending {
         beside_successor: bool,
         /// Milliseconds from its checkpoints to its stop.
         delay_ms: u64,
+        /// Checkpoints that its successor completes before it goes on or the successor is killed.
+        missed: u64,
     },
 }
 
@@ -242,7 +247,8 @@ fn draw(
             Ending::Failpoint { place, passed: prng.below(most + 1) }
         }
         Fault::Zombie => {
-            Ending::Zombie { beside_successor: prng.chance(50.0), delay_ms: prng.below(400) }
+            let (beside_successor, delay_ms) = (prng.chance(50.0), prng.below(400));
+            Ending::Zombie { beside_successor, delay_ms, missed: prng.between(1, MISSED) }
         }
         _ => {
             let early = !first && prng.below(EARLY) == 0;

@@ -23,7 +23,7 @@ const FAILPOINT: Duration = Duration::from_secs(15);
 /// How long an older run may take to notice that it is refused.
 const REFUSAL: Duration = Duration::from_secs(30);
 
-/// Checkpoints that a process has completed before it is made a zombie, and its successor before the zombie goes on.
+/// Checkpoints that a process has completed before it is made a zombie.
 const BEFORE_ZOMBIE: u64 = 2;
 
 /// Checkpoints of the last run after everything has come out.
@@ -85,8 +85,8 @@ impl Stage<'_> {
                 let process = self.start(round, "", Some((place, passed)), tally)?;
                 self.until_failpoint(round, process, place, tally)
             }
-            Ending::Zombie { beside_successor, delay_ms } => {
-                self.zombie(round, beside_successor, delay_ms, tally)
+            Ending::Zombie { beside_successor, delay_ms, missed } => {
+                self.zombie(round, (beside_successor, delay_ms, missed), tally)
             }
         }
     }
@@ -181,8 +181,7 @@ impl Stage<'_> {
     fn zombie(
         &self,
         round: &Round,
-        beside_successor: bool,
-        delay_ms: u64,
+        (beside_successor, delay_ms, missed): (bool, u64, u64),
         tally: &mut Tally,
     ) -> Result<()> {
         let mut old = self.start(round, "-zombie", None, tally)?;
@@ -193,7 +192,7 @@ impl Stage<'_> {
         old.signal("STOP")?;
         tally.zombies += 1;
         let mut new = self.start(round, "", None, tally)?;
-        let watched = self.wait(&mut new, BEFORE_ZOMBIE)?;
+        let watched = self.wait(&mut new, missed)?;
         if let Watched::Ended(status) = watched {
             self.ended(round, &new, status, tally)?;
             return self.resume(round, old, tally);
@@ -356,10 +355,10 @@ pub(super) fn announce(round: &Round, of: u32, guarantee: Guarantee) -> String {
         Ending::Failpoint { place, passed } => {
             format!("kill -9 at {} number {}", name_of(place), passed + 1)
         }
-        Ending::Zombie { beside_successor: true, .. } => {
-            "an older run goes on beside its successor".to_owned()
+        Ending::Zombie { beside_successor, missed, .. } => {
+            let when = if beside_successor { "beside" } else { "after" };
+            format!("an older run goes on {when} its successor and {missed} checkpoints")
         }
-        Ending::Zombie { .. } => "an older run goes on after its successor".to_owned(),
     };
     let broker = match round.broker {
         Some(Broker { killed: true, .. }) => ", broker killed",
