@@ -57,8 +57,10 @@ pub(crate) fn build_with(
     command
         .args(["build", "--locked", "--package", PACKAGE])
         .args(["--profile", profile.name()])
-        .args(["--features", &features.join(",")])
         .args(["--message-format", "json-render-diagnostics"]);
+    if !features.is_empty() {
+        command.args(["--features", &features.join(",")]);
+    }
     eprintln!("building tidegate (profile {})", profile.name());
     let start = Instant::now();
     let mut program = None;
