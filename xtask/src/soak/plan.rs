@@ -211,7 +211,7 @@ pub(crate) fn rounds(seed: u64, count: u32, mix: &Mix) -> Vec<Round> {
         }
         let broker = (broker && mix.has(Fault::Broker))
             .then(|| Broker { killed: prng.chance(50.0), delay_ms: prng.between(200, 2_500) });
-        let from = if prng.chance(30.0) { Store::Restore } else { Store::Checkpoints };
+        let from = if prng.chance(50.0) { Store::Restore } else { Store::Checkpoints };
         rounds.push(Round {
             number,
             parallelism: u32::try_from(parallelism).unwrap_or(1),

@@ -17,7 +17,7 @@ use crate::tidegate::running::{Running, Watched};
 /// How long a process may take to what it is expected to do, before the round is ended by a kill.
 const BOUND: Duration = Duration::from_secs(25);
 
-/// How long a process may take to its failpoint, before it is killed.
+/// How long a process may take to its failpoint, before it is killed; longer if it has to wait for the broker.
 const FAILPOINT: Duration = Duration::from_secs(15);
 
 /// How long an older run may take to notice that it is refused.
@@ -161,7 +161,8 @@ impl Stage<'_> {
         place: Failpoint,
         tally: &mut Tally,
     ) -> Result<()> {
-        match process.watch(FAILPOINT, |_| self.interrupt.raised())? {
+        let limit = FAILPOINT + if round.broker.is_some() { BOUND } else { Duration::ZERO };
+        match process.watch(limit, |_| self.interrupt.raised())? {
             Watched::Ended(status) if by_kill(status) => {
                 self.note(round, &process, tally);
                 *tally.failpoints_hit.entry(name_of(place)).or_default() += 1;

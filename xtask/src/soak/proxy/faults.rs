@@ -31,7 +31,7 @@ pub(crate) enum Fault {
     Corrupt,
 }
 
-/// Per cent of requests that meet each fault; corruption counts those that read an object only.
+/// Per cent of requests that meet each fault; of corruption, per cent of those that read an object and meet no other.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Rates([f64; 7]);
 
@@ -45,9 +45,12 @@ const ORDER: [(Fault, &str); 7] = [
     (Fault::Corrupt, "corrupt"),
 ];
 
+/// All but corruption exclude each other.
+const OTHERS: usize = ORDER.len() - 1;
+
 impl Default for Rates {
     fn default() -> Self {
-        Self([2.0, 1.0, 1.0, 2.0, 3.0, 5.0, 3.0])
+        Self([2.0, 1.0, 1.0, 2.0, 3.0, 5.0, 8.0])
     }
 }
 
@@ -65,7 +68,7 @@ impl FromStr for Rates {
             };
             rates[place] = rate.parse().with_context(|| format!("{rate} is no number"))?;
         }
-        let sum: f64 = rates.iter().sum();
+        let sum: f64 = rates[..OTHERS].iter().sum();
         let valid = rates.iter().all(|rate| (0.0..=100.0).contains(rate)) && sum <= 100.0;
         ensure!(valid, "rates are per cent and add up to at most 100");
         Ok(Self(rates))
@@ -124,11 +127,16 @@ impl Chance {
         let (prng, counts) = &mut *state;
         counts.requests += 1;
         let mut dice = (prng.bits() >> 11) as f64 / (1_u64 << 53) as f64 * 100.0;
-        let hit = ORDER.iter().zip(self.rates.0).find(|(_, rate)| {
+        let [others @ .., corrupt] = self.rates.0;
+        let hit = ORDER.iter().zip(others).find(|(_, rate)| {
             dice -= rate;
             dice < 0.0
         });
-        let fault = hit.map(|((fault, _), _)| *fault)?;
+        let Some(((fault, _), _)) = hit else {
+            // Counted when a byte is changed: the answer may be an error or empty.
+            return (reads_object && prng.chance(corrupt)).then_some(Fault::Corrupt);
+        };
+        let fault = *fault;
         let count = match fault {
             Fault::SlowDown => &mut counts.slow_down,
             Fault::InternalError => &mut counts.internal_error,
@@ -136,8 +144,7 @@ impl Chance {
             Fault::Reset => &mut counts.reset,
             Fault::LostAnswer => &mut counts.lost_answer,
             Fault::Delay => &mut counts.delay,
-            // Counted when a byte is changed: the answer may be an error or empty.
-            Fault::Corrupt => return reads_object.then_some(fault),
+            Fault::Corrupt => &mut counts.corrupt,
         };
         *count += 1;
         Some(fault)
