@@ -31,6 +31,8 @@ pub(crate) struct Tally {
     pub(crate) zombies: u64,
     /// Those that were refused and ended by themselves.
     pub(crate) zombies_refused: u64,
+    /// Those of them that the job's record refused, before Kafka or a missing file did.
+    pub(crate) zombies_fenced: u64,
     /// Processes that gave up while the store had faults, which they may.
     pub(crate) exits_by_store: u64,
     /// Lines of logs that tell of damage that was noticed.
@@ -111,8 +113,8 @@ impl Report {
         let Self { tally, verdict, .. } = self;
         let hit: u64 = tally.failpoints_hit.values().sum();
         let mut text = format!(
-            "{} rounds in {:.0} s: {} kills, {hit} failpoints hit, {} broker restarts, {} of {} older runs refused, \
-             {} checkpoints\n{} of {} records came out: {} twice, {} lost, {} unknown; {} of {} windows compared, {} \
+            "{} rounds in {:.0} s: {} kills, {hit} failpoints hit, {} broker restarts, {} of {} older \
+             runs refused ({} by the record), {} checkpoints\n{} of {} records came out: {} twice, {} lost, {} unknown; {} of {} windows compared, {} \
              twice, {} missing, {} wrong\n",
             self.rounds,
             self.wall_seconds,
@@ -120,6 +122,7 @@ impl Report {
             tally.broker_restarts,
             tally.zombies_refused,
             tally.zombies,
+            tally.zombies_fenced,
             tally.checkpoints,
             verdict.passed,
             self.records,

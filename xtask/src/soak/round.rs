@@ -216,6 +216,7 @@ impl Stage<'_> {
             Watched::Reached => bail!("interrupted"),
             Watched::Ended(status) if status.code().is_some_and(|code| code != 0) => {
                 tally.zombies_refused += 1;
+                tally.zombies_fenced += u64::from(old.last_words().contains("[FENCED]"));
             }
             Watched::Ended(status) => tally.offence(format!(
                 "round {}: an older run that went on was not refused: it ended with {status}",
