@@ -94,7 +94,7 @@ async fn a_table_is_read_for_the_key_groups_that_its_writer_had() {
     for (value, groups) in [(1, Some(LEFT)), (2, Some(RIGHT)), (3, None)] {
         let column = Arc::new(Int64Array::from(vec![value]));
         let batches = vec![RecordBatch::try_new(schema.clone(), vec![column]).unwrap()];
-        let entries = Entries { batches, expires: None };
+        let entries = Entries { batches, ..Entries::default() };
         let file = storage.write_entries(&format!("{value}.state"), entries).await.unwrap();
         tables.push(table(groups, file.into_iter().collect()));
     }
