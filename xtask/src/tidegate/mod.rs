@@ -3,5 +3,5 @@
 
 pub(crate) mod binary;
 pub(crate) mod job;
-mod lines;
+pub(crate) mod lines;
 pub(crate) mod stats;
