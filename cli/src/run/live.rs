@@ -106,7 +106,9 @@ fn line(job: &mut Shown, seconds: f64, now_ms: i64) -> String {
 fn place(mark: i64, now_ms: i64) -> String {
     let behind = now_ms.saturating_sub(mark);
     match timestamp_ms_to_datetime(mark) {
-        Some(time) if behind.unsigned_abs() > DAY_MS => time.format("%Y-%m-%d %H:%M:%S").to_string(),
+        Some(time) if behind.unsigned_abs() > DAY_MS => {
+            time.format("%Y-%m-%d %H:%M:%S").to_string()
+        }
         _ => format!("{:.1} s behind", behind as f64 / 1e3),
     }
 }
