@@ -13,7 +13,7 @@ const RECORDS: i64 = 5;
 
 /// The reader meets an end of the partition again and again while records come. Which record comes
 /// between that and its question for the end is chance, so this is tried often.
-const TRIES: usize = 40;
+const TRIES: usize = 8;
 
 fn produce_one_by_one(servers: &str, topic: &str) {
     let mut config = ClientConfig::new();

@@ -9,6 +9,7 @@ mod session;
 mod watch;
 
 use std::fs;
+use std::thread;
 
 use anyhow::{Context, Result, ensure};
 use chrono::TimeDelta;
@@ -64,8 +65,11 @@ fn through_kafka(show: &Show<'_>, home: &Project, once: bool) -> Result<u8> {
         .with_context(|| path.display().to_string())?;
     let tools = Tools::connect(home)?;
     eprintln!("making the topics {IN_TOPIC} ({IN_PARTITIONS} partitions) and {OUT_TOPIC}");
-    tools.create_topic(IN_TOPIC, IN_PARTITIONS)?;
-    tools.create_topic(OUT_TOPIC, 1)?;
+    thread::scope(|scope| {
+        let output = scope.spawn(|| tools.create_topic(OUT_TOPIC, 1));
+        tools.create_topic(IN_TOPIC, IN_PARTITIONS)?;
+        output.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })?;
     eprintln!("{}", plan(&recording, once));
     let session = Session { show, tools: &tools, recording: &recording, once };
     let (mut finished, seen, started) = session.run()?;

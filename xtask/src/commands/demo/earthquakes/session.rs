@@ -88,18 +88,26 @@ impl Session<'_> {
     /// Starts the producer and waits until the broker has the first record: the job is not to wait for
     /// the start of another program.
     fn first_record(&self, records: &mut impl Iterator<Item = Record>) -> Result<Producer> {
+        eprintln!("starting the producer");
         let mut producer = Producer::start(self.tools.producer(IN_TOPIC))?;
         let first = records.next().context("the recording is empty")?;
         producer.send(&first, true)?;
         let deadline = Instant::now() + FIRST_LIMIT;
-        while self.tools.records(IN_TOPIC, IN_PARTITIONS)? == 0 {
+        loop {
+            // A partition that was just made may not have a leader yet.
+            let arrived = self.tools.records(IN_TOPIC, IN_PARTITIONS);
+            if arrived.as_ref().is_ok_and(|count| *count > 0) {
+                return Ok(producer);
+            }
             if self.show.interrupt.raised() {
                 bail!("interrupted");
             }
-            ensure!(Instant::now() < deadline, "the producer delivers nothing{}", producer.words());
+            if Instant::now() >= deadline {
+                arrived?;
+                bail!("the producer delivers nothing{}", producer.words());
+            }
             thread::sleep(POLL);
         }
-        Ok(producer)
     }
 
     fn defines(&self) -> Vec<(&'static str, String)> {
