@@ -9,6 +9,7 @@
 mod kafka {
     mod broker;
     mod errors;
+    mod growing;
     mod outage;
     mod read;
     mod table;

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -142,13 +142,8 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 
 /// Runs a program with its output kept back, and shown only when it fails.
 pub(crate) fn run_quietly(command: &mut Command) -> Result<String> {
-    run_fed(command, Stdio::null())
-}
-
-/// Like [`run_quietly`], for a program that reads from `input`.
-pub(crate) fn run_fed(command: &mut Command, input: impl Into<Stdio>) -> Result<String> {
-    let output =
-        command.stdin(input).output().with_context(|| format!("start {}", describe(command)))?;
+    command.stdin(Stdio::null());
+    let output = command.output().with_context(|| format!("start {}", describe(command)))?;
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -200,8 +195,19 @@ pub(crate) fn run_interruptible(
 
 /// Starts a program in a process group of its own; returns how `kill` names the group.
 pub(crate) fn spawn_in_group(command: &mut Command) -> Result<(Child, String)> {
+    spawn_reading(command, Stdio::null())
+}
+
+/// Like [`spawn_in_group`], for a program that reads what is written to the returned pipe.
+pub(crate) fn spawn_fed(command: &mut Command) -> Result<(Child, String, ChildStdin)> {
+    let (mut child, group) = spawn_reading(command, Stdio::piped())?;
+    let input = child.stdin.take().context("a piped input can be taken once")?;
+    Ok((child, group, input))
+}
+
+fn spawn_reading(command: &mut Command, input: Stdio) -> Result<(Child, String)> {
     let child = command
-        .stdin(Stdio::null())
+        .stdin(input)
         .process_group(0)
         .spawn()
         .with_context(|| format!("start {}", describe(command)))?;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arrow::temporal_conversions::timestamp_ms_to_datetime;
 use tidegate_plan::StreamGraph;
 use tidegate_runtime::Clock;
 use tidegate_types::{MAX_WATERMARK, MIN_WATERMARK};
@@ -13,6 +14,9 @@ use crate::embedded::report::inserts;
 
 /// Time between two lines.
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// A watermark that is further from the clock shows its own time.
+const DAY_MS: u64 = 24 * 3_600 * 1_000;
 
 /// What is shown of a job.
 pub(crate) struct Shown {
@@ -85,7 +89,7 @@ fn line(job: &mut Shown, seconds: f64, now_ms: i64) -> String {
     let watermark = match watermark {
         None => "none yet".to_owned(),
         Some(MAX_WATERMARK) => "end of input".to_owned(),
-        Some(mark) => format!("{:.1} s behind", (now_ms - mark) as f64 / 1e3),
+        Some(mark) => place(mark, now_ms),
     };
     format!(
         "[{}] in {records_in} ({}/s) · out {records_out} · late {late} · watermark {watermark} · checkpoints {} (last {:.0} ms) · restarts {}",
@@ -97,6 +101,18 @@ fn line(job: &mut Shown, seconds: f64, now_ms: i64) -> String {
     )
 }
 
+/// Where a watermark is: how far behind the clock, or, where the events are not of today, which time it
+/// shows.
+fn place(mark: i64, now_ms: i64) -> String {
+    let behind = now_ms.saturating_sub(mark);
+    match timestamp_ms_to_datetime(mark) {
+        Some(time) if behind.unsigned_abs() > DAY_MS => {
+            time.format("%Y-%m-%d %H:%M:%S").to_string()
+        }
+        _ => format!("{:.1} s behind", behind as f64 / 1e3),
+    }
+}
+
 /// A number in three significant digits with k, M or G.
 fn short(number: f64) -> String {
     match number {
@@ -104,5 +120,21 @@ fn short(number: f64) -> String {
         n if n >= 1e6 => format!("{:.2}M", n / 1e6),
         n if n >= 1e3 => format!("{:.1}k", n / 1e3),
         n => format!("{n:.0}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-01-01 12:00:00.
+    const NOW: i64 = 1_767_268_800_000;
+
+    #[test]
+    fn watermarks_of_today_are_told_by_their_distance_and_others_by_their_time() {
+        assert_eq!(place(NOW - 1_250, NOW), "1.2 s behind");
+        assert_eq!(place(NOW + 500, NOW), "-0.5 s behind");
+        assert_eq!(place(NOW - 2 * 86_400_000, NOW), "2025-12-30 12:00:00");
+        assert!(place(i64::MIN + 1, NOW).ends_with(" s behind"));
     }
 }

@@ -220,6 +220,10 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        // The readers ask for these; an end of what is there so far is no fault.
+        if error.rdkafka_error_code() == Some(Code::PartitionEOF) {
+            return;
+        }
         self.note(reason);
         tracing::warn!(target: "librdkafka", %error, reason);
     }

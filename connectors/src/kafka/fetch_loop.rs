@@ -52,6 +52,8 @@ struct Partition {
     done: bool,
     /// The reader was told.
     reported: bool,
+    /// The brokers have all records up to the end.
+    end_exists: bool,
 }
 
 /// The reader is gone.
@@ -92,7 +94,7 @@ impl FetchLoop {
             if self.burst()?.is_err() {
                 return Ok(());
             }
-            self.check_ends();
+            self.check_ends()?;
             if self.flush_if_due().is_err() {
                 return Ok(());
             }
@@ -109,6 +111,7 @@ impl FetchLoop {
                 batch: RecordBatchBytes::default(),
                 done: false,
                 reported: false,
+                end_exists: false,
             }));
             self.assign()?;
         }
@@ -274,8 +277,15 @@ impl FetchLoop {
 
     /// Ends partitions of which nothing is left: the last offsets may be no records but markers of
     /// transactions, or compacted away, so that no record tells the end.
-    fn check_ends(&mut self) {
-        let candidates = std::mem::take(&mut self.ended);
+    ///
+    /// The end of a partition says nothing about records that came before the brokers were asked how far
+    /// it reaches. So where the job's end exists by now, the partition is read again from its position,
+    /// and what counts is the end that is met then.
+    fn check_ends(&mut self) -> Result<()> {
+        let mut candidates = std::mem::take(&mut self.ended);
+        candidates.sort_unstable();
+        candidates.dedup();
+        let mut again = false;
         for index in candidates {
             let Some(partition) =
                 self.partitions.get_mut(index).filter(|partition| !partition.done)
@@ -287,6 +297,10 @@ impl FetchLoop {
                 continue;
             };
             match self.consumer.fetch_watermarks(topic, *number, END_TIMEOUT) {
+                Ok((_, high)) if high >= *stop && !partition.end_exists => {
+                    partition.end_exists = true;
+                    again = true;
+                }
                 Ok((_, high)) if high >= *stop => {
                     partition.assigned.next = *stop;
                     partition.done = true;
@@ -298,6 +312,7 @@ impl FetchLoop {
                 Err(_) => self.ended.push(index),
             }
         }
+        if again { self.assign() } else { Ok(()) }
     }
 }
 

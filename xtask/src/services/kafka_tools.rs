@@ -1,22 +1,21 @@
 //! Kafka's own command-line tools, and programs of ours on Kafka's own client (`xtask/java`), against a running
 //! broker of ours: topics made, filled and read.
 
-use std::fs::File;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use super::record::Instance;
-use super::{Service, java, kafka};
+use super::{Service, java, kafka, probe};
 use crate::process::{self, ProcessId};
 use crate::project::Project;
 
 /// Heap of a tool.
 const HEAP: &str = "128m";
 
-/// How long a reader waits for the next record, in milliseconds.
-const READ_LIMIT_MS: &str = "15000";
+/// How long the producer waits for more records before it sends those it has, in milliseconds.
+const LINGER_MS: &str = "20";
 
 /// The broker as a service that can be started and stopped.
 pub(crate) fn service() -> &'static dyn Service {
@@ -86,34 +85,28 @@ impl<'a> Tools<'a> {
         Ok(command)
     }
 
-    /// Sends the lines of a file, each a key, a tab and a value.
-    pub(crate) fn produce(&self, topic: &str, lines: File) -> Result<()> {
+    /// A program that sends each line it reads, a key, a tab and a value, and ends with its input.
+    pub(crate) fn producer(&self, topic: &str) -> Command {
         let mut command = self.tool("org.apache.kafka.tools.ConsoleProducer");
         command
-            .args(["--topic", topic])
+            .args(["--topic", topic, "--timeout", LINGER_MS])
             .args(["--reader-property", "parse.key=true"])
             .args(["--reader-property", "key.separator=\t"]);
-        process::run_fed(&mut command, lines)
-            .with_context(|| format!("send records to topic {topic}"))?;
-        Ok(())
+        command
     }
 
-    /// The values of this many records of a topic, from its beginning.
-    pub(crate) fn consume(&self, topic: &str, count: usize) -> Result<Vec<String>> {
-        let limit = count.to_string();
+    /// A program that prints the values in a topic's only partition, from the first one on, and waits for
+    /// more until it is ended.
+    pub(crate) fn consumer(&self, topic: &str) -> Command {
         let mut command = self.tool("org.apache.kafka.tools.consumer.ConsoleConsumer");
-        command.args(["--topic", topic, "--from-beginning"]).args([
-            "--max-messages",
-            &limit,
-            "--timeout-ms",
-            READ_LIMIT_MS,
-        ]);
-        let text = process::run_quietly(&mut command)
-            .with_context(|| format!("read records of topic {topic}"))?;
-        let records: Vec<String> = text.lines().map(str::to_owned).collect();
-        let found = records.len();
-        ensure!(found == count, "topic {topic} has {found} records, not {count} as it should");
-        Ok(records)
+        command.args(["--topic", topic, "--partition", "0", "--offset", "earliest"]);
+        command
+    }
+
+    /// How many records a topic has received, as the broker says.
+    pub(crate) fn records(&self, topic: &str, partitions: u32) -> Result<u64> {
+        probe::kafka_records(self.instance.port("plain"), topic, partitions)
+            .with_context(|| format!("ask for the number of records in topic {topic}"))
     }
 
     fn tool(&self, class: &str) -> Command {

@@ -12,6 +12,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// Largest answer that is read.
 const LARGEST: usize = 1 << 20;
 
+const LIST_OFFSETS: i16 = 2;
 const METADATA: i16 = 3;
 const API_VERSIONS: i16 = 18;
 
@@ -59,6 +60,34 @@ pub(crate) fn kafka_brokers(port: u16) -> Result<i32> {
     Fields(&answer).i32()
 }
 
+/// Asks how many records the partitions of a topic have received, all together.
+pub(crate) fn kafka_records(port: u16, topic: &str, partitions: u32) -> Result<u64> {
+    const NO_REPLICA: i32 = -1;
+    const LATEST: i64 = -1;
+    let mut question = Vec::new();
+    question.extend(NO_REPLICA.to_be_bytes());
+    question.extend(1_i32.to_be_bytes());
+    question.extend(i16::try_from(topic.len()).context("a topic's name is short")?.to_be_bytes());
+    question.extend(topic.as_bytes());
+    question.extend(partitions.to_be_bytes());
+    for partition in 0..partitions {
+        question.extend(partition.to_be_bytes());
+        question.extend(LATEST.to_be_bytes());
+    }
+    let answer = kafka_request(port, LIST_OFFSETS, 1, &question)?;
+    let mut fields = Fields(&answer);
+    ensure!(fields.i32()? == 1, "the broker answers for another number of topics");
+    fields.skip_text()?;
+    let mut records = 0;
+    for _ in 0..fields.i32()? {
+        let (partition, error) = (fields.i32()?, fields.i16()?);
+        ensure!(error == 0, "the broker has error {error} for {topic}, partition {partition}");
+        let _timestamp = fields.i64()?;
+        records += u64::try_from(fields.i64()?).context("an offset is never negative")?;
+    }
+    Ok(records)
+}
+
 /// One request with header version 1; returns the answer after its correlation id.
 fn kafka_request(port: u16, api: i16, version: i16, body: &[u8]) -> Result<Vec<u8>> {
     const CORRELATION: i32 = 0x71DE;
@@ -103,6 +132,16 @@ impl Fields<'_> {
 
     fn i32(&mut self) -> Result<i32> {
         Ok(i32::from_be_bytes(self.take()?))
+    }
+
+    fn i64(&mut self) -> Result<i64> {
+        Ok(i64::from_be_bytes(self.take()?))
+    }
+
+    fn skip_text(&mut self) -> Result<()> {
+        let length = usize::try_from(self.i16()?).context("a text is missing")?;
+        self.0 = self.0.get(length..).context("the answer is cut short")?;
+        Ok(())
     }
 }
 
@@ -155,6 +194,26 @@ mod tests {
         assert!(
             kafka_api_versions(answering(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec())).is_err()
         );
+    }
+
+    #[test]
+    fn the_records_of_all_partitions_are_counted() {
+        let partition = |number: i32, error: i16, offset: i64| {
+            [
+                &number.to_be_bytes()[..],
+                &error.to_be_bytes(),
+                &(-1_i64).to_be_bytes(),
+                &offset.to_be_bytes(),
+            ]
+            .concat()
+        };
+        let topic = [&1_i32.to_be_bytes()[..], &1_i16.to_be_bytes(), b"t"].concat();
+        let count = 2_i32.to_be_bytes();
+        let fields = [&topic[..], &count, &partition(0, 0, 40), &partition(1, 0, 2)].concat();
+        assert_eq!(kafka_records(answering(framed(&fields)), "t", 2).unwrap(), 42);
+        let fields = [&topic[..], &count, &partition(0, 0, 40), &partition(1, 3, -1)].concat();
+        let error = kafka_records(answering(framed(&fields)), "t", 2).unwrap_err().to_string();
+        assert!(error.contains("error 3 for t, partition 1"), "{error}");
     }
 
     #[test]

@@ -3,6 +3,6 @@
 
 pub(crate) mod binary;
 pub(crate) mod job;
-mod lines;
+pub(crate) mod lines;
 pub(crate) mod running;
 pub(crate) mod stats;

@@ -33,7 +33,8 @@ pub(crate) struct Args {
     /// End after so many clicks; 20 000 come per second
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=ENDLESS))]
     rows: Option<u64>,
-    /// Go through a real Kafka, started and stopped for this: recorded earthquakes → windows → topic
+    /// Go through a real Kafka, started and stopped for this: a topic into which recorded earthquakes are
+    /// replayed → windows → topic; with `--once` one time, otherwise again and again
     #[arg(long, conflicts_with = "rows")]
     kafka: bool,
 }
@@ -58,14 +59,14 @@ fn build_and_show(project: &Project, args: &Args, interrupt: &Interrupt) -> Resu
     let program = binary::build(project, Profile::Demo, interrupt)?;
     let show = Show { project, program: &program, folder: &folder(project)?, interrupt };
     if args.kafka {
-        return earthquakes::run(&show);
+        return earthquakes::run(&show, args.once);
     }
     let rows = rows(args);
     match rows {
         ENDLESS => eprintln!("running {SCRIPT}; Ctrl-C stops it with a savepoint"),
         rows => eprintln!("running {SCRIPT} with {rows} clicks"),
     }
-    let finished = show.run(SCRIPT, vec![("ROWS", rows.to_string())], INTERVAL)?;
+    let finished = show.run(SCRIPT, vec![("ROWS", rows.to_string())])?;
     Ok(verdict(&finished, interrupt.raised()))
 }
 
@@ -90,13 +91,20 @@ struct Show<'a> {
 }
 
 impl Show<'_> {
-    /// Runs a script of the checkout with everything shown. Its checkpoints go with it, unless Ctrl-C
-    /// stopped it: then there is a savepoint to go on from.
-    fn run(
+    /// Runs a script of the checkout with everything shown, and sums it up; Ctrl-C stops it.
+    fn run(&self, script: &str, defines: Vec<(&'static str, String)>) -> Result<Finished> {
+        let finished = self.job(script, defines, self.interrupt)?;
+        eprintln!("{}", summary(&finished));
+        Ok(finished)
+    }
+
+    /// Runs a script of the checkout with everything shown. Its checkpoints go with it, unless `stop` ended
+    /// it: then there is a savepoint to go on from.
+    fn job(
         &self,
         script: &str,
         defines: Vec<(&'static str, String)>,
-        interval: &str,
+        stop: &Interrupt,
     ) -> Result<Finished> {
         let checkpoints = tempfile::Builder::new()
             .prefix("checkpoints-")
@@ -104,7 +112,7 @@ impl Show<'_> {
             .context("create a folder for checkpoints")?;
         // A demo that fails should say so, not start again.
         let settings =
-            &[("execution.checkpointing.interval", interval), ("restart-strategy.type", "none")];
+            &[("execution.checkpointing.interval", INTERVAL), ("restart-strategy.type", "none")];
         let job = Job {
             program: self.program,
             folder: &self.project.root,
@@ -115,9 +123,8 @@ impl Show<'_> {
             checkpoints: checkpoints.path(),
             shown: true,
         };
-        let finished = job.run(self.interrupt)?;
-        eprintln!("{}", summary(&finished));
-        if self.interrupt.raised() {
+        let finished = job.run(stop)?;
+        if stop.raised() {
             let _kept = checkpoints.keep();
         }
         Ok(finished)
