@@ -347,6 +347,3 @@ impl Operator for WindowAggregate {
         self.slices.values().map(SliceState::spilled_bytes).sum()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -26,4 +26,6 @@ pub use time::WindowZone;
 pub use tvf::WindowTvf;
 
 #[cfg(test)]
+mod processing_time_tests;
+#[cfg(test)]
 mod tests;

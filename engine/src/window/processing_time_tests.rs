@@ -3,21 +3,27 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array};
-use arrow::datatypes::TimestampMillisecondType;
-use tidegate_plan::window::{WindowColumn, WindowShape};
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, TimestampMillisecondArray};
+use arrow::datatypes::{Int64Type, TimestampMillisecondType};
+use tidegate_plan::operator::{SortKey, WindowAggregate as Plan, WindowRank as RankPlan};
+use tidegate_plan::window::{WindowColumn, WindowShape, WindowTime};
 use tidegate_plan::{AggregateCall, AggregateFunction};
 use tidegate_types::key_group::key_group;
-use tidegate_types::{Field, TypeKind};
+use tidegate_types::{Field, KeyGroupRange, MIN_WATERMARK, TypeKind};
 
-use super::*;
+use super::{AggregateInput, SessionAggregate, WindowAggregate, WindowRank, WindowZone};
+use crate::element::Changes;
+use crate::keys::hash::hash_columns;
 use crate::memory::MemoryBudget;
 use crate::metrics::OperatorMetrics;
+use crate::operator::{
+    Operator, OperatorContext, Output, Progress, SnapshotRequest, TableSnapshot,
+};
 use crate::spill::SpillFolder;
 
 const GROUPS: u16 = 16;
 
-fn operator(shape: &WindowShape, owned: KeyGroupRange) -> WindowAggregate {
+fn operator(shape: &WindowShape, owned: KeyGroupRange) -> Box<dyn Operator> {
     let input = vec![Field::new("k", TypeKind::BigInt.nullable())];
     let output = vec![
         Field::new("k", TypeKind::BigInt.nullable()),
@@ -41,8 +47,18 @@ fn operator(shape: &WindowShape, owned: KeyGroupRange) -> WindowAggregate {
         two_phase: false,
     };
     let (zone, rows) = (WindowZone::Unzoned, AggregateInput::Rows);
-    let mut operator = WindowAggregate::new(&plan, &input, &output, zone, rows).unwrap();
-    let context = OperatorContext {
+    let mut operator: Box<dyn Operator> = match shape {
+        WindowShape::Session { .. } => {
+            Box::new(SessionAggregate::new(&plan, &input, &output, zone).unwrap())
+        }
+        _ => Box::new(WindowAggregate::new(&plan, &input, &output, zone, rows).unwrap()),
+    };
+    operator.open(&context(owned)).unwrap();
+    operator
+}
+
+fn context(owned: KeyGroupRange) -> OperatorContext {
+    OperatorContext {
         subtask: 0,
         parallelism: 1,
         key_groups: GROUPS,
@@ -52,20 +68,18 @@ fn operator(shape: &WindowShape, owned: KeyGroupRange) -> WindowAggregate {
         metrics: Arc::new(OperatorMetrics::default()),
         memory: MemoryBudget::unlimited(),
         spill: SpillFolder::new(&std::env::temp_dir()),
-    };
-    operator.open(&context).unwrap();
-    operator
+    }
 }
 
 /// Gives a row of each key at a time.
-fn feed(operator: &mut WindowAggregate, keys: std::ops::Range<i64>, now: i64) {
+fn feed(operator: &mut dyn Operator, keys: std::ops::Range<i64>, now: i64) {
     let column: ArrayRef = Arc::new(Int64Array::from_iter_values(keys));
     let rows = RecordBatch::try_from_iter([("k", column)]).unwrap();
     operator.process(0, Changes::append(rows), &mut Output::new(now)).unwrap();
 }
 
 /// What is emitted at a time: `(window_end, key, count)`.
-fn fire(operator: &mut WindowAggregate, now: i64) -> Vec<(i64, i64, i64)> {
+fn fire(operator: &mut dyn Operator, now: i64) -> Vec<(i64, i64, i64)> {
     let mut out = Output::new(now);
     while operator.drain(&mut out).unwrap() == Progress::More {}
     let mut results = Vec::new();
@@ -79,7 +93,7 @@ fn fire(operator: &mut WindowAggregate, now: i64) -> Vec<(i64, i64, i64)> {
     results
 }
 
-fn restore(operator: &mut WindowAggregate, files: &[TableSnapshot], groups: KeyGroupRange) {
+fn restore(operator: &mut dyn Operator, files: &[TableSnapshot], groups: KeyGroupRange) {
     for file in files {
         let pieces = file.pieces.iter().map(|piece| &piece.entries);
         for entries in [&file.changed].into_iter().chain(pieces) {
@@ -97,18 +111,22 @@ fn what_was_emitted_before_a_snapshot_does_not_come_again() {
     for shape in [
         WindowShape::Tumble { size: 12, offset: 0 },
         WindowShape::Hop { size: 12, slide: 4, offset: 0 },
+        WindowShape::Session { gap: 3 },
     ] {
         let mut first = operator(&shape, all);
         let mut files = Vec::new();
         let mut results = Vec::new();
         for now in 0..40 {
-            feed(&mut first, 0..3, now);
-            results.extend(fire(&mut first, now));
+            // Pauses, so that sessions end.
+            if now % 10 < 5 {
+                feed(first.as_mut(), 0..3, now);
+            }
+            results.extend(fire(first.as_mut(), now));
             files.extend(first.snapshot(&changes).unwrap());
         }
         let mut second = operator(&shape, all);
-        restore(&mut second, &files, all);
-        assert_eq!(fire(&mut second, 100), fire(&mut first, 100), "{shape:?}");
+        restore(second.as_mut(), &files, all);
+        assert_eq!(fire(second.as_mut(), 100), fire(first.as_mut(), 100), "{shape:?}");
     }
 }
 
@@ -127,15 +145,68 @@ fn two_subtasks_that_were_not_equally_far_are_restored_into_one() {
             let mut hashes = Vec::new();
             hash_columns(&rows, &[0], &mut hashes).unwrap();
             if half.contains(key_group(hashes[0], GROUPS)) {
-                feed(&mut subtask, key..key + 1, 1);
+                feed(subtask.as_mut(), key..key + 1, 1);
             }
         }
-        emitted.extend(fire(&mut subtask, now));
+        emitted.extend(fire(subtask.as_mut(), now));
         let files = subtask.snapshot(&SnapshotRequest::default()).unwrap();
-        restore(&mut restored, &files, half);
+        restore(restored.as_mut(), &files, half);
     }
-    emitted.extend(fire(&mut restored, 100));
+    emitted.extend(fire(restored.as_mut(), 100));
     emitted.sort_unstable();
     let expected: Vec<_> = [4, 8].iter().flat_map(|end| (0..20).map(|k| (*end, k, 1))).collect();
     assert_eq!(emitted, expected);
+}
+
+#[test]
+fn first_rows_of_windows_do_not_come_again() {
+    let all = KeyGroupRange::all(GROUPS);
+    let time = || TypeKind::timestamp(3).not_null();
+    let input = vec![
+        Field::new("k", TypeKind::BigInt.nullable()),
+        Field::new("window_start", time()),
+        Field::new("window_end", time()),
+    ];
+    let plan = RankPlan {
+        time: WindowTime::AttachedProcessing { start: 1, end: 2 },
+        keys: vec![],
+        order: vec![SortKey { column: 0, descending: true, nulls_first: false }],
+        from: 1,
+        to: 2,
+        rank_column: None,
+    };
+    let make = || {
+        let mut rank = WindowRank::new(&plan, &input, &input, WindowZone::Unzoned).unwrap();
+        rank.open(&context(all)).unwrap();
+        rank
+    };
+    let give = |rank: &mut WindowRank, key: i64, end: i64| {
+        let times = |time| Arc::new(TimestampMillisecondArray::from(vec![time])) as ArrayRef;
+        let columns = [
+            ("k", Arc::new(Int64Array::from(vec![key])) as ArrayRef),
+            ("window_start", times(end - 10)),
+            ("window_end", times(end)),
+        ];
+        let rows = RecordBatch::try_from_iter(columns).unwrap();
+        rank.process(0, Changes::append(rows), &mut Output::new(0)).unwrap();
+    };
+    let emitted = |rank: &mut WindowRank, now: i64| -> Vec<i64> {
+        let mut out = Output::new(now);
+        while rank.drain(&mut out).unwrap() == Progress::More {}
+        let keys =
+            |changes: Changes| changes.rows.column(0).as_primitive::<Int64Type>().values().to_vec();
+        out.take().into_iter().flat_map(keys).collect()
+    };
+    let mut first = make();
+    for key in 0..5 {
+        give(&mut first, key, 10);
+        give(&mut first, key + 10, 20);
+    }
+    let mut files = first.snapshot(&SnapshotRequest::default()).unwrap();
+    assert_eq!(emitted(&mut first, 9), [4, 3]);
+    files.extend(first.snapshot(&SnapshotRequest::default()).unwrap());
+    let mut second = make();
+    restore(&mut second, &files, all);
+    assert!(emitted(&mut second, 9).is_empty());
+    assert_eq!(emitted(&mut second, 19), [14, 13]);
 }
