@@ -3,6 +3,7 @@
 //! written.
 //!
 //! State table `fired`: `until`, ms since the epoch, for all key groups of the subtask that wrote it.
+//! Manifests list tables by name, so that a restore gives it before `windows`.
 
 use std::sync::Arc;
 

@@ -94,6 +94,9 @@ fn fire(operator: &mut dyn Operator, now: i64) -> Vec<(i64, i64, i64)> {
 }
 
 fn restore(operator: &mut dyn Operator, files: &[TableSnapshot], groups: KeyGroupRange) {
+    // By name, as manifests list tables.
+    let mut files: Vec<_> = files.iter().collect();
+    files.sort_by_key(|file| file.table);
     for file in files {
         let pieces = file.pieces.iter().map(|piece| &piece.entries);
         for entries in [&file.changed].into_iter().chain(pieces) {
