@@ -414,9 +414,9 @@ fn check(shape: &WindowShape, two_phase: bool, seed: u64) {
     let events = events(&mut random, 300);
     let restore_at = random.below(events.len() as u64) as usize;
     // Everything in memory, a part of it, and as little as possible.
-    let memory = match random.below(20) {
+    let memory = match random.below(60) {
         0 => 0,
-        1 | 2 => 30_000,
+        1..=5 => 30_000,
         _ => usize::MAX,
     };
     let mut subject = Subject::new(shape, two_phase, memory);
