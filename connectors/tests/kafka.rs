@@ -9,6 +9,7 @@
 mod kafka {
     mod broker;
     mod errors;
+    mod exactly_once;
     mod outage;
     mod read;
     mod table;

@@ -12,6 +12,7 @@ pub mod exchange;
 pub mod keys;
 pub mod metrics;
 pub mod operator;
+pub mod staging;
 pub mod task;
 pub mod values;
 pub mod window;

@@ -65,6 +65,7 @@ fn manifest() -> Manifest {
         writer: 1,
         epoch: Epoch(5),
         payload: serde_json::json!({"files": ["a"]}),
+        chunks: Vec::new(),
     };
     let file = FileRef {
         path: "shared/1-5-0000000000000002-0-windows.state".into(),
@@ -83,6 +84,7 @@ fn manifest() -> Manifest {
         kind: BarrierKind::Checkpoint,
         timestamp_ms: 1_767_225_600_000,
         key_groups: 128,
+        staging: None,
         operators: vec![
             OperatorState {
                 id: OperatorId(1),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tidegate_engine::checkpoint::{CheckpointStorage, Manifest};
 use tidegate_engine::connector::{Sink, Source};
+use tidegate_engine::staging::Stored;
 use tidegate_plan::StreamGraph;
 use tidegate_plan::operator;
 use tidegate_plan::settings::ExecutionMode;
@@ -31,6 +32,8 @@ pub trait ConnectorFactory: Send + Sync {
 pub struct Restored {
     /// The folder that its files are relative to.
     pub storage: CheckpointStorage,
+    /// The folder that its staged output is relative to.
+    pub staging: CheckpointStorage,
     /// Its manifest.
     pub manifest: Manifest,
     /// Whether the new checkpoints may refer to its files (it is in the job's own folder).
@@ -58,6 +61,8 @@ pub struct Deployment {
     pub checkpoints: CheckpointStorage,
     /// The folder for savepoints.
     pub savepoints: CheckpointStorage,
+    /// How staged output is stored in the job's folder.
+    pub staged_as: Stored,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Connectors.

@@ -5,7 +5,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tidegate_engine::checkpoint::CheckpointStorage;
 use tidegate_engine::checkpoint::manifest::digest;
+use object_store::ObjectStoreExt;
+use tidegate_engine::checkpoint::storage::storage_error;
 use tidegate_job_control::JobRecord;
+use tidegate_runtime::failpoint;
 use tidegate_types::{Error, ErrorCode, Result};
 
 const FORMAT: &str = "tidegate-job-record";
@@ -63,7 +66,11 @@ impl MetadataStore {
     /// `FENCED` if another driver has written this revision; `UNAVAILABLE` if the store does not answer.
     pub(crate) async fn save(&self, record: &JobRecord) -> Result<()> {
         let path = revision_path(record.revision);
-        if !self.storage.write_manifest(&path, encode(record)?).await? {
+        let created = self.storage.write_manifest(&path, encode(record)?).await?;
+        if !created && failpoint::defect("skip-attempt-check") {
+            return overwrite(&self.storage, &path, encode(record)?).await;
+        }
+        if !created {
             return Err(Error::new(
                 ErrorCode::Fenced,
                 format!(
@@ -78,6 +85,17 @@ impl MetadataStore {
         }
         Ok(())
     }
+}
+
+/// Replaces an object that another process has written: a defect, for tests that must notice it.
+pub(crate) async fn overwrite(
+    storage: &CheckpointStorage,
+    relative: &str,
+    bytes: Vec<u8>,
+) -> Result<()> {
+    let path = storage.path(relative);
+    let put = storage.store().put(&path, Bytes::from(bytes).into()).await;
+    put.map(drop).map_err(|error| storage_error("write", &path, &error))
 }
 
 fn revision_path(revision: u64) -> String {

@@ -215,16 +215,19 @@ static OPTIONS: &[OptionSpec] = &[
         "崩溃后保证什么。",
     )
     .default("at-least-once")
-    .sink()
-    .unsupported(
-        &["at-least-once", "none"],
-        "this version does not write to Kafka exactly once yet; use 'at-least-once', and read the topic idempotently",
-    ),
+    .sink(),
     text(
         "sink.transactional-id-prefix",
-        "Prefix of transactional ids; needed for 'exactly-once'.",
-        "事务 id 的前缀；'exactly-once' 时需要。",
+        "Prefix of transactional ids; needed for 'exactly-once'. No two jobs may share one.",
+        "事务 id 的前缀；'exactly-once' 时必填，不同作业不可共用。",
     )
+    .sink(),
+    text(
+        "sink.marker-topic",
+        "Compacted topic that notes which output is visible; made if missing. For 'exactly-once'.",
+        "记录哪些输出已可见的压缩（compact）主题，不存在时自动创建；用于 'exactly-once'。",
+    )
+    .default("__tidegate_markers")
     .sink(),
     OptionSpec::new(
         "sink.transaction-naming-strategy",

@@ -1,16 +1,19 @@
 //! From a barrier to safe storage: uploading what changed, and which files make up the state.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use tidegate_runtime::failpoint;
 use tidegate_types::{
     Attempt, Epoch, Error, ErrorCode, MIN_WATERMARK, OperatorId, Result, SubtaskId, Watermark,
 };
 
 use crate::checkpoint::storage::state_path;
 use crate::checkpoint::{CheckpointStorage, FileRef, SubtaskState, TableState};
-use crate::connector::StagedUnit;
+use crate::connector::{Confirmed, StagedUnit};
 use crate::element::{Barrier, BarrierKind};
 use crate::operator::{Operator, SnapshotMode, TableSnapshot};
+use crate::staging::StagingArea;
 use crate::task::control::TaskState;
 
 /// Files of a table above which the next snapshot is a full one.
@@ -27,8 +30,29 @@ pub struct NodeSnapshot {
     pub mode: SnapshotMode,
     /// Changed (or all) entries.
     pub tables: Vec<TableSnapshot>,
-    /// Staged output of a sink.
+    /// Output of a sink.
+    pub sink: Option<SinkSnapshot>,
+}
+
+/// What a barrier left in a sink.
+#[derive(Debug)]
+pub struct SinkSnapshot {
+    /// Output that is not yet known to be visible.
     pub staged: Vec<StagedUnit>,
+    /// What is known to be visible.
+    pub confirmed: Vec<Confirmed>,
+    /// Where the staged output is on its way to the store.
+    pub area: Arc<StagingArea>,
+}
+
+impl SinkSnapshot {
+    /// Waits until every chunk is stored; returns their bytes.
+    async fn store(&self) -> Result<u64> {
+        let chunks = self.staged.iter().flat_map(|unit| &unit.chunks);
+        let stored = chunks.clone().map(|chunk| self.area.store(&chunk.path));
+        futures::future::try_join_all(stored).await?;
+        Ok(chunks.map(|chunk| chunk.bytes).sum())
+    }
 }
 
 /// The files that make up a node's state in its last snapshot.
@@ -189,10 +213,15 @@ impl Upload {
                 own.forget();
             }
             let watermark = (self.watermark > MIN_WATERMARK).then_some(self.watermark);
-            let subtask = SubtaskState { watermark, tables, source: None, staged: snapshot.staged };
+            let mut subtask = SubtaskState { watermark, tables, ..SubtaskState::default() };
+            if let Some(sink) = snapshot.sink {
+                state.uploaded_bytes += sink.store().await?;
+                (subtask.staged, subtask.confirmed) = (sink.staged, sink.confirmed);
+            }
             state.operators.push((snapshot.id, subtask));
             files.push((snapshot.node, own));
         }
+        failpoint::hit("after-upload");
         Ok(Uploaded { barrier: self.barrier, state, files })
     }
 }
