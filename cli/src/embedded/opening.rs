@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tidegate_engine::checkpoint::{Manifest, OperatorState};
+use tidegate_engine::checkpoint::{Manifest, OperatorState, SubtaskState};
 use tidegate_engine::task::TaskState;
 use tidegate_job_control::{CompletedCheckpoint, JobRecord};
 use tidegate_plan::StreamGraph;
@@ -74,7 +74,8 @@ pub(crate) fn objects_in_flight(
         .flat_map(BTreeMap::values)
         .flat_map(|state| &state.operators)
         .map(|(_, subtask)| subtask);
-    let files = subtasks.clone().flat_map(|subtask| &subtask.tables).flat_map(|table| &table.files);
+    let tables = subtasks.clone().flat_map(|subtask: &SubtaskState| &subtask.tables);
+    let files = tables.flat_map(|table| &table.files);
     let chunks = subtasks.flat_map(|subtask| &subtask.staged).flat_map(|unit| &unit.chunks);
     files.map(|file| file.path.clone()).chain(chunks.map(|chunk| chunk.path.clone())).collect()
 }

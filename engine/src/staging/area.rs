@@ -120,6 +120,11 @@ impl StagingArea {
         Arc::new(Self::new(StagingFolder::in_memory(), Attempt(1), OperatorId(1), 0))
     }
 
+    /// The folder that the area is in.
+    pub fn folder(&self) -> &StagingFolder {
+        &self.folder
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Chunk>>> {
         self.chunks.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -11,11 +11,13 @@
 //! | `TIDEGATE_TEST_KEEP` | set: folders of successful cases are kept too | |
 
 mod bad_input;
+mod clicks;
 mod checkpoints_s3;
 mod cli;
 mod corrupt_state;
 mod files_exactly_once;
 mod kafka_at_least_once;
+mod kafka_exactly_once;
 mod recorded_windows;
 mod windows_differential;
 
