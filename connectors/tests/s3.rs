@@ -18,8 +18,8 @@ use futures::TryStreamExt;
 use tidegate_connectors::{ConnectorEnv, object_storage, registry};
 use tidegate_engine::Changes;
 use tidegate_engine::connector::{
-    Read, ReaderContext, RestoredOutput, Sink, SinkContext, SinkWriter, Source, SourceReader, Split,
-    StagedUnit,
+    Read, ReaderContext, RestoredOutput, Sink, SinkContext, SinkWriter, Source, SourceReader,
+    Split, StagedUnit,
 };
 use tidegate_engine::staging::StagingArea;
 use tidegate_plan::arrow_type;

@@ -121,7 +121,8 @@ fn staged_output_of_every_version_is_readable() {
     for (name, stored) in [("staged-v1-plain", Stored::Plain), ("staged-v1-zstd", Stored::Zstd)] {
         let bytes = golden(name, &staging::encode(content, stored).unwrap());
         let decoded = staging::decode(name, &bytes.into()).unwrap();
-        let records: Vec<_> = staging::Records::new(&decoded).map(|r| r.unwrap().to_vec()).collect();
+        let records: Vec<_> =
+            staging::Records::new(&decoded).map(|r| r.unwrap().to_vec()).collect();
         assert_eq!(records, [b"first".to_vec(), Vec::new(), b"end".to_vec()]);
     }
 }
@@ -131,7 +132,10 @@ fn a_manifest_names_staged_output() {
     let text = golden("manifest-v1-staged.json", &staged_manifest().encode().unwrap());
     let manifest = Manifest::decode("golden", &text).unwrap();
     assert_eq!(manifest, staged_manifest());
-    assert_eq!(manifest.staged_objects().collect::<Vec<_>>(), ["staged/1-0000000000000003-1-00000000"]);
+    assert_eq!(
+        manifest.staged_objects().collect::<Vec<_>>(),
+        ["staged/1-0000000000000003-1-00000000"]
+    );
 }
 
 /// With all that the first manifests did not have.

@@ -26,8 +26,8 @@ use tidegate_types::error::ResultExt;
 use tidegate_types::{Error, Result, SubtaskId, TypeKind};
 
 use crate::deployment::Deployment;
-use crate::restore::{self, restored_operator};
 use crate::metrics::{OperatorEntry, RunMetrics};
+use crate::restore::{self, restored_operator};
 
 /// The sources and sinks of a run, made once and shared by their subtasks.
 pub struct Connectors {

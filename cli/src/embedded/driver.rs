@@ -297,8 +297,7 @@ impl Driver {
         }
         // A savepoint's staged output is in the job's folder, but in no checkpoint's manifest there.
         let manifest = restored.as_ref().map(|restored| &restored.manifest);
-        let needed =
-            manifest.iter().flat_map(|m| m.staged_objects()).map(str::to_owned).collect();
+        let needed = manifest.iter().flat_map(|m| m.staged_objects()).map(str::to_owned).collect();
         let deployment = Deployment {
             graph: self.graph.clone(),
             tasks: self.tasks.clone(),

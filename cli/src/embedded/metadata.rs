@@ -2,10 +2,10 @@
 //! drivers that write the same revision one is refused and stops.
 
 use bytes::Bytes;
+use object_store::ObjectStoreExt;
 use serde::{Deserialize, Serialize};
 use tidegate_engine::checkpoint::CheckpointStorage;
 use tidegate_engine::checkpoint::manifest::digest;
-use object_store::ObjectStoreExt;
 use tidegate_engine::checkpoint::storage::storage_error;
 use tidegate_job_control::JobRecord;
 use tidegate_runtime::failpoint;
@@ -60,6 +60,11 @@ impl MetadataStore {
         damage.map_or(Ok(None), Err)
     }
 
+    /// Path of the newest revision.
+    async fn newest(&self) -> Result<Option<String>> {
+        Ok(self.storage.list(FOLDER).await?.into_iter().map(|(path, _)| path).max())
+    }
+
     /// Saves a record as its revision.
     ///
     /// # Errors
@@ -67,10 +72,16 @@ impl MetadataStore {
     pub(crate) async fn save(&self, record: &JobRecord) -> Result<()> {
         let path = revision_path(record.revision);
         let created = self.storage.write_manifest(&path, encode(record)?).await?;
-        if !created && failpoint::defect("skip-attempt-check") {
+        if failpoint::defect("skip-attempt-check") {
             return overwrite(&self.storage, &path, encode(record)?).await;
         }
-        if !created {
+        // Old revisions are deleted, so an old driver may be able to create one again: what is newer
+        // tells it.
+        let overtaken = created && self.newest().await?.is_some_and(|newest| newest > path);
+        if overtaken {
+            let _ = self.storage.delete(&path).await;
+        }
+        if overtaken || !created {
             return Err(Error::new(
                 ErrorCode::Fenced,
                 format!(
@@ -160,6 +171,24 @@ mod tests {
         assert_eq!(store.load().await.unwrap().unwrap().revision, 5);
         record.lineage = "other".into();
         assert_eq!(store.save(&record).await.unwrap_err().code(), ErrorCode::Fenced);
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_slept_through_many_revisions_is_fenced() {
+        let store = store();
+        let mut record = JobRecord::new(JobId::from_name("j"), "l".into());
+        record.revision = 1;
+        store.save(&record).await.unwrap();
+        let mut asleep = record.clone();
+        for revision in 2..=9 {
+            record.revision = revision;
+            store.save(&record).await.unwrap();
+        }
+        // Revision 2 is gone by now, and can be created.
+        asleep.revision = 2;
+        assert_eq!(store.save(&asleep).await.unwrap_err().code(), ErrorCode::Fenced);
+        record.revision = 10;
+        store.save(&record).await.unwrap();
     }
 
     #[tokio::test]

@@ -1,6 +1,5 @@
 //! Tests of option checks, by connector.
 
-
 use super::*;
 
 fn options(pairs: &[(&str, &str)]) -> Values {

@@ -245,6 +245,11 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        if matches!(error, KafkaError::PartitionEOF(_))
+            || error.rdkafka_error_code() == Some(Code::PartitionEOF)
+        {
+            return;
+        }
         self.note(reason);
         tracing::warn!(target: "librdkafka", %error, reason);
     }

@@ -60,12 +60,7 @@ impl ExactlyOnce {
 
     /// Name under which brokers know the transactions of a writer: the same in every run, so that a
     /// new run ends what an older one left open, and shuts it out.
-    pub(super) fn transactional_id(
-        &self,
-        lineage: &str,
-        sink: OperatorId,
-        writer: u32,
-    ) -> String {
+    pub(super) fn transactional_id(&self, lineage: &str, sink: OperatorId, writer: u32) -> String {
         format!("{}-{lineage}-{sink}-{writer}", self.prefix)
     }
 
@@ -99,7 +94,8 @@ impl ExactlyOnce {
             }
             Ok(config) => config,
         };
-        let limit = config.get(LIMIT_SETTING).and_then(|entry| entry.value.as_deref()?.parse().ok());
+        let limit =
+            config.get(LIMIT_SETTING).and_then(|entry| entry.value.as_deref()?.parse().ok());
         let Some(limit) = limit.map(Duration::from_millis) else { return Ok(()) };
         if self.transaction_timeout <= limit {
             return Ok(());
@@ -124,8 +120,8 @@ impl ExactlyOnce {
         self.create_marker_topic(brokers, admin).await?;
         let doing = format!("read the settings of marker topic {topic}");
         let config = describe(admin, ResourceSpecifier::Topic(topic)).await;
-        let config = config
-            .map_err(|error| brokers.failed(&doing, &error, admin.inner().context()))?;
+        let config =
+            config.map_err(|error| brokers.failed(&doing, &error, admin.inner().context()))?;
         let policy = config.get("cleanup.policy").and_then(|entry| entry.value.as_deref());
         let policy = policy.unwrap_or_default();
         if policy.split(',').map(str::trim).all(|part| part == "compact") {

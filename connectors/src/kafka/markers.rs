@@ -225,8 +225,11 @@ impl Reading<'_> {
         ends: &BTreeMap<i32, (i64, i64)>,
         mut each: impl FnMut(&[u8], Option<&[u8]>) -> Result<()>,
     ) -> Result<()> {
-        let mut open: Vec<i32> =
-            ends.iter().filter(|(_, (low, end))| low < end).map(|(partition, _)| *partition).collect();
+        let mut open: Vec<i32> = ends
+            .iter()
+            .filter(|(_, (low, end))| low < end)
+            .map(|(partition, _)| *partition)
+            .collect();
         let mut list = TopicPartitionList::new();
         for partition in &open {
             list.add_partition_offset(self.topic(), *partition, Offset::Beginning)

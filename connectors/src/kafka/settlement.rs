@@ -68,17 +68,19 @@ impl<'a> Settlement<'a, '_> {
 
     /// Refuses to go on if a marker is missing that was there.
     fn check_confirmed(&self) -> Result<()> {
-        let lineages: BTreeSet<&str> =
-            self.restored.units.iter().map(|unit| unit.lineage.as_str()).chain([self.lineage]).collect();
+        let lineages: BTreeSet<&str> = self
+            .restored
+            .units
+            .iter()
+            .map(|unit| unit.lineage.as_str())
+            .chain([self.lineage])
+            .collect();
         for known in &self.restored.confirmed {
             if !lineages.contains(known.lineage.as_str()) {
                 continue;
             }
-            let key = MarkerKey {
-                lineage: known.lineage.clone(),
-                sink: self.sink,
-                writer: known.writer,
-            };
+            let key =
+                MarkerKey { lineage: known.lineage.clone(), sink: self.sink, writer: known.writer };
             let found = self.markers.get(&key).map(|marker| marker.epoch);
             if found.is_none_or(|found| found < known.epoch) {
                 return Err(self.lost(&key, known.epoch, found));
@@ -117,7 +119,8 @@ mod tests {
     const SINK: OperatorId = OperatorId(5);
 
     fn unit(lineage: &str, writer: u32, epoch: u64, chunks: u64) -> StagedUnit {
-        let chunk = |n| ChunkRef { path: format!("c{n}"), bytes: 1, records: 1, digest: "d".into() };
+        let chunk =
+            |n| ChunkRef { path: format!("c{n}"), bytes: 1, records: 1, digest: "d".into() };
         StagedUnit {
             lineage: lineage.into(),
             sink: SINK,

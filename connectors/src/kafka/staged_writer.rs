@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tidegate_engine::Changes;
-use tidegate_engine::connector::{
-    Committer, RestoredOutput, SinkContext, SinkWriter, StagedUnit,
-};
+use tidegate_engine::connector::{Committer, RestoredOutput, SinkContext, SinkWriter, StagedUnit};
 use tidegate_engine::staging::{StagedChunks, StagedOutput};
 use tidegate_types::{Epoch, Error, ErrorCode, Result};
 

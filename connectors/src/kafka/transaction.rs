@@ -155,11 +155,7 @@ impl Transactions {
         self.send(marker, patience)
     }
 
-    fn send<'a>(
-        &self,
-        mut record: BaseRecord<'a, [u8], [u8]>,
-        patience: &Patience,
-    ) -> Result<()> {
+    fn send<'a>(&self, mut record: BaseRecord<'a, [u8], [u8]>, patience: &Patience) -> Result<()> {
         loop {
             match self.producer.send(record) {
                 Ok(()) => return Ok(()),
@@ -177,7 +173,9 @@ impl Transactions {
     /// Takes back everything of the transaction. `why` is what led to it.
     fn abort(&self, why: Error, patience: &Patience) -> Failure {
         let undelivered = self.producer.client().context().take_delivery_failure();
-        let why = match undelivered.filter(|(code, _)| !matches!(code, Code::PurgeQueue | Code::PurgeInflight)) {
+        let why = match undelivered
+            .filter(|(code, _)| !matches!(code, Code::PurgeQueue | Code::PurgeInflight))
+        {
             Some((code, text)) if error_code(code) != ErrorCode::Unavailable => {
                 let context = self.producer.client().context();
                 let doing = format!("write {}", self.shared.describe());
@@ -198,8 +196,7 @@ impl Transactions {
     }
 
     fn failed(&self, doing: &str, error: &KafkaError) -> Error {
-        let doing =
-            format!("{doing} of {} (transactional id {})", self.shared.describe(), self.id);
+        let doing = format!("{doing} of {} (transactional id {})", self.shared.describe(), self.id);
         let code = match error {
             KafkaError::Transaction(error) => Some(error.code()),
             other => other.rdkafka_error_code(),
@@ -220,7 +217,9 @@ impl Transactions {
             ),
             Some(Code::InvalidTransactionTimeout) => Error::new(
                 ErrorCode::InvalidOption,
-                format!("{doing}: 'properties.transaction.timeout.ms' is more than the brokers' transaction.max.timeout.ms"),
+                format!(
+                    "{doing}: 'properties.transaction.timeout.ms' is more than the brokers' transaction.max.timeout.ms"
+                ),
             ),
             code => {
                 let context = self.producer.client().context();

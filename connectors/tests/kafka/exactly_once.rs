@@ -152,8 +152,7 @@ async fn rows_are_visible_once_whenever_the_process_dies() {
     drop(second);
     for attempt in 3..5 {
         let mut restored = job.restored("l", 3, &units);
-        restored.confirmed =
-            vec![Confirmed { lineage: "l".into(), writer: 0, epoch: Epoch(2) }];
+        restored.confirmed = vec![Confirmed { lineage: "l".into(), writer: 0, epoch: Epoch(2) }];
         job.start(("l", attempt, 0), restored).await.unwrap();
         assert_eq!(job.visible(), ids(0..200), "attempt {attempt}");
     }
@@ -334,9 +333,8 @@ async fn all_of_a_record_gets_through_the_staging() {
         .iter()
         .map(|r| (r.partition(), r.key().unwrap().to_vec(), r.payload().unwrap().to_vec()))
         .collect();
-    let expected = [(0, "a", 0), (0, "c", 2), (1, "b", 1), (1, "d", 3)].map(|(p, key, id)| {
-        (p, key.as_bytes().to_vec(), format!("{{\"id\":{id}}}").into_bytes())
-    });
+    let expected = [(0, "a", 0), (0, "c", 2), (1, "b", 1), (1, "d", 3)]
+        .map(|(p, key, id)| (p, key.as_bytes().to_vec(), format!("{{\"id\":{id}}}").into_bytes()));
     assert_eq!(found, expected);
 }
 

@@ -46,8 +46,8 @@ impl StagingFolder {
         let bytes = self.storage.read(&path).await?;
         let name = path.to_string();
         let decoded = tokio::task::spawn_blocking(move || chunk::decode(&name, &bytes)).await;
-        let content =
-            decoded.map_err(|error| Error::internal(format!("decode staged output: {error}")))??;
+        let content = decoded
+            .map_err(|error| Error::internal(format!("decode staged output: {error}")))??;
         if digest(&content) != reference.digest {
             let message = format!(
                 "staged output {path} is damaged: its digest is not the one in the manifest"
@@ -173,8 +173,8 @@ impl StagingArea {
         let Some(content) = content else { return Ok(()) };
         let stored = self.folder.stored;
         let encoded = tokio::task::spawn_blocking(move || chunk::encode(&content, stored)).await;
-        let bytes =
-            encoded.map_err(|error| Error::internal(format!("encode staged output: {error}")))??;
+        let bytes = encoded
+            .map_err(|error| Error::internal(format!("encode staged output: {error}")))??;
         let place = self.folder.storage.path(path);
         let put = self.folder.storage.store().put(&place, Bytes::from(bytes).into()).await;
         put.map(drop).map_err(|error| storage_error("write", &place, &error))

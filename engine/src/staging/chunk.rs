@@ -83,7 +83,8 @@ pub fn decode(name: &str, bytes: &Bytes) -> Result<Bytes> {
     if xxh3_64(before).to_le_bytes() != checksum {
         return Err(corrupt("is damaged: its checksum does not fit its content"));
     }
-    let length = before[9..HEADER].iter().rev().fold(0_u64, |all, byte| all << 8 | u64::from(*byte));
+    let length =
+        before[9..HEADER].iter().rev().fold(0_u64, |all, byte| all << 8 | u64::from(*byte));
     if length > MAX_CONTENT {
         return Err(corrupt("claims to be impossibly large"));
     }
@@ -120,9 +121,10 @@ impl<'a> Iterator for Records<'a> {
         if self.content.is_empty() {
             return None;
         }
-        let split = self.content.split_first_chunk::<4>().and_then(|(length, rest)| {
-            rest.split_at_checked(u32::from_le_bytes(*length) as usize)
-        });
+        let split = self
+            .content
+            .split_first_chunk::<4>()
+            .and_then(|(length, rest)| rest.split_at_checked(u32::from_le_bytes(*length) as usize));
         let Some((record, rest)) = split else {
             self.content = &[];
             let message = "a chunk of staged output ends within a record";

@@ -62,8 +62,9 @@ impl StagedOutput {
         let length = self.content.len() - start - 4;
         if length > MAX_RECORD {
             self.content.truncate(start);
-            let message =
-                format!("a record of {length} bytes is too large to be staged (most: {MAX_RECORD})");
+            let message = format!(
+                "a record of {length} bytes is too large to be staged (most: {MAX_RECORD})"
+            );
             return Err(Error::new(ErrorCode::BadRecord, message));
         }
         let length = (length as u32).to_le_bytes();

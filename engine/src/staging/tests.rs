@@ -192,7 +192,10 @@ async fn a_slow_store_pushes_back() {
     store.holds.store(false, Ordering::SeqCst);
     output.roll().await.unwrap();
     let chunks = output.seal();
-    assert_eq!(chunks.iter().map(|chunk| chunk.records).sum::<u64>() as usize * record.len(), written);
+    assert_eq!(
+        chunks.iter().map(|chunk| chunk.records).sum::<u64>() as usize * record.len(),
+        written
+    );
     for chunk in &chunks {
         area.store(&chunk.path).await.unwrap();
     }

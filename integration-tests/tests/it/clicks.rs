@@ -106,7 +106,13 @@ pub(crate) fn expected(per_partition: i64, slide: i64, count: i64) -> Result<Res
 }
 
 /// Produces the records `from..to` of each partition.
-pub(crate) fn produce(writer: &Writer, topic: &str, from: i64, to: i64, per_partition: i64) -> Result<()> {
+pub(crate) fn produce(
+    writer: &Writer,
+    topic: &str,
+    from: i64,
+    to: i64,
+    per_partition: i64,
+) -> Result<()> {
     for sequence in from..to {
         for partition in 0..PARTITIONS {
             let Click { key, value, time } = click(partition, sequence, per_partition);
@@ -202,9 +208,8 @@ impl Passed {
             .filter(|(_, _, seen)| *seen > 1)
             .collect();
         let first: Vec<_> = doubled.iter().take(5).collect();
-        (!doubled.is_empty()).then(|| {
-            format!("{} ids came more than once, the first are {first:?}", doubled.len())
-        })
+        (!doubled.is_empty())
+            .then(|| format!("{} ids came more than once, the first are {first:?}", doubled.len()))
     }
 
     pub(crate) fn poll(&mut self) -> Result<()> {

@@ -33,10 +33,14 @@ fn no_record_is_lost_through_ten_kills() -> Result<()> {
     let writer = cluster.writer()?;
     let start = now();
     let run = |round: i64, prng: &mut Prng| -> Result<Run> {
-        let run = Run::new(folder.path(), &format!("round-{round}"), &topics.script(&cluster, ", 'sink.delivery-guarantee'='at-least-once'"))?
-            .parallelism(1 + prng.below(4))
-            .checkpoints(&place, "200 ms")
-            .timeout(Duration::from_secs(900));
+        let run = Run::new(
+            folder.path(),
+            &format!("round-{round}"),
+            &topics.script(&cluster, ", 'sink.delivery-guarantee'='at-least-once'"),
+        )?
+        .parallelism(1 + prng.below(4))
+        .checkpoints(&place, "200 ms")
+        .timeout(Duration::from_secs(900));
         Ok(run.restore((round > 0).then_some(place.as_str())))
     };
     for round in 0..kills {

@@ -11,9 +11,9 @@
 //! | `TIDEGATE_TEST_KEEP` | set: folders of successful cases are kept too | |
 
 mod bad_input;
-mod clicks;
 mod checkpoints_s3;
 mod cli;
+mod clicks;
 mod corrupt_state;
 mod files_exactly_once;
 mod kafka_at_least_once;

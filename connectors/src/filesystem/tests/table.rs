@@ -11,7 +11,8 @@ use arrow::util::display::array_value_to_string;
 use chrono_tz::Tz;
 use tidegate_engine::Changes;
 use tidegate_engine::connector::{
-    Read, ReaderContext, RestoredOutput, SinkContext, SinkWriter, Source, SourceReader, Split, StagedUnit,
+    Read, ReaderContext, RestoredOutput, SinkContext, SinkWriter, Source, SourceReader, Split,
+    StagedUnit,
 };
 use tidegate_engine::staging::StagingArea;
 use tidegate_plan::arrow_type;
