@@ -117,7 +117,7 @@ fn output_of(
     let Some(restored) = &deployment.restored else { return RestoredOutput::nothing() };
     let mine = |writer: u32| writer % parallelism == subtask;
     let mut units: Vec<_> = state.staged.into_iter().filter(|unit| mine(unit.writer)).collect();
-    units.sort_by(|a, b| (a.writer, a.epoch).cmp(&(b.writer, b.epoch)));
+    units.sort_by_key(|unit| (unit.writer, unit.epoch));
     if failpoint::defect("skip-settlement") {
         units.clear();
     }

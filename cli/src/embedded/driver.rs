@@ -1,13 +1,13 @@
 //! The driver of one job: asks the state machine what to do, does it, and tells it what happened.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tidegate_engine::checkpoint::Manifest;
 use tidegate_engine::checkpoint::manifest::digest;
 use tidegate_engine::checkpoint::storage::manifest_path;
-use tidegate_engine::checkpoint::{CheckpointStorage, Manifest};
 use tidegate_engine::task::snapshot::savepoint_name;
 use tidegate_engine::task::{Control, ReportKind, TaskState};
 use tidegate_engine::{Barrier, BarrierKind};
@@ -16,7 +16,7 @@ use tidegate_job_control::{
 };
 use tidegate_plan::StreamGraph;
 use tidegate_plan::task_graph::TaskGraph;
-use tidegate_runtime::{Clock, Task, failpoint, spawn};
+use tidegate_runtime::{Clock, Task, failpoint};
 use tidegate_types::error::ResultExt;
 use tidegate_types::{Attempt, Epoch, Error, ErrorCode, Result, SubtaskId};
 use tidegate_worker::{
@@ -25,12 +25,13 @@ use tidegate_worker::{
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
-use super::garbage;
 use super::metadata::{MetadataStore, overwrite};
-use super::opening::{check_fits, objects_in_flight, open_record, operator_states};
+use super::opening::{check_fits, open_record, operator_states};
 use super::report::{JobReport, inserts};
 use super::spec::{JobSpec, Progress, Request};
 use super::storage::{Directory, RestoreFrom, find};
+
+mod cleaning;
 
 /// Events that may wait for the driver.
 const EVENT_CAPACITY: usize = 1024;
@@ -420,12 +421,7 @@ impl Driver {
         }
         let storage = Directory::open(&savepoint.folder)?.storage();
         storage.write_manifest("_metadata", manifest.encode()?).await?;
-        let (folder, kept) = (self.folder.storage(), self.own_checkpoints());
-        self.background.push(spawn("release of staged output", async move {
-            if let Err(error) = garbage::release(&folder, &prepared, &kept).await {
-                tracing::warn!(%error, "could not delete a savepoint's staged output; it is left behind");
-            }
-        }));
+        self.release(prepared);
         Ok(())
     }
 
@@ -442,44 +438,6 @@ impl Driver {
             progress.checkpoints = completed;
             progress.last_checkpoint_ms = took;
         });
-    }
-
-    fn discard(&mut self, discarded: Vec<CompletedCheckpoint>) {
-        self.background.retain(|task| !task.is_finished());
-        let kept = self.own_checkpoints();
-        let storage = self.folder.storage();
-        let own = self.folder.url().to_owned();
-        let in_flight = objects_in_flight(&self.acknowledged);
-        self.background.push(spawn("garbage collection", async move {
-            let mine = |c: &CompletedCheckpoint| c.folder == own;
-            let discarded: Vec<_> = discarded.into_iter().filter(mine).collect();
-            if let Err(error) = garbage::discard(&storage, &discarded, &kept, &in_flight).await {
-                tracing::warn!(%error, "could not delete old checkpoints; they are left behind");
-            }
-        }));
-    }
-
-    /// The checkpoints that are kept in this start's folder.
-    fn own_checkpoints(&self) -> Vec<CompletedCheckpoint> {
-        let own = self.folder.url();
-        self.machine.record().checkpoints.iter().filter(|c| c.folder == own).cloned().collect()
-    }
-
-    fn sweep(&mut self, attempt: Attempt, needed: BTreeSet<String>) {
-        let storage: CheckpointStorage = self.folder.storage();
-        let kept = self.own_checkpoints();
-        let now = self.embedded.clock.now_ms();
-        self.background.push(spawn("sweep", async move {
-            match garbage::sweep(&storage, &kept, needed, attempt, now).await {
-                Ok(0) => {}
-                Ok(deleted) => {
-                    tracing::info!(deleted, "deleted files that earlier runs left behind")
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "could not look for files that earlier runs left behind")
-                }
-            }
-        }));
     }
 
     fn report(&self) -> JobReport {
