@@ -98,3 +98,6 @@ pub(crate) async fn sweep(
     }
     Ok(deleted)
 }
+
+#[cfg(test)]
+mod tests;

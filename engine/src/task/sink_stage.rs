@@ -187,3 +187,6 @@ async fn commit(committer: &mut dyn Committer, unit: &StagedUnit) -> Result<()> 
     }
     committer.commit(unit).await
 }
+
+#[cfg(test)]
+mod tests;
