@@ -20,6 +20,9 @@ const TIMEOUT_SETTING: &str = "transaction.timeout.ms";
 const LIMIT_SETTING: &str = "transaction.max.timeout.ms";
 /// The client's own limit of a record's size.
 const DEFAULT_MAX_BYTES: usize = 1_000_000;
+/// How often, and with which pause, a new topic is asked for until it is known.
+const KNOWN_TRIES: u32 = 50;
+const KNOWN_PAUSE: Duration = Duration::from_millis(100);
 /// Settings of the marker topic: only the last marker of a writer matters, for ever.
 const TOPIC_SETTINGS: &[(&str, &str)] = &[
     ("cleanup.policy", "compact"),
@@ -117,13 +120,23 @@ impl ExactlyOnce {
         admin: &AdminClient<Context>,
     ) -> Result<()> {
         let topic = self.marker_topic.as_str();
-        self.create_marker_topic(brokers, admin).await?;
         let doing = format!("read the settings of marker topic {topic}");
-        let config = describe(admin, ResourceSpecifier::Topic(topic)).await;
-        let config =
-            config.map_err(|error| brokers.failed(&doing, &error, admin.inner().context()))?;
+        let failed = |error: &KafkaError| brokers.failed(&doing, error, admin.inner().context());
+        let found = describe(admin, ResourceSpecifier::Topic(topic)).await;
+        let mut config = found.map_err(|error| failed(&error))?;
+        // No entries: there is no such topic, or it may not be described.
+        if config.entries.is_empty() {
+            self.create_marker_topic(brokers, admin).await?;
+            config = self.describe_new(admin).await.map_err(|error| failed(&error))?;
+        }
         let policy = config.get("cleanup.policy").and_then(|entry| entry.value.as_deref());
-        let policy = policy.unwrap_or_default();
+        let Some(policy) = policy else {
+            tracing::warn!(
+                topic,
+                "the settings of the marker topic may not be read: make sure that its cleanup.policy is compact"
+            );
+            return Ok(());
+        };
         if policy.split(',').map(str::trim).all(|part| part == "compact") {
             return Ok(());
         }
@@ -132,6 +145,21 @@ impl ExactlyOnce {
         );
         Err(Error::new(ErrorCode::InvalidOption, message)
             .help("set the topic's cleanup.policy to compact, or name another topic in 'sink.marker-topic'"))
+    }
+
+    /// The settings of a topic that was made a moment ago and may not be known everywhere yet.
+    async fn describe_new(
+        &self,
+        admin: &AdminClient<Context>,
+    ) -> Result<ConfigResource, KafkaError> {
+        for _ in 0..KNOWN_TRIES {
+            let found = describe(admin, ResourceSpecifier::Topic(&self.marker_topic)).await?;
+            if !found.entries.is_empty() {
+                return Ok(found);
+            }
+            tokio::time::sleep(KNOWN_PAUSE).await;
+        }
+        describe(admin, ResourceSpecifier::Topic(&self.marker_topic)).await
     }
 
     async fn create_marker_topic(
@@ -172,17 +200,10 @@ async fn describe(
     admin: &AdminClient<Context>,
     what: ResourceSpecifier<'_>,
 ) -> Result<ConfigResource, KafkaError> {
-    // A topic that was made a moment ago may not be known everywhere yet.
-    let mut tries = 0;
-    loop {
-        let found = admin.describe_configs([&what], &options()).await?;
-        match found.into_iter().next() {
-            Some(Ok(config)) => return Ok(config),
-            Some(Err(Code::UnknownTopicOrPartition)) if tries < 50 => {}
-            Some(Err(code)) => return Err(KafkaError::AdminOp(code)),
-            None => return Err(KafkaError::AdminOp(Code::Unknown)),
-        }
-        tries += 1;
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    let found = admin.describe_configs([&what], &options()).await?;
+    match found.into_iter().next() {
+        Some(Ok(config)) => Ok(config),
+        Some(Err(code)) => Err(KafkaError::AdminOp(code)),
+        None => Err(KafkaError::AdminOp(Code::Unknown)),
     }
 }

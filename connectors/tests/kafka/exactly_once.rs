@@ -339,6 +339,30 @@ async fn all_of_a_record_gets_through_the_staging() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_unit_of_which_a_part_is_visible_is_finished() {
+    let mut job = Job::new("eos-parts").await;
+    let long = "x".repeat(1_000);
+    let texts: Vec<&str> = vec![&long; 10_000];
+    job.table = job.table.column("k", TypeKind::STRING);
+    let mut first = job.start(("l", 1, 0), nothing()).await.unwrap();
+    first.writer.write(keyed_rows(&job.table, &texts)).await.unwrap();
+    let units = first.writer.prepare(Epoch(1)).await.unwrap();
+    let [unit] = units.as_slice() else { panic!("one unit, not {}", units.len()) };
+    assert_eq!(unit.chunks.len(), 3, "10 MB in chunks of 4 MiB");
+    for chunk in &unit.chunks {
+        first.staging.store(&chunk.path).await.unwrap();
+    }
+    // The process died after the transaction of the first part.
+    let part = StagedUnit { chunks: unit.chunks[..1].to_vec(), ..unit.clone() };
+    first.commit(&[part]).await.unwrap();
+    let visible = job.visible().len();
+    assert!(0 < visible && visible < texts.len(), "{visible}");
+    drop(first);
+    job.start(("l", 2, 0), job.restored("l", 1, &units)).await.unwrap();
+    assert_eq!(job.visible(), ids(0..10_000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_is_too_large_is_found_before_the_checkpoint() {
     let mut job = Job::new("eos-large").await;
     job.table = job.table.set("properties.message.max.bytes", "1000").column("k", TypeKind::STRING);

@@ -77,7 +77,8 @@ pub trait SinkWriter: Send {
         Err(tidegate_types::Error::new(
             tidegate_types::ErrorCode::Incompatible,
             "the checkpoint holds staged output, but the sink does not stage",
-        ))
+        )
+        .help("restore a savepoint, which holds none, or leave the sink's delivery guarantee as it was"))
     }
 
     /// What makes this writer's units visible, beside further writing; a sink that stages has one.
