@@ -37,11 +37,21 @@ impl StagingFolder {
         Self { storage, stored: Stored::Plain }
     }
 
-    /// Reads a chunk and checks it against its reference.
+    /// Reads a chunk and checks it against its reference; once more if it arrived damaged.
     ///
     /// # Errors
     /// `NOT_FOUND`, `CORRUPT`, `UNAVAILABLE` with the object's path.
     pub async fn read(&self, reference: &ChunkRef) -> Result<Bytes> {
+        match self.read_once(reference).await {
+            Err(error) if error.code() == ErrorCode::Corrupt => {
+                tracing::warn!(%error, "reading staged output again, in case it was damaged on the way");
+                self.read_once(reference).await
+            }
+            result => result,
+        }
+    }
+
+    async fn read_once(&self, reference: &ChunkRef) -> Result<Bytes> {
         let path = self.storage.path(&reference.path);
         let bytes = self.storage.read(&path).await?;
         let name = path.to_string();
