@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chrono_tz::Tz;
+use tidegate_functions::Zone;
 use tidegate_runtime::clock::Clock;
 
 /// Where `print` writes: standard output in the command line, a buffer in tests. A writer takes the
@@ -25,7 +25,7 @@ pub struct ConnectorEnv {
     /// Monotonic time, for waits on outside systems.
     pub monotonic: MonotonicClock,
     /// The session's time zone (`table.local-time-zone`).
-    pub zone: Tz,
+    pub zone: Zone,
     /// Standard output, for `print`.
     pub stdout: PrintTarget,
     /// Standard error, for `print` with `standard-error`.
@@ -34,7 +34,7 @@ pub struct ConnectorEnv {
 
 impl ConnectorEnv {
     /// The surroundings of a process that prints to its own standard output and standard error.
-    pub fn new(clock: &Arc<dyn Clock>, zone: Tz) -> Self {
+    pub fn new(clock: &Arc<dyn Clock>, zone: Zone) -> Self {
         let (wall, monotonic) = (Arc::clone(clock), Arc::clone(clock));
         Self {
             clock: Arc::new(move || wall.now_ms()),

@@ -19,6 +19,7 @@ use tidegate_types::{Error, ErrorCode, Result};
 
 #[cfg(feature = "s3")]
 mod s3;
+mod synced;
 
 /// A place in an object store.
 #[derive(Debug, Clone)]
@@ -49,6 +50,23 @@ impl Location {
 pub fn open(url: &str, options: &BTreeMap<String, String>) -> Result<(Arc<dyn ObjectStore>, Path)> {
     let location = locate(url, options)?;
     Ok((location.store, location.path))
+}
+
+/// As [`open`], for what must survive a power cut once it is acknowledged: a local store syncs each
+/// object. It takes whole objects only, no multipart uploads.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_durable(
+    url: &str,
+    options: &BTreeMap<String, String>,
+) -> Result<(Arc<dyn ObjectStore>, Path)> {
+    let location = locate(url, options)?;
+    let store = match location.local {
+        true => Arc::new(synced::SyncedFolder::new(local_files())) as Arc<dyn ObjectStore>,
+        false => location.store,
+    };
+    Ok((store, location.path))
 }
 
 /// As [`open`], with what is needed to show paths.
@@ -85,8 +103,11 @@ fn local(path: &str, url: &str) -> Result<Location> {
     let absolute = std::path::absolute(path).map_err(|error| invalid(url, error))?;
     let path =
         Path::from_absolute_path(without_dots(&absolute)).map_err(|error| invalid(url, error))?;
-    let store: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new().with_automatic_cleanup(true));
-    Ok(Location { store, path, root: "/".to_owned(), local: true })
+    Ok(Location { store: Arc::new(local_files()), path, root: "/".to_owned(), local: true })
+}
+
+fn local_files() -> LocalFileSystem {
+    LocalFileSystem::new().with_automatic_cleanup(true)
 }
 
 /// Resolves `.` and `..` by name, as a URL would.

@@ -13,7 +13,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringViewArray};
 use arrow::datatypes::Int64Type;
-use chrono_tz::Tz;
 use futures::TryStreamExt;
 use tidegate_connectors::{ConnectorEnv, object_storage, registry};
 use tidegate_engine::Changes;
@@ -22,6 +21,7 @@ use tidegate_engine::connector::{
     Split, StagedUnit,
 };
 use tidegate_engine::staging::StagingArea;
+use tidegate_functions::Zone;
 use tidegate_plan::arrow_type;
 use tidegate_plan::operator::{self, Table};
 use tidegate_runtime::clock::SystemClock;
@@ -35,7 +35,7 @@ fn service(name: &str) -> String {
 }
 
 fn env() -> ConnectorEnv {
-    ConnectorEnv::new(&SystemClock::shared(), Tz::UTC)
+    ConnectorEnv::new(&SystemClock::shared(), Zone::UTC)
 }
 
 /// Columns `id BIGINT`, `day STRING` in a folder of its own; `day` is the partition.

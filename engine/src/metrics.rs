@@ -18,6 +18,8 @@ pub const BYTES: &str = "tidegate_operator_bytes_total";
 pub const WATERMARK: &str = "tidegate_operator_watermark_ms";
 /// Bytes of keyed state in memory.
 pub const STATE_BYTES: &str = "tidegate_operator_state_bytes";
+/// Bytes of keyed state on local disk.
+pub const SPILLED_BYTES: &str = "tidegate_operator_spilled_bytes";
 /// Time that a task spent computing.
 pub const BUSY: &str = "tidegate_task_busy_nanoseconds_total";
 /// Time that a task waited for room in its outputs.
@@ -89,11 +91,13 @@ pub struct OperatorMetrics {
     pub late_records: Counter,
     /// Combined watermark.
     pub watermark: Gauge,
-    /// Bytes of keyed state.
+    /// Bytes of keyed state in memory.
     pub state_bytes: Gauge,
+    /// Bytes of keyed state on local disk.
+    pub spilled_bytes: Gauge,
 }
 
-/// Times of a task, nanoseconds.
+/// Times of a task, nanoseconds, and what it read to restore its state.
 #[derive(Debug, Default)]
 pub struct TaskMetrics {
     /// Computing.
@@ -102,4 +106,8 @@ pub struct TaskMetrics {
     pub backpressured: Counter,
     /// Waiting for input.
     pub idle: Counter,
+    /// Making the task's operators and restoring their state, once.
+    pub restored: Counter,
+    /// Bytes of state files read for that.
+    pub restored_bytes: Counter,
 }

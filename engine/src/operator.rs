@@ -1,19 +1,22 @@
 //! What an operator implements: synchronous, vectorised work on batches, watermarks and timers,
 //! and its part of a snapshot.
 //!
-//! Order of calls: `open`, then (after a restore) `restore` for every batch of every table, then
-//! any of `process`, `watermark`, `timer`; before a snapshot `before_barrier` and `drain` until it
-//! is done, then `snapshot`. After each of `watermark`, `timer` and `before_barrier` the chain calls
-//! `drain` until it returns [`Progress::Done`], sending what was emitted in between, so that no
-//! call has to emit more than a few batches.
+//! Order of calls: `open`, then (after a restore) `restore` for every batch of every table and
+//! `restored`, then any of `process`, `watermark`, `timer`; before a snapshot `before_barrier` and
+//! `drain` until it is done, then `snapshot`. After each of `watermark`, `timer` and
+//! `before_barrier` the chain calls `drain` until it returns [`Progress::Done`], sending what was
+//! emitted in between, so that no call has to emit more than a few batches.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use tidegate_types::{Error, KeyGroupRange, Result, Watermark};
 
 use crate::element::Changes;
+use crate::memory::MemoryBudget;
 use crate::metrics::OperatorMetrics;
+use crate::spill::{Block, SpillFolder};
 
 /// Where an operator puts its output, and what it may ask.
 pub struct Output {
@@ -67,28 +70,167 @@ pub struct OperatorContext {
     pub batch_rows: usize,
     /// Counters.
     pub metrics: Arc<OperatorMetrics>,
+    /// The memory that the job's state may take.
+    pub memory: Arc<MemoryBudget>,
+    /// Where state goes that does not fit.
+    pub spill: SpillFolder,
 }
 
-/// What a snapshot is for.
+/// What a snapshot of a state table must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SnapshotMode {
-    /// Only what changed since the last snapshot.
-    Incremental,
-    /// Everything: earlier files of the operator are dropped from the manifest.
+    /// What changed, and some of the rest.
+    Incremental {
+        /// Also what changed in this many snapshots before: their files are then dropped. An operator
+        /// that cannot go back so far says so in its answer.
+        recall: u32,
+        /// Entries to write again, changed or not, from where the lap stands.
+        refresh: usize,
+    },
+    /// Everything: all earlier files of the table are dropped.
     Full,
 }
 
-/// Changed or all entries of one state table. Later entries replace earlier ones of the same key.
+impl SnapshotMode {
+    /// What changed since the last snapshot and nothing else.
+    pub const CHANGES: Self = Self::Incremental { recall: 0, refresh: 0 };
+}
+
+/// What a snapshot must hold, by state table.
+#[derive(Debug, Clone, Default)]
+pub struct SnapshotRequest {
+    /// Everything of every table.
+    pub full: bool,
+    /// By table; tables that are not named have no files yet.
+    pub tables: BTreeMap<String, SnapshotMode>,
+}
+
+impl SnapshotRequest {
+    /// Everything.
+    pub fn full() -> Self {
+        Self { full: true, tables: BTreeMap::new() }
+    }
+
+    /// What is asked of a table.
+    pub fn mode(&self, table: &str) -> SnapshotMode {
+        match self.full {
+            true => SnapshotMode::Full,
+            false => self.tables.get(table).copied().unwrap_or(SnapshotMode::CHANGES),
+        }
+    }
+}
+
+/// Where an operator stands in going round a table to refresh it: rounds made, and the place in the
+/// table in an order of the operator's own. Places are reached in ascending order; entries that
+/// appear behind the place count as changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lap {
+    /// The round under way, from 1.
+    pub round: u64,
+    /// The next place.
+    pub place: (i64, i64, u64),
+}
+
+impl Default for Lap {
+    fn default() -> Self {
+        Self { round: 1, place: (i64::MIN, i64::MIN, 0) }
+    }
+}
+
+impl Lap {
+    /// Whether a whole round lies between an earlier standing and this one.
+    pub fn has_passed(&self, earlier: Self) -> bool {
+        let rounds = self.round.saturating_sub(earlier.round);
+        rounds > 1 || (rounds == 1 && self.place >= earlier.place)
+    }
+}
+
+/// Entries of a state table as typed Arrow columns.
+#[derive(Debug, Clone, Default)]
+pub struct Entries {
+    /// Entries in memory.
+    pub batches: Vec<RecordBatch>,
+    /// Entries on local disk, behind those.
+    pub spilled: Vec<Block>,
+    /// Watermark from which none of them is needed any more, if the table forgets by time.
+    pub expires: Option<Watermark>,
+}
+
+impl Entries {
+    /// Number of entries.
+    pub fn rows(&self) -> usize {
+        let spilled: usize = self.spilled.iter().map(Block::rows).sum();
+        spilled + self.batches.iter().map(RecordBatch::num_rows).sum::<usize>()
+    }
+
+    /// All entries in memory; reads from local disk.
+    ///
+    /// # Errors
+    /// As [`Block::read`].
+    pub fn load(self) -> Result<Vec<RecordBatch>> {
+        let mut batches = self.batches;
+        for block in &self.spilled {
+            batches.extend(block.read()?);
+        }
+        Ok(batches)
+    }
+}
+
+/// Entries that make a file of their own.
+#[derive(Debug, Clone)]
+pub struct Piece {
+    /// The entries.
+    pub entries: Entries,
+    /// Where they belong.
+    pub range: PieceRange,
+}
+
+/// Which entries a piece holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PieceRange {
+    /// Every entry of a range of places in the lap's order, which the lap passes bit by bit.
+    Places {
+        /// The first place.
+        from: (i64, i64, u64),
+        /// The place behind the last.
+        until: (i64, i64, u64),
+    },
+    /// Entries that do not change any more and that no lap visits: needed until they expire, or until
+    /// a snapshot of everything.
+    Frozen,
+}
+
+impl Piece {
+    /// What the lap must have passed so that every entry has been written again.
+    pub fn mark(&self, lap: Lap) -> Lap {
+        match self.range {
+            // A range ahead of the lap is reached in this round, any other in the next.
+            PieceRange::Places { from, until } if from >= lap.place => {
+                Lap { round: lap.round - 1, place: until }
+            }
+            PieceRange::Places { until, .. } => Lap { round: lap.round, place: until },
+            PieceRange::Frozen => Lap { round: u64::MAX, ..Lap::default() },
+        }
+    }
+}
+
+/// A snapshot of one state table. Later entries replace earlier ones of the same key.
 #[derive(Debug, Clone)]
 pub struct TableSnapshot {
     /// Name of the table, unique within the operator.
     pub table: &'static str,
     /// Version of the table's layout.
     pub version: u16,
-    /// Watermark from which no entry is needed any more, if the table forgets by time.
-    pub expires: Option<Watermark>,
-    /// Entries as typed Arrow columns.
-    pub batches: Vec<RecordBatch>,
+    /// What it holds: as asked, or less far back.
+    pub mode: SnapshotMode,
+    /// Entries that changed, anywhere in the table.
+    pub changed: Entries,
+    /// Entries of whole ranges of places: refreshed or new ones, or all.
+    pub pieces: Vec<Piece>,
+    /// Where the lap stands after this snapshot; `None` if the operator makes none.
+    pub lap: Option<Lap>,
+    /// Live entries.
+    pub live: u64,
 }
 
 /// A synchronous operator with one or more inputs.
@@ -101,15 +243,30 @@ pub trait Operator: Send {
         Ok(())
     }
 
-    /// Takes entries of a state table; rows of key groups that the subtask does not own are skipped.
+    /// Takes entries of a state table; those of key groups outside `groups` are skipped: the subtask
+    /// does not own them, or the writer of the file had given them away by the checkpoint.
     ///
     /// # Errors
     /// `INCOMPATIBLE` if the table is unknown or its columns differ.
-    fn restore(&mut self, table: &str, _version: u16, _entries: &RecordBatch) -> Result<()> {
+    fn restore(
+        &mut self,
+        table: &str,
+        _version: u16,
+        _entries: &RecordBatch,
+        _groups: KeyGroupRange,
+    ) -> Result<()> {
         Err(Error::new(
             tidegate_types::ErrorCode::Incompatible,
             format!("the checkpoint has state table '{table}', which this operator does not keep"),
         ))
+    }
+
+    /// Every entry of the restored state has been given.
+    ///
+    /// # Errors
+    /// Fails the start.
+    fn restored(&mut self) -> Result<()> {
+        Ok(())
     }
 
     /// Processes rows of an input.
@@ -155,16 +312,21 @@ pub trait Operator: Send {
         Ok(())
     }
 
-    /// State tables with changes (or all entries).
+    /// Snapshots of the operator's state tables.
     ///
     /// # Errors
     /// Fails the job.
-    fn snapshot(&mut self, _mode: SnapshotMode) -> Result<Vec<TableSnapshot>> {
+    fn snapshot(&mut self, _request: &SnapshotRequest) -> Result<Vec<TableSnapshot>> {
         Ok(Vec::new())
     }
 
     /// Bytes of state in memory.
     fn state_bytes(&self) -> usize {
+        0
+    }
+
+    /// Bytes of state on local disk.
+    fn spilled_bytes(&self) -> usize {
         0
     }
 }

@@ -14,6 +14,7 @@ use arrow::array::{
 };
 use arrow::datatypes::Int32Type;
 use tidegate_engine::BarrierKind;
+use tidegate_engine::checkpoint::file::Compression;
 use tidegate_engine::checkpoint::{
     FileRef, Manifest, OperatorState, SourceState, SubtaskState, TableState, file,
 };
@@ -75,7 +76,7 @@ fn manifest() -> Manifest {
         digest: "00000000000000ff".into(),
         expires: Some(19_999),
     };
-    let table = TableState { table: "windows".into(), version: 1, files: vec![file] };
+    let table = TableState { table: "windows".into(), version: 1, groups: None, files: vec![file] };
     let subtask = |watermark| SubtaskState { watermark, ..SubtaskState::default() };
     Manifest {
         job: JobId::from_name("clicks"),
@@ -111,7 +112,7 @@ fn manifest() -> Manifest {
 
 #[test]
 fn state_files_of_every_version_are_readable() {
-    let bytes = golden("state-v1.state", &file::encode(&[state()]).unwrap());
+    let bytes = golden("state-v1.state", &file::encode(&[state()], Compression::Small).unwrap());
     assert_eq!(file::decode("golden", &bytes).unwrap(), [state()]);
 }
 

@@ -1,6 +1,7 @@
 //! Real Flink, one process per test binary, asked through `flink/run.sh` (its protocol is in
 //! `flink/README.md`).
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -63,19 +64,35 @@ pub fn run(script: &Script) -> Result<Vec<Result<Vec<Row>, String>>> {
             return Ok(Err(result["error"]["message"].to_string()));
         }
         let rows = result["rows"].as_array().map(Vec::as_slice).unwrap_or_default();
-        rows.iter().map(row).collect::<Result<Vec<Row>>>().map(Ok)
+        last_rows(rows).map(Ok)
     };
     results.iter().map(outcome).collect()
 }
 
-/// The fields behind the row kind, which must be an insertion.
-fn row(value: &Value) -> Result<Row> {
-    let fields = value.as_array().ok_or_else(|| anyhow!("Flink's row is {value}"))?;
-    ensure!(
-        fields.first().is_some_and(|kind| kind == "+I"),
-        "Flink's row is no insertion: {value}"
-    );
-    Ok(fields[1..].iter().map(|field| field.as_str().map(str::to_owned)).collect())
+/// Flink's rows without those that it takes back later, in order; each begins with its kind.
+///
+/// # Errors
+/// If one is no row, or takes back what is not there.
+pub fn last_rows(rows: &[Value]) -> Result<Vec<Row>> {
+    let mut kept: Vec<Option<Row>> = Vec::new();
+    let mut places: HashMap<Row, Vec<usize>> = HashMap::new();
+    for value in rows {
+        let fields = value.as_array().and_then(|fields| fields.split_first());
+        let (kind, fields) = fields.ok_or_else(|| anyhow!("Flink's row is {value}"))?;
+        let row: Row = fields.iter().map(|field| field.as_str().map(str::to_owned)).collect();
+        match kind.as_str() {
+            Some("+I" | "+U") => {
+                places.entry(row.clone()).or_default().push(kept.len());
+                kept.push(Some(row));
+            }
+            Some("-U" | "-D") => {
+                let place = places.get_mut(&row).and_then(Vec::pop);
+                kept[place.ok_or_else(|| anyhow!("Flink takes back {value}"))?] = None;
+            }
+            _ => bail!("Flink's row is {value}"),
+        }
+    }
+    Ok(kept.into_iter().flatten().collect())
 }
 
 fn ask(mut request: Value) -> Result<Value> {
@@ -128,4 +145,21 @@ fn start() -> Result<Oracle> {
     })?;
     ensure!(ready.contains("\"ready\":true"), "{program} says {ready}");
     Ok(Oracle { _child: child, input, lines, asked: 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::last_rows;
+
+    #[test]
+    fn rows_that_are_taken_back_do_not_count() {
+        let rows = [json!(["+I", "a", "1"]), json!(["+I", "b", null]), json!(["-U", "a", "1"])];
+        let text = |text: &str| Some(text.to_owned());
+        let kept = last_rows(&[rows.as_slice(), &[json!(["+U", "a", "2"])]].concat()).unwrap();
+        assert_eq!(kept, [vec![text("b"), None], vec![text("a"), text("2")]]);
+        assert!(last_rows(&[json!(["-D", "a"])]).is_err());
+        assert!(last_rows(&[json!(["a"])]).is_err());
+    }
 }

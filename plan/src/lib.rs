@@ -8,6 +8,7 @@ pub mod aggregate;
 pub mod arrow_type;
 pub mod changelog;
 pub mod encoding;
+pub mod envelope;
 pub mod expr;
 pub mod graph;
 pub mod operator;

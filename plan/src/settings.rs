@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tidegate_types::Result;
-use tidegate_types::quantity::parse_duration;
+use tidegate_types::quantity::{parse_duration, parse_memory_size};
 
 pub use registry::{SETTINGS, SettingKind, SettingSpec, lookup, validate};
 
@@ -113,6 +113,11 @@ impl Settings {
     /// An integer; `None` if neither set nor defaulted.
     pub fn integer(&self, key: &str) -> Option<i64> {
         self.get(key).and_then(|text| text.trim().parse().ok())
+    }
+
+    /// A memory size in bytes; `None` if neither set nor defaulted.
+    pub fn memory_size(&self, key: &str) -> Option<u64> {
+        self.get(key).and_then(|text| parse_memory_size(text).ok())
     }
 
     /// A boolean; false if neither set nor defaulted.

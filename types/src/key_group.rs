@@ -57,6 +57,12 @@ impl KeyGroupRange {
         self.start < other.end && other.start < self.end
     }
 
+    /// The groups that both have, if there are any.
+    pub fn intersection(self, other: Self) -> Option<Self> {
+        let (start, end) = (self.start.max(other.start), self.end.min(other.end));
+        (start < end).then_some(Self { start, end })
+    }
+
     /// The groups, in order.
     pub fn groups(self) -> Range<KeyGroup> {
         self.start..self.end

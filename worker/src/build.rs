@@ -15,8 +15,8 @@ use tidegate_engine::task::sink_stage::SinkStage;
 use tidegate_engine::task::snapshot::StateFiles;
 use tidegate_engine::values::ValuesSource;
 use tidegate_engine::window::{
-    AggregateInput, LocalWindowAggregate, SessionAggregate, WindowAggregate, WindowRank, WindowTvf,
-    WindowZone,
+    AggregateInput, LocalWindowAggregate, SessionAggregate, SessionRows, WindowAggregate,
+    WindowRank, WindowTvf, WindowZone,
 };
 use tidegate_plan::operator::Operator as PlanOperator;
 use tidegate_plan::task_graph::{Task, TaskInput};
@@ -91,6 +91,7 @@ impl Connectors {
 }
 
 /// The zone in which a node's windows are cut: the session's for instants, none for TIMESTAMP.
+/// Attached windows are those of the operator below that made them.
 fn window_zone(graph: &StreamGraph, input: &Node, time: &WindowTime) -> Result<WindowZone> {
     let session = || WindowZone::parse(&graph.settings.time_zone);
     match time {
@@ -100,14 +101,14 @@ fn window_zone(graph: &StreamGraph, input: &Node, time: &WindowTime) -> Result<W
         },
         WindowTime::Processing | WindowTime::AttachedProcessing { .. } => session(),
         WindowTime::Attached { .. } => {
-            // `window_time` says whether the windows were cut from instants.
-            let instants = input.schema.iter().any(|field| {
-                matches!(
-                    field.ty.kind,
-                    TypeKind::TimestampLtz { attribute: tidegate_types::TimeAttribute::Event, .. }
-                )
-            });
-            if instants { session() } else { Ok(WindowZone::Unzoned) }
+            let below = |node: &Node| node.inputs.first().and_then(|i| graph.nodes.get(i.node));
+            let time = match &input.operator {
+                PlanOperator::WindowTvf(plan) => &plan.time,
+                PlanOperator::WindowAggregate(plan) => &plan.time,
+                _ => time,
+            };
+            let below = below(input).ok_or_else(|| Error::internal("windows that nothing made"))?;
+            window_zone(graph, below, time)
         }
     }
 }
@@ -125,10 +126,16 @@ fn operator(graph: &StreamGraph, node: &Node) -> Result<Box<dyn Operator>> {
         PlanOperator::Calc(plan) => Box::new(Calc::new(plan, &node.schema, &graph.settings)?),
         PlanOperator::Union => Box::new(Union),
         PlanOperator::WindowTvf(plan) => {
-            Box::new(WindowTvf::new(plan, &node.schema, window_zone(graph, input()?, &plan.time)?)?)
+            let zone = window_zone(graph, input()?, &plan.time)?;
+            if let WindowShape::Session { .. } = plan.shape {
+                return Ok(Box::new(SessionRows::new(plan, &input()?.schema, &node.schema, zone)?));
+            }
+            Box::new(WindowTvf::new(plan, &node.schema, zone)?)
         }
         PlanOperator::WindowRank(plan) => {
-            Box::new(WindowRank::new(plan, &input()?.schema, &node.schema)?)
+            let input = input()?;
+            let zone = window_zone(graph, input, &plan.time)?;
+            Box::new(WindowRank::new(plan, &input.schema, &node.schema, zone)?)
         }
         PlanOperator::WindowAggregate(plan) => {
             let input = input()?;
@@ -227,7 +234,8 @@ impl ChainBuilder<'_> {
         let clock = self.deployment.clock.clone();
         let mut chain = Chain::new(nodes, roots, clock, self.task_metrics.clone());
         chain.set_watermark(watermark);
-        restore::open(&mut chain, self.deployment, self.task, self.subtask).await?;
+        let (task, subtask) = (self.task, self.subtask);
+        restore::open(&mut chain, self.deployment, task, subtask, &self.task_metrics).await?;
         Ok(chain)
     }
 

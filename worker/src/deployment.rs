@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use tidegate_engine::checkpoint::{CheckpointStorage, Manifest};
 use tidegate_engine::connector::{Sink, Source};
+use tidegate_engine::memory::MemoryBudget;
+use tidegate_engine::spill::SpillFolder;
 use tidegate_engine::staging::Stored;
 use tidegate_plan::StreamGraph;
 use tidegate_plan::operator;
 use tidegate_plan::settings::ExecutionMode;
 use tidegate_plan::task_graph::TaskGraph;
 use tidegate_runtime::Clock;
-use tidegate_types::{Attempt, Field, Result};
+use tidegate_types::{Attempt, Field, KeyGroupRange, Result};
 
 /// Makes connectors; the process decides which exist.
 pub trait ConnectorFactory: Send + Sync {
@@ -63,8 +65,19 @@ pub struct Deployment {
     pub savepoints: CheckpointStorage,
     /// How staged output is stored in the job's folder.
     pub staged_as: Stored,
+    /// The memory that the run's state may take.
+    pub memory: Arc<MemoryBudget>,
+    /// Where state goes that does not fit.
+    pub spill: SpillFolder,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Connectors.
     pub connectors: Arc<dyn ConnectorFactory>,
+}
+
+impl Deployment {
+    /// The key groups of a subtask.
+    pub(crate) fn owned(&self, subtask: u32, parallelism: u32) -> KeyGroupRange {
+        KeyGroupRange::of_subtask(subtask, self.graph.settings.key_groups, parallelism)
+    }
 }

@@ -381,7 +381,10 @@ impl TaskStart {
             task_metrics: task_metrics.clone(),
             run_metrics: &self.metrics,
         };
+        let before = self.deployment.clock.elapsed();
         let chain = builder.build().await?;
+        let restored = self.deployment.clock.elapsed() - before;
+        task_metrics.restored.add(restored.as_nanos() as u64);
         let watermark = chain.watermark();
         let mut core = TaskCore {
             subtask: self.id,

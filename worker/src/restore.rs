@@ -4,6 +4,7 @@
 use futures::future::try_join_all;
 use tidegate_engine::checkpoint::{Manifest, TableState};
 use tidegate_engine::connector::{Confirmed, RestoredEpoch, RestoredOutput, StagedUnit};
+use tidegate_engine::metrics::TaskMetrics;
 use tidegate_engine::operator::OperatorContext;
 use tidegate_engine::staging::StagingFolder;
 use tidegate_engine::task::chain::{Chain, Stage};
@@ -12,7 +13,7 @@ use tidegate_engine::task::snapshot::{StateFiles, restore_operator};
 use tidegate_plan::task_graph::Task;
 use tidegate_runtime::failpoint;
 use tidegate_types::error::ResultExt;
-use tidegate_types::{KeyGroupRange, MIN_WATERMARK, OperatorId, Result, SubtaskId, Watermark};
+use tidegate_types::{MIN_WATERMARK, OperatorId, Result, SubtaskId, Watermark};
 
 use crate::deployment::Deployment;
 
@@ -20,7 +21,7 @@ use crate::deployment::Deployment;
 pub(crate) struct OperatorRestore {
     /// Combined watermark.
     pub(crate) watermark: Watermark,
-    /// Tables with the files of every subtask of the checkpoint.
+    /// Tables of every subtask of the checkpoint.
     pub(crate) tables: Vec<TableState>,
     /// Staged output of every writer of the checkpoint.
     pub(crate) staged: Vec<StagedUnit>,
@@ -43,22 +44,7 @@ pub(crate) fn restored_operator(manifest: Option<&Manifest>, id: OperatorId) -> 
     for subtask in &state.subtasks {
         restore.staged.extend(subtask.staged.iter().cloned());
         restore.confirmed.extend(subtask.confirmed.iter().cloned());
-        for table in &subtask.tables {
-            let files: Vec<_> = table
-                .files
-                .iter()
-                .filter(|file| {
-                    !restore
-                        .tables
-                        .iter()
-                        .any(|known| known.files.iter().any(|f| f.path == file.path))
-                })
-                .cloned()
-                .collect();
-            if !files.is_empty() {
-                restore.tables.push(TableState { files, ..table.clone() });
-            }
-        }
+        restore.tables.extend(subtask.tables.iter().cloned());
     }
     restore
 }
@@ -69,6 +55,7 @@ pub(crate) async fn open(
     deployment: &Deployment,
     task: &Task,
     subtask: SubtaskId,
+    metrics: &TaskMetrics,
 ) -> Result<()> {
     let key_groups = deployment.graph.settings.key_groups;
     let watermark = chain.watermark();
@@ -79,21 +66,27 @@ pub(crate) async fn open(
         let state = restored_operator(manifest, node.id.unwrap_or(OperatorId(0)));
         match &mut node.stage {
             Stage::Operator(operator) => {
+                let owned = deployment.owned(subtask.index, task.parallelism);
                 let context = OperatorContext {
                     subtask: subtask.index,
                     parallelism: task.parallelism,
                     key_groups,
-                    owned: KeyGroupRange::of_subtask(subtask.index, key_groups, task.parallelism),
+                    owned,
                     watermark,
                     batch_rows: deployment.batch_rows,
                     metrics: node.metrics.clone(),
+                    memory: deployment.memory.clone(),
+                    spill: deployment.spill.clone(),
                 };
                 operator.open(&context).context(|| node.name.clone())?;
+                node.files = StateFiles::new(owned);
                 let Some(restored) = restored.filter(|_| node.id.is_some()) else { continue };
-                restore_operator(operator.as_mut(), &state.tables, &restored.storage)
-                    .await
-                    .context(|| node.name.clone())?;
-                node.files = StateFiles::restored(&state.tables, restored.reusable);
+                let bytes =
+                    restore_operator(operator.as_mut(), owned, &state.tables, &restored.storage)
+                        .await
+                        .context(|| node.name.clone())?;
+                metrics.restored_bytes.add(bytes);
+                node.files = StateFiles::restored(&state.tables, owned, restored.reusable);
             }
             Stage::Sink(sink) => {
                 let output = output_of(state, deployment, subtask.index, task.parallelism);

@@ -48,13 +48,11 @@ impl Interrupt {
     }
 
     /// One that hears no signals and is raised by hand.
-    #[cfg(test)]
     pub(crate) fn unraised() -> Self {
         Self(Arc::new(AtomicUsize::new(0)))
     }
 
     /// As a signal does.
-    #[cfg(test)]
     pub(crate) fn raise(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }

@@ -13,6 +13,7 @@ mod interrupt;
 mod process;
 mod project;
 mod services;
+mod soak;
 mod stages;
 mod tidegate;
 mod tidy;

@@ -19,6 +19,9 @@ pub(crate) const POLL: Duration = Duration::from_millis(100);
 /// How long an interrupted program may take to end before it is killed.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// Of the times in `/proc/PID/stat`: the same on every Linux that this runs on.
+const TICKS_PER_SECOND: f64 = 100.0;
+
 /// One process, told apart from a later one with the same id by its start time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ProcessId {
@@ -47,6 +50,15 @@ impl ProcessId {
         if self.alive() { send(name, &self.pid.to_string()) } else { Ok(()) }
     }
 
+    /// User and system time that the process has used, in seconds, if it still runs.
+    pub(crate) fn cpu_seconds(self) -> Option<f64> {
+        if !self.alive() {
+            return None;
+        }
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?;
+        Some(parse_ticks(&stat)? as f64 / TICKS_PER_SECOND)
+    }
+
     /// Waits until the process has ended; says whether it has.
     pub(crate) fn wait_ended(self, limit: Duration) -> bool {
         let deadline = Instant::now() + limit;
@@ -72,6 +84,15 @@ fn parse_stat(stat: &str) -> Option<(char, u64)> {
     let state = fields.next()?.chars().next()?;
     let started = fields.nth(18)?.parse().ok()?;
     Some((state, started))
+}
+
+/// User and system time, fields 14 and 15, in clock ticks.
+fn parse_ticks(stat: &str) -> Option<u64> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_ascii_whitespace().skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some(user + system)
 }
 
 /// `target` is a process id, or a negated process group. The shell's own `kill` is there on every
@@ -251,6 +272,8 @@ mod tests {
         let stat = "42 (a) b (c)) S 1 42 42 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 987654 1 2";
         assert_eq!(parse_stat(stat), Some(('S', 987_654)));
         assert_eq!(parse_stat("42 (cut"), None);
+        let stat = "42 (x y) S 1 42 42 0 -1 4194560 1 0 0 0 250 50 0 0 20 0 1 0 987654 1 2";
+        assert_eq!(parse_ticks(stat), Some(300));
     }
 
     #[test]

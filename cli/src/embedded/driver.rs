@@ -27,7 +27,8 @@ use tokio::sync::{mpsc, watch};
 
 use super::metadata::{MetadataStore, overwrite};
 use super::opening::{check_fits, open_record, operator_states};
-use super::report::{JobReport, inserts};
+use super::report::{CheckpointSample, JobReport, Restores, cost, inserts};
+use super::resources;
 use super::spec::{JobSpec, Progress, Request};
 use super::storage::{Directory, RestoreFrom, find};
 
@@ -84,10 +85,13 @@ struct Driver {
     acknowledged: BTreeMap<Epoch, BTreeMap<SubtaskId, TaskState>>,
     prepared: HashMap<Epoch, Manifest>,
     triggered: HashMap<Epoch, Duration>,
+    /// What checkpoints that are being completed cost so far.
+    costs: HashMap<Epoch, CheckpointSample>,
     events: (mpsc::Sender<TaskEvent>, mpsc::Receiver<TaskEvent>),
     background: Vec<Task<()>>,
     progress: watch::Sender<Progress>,
-    samples: Vec<f64>,
+    samples: Vec<CheckpointSample>,
+    restores: Restores,
     completed: u64,
     started: Duration,
     metrics: RunMetrics,
@@ -136,10 +140,12 @@ impl Driver {
             acknowledged: BTreeMap::new(),
             prepared: HashMap::new(),
             triggered: HashMap::new(),
+            costs: HashMap::new(),
             events: mpsc::channel(EVENT_CAPACITY),
             background: Vec::new(),
             progress,
             samples: Vec::new(),
+            restores: Restores::default(),
             completed: 0,
             started,
             metrics: RunMetrics::default(),
@@ -229,6 +235,7 @@ impl Driver {
                 tracing::warn!(%epoch, reason, "checkpoint given up");
                 self.acknowledged.remove(&epoch);
                 self.triggered.remove(&epoch);
+                self.costs.remove(&epoch);
                 Ok(Vec::new())
             }
             Action::PublishSavepoint(savepoint) => {
@@ -271,6 +278,8 @@ impl Driver {
         }
         self.acknowledged.clear();
         self.triggered.clear();
+        self.costs.clear();
+        self.restores.add(self.machine.record().attempt, &self.metrics);
     }
 
     async fn deploy(
@@ -310,6 +319,8 @@ impl Driver {
             checkpoints: self.folder.storage(),
             savepoints: self.savepoints.storage(),
             staged_as: self.folder.staged_as(),
+            memory: resources::memory(&self.spec.settings),
+            spill: resources::spill(&self.spec.settings),
             clock: self.embedded.clock.clone(),
             connectors: self.embedded.connectors.clone(),
         };
@@ -364,6 +375,7 @@ impl Driver {
         timestamp_ms: i64,
     ) -> Result<CompletedCheckpoint> {
         let states = self.acknowledged.remove(&epoch).unwrap_or_default();
+        self.costs.insert(epoch, cost(&states));
         let savepoint = kind != CheckpointKind::Periodic;
         let manifest = Manifest {
             job: self.spec.job.clone(),
@@ -429,10 +441,13 @@ impl Driver {
         let Some(triggered) = self.triggered.remove(&epoch) else { return };
         let took = (self.embedded.clock.elapsed() - triggered).as_secs_f64() * 1e3;
         self.completed += 1;
+        let cost = self.costs.remove(&epoch).unwrap_or_default();
+        let sample = CheckpointSample { duration_ms: took, ..cost };
         if self.samples.len() < MAX_SAMPLES {
-            self.samples.push(took);
+            self.samples.push(sample);
         }
-        tracing::debug!(%epoch, took_ms = took, "checkpoint complete");
+        let CheckpointSample { pause_ms, uploaded_bytes, .. } = sample;
+        tracing::debug!(%epoch, took_ms = took, pause_ms, uploaded_bytes, "checkpoint complete");
         let completed = self.completed;
         self.progress.send_modify(|progress| {
             progress.checkpoints = completed;
@@ -445,7 +460,11 @@ impl Driver {
         JobReport {
             inserts: inserts(&self.graph, &self.metrics, wall),
             checkpoints_completed: self.completed,
-            checkpoint_ms: self.samples.clone(),
+            checkpoints: self.samples.clone(),
+            restored_bytes: self.restores.bytes,
+            restore_seconds: self.restores.seconds,
+            state_bytes: self.restores.state_bytes,
+            spilled_bytes: self.restores.spilled_bytes,
         }
     }
 }

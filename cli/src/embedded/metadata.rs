@@ -3,27 +3,18 @@
 
 use bytes::Bytes;
 use object_store::ObjectStoreExt;
-use serde::{Deserialize, Serialize};
 use tidegate_engine::checkpoint::CheckpointStorage;
-use tidegate_engine::checkpoint::manifest::digest;
 use tidegate_engine::checkpoint::storage::storage_error;
 use tidegate_job_control::JobRecord;
+use tidegate_plan::envelope::Envelope;
 use tidegate_runtime::failpoint;
 use tidegate_types::{Error, ErrorCode, Result};
 
-const FORMAT: &str = "tidegate-job-record";
-const VERSION: u64 = 1;
+const ENVELOPE: Envelope =
+    Envelope { format: "tidegate-job-record", version: 1, content: "record", noun: "job record" };
 const FOLDER: &str = "_record";
 /// Older revisions that are kept, in case the newest is found damaged.
 const KEPT: u64 = 2;
-
-#[derive(Serialize, Deserialize)]
-struct Envelope {
-    format: String,
-    version: u64,
-    checksum: String,
-    record: serde_json::Value,
-}
 
 /// The records of one job.
 #[derive(Debug, Clone)]
@@ -47,8 +38,7 @@ impl MetadataStore {
         paths.sort();
         let mut damage = None;
         for path in paths.iter().rev() {
-            let bytes = self.storage.read(&self.storage.path(path)).await?;
-            match decode(path, &bytes) {
+            match self.read(path).await {
                 Ok(record) => return Ok(Some(record)),
                 Err(error) if error.code() == ErrorCode::Corrupt => {
                     tracing::warn!(%error, "using the revision before");
@@ -60,9 +50,11 @@ impl MetadataStore {
         damage.map_or(Ok(None), Err)
     }
 
-    /// Path of the newest revision.
-    async fn newest(&self) -> Result<Option<String>> {
-        Ok(self.storage.list(FOLDER).await?.into_iter().map(|(path, _)| path).max())
+    /// Reads a record; one that seems damaged is read again, in case the damage happened on the way.
+    async fn read(&self, path: &str) -> Result<JobRecord> {
+        let object = self.storage.path(path);
+        let decode = |bytes: &[u8]| ENVELOPE.open(path, bytes);
+        self.storage.read_decoded(&object, decode).await
     }
 
     /// Saves a record as its revision.
@@ -71,28 +63,30 @@ impl MetadataStore {
     /// `FENCED` if another driver has written this revision; `UNAVAILABLE` if the store does not answer.
     pub(crate) async fn save(&self, record: &JobRecord) -> Result<()> {
         let path = revision_path(record.revision);
-        let created = self.storage.write_manifest(&path, encode(record)?).await?;
         if failpoint::defect("skip-attempt-check") {
-            return overwrite(&self.storage, &path, encode(record)?).await;
+            return overwrite(&self.storage, &path, ENVELOPE.seal(record)?.into_bytes()).await;
         }
-        // Old revisions are deleted, so an old driver may be able to create one again: what is newer
-        // tells it.
-        let overtaken = created && self.newest().await?.is_some_and(|newest| newest > path);
-        if overtaken {
+        let fenced = || {
+            let message = format!(
+                "another process runs job {} from the same checkpoint directory; this one stops",
+                record.job
+            );
+            Err(Error::new(ErrorCode::Fenced, message))
+        };
+        if !self.storage.write_manifest(&path, ENVELOPE.seal(record)?.into_bytes()).await? {
+            return fenced();
+        }
+        // A driver that stood still for long may create a revision that others have been over and
+        // have deleted again: then there is a higher one.
+        let all = self.storage.list(FOLDER).await?;
+        if all.iter().any(|(other, _)| *other > path) {
             let _ = self.storage.delete(&path).await;
+            return fenced();
         }
-        if overtaken || !created {
-            return Err(Error::new(
-                ErrorCode::Fenced,
-                format!(
-                    "another process runs job {} from the same checkpoint directory; this one stops",
-                    record.job
-                ),
-            ));
-        }
-        if let Some(old) = record.revision.checked_sub(KEPT).filter(|old| *old > 0) {
+        let oldest = revision_path(record.revision.saturating_sub(KEPT - 1));
+        for (old, _) in all.iter().filter(|(other, _)| *other < oldest) {
             // A record too many does no harm.
-            let _ = self.storage.delete(&revision_path(old)).await;
+            let _ = self.storage.delete(old).await;
         }
         Ok(())
     }
@@ -113,42 +107,11 @@ fn revision_path(revision: u64) -> String {
     format!("{FOLDER}/{revision:020}")
 }
 
-fn encode(record: &JobRecord) -> Result<Vec<u8>> {
-    let internal =
-        |error: serde_json::Error| Error::internal(format!("encode job record: {error}"));
-    let record = serde_json::to_value(record).map_err(internal)?;
-    let checksum = digest(record.to_string().as_bytes());
-    let envelope = Envelope { format: FORMAT.to_owned(), version: VERSION, checksum, record };
-    serde_json::to_vec_pretty(&envelope).map_err(internal)
-}
-
-fn decode(path: &str, bytes: &Bytes) -> Result<JobRecord> {
-    let corrupt =
-        |what: String| Error::new(ErrorCode::Corrupt, format!("job record {path} {what}"));
-    let envelope: Envelope = serde_json::from_slice(bytes)
-        .map_err(|error| corrupt(format!("does not parse: {error}")))?;
-    if envelope.format != FORMAT
-        || digest(envelope.record.to_string().as_bytes()) != envelope.checksum
-    {
-        return Err(corrupt("is damaged".to_owned()));
-    }
-    if envelope.version > VERSION {
-        return Err(Error::new(
-            ErrorCode::Incompatible,
-            format!(
-                "job record {path} has version {}, this release reads up to {VERSION}",
-                envelope.version
-            ),
-        ));
-    }
-    serde_json::from_value(envelope.record)
-        .map_err(|error| corrupt(format!("does not fit its version: {error}")))
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
+    use bytes::Bytes;
     use object_store::memory::InMemory;
     use object_store::path::Path;
     use tidegate_types::JobId;
@@ -174,21 +137,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_writer_that_slept_through_many_revisions_is_fenced() {
+    async fn a_driver_that_stood_still_is_fenced_though_its_revision_is_free_again() {
         let store = store();
         let mut record = JobRecord::new(JobId::from_name("j"), "l".into());
-        record.revision = 1;
-        store.save(&record).await.unwrap();
-        let mut asleep = record.clone();
-        for revision in 2..=9 {
+        for revision in 1..=3 {
             record.revision = revision;
             store.save(&record).await.unwrap();
         }
-        // Revision 2 is gone by now, and can be created.
-        asleep.revision = 2;
-        assert_eq!(store.save(&asleep).await.unwrap_err().code(), ErrorCode::Fenced);
-        record.revision = 10;
-        store.save(&record).await.unwrap();
+        let mut stale = record.clone();
+        for revision in 4..=9 {
+            record.revision = revision;
+            store.save(&record).await.unwrap();
+        }
+        stale.revision = 4;
+        assert_eq!(store.save(&stale).await.unwrap_err().code(), ErrorCode::Fenced);
+        assert_eq!(store.load().await.unwrap().unwrap().revision, 9);
+        assert_eq!(store.storage.list(FOLDER).await.unwrap().len(), 2);
     }
 
     #[tokio::test]

@@ -1,8 +1,13 @@
 //! What a finished run reports: per insert, and about its checkpoints.
 
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
 use serde::Serialize;
+use tidegate_engine::task::TaskState;
 use tidegate_plan::StreamGraph;
 use tidegate_plan::operator::Operator;
+use tidegate_types::{Attempt, SubtaskId};
 use tidegate_worker::RunMetrics;
 
 /// One INSERT of a job.
@@ -29,8 +34,73 @@ pub(crate) struct JobReport {
     pub(crate) inserts: Vec<InsertReport>,
     /// Checkpoints that were completed.
     pub(crate) checkpoints_completed: u64,
-    /// From trigger to completion, milliseconds, of each.
-    pub(crate) checkpoint_ms: Vec<f64>,
+    /// Of each, up to a bound.
+    pub(crate) checkpoints: Vec<CheckpointSample>,
+    /// Bytes of state files read to restore state, over all runs.
+    pub(crate) restored_bytes: u64,
+    /// The longest that a task took to restore its state, seconds.
+    pub(crate) restore_seconds: f64,
+    /// Bytes of keyed state in memory at the last checkpoint.
+    pub(crate) state_bytes: u64,
+    /// Bytes of keyed state on local disk at the last checkpoint.
+    pub(crate) spilled_bytes: u64,
+}
+
+/// What a checkpoint cost.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct CheckpointSample {
+    /// From trigger to completion, milliseconds.
+    pub(crate) duration_ms: f64,
+    /// The longest that it kept a task from processing, milliseconds.
+    pub(crate) pause_ms: f64,
+    /// Bytes of state uploaded.
+    pub(crate) uploaded_bytes: u64,
+}
+
+/// What the tasks of a checkpoint spent on it.
+pub(crate) fn cost(states: &BTreeMap<SubtaskId, TaskState>) -> CheckpointSample {
+    let paused = states.values().map(|state| state.paused).max().unwrap_or_default();
+    CheckpointSample {
+        duration_ms: 0.0,
+        pause_ms: paused.as_secs_f64() * 1e3,
+        uploaded_bytes: states.values().map(|state| state.uploaded_bytes).sum(),
+    }
+}
+
+/// What restoring state took, over all runs of a job.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Restores {
+    /// The last run that was added.
+    counted: Option<Attempt>,
+    /// Bytes read.
+    pub(crate) bytes: u64,
+    /// The longest of all tasks, seconds.
+    pub(crate) seconds: f64,
+    /// Bytes of keyed state of the last run, in memory.
+    pub(crate) state_bytes: u64,
+    /// The same on local disk.
+    pub(crate) spilled_bytes: u64,
+}
+
+impl Restores {
+    /// Adds a run that has ended, once.
+    pub(crate) fn add(&mut self, attempt: Attempt, metrics: &RunMetrics) {
+        if self.counted.replace(attempt) == Some(attempt) {
+            return;
+        }
+        let mut tasks = HashMap::new();
+        let (mut state, mut spilled) = (0, 0);
+        for entry in metrics.entries() {
+            state += entry.metrics.state_bytes.get().max(0) as u64;
+            spilled += entry.metrics.spilled_bytes.get().max(0) as u64;
+            tasks.insert(Arc::as_ptr(&entry.task), entry.task);
+        }
+        (self.state_bytes, self.spilled_bytes) = (state, spilled);
+        for task in tasks.values() {
+            self.bytes += task.restored_bytes.get();
+            self.seconds = self.seconds.max(task.restored.get() as f64 / 1e9);
+        }
+    }
 }
 
 /// Sums the counters of a run by insert: everything upstream of a sink counts for it.

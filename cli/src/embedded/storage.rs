@@ -32,7 +32,7 @@ impl Directory {
     /// `INVALID_OPTION`, `UNSUPPORTED` for a URL that cannot be used.
     pub(crate) fn open(url: &str) -> Result<Self> {
         let url = absolute(url.trim_end_matches('/'))?;
-        let (store, path) = object_storage::open(&url, &BTreeMap::new())?;
+        let (store, path) = object_storage::open_durable(&url, &BTreeMap::new())?;
         Ok(Self { url, store, path })
     }
 

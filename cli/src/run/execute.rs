@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use futures::future::join_all;
 use tidegate_connectors::{ConnectorEnv, PrintTarget};
+use tidegate_functions::Zone;
 use tidegate_job_control::Outcome;
 use tidegate_plan::settings::Settings;
 use tidegate_runtime::{Clock, SystemClock, Task, spawn};
@@ -140,7 +141,7 @@ impl Running<'_> {
                 let clock = clock.clone();
                 Arc::new(move || clock.elapsed())
             },
-            zone: named_zone(&plan.graph.settings.time_zone)?,
+            zone: Zone::parse(&plan.graph.settings.time_zone)?,
             stdout: self.stdout.clone(),
             stderr: Arc::new(Mutex::new(Box::new(std::io::stderr()))),
         };
@@ -233,14 +234,6 @@ async fn on_signals(stops: Stops) {
             let _ = stop.try_send(request);
         }
     }
-}
-
-/// Zone of the connectors, which only generate local times: a constant offset counts as UTC there.
-fn named_zone(zone: &str) -> Result<chrono_tz::Tz> {
-    Ok(match tidegate_functions::Zone::parse(zone)? {
-        tidegate_functions::Zone::Named(zone) => zone,
-        tidegate_functions::Zone::Fixed(_) => chrono_tz::UTC,
-    })
 }
 
 fn parallelism(settings: &Settings) -> u32 {

@@ -35,6 +35,9 @@ const METRICS: &[(&str, &str, &str, Sample)] = &[
     (names::STATE_BYTES, "gauge", "Bytes of keyed state at the last checkpoint", |e| {
         Some(e.metrics.state_bytes.get() as f64)
     }),
+    (names::SPILLED_BYTES, "gauge", "Bytes of keyed state on local disk", |e| {
+        Some(e.metrics.spilled_bytes.get() as f64)
+    }),
     (names::BUSY, "counter", "Time that the task computed", |e| Some(e.task.busy.get() as f64)),
     (names::BACKPRESSURED, "counter", "Time that the task waited for room in its outputs", |e| {
         Some(e.task.backpressured.get() as f64)

@@ -1,15 +1,17 @@
 //! `--stats json`: what a script did and what it cost.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::embedded::JobReport;
-use crate::embedded::report::percentile;
+use crate::embedded::report::{CheckpointSample, percentile};
 
 /// The statistics of all jobs as one line of JSON.
 pub(crate) fn json(reports: &[JobReport], wall_seconds: f64) -> String {
     let inserts: Vec<_> = reports.iter().flat_map(|report| &report.inserts).collect();
-    let samples: Vec<f64> =
-        reports.iter().flat_map(|report| report.checkpoint_ms.iter().copied()).collect();
+    let samples = |of: fn(&CheckpointSample) -> f64| -> Vec<f64> {
+        reports.iter().flat_map(|report| report.checkpoints.iter().map(of)).collect()
+    };
+    let uploaded = samples(|sample| sample.uploaded_bytes as f64);
     let checkpoints: u64 = reports.iter().map(|report| report.checkpoints_completed).sum();
     json!({
         "inserts": inserts,
@@ -17,13 +19,29 @@ pub(crate) fn json(reports: &[JobReport], wall_seconds: f64) -> String {
         "cpu_seconds": cpu_seconds(),
         "peak_rss_bytes": peak_rss_bytes(),
         "checkpoints_completed": checkpoints,
-        "checkpoint_ms": {
-            "p50": round(percentile(&samples, 0.5)),
-            "p99": round(percentile(&samples, 0.99)),
-            "max": round(percentile(&samples, 1.0)),
+        "checkpoint_ms": spread(&samples(|sample| sample.duration_ms)),
+        "checkpoint_pause_ms": spread(&samples(|sample| sample.pause_ms)),
+        "checkpoint_uploaded_bytes": {
+            "p50": percentile(&uploaded, 0.5),
+            "p99": percentile(&uploaded, 0.99),
+            "max": percentile(&uploaded, 1.0),
+            "total": uploaded.iter().sum::<f64>(),
         },
+        "state_bytes": reports.iter().map(|report| report.state_bytes).sum::<u64>(),
+        "spilled_bytes": reports.iter().map(|report| report.spilled_bytes).sum::<u64>(),
+        "restore_bytes": reports.iter().map(|report| report.restored_bytes).sum::<u64>(),
+        "restore_seconds": round(reports.iter().map(|r| r.restore_seconds).fold(0.0, f64::max)),
     })
     .to_string()
+}
+
+/// Median, 99th percentile and maximum.
+fn spread(samples: &[f64]) -> Value {
+    json!({
+        "p50": round(percentile(samples, 0.5)),
+        "p99": round(percentile(samples, 0.99)),
+        "max": round(percentile(samples, 1.0)),
+    })
 }
 
 fn round(value: f64) -> f64 {

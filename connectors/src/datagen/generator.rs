@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, BooleanBufferBuilder};
 use arrow::compute::nullif;
-use chrono::{DateTime, Datelike, TimeZone, Timelike};
-use chrono_tz::Tz;
+use tidegate_functions::Zone;
 use tidegate_plan::arrow_type::units_per_second;
 use tidegate_types::{Error, ErrorCode, Result, SqlType, TypeKind};
 
@@ -22,6 +21,8 @@ const DEFAULT_LENGTH: i64 = 100;
 /// Longest text, and most elements.
 const MAX_LENGTH: i64 = 16 << 20;
 
+const DAY_MS: i64 = 86_400_000;
+
 /// Largest number of times that an element stands in a MULTISET.
 const MOST_OFTEN: i64 = 10;
 
@@ -36,16 +37,13 @@ pub(super) struct Moment {
 }
 
 impl Moment {
-    pub(super) fn new(now_ms: i64, zone: Tz) -> Self {
-        let local = DateTime::from_timestamp_millis(now_ms)
-            .map(|utc| zone.from_utc_datetime(&utc.naive_utc()));
-        let days_before_epoch = 719_163;
+    pub(super) fn new(now_ms: i64, zone: Zone) -> Self {
+        let local = zone.to_local(now_ms);
+        let second = local.rem_euclid(DAY_MS) / 1000 * 1000;
         Self {
             now_ms,
-            date: local.as_ref().map_or(0, |local| local.num_days_from_ce() - days_before_epoch),
-            time_ms: local
-                .as_ref()
-                .map_or(0, |local| local.num_seconds_from_midnight() as i32 * 1000),
+            date: i32::try_from(local.div_euclid(DAY_MS)).unwrap_or(0),
+            time_ms: i32::try_from(second).unwrap_or(0),
         }
     }
 }

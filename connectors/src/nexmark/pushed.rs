@@ -26,8 +26,7 @@ pub(super) fn passing_types(
         return Ok(passing);
     }
     let rows = one_row_per_type(read)?;
-    let settings =
-        PlanSettings { time_zone: env.zone.name().to_owned(), ..PlanSettings::default() };
+    let settings = PlanSettings { time_zone: env.zone.to_string(), ..PlanSettings::default() };
     let context = EvalContext { processing_time_ms: (env.clock)() };
     for condition in conditions {
         let foreign = condition

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::util::display::array_value_to_string;
-use chrono_tz::Tz;
 use tidegate_connectors::{ConnectorEnv, registry};
 use tidegate_engine::connector::{
     Read, ReaderContext, Sink, SinkContext, Source, SourceReader, Split,
 };
 use tidegate_engine::staging::StagingArea;
+use tidegate_functions::Zone;
 use tidegate_plan::operator::{self, MetadataColumn, Table};
 use tidegate_runtime::clock::SystemClock;
 use tidegate_types::{Attempt, Field, OperatorId, Result, TypeKind};
@@ -69,7 +69,7 @@ impl TestTable {
     }
 
     fn env() -> ConnectorEnv {
-        ConnectorEnv::new(&SystemClock::shared(), Tz::UTC)
+        ConnectorEnv::new(&SystemClock::shared(), Zone::UTC)
     }
 
     pub(super) fn source(&self) -> Result<Arc<dyn Source>> {

@@ -4,25 +4,29 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryViewArray, BooleanArray, PrimitiveArray,
-    StringViewBuilder,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryViewArray, BooleanArray, StringViewBuilder,
 };
-use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
 use arrow::datatypes as dt;
 use arrow::datatypes::{ArrowNativeTypeOp, DataType, TimeUnit};
 use tidegate_plan::arrow_type::data_type;
 use tidegate_types::{Error, Result, SqlType};
 
+use super::fold::Fold;
 use super::{Accumulator, rows};
 
 /// The accumulator for an argument type; `largest`: MAX.
 pub(super) fn accumulator(argument: &SqlType, largest: bool) -> Result<Box<dyn Accumulator>> {
     let ty = data_type(argument);
+    let name = if largest { "MAX" } else { "MIN" };
+    let wanted = if largest { Ordering::Greater } else { Ordering::Less };
     macro_rules! primitive {
-        ($ty:ty) => {
-            Box::new(Extreme::<$ty>::new(largest, ty))
-        };
+        ($arrow:ty) => {{
+            type Native = <$arrow as ArrowPrimitiveType>::Native;
+            Box::new(Fold::<$arrow, _>::new(name, ty, move |held: Native, value: Native| {
+                Some(if value.compare(held) == wanted { value } else { held })
+            }))
+        }};
     }
     Ok(match &ty {
         DataType::Int8 => primitive!(dt::Int8Type),
@@ -40,79 +44,8 @@ pub(super) fn accumulator(argument: &SqlType, largest: bool) -> Result<Box<dyn A
         DataType::Boolean | DataType::Utf8View | DataType::BinaryView => {
             Box::new(ExtremeBytes { best: Vec::new(), bytes: 0, largest, ty })
         }
-        _ => {
-            let name = if largest { "MAX" } else { "MIN" };
-            return Err(Error::unsupported(format!("{name} does not take {argument}")));
-        }
+        _ => return Err(Error::unsupported(format!("{name} does not take {argument}"))),
     })
-}
-
-struct Extreme<T: ArrowPrimitiveType> {
-    best: Vec<T::Native>,
-    seen: Vec<bool>,
-    wanted: Ordering,
-    ty: DataType,
-}
-
-impl<T: ArrowPrimitiveType> Extreme<T> {
-    fn new(largest: bool, ty: DataType) -> Self {
-        let wanted = if largest { Ordering::Greater } else { Ordering::Less };
-        Self { best: Vec::new(), seen: Vec::new(), wanted, ty }
-    }
-}
-
-impl<T: ArrowPrimitiveType> Accumulator for Extreme<T> {
-    fn resize(&mut self, slots: usize) {
-        self.best.resize(slots, T::Native::default());
-        self.seen.resize(slots, false);
-    }
-
-    fn update(
-        &mut self,
-        slots: &[u32],
-        argument: Option<&ArrayRef>,
-        filter: Option<&BooleanArray>,
-    ) -> Result<()> {
-        let values = argument
-            .and_then(|argument| argument.as_primitive_opt::<T>())
-            .ok_or_else(|| Error::internal("MIN/MAX argument has an unexpected type"))?;
-        let (best, seen, wanted) = (&mut self.best, &mut self.seen, self.wanted);
-        let input = values.values();
-        rows::for_each(slots, values.nulls(), filter, |row, slot| {
-            if !seen[slot] || input[row].compare(best[slot]) == wanted {
-                seen[slot] = true;
-                best[slot] = input[row];
-            }
-        });
-        Ok(())
-    }
-
-    fn merge(&mut self, slots: &[u32], state: &[ArrayRef]) -> Result<()> {
-        self.update(slots, state.first(), None)
-    }
-
-    fn reset(&mut self, slot: u32) {
-        self.seen[slot as usize] = false;
-    }
-
-    fn state(&self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
-        Ok(vec![self.result(slots)?])
-    }
-
-    fn result(&self, slots: &[u32]) -> Result<ArrayRef> {
-        let values = slots.iter().map(|slot| self.best[*slot as usize]).collect::<Vec<_>>();
-        let nulls = slots.iter().map(|slot| self.seen[*slot as usize]).collect::<NullBuffer>();
-        let array = PrimitiveArray::<T>::new(values.into(), Some(nulls));
-        Ok(Arc::new(array.with_data_type(self.ty.clone())))
-    }
-
-    fn state_types(&self) -> Vec<DataType> {
-        vec![self.ty.clone()]
-    }
-
-    fn memory_size(&self) -> usize {
-        self.best.capacity() * size_of::<T::Native>() + self.seen.capacity()
-    }
 }
 
 /// Text, binary and booleans, compared by their bytes.

@@ -7,6 +7,7 @@ mod average;
 mod count;
 mod distinct;
 mod extreme;
+mod fold;
 mod rows;
 mod sum;
 

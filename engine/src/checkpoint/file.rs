@@ -1,6 +1,6 @@
 //! The state file: typed Arrow columns, compressed and checksummed.
 //!
-//! `TGSTATE` + version byte 1, an Arrow IPC stream with zstd buffers, then the xxh3-64 of
+//! `TGSTATE` + version byte 1, an Arrow IPC stream with zstd or LZ4 buffers, then the xxh3-64 of
 //! everything before it, little-endian.
 
 use arrow::array::RecordBatch;
@@ -13,17 +13,29 @@ use xxhash_rust::xxh3::xxh3_64;
 const MAGIC: &[u8; 8] = b"TGSTATE\x01";
 const CHECKSUM: usize = 8;
 
+/// How a file is compressed. Readers take either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// zstd: for what goes over a network and stays.
+    Small,
+    /// LZ4: for a local disk.
+    Fast,
+}
+
 /// Encodes batches of one schema.
 ///
 /// # Errors
 /// `INTERNAL` if there is no batch or Arrow cannot encode them.
-pub fn encode(batches: &[RecordBatch]) -> Result<Vec<u8>> {
+pub fn encode(batches: &[RecordBatch], compression: Compression) -> Result<Vec<u8>> {
     let internal =
         |error: arrow::error::ArrowError| Error::internal(format!("encode state: {error}"));
     let first = batches.first().ok_or_else(|| Error::internal("encode a state file of nothing"))?;
-    let options = IpcWriteOptions::default()
-        .try_with_compression(Some(CompressionType::ZSTD))
-        .map_err(internal)?;
+    let compression = match compression {
+        Compression::Small => CompressionType::ZSTD,
+        Compression::Fast => CompressionType::LZ4_FRAME,
+    };
+    let options =
+        IpcWriteOptions::default().try_with_compression(Some(compression)).map_err(internal)?;
     let mut bytes = MAGIC.to_vec();
     let mut writer = StreamWriter::try_new_with_options(&mut bytes, &first.schema(), options)
         .map_err(internal)?;
@@ -85,7 +97,7 @@ mod tests {
             ),
         ];
         let batch = RecordBatch::try_from_iter(columns).unwrap();
-        let bytes = encode(&[batch.clone(), batch.slice(1, 2)]).unwrap();
+        let bytes = encode(&[batch.clone(), batch.slice(1, 2)], Compression::Small).unwrap();
         assert_eq!(decode("f", &bytes).unwrap(), [batch.clone(), batch.slice(1, 2)]);
         for index in 0..bytes.len() {
             let mut damaged = bytes.clone();

@@ -2,14 +2,19 @@
 //! version and a checksum.
 
 use serde::{Deserialize, Serialize};
-use tidegate_types::{Attempt, Epoch, Error, ErrorCode, JobId, OperatorId, Result, Watermark};
+use tidegate_plan::envelope::Envelope;
+use tidegate_types::{Attempt, Epoch, JobId, KeyGroupRange, OperatorId, Result, Watermark};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::connector::{Confirmed, Split, StagedUnit};
 use crate::element::BarrierKind;
 
-const FORMAT: &str = "tidegate-checkpoint";
-const VERSION: u64 = 1;
+const ENVELOPE: Envelope = Envelope {
+    format: "tidegate-checkpoint",
+    version: 1,
+    content: "manifest",
+    noun: "checkpoint manifest",
+};
 
 /// Everything that a run needs to go on from a checkpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,6 +85,9 @@ pub struct TableState {
     pub table: String,
     /// Version of its layout.
     pub version: u16,
+    /// Key groups that the files speak of: entries of others are out of date. Absent: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<KeyGroupRange>,
     /// Files.
     pub files: Vec<FileRef>,
 }
@@ -100,26 +108,13 @@ pub struct FileRef {
     pub expires: Option<Watermark>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Envelope {
-    format: String,
-    version: u64,
-    checksum: String,
-    manifest: serde_json::Value,
-}
-
 impl Manifest {
     /// Encodes the manifest.
     ///
     /// # Errors
     /// `INTERNAL` if it cannot be written as JSON.
     pub fn encode(&self) -> Result<Vec<u8>> {
-        let internal =
-            |error: serde_json::Error| Error::internal(format!("encode manifest: {error}"));
-        let manifest = serde_json::to_value(self).map_err(internal)?;
-        let checksum = digest(manifest.to_string().as_bytes());
-        let envelope = Envelope { format: FORMAT.to_owned(), version: VERSION, checksum, manifest };
-        serde_json::to_vec_pretty(&envelope).map_err(internal)
+        ENVELOPE.seal(self).map(String::into_bytes)
     }
 
     /// Decodes a manifest; `name` is its path, for messages.
@@ -127,28 +122,7 @@ impl Manifest {
     /// # Errors
     /// `CORRUPT` if it is damaged, `INCOMPATIBLE` if a newer release wrote it.
     pub fn decode(name: &str, bytes: &[u8]) -> Result<Self> {
-        let corrupt = |what: String| {
-            Error::new(ErrorCode::Corrupt, format!("checkpoint manifest {name} {what}"))
-        };
-        let envelope: Envelope = serde_json::from_slice(bytes)
-            .map_err(|error| corrupt(format!("does not parse: {error}")))?;
-        if envelope.format != FORMAT {
-            return Err(corrupt(format!("has format '{}', expected '{FORMAT}'", envelope.format)));
-        }
-        if envelope.version > VERSION {
-            return Err(Error::new(
-                ErrorCode::Incompatible,
-                format!(
-                    "checkpoint manifest {name} has version {}, this release reads up to {VERSION}",
-                    envelope.version
-                ),
-            ));
-        }
-        if digest(envelope.manifest.to_string().as_bytes()) != envelope.checksum {
-            return Err(corrupt("is damaged: its checksum does not fit its content".to_owned()));
-        }
-        serde_json::from_value(envelope.manifest)
-            .map_err(|error| corrupt(format!("does not fit its version: {error}")))
+        ENVELOPE.open(name, bytes)
     }
 
     /// The state of an operator, if the checkpoint has any.

@@ -7,6 +7,8 @@
 pub mod file;
 pub mod manifest;
 pub mod storage;
+pub mod table_files;
 
 pub use manifest::{FileRef, Manifest, OperatorState, SourceState, SubtaskState, TableState};
 pub use storage::CheckpointStorage;
+pub use table_files::TableFiles;

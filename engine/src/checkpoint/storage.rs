@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use tidegate_types::{Attempt, Epoch, Error, ErrorCode, Result};
 
-use super::file;
+use super::file::{self, Compression};
 use super::manifest::{FileRef, Manifest, digest};
-use crate::operator::TableSnapshot;
+use crate::operator::Entries;
+
+/// How often an object is read before it counts as damaged.
+const READS: u32 = 3;
 
 /// A folder in an object store: a job's, or a savepoint's.
 #[derive(Debug, Clone)]
@@ -85,50 +89,70 @@ impl CheckpointStorage {
         }
     }
 
-    /// Writes a state file for a snapshot of a table; `None` if it has no entries.
+    /// Writes a state file of entries; `None` if there are none.
     ///
     /// # Errors
     /// `UNAVAILABLE`, `PERMISSION_DENIED` with the object's path.
-    pub async fn write_table(
-        &self,
-        name: &str,
-        snapshot: &TableSnapshot,
-    ) -> Result<Option<FileRef>> {
-        if snapshot.batches.iter().all(|batch| batch.num_rows() == 0) {
+    pub async fn write_entries(&self, name: &str, entries: Entries) -> Result<Option<FileRef>> {
+        let rows = entries.rows() as u64;
+        if rows == 0 {
             return Ok(None);
         }
         // Compression is work for a thread of its own, not for one that runs operators.
-        let batches = snapshot.batches.clone();
-        let bytes = tokio::task::spawn_blocking(move || file::encode(&batches))
+        let expires = entries.expires;
+        let encode = move || {
+            let bytes = file::encode(&entries.load()?, Compression::Small)?;
+            Ok::<_, Error>((digest(&bytes), bytes))
+        };
+        let (digest, bytes) = tokio::task::spawn_blocking(encode)
             .await
             .map_err(|error| Error::internal(format!("encode state: {error}")))??;
-        let reference = FileRef {
-            path: name.to_owned(),
-            size: bytes.len() as u64,
-            rows: snapshot.batches.iter().map(|batch| batch.num_rows() as u64).sum(),
-            digest: digest(&bytes),
-            expires: snapshot.expires,
-        };
+        let reference =
+            FileRef { path: name.to_owned(), size: bytes.len() as u64, rows, digest, expires };
         let path = self.path(name);
         let bytes = Bytes::from(bytes);
         self.store.put(&path, bytes.into()).await.map_err(|e| storage_error("write", &path, &e))?;
         Ok(Some(reference))
     }
 
-    /// Reads a state file and checks it against its reference.
+    /// Reads a state file and checks it against its reference. One that does not fit is read again a
+    /// few times, in case the damage happened on the way.
     ///
     /// # Errors
     /// `NOT_FOUND`, `CORRUPT`, `UNAVAILABLE` with the object's path.
-    pub async fn read_table(&self, reference: &FileRef) -> Result<Vec<arrow::array::RecordBatch>> {
+    pub async fn read_table(&self, reference: &FileRef) -> Result<Vec<RecordBatch>> {
         let path = self.path(&reference.path);
-        let bytes = self.read(&path).await?;
-        if digest(&bytes) != reference.digest {
-            return Err(Error::new(
-                ErrorCode::Corrupt,
-                format!("state file {path} is damaged: its digest is not the one in the manifest"),
-            ));
+        let name = path.to_string();
+        let decode = move |bytes: &[u8]| file::decode(&name, bytes);
+        self.read_intact(&path, &reference.digest, decode).await
+    }
+
+    /// Reads an object until what is read has the digest, up to [`READS`] times, and decodes it.
+    async fn read_intact<T: Send + 'static>(
+        &self,
+        path: &Path,
+        digest: &str,
+        decode: impl Fn(&[u8]) -> Result<T> + Clone + Send + 'static,
+    ) -> Result<T> {
+        let mut attempt = 1;
+        loop {
+            let bytes = self.read(path).await?;
+            let (decode, expected) = (decode.clone(), digest.to_owned());
+            // As encoding: not on a thread that runs operators.
+            let work = move || (self::digest(&bytes) == expected).then(|| decode(&bytes));
+            let decoded = tokio::task::spawn_blocking(work).await;
+            match decoded.map_err(|error| Error::internal(format!("decode {path}: {error}")))? {
+                Some(decoded) => return decoded,
+                None if attempt < READS => attempt += 1,
+                None => {
+                    let message = format!(
+                        "state file {path} is damaged: its digest is not the one in the manifest"
+                    );
+                    return Err(Error::new(ErrorCode::Corrupt, message));
+                }
+            }
+            tracing::warn!(%path, attempt, "what was read does not fit its digest; reading again");
         }
-        file::decode(path.as_ref(), &bytes)
     }
 
     /// Reads a whole object.
@@ -157,13 +181,32 @@ impl CheckpointStorage {
         }
     }
 
-    /// Reads the manifest at a path relative to the folder.
+    /// Reads the manifest at a path relative to the folder, again if it seems damaged.
     ///
     /// # Errors
     /// `NOT_FOUND`, `CORRUPT`, `INCOMPATIBLE`, `UNAVAILABLE` with the manifest's path.
     pub async fn read_manifest(&self, relative: &str) -> Result<Manifest> {
         let path = self.path(relative);
-        Manifest::decode(path.as_ref(), &self.read(&path).await?)
+        self.read_decoded(&path, |bytes| Manifest::decode(path.as_ref(), bytes)).await
+    }
+
+    /// Reads a small object until it decodes, up to [`READS`] times as long as it seems damaged.
+    ///
+    /// # Errors
+    /// What the store answers, and what `decode` does.
+    pub async fn read_decoded<T>(
+        &self,
+        path: &Path,
+        decode: impl Fn(&[u8]) -> Result<T>,
+    ) -> Result<T> {
+        let mut attempt = 1;
+        loop {
+            match decode(&self.read(path).await?) {
+                Err(error) if error.code() == ErrorCode::Corrupt && attempt < READS => attempt += 1,
+                decoded => return decoded,
+            }
+            tracing::warn!(%path, attempt, "what was read seems damaged; reading it again");
+        }
     }
 
     /// Deletes an object; one that is gone already counts as deleted.

@@ -1,6 +1,8 @@
-//! Keys: hashing them, and tables that map them to dense slots.
+//! Keys: hashing them, tables that map them to dense slots, and which slots have changed.
 
+mod changes;
 pub mod hash;
 mod table;
 
+pub(crate) use changes::ChangedSlots;
 pub use table::KeyTable;

@@ -305,10 +305,12 @@ impl Chain {
         let (Stage::Operator(operator), Some(id)) = (&mut node.stage, node.id) else {
             return Ok(());
         };
-        let mode = node.files.mode(barrier.kind);
-        let tables = operator.snapshot(mode).map_err(|error| error.context(node.name.clone()))?;
+        let request = node.files.request(barrier.kind);
+        let tables =
+            operator.snapshot(&request).map_err(|error| error.context(node.name.clone()))?;
         node.metrics.state_bytes.set(operator.state_bytes() as i64);
-        self.snapshots.push(NodeSnapshot { node: index, id, mode, tables, sink: None });
+        node.metrics.spilled_bytes.set(operator.spilled_bytes() as i64);
+        self.snapshots.push(NodeSnapshot { node: index, id, tables, sink: None });
         Ok(())
     }
 
@@ -346,7 +348,6 @@ impl Chain {
                     Element::Barrier(barrier) => {
                         let units = sink.writer.prepare(barrier.epoch).await.map_err(context)?;
                         sink.staged.extend(units);
-                        let mode = node.files.mode(barrier.kind);
                         let output = SinkSnapshot {
                             staged: sink.staged.clone(),
                             confirmed: sink.confirmed(),
@@ -356,7 +357,6 @@ impl Chain {
                             self.snapshots.push(NodeSnapshot {
                                 node: index,
                                 id,
-                                mode,
                                 tables: Vec::new(),
                                 sink: Some(output),
                             });

@@ -1,5 +1,7 @@
 //! What a task is told, and what it reports. Both channels are bounded and owned by the task's host.
 
+use std::time::Duration;
+
 use tidegate_types::{Epoch, Error, OperatorId, SubtaskId};
 
 use crate::checkpoint::SubtaskState;
@@ -33,6 +35,11 @@ pub struct TaskState {
     pub operators: Vec<(OperatorId, SubtaskState)>,
     /// Bytes uploaded for this checkpoint.
     pub uploaded_bytes: u64,
+    /// Live entries of all state tables.
+    pub live_entries: u64,
+    /// How long the barrier kept the task from processing: flushing what was buffered and copying what
+    /// changed, not the upload.
+    pub paused: Duration,
 }
 
 /// A report of a task.

@@ -62,6 +62,7 @@ impl TaskCore {
         }
         failpoint::hit("before-barrier");
         self.taken = barrier.epoch;
+        let before = self.clock.elapsed();
         self.chain.push(0, Element::Barrier(barrier)).await?;
         let watermark: Watermark = self.chain.watermark();
         let snapshots = self.chain.take_snapshots();
@@ -73,7 +74,8 @@ impl TaskCore {
                 (snapshot, files)
             })
             .collect();
-        let upload = Upload { barrier, watermark, nodes, source };
+        let paused = self.clock.elapsed() - before;
+        let upload = Upload { barrier, watermark, nodes, source, paused };
         let name = format!("upload {} of {}", barrier.epoch, self.subtask);
         self.upload = Some((barrier.epoch, spawn(name, upload.run(self.target.clone()))));
         Ok(())

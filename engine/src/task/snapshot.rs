@@ -1,23 +1,27 @@
-//! From a barrier to safe storage: uploading what changed, and which files make up the state.
+//! From a barrier to safe storage: uploading what a snapshot holds, and reading it back.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures::{StreamExt, TryStreamExt};
 use tidegate_runtime::failpoint;
 use tidegate_types::{
-    Attempt, Epoch, Error, ErrorCode, MIN_WATERMARK, OperatorId, Result, SubtaskId, Watermark,
+    Attempt, Epoch, Error, ErrorCode, KeyGroupRange, MIN_WATERMARK, OperatorId, Result, SubtaskId,
+    Watermark,
 };
 
 use crate::checkpoint::storage::state_path;
-use crate::checkpoint::{CheckpointStorage, FileRef, SubtaskState, TableState};
+use crate::checkpoint::table_files::WrittenTable;
+use crate::checkpoint::{CheckpointStorage, FileRef, SubtaskState, TableFiles, TableState};
 use crate::connector::{Confirmed, StagedUnit};
 use crate::element::{Barrier, BarrierKind};
-use crate::operator::{Operator, SnapshotMode, TableSnapshot};
+use crate::operator::{Operator, SnapshotRequest, TableSnapshot};
 use crate::staging::StagingArea;
 use crate::task::control::TaskState;
 
-/// Files of a table above which the next snapshot is a full one.
-const MAX_FILES: usize = 16;
+/// State files that a restore reads ahead.
+const READ_AHEAD: usize = 4;
 
 /// What a barrier left in one node.
 #[derive(Debug)]
@@ -26,9 +30,7 @@ pub struct NodeSnapshot {
     pub node: usize,
     /// The operator.
     pub id: OperatorId,
-    /// What the tables hold.
-    pub mode: SnapshotMode,
-    /// Changed (or all) entries.
+    /// Its tables.
     pub tables: Vec<TableSnapshot>,
     /// Output of a sink.
     pub sink: Option<SinkSnapshot>,
@@ -55,48 +57,45 @@ impl SinkSnapshot {
     }
 }
 
-/// The files that make up a node's state in its last snapshot.
+/// The files that make up a node's state in its last snapshot, by table.
 #[derive(Debug, Clone, Default)]
 pub struct StateFiles {
-    tables: BTreeMap<String, TableState>,
+    tables: BTreeMap<String, TableFiles>,
     full_next: bool,
+    /// Key groups of the subtask.
+    groups: Option<KeyGroupRange>,
 }
 
 impl StateFiles {
-    /// The files of a restored state; `reusable`: later checkpoints may refer to them.
-    pub fn restored(tables: &[TableState], reusable: bool) -> Self {
-        if !reusable {
-            return Self { tables: BTreeMap::new(), full_next: true };
-        }
-        let mut merged: BTreeMap<String, TableState> = BTreeMap::new();
-        for table in tables {
-            let entry = merged.entry(table.table.clone()).or_insert_with(|| TableState {
-                table: table.table.clone(),
-                version: table.version,
-                files: Vec::new(),
-            });
-            for file in &table.files {
-                if !entry.files.iter().any(|known| known.path == file.path) {
-                    entry.files.push(file.clone());
-                }
-            }
-        }
-        Self { tables: merged, full_next: false }
+    /// No files yet, of a subtask that owns these key groups.
+    pub fn new(groups: KeyGroupRange) -> Self {
+        Self { groups: Some(groups), ..Self::default() }
     }
 
-    /// What the next snapshot must hold: a savepoint everything; a checkpoint what changed, unless
-    /// there are too many small files or more in changes than in the base.
-    pub fn mode(&self, kind: BarrierKind) -> SnapshotMode {
-        let fragmented = self.tables.values().any(|table| {
-            let changes: u64 = table.files.iter().skip(1).map(|file| file.size).sum();
-            let base = table.files.first().map_or(0, |file| file.size);
-            table.files.len() > MAX_FILES && changes > base
-        });
-        if kind != BarrierKind::Checkpoint || self.full_next || fragmented {
-            SnapshotMode::Full
-        } else {
-            SnapshotMode::Incremental
+    /// The files of a restored state; `reusable`: later checkpoints may refer to them. They do only
+    /// if all were written by a subtask of the same key groups: each subtask replaces its own files
+    /// when it sees fit, so that one file cannot be good for key groups of several.
+    pub fn restored(tables: &[TableState], groups: KeyGroupRange, reusable: bool) -> Self {
+        let mut own = Self::new(groups);
+        for table in tables {
+            if table.groups.is_some_and(|of| !of.overlaps(groups)) {
+                continue;
+            }
+            if !reusable || table.groups != Some(groups) {
+                return Self { full_next: true, ..Self::new(groups) };
+            }
+            own.tables.insert(table.table.clone(), TableFiles::restored(table));
         }
+        own
+    }
+
+    /// What the next snapshot must hold: a savepoint everything.
+    pub fn request(&self, kind: BarrierKind) -> SnapshotRequest {
+        if kind != BarrierKind::Checkpoint || self.full_next {
+            return SnapshotRequest::full();
+        }
+        let modes = self.tables.iter().map(|(name, files)| (name.clone(), files.plan()));
+        SnapshotRequest { full: false, tables: modes.collect() }
     }
 
     /// Makes the next snapshot a full one: what the last one held was not stored.
@@ -107,33 +106,17 @@ impl StateFiles {
     /// Records an uploaded snapshot and returns the files that now make up the state.
     fn apply(
         &mut self,
-        mode: SnapshotMode,
-        written: Vec<WrittenTable>,
+        written: Vec<(&'static str, WrittenTable)>,
         watermark: Watermark,
     ) -> Vec<TableState> {
-        if mode == SnapshotMode::Full {
+        if std::mem::take(&mut self.full_next) {
             self.tables.clear();
-            self.full_next = false;
         }
-        for WrittenTable { table, version, file } in written {
-            let entry = self.tables.entry(table.to_owned()).or_insert_with(|| TableState {
-                table: table.to_owned(),
-                version,
-                files: Vec::new(),
-            });
-            entry.files.extend(file);
+        for (table, written) in written {
+            self.tables.entry(table.to_owned()).or_default().apply(written, watermark);
         }
-        for table in self.tables.values_mut() {
-            table.files.retain(|file| file.expires.is_none_or(|expires| expires > watermark));
-        }
-        self.tables.values().filter(|table| !table.files.is_empty()).cloned().collect()
+        self.tables.iter().filter_map(|(name, files)| files.state(name, self.groups)).collect()
     }
-}
-
-struct WrittenTable {
-    table: &'static str,
-    version: u16,
-    file: Option<FileRef>,
 }
 
 /// Where and as what a task writes its snapshots.
@@ -164,6 +147,8 @@ pub struct Upload {
     pub nodes: Vec<(NodeSnapshot, StateFiles)>,
     /// State of the task's source, if it has one.
     pub source: Option<(OperatorId, SubtaskState)>,
+    /// How long the barrier kept the task from processing.
+    pub paused: Duration,
 }
 
 /// What an upload left.
@@ -183,31 +168,30 @@ impl Upload {
     /// What the store answers; nothing may then be assumed stored.
     pub async fn run(self, target: SnapshotTarget) -> Result<Uploaded> {
         let savepoint = self.barrier.kind != BarrierKind::Checkpoint;
-        let mut state = TaskState::default();
+        let place = target.place(self.barrier);
+        let mut state = TaskState { paused: self.paused, ..TaskState::default() };
         state.operators.extend(self.source);
         let mut files = Vec::new();
         for (snapshot, before) in self.nodes {
             let mut written = Vec::new();
-            for table in &snapshot.tables {
+            for table in snapshot.tables {
                 let what = format!("{}-{}-{}", snapshot.id, target.subtask.index, table.table);
-                let file = if savepoint {
-                    let folder = savepoint_name(target.attempt, self.barrier.epoch);
-                    let storage = CheckpointStorage::new(
-                        target.savepoints.store().clone(),
-                        target.savepoints.path(&folder),
-                    );
-                    storage.write_table(&format!("{what}.state"), table).await?
-                } else {
-                    let path = state_path(target.attempt, self.barrier.epoch, &what);
-                    target.checkpoints.write_table(&path, table).await?
-                };
-                state.uploaded_bytes += file.as_ref().map_or(0, |file| file.size);
-                written.push(WrittenTable { table: table.table, version: table.version, file });
+                state.live_entries += table.live;
+                let (name, table) = place.write(&what, table).await?;
+                let pieces = table.pieces.iter().map(|(file, _)| file);
+                let new = table.changed.iter().chain(pieces);
+                state.uploaded_bytes += new.map(|file| file.size).sum::<u64>();
+                written.push((name, table));
             }
             // A savepoint stands alone: it neither uses nor becomes part of the checkpoints' files,
             // but its snapshot took the changes, so the next checkpoint must be a full one.
-            let mut own = if savepoint { StateFiles::default() } else { before.clone() };
-            let tables = own.apply(snapshot.mode, written, self.watermark);
+            let groups = before.groups;
+            let mut own = if savepoint {
+                StateFiles { groups, ..StateFiles::default() }
+            } else {
+                before.clone()
+            };
+            let tables = own.apply(written, self.watermark);
             if savepoint {
                 own = before;
                 own.forget();
@@ -226,35 +210,104 @@ impl Upload {
     }
 }
 
-/// Feeds an operator the entries of its restored tables.
+/// Where the state files of one barrier go.
+struct Place {
+    storage: CheckpointStorage,
+    /// In a job's folder names carry run and epoch; a savepoint has a folder of its own.
+    shared: Option<(Attempt, Epoch)>,
+}
+
+impl SnapshotTarget {
+    fn place(&self, barrier: Barrier) -> Place {
+        if barrier.kind == BarrierKind::Checkpoint {
+            let shared = Some((self.attempt, barrier.epoch));
+            return Place { storage: self.checkpoints.clone(), shared };
+        }
+        let folder = self.savepoints.path(&savepoint_name(self.attempt, barrier.epoch));
+        let storage = CheckpointStorage::new(self.savepoints.store().clone(), folder);
+        Place { storage, shared: None }
+    }
+}
+
+impl Place {
+    async fn write(
+        &self,
+        what: &str,
+        table: TableSnapshot,
+    ) -> Result<(&'static str, WrittenTable)> {
+        let name = |what: &str| match self.shared {
+            Some((attempt, epoch)) => state_path(attempt, epoch, what),
+            None => format!("{what}.state"),
+        };
+        let path = name(what);
+        let changed = self.storage.write_entries(&path, table.changed).await?;
+        let lap = table.lap.unwrap_or_default();
+        let mut pieces = Vec::new();
+        for (index, piece) in table.pieces.into_iter().enumerate() {
+            let mark = piece.mark(lap);
+            let name = name(&format!("{what}-{index}"));
+            let file = self.storage.write_entries(&name, piece.entries).await?;
+            pieces.extend(file.map(|file| (file, mark)));
+        }
+        let written = WrittenTable {
+            version: table.version,
+            mode: table.mode,
+            changed,
+            pieces,
+            lap: table.lap,
+            live: table.live,
+        };
+        Ok((table.table, written))
+    }
+}
+
+/// Feeds an operator the entries of its restored tables that may be of its key groups; returns the
+/// bytes read.
 ///
 /// # Errors
 /// `CORRUPT`, `NOT_FOUND`, `UNAVAILABLE` for a file; `INCOMPATIBLE` if the operator refuses one.
 pub async fn restore_operator(
     operator: &mut dyn Operator,
+    owned: KeyGroupRange,
     tables: &[TableState],
     storage: &CheckpointStorage,
-) -> Result<()> {
+) -> Result<u64> {
+    let mut bytes = 0;
     for table in tables {
-        for file in &table.files {
-            for batch in storage.read_table(file).await? {
-                operator.restore(&table.table, table.version, &batch).map_err(|error| {
-                    let context = format!("restore state file {}", file.path);
-                    if error.code() == ErrorCode::Incompatible {
-                        error
-                            .context(context)
-                            .help("start without --restore, or restore a checkpoint of this job")
-                    } else {
-                        error.context(context)
-                    }
-                })?;
+        let Some(groups) = table.groups.map_or(Some(owned), |of| of.intersection(owned)) else {
+            continue;
+        };
+        let reads = table.files.clone().into_iter().map(|file| {
+            let storage = storage.clone();
+            async move { storage.read_table(&file).await.map(|batches| (file, batches)) }
+        });
+        // In order: later entries replace earlier ones.
+        let mut reads = futures::stream::iter(reads).buffered(READ_AHEAD);
+        while let Some((file, batches)) = reads.try_next().await? {
+            bytes += file.size;
+            for batch in batches {
+                let restored = operator.restore(&table.table, table.version, &batch, groups);
+                restored.map_err(|error| refused(error, &file))?;
             }
         }
     }
-    Ok(())
+    operator.restored()?;
+    Ok(bytes)
+}
+
+fn refused(error: Error, file: &FileRef) -> Error {
+    let incompatible = error.code() == ErrorCode::Incompatible;
+    let error = error.context(format!("restore state file {}", file.path));
+    match incompatible {
+        true => error.help("start without --restore, or restore a checkpoint of this job"),
+        false => error,
+    }
 }
 
 /// The error of a checkpoint that could not be stored.
 pub fn declined(epoch: Epoch, error: &Error) -> Error {
     error.clone().context(format!("store checkpoint {epoch}"))
 }
+
+#[cfg(test)]
+mod tests;

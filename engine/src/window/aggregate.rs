@@ -1,33 +1,38 @@
 //! Aggregation by window and key over slices: one set of groups per slice, shared by the windows
 //! that contain it, merged when a window is complete, dropped with the last one.
 //!
-//! State table `windows`: `window_end`, `window_start` (ms of the window's time line), the keys, the
-//! partial states. For sliced windows an entry is a slice, for attached ones a window. Entries expire
+//! State table `windows`: `window_end`, `window_start` (ms of the window's time line), `run` (see
+//! `slice_state.rs`), the keys, the partial states. For sliced windows an entry is a slice, for attached ones a window. Entries expire
 //! with the last window that needs them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, TimestampMillisecondArray};
-use arrow::datatypes::{DataType, Field, Int64Type, SchemaRef};
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{Int64Type, SchemaRef};
 use tidegate_plan::Schema;
 use tidegate_plan::arrow_type::{arrow_schema, data_type};
 use tidegate_plan::operator::WindowAggregate as Plan;
-use tidegate_plan::window::{WindowColumn, WindowTime};
-use tidegate_types::key_group::key_group;
-use tidegate_types::{Error, ErrorCode, MIN_WATERMARK, Result, Watermark};
+use tidegate_plan::window::WindowTime;
+use tidegate_types::{Error, KeyGroupRange, MIN_WATERMARK, Result, Watermark};
 
 use super::assign::{self, Part};
+use super::fired::Fired;
+use super::layout::{RunLayout, check_entries};
 use super::slice::Slices;
-use super::store::{GroupSpec, Groups};
+use super::slice_state::{SliceKey, SliceSpec, SliceState};
+use super::store::GroupSpec;
 use super::time::WindowZone;
 use crate::element::Changes;
 use crate::keys::hash::hash_columns;
-use crate::operator::{Operator, OperatorContext, Output, Progress, SnapshotMode, TableSnapshot};
+use crate::memory::MemoryShare;
+use crate::operator::{
+    Lap, Operator, OperatorContext, Output, Progress, SnapshotRequest, TableSnapshot,
+};
 
-/// Name of the state table.
-pub(super) const TABLE: &str = "windows";
-const VERSION: u16 = 1;
+mod firing;
+mod refresh;
+mod snapshot;
 
 /// What the operator receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,28 +47,24 @@ pub enum AggregateInput {
 pub struct WindowAggregate {
     plan: Plan,
     input: AggregateInput,
-    slices: Option<Slices>,
+    /// How windows are cut; `None` if rows bring their windows with them.
+    shape: Option<Slices>,
     zone: WindowZone,
-    spec: GroupSpec,
+    spec: Arc<SliceSpec>,
     output: SchemaRef,
-    state_schema: SchemaRef,
     context: Option<OperatorContext>,
     watermark: Watermark,
-    /// Groups by `(end, start)` of slice or window.
-    groups: BTreeMap<(i64, i64), Groups>,
+    share: Option<MemoryShare>,
+    /// By `(end, start)` of slice or window.
+    slices: BTreeMap<SliceKey, SliceState>,
     /// `(end, start)` of windows that will fire; `start` is 0 for sliced windows.
     pending: BTreeSet<(i64, i64)>,
-    firing: Option<Firing>,
+    firing: Option<firing::Firing>,
+    /// Where refreshing stands.
+    lap: Lap,
+    fired: Fired,
     slots: Vec<u32>,
     hashes: Vec<u64>,
-}
-
-/// A complete window whose results are being emitted.
-struct Firing {
-    start: i64,
-    end: i64,
-    groups: Groups,
-    next: usize,
 }
 
 impl WindowAggregate {
@@ -79,28 +80,31 @@ impl WindowAggregate {
         zone: WindowZone,
         input: AggregateInput,
     ) -> Result<Self> {
-        let slices = match plan.time {
+        let shape = match plan.time {
             WindowTime::Event { .. } | WindowTime::Processing => Some(Slices::new(&plan.shape)?),
             WindowTime::Attached { .. } | WindowTime::AttachedProcessing { .. } => None,
         };
-        let spec = GroupSpec {
+        let groups = GroupSpec {
             key_types: plan.keys.iter().map(|key| data_type(&input_schema[*key].ty)).collect(),
             calls: plan.aggregates.clone(),
             input: input_schema.clone(),
         };
+        let layout = RunLayout::new(&groups.key_types, &groups.state_types()?);
         Ok(Self {
-            state_schema: state_schema(&spec)?,
             plan: plan.clone(),
             input,
-            slices,
+            shape,
             zone,
-            spec,
+            spec: Arc::new(SliceSpec { groups, layout }),
             output: arrow_schema(schema),
             context: None,
             watermark: MIN_WATERMARK,
-            groups: BTreeMap::new(),
+            share: None,
+            slices: BTreeMap::new(),
             pending: BTreeSet::new(),
             firing: None,
+            lap: Lap::default(),
+            fired: Fired::new(),
             slots: Vec::new(),
             hashes: Vec::new(),
         })
@@ -112,7 +116,7 @@ impl WindowAggregate {
 
     /// Watermark at which the last window of a slice (or the window itself) is complete.
     fn last_completion(&self, end: i64) -> i64 {
-        let last = self.slices.map_or(end, |slices| slices.last_window(end));
+        let last = self.shape.map_or(end, |slices| slices.last_window(end));
         self.zone.completion(last)
     }
 
@@ -127,7 +131,7 @@ impl WindowAggregate {
             let keys: Vec<ArrayRef> =
                 self.plan.keys.iter().map(|key| part.rows.column(*key).clone()).collect();
             let mut slots = std::mem::take(&mut self.slots);
-            let groups = self.groups_at(part.end, part.start)?;
+            let groups = &mut self.slice_at(part.end, part.start)?.active;
             groups.upsert(&keys, &part.hashes, &mut slots)?;
             groups.accumulators.update(&slots, &part.rows)?;
             self.slots = slots;
@@ -138,7 +142,7 @@ impl WindowAggregate {
     fn split_rows(&self, rows: &RecordBatch, hashes: &[u64], now_ms: i64) -> Result<Vec<Part>> {
         let on_time =
             |end: i64| self.is_processing_time() || self.last_completion(end) > self.watermark;
-        match (&self.plan.time, self.slices) {
+        match (&self.plan.time, self.shape) {
             (WindowTime::Event { column }, Some(slices)) => {
                 let times = assign::times(rows.column(*column), "the rowtime of a row")?;
                 let ends: Vec<i64> =
@@ -168,7 +172,7 @@ impl WindowAggregate {
 
     /// Partials carry slice end, keys, states, and how many rows each stands for.
     fn process_partials(&mut self, rows: &RecordBatch) -> Result<()> {
-        let slices = self.slices.ok_or_else(|| Error::internal("partials of attached windows"))?;
+        let slices = self.shape.ok_or_else(|| Error::internal("partials of attached windows"))?;
         let ends = rows.column(0).as_primitive::<Int64Type>().values().clone();
         let counts = rows.column(rows.num_columns() - 1).as_primitive::<Int64Type>();
         let keys: Vec<usize> = (1..=self.plan.keys.len()).collect();
@@ -203,17 +207,17 @@ impl WindowAggregate {
     ) -> Result<()> {
         let (keys, state) = columns.split_at(self.plan.keys.len());
         let mut slots = std::mem::take(&mut self.slots);
-        let groups = self.groups_at(end, start)?;
+        let groups = &mut self.slice_at(end, start)?.active;
         groups.upsert(keys, hashes, &mut slots)?;
         groups.accumulators.merge(&slots, state)?;
         self.slots = slots;
         Ok(())
     }
 
-    /// The groups of a slice or window; at its first row its windows become pending.
-    fn groups_at(&mut self, end: i64, start: i64) -> Result<&mut Groups> {
-        if !self.groups.contains_key(&(end, start)) {
-            match self.slices {
+    /// The state of a slice or window; at its first row its windows become pending.
+    fn slice_at(&mut self, end: i64, start: i64) -> Result<&mut SliceState> {
+        if !self.slices.contains_key(&(end, start)) {
+            match self.shape {
                 Some(slices) => {
                     let fired =
                         if self.is_processing_time() { MIN_WATERMARK } else { self.watermark };
@@ -225,11 +229,11 @@ impl WindowAggregate {
                 }
                 None => drop(self.pending.insert((end, start))),
             }
-            self.groups.insert((end, start), self.spec.groups()?);
+            self.slices.insert((end, start), SliceState::new(&self.spec)?);
         }
-        self.groups
+        self.slices
             .get_mut(&(end, start))
-            .ok_or_else(|| Error::internal("groups vanished while they were added"))
+            .ok_or_else(|| Error::internal("a slice vanished while it was added"))
     }
 
     fn count_late(&self, late: usize) {
@@ -238,67 +242,32 @@ impl WindowAggregate {
         }
     }
 
-    /// Takes the next complete window, with the groups to emit.
-    fn next_firing(&mut self, now: i64) -> Result<Option<Firing>> {
-        let Some((end, start)) = self.pending.first().copied() else { return Ok(None) };
-        if self.zone.completion(end) > now {
-            return Ok(None);
+    /// Moves state to local disk if the job's state takes more memory than it may: the largest slices
+    /// first, down to half of what this operator could hold if all held the same.
+    fn relieve(&mut self) -> Result<()> {
+        let bytes = self.state_bytes();
+        let (Some(share), Some(context)) = (&mut self.share, &self.context) else { return Ok(()) };
+        if !share.report(bytes) {
+            return Ok(());
         }
-        self.pending.pop_first();
-        let Some(slices) = self.slices else {
-            let groups = self.groups.remove(&(end, start));
-            return Ok(groups.map(|groups| Firing { start, end, groups, next: 0 }));
-        };
-        let start = slices.window_start(end);
-        let groups = if slices.is_tumbling() {
-            self.groups.remove(&(end, start))
-        } else {
-            let merged = self.merge_slices(slices, end)?;
-            self.drop_finished(slices, end);
-            Some(merged)
-        };
-        Ok(groups.map(|groups| Firing { start, end, groups, next: 0 }))
-    }
-
-    fn merge_slices(&mut self, slices: Slices, window_end: i64) -> Result<Groups> {
-        let mut merged = self.spec.groups()?;
-        let first = (slices.first_slice(window_end), i64::MIN);
-        for groups in self.groups.range(first..=(window_end, i64::MAX)).map(|(_, groups)| groups) {
-            merged.merge_from(groups, &mut self.slots)?;
-        }
-        Ok(merged)
-    }
-
-    fn drop_finished(&mut self, slices: Slices, window_end: i64) {
-        while let Some(entry) = self.groups.first_entry() {
-            if slices.last_window(entry.key().0) > window_end {
+        let (enough, mut left) = (share.equal_part() / 2, bytes);
+        let mut sizes: Vec<(usize, SliceKey)> =
+            self.slices.iter().map(|(key, slice)| (slice.memory_size(), *key)).collect();
+        sizes.sort_unstable_by(|a, b| b.cmp(a));
+        let mut writer = context.spill.create()?;
+        for (size, key) in sizes {
+            if left <= enough {
                 break;
             }
-            entry.remove();
+            if let Some(slice) = self.slices.get_mut(&key) {
+                slice.spill(key, &self.spec, &mut writer)?;
+                left = left.saturating_sub(size);
+            }
         }
-    }
-
-    fn emit_part(&self, firing: &mut Firing, out: &mut Output) -> Result<()> {
-        let batch_rows = self.context.as_ref().map_or(8192, |context| context.batch_rows);
-        let until = firing.groups.keys.len().min(firing.next + batch_rows);
-        let slots: Vec<u32> = (firing.next as u32..until as u32).collect();
-        firing.next = until;
-        let mut columns = firing.groups.keys.columns(&slots)?;
-        columns.extend(firing.groups.accumulators.results(&slots)?);
-        for column in &self.plan.columns {
-            let value = match column {
-                WindowColumn::Start => firing.start,
-                WindowColumn::End => firing.end,
-                WindowColumn::Time => self.zone.completion(firing.end),
-            };
-            let ty = self.output.field(columns.len()).data_type().clone();
-            let times =
-                TimestampMillisecondArray::from_value(value, slots.len()).with_data_type(ty);
-            columns.push(Arc::new(times));
+        let bytes = self.state_bytes();
+        if let Some(share) = &mut self.share {
+            share.report(bytes);
         }
-        let rows = RecordBatch::try_new(self.output.clone(), columns)
-            .map_err(|error| Error::internal(format!("window result: {error}")))?;
-        out.emit(Changes::append(rows));
         Ok(())
     }
 
@@ -310,36 +279,23 @@ impl WindowAggregate {
 impl Operator for WindowAggregate {
     fn open(&mut self, context: &OperatorContext) -> Result<()> {
         self.watermark = context.watermark;
+        self.share = Some(context.memory.share());
         self.context = Some(context.clone());
         Ok(())
     }
 
-    fn restore(&mut self, table: &str, version: u16, entries: &RecordBatch) -> Result<()> {
-        check_entries(table, version, entries, &self.state_schema)?;
-        let context = self.context.clone().ok_or_else(|| Error::internal("restore before open"))?;
-        let keys: Vec<usize> = (2..2 + self.plan.keys.len()).collect();
-        let mut hashes = Vec::new();
-        hash_columns(entries, &keys, &mut hashes)?;
-        let ends = entries.column(0).as_primitive::<Int64Type>().values();
-        let starts = entries.column(1).as_primitive::<Int64Type>().values();
-        let processing = self.is_processing_time();
-        let parts = assign::split(entries, &hashes, |row| {
-            let owned = context.owned.contains(key_group(hashes[row], context.key_groups));
-            let live = processing || self.last_completion(ends[row]) > self.watermark;
-            (owned && live).then(|| (ends[row], starts[row]))
-        })?;
-        for part in parts {
-            let columns = &part.rows.columns()[2..];
-            let (keys, state) = columns.split_at(self.plan.keys.len());
-            let mut slots = std::mem::take(&mut self.slots);
-            let groups = self.groups_at(part.end, part.start)?;
-            groups.upsert(keys, &part.hashes, &mut slots)?;
-            slots.iter().for_each(|slot| groups.accumulators.reset(*slot));
-            groups.accumulators.merge(&slots, state)?;
-            groups.mark_clean();
-            self.slots = slots;
+    fn restore(
+        &mut self,
+        table: &str,
+        version: u16,
+        entries: &RecordBatch,
+        groups: KeyGroupRange,
+    ) -> Result<()> {
+        if self.is_processing_time() && self.fired.take(table, version, entries, groups)? {
+            return Ok(());
         }
-        Ok(())
+        check_entries(table, version, entries, &self.spec.layout.schema)?;
+        self.restore_entries(entries, groups)
     }
 
     fn process(&mut self, _input: usize, changes: Changes, out: &mut Output) -> Result<()> {
@@ -347,9 +303,10 @@ impl Operator for WindowAggregate {
             return Err(Error::internal("window aggregate over an updating input"));
         }
         match self.input {
-            AggregateInput::Rows => self.process_rows(&changes.rows, out.now_ms),
-            AggregateInput::Partials => self.process_partials(&changes.rows),
+            AggregateInput::Rows => self.process_rows(&changes.rows, out.now_ms)?,
+            AggregateInput::Partials => self.process_partials(&changes.rows)?,
         }
+        self.relieve()
     }
 
     fn watermark(&mut self, watermark: Watermark, _out: &mut Output) -> Result<()> {
@@ -365,82 +322,31 @@ impl Operator for WindowAggregate {
     fn drain(&mut self, out: &mut Output) -> Result<Progress> {
         let mut firing = match self.firing.take() {
             Some(firing) => firing,
-            None => match self.next_firing(self.now(out))? {
-                Some(firing) => firing,
-                None => return Ok(Progress::Done),
-            },
+            None => {
+                let now = self.now(out);
+                let Some(firing) = self.next_firing(now)? else { return Ok(Progress::Done) };
+                self.fired.advance(now);
+                firing
+            }
         };
-        self.emit_part(&mut firing, out)?;
-        if firing.next < firing.groups.keys.len() {
+        if self.emit_part(&mut firing, out)? {
             self.firing = Some(firing);
         }
         Ok(Progress::More)
     }
 
-    fn snapshot(&mut self, mode: SnapshotMode) -> Result<Vec<TableSnapshot>> {
-        let mut batches = Vec::new();
-        let mut expires = MIN_WATERMARK;
-        let ends: Vec<i64> = self.groups.keys().map(|(end, _)| *end).collect();
-        let completions: Vec<i64> = ends.iter().map(|end| self.last_completion(*end)).collect();
-        for (((end, start), groups), completion) in self.groups.iter_mut().zip(completions) {
-            let slots = groups.take_dirty(mode == SnapshotMode::Full);
-            if slots.is_empty() {
-                continue;
-            }
-            let mut columns: Vec<ArrayRef> = vec![
-                Arc::new(Int64Array::from_value(*end, slots.len())),
-                Arc::new(Int64Array::from_value(*start, slots.len())),
-            ];
-            columns.extend(groups.keys.columns(&slots)?);
-            columns.extend(groups.accumulators.state(&slots)?);
-            let batch = RecordBatch::try_new(self.state_schema.clone(), columns)
-                .map_err(|error| Error::internal(format!("window state: {error}")))?;
-            batches.push(batch);
-            expires = expires.max(completion);
-        }
-        let expires = (!self.is_processing_time()).then_some(expires);
-        Ok(vec![TableSnapshot { table: TABLE, version: VERSION, expires, batches }])
+    fn snapshot(&mut self, request: &SnapshotRequest) -> Result<Vec<TableSnapshot>> {
+        self.take_snapshot(request)
     }
 
     fn state_bytes(&self) -> usize {
-        self.groups.values().map(Groups::memory_size).sum()
+        self.slices.values().map(SliceState::memory_size).sum()
+    }
+
+    fn spilled_bytes(&self) -> usize {
+        self.slices.values().map(SliceState::spilled_bytes).sum()
     }
 }
 
-/// Columns of the state table: window end and start, keys, partial states.
-fn state_schema(spec: &GroupSpec) -> Result<SchemaRef> {
-    let bounds =
-        ["window_end", "window_start"].map(|name| Field::new(name, DataType::Int64, false));
-    let keys = spec.key_types.iter().enumerate();
-    let keys = keys.map(|(i, ty)| Field::new(format!("key{i}"), ty.clone(), true));
-    let states = spec.state_types()?;
-    let states = states.into_iter().enumerate();
-    let states = states.map(|(i, ty)| Field::new(format!("state{i}"), ty, true));
-    let fields: Vec<Field> = bounds.into_iter().chain(keys).chain(states).collect();
-    Ok(Arc::new(arrow::datatypes::Schema::new(fields)))
-}
-
-/// Refuses entries of another table or layout.
-pub(super) fn check_entries(
-    table: &str,
-    version: u16,
-    entries: &RecordBatch,
-    expected: &SchemaRef,
-) -> Result<()> {
-    let incompatible = |what: String| Err(Error::new(ErrorCode::Incompatible, what));
-    if table != TABLE || version != VERSION {
-        return incompatible(format!(
-            "the checkpoint has state table '{table}' version {version}, this operator keeps '{TABLE}' version {VERSION}"
-        ));
-    }
-    let types = |schema: &SchemaRef| -> Vec<DataType> {
-        schema.fields().iter().map(|field| field.data_type().clone()).collect()
-    };
-    let (have, want) = (types(&entries.schema()), types(expected));
-    if have != want {
-        return incompatible(format!(
-            "state table '{table}' has columns {have:?} in the checkpoint, the job needs {want:?}"
-        ));
-    }
-    Ok(())
-}
+#[cfg(test)]
+mod tests;

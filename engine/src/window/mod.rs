@@ -2,10 +2,16 @@
 
 mod aggregate;
 mod assign;
+mod fired;
+mod layout;
 mod local;
 mod rank;
+mod row_store;
 mod session;
+mod session_rows;
+mod sessions;
 mod slice;
+mod slice_state;
 mod store;
 mod time;
 mod tvf;
@@ -14,6 +20,7 @@ pub use aggregate::{AggregateInput, WindowAggregate};
 pub use local::LocalWindowAggregate;
 pub use rank::WindowRank;
 pub use session::SessionAggregate;
+pub use session_rows::SessionRows;
 pub use slice::Slices;
 pub use time::WindowZone;
 pub use tvf::WindowTvf;

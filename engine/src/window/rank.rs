@@ -16,16 +16,20 @@ use tidegate_plan::arrow_type::{arrow_schema, data_type};
 use tidegate_plan::operator::WindowRank as Plan;
 use tidegate_plan::window::WindowTime;
 use tidegate_types::key_group::key_group;
-use tidegate_types::{Error, MIN_WATERMARK, Result, Watermark};
+use tidegate_types::{Error, KeyGroupRange, MIN_WATERMARK, Result, Watermark};
 
-use super::aggregate::{TABLE, check_entries};
 use super::assign::{self, Part};
+use super::fired::Fired;
+use super::layout::{TABLE, VERSION, check_entries};
+use super::time::WindowZone;
 use crate::element::Changes;
 use crate::keys::KeyTable;
 use crate::keys::hash::hash_columns;
-use crate::operator::{Operator, OperatorContext, Output, Progress, SnapshotMode, TableSnapshot};
+use crate::operator::{
+    Entries, Operator, OperatorContext, Output, Progress, SnapshotMode, SnapshotRequest,
+    TableSnapshot,
+};
 
-const VERSION: u16 = 1;
 /// Rows in a window's batches below which compaction is not worth it.
 const COMPACT_MIN: usize = 16_384;
 
@@ -35,6 +39,7 @@ pub struct WindowRank {
     start_column: usize,
     end_column: usize,
     processing: bool,
+    zone: WindowZone,
     key_types: Vec<DataType>,
     sort: RowConverter,
     input: SchemaRef,
@@ -44,6 +49,7 @@ pub struct WindowRank {
     watermark: Watermark,
     windows: BTreeMap<(i64, i64), Window>,
     firing: Option<(Window, usize)>,
+    fired: Fired,
 }
 
 struct Window {
@@ -63,11 +69,17 @@ struct Entry {
 }
 
 impl WindowRank {
-    /// The operator of a plan node with output `schema`.
+    /// The operator of a plan node with output `schema`; `zone` is that in which its windows were
+    /// cut.
     ///
     /// # Errors
     /// `UNSUPPORTED` if a column cannot be ordered.
-    pub fn new(plan: &Plan, input_schema: &Schema, schema: &Schema) -> Result<Self> {
+    pub fn new(
+        plan: &Plan,
+        input_schema: &Schema,
+        schema: &Schema,
+        zone: WindowZone,
+    ) -> Result<Self> {
         let (start_column, end_column, processing) = match plan.time {
             WindowTime::Attached { start, end } => (start, end, false),
             WindowTime::AttachedProcessing { start, end } => (start, end, true),
@@ -87,6 +99,7 @@ impl WindowRank {
             start_column,
             end_column,
             processing,
+            zone,
             key_types: plan.keys.iter().map(|key| data_type(&input_schema[*key].ty)).collect(),
             sort,
             state_schema: Arc::new(arrow::datatypes::Schema::new(state)),
@@ -96,12 +109,13 @@ impl WindowRank {
             watermark: MIN_WATERMARK,
             windows: BTreeMap::new(),
             firing: None,
+            fired: Fired::new(),
             plan: plan.clone(),
         })
     }
 
     fn is_complete(&self, end: i64, now: i64) -> bool {
-        end.saturating_sub(1) <= now
+        self.zone.completion(end) <= now
     }
 
     fn add(&mut self, part: Part, saved: bool) -> Result<()> {
@@ -216,7 +230,16 @@ impl Operator for WindowRank {
         Ok(())
     }
 
-    fn restore(&mut self, table: &str, version: u16, entries: &RecordBatch) -> Result<()> {
+    fn restore(
+        &mut self,
+        table: &str,
+        version: u16,
+        entries: &RecordBatch,
+        groups: KeyGroupRange,
+    ) -> Result<()> {
+        if self.processing && self.fired.take(table, version, entries, groups)? {
+            return Ok(());
+        }
         check_entries(table, version, entries, &self.state_schema)?;
         let context = self.context.clone().ok_or_else(|| Error::internal("restore before open"))?;
         let indices: Vec<usize> = (2..entries.num_columns()).collect();
@@ -228,9 +251,10 @@ impl Operator for WindowRank {
         let ends = entries.column(0).as_primitive::<Int64Type>().values();
         let starts = entries.column(1).as_primitive::<Int64Type>().values();
         let parts = assign::split(&rows, &hashes, |row| {
-            let owned = context.owned.contains(key_group(hashes[row], context.key_groups));
-            let live = self.processing || !self.is_complete(ends[row], self.watermark);
-            (owned && live).then(|| (ends[row], starts[row]))
+            let group = key_group(hashes[row], context.key_groups);
+            let over = if self.processing { self.fired.restored(group) } else { self.watermark };
+            let live = !self.is_complete(ends[row], over);
+            (groups.contains(group) && live).then(|| (ends[row], starts[row]))
         })?;
         parts.into_iter().try_for_each(|part| self.add(part, true))
     }
@@ -259,7 +283,7 @@ impl Operator for WindowRank {
 
     fn next_timer(&self) -> Option<i64> {
         let ((end, _), _) = self.windows.first_key_value().filter(|_| self.processing)?;
-        Some(end - 1)
+        Some(self.zone.completion(*end))
     }
 
     fn drain(&mut self, out: &mut Output) -> Result<Progress> {
@@ -267,7 +291,10 @@ impl Operator for WindowRank {
         let (window, from) = match self.firing.take() {
             Some(firing) => firing,
             None => match self.windows.first_entry() {
-                Some(entry) if entry.key().0.saturating_sub(1) <= now => (entry.remove(), 0),
+                Some(entry) if self.zone.completion(entry.key().0) <= now => {
+                    self.fired.advance(now);
+                    (entry.remove(), 0)
+                }
                 _ => return Ok(Progress::Done),
             },
         };
@@ -278,13 +305,15 @@ impl Operator for WindowRank {
         Ok(Progress::More)
     }
 
-    fn snapshot(&mut self, mode: SnapshotMode) -> Result<Vec<TableSnapshot>> {
+    fn snapshot(&mut self, request: &SnapshotRequest) -> Result<Vec<TableSnapshot>> {
+        let full = request.mode(TABLE) == SnapshotMode::Full;
+        let mode = if full { SnapshotMode::Full } else { SnapshotMode::CHANGES };
         let mut batches = Vec::new();
         let mut expires = MIN_WATERMARK;
         for ((end, start), window) in &mut self.windows {
             let mut places = Vec::new();
             for entry in window.partitions.iter_mut().flatten() {
-                if mode == SnapshotMode::Full || !entry.saved {
+                if full || !entry.saved {
                     entry.saved = true;
                     places.push((entry.batch as usize, entry.row as usize));
                 }
@@ -299,10 +328,22 @@ impl Operator for WindowRank {
             let batch = RecordBatch::try_new(self.state_schema.clone(), columns)
                 .map_err(|error| Error::internal(format!("window rank state: {error}")))?;
             batches.push(batch);
-            expires = expires.max(end.saturating_sub(1));
+            expires = expires.max(self.zone.completion(*end));
         }
         let expires = (!self.processing).then_some(expires);
-        Ok(vec![TableSnapshot { table: TABLE, version: VERSION, expires, batches }])
+        let mut tables = vec![TableSnapshot {
+            table: TABLE,
+            version: VERSION,
+            mode,
+            changed: Entries { batches, expires, ..Entries::default() },
+            pieces: Vec::new(),
+            lap: None,
+            live: self.windows.values().map(|window| window.live as u64).sum(),
+        }];
+        if self.processing {
+            tables.extend(self.fired.snapshot(request)?);
+        }
+        Ok(tables)
     }
 
     fn state_bytes(&self) -> usize {

@@ -1,54 +1,34 @@
-//! Session windows: per key, rows less than (or exactly) a gap apart share a session; sessions that
-//! come to touch are merged, as in Flink's `MergingWindowAssigner`.
-//!
-//! Sessions live in a slab; each key has a short linked list of its own. A heap orders them by the
-//! end they had when they were pushed; a session that has grown since is pushed again when it
-//! comes up, so extending one costs nothing.
+//! Aggregation over session windows: per key, rows less than (or exactly) a gap apart share a
+//! session; sessions that come to touch are merged, as in Flink's `MergingWindowAssigner`.
 //!
 //! State table `windows`: `window_end`, `window_start` (instants, ms), the keys, the partial states.
 //! A later entry replaces every earlier one of its key that it touches: sessions only grow.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, AsArray, Int64Array, RecordBatch, TimestampMillisecondArray, UInt32Array,
 };
 use arrow::compute::take_record_batch;
-use arrow::datatypes::{DataType, Field, Int64Type, SchemaRef};
+use arrow::datatypes::{DataType, Int64Type, SchemaRef};
 use tidegate_plan::Schema;
 use tidegate_plan::arrow_type::{arrow_schema, data_type};
 use tidegate_plan::operator::WindowAggregate as Plan;
 use tidegate_plan::window::{WindowColumn, WindowShape, WindowTime};
 use tidegate_types::key_group::key_group;
-use tidegate_types::{Error, MIN_WATERMARK, Result, Watermark};
+use tidegate_types::{Error, KeyGroupRange, MIN_WATERMARK, Result, Watermark};
 
-use super::aggregate::{TABLE, check_entries};
 use super::assign;
+use super::fired::Fired;
+use super::layout::{TABLE, VERSION, check_entries, state_schema};
+use super::sessions::{IdRange, NONE, Sessions};
 use super::time::WindowZone;
 use crate::aggregate::AccumulatorSet;
 use crate::element::Changes;
-use crate::keys::KeyTable;
 use crate::keys::hash::hash_columns;
-use crate::operator::{Operator, OperatorContext, Output, Progress, SnapshotMode, TableSnapshot};
-
-const VERSION: u16 = 1;
-const NONE: u32 = u32::MAX;
-
-#[derive(Clone, Copy)]
-struct Session {
-    key: u32,
-    start: i64,
-    /// Exclusive: last row's time + gap.
-    end: i64,
-    /// Next session of the key.
-    next: u32,
-    /// Tells a reused place from the session that a heap entry meant.
-    generation: u32,
-    live: bool,
-    dirty: bool,
-}
+use crate::operator::{
+    Entries, Operator, OperatorContext, Output, Piece, Progress, SnapshotRequest, TableSnapshot,
+};
 
 /// Aggregates by session and keys; emits each session once.
 pub struct SessionAggregate {
@@ -57,18 +37,13 @@ pub struct SessionAggregate {
     zone: WindowZone,
     output: SchemaRef,
     state_schema: SchemaRef,
-    key_types: Vec<DataType>,
     context: Option<OperatorContext>,
     watermark: Watermark,
-    keys: KeyTable,
-    /// First session by key slot.
-    heads: Vec<u32>,
-    sessions: Vec<Session>,
-    free: Vec<u32>,
+    sessions: Sessions,
+    fired: Fired,
+    /// By session.
     accumulators: AccumulatorSet,
-    heap: BinaryHeap<Reverse<(i64, u32, u32)>>,
     slots: Vec<u32>,
-    hashes: Vec<u64>,
 }
 
 impl SessionAggregate {
@@ -92,18 +67,17 @@ impl SessionAggregate {
             gap,
             zone,
             output: arrow_schema(schema),
-            state_schema: state_schema(&key_types, &accumulators),
-            keys: KeyTable::new(&key_types)?,
-            key_types,
+            state_schema: state_schema(
+                &["window_end", "window_start"],
+                &key_types,
+                &accumulators.state_types(),
+            ),
+            sessions: Sessions::new(key_types)?,
+            fired: Fired::new(),
             context: None,
             watermark: MIN_WATERMARK,
-            heads: Vec::new(),
-            sessions: Vec::new(),
-            free: Vec::new(),
             accumulators,
-            heap: BinaryHeap::new(),
             slots: Vec::new(),
-            hashes: Vec::new(),
             plan: plan.clone(),
         })
     }
@@ -112,32 +86,21 @@ impl SessionAggregate {
         matches!(self.plan.time, WindowTime::Processing)
     }
 
-    fn upsert_keys(&mut self, rows: &RecordBatch, columns: &[usize]) -> Result<Vec<u32>> {
-        let mut hashes = std::mem::take(&mut self.hashes);
-        hash_columns(rows, columns, &mut hashes)?;
-        let keys: Vec<ArrayRef> = columns.iter().map(|c| rows.column(*c).clone()).collect();
-        let mut slots = std::mem::take(&mut self.slots);
-        self.keys.upsert(&keys, &hashes, &mut slots)?;
-        self.heads.resize(self.keys.len(), NONE);
-        self.hashes = hashes;
-        Ok(slots)
-    }
-
     fn process_rows(&mut self, rows: &RecordBatch, times: &[i64]) -> Result<()> {
-        let plan_keys = self.plan.keys.clone();
-        let key_slots = self.upsert_keys(rows, &plan_keys)?;
+        let mut key_slots = std::mem::take(&mut self.slots);
+        self.sessions.key_slots(rows, &self.plan.keys, &mut key_slots)?;
         let mut targets: Vec<u32> = Vec::with_capacity(times.len());
         let mut taken: Vec<u32> = Vec::with_capacity(times.len());
         let mut late = 0;
         for (row, (key, time)) in key_slots.iter().zip(times).enumerate() {
             let (start, end) = (*time, time.saturating_add(self.gap));
-            let (touching, more) = self.touching(*key, start, end);
+            let (touching, more) = self.sessions.touching(*key, start, end);
             if touching == NONE {
                 if !self.is_processing_time() && end.saturating_sub(1) <= self.watermark {
                     late += 1;
                     continue;
                 }
-                targets.push(self.open_session(*key, start, end));
+                targets.push(self.sessions.open(*key, start, end));
                 taken.push(row as u32);
                 continue;
             }
@@ -148,10 +111,7 @@ impl SessionAggregate {
                 targets.clear();
                 self.merge_into(touching, start, end)?;
             } else {
-                let session = &mut self.sessions[touching as usize];
-                session.start = session.start.min(start);
-                session.end = session.end.max(end);
-                session.dirty = true;
+                self.sessions.extend(touching, start, end);
             }
             targets.push(touching);
             taken.push(row as u32);
@@ -164,7 +124,7 @@ impl SessionAggregate {
     }
 
     fn accumulate(&mut self, rows: &RecordBatch, taken: &[u32], targets: &[u32]) -> Result<()> {
-        self.accumulators.resize(self.sessions.len());
+        self.accumulators.resize(self.sessions.capacity());
         if taken.is_empty() {
             return Ok(());
         }
@@ -176,112 +136,26 @@ impl SessionAggregate {
         self.accumulators.update(targets, &part)
     }
 
-    /// The first session of a key that touches `[start, end]`, and whether there is another.
-    fn touching(&self, key: u32, start: i64, end: i64) -> (u32, bool) {
-        let mut first = NONE;
-        let mut id = self.heads[key as usize];
-        while id != NONE {
-            let session = &self.sessions[id as usize];
-            if session.start <= end && session.end >= start {
-                if first != NONE {
-                    return (first, true);
-                }
-                first = id;
-            }
-            id = session.next;
-        }
-        (first, false)
-    }
-
-    fn open_session(&mut self, key: u32, start: i64, end: i64) -> u32 {
-        let next = self.heads[key as usize];
-        let id = self.free.pop().unwrap_or(self.sessions.len() as u32);
-        let generation =
-            self.sessions.get(id as usize).map_or(0, |old| old.generation.wrapping_add(1));
-        let session = Session { key, start, end, next, generation, live: true, dirty: true };
-        match self.sessions.get_mut(id as usize) {
-            Some(place) => *place = session,
-            None => self.sessions.push(session),
-        }
-        self.heads[key as usize] = id;
-        self.heap.push(Reverse((end, id, generation)));
-        id
-    }
-
     /// Grows a session by `[start, end]` and takes in every other one that it then touches.
     fn merge_into(&mut self, target: u32, start: i64, end: i64) -> Result<()> {
-        let key = self.sessions[target as usize].key;
-        let session = &mut self.sessions[target as usize];
-        session.start = session.start.min(start);
-        session.end = session.end.max(end);
-        session.dirty = true;
-        loop {
-            let Session { start, end, .. } = self.sessions[target as usize];
-            let Some(other) = self.other_touching(key, target, start, end) else { return Ok(()) };
+        self.sessions.extend(target, start, end);
+        while let Some(other) = self.sessions.neighbour(target) {
             let state = self.accumulators.state(&[other])?;
             self.accumulators.merge(&[target], &state)?;
-            let absorbed = self.sessions[other as usize];
-            let session = &mut self.sessions[target as usize];
-            session.start = session.start.min(absorbed.start);
-            session.end = session.end.max(absorbed.end);
-            self.close_session(other);
+            self.accumulators.reset(other);
+            self.sessions.absorb(target, other);
         }
+        Ok(())
     }
 
-    fn other_touching(&self, key: u32, target: u32, start: i64, end: i64) -> Option<u32> {
-        let mut id = self.heads[key as usize];
-        while id != NONE {
-            let session = &self.sessions[id as usize];
-            if id != target && session.start <= end && session.end >= start {
-                return Some(id);
-            }
-            id = session.next;
-        }
-        None
-    }
-
-    fn close_session(&mut self, id: u32) {
-        let Session { key, next, .. } = self.sessions[id as usize];
-        let head = &mut self.heads[key as usize];
-        if *head == id {
-            *head = next;
-        } else {
-            let mut before = *head;
-            while self.sessions[before as usize].next != id {
-                before = self.sessions[before as usize].next;
-            }
-            self.sessions[before as usize].next = next;
-        }
-        self.sessions[id as usize].live = false;
+    fn close(&mut self, id: u32) {
+        self.sessions.close(id);
         self.accumulators.reset(id);
-        self.free.push(id);
-    }
-
-    /// Sessions that are complete at `now`, at most `limit`, in order of their ends.
-    fn take_complete(&mut self, now: i64, limit: usize) -> Vec<u32> {
-        let mut complete = Vec::new();
-        while let Some(Reverse((end, id, generation))) = self.heap.peek().copied() {
-            if end.saturating_sub(1) > now || complete.len() == limit {
-                break;
-            }
-            self.heap.pop();
-            let session = &self.sessions[id as usize];
-            if !session.live || session.generation != generation {
-                continue;
-            }
-            if session.end > end {
-                self.heap.push(Reverse((session.end, id, generation)));
-            } else {
-                complete.push(id);
-            }
-        }
-        complete
     }
 
     fn emit(&mut self, complete: &[u32], out: &mut Output) -> Result<()> {
-        let sessions = complete.iter().map(|id| self.sessions[*id as usize]);
-        let key_slots: Vec<u32> = sessions.clone().map(|session| session.key).collect();
-        let mut columns = self.keys.columns(&key_slots)?;
+        let sessions = complete.iter().map(|id| self.sessions.get(*id));
+        let mut columns = self.sessions.key_columns(complete)?;
         columns.extend(self.accumulators.results(complete)?);
         for column in &self.plan.columns {
             let values = sessions.clone().map(|session| match column {
@@ -297,34 +171,28 @@ impl SessionAggregate {
         let rows = RecordBatch::try_new(self.output.clone(), columns)
             .map_err(|error| Error::internal(format!("session result: {error}")))?;
         out.emit(Changes::append(rows));
-        complete.iter().for_each(|id| self.close_session(*id));
-        self.forget_keys()
+        complete.iter().for_each(|id| self.close(*id));
+        self.sessions.forget_keys()
     }
 
-    /// Rebuilds the key table once most of its keys have no session any more.
-    fn forget_keys(&mut self) -> Result<()> {
-        let live = self.sessions.len() - self.free.len();
-        if self.keys.len() < 4096 || live * 4 > self.keys.len() {
-            return Ok(());
+    /// Sessions as entries of the state table.
+    fn entries(&self, ids: &[u32]) -> Result<Entries> {
+        if ids.is_empty() {
+            return Ok(Entries::default());
         }
-        let old: Vec<u32> =
-            (0..self.keys.len() as u32).filter(|key| self.heads[*key as usize] != NONE).collect();
-        let mut keys = KeyTable::new(&self.key_types)?;
-        let hashes: Vec<u64> = old.iter().map(|key| self.keys.hashes()[*key as usize]).collect();
-        let mut slots = Vec::new();
-        keys.upsert(&self.keys.columns(&old)?, &hashes, &mut slots)?;
-        let mut heads = vec![NONE; keys.len()];
-        for (old, new) in old.iter().zip(&slots) {
-            heads[*new as usize] = self.heads[*old as usize];
-            let mut id = self.heads[*old as usize];
-            while id != NONE {
-                self.sessions[id as usize].key = *new;
-                id = self.sessions[id as usize].next;
-            }
-        }
-        self.keys = keys;
-        self.heads = heads;
-        Ok(())
+        let sessions = ids.iter().map(|id| self.sessions.get(*id));
+        let ends: Vec<i64> = sessions.clone().map(|session| session.end).collect();
+        let last = ends.iter().max().map(|end| end.saturating_sub(1));
+        let mut columns: Vec<ArrayRef> = vec![
+            Arc::new(Int64Array::from(ends)),
+            Arc::new(Int64Array::from_iter_values(sessions.map(|session| session.start))),
+        ];
+        columns.extend(self.sessions.key_columns(ids)?);
+        columns.extend(self.accumulators.state(ids)?);
+        let batch = RecordBatch::try_new(self.state_schema.clone(), columns)
+            .map_err(|error| Error::internal(format!("session state: {error}")))?;
+        let expires = last.filter(|_| !self.is_processing_time());
+        Ok(Entries { batches: vec![batch], expires, ..Entries::default() })
     }
 
     fn now(&self, out: &Output) -> i64 {
@@ -332,24 +200,25 @@ impl SessionAggregate {
     }
 
     fn restore_rows(&mut self, entries: &RecordBatch) -> Result<()> {
-        let keys: Vec<usize> = (2..2 + self.key_types.len()).collect();
-        let slots = self.upsert_keys(entries, &keys)?;
+        let width = self.sessions.key_types().len();
+        let keys: Vec<usize> = (2..2 + width).collect();
+        let mut slots = std::mem::take(&mut self.slots);
+        self.sessions.key_slots(entries, &keys, &mut slots)?;
         let ends = entries.column(0).as_primitive::<Int64Type>().values();
         let starts = entries.column(1).as_primitive::<Int64Type>().values();
         let mut ids = Vec::with_capacity(slots.len());
         for (row, key) in slots.iter().enumerate() {
-            while let (id, _) = self.touching(*key, starts[row], ends[row])
+            while let (id, _) = self.sessions.touching(*key, starts[row], ends[row])
                 && id != NONE
             {
-                self.close_session(id);
+                self.close(id);
             }
-            let id = self.open_session(*key, starts[row], ends[row]);
-            self.accumulators.resize(self.sessions.len());
-            self.sessions[id as usize].dirty = false;
+            let id = self.sessions.open(*key, starts[row], ends[row]);
+            self.accumulators.resize(self.sessions.capacity());
             ids.push(id);
         }
         self.slots = slots;
-        self.accumulators.merge(&ids, &entries.columns()[2 + self.key_types.len()..])
+        self.accumulators.merge(&ids, &entries.columns()[2 + width..])
     }
 }
 
@@ -360,22 +229,39 @@ impl Operator for SessionAggregate {
         Ok(())
     }
 
-    fn restore(&mut self, table: &str, version: u16, entries: &RecordBatch) -> Result<()> {
+    fn restore(
+        &mut self,
+        table: &str,
+        version: u16,
+        entries: &RecordBatch,
+        groups: KeyGroupRange,
+    ) -> Result<()> {
+        if self.is_processing_time() && self.fired.take(table, version, entries, groups)? {
+            return Ok(());
+        }
         check_entries(table, version, entries, &self.state_schema)?;
         let context = self.context.clone().ok_or_else(|| Error::internal("restore before open"))?;
-        let keys: Vec<usize> = (2..2 + self.key_types.len()).collect();
+        let keys: Vec<usize> = (2..2 + self.sessions.key_types().len()).collect();
         let mut hashes = Vec::new();
         hash_columns(entries, &keys, &mut hashes)?;
         let ends = entries.column(0).as_primitive::<Int64Type>().values();
         let processing = self.is_processing_time();
         let keep: Vec<u32> = (0..entries.num_rows())
-            .filter(|row| context.owned.contains(key_group(hashes[*row], context.key_groups)))
-            .filter(|row| processing || ends[*row].saturating_sub(1) > self.watermark)
+            .filter(|row| {
+                let group = key_group(hashes[*row], context.key_groups);
+                let over = if processing { self.fired.restored(group) } else { self.watermark };
+                groups.contains(group) && ends[*row].saturating_sub(1) > over
+            })
             .map(|row| row as u32)
             .collect();
         let kept = take_record_batch(entries, &UInt32Array::from(keep))
             .map_err(|error| Error::internal(error.to_string()))?;
         self.restore_rows(&kept)
+    }
+
+    fn restored(&mut self) -> Result<()> {
+        self.sessions.mark_stored();
+        Ok(())
     }
 
     fn process(&mut self, _input: usize, changes: Changes, out: &mut Output) -> Result<()> {
@@ -397,67 +283,43 @@ impl Operator for SessionAggregate {
     }
 
     fn next_timer(&self) -> Option<i64> {
-        let Reverse((end, _, _)) = self.heap.peek().filter(|_| self.is_processing_time())?;
-        Some(end - 1)
+        self.sessions.next_completion().filter(|_| self.is_processing_time())
     }
 
     fn drain(&mut self, out: &mut Output) -> Result<Progress> {
         let limit = self.context.as_ref().map_or(8192, |context| context.batch_rows);
-        let complete = self.take_complete(self.now(out), limit);
+        let now = self.now(out);
+        let complete = self.sessions.take_complete(now, limit);
         if complete.is_empty() {
             return Ok(Progress::Done);
         }
+        self.fired.advance(now);
         self.emit(&complete, out)?;
         Ok(Progress::More)
     }
 
-    fn snapshot(&mut self, mode: SnapshotMode) -> Result<Vec<TableSnapshot>> {
-        let full = mode == SnapshotMode::Full;
-        let mut ids = Vec::new();
-        let mut expires = MIN_WATERMARK;
-        for (id, session) in self.sessions.iter_mut().enumerate() {
-            if session.live && (full || session.dirty) {
-                ids.push(id as u32);
-                expires = expires.max(session.end.saturating_sub(1));
-                session.dirty = false;
-            }
+    fn snapshot(&mut self, request: &SnapshotRequest) -> Result<Vec<TableSnapshot>> {
+        let (mode, changed, ranges) = self.sessions.take_changes(request.mode(TABLE));
+        let piece = |range: IdRange| {
+            let IdRange { range, ids } = range;
+            self.entries(&ids).map(|entries| Piece { entries, range })
+        };
+        let mut tables = vec![TableSnapshot {
+            table: TABLE,
+            version: VERSION,
+            mode,
+            changed: self.entries(&changed)?,
+            pieces: ranges.into_iter().map(piece).collect::<Result<_>>()?,
+            lap: Some(self.sessions.lap()),
+            live: self.sessions.len() as u64,
+        }];
+        if self.is_processing_time() {
+            tables.extend(self.fired.snapshot(request)?);
         }
-        let mut batches = Vec::new();
-        if !ids.is_empty() {
-            let sessions = ids.iter().map(|id| &self.sessions[*id as usize]);
-            let key_slots: Vec<u32> = sessions.clone().map(|session| session.key).collect();
-            let mut columns: Vec<ArrayRef> = vec![
-                Arc::new(Int64Array::from_iter_values(sessions.clone().map(|s| s.end))),
-                Arc::new(Int64Array::from_iter_values(sessions.map(|s| s.start))),
-            ];
-            columns.extend(self.keys.columns(&key_slots)?);
-            columns.extend(self.accumulators.state(&ids)?);
-            batches.push(
-                RecordBatch::try_new(self.state_schema.clone(), columns)
-                    .map_err(|error| Error::internal(format!("session state: {error}")))?,
-            );
-        }
-        let expires = (!self.is_processing_time()).then_some(expires);
-        Ok(vec![TableSnapshot { table: TABLE, version: VERSION, expires, batches }])
+        Ok(tables)
     }
 
     fn state_bytes(&self) -> usize {
-        self.keys.memory_size()
-            + self.accumulators.memory_size()
-            + self.heads.capacity() * 4
-            + self.sessions.capacity() * size_of::<Session>()
-            + self.heap.capacity() * 16
+        self.sessions.memory_size() + self.accumulators.memory_size()
     }
-}
-
-fn state_schema(key_types: &[DataType], accumulators: &AccumulatorSet) -> SchemaRef {
-    let bounds =
-        ["window_end", "window_start"].map(|name| Field::new(name, DataType::Int64, false));
-    let keys = key_types.iter().enumerate();
-    let keys = keys.map(|(i, ty)| Field::new(format!("key{i}"), ty.clone(), true));
-    let states = accumulators.state_types().into_iter().enumerate();
-    let states = states.map(|(i, ty)| Field::new(format!("state{i}"), ty, true));
-    Arc::new(arrow::datatypes::Schema::new(
-        bounds.into_iter().chain(keys).chain(states).collect::<Vec<_>>(),
-    ))
 }

@@ -1,12 +1,17 @@
 //! The keyed state of one slice or window: keys, accumulators, and what changed since the last snapshot.
 
+use std::ops::Range;
+
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use tidegate_plan::{AggregateCall, Schema};
 use tidegate_types::Result;
 
 use crate::aggregate::AccumulatorSet;
-use crate::keys::KeyTable;
+use crate::keys::{ChangedSlots, KeyTable};
+
+/// New groups that are worth a file of their own, which holds a range.
+const MANY: usize = if cfg!(test) { 3 } else { 4096 };
 
 /// Describes the groups of a windowed aggregate: makes empty [`Groups`].
 #[derive(Clone)]
@@ -25,8 +30,8 @@ impl GroupSpec {
         Ok(Groups {
             keys: KeyTable::new(&self.key_types)?,
             accumulators: AccumulatorSet::new(&self.calls, &self.input)?,
-            dirty: Vec::new(),
-            clean: true,
+            changes: ChangedSlots::default(),
+            stored: 0,
         })
     }
 
@@ -40,9 +45,10 @@ impl GroupSpec {
 pub(super) struct Groups {
     pub(super) keys: KeyTable,
     pub(super) accumulators: AccumulatorSet,
-    /// Per slot: changed since the last snapshot.
-    dirty: Vec<bool>,
-    clean: bool,
+    /// Slots by the snapshot since which they changed.
+    changes: ChangedSlots,
+    /// Slots at the last snapshot.
+    stored: usize,
 }
 
 impl Groups {
@@ -55,47 +61,71 @@ impl Groups {
     ) -> Result<()> {
         self.keys.upsert(keys, hashes, slots)?;
         self.accumulators.resize(self.keys.len());
-        self.dirty.resize(self.keys.len(), false);
-        for slot in slots.iter() {
-            self.dirty[*slot as usize] = true;
-        }
-        self.clean &= slots.is_empty();
+        self.changes.resize(self.keys.len());
+        self.changes.touch(slots);
         Ok(())
     }
 
-    /// Adds the partial states of all groups of another slice.
-    pub(super) fn merge_from(&mut self, other: &Self, slots: &mut Vec<u32>) -> Result<()> {
-        let all: Vec<u32> = (0..other.keys.len() as u32).collect();
-        self.upsert(&other.keys.columns(&all)?, other.keys.hashes(), slots)?;
-        self.accumulators.merge(slots, &other.accumulators.state(&all)?)
+    /// Adds the partial states of some groups of another set.
+    pub(super) fn merge_from(&mut self, other: &Self, slots: &[u32]) -> Result<()> {
+        let hashes = other.keys.hashes();
+        let hashes: Vec<u64> = slots.iter().map(|slot| hashes[*slot as usize]).collect();
+        let mut own = Vec::new();
+        self.upsert(&other.keys.columns(slots)?, &hashes, &mut own)?;
+        self.accumulators.merge(&own, &other.accumulators.state(slots)?)
     }
 
-    /// Slots that changed since the last call (or all), which are then clean.
-    pub(super) fn take_dirty(&mut self, all: bool) -> Vec<u32> {
-        if all {
-            self.dirty.iter_mut().for_each(|flag| *flag = false);
-            self.clean = true;
-            return (0..self.keys.len() as u32).collect();
-        }
-        if std::mem::replace(&mut self.clean, true) {
-            return Vec::new();
-        }
+    /// Sets groups to partial states: the first `keys` columns are keys.
+    pub(super) fn replace(
+        &mut self,
+        columns: &[ArrayRef],
+        hashes: &[u64],
+        keys: usize,
+    ) -> Result<()> {
+        let (keys, states) = columns.split_at(keys);
         let mut slots = Vec::new();
-        for (slot, flag) in self.dirty.iter_mut().enumerate() {
-            if std::mem::take(flag) {
-                slots.push(slot as u32);
-            }
-        }
-        slots
+        self.upsert(keys, hashes, &mut slots)?;
+        slots.iter().for_each(|slot| self.accumulators.reset(*slot));
+        self.accumulators.merge(&slots, states)
     }
 
-    /// Marks everything clean: what was just restored is in the checkpoint already.
-    pub(super) fn mark_clean(&mut self) {
-        self.dirty.iter_mut().for_each(|flag| *flag = false);
-        self.clean = true;
+    /// Ends an epoch of changes: the slots that changed in it or in the `recall` ones before it, and
+    /// those that are new, if they are many (else they count as changed).
+    pub(super) fn take_changes(&mut self, recall: u32) -> (Vec<u32>, Range<u32>) {
+        let stored = std::mem::replace(&mut self.stored, self.keys.len());
+        let new = stored as u32..self.keys.len() as u32;
+        if new.len() < MANY {
+            return (self.changes.take(recall), 0..0);
+        }
+        self.changes.forget_from(new.start);
+        (self.changes.take(recall), new)
+    }
+
+    /// As [`Groups::take_changes`] for a snapshot of everything.
+    pub(super) fn take_all(&mut self) {
+        self.stored = self.keys.len();
+        self.changes.take_all();
+    }
+
+    /// What was just restored is stored already.
+    pub(super) fn mark_stored(&mut self) {
+        self.stored = self.keys.len();
+        self.changes.forget_current();
+    }
+
+    /// Keys and partial states of slots, side by side.
+    pub(super) fn columns(&self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
+        let mut columns = self.keys.columns(slots)?;
+        columns.extend(self.accumulators.state(slots)?);
+        Ok(columns)
+    }
+
+    /// How far back [`Groups::take_changes`] can go.
+    pub(super) fn recallable(&self) -> u32 {
+        self.changes.recallable()
     }
 
     pub(super) fn memory_size(&self) -> usize {
-        self.keys.memory_size() + self.accumulators.memory_size() + self.dirty.capacity()
+        self.keys.memory_size() + self.accumulators.memory_size() + self.changes.memory_size()
     }
 }

@@ -13,22 +13,29 @@ use tidegate_plan::{AggregateCall, AggregateFunction, Schema};
 use tidegate_types::{Field, KeyGroupRange, MAX_WATERMARK, MIN_WATERMARK, TypeKind, Watermark};
 
 use super::{AggregateInput, LocalWindowAggregate, SessionAggregate, WindowAggregate, WindowZone};
+use crate::checkpoint::table_files::WrittenTable;
+use crate::checkpoint::{FileRef, TableFiles, TableState};
 use crate::element::Changes;
+use crate::memory::MemoryBudget;
 use crate::metrics::OperatorMetrics;
-use crate::operator::{Operator, OperatorContext, Output, Progress, SnapshotMode, TableSnapshot};
+use crate::operator::{
+    Entries, Operator, OperatorContext, Output, Progress, SnapshotMode, SnapshotRequest,
+    TableSnapshot,
+};
+use crate::spill::SpillFolder;
 
-const GROUPS: u16 = 16;
+pub(super) const GROUPS: u16 = 16;
 
 /// A row: key (NULL is a key), value, time.
-type Row = (Option<i64>, Option<i64>, i64);
+pub(super) type Row = (Option<i64>, Option<i64>, i64);
 /// Window → (rows, sum).
 type Results = BTreeMap<(i64, i64, Option<i64>), (i64, Option<i64>)>;
 
 /// splitmix64: the same cases for the same seed, everywhere.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -37,7 +44,7 @@ impl Random {
     }
 }
 
-fn input_schema() -> Schema {
+pub(super) fn input_schema() -> Schema {
     vec![
         Field::new("k", TypeKind::BigInt.nullable()),
         Field::new("v", TypeKind::BigInt.nullable()),
@@ -77,7 +84,7 @@ fn plan(shape: &WindowShape) -> Plan {
     }
 }
 
-fn batch(rows: &[Row]) -> Changes {
+pub(super) fn batch(rows: &[Row]) -> Changes {
     let columns: Vec<ArrayRef> = vec![
         Arc::new(rows.iter().map(|row| row.0).collect::<Int64Array>()),
         Arc::new(rows.iter().map(|row| row.1).collect::<Int64Array>()),
@@ -86,7 +93,15 @@ fn batch(rows: &[Row]) -> Changes {
     Changes::append(RecordBatch::try_new(arrow_schema(&input_schema()), columns).unwrap())
 }
 
-fn context(owned: KeyGroupRange, watermark: Watermark) -> OperatorContext {
+pub(super) fn context(owned: KeyGroupRange, watermark: Watermark) -> OperatorContext {
+    context_with(owned, watermark, MemoryBudget::unlimited())
+}
+
+fn context_with(
+    owned: KeyGroupRange,
+    watermark: Watermark,
+    memory: Arc<MemoryBudget>,
+) -> OperatorContext {
     OperatorContext {
         subtask: 0,
         parallelism: 1,
@@ -95,16 +110,19 @@ fn context(owned: KeyGroupRange, watermark: Watermark) -> OperatorContext {
         watermark,
         batch_rows: 7,
         metrics: Arc::new(OperatorMetrics::default()),
+        memory,
+        spill: SpillFolder::new(&std::env::temp_dir()),
     }
 }
 
-fn drain(operator: &mut dyn Operator, out: &mut Output) {
+pub(super) fn drain(operator: &mut dyn Operator, out: &mut Output) {
     while operator.drain(out).unwrap() == Progress::More {}
 }
 
 /// The operator (or its two phases) under test, with what it emitted.
 struct Subject {
     shape: WindowShape,
+    memory: Arc<MemoryBudget>,
     local: Option<LocalWindowAggregate>,
     subtasks: Vec<(Box<dyn Operator>, OperatorContext)>,
     results: Results,
@@ -112,9 +130,10 @@ struct Subject {
 }
 
 impl Subject {
-    fn new(shape: &WindowShape, two_phase: bool) -> Self {
+    fn new(shape: &WindowShape, two_phase: bool, memory: usize) -> Self {
         let mut subject = Self {
             shape: shape.clone(),
+            memory: MemoryBudget::new(memory),
             local: None,
             subtasks: vec![],
             results: Results::new(),
@@ -143,7 +162,7 @@ impl Subject {
                 if self.local.is_some() { AggregateInput::Partials } else { AggregateInput::Rows };
             Box::new(WindowAggregate::new(&plan, &input, &output, zone, kind).unwrap())
         };
-        let context = context(owned, watermark);
+        let context = context_with(owned, watermark, self.memory.clone());
         operator.open(&context).unwrap();
         (operator, context)
     }
@@ -214,33 +233,79 @@ impl Subject {
         }
     }
 
-    fn snapshot(&mut self, mode: SnapshotMode, files: &mut Vec<TableSnapshot>) {
+    fn snapshot(&mut self, mode: SnapshotMode, stored: &mut Stored, watermark: Watermark) {
         self.flush_local(|local, out| local.before_barrier(out).unwrap());
-        if mode == SnapshotMode::Full {
-            files.clear();
-        }
-        for (operator, _) in &mut self.subtasks {
-            files.extend(operator.snapshot(mode).unwrap());
+        let request = SnapshotRequest {
+            full: mode == SnapshotMode::Full,
+            tables: BTreeMap::from([("windows".to_owned(), mode)]),
+        };
+        for (index, (operator, _)) in self.subtasks.iter_mut().enumerate() {
+            for table in operator.snapshot(&request).unwrap() {
+                stored.write(index, table, watermark);
+            }
         }
     }
 
     /// Replaces the subtasks by two that share the key groups, restored from the files.
-    fn restore(&mut self, files: &[TableSnapshot], watermark: Watermark) {
+    fn restore(&mut self, stored: &mut Stored, watermark: Watermark) {
         self.late += self.late_in_subtasks();
         self.subtasks.clear();
+        let tables: Vec<TableState> =
+            stored.tables.iter().filter_map(|files| files.state("windows", None)).collect();
+        stored.tables.clear();
         for owned in [KeyGroupRange { start: 0, end: 5 }, KeyGroupRange { start: 5, end: GROUPS }] {
             let (mut operator, context) = self.subtask(owned, watermark);
-            for file in files.iter().filter(|file| file.expires.is_none_or(|at| at > watermark)) {
-                for entries in &file.batches {
-                    operator.restore(file.table, file.version, entries).unwrap();
+            for table in &tables {
+                for file in &table.files {
+                    for entries in &stored.files[&file.path] {
+                        operator.restore("windows", table.version, entries, owned).unwrap();
+                    }
                 }
             }
+            operator.restored().unwrap();
             self.subtasks.push((operator, context));
+            stored.tables.extend(tables.first().map(TableFiles::restored));
         }
     }
 
     fn late_in_subtasks(&self) -> u64 {
         self.subtasks.iter().map(|(_, context)| context.metrics.late_records.get()).sum()
+    }
+}
+
+/// Snapshots as a checkpoint store keeps them.
+#[derive(Default)]
+struct Stored {
+    files: BTreeMap<String, Vec<RecordBatch>>,
+    /// By subtask.
+    tables: Vec<TableFiles>,
+}
+
+impl Stored {
+    fn write(&mut self, subtask: usize, table: TableSnapshot, watermark: Watermark) {
+        let lap = table.lap.unwrap_or_default();
+        let mut pieces = Vec::new();
+        for piece in table.pieces {
+            let mark = piece.mark(lap);
+            pieces.extend(self.file(piece.entries).map(|file| (file, mark)));
+        }
+        let written = WrittenTable {
+            version: table.version,
+            mode: table.mode,
+            changed: self.file(table.changed),
+            pieces,
+            lap: table.lap,
+            live: table.live,
+        };
+        self.tables.resize_with(self.tables.len().max(subtask + 1), TableFiles::default);
+        self.tables[subtask].apply(written, watermark);
+    }
+
+    fn file(&mut self, entries: Entries) -> Option<FileRef> {
+        let (rows, path) = (entries.rows() as u64, self.files.len().to_string());
+        let (digest, expires) = (String::new(), entries.expires);
+        self.files.insert(path.clone(), entries.load().unwrap());
+        (rows > 0).then_some(FileRef { path, size: rows, rows, digest, expires })
     }
 }
 
@@ -322,12 +387,12 @@ fn windows(shape: &WindowShape, open: &Results, key: Option<i64>, time: i64) -> 
 }
 
 #[derive(Clone, Copy)]
-enum Event {
+pub(super) enum Event {
     Row(Row),
     Watermark(Watermark),
 }
 
-fn events(random: &mut Random, count: usize) -> Vec<Event> {
+pub(super) fn events(random: &mut Random, count: usize) -> Vec<Event> {
     let mut events = Vec::new();
     let mut now = -50;
     for _ in 0..count {
@@ -348,8 +413,14 @@ fn check(shape: &WindowShape, two_phase: bool, seed: u64) {
     let mut random = Random(seed);
     let events = events(&mut random, 300);
     let restore_at = random.below(events.len() as u64) as usize;
-    let mut subject = Subject::new(shape, two_phase);
-    let mut files = Vec::new();
+    // Everything in memory, a part of it, and as little as possible.
+    let memory = match random.below(20) {
+        0 => 0,
+        1 | 2 => 30_000,
+        _ => usize::MAX,
+    };
+    let mut subject = Subject::new(shape, two_phase, memory);
+    let mut stored = Stored::default();
     let mut rows = Vec::new();
     let mut watermark = MIN_WATERMARK;
     for (index, event) in events.iter().enumerate() {
@@ -364,18 +435,21 @@ fn check(shape: &WindowShape, two_phase: bool, seed: u64) {
         if random.below(5) == 0 {
             subject.feed(batch(&std::mem::take(&mut rows)));
         }
-        if random.below(40) == 0 || index == restore_at {
+        if random.below(20) == 0 || index == restore_at {
             subject.feed(batch(&std::mem::take(&mut rows)));
-            let full = random.below(4) == 0;
-            let mode = if full { SnapshotMode::Full } else { SnapshotMode::Incremental };
-            subject.snapshot(mode, &mut files);
+            let (recall, refresh) = (random.below(4) as u32, random.below(9) as usize);
+            let mode = match random.below(5) {
+                0 => SnapshotMode::Full,
+                _ => SnapshotMode::Incremental { recall, refresh },
+            };
+            subject.snapshot(mode, &mut stored, watermark);
             if index == restore_at {
-                subject.restore(&files, watermark);
+                subject.restore(&mut stored, watermark);
             }
         }
     }
     let (expected, late) = naive(shape, &events);
-    let context = format!("{shape:?} two_phase {two_phase} seed {seed}");
+    let context = format!("{shape:?} two_phase {two_phase} seed {seed} memory {memory}");
     assert_eq!(subject.results, expected, "{context}");
     assert_eq!(subject.late + subject.late_in_subtasks(), late, "late rows, {context}");
 }

@@ -1,5 +1,5 @@
 //! A window table-valued function by itself: each row once per window that contains it, with
-//! `window_start`, `window_end` and `window_time` behind its columns.
+//! `window_start`, `window_end` and `window_time` behind its columns. Sessions are in `session_rows`.
 
 use std::sync::Arc;
 
@@ -30,13 +30,9 @@ impl WindowTvf {
     /// The operator of a plan node with output `schema`.
     ///
     /// # Errors
-    /// `UNSUPPORTED` for sessions, which need state.
+    /// `INTERNAL` for sessions, which need state.
     pub fn new(plan: &Plan, schema: &Schema, zone: WindowZone) -> Result<Self> {
-        let slices = Slices::new(&plan.shape).map_err(|_| {
-            Error::unsupported(
-                "SESSION windows are supported with GROUP BY window_start, window_end",
-            )
-        })?;
+        let slices = Slices::new(&plan.shape)?;
         Ok(Self { time: plan.time.clone(), slices, zone, output: arrow_schema(schema) })
     }
 }

@@ -1,5 +1,7 @@
 //! Time zones: IANA names and fixed offsets, with Java's rules at gaps and overlaps.
 
+use std::fmt;
+
 use chrono::{DateTime, FixedOffset, LocalResult, NaiveDateTime, Offset, TimeZone};
 use chrono_tz::Tz;
 use tidegate_types::{Error, ErrorCode, Result};
@@ -87,6 +89,22 @@ impl Zone {
     }
 }
 
+/// As [`Zone::parse`] reads it.
+impl fmt::Display for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(tz) => f.write_str(tz.name()),
+            Self::Fixed(0) => f.write_str("UTC"),
+            Self::Fixed(offset) => {
+                let sign = if *offset < 0 { '-' } else { '+' };
+                let seconds = offset.unsigned_abs() / 1_000;
+                let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
+                write!(f, "{sign}{hours:02}:{minutes:02}:{:02}", seconds % 60)
+            }
+        }
+    }
+}
+
 fn naive(ms: i64) -> Option<NaiveDateTime> {
     DateTime::from_timestamp_millis(ms).map(|moment| moment.naive_utc())
 }
@@ -133,6 +151,15 @@ mod tests {
         assert_eq!(zone.to_local(gap), at(2024, 3, 10, 3, 30));
         assert_eq!(zone.to_utc(at(2024, 11, 3, 1, 30)), at(2024, 11, 3, 5, 30));
         assert_eq!(zone.to_utc_later(at(2024, 11, 3, 1, 30)), at(2024, 11, 3, 6, 30));
+    }
+
+    #[test]
+    fn reads_what_it_writes() {
+        for text in ["UTC", "Asia/Shanghai", "+08:00:00", "-03:30:00", "+00:00:01", "-18:00:00"] {
+            let zone = Zone::parse(text).unwrap();
+            assert_eq!(zone.to_string(), text);
+            assert_eq!(Zone::parse(&zone.to_string()).unwrap(), zone);
+        }
     }
 
     #[test]

@@ -23,7 +23,9 @@ pub struct Question {
     answers: Vec<Answer>,
     /// Types of the result's columns.
     pub types: Vec<ColumnType>,
-    /// Whether Flink's answer is right: it ranks sessions of one end together, whatever their start.
+    /// Whether Flink's answer counts: it ranks sessions of one end together, whatever their start,
+    /// filters rows before it finds the sessions that an aggregate is about, and does not window
+    /// what changes, as do sessions that are not grouped by their partition.
     pub flink_is_right: bool,
 }
 
@@ -164,13 +166,17 @@ fn windowed(window: &Window, table: &Table) -> Option<String> {
     }
 }
 
-/// Key columns to group by: those of a session's partition, any other number of them elsewhere.
-fn grouping(window: &Window, table: &Table, prng: &mut Prng) -> Vec<Column> {
-    let count = match window {
-        Window::Session { keys, .. } => *keys,
-        _ => prng.below(table.keys.len() + 1),
-    };
-    table.keys[..count].to_vec()
+/// Key columns to group by, any number of them.
+fn grouping(table: &Table, prng: &mut Prng) -> Vec<Column> {
+    table.keys[..prng.below(table.keys.len() + 1)].to_vec()
+}
+
+/// The key columns that sessions are partitioned by; any number of them for other windows.
+fn partition(window: &Window, table: &Table, prng: &mut Prng) -> Vec<Column> {
+    match window {
+        Window::Session { keys, .. } => table.keys[..*keys].to_vec(),
+        _ => grouping(table, prng),
+    }
 }
 
 fn group_by(start: &str, end: &str, keys: &[Column]) -> String {
@@ -182,13 +188,17 @@ fn group_by(start: &str, end: &str, keys: &[Column]) -> String {
 /// `SELECT window, keys, aggregates … GROUP BY window, keys`.
 fn aggregation(table: &Table, prng: &mut Prng) -> Question {
     let window = Window::any(table.keys.len(), prng);
-    let keys = grouping(&window, table, prng);
+    let keys = match prng.chance(50) {
+        true => partition(&window, table, prng),
+        false => grouping(table, prng),
+    };
     let mut output = Output::windows();
     keys.iter().for_each(|key| output.column(key));
     for index in 0..=prng.below(5) {
         output.aggregate(&Aggregate::random(table, prng), index);
     }
-    let condition = match !window.is_session() && prng.chance(20) {
+    let judged = !window.is_session() || table.lateness != Lateness::Late;
+    let condition = match judged && prng.chance(20) {
         true => format!("WHERE {}", predicate(table, prng)),
         false => String::new(),
     };
@@ -200,24 +210,38 @@ fn aggregation(table: &Table, prng: &mut Prng) -> Question {
     );
     let oracle = windowed(&window, table)
         .map(|rows| format!("FROM {rows} {condition} {}{having}", group_by("ws", "we", &keys)));
-    output.question(Vec::new(), &flink, oracle.as_deref())
+    let flink_is_right = !window.is_session() || condition.is_empty();
+    Question { flink_is_right, ..output.question(Vec::new(), &flink, oracle.as_deref()) }
 }
 
-/// A window function without an aggregate drops nothing, late or not.
+/// A window function without an aggregate drops nothing, late or not; a SESSION does.
 fn windows_of_rows(table: &Table, prng: &mut Prng) -> Question {
-    let window = Window::aligned(prng);
+    let window = Window::any(table.keys.len(), prng);
     let mut output = Output::windows();
     output.add("id", "id", Answer::Plain, ColumnType::BigInt);
     output.column(&table.keys[0]);
     output.column(&table.values[0]);
-    let flink = format!("FROM {}", window.flink(&table.name, "ts", &[]));
-    let oracle = format!("FROM ({})", window.oracle(&table.name, &[]));
-    output.question(Vec::new(), &flink, Some(&oracle))
+    let keys = names(&table.keys);
+    let flink = format!("FROM {}", window.flink(&table.name, "ts", &keys));
+    let oracle = match window.is_session() {
+        true => windowed(&window, table),
+        false => Some(format!("({})", window.oracle(&table.name, &keys))),
+    };
+    let oracle = oracle.map(|rows| format!("FROM {rows}"));
+    output.question(Vec::new(), &flink, oracle.as_deref())
+}
+
+/// Any window but sessions of late rows: nobody could judge their ranks, see `flink_is_right`.
+fn judged(table: &Table, prng: &mut Prng) -> Window {
+    match Window::any(table.keys.len(), prng) {
+        Window::Session { .. } if table.lateness == Lateness::Late => Window::aligned(prng),
+        window => window,
+    }
 }
 
 /// The first rows of each window, by a value.
 fn top_rows(table: &Table, prng: &mut Prng) -> Question {
-    let window = Window::aligned(prng);
+    let window = judged(table, prng);
     let (key, value) = (&table.keys[0], &table.values[0]);
     let by_key = if prng.chance(50) { format!(", {}", key.name) } else { String::new() };
     let (direction, nulls) = *prng.pick(&[("DESC", "NULLS LAST"), ("ASC", "NULLS FIRST")]);
@@ -233,19 +257,16 @@ fn top_rows(table: &Table, prng: &mut Prng) -> Question {
     output.add("id", "id", Answer::Plain, ColumnType::BigInt);
     output.column(value);
     output.add("rn", "rn", Answer::Plain, ColumnType::BigInt);
-    let flink = ranked("window_start", "window_end", "", &window.flink(&table.name, "ts", &[]));
+    let function = window.flink(&table.name, "ts", &names(&table.keys));
+    let flink = ranked("window_start", "window_end", "", &function);
     let oracle = windowed(&window, table).map(|rows| ranked("ws", "we", nulls, &rows));
-    output.question(Vec::new(), &flink, oracle.as_deref())
+    let question = output.question(Vec::new(), &flink, oracle.as_deref());
+    Question { flink_is_right: !window.is_session(), ..question }
 }
 
 /// The first groups of each window, by an aggregate; all keys decide between equals.
 fn top_groups(table: &Table, prng: &mut Prng) -> Question {
-    let window = match Window::any(table.keys.len(), prng) {
-        // Nobody could judge that: see `flink_is_right`.
-        Window::Session { .. } if table.lateness == Lateness::Late => Window::aligned(prng),
-        Window::Session { gap, .. } => Window::Session { gap, keys: table.keys.len() },
-        window => window,
-    };
+    let window = judged(table, prng);
     let keys = table.keys.clone();
     let aggregate =
         if prng.chance(50) { Aggregate::count() } else { Aggregate::sum(&table.values[0]) };
@@ -280,7 +301,10 @@ fn cascade(name: &str, table: &Table, prng: &mut Prng) -> Question {
     // Flink loses the second partition key of a SESSION in a view.
     let inner = Window::any(table.keys.len().min(1), prng);
     let outer = Window::aligned(prng);
-    let keys = grouping(&inner, table, prng);
+    let keys = match inner.is_session() && table.lateness != Lateness::Late && prng.chance(30) {
+        true => grouping(table, prng),
+        false => partition(&inner, table, prng),
+    };
     let sum = Aggregate::sum(&table.values[0]);
     let columns: String = names(&keys).iter().map(|key| format!("{key}, ")).collect();
     let tail: String = names(&keys).iter().map(|key| format!(", {key}")).collect();
@@ -308,5 +332,8 @@ fn cascade(name: &str, table: &Table, prng: &mut Prng) -> Question {
         );
         format!("FROM ({}) {}", outer.oracle(&results, &[]), group_by("ws", "we", outer_keys))
     });
-    output.question(vec![view], &flink, oracle.as_deref())
+    let changing =
+        |window: &Window| matches!(window, Window::Session { keys: by, .. } if *by != keys.len());
+    let flink_is_right = !changing(&inner);
+    Question { flink_is_right, ..output.question(vec![view], &flink, oracle.as_deref()) }
 }

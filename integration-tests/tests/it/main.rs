@@ -20,6 +20,7 @@ mod kafka_at_least_once;
 mod kafka_exactly_once;
 mod recorded_windows;
 mod windows_differential;
+mod zoned_windows;
 
 /// A number from the environment.
 fn number(name: &str, default: u64) -> anyhow::Result<u64> {

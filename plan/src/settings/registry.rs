@@ -149,6 +149,12 @@ pub const SETTINGS: &[SettingSpec] = &[
         "Whether a restore may drop state of operators that the job no longer has.",
     ),
     spec(
+        "io.tmp.dirs",
+        K::Text,
+        "",
+        "Folder for state that does not fit into memory; the system's temporary folder if unset.",
+    ),
+    spec(
         "parallelism.default",
         K::Integer(1, 4_096),
         "",
@@ -274,6 +280,12 @@ pub const SETTINGS: &[SettingSpec] = &[
         "Whether aggregates run a local phase before the exchange.",
     ),
     spec("table.optimizer.distinct-agg.split.enabled", K::Boolean, "false", COMPATIBLE),
+    spec(
+        "taskmanager.memory.managed.size",
+        K::MemorySize,
+        "",
+        "Memory that a job's state may take before it goes to local disk; half of the machine's if unset.",
+    ),
 ];
 
 /// The specification of a key.

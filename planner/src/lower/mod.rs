@@ -202,15 +202,13 @@ impl Lowering<'_> {
     }
 
     fn window_tvf(&mut self, input: Relation, tvf: WindowTvf, schema: Vec<Field>) -> Result<usize> {
-        if let WindowShape::Session { .. } = tvf.shape {
-            return Err(Error::unsupported(
-                "SESSION is supported only under GROUP BY window_start, window_end and exactly the columns of its PARTITION BY",
-            )
-            .help("group by the window's bounds and by the columns that the session is partitioned by, no more and no fewer"));
-        }
         let node = self.relation(input)?;
         let keys = tvf.partition_keys;
-        let exchange = Exchange::Forward;
+        // Sessions are found per key; other windows depend on nothing but the row.
+        let inputs = match tvf.shape {
+            WindowShape::Session { .. } => keyed(node, &keys),
+            _ => forward(node),
+        };
         let time = window_time(tvf.time);
         let below = &self.identities[node];
         let identity = below.window(&tvf.shape, &time, &keys);
@@ -218,7 +216,6 @@ impl Lowering<'_> {
         let operator =
             tidegate_plan::operator::WindowTvf { shape: tvf.shape, time, partition_keys: keys };
         let operator = Operator::WindowTvf(operator);
-        let inputs = vec![Input { node, exchange }];
         self.add(Draft { operator, inputs, schema, identity, id, parallelism: None })
     }
 
@@ -257,15 +254,15 @@ impl Lowering<'_> {
         self.add(Draft { operator, inputs, schema, identity, id, parallelism: None })
     }
 
-    /// A local phase needs windows that are known from the row alone and complete by event time.
+    /// A local phase needs windows that are known from the row's time alone and complete by event
+    /// time.
     fn two_phase(&self, shape: &WindowShape, time: &WindowTime) -> bool {
         let one_phase = self
             .settings
             .get("table.optimizer.agg-phase-strategy")
             .is_some_and(|strategy| strategy.eq_ignore_ascii_case("one_phase"));
-        let event = matches!(time, WindowTime::Event { .. } | WindowTime::Attached { .. });
-        let session = matches!(shape, WindowShape::Session { .. });
-        !one_phase && event && (!session || matches!(time, WindowTime::Attached { .. }))
+        let event = matches!(time, WindowTime::Event { .. });
+        !one_phase && event && !matches!(shape, WindowShape::Session { .. })
     }
 
     fn rank(&mut self, input: Relation, rank: Rank, schema: Vec<Field>) -> Result<usize> {

@@ -161,6 +161,56 @@ fn windows() {
         "#]],
     );
     check(
+        "SELECT page, dwell, window_start FROM TABLE(SESSION(TABLE clicks PARTITION BY page, DESCRIPTOR(ts), INTERVAL '5' SECOND)) WHERE page <> 'x' AND dwell > 3",
+        expect![[r#"
+            == Optimized Execution Plan ==
+            Sink(table=[collect], fields=[page, dwell, window_start], parallelism=[1], changelogMode=[NONE])
+            +- Calc(select=[page, dwell, window_start], where=[dwell > 3], changelogMode=[I])
+               +- WindowTableFunction(window=[SESSION(time_col=[ts], gap=[5 s]), partition keys=[page]], changelogMode=[I])
+                  +- Exchange(distribution=[hash[page]])
+                     +- Calc(select=[page, dwell, ts], where=[page <> 'x'], changelogMode=[I])
+                        +- TableSourceScan(table=[clicks], read=[page, dwell, ts], fields=[page, dwell, ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
+        "#]],
+    );
+    check(
+        "SELECT country, window_end, COUNT(*) FROM TABLE(SESSION(TABLE clicks PARTITION BY page, DESCRIPTOR(ts), INTERVAL '5' SECOND)) GROUP BY country, window_start, window_end",
+        expect![[r#"
+            == Optimized Execution Plan ==
+            Sink(table=[collect], fields=[country, window_end, EXPR$2], parallelism=[1], changelogMode=[NONE])
+            +- Calc(select=[country, window_end, $agg0 AS EXPR$2], changelogMode=[I])
+               +- WindowAggregate(groupBy=[country], window=[SESSION(win_start=[window_start], win_end=[window_end], gap=[5 s])], select=[country, COUNT(*) AS $agg0, end('w$) AS window_end], changelogMode=[I])
+                  +- Exchange(distribution=[hash[country]])
+                     +- Calc(select=[country, window_start, window_end], changelogMode=[I])
+                        +- WindowTableFunction(window=[SESSION(time_col=[ts], gap=[5 s]), partition keys=[page]], changelogMode=[I])
+                           +- Exchange(distribution=[hash[page]])
+                              +- TableSourceScan(table=[clicks], read=[page, country, ts], fields=[page, country, ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
+        "#]],
+    );
+    check(
+        "SELECT page, window_time FROM TABLE(SESSION(TABLE clicks, DESCRIPTOR(p), INTERVAL '5' SECOND))",
+        expect![[r#"
+            == Optimized Execution Plan ==
+            Sink(table=[collect], fields=[page, window_time], parallelism=[1], changelogMode=[NONE])
+            +- Calc(select=[page, window_time], changelogMode=[I])
+               +- WindowTableFunction(window=[SESSION(time_col=[PROCTIME()], gap=[5 s])], changelogMode=[I])
+                  +- Exchange(distribution=[single])
+                     +- TableSourceScan(table=[clicks], read=[page], fields=[page], changelogMode=[I])
+        "#]],
+    );
+    check(
+        "SELECT page FROM (SELECT page, ROW_NUMBER() OVER (PARTITION BY window_start, window_end, page ORDER BY dwell DESC) AS n FROM TABLE(SESSION(TABLE clicks PARTITION BY page, DESCRIPTOR(ts), INTERVAL '5' SECOND))) WHERE n = 1",
+        expect![[r#"
+            == Optimized Execution Plan ==
+            Sink(table=[collect], fields=[page], parallelism=[1], changelogMode=[NONE])
+            +- Calc(select=[page], changelogMode=[I])
+               +- WindowRank(window=[win_start=[window_start], win_end=[window_end]], rankType=[ROW_NUMBER], rankRange=[rankStart=1, rankEnd=1], partitionBy=[page], orderBy=[dwell DESC NULLS LAST], changelogMode=[I])
+                  +- Exchange(distribution=[hash[page]])
+                     +- WindowTableFunction(window=[SESSION(time_col=[ts], gap=[5 s]), partition keys=[page]], changelogMode=[I])
+                        +- Exchange(distribution=[hash[page]])
+                           +- TableSourceScan(table=[clicks], read=[page, dwell, ts], fields=[page, dwell, ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
+        "#]],
+    );
+    check(
         "SELECT page, COUNT(*) FROM TABLE(TUMBLE(TABLE clicks, DESCRIPTOR(p), INTERVAL '1' SECOND)) GROUP BY page, window_start, window_end",
         expect![[r#"
             == Optimized Execution Plan ==
@@ -177,12 +227,11 @@ fn windows() {
             == Optimized Execution Plan ==
             Sink(table=[collect], fields=[page, EXPR$1], parallelism=[1], changelogMode=[NONE])
             +- Calc(select=[page, $agg0 AS EXPR$1], changelogMode=[I])
-               +- GlobalWindowAggregate(groupBy=[page], window=[TUMBLE(win_start=[window_start], win_end=[window_end], size=[1 s])], select=[page, MAX(window_start) AS $agg0], changelogMode=[I])
+               +- WindowAggregate(groupBy=[page], window=[TUMBLE(win_start=[window_start], win_end=[window_end], size=[1 s])], select=[page, MAX(window_start) AS $agg0], changelogMode=[I])
                   +- Exchange(distribution=[hash[page]])
-                     +- LocalWindowAggregate(groupBy=[page], window=[TUMBLE(win_start=[window_start], win_end=[window_end], size=[1 s])], select=[page, MAX(window_start) AS $agg0])
-                        +- Calc(select=[page, window_start, window_end], changelogMode=[I])
-                           +- WindowTableFunction(window=[TUMBLE(time_col=[ts], size=[1 s])], changelogMode=[I])
-                              +- TableSourceScan(table=[clicks], read=[page, ts], fields=[page, ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
+                     +- Calc(select=[page, window_start, window_end], changelogMode=[I])
+                        +- WindowTableFunction(window=[TUMBLE(time_col=[ts], size=[1 s])], changelogMode=[I])
+                           +- TableSourceScan(table=[clicks], read=[page, ts], fields=[page, ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
         "#]],
     );
     check(
@@ -230,18 +279,17 @@ fn cascaded_windows() {
     check(
         "SELECT window_start, window_end, MAX(n) FROM per_page GROUP BY window_start, window_end",
         expect![[r#"
-        == Optimized Execution Plan ==
-        Sink(table=[collect], fields=[window_start, window_end, EXPR$2], parallelism=[1], changelogMode=[NONE])
-        +- Calc(select=[window_start, window_end, $agg0 AS EXPR$2], changelogMode=[I])
-           +- GlobalWindowAggregate(window=[TUMBLE(win_start=[window_start], win_end=[window_end], size=[10 s])], select=[MAX(n) AS $agg0, start('w$) AS window_start, end('w$) AS window_end], changelogMode=[I])
-              +- Exchange(distribution=[single])
-                 +- LocalWindowAggregate(window=[TUMBLE(win_start=[window_start], win_end=[window_end], size=[10 s])], select=[MAX(n) AS $agg0, start('w$) AS window_start, end('w$) AS window_end])
-                    +- Calc(select=[$agg0 AS n, window_start, window_end], changelogMode=[I])
-                       +- GlobalWindowAggregate(groupBy=[page], window=[TUMBLE(time_col=[ts], size=[10 s])], select=[page, COUNT(*) AS $agg0, start('w$) AS window_start, end('w$) AS window_end], changelogMode=[I])
-                          +- Exchange(distribution=[hash[page]])
-                             +- LocalWindowAggregate(groupBy=[page], window=[TUMBLE(time_col=[ts], size=[10 s])], select=[page, COUNT(*) AS $agg0, start('w$) AS window_start, end('w$) AS window_end])
-                                +- TableSourceScan(table=[clicks], read=[page, ts], fields=[page, ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
-    "#]],
+            == Optimized Execution Plan ==
+            Sink(table=[collect], fields=[window_start, window_end, EXPR$2], parallelism=[1], changelogMode=[NONE])
+            +- Calc(select=[window_start, window_end, $agg0 AS EXPR$2], changelogMode=[I])
+               +- WindowAggregate(window=[TUMBLE(win_start=[window_start], win_end=[window_end], size=[10 s])], select=[MAX(n) AS $agg0, start('w$) AS window_start, end('w$) AS window_end], changelogMode=[I])
+                  +- Exchange(distribution=[single])
+                     +- Calc(select=[$agg0 AS n, window_start, window_end], changelogMode=[I])
+                        +- GlobalWindowAggregate(groupBy=[page], window=[TUMBLE(time_col=[ts], size=[10 s])], select=[page, COUNT(*) AS $agg0, start('w$) AS window_start, end('w$) AS window_end], changelogMode=[I])
+                           +- Exchange(distribution=[hash[page]])
+                              +- LocalWindowAggregate(groupBy=[page], window=[TUMBLE(time_col=[ts], size=[10 s])], select=[page, COUNT(*) AS $agg0, start('w$) AS window_start, end('w$) AS window_end])
+                                 +- TableSourceScan(table=[clicks], read=[page, ts], fields=[page, ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
+        "#]],
     );
 }
 

@@ -1,7 +1,13 @@
-//! Benchmarks of the product: what is run ([`nexmark`]), how much of it ([`sizing`]), on what machine
-//! ([`machine`]), and what is told about it ([`report`]).
+//! Benchmarks of the product: what is run ([`nexmark`], [`kafka`], [`latency`], [`state`], [`flink`]), how much of it ([`sizing`]),
+//! beside what ([`broker`]), on what machine ([`machine`]), and what is told about it ([`report`] for the queries; the
+//! others tell it themselves).
 
+pub(crate) mod broker;
+pub(crate) mod flink;
+pub(crate) mod kafka;
+pub(crate) mod latency;
 pub(crate) mod machine;
 pub(crate) mod nexmark;
 pub(crate) mod report;
 pub(crate) mod sizing;
+pub(crate) mod state;

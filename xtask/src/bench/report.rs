@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::machine::Machine;
@@ -111,11 +110,6 @@ impl Report {
     /// Whether a query did not run.
     pub(crate) fn failed(&self) -> bool {
         self.queries.iter().any(|entry| matches!(entry, Entry::Failed { .. }))
-    }
-
-    /// One line of JSON.
-    pub(crate) fn json(&self) -> Result<String> {
-        serde_json::to_string(self).context("encode the report")
     }
 
     /// A table, and what belongs to it.
@@ -248,7 +242,7 @@ mod tests {
 
     #[test]
     fn json_is_one_line_with_figures_machine_and_limits() {
-        let text = report().json().unwrap();
+        let text = serde_json::to_string(&report()).unwrap();
         assert!(!text.contains('\n'));
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["queries"][0]["query"], "q0");
@@ -268,7 +262,8 @@ mod tests {
         assert!(report.failed());
         let text = report.table();
         assert!(text.contains("session") && text.contains("session: nothing came out"), "{text}");
-        let value: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
+        let value: serde_json::Value =
+            serde_json::from_str(&serde_json::to_string(&report).unwrap()).unwrap();
         assert_eq!(value["queries"][1]["error"], "nothing came out");
     }
 }

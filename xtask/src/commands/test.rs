@@ -11,12 +11,15 @@ use crate::project::Project;
 use crate::services::{self, Profile, Service, control, env_file, install};
 use crate::stages::{Outcome, Stages};
 
-/// `test [--keep] [-- CARGO TEST ARGUMENTS]`
+/// `test [--keep] [--soak] [-- CARGO TEST ARGUMENTS]`
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Leave the services up
     #[arg(long)]
     keep: bool,
+    /// Then a short soak as well: `cargo xtask soak` with few rounds and records
+    #[arg(long)]
+    soak: bool,
     /// Arguments for `cargo test`; it tests the whole workspace unless they name packages
     #[arg(last = true)]
     arguments: Vec<String>,
@@ -49,6 +52,12 @@ pub(crate) fn run(project: &Project, args: Args) -> Result<ExitCode> {
             } else {
                 Outcome::Failed(format!("exit code {code}"))
             })
+        });
+    }
+    if args.soak && !stages.failed() && !interrupt.raised() {
+        stages.run("soak", || {
+            let passed = super::soak::in_short(project, &interrupt)?;
+            Ok(if passed { Outcome::Passed } else { Outcome::Failed("see above".to_owned()) })
         });
     }
     if !args.keep && !started.is_empty() {

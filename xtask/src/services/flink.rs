@@ -1,15 +1,16 @@
-//! Apache Flink as a folder of jars: the oracle of semantics in the integration tests. Nothing of it
-//! runs as a server; the oracle's source is compiled ahead so that the first test need not.
+//! Apache Flink as a folder of jars: the oracle of semantics in the integration tests, and what benchmarks are compared
+//! with. Nothing of it runs as a server; the oracle's source is compiled ahead so that the first test need not.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::SystemTime;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::wheel::Wheel;
-use super::{Service, debian, home, install};
+use super::{Service, debian, home, install, java};
+use crate::interrupt::Interrupt;
 use crate::process;
 use crate::project::Project;
 
@@ -70,81 +71,83 @@ fn lib(project: &Project) -> PathBuf {
 }
 
 fn classes(project: &Project) -> PathBuf {
-    project.cache.join("flink-oracle").join("classes")
+    java::classes(&project.cache.join("flink-oracle"))
 }
 
 /// Compiles `integration-tests/flink/*.java` if there is any and it is newer than its classes.
 fn compile_oracle(project: &Project) -> Result<()> {
-    let sources = java_sources(&project.root.join("integration-tests/flink"))?;
-    let classes = classes(project);
-    if sources.is_empty() || up_to_date(&sources, &classes) {
-        return Ok(());
-    }
+    let sources = project.root.join("integration-tests/flink");
     let parent = project.cache.join("flink-oracle");
-    fs::create_dir_all(&parent).with_context(|| format!("create {}", parent.display()))?;
-    let _lock = install::lock(&parent.join(".lock"))?;
-    if up_to_date(&sources, &classes) {
-        return Ok(());
-    }
-    eprintln!("compiling the Flink oracle");
-    let scratch = tempfile::tempdir_in(&parent).context("create a temporary folder")?;
-    let fresh = scratch.path().join("classes");
-    process::run_quietly(
-        Command::new("javac")
-            .args(["-nowarn", "-Xlint:none", "-encoding", "UTF-8", "-cp"])
-            .arg(lib(project).join("*"))
-            .arg("-d")
-            .arg(&fresh)
-            .args(&sources),
-    )
-    .context("compile the Flink oracle")?;
-    if classes.exists() {
-        fs::rename(&classes, scratch.path().join("old")).context("move the old classes away")?;
-    }
-    fs::rename(&fresh, &classes).context("move the classes into place")
+    java::compile("the Flink oracle", &sources, &lib(project), &parent)?;
+    Ok(())
 }
 
-fn java_sources(folder: &Path) -> Result<Vec<PathBuf>> {
-    if !folder.exists() {
-        return Ok(Vec::new());
+/// What Flink reaches into of Java's own modules.
+const OPENED: [&str; 8] = [
+    "java.base/java.lang",
+    "java.base/java.util",
+    "java.base/java.util.concurrent",
+    "java.base/java.util.concurrent.atomic",
+    "java.base/java.time",
+    "java.base/java.math",
+    "java.base/java.net",
+    "java.base/java.nio",
+];
+
+const HEAP: &str = "4g";
+
+/// Runs scripts in one JVM each.
+pub(crate) struct Runner {
+    lib: PathBuf,
+    classes: PathBuf,
+    sources: PathBuf,
+}
+
+impl Runner {
+    /// Installs Flink if need be, and compiles the program of `xtask/flink`.
+    pub(crate) fn install(project: &Project) -> Result<Self> {
+        install::install(project, &[&Flink])?;
+        let (lib, sources) = (lib(project), project.root.join("xtask/flink"));
+        let parent = project.run_dir.join("flink");
+        let classes = java::compile("the Flink runner", &sources, &lib, &parent)?;
+        Ok(Self { lib, classes, sources })
     }
-    let mut sources = Vec::new();
-    for entry in fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))? {
-        let path = entry.context("read a folder entry")?.path();
-        if path.extension().is_some_and(|extension| extension == "java") {
-            sources.push(path);
+
+    /// Flink's version.
+    pub(crate) fn version(&self) -> &'static str {
+        WHEEL.version
+    }
+
+    /// Runs a script with one INSERT to its end; returns how long the job ran.
+    pub(crate) fn run(
+        &self,
+        script: &Path,
+        parallelism: u32,
+        interval_ms: u64,
+        checkpoints: &Path,
+        interrupt: &Interrupt,
+    ) -> Result<Duration> {
+        let output = tempfile::NamedTempFile::new().context("create a temporary file")?;
+        let mut path = self.classes.clone().into_os_string();
+        path.push(":");
+        path.push(self.lib.join("*"));
+        let logging = self.sources.join("log4j2.properties");
+        let mut command = Command::new("java");
+        command
+            .arg(format!("-Xmx{HEAP}"))
+            .arg(format!("-Dlog4j2.configurationFile={}", logging.display()))
+            .arg("-Duser.timezone=UTC");
+        for module in OPENED {
+            command.arg(format!("--add-opens={module}=ALL-UNNAMED"));
         }
-    }
-    sources.sort();
-    Ok(sources)
-}
-
-/// Whether each source has a class of its name that is not older.
-fn up_to_date(sources: &[PathBuf], classes: &Path) -> bool {
-    let changed = |path: &Path| -> Option<SystemTime> { fs::metadata(path).ok()?.modified().ok() };
-    sources.iter().all(|source| {
-        let name = source.file_stem().unwrap_or_default();
-        let class = classes.join(name).with_extension("class");
-        matches!((changed(source), changed(&class)), (Some(source), Some(class)) if class >= source)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_changed_or_new_source_is_compiled_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let source = folder.path().join("Oracle.java");
-        fs::write(&source, "class Oracle {}").unwrap();
-        let sources = java_sources(folder.path()).unwrap();
-        assert_eq!(sources, std::slice::from_ref(&source));
-        assert!(!up_to_date(&sources, folder.path()));
-        fs::write(folder.path().join("Oracle.class"), "").unwrap();
-        assert!(up_to_date(&sources, folder.path()));
-        let later = SystemTime::now() + std::time::Duration::from_secs(5);
-        fs::File::options().append(true).open(&source).unwrap().set_modified(later).unwrap();
-        assert!(!up_to_date(&sources, folder.path()));
+        command.arg("-cp").arg(path).arg("FlinkBench").arg(script);
+        command.arg(parallelism.to_string()).arg(interval_ms.to_string()).arg(checkpoints);
+        let file = output.reopen().context("open the temporary file")?;
+        command.stdout(Stdio::from(file));
+        let status = process::run_interruptible(&mut command, interrupt)?;
+        ensure!(status.success(), "Flink ended with {status}; see above");
+        let text = fs::read_to_string(output.path()).context("read Flink's answer")?;
+        let milliseconds = text.trim().parse().with_context(|| format!("Flink said {text}"))?;
+        Ok(Duration::from_millis(milliseconds))
     }
 }

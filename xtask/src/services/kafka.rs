@@ -1,8 +1,9 @@
 //! Apache Kafka as one KRaft node from the jars on Maven Central: a plaintext listener and one with
 //! SASL (PLAIN and SCRAM-SHA-512). Topics are made by those who use them, never by accident.
 
+use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -131,17 +132,33 @@ impl Server for Kafka {
     }
 }
 
+/// Where the jars are.
+pub(super) fn lib(project: &Project) -> PathBuf {
+    home(project, &Kafka).join("lib")
+}
+
 /// A JVM with Kafka's jars; the caller adds the main class.
 pub(super) fn java(project: &Project, instance: &Instance, heap: &str) -> Command {
-    let jars: PathBuf = home(project, &Kafka).join("lib/*");
-    let logging = instance.data().join("log4j2.properties");
+    let jars = lib(project).join("*").into_os_string();
+    jvm(heap, jars, &instance.data().join("log4j2.properties"))
+}
+
+/// The same with classes of our own in front of the jars.
+pub(super) fn java_with(project: &Project, heap: &str, classes: &Path, logging: &Path) -> Command {
+    let mut path = classes.to_owned().into_os_string();
+    path.push(":");
+    path.push(lib(project).join("*"));
+    jvm(heap, path, logging)
+}
+
+fn jvm(heap: &str, path: OsString, logging: &Path) -> Command {
     let mut command = Command::new("java");
     command
         .arg(format!("-Xmx{heap}"))
         .args(["-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true"])
         .arg(format!("-Dlog4j2.configurationFile={}", logging.display()))
         .arg("-cp")
-        .arg(jars);
+        .arg(path);
     command
 }
 

@@ -1,14 +1,15 @@
-//! Kafka's own command-line tools against a running broker of ours: topics made, filled and read.
+//! Kafka's own command-line tools, and programs of ours on Kafka's own client (`xtask/java`), against a running
+//! broker of ours: topics made, filled and read.
 
 use std::fs::File;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::Service;
-use super::kafka;
 use super::record::Instance;
-use crate::process;
+use super::{Service, java, kafka};
+use crate::process::{self, ProcessId};
 use crate::project::Project;
 
 /// Heap of a tool.
@@ -40,6 +41,16 @@ impl<'a> Tools<'a> {
         format!("127.0.0.1:{}", self.instance.port("plain"))
     }
 
+    /// Where the broker keeps its topics.
+    pub(crate) fn logs(&self) -> PathBuf {
+        self.instance.data().join("logs")
+    }
+
+    /// The broker's process when the tools were connected.
+    pub(crate) fn process(&self) -> Option<ProcessId> {
+        self.instance.process
+    }
+
     /// Makes a topic.
     pub(crate) fn create_topic(&self, name: &str, partitions: u32) -> Result<()> {
         let partitions = partitions.to_string();
@@ -47,6 +58,32 @@ impl<'a> Tools<'a> {
         command.args(["--create", "--topic", name, "--partitions", &partitions]);
         process::run_quietly(&mut command).with_context(|| format!("create topic {name}"))?;
         Ok(())
+    }
+
+    /// Makes several topics with one JVM, each with these settings (`name=value`).
+    pub(crate) fn create_topics(
+        &self,
+        names: &[&str],
+        partitions: u32,
+        settings: &[&str],
+    ) -> Result<()> {
+        let partitions = partitions.to_string();
+        let mut command = self.program("Topics", HEAP)?;
+        command.args([self.address().as_str(), &partitions, &settings.join(",")]).args(names);
+        process::run_quietly(&mut command).context("create topics")?;
+        Ok(())
+    }
+
+    /// A program of `xtask/java`; the caller adds its arguments.
+    pub(crate) fn program(&self, class: &str, heap: &str) -> Result<Command> {
+        let sources = self.project.root.join("xtask/java");
+        let parent = self.project.run_dir.join("java");
+        let lib = kafka::lib(self.project);
+        let classes = java::compile("the Kafka client", &sources, &lib, &parent)?;
+        let logging = sources.join("log4j2.properties");
+        let mut command = kafka::java_with(self.project, heap, &classes, &logging);
+        command.arg("-XX:+UseSerialGC").arg(class);
+        Ok(command)
     }
 
     /// Sends the lines of a file, each a key, a tab and a value.

@@ -7,13 +7,14 @@
 pub(crate) mod control;
 pub(crate) mod debian;
 pub(crate) mod env_file;
-mod flink;
+pub(crate) mod flink;
 pub(crate) mod install;
+mod java;
 mod kafka;
 pub(crate) mod kafka_tools;
 mod maven;
-mod ports;
-mod probe;
+pub(crate) mod ports;
+pub(crate) mod probe;
 pub(crate) mod record;
 mod s3;
 mod secrets;

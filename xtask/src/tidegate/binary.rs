@@ -17,9 +17,11 @@ use crate::services::debian;
 const PACKAGE: &str = "tidegate-cli";
 const TARGET: &str = "tidegate";
 
-/// The cargo profiles in which the product shows its speed.
+/// The cargo profiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Profile {
+    /// What tests run: says nothing about speed
+    Dev,
     /// What is released
     Release,
     /// Nearly as fast, and built in a third of the time
@@ -30,6 +32,7 @@ impl Profile {
     /// Cargo's name of it.
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::Dev => "dev",
             Self::Release => "release",
             Self::Demo => "demo",
         }
@@ -39,12 +42,25 @@ impl Profile {
 /// Builds the binary with what of Debian that needs, which is installed if it is missing; returns
 /// its path.
 pub(crate) fn build(project: &Project, profile: Profile, interrupt: &Interrupt) -> Result<PathBuf> {
+    build_with(project, profile, &[], interrupt)
+}
+
+/// The same with features that are off by default.
+pub(crate) fn build_with(
+    project: &Project,
+    profile: Profile,
+    features: &[&str],
+    interrupt: &Interrupt,
+) -> Result<PathBuf> {
     debian::ensure(debian::BUILD)?;
     let mut command = cargo(project);
     command
         .args(["build", "--locked", "--package", PACKAGE])
         .args(["--profile", profile.name()])
         .args(["--message-format", "json-render-diagnostics"]);
+    if !features.is_empty() {
+        command.args(["--features", &features.join(",")]);
+    }
     eprintln!("building tidegate (profile {})", profile.name());
     let start = Instant::now();
     let mut program = None;

@@ -15,6 +15,31 @@ pub(crate) struct Stats {
     pub(crate) checkpoints_completed: u64,
     /// From trigger to completion, milliseconds.
     pub(crate) checkpoint_ms: Percentiles,
+    /// Bytes of state written per checkpoint; none where the binary does not tell, as with all below.
+    #[serde(default)]
+    pub(crate) checkpoint_uploaded_bytes: Option<Uploaded>,
+    /// How long tasks stood still for a checkpoint, milliseconds.
+    #[serde(default)]
+    pub(crate) checkpoint_pause_ms: Option<Percentiles>,
+    /// Bytes that were read to restore.
+    #[serde(default)]
+    pub(crate) restore_bytes: Option<u64>,
+    /// How long that took.
+    #[serde(default)]
+    pub(crate) restore_seconds: Option<f64>,
+    /// Bytes of state at the end.
+    #[serde(default)]
+    pub(crate) state_bytes: Option<u64>,
+}
+
+/// Bytes written for checkpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+pub(crate) struct Uploaded {
+    /// Per checkpoint.
+    #[serde(flatten)]
+    pub(crate) each: Percentiles,
+    /// Of all.
+    pub(crate) total: f64,
 }
 
 /// One INSERT.
@@ -98,6 +123,16 @@ mod tests {
         );
         assert!(Stats::parse("+I[2026-11-22T16:05:36, US, 1]").is_none());
         assert!(Stats::parse(r#"{"a":1}"#).is_none());
+    }
+
+    #[test]
+    fn newer_fields_are_read_where_they_are() {
+        assert_eq!(Stats::parse(SAMPLE).unwrap().checkpoint_uploaded_bytes, None);
+        let more =
+            r#"{"checkpoint_uploaded_bytes":{"p50":1,"p99":2,"max":3,"total":6},"state_bytes":9,"#;
+        let stats = Stats::parse(&SAMPLE.replacen('{', more, 1)).unwrap();
+        let uploaded = stats.checkpoint_uploaded_bytes.unwrap();
+        assert_eq!((uploaded.each.max, uploaded.total, stats.state_bytes), (3.0, 6.0, Some(9)));
     }
 
     #[test]

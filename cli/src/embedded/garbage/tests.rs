@@ -48,8 +48,12 @@ impl Folder {
             payload: serde_json::Value::Null,
             chunks: chunks.iter().map(chunk).collect(),
         };
-        let table =
-            TableState { table: "t".into(), version: 1, files: files.iter().map(file).collect() };
+        let table = TableState {
+            table: "t".into(),
+            version: 1,
+            groups: None,
+            files: files.iter().map(file).collect(),
+        };
         let subtask =
             SubtaskState { tables: vec![table], staged: vec![unit], ..SubtaskState::default() };
         let operator =

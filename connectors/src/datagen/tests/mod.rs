@@ -13,9 +13,9 @@ use arrow::datatypes::{
     Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int32Type, Int64Type,
     Time32MillisecondType, TimestampMillisecondType,
 };
-use chrono_tz::Tz;
 use tidegate_engine::connector::Read;
 use tidegate_engine::metrics::SourceMetrics;
+use tidegate_functions::Zone;
 use tidegate_plan::operator::Table;
 use tidegate_types::{Field, TypeKind};
 
@@ -31,6 +31,15 @@ fn fields(columns: &[(&str, TypeKind)]) -> Vec<Field> {
 }
 
 fn source_of(declared: Vec<Field>, read: Vec<Field>, options: &[(&str, &str)]) -> Result<Datagen> {
+    source_in(Zone::UTC, declared, read, options)
+}
+
+fn source_in(
+    zone: Zone,
+    declared: Vec<Field>,
+    read: Vec<Field>,
+    options: &[(&str, &str)],
+) -> Result<Datagen> {
     let mut all: BTreeMap<String, String> =
         BTreeMap::from([("connector".to_owned(), "datagen".to_owned())]);
     all.extend(options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
@@ -55,7 +64,7 @@ fn source_of(declared: Vec<Field>, read: Vec<Field>, options: &[(&str, &str)]) -
     let env = ConnectorEnv {
         clock: Arc::new(|| NOW_MS),
         monotonic: Arc::new(std::time::Duration::default),
-        zone: Tz::UTC,
+        zone,
         stdout: output(),
         stderr: output(),
     };

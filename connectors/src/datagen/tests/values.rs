@@ -129,6 +129,25 @@ fn dates_and_times_are_those_of_now() {
 }
 
 #[test]
+fn dates_and_times_are_those_of_the_sessions_zone() {
+    let columns = fields(&[("d", K::Date), ("t", K::Time { precision: 0 })]);
+    let local = |zone: &str| {
+        let zone = Zone::parse(zone).unwrap();
+        let source = source_in(zone, columns.clone(), columns.clone(), &[]).unwrap();
+        let batch = Generator { shared: source.shared }.generate(0, 1).unwrap().unwrap();
+        let day = batch.column(0).as_primitive::<Date32Type>().value(0);
+        (day, batch.column(1).as_primitive::<Time32MillisecondType>().value(0) / 1_000)
+    };
+    // 2024-02-29 12:34:56 UTC.
+    let second = 45_296;
+    assert_eq!(local("UTC"), (19_782, second));
+    assert_eq!(local("+08:00"), (19_782, second + 8 * 3_600));
+    assert_eq!(local("GMT+12"), (19_783, second + 12 * 3_600 - 86_400));
+    assert_eq!(local("UTC-13"), (19_781, second - 13 * 3_600 + 86_400));
+    assert_eq!(local("Asia/Shanghai"), local("UTC+8"));
+}
+
+#[test]
 fn nested_values_take_options_by_path() {
     let columns = [
         ("ar", K::Array(Box::new(K::Int.nullable()))),

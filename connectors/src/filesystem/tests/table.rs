@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringViewArray};
 use arrow::util::display::array_value_to_string;
-use chrono_tz::Tz;
 use tidegate_engine::Changes;
 use tidegate_engine::connector::{
     Read, ReaderContext, RestoredOutput, SinkContext, SinkWriter, Source, SourceReader, Split,
     StagedUnit,
 };
 use tidegate_engine::staging::StagingArea;
+use tidegate_functions::Zone;
 use tidegate_plan::arrow_type;
 use tidegate_plan::operator::{self, MetadataColumn, Table};
 use tidegate_types::{Attempt, Epoch, Field, OperatorId, Result, TypeKind};
@@ -71,7 +71,7 @@ impl TestTable {
         ConnectorEnv {
             clock: Arc::new(move || now.load(Ordering::Relaxed)),
             monotonic: Arc::new(std::time::Duration::default),
-            zone: Tz::UTC,
+            zone: Zone::UTC,
             stdout: nowhere(),
             stderr: nowhere(),
         }

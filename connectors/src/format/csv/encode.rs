@@ -7,11 +7,11 @@
 //! is for reading only, both as recorded from Flink.
 
 use arrow::array::RecordBatch;
-use tidegate_types::{Error, Field, Result};
+use tidegate_types::{Field, Result};
 
 use super::{Dialect, check_types};
 use crate::format::text::base64;
-use crate::format::text::cells::{Cells, Values, entries};
+use crate::format::text::cells::{self, Cells, Values, entries};
 use crate::format::text::datetime::{Style, write_date, write_time, write_timestamp};
 use crate::format::text::number::{
     write_double, write_float, write_integer, write_stripped_decimal,
@@ -154,18 +154,7 @@ fn scalar(values: &Values<'_>, row: usize, out: &mut Vec<u8>) {
 
 impl Encoder for CsvEncoder {
     fn encode(&mut self, rows: &RecordBatch, out: &mut Records) -> Result<()> {
-        if rows.num_columns() != self.columns.len() {
-            let message = format!(
-                "encode CSV: {} columns arrived, {} are declared",
-                rows.num_columns(),
-                self.columns.len()
-            );
-            return Err(Error::internal(message));
-        }
-        let columns = rows.columns().iter().zip(&self.columns);
-        let cells: Vec<Cells<'_>> = columns
-            .map(|(array, field)| Cells::new(array.as_ref(), &field.ty))
-            .collect::<Result<_>>()?;
+        let cells = cells::of_batch(rows, &self.columns, "CSV")?;
         for row in 0..rows.num_rows() {
             for (index, cells) in cells.iter().enumerate() {
                 if index > 0 {

@@ -5,7 +5,7 @@ use tidegate_types::{Error, ErrorCode, Field, Result, SqlType, TypeKind};
 
 use super::string::write_string;
 use crate::format::text::base64;
-use crate::format::text::cells::{Cells, Values, entries};
+use crate::format::text::cells::{self, Cells, Values, entries};
 use crate::format::text::datetime::{Style, write_date, write_time, write_timestamp};
 use crate::format::text::datetime_parse::Standard;
 use crate::format::text::number::{
@@ -123,18 +123,7 @@ fn check_key(path: &str, ty: &SqlType, key: &SqlType) -> Result<()> {
 
 impl Encoder for JsonEncoder {
     fn encode(&mut self, rows: &RecordBatch, out: &mut Records) -> Result<()> {
-        if rows.num_columns() != self.columns.len() {
-            let message = format!(
-                "encode JSON: {} columns arrived, {} are declared",
-                rows.num_columns(),
-                self.columns.len()
-            );
-            return Err(Error::internal(message));
-        }
-        let columns = rows.columns().iter().zip(&self.columns);
-        let cells: Vec<Cells<'_>> = columns
-            .map(|(array, field)| Cells::new(array.as_ref(), &field.ty))
-            .collect::<Result<_>>()?;
+        let cells = cells::of_batch(rows, &self.columns, "JSON")?;
         let Node::Object(fields) = &self.object else {
             return Err(Error::internal("JSON records are objects"));
         };

@@ -2,7 +2,7 @@
 //! downcasts.
 
 use arrow::array::{
-    Array, ArrowPrimitiveType, AsArray, BinaryViewArray, BooleanArray, StringViewArray,
+    Array, ArrowPrimitiveType, AsArray, BinaryViewArray, BooleanArray, RecordBatch, StringViewArray,
 };
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{
@@ -11,7 +11,7 @@ use arrow::datatypes::{
     TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
 };
 use tidegate_plan::arrow_type::{time_unit, units_per_second};
-use tidegate_types::{Error, Result, SqlType, TypeKind};
+use tidegate_types::{Error, Field, Result, SqlType, TypeKind};
 
 /// A column.
 pub(crate) struct Cells<'a> {
@@ -59,6 +59,25 @@ pub(crate) enum Values<'a> {
         values: Box<Cells<'a>>,
     },
     Row(Vec<Cells<'a>>),
+}
+
+/// The cells of a batch with the declared columns; `format` is for the message.
+///
+/// # Errors
+/// `INTERNAL` if the batch has other columns.
+pub(crate) fn of_batch<'a>(
+    rows: &'a RecordBatch,
+    columns: &[Field],
+    format: &str,
+) -> Result<Vec<Cells<'a>>> {
+    if rows.num_columns() != columns.len() {
+        let (arrived, declared) = (rows.num_columns(), columns.len());
+        let message =
+            format!("encode {format}: {arrived} columns arrived, {declared} are declared");
+        return Err(Error::internal(message));
+    }
+    let columns = rows.columns().iter().zip(columns);
+    columns.map(|(array, field)| Cells::new(array.as_ref(), &field.ty)).collect()
 }
 
 impl<'a> Cells<'a> {

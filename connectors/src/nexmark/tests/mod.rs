@@ -10,12 +10,12 @@ use std::time::Duration;
 use arrow::array::{Array, AsArray, Int32Array, RecordBatch, StructArray};
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMillisecondType};
-use chrono_tz::Tz;
 use tidegate_engine::connector::Read;
 use tidegate_engine::metrics::SourceMetrics;
+use tidegate_functions::Zone;
 use tidegate_plan::operator::Table;
-use tidegate_plan::{Expr, Literal, Scalar};
-use tidegate_types::TypeKind;
+use tidegate_plan::{CastMode, Expr, Literal, Scalar};
+use tidegate_types::{SqlType, TypeKind};
 
 use super::*;
 use crate::numbered::Rows as _;

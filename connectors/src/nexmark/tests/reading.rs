@@ -9,13 +9,22 @@ fn env(now_ms: i64) -> ConnectorEnv {
     ConnectorEnv {
         clock: Arc::new(move || now_ms),
         monotonic: Arc::new(std::time::Duration::default),
-        zone: Tz::UTC,
+        zone: Zone::UTC,
         stdout: output(),
         stderr: output(),
     }
 }
 
 fn source(options: &[(&str, &str)], read: Vec<Field>, pushed: Vec<Expr>) -> Result<Nexmark> {
+    source_in(Zone::UTC, options, read, pushed)
+}
+
+fn source_in(
+    zone: Zone,
+    options: &[(&str, &str)],
+    read: Vec<Field>,
+    pushed: Vec<Expr>,
+) -> Result<Nexmark> {
     let mut all: BTreeMap<String, String> =
         BTreeMap::from([("connector".to_owned(), "nexmark".to_owned())]);
     all.extend(options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
@@ -34,7 +43,7 @@ fn source(options: &[(&str, &str)], read: Vec<Field>, pushed: Vec<Expr>) -> Resu
         projection: Vec::new(),
         watermark: None,
     };
-    Nexmark::new(&plan, &Options::new(all)?, &env(0))
+    Nexmark::new(&plan, &Options::new(all)?, &ConnectorEnv { zone, ..env(0) })
 }
 
 fn reader(
@@ -145,6 +154,27 @@ async fn pushed_conditions_select_types() {
     let (found, _) = read(&source, splits, 100, usize::MAX).await;
     assert_eq!(found.len(), 60);
     assert!(found.iter().all(|line| line.starts_with("1|")));
+}
+
+#[tokio::test]
+async fn pushed_conditions_are_evaluated_in_the_sessions_zone() {
+    let literal =
+        |value: i64, ty: SqlType| Expr::Literal(Literal { value: Scalar::Integer(value), ty });
+    // Where it is 08:00 at the epoch.
+    let condition = || {
+        let ty = K::timestamp(3).not_null();
+        let epoch = Box::new(literal(0, K::timestamp_ltz(3).not_null()));
+        let local = Expr::Cast { input: epoch, ty: ty.clone(), mode: CastMode::Cast };
+        Expr::call("=", vec![local, literal(8 * 3_600_000, ty)], K::Boolean.not_null())
+    };
+    for (zone, rows) in [("UTC", 0), ("+08:00", 50), ("GMT+8", 50), ("UTC-3", 0)] {
+        let zone = Zone::parse(zone).unwrap();
+        let source =
+            source_in(zone, &[("events.num", "50")], columns(), vec![condition()]).unwrap();
+        let splits = source.enumerate(&[], false).await.unwrap();
+        let (found, _) = read(&source, splits, 100, usize::MAX).await;
+        assert_eq!(found.len(), rows, "{zone}");
+    }
 }
 
 #[tokio::test]

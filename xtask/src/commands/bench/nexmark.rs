@@ -1,34 +1,22 @@
-//! `cargo xtask bench`: builds Tidegate, measures it, prints the figures.
+//! `cargo xtask bench nexmark`: which queries are measured, for how long.
 
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::{Subcommand, ValueEnum};
+use clap::ValueEnum;
 
+use super::Common;
 use crate::bench::machine::Machine;
 use crate::bench::nexmark::{
     Bench, CHECKPOINT_INTERVAL, EVENTS_PER_SECOND_OF_EVENT_TIME, Length, Query,
 };
 use crate::bench::report::{Entry, Report, Settings};
-use crate::interrupt::{self, Interrupt};
+use crate::interrupt::Interrupt;
 use crate::project::Project;
-use crate::tidegate::binary::{self, Profile};
 
-/// `bench WHAT …`
+/// `bench nexmark …`
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    #[command(subcommand)]
-    benchmark: Benchmark,
-}
-
-#[derive(Subcommand)]
-enum Benchmark {
-    /// Nexmark queries from the generator into the sink `blackhole`, with a checkpoint every second
-    Nexmark(Nexmark),
-}
-
-#[derive(clap::Args)]
-struct Nexmark {
     /// Queries, separated by commas; all of them if not given
     #[arg(long, value_enum, value_delimiter = ',', value_name = "QUERY,…")]
     queries: Vec<Query>,
@@ -41,37 +29,20 @@ struct Nexmark {
     /// Subtasks per operator
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=128))]
     parallelism: u32,
-    /// Print one JSON document on standard output, and the table on standard error
-    #[arg(long)]
-    json: bool,
-    /// Which binary is built and measured
-    #[arg(long, value_enum, default_value = "release")]
-    profile: Profile,
+    #[command(flatten)]
+    common: Common,
 }
 
 /// Fails if a query does.
-pub(crate) fn run(project: &Project, args: &Args) -> Result<ExitCode> {
-    let interrupt = Interrupt::listen()?;
-    let Benchmark::Nexmark(args) = &args.benchmark;
-    let outcome = measure(project, args, &interrupt);
-    if interrupt.raised() {
-        eprintln!("interrupted");
-        return Ok(ExitCode::from(interrupt::EXIT_CODE));
-    }
-    let report = outcome?;
-    if args.json {
-        eprint!("{}", report.table());
-        println!("{}", report.json()?);
-    } else {
-        print!("{}", report.table());
-    }
+pub(super) fn run(project: &Project, args: &Args, interrupt: &Interrupt) -> Result<ExitCode> {
+    let report = measure(project, args, interrupt)?;
+    args.common.show(&report.table(), &report)?;
     Ok(if report.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn measure(project: &Project, args: &Nexmark, interrupt: &Interrupt) -> Result<Report> {
-    let program = binary::build(project, args.profile, interrupt)?;
-    let place = project.run_dir.join("bench");
-    std::fs::create_dir_all(&place).with_context(|| format!("create {}", place.display()))?;
+fn measure(project: &Project, args: &Args, interrupt: &Interrupt) -> Result<Report> {
+    let program = args.common.program(project, interrupt)?;
+    let place = super::place(project)?;
     let folder = tempfile::tempdir_in(&place).context("create a folder for the runs")?;
     let bench = Bench {
         project,
@@ -82,7 +53,7 @@ fn measure(project: &Project, args: &Nexmark, interrupt: &Interrupt) -> Result<R
         interrupt,
     };
     let settings = Settings {
-        profile: args.profile.name(),
+        profile: args.common.profile(),
         parallelism: args.parallelism,
         checkpoint_interval: CHECKPOINT_INTERVAL,
         events_per_second_of_event_time: EVENTS_PER_SECOND_OF_EVENT_TIME,
@@ -134,10 +105,9 @@ mod tests {
         args: Args,
     }
 
-    fn nexmark(text: &str) -> Result<Nexmark, clap::Error> {
-        let words = ["bench", "nexmark"].into_iter().chain(text.split_whitespace());
-        let Benchmark::Nexmark(args) = Line::try_parse_from(words)?.args.benchmark;
-        Ok(args)
+    fn nexmark(text: &str) -> Result<Args, clap::Error> {
+        let words = ["nexmark"].into_iter().chain(text.split_whitespace());
+        Ok(Line::try_parse_from(words)?.args)
     }
 
     #[test]

@@ -1,0 +1,159 @@
+//! Snapshots of a window aggregate: what changed, what is new, what the lap writes again, and runs
+//! that were spilled; and taking them back.
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::Int64Type;
+use tidegate_types::key_group::key_group;
+use tidegate_types::{Error, KeyGroupRange, Result};
+
+use super::super::assign;
+use super::super::layout::{RunLayout, TABLE, VERSION};
+use super::super::slice_state::SliceKey;
+use super::WindowAggregate;
+use super::refresh::{self, Stretch};
+use crate::checkpoint::table_files::piece_entries;
+use crate::keys::hash::hash_columns;
+use crate::operator::{Entries, Piece, PieceRange, SnapshotMode, SnapshotRequest, TableSnapshot};
+
+impl WindowAggregate {
+    /// Snapshots of the operator's tables.
+    pub(super) fn take_snapshot(
+        &mut self,
+        request: &SnapshotRequest,
+    ) -> Result<Vec<TableSnapshot>> {
+        let live = self.slices.values().map(|slice| slice.entries() as u64).sum();
+        let most = piece_entries(live);
+        let (mode, changed, stretches) = match request.mode(TABLE) {
+            SnapshotMode::Full => {
+                self.slices.values_mut().for_each(|slice| slice.active.take_all());
+                (SnapshotMode::Full, Vec::new(), refresh::everything(&self.slices, most))
+            }
+            SnapshotMode::Incremental { recall, refresh } => {
+                let possible = self.slices.values().map(|slice| slice.active.recallable()).min();
+                let recall = recall.min(possible.unwrap_or(recall));
+                let mut stretches = refresh::advance(&self.slices, &mut self.lap, refresh);
+                let changed = self.take_changes(recall, most, &mut stretches);
+                (SnapshotMode::Incremental { recall, refresh }, changed, stretches)
+            }
+        };
+        let mut entries = Entries::default();
+        for (slice, slots) in changed {
+            self.add(&mut entries, slice, &slots)?;
+        }
+        let mut pieces = self.take_frozen(mode == SnapshotMode::Full, most)?;
+        for stretch in stretches {
+            pieces.push(self.piece(stretch)?);
+        }
+        let mut tables = vec![TableSnapshot {
+            table: TABLE,
+            version: VERSION,
+            mode,
+            changed: entries,
+            pieces,
+            lap: Some(self.lap),
+            live,
+        }];
+        if self.is_processing_time() {
+            tables.extend(self.fired.snapshot(request)?);
+        }
+        Ok(tables)
+    }
+
+    /// The changed slots by slice; new ones that are many become stretches.
+    fn take_changes(
+        &mut self,
+        recall: u32,
+        most: usize,
+        stretches: &mut Vec<Stretch>,
+    ) -> Vec<(SliceKey, Vec<u32>)> {
+        let mut all = Vec::new();
+        for (key, slice) in &mut self.slices {
+            let (changed, new) = slice.active.take_changes(recall);
+            if !changed.is_empty() {
+                all.push((*key, changed));
+            }
+            for from in new.clone().step_by(most) {
+                let until = new.end.min(from.saturating_add(most as u32));
+                stretches.push(Stretch {
+                    from: (key.0, key.1, u64::from(from)),
+                    until: (key.0, key.1, u64::from(until)),
+                    parts: vec![(*key, from..until)],
+                });
+            }
+        }
+        all
+    }
+
+    fn take_frozen(&mut self, all: bool, most: usize) -> Result<Vec<Piece>> {
+        let mut pieces = Vec::new();
+        let keys: Vec<SliceKey> = self.slices.keys().copied().collect();
+        for key in keys {
+            let expires = self.expires(key.0);
+            let Some(slice) = self.slices.get_mut(&key) else { continue };
+            for entries in slice.take_frozen(key, all, most, &self.spec)? {
+                let entries = Entries { expires, ..entries };
+                pieces.push(Piece { entries, range: PieceRange::Frozen });
+            }
+        }
+        Ok(pieces)
+    }
+
+    fn piece(&self, stretch: Stretch) -> Result<Piece> {
+        let mut entries = Entries::default();
+        for (slice, slots) in stretch.parts {
+            self.add(&mut entries, slice, &slots.collect::<Vec<u32>>())?;
+        }
+        let range = PieceRange::Places { from: stretch.from, until: stretch.until };
+        Ok(Piece { entries, range })
+    }
+
+    /// Adds groups in memory of a slice.
+    fn add(&self, entries: &mut Entries, key: SliceKey, slots: &[u32]) -> Result<()> {
+        let Some(slice) = self.slices.get(&key) else { return Ok(()) };
+        let batch = self.spec.layout.entries(key, slice.run, &slice.active, slots)?;
+        entries.batches.push(batch);
+        entries.expires = entries.expires.max(self.expires(key.0));
+        Ok(())
+    }
+
+    /// The watermark from which no entry of a slice is needed.
+    fn expires(&self, end: i64) -> Option<i64> {
+        (!self.is_processing_time()).then(|| self.last_completion(end))
+    }
+
+    /// Takes restored entries of some key groups.
+    pub(super) fn restore_entries(
+        &mut self,
+        entries: &RecordBatch,
+        groups: KeyGroupRange,
+    ) -> Result<()> {
+        let context = self.context.clone().ok_or_else(|| Error::internal("restore before open"))?;
+        let mut hashes = Vec::new();
+        let keys: Vec<usize> = self.spec.layout.key_columns().collect();
+        hash_columns(entries, &keys, &mut hashes)?;
+        let bound = |column: usize| entries.column(column).as_primitive::<Int64Type>().values();
+        let (ends, starts) = (bound(0), bound(1));
+        let processing = self.is_processing_time();
+        let parts = assign::split(entries, &hashes, |row| {
+            let group = key_group(hashes[row], context.key_groups);
+            let over = if processing { self.fired.restored(group) } else { self.watermark };
+            let live = self.last_completion(ends[row]) > over;
+            (groups.contains(group) && live).then(|| (ends[row], starts[row]))
+        })?;
+        let spec = self.spec.clone();
+        for part in parts {
+            // A file's batch is of one run where it has more than one entry of a slice.
+            let runs = part.rows.column(2).as_primitive::<Int64Type>().values().clone();
+            let slice = self.slice_at(part.end, part.start)?;
+            let mut from = 0;
+            for equal in runs.chunk_by(|a, b| a == b) {
+                let rows = part.rows.slice(from, equal.len());
+                let hashes = &part.hashes[from..from + equal.len()];
+                let columns = &rows.columns()[RunLayout::BOUNDS..];
+                slice.restore(equal[0], columns, hashes, &spec)?;
+                from += equal.len();
+            }
+        }
+        self.relieve()
+    }
+}

@@ -1,0 +1,387 @@
+//! `SESSION` by itself: every row once, when its session is over, with `window_start`, `window_end`
+//! and `window_time` behind its columns. A row that is late and touches no open session is dropped.
+//!
+//! State table `windows`: the rows that came since the last snapshot. A row is written once, so the
+//! files still hold rows of sessions that are over. With each row stands how far sessions were over
+//! when it came (`fired`): a restore replays the rows of a key in that order and drops what was over
+//! before the next row came. That is exact, where neither the rows nor their sessions' bounds alone
+//! would do: a row may open a new session right where the one before it ended, and later pull its
+//! start back over that one's rows. Among rows of the same `fired` no session ends, so their order
+//! makes no difference to what merges. No file expires by time, as no file tells how far its rows'
+//! sessions will grow; those of dead rows go with the next full snapshot.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, AsArray, Int64Array, RecordBatch, TimestampMillisecondArray, UInt32Array,
+};
+use arrow::compute::take_record_batch;
+use arrow::datatypes::{DataType, Field, Int64Type, SchemaRef};
+use tidegate_plan::Schema;
+use tidegate_plan::arrow_type::{arrow_schema, data_type};
+use tidegate_plan::operator::WindowTvf as Plan;
+use tidegate_plan::window::{WindowShape, WindowTime};
+use tidegate_types::key_group::key_group;
+use tidegate_types::{Error, KeyGroupRange, MIN_WATERMARK, Result, Watermark};
+
+use super::assign;
+use super::fired::Fired;
+use super::layout::{TABLE, VERSION, check_entries};
+use super::row_store::{RowRef, RowStore};
+use super::sessions::{NONE, Sessions};
+use super::time::WindowZone;
+use crate::element::Changes;
+use crate::keys::hash::hash_columns;
+use crate::operator::{
+    Entries, Operator, OperatorContext, Output, Progress, SnapshotMode, SnapshotRequest,
+    TableSnapshot,
+};
+
+/// Holds rows until their session is over.
+pub struct SessionRows {
+    gap: i64,
+    processing: bool,
+    keys: Vec<usize>,
+    zone: WindowZone,
+    output: SchemaRef,
+    /// `fired`, for processing time `time`, then the input's columns.
+    stored: SchemaRef,
+    /// Where the input's columns begin there, and where a row's time stands.
+    first: usize,
+    time: usize,
+    context: Option<OperatorContext>,
+    watermark: Watermark,
+    fired: Fired,
+    sessions: Sessions,
+    /// Rows by session.
+    rows: Vec<Vec<RowRef>>,
+    store: RowStore,
+    firing: VecDeque<Firing>,
+    restoring: Vec<RecordBatch>,
+    slots: Vec<u32>,
+}
+
+/// A session that is over; its rows before `next` are out.
+struct Firing {
+    start: i64,
+    end: i64,
+    rows: Vec<RowRef>,
+    next: usize,
+}
+
+impl SessionRows {
+    /// The operator of a plan node with output `schema`.
+    ///
+    /// # Errors
+    /// `INTERNAL` if the node's windows are not sessions of its own, `UNSUPPORTED` for types that
+    /// cannot be keys.
+    pub fn new(
+        plan: &Plan,
+        input_schema: &Schema,
+        schema: &Schema,
+        zone: WindowZone,
+    ) -> Result<Self> {
+        let WindowShape::Session { gap } = plan.shape else {
+            return Err(Error::internal("session rows over another window shape"));
+        };
+        let (prefix, time) = match plan.time {
+            WindowTime::Event { column } => (&["fired"][..], 1 + column),
+            WindowTime::Processing => (&["fired", "time"][..], 1),
+            _ => return Err(Error::internal("session rows over windows of another operator")),
+        };
+        let fields = prefix.iter().map(|name| Arc::new(Field::new(*name, DataType::Int64, false)));
+        let input = arrow_schema(input_schema);
+        let fields: Vec<_> = fields.chain(input.fields().iter().cloned()).collect();
+        let key_types = plan.partition_keys.iter().map(|key| data_type(&input_schema[*key].ty));
+        Ok(Self {
+            gap,
+            processing: matches!(plan.time, WindowTime::Processing),
+            keys: plan.partition_keys.clone(),
+            zone,
+            output: arrow_schema(schema),
+            stored: Arc::new(arrow::datatypes::Schema::new(fields)),
+            first: prefix.len(),
+            time,
+            context: None,
+            watermark: MIN_WATERMARK,
+            fired: Fired::new(),
+            sessions: Sessions::new(key_types.collect())?,
+            rows: Vec::new(),
+            store: RowStore::new(),
+            firing: VecDeque::new(),
+            restoring: Vec::new(),
+            slots: Vec::new(),
+        })
+    }
+
+    /// Sessions that end up to here are out.
+    fn settled(&self) -> i64 {
+        if self.processing { self.fired.until() } else { self.watermark }
+    }
+
+    /// A clock that was set back stands still until it is where it was.
+    fn now(&self, out: &Output) -> i64 {
+        if self.processing { out.now_ms.max(self.fired.until()) } else { self.watermark }
+    }
+
+    /// The keys' places among stored columns.
+    fn stored_keys(&self) -> Vec<usize> {
+        self.keys.iter().map(|key| self.first + key).collect()
+    }
+
+    /// The input's columns behind those that are kept with them.
+    fn to_stored(&self, rows: &RecordBatch, now: i64) -> Result<RecordBatch> {
+        let mut columns: Vec<ArrayRef> =
+            vec![Arc::new(Int64Array::from_value(self.settled(), rows.num_rows()))];
+        if self.processing {
+            columns.push(Arc::new(Int64Array::from_value(now, rows.num_rows())));
+        }
+        columns.extend(rows.columns().iter().cloned());
+        RecordBatch::try_new(self.stored.clone(), columns)
+            .map_err(|error| Error::internal(format!("session rows: {error}")))
+    }
+
+    /// When the rows of a stored batch happened.
+    fn times<'a>(&self, stored: &'a RecordBatch) -> Result<&'a [i64]> {
+        let column = stored.column(self.time);
+        match column.as_primitive_opt::<Int64Type>().filter(|_| self.processing) {
+            Some(times) => Ok(times.values()),
+            None => assign::times(column, "the rowtime of a row"),
+        }
+    }
+
+    /// Puts a row into its session, unless it has none and would open one that ends by `late`.
+    fn place(&mut self, key: u32, time: i64, row: RowRef, late: Watermark) -> bool {
+        let (start, end) = (time, time.saturating_add(self.gap));
+        let (mut session, more) = self.sessions.touching(key, start, end);
+        if session == NONE {
+            if end.saturating_sub(1) <= late {
+                return false;
+            }
+            session = self.sessions.open(key, start, end);
+            self.rows.resize_with(self.sessions.capacity(), Vec::new);
+        } else {
+            self.sessions.extend(session, start, end);
+        }
+        while more && let Some(other) = self.sessions.neighbour(session) {
+            let mut fewer = std::mem::take(&mut self.rows[other as usize]);
+            let rows = &mut self.rows[session as usize];
+            if fewer.len() > rows.len() {
+                std::mem::swap(&mut fewer, rows);
+            }
+            rows.append(&mut fewer);
+            self.sessions.absorb(session, other);
+        }
+        self.rows[session as usize].push(row);
+        true
+    }
+
+    fn discard(&mut self, session: u32) {
+        self.store.release(&std::mem::take(&mut self.rows[session as usize]));
+        self.sessions.close(session);
+    }
+
+    fn emit(&mut self, limit: usize, out: &mut Output) -> Result<()> {
+        let (mut rows, mut bounds) = (Vec::new(), Vec::new());
+        while rows.len() < limit
+            && let Some(firing) = self.firing.front_mut()
+        {
+            let until = firing.rows.len().min(firing.next + limit - rows.len());
+            rows.extend_from_slice(&firing.rows[firing.next..until]);
+            bounds.resize(rows.len(), (firing.start, firing.end));
+            firing.next = until;
+            if until == firing.rows.len() {
+                self.firing.pop_front();
+            }
+        }
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut columns = self.store.gather(&rows)?.columns()[self.first..].to_vec();
+        let starts: Vec<i64> = bounds.iter().map(|(start, _)| self.zone.to_local(*start)).collect();
+        let ends = bounds.iter().map(|(_, end)| self.zone.to_local(*end)).collect();
+        let times = bounds.iter().map(|(_, end)| end.saturating_sub(1)).collect();
+        for values in [starts, ends, times] {
+            let ty = self.output.field(columns.len()).data_type().clone();
+            let values = TimestampMillisecondArray::from(values);
+            columns.push(Arc::new(values.with_data_type(ty)));
+        }
+        let result = RecordBatch::try_new(self.output.clone(), columns)
+            .map_err(|error| Error::internal(format!("rows of a session: {error}")))?;
+        out.emit(Changes::append(result));
+        self.store.release(&rows);
+        if self.store.is_sparse() {
+            let firing = self.firing.iter_mut().flat_map(|firing| &mut firing.rows[firing.next..]);
+            self.store.compact(self.rows.iter_mut().flatten().chain(firing))?;
+        }
+        self.sessions.forget_keys()
+    }
+
+    fn fire(&mut self, session: u32) {
+        let rows = std::mem::take(&mut self.rows[session as usize]);
+        let (start, end) = (self.sessions.get(session).start, self.sessions.get(session).end);
+        self.firing.push_back(Firing { start, end, rows, next: 0 });
+        self.sessions.close(session);
+    }
+
+    /// Restored rows in the order in which they came: `(fired, key, time, row)`.
+    fn arrivals(&mut self) -> Result<Vec<(i64, u32, i64, RowRef)>> {
+        let mut arrivals = Vec::new();
+        let keys = self.stored_keys();
+        for entries in std::mem::take(&mut self.restoring) {
+            let mut slots = std::mem::take(&mut self.slots);
+            self.sessions.key_slots(&entries, &keys, &mut slots)?;
+            let fired = entries.column(0).as_primitive::<Int64Type>().values();
+            let times = self.times(&entries)?;
+            let batch = self.store.reserve();
+            for (row, key) in slots.iter().enumerate() {
+                let place = RowRef { batch, row: row as u32 };
+                arrivals.push((fired[row], *key, times[row], place));
+            }
+            let all: Vec<u32> = (0..entries.num_rows() as u32).collect();
+            self.store.fill(batch, entries, &all, true);
+            self.slots = slots;
+        }
+        arrivals.sort_unstable_by_key(|(fired, ..)| *fired);
+        Ok(arrivals)
+    }
+}
+
+impl Operator for SessionRows {
+    fn open(&mut self, context: &OperatorContext) -> Result<()> {
+        self.watermark = context.watermark;
+        self.context = Some(context.clone());
+        Ok(())
+    }
+
+    fn restore(
+        &mut self,
+        table: &str,
+        version: u16,
+        entries: &RecordBatch,
+        groups: KeyGroupRange,
+    ) -> Result<()> {
+        if self.processing && self.fired.take(table, version, entries, groups)? {
+            return Ok(());
+        }
+        check_entries(table, version, entries, &self.stored)?;
+        let context =
+            self.context.as_ref().ok_or_else(|| Error::internal("restore before open"))?;
+        let mut hashes = Vec::new();
+        hash_columns(entries, &self.stored_keys(), &mut hashes)?;
+        let keep = hashes.iter().enumerate().filter_map(|(row, hash)| {
+            groups.contains(key_group(*hash, context.key_groups)).then_some(row as u32)
+        });
+        let kept = take_record_batch(entries, &UInt32Array::from_iter_values(keep))
+            .map_err(|error| Error::internal(error.to_string()))?;
+        if kept.num_rows() > 0 {
+            self.restoring.push(kept);
+        }
+        Ok(())
+    }
+
+    fn restored(&mut self) -> Result<()> {
+        for (fired, key, time, row) in self.arrivals()? {
+            while let Some(over) = self.sessions.complete_of_key(key, fired) {
+                self.discard(over);
+            }
+            self.place(key, time, row, MIN_WATERMARK);
+        }
+        let context = self.context.clone().ok_or_else(|| Error::internal("restore before open"))?;
+        for session in self.sessions.take_complete(self.settled(), usize::MAX) {
+            let group = key_group(self.sessions.hash(session), context.key_groups);
+            let last = self.sessions.get(session).end.saturating_sub(1);
+            if self.processing && last > self.fired.restored(group) {
+                // Another subtask's clock was further: rows that come now open a new session.
+                self.fire(session);
+            } else {
+                self.discard(session);
+            }
+        }
+        Ok(())
+    }
+
+    fn process(&mut self, _input: usize, changes: Changes, out: &mut Output) -> Result<()> {
+        if changes.kinds.is_some() {
+            return Err(Error::internal("sessions over an updating input"));
+        }
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let stored = self.to_stored(&changes.rows, self.now(out))?;
+        let mut slots = std::mem::take(&mut self.slots);
+        self.sessions.key_slots(&stored, &self.stored_keys(), &mut slots)?;
+        let late = if self.processing { MIN_WATERMARK } else { self.watermark };
+        let batch = self.store.reserve();
+        let mut alive = Vec::with_capacity(slots.len());
+        let times = self.times(&stored)?;
+        for (row, (key, time)) in (0u32..).zip(slots.iter().zip(times)) {
+            if self.place(*key, *time, RowRef { batch, row }, late) {
+                alive.push(row);
+            }
+        }
+        if let Some(context) = &self.context {
+            context.metrics.late_records.add((slots.len() - alive.len()) as u64);
+        }
+        self.store.fill(batch, stored, &alive, false);
+        self.slots = slots;
+        Ok(())
+    }
+
+    fn watermark(&mut self, watermark: Watermark, _out: &mut Output) -> Result<()> {
+        self.watermark = self.watermark.max(watermark);
+        Ok(())
+    }
+
+    fn next_timer(&self) -> Option<i64> {
+        if !self.processing {
+            return None;
+        }
+        if !self.firing.is_empty() {
+            return Some(self.fired.until());
+        }
+        self.sessions.next_completion()
+    }
+
+    fn drain(&mut self, out: &mut Output) -> Result<Progress> {
+        let limit = self.context.as_ref().map_or(8192, |context| context.batch_rows);
+        if self.firing.is_empty() {
+            let now = self.now(out);
+            let complete = self.sessions.take_complete(now, limit);
+            if complete.is_empty() {
+                return Ok(Progress::Done);
+            }
+            self.fired.advance(now);
+            complete.into_iter().for_each(|session| self.fire(session));
+        }
+        self.emit(limit, out)?;
+        Ok(Progress::More)
+    }
+
+    fn snapshot(&mut self, request: &SnapshotRequest) -> Result<Vec<TableSnapshot>> {
+        let full = request.mode(TABLE) == SnapshotMode::Full;
+        let batches = self.store.take_unsaved(full)?;
+        let mut tables = vec![TableSnapshot {
+            table: TABLE,
+            version: VERSION,
+            mode: if full { SnapshotMode::Full } else { SnapshotMode::CHANGES },
+            changed: Entries { batches, ..Entries::default() },
+            pieces: Vec::new(),
+            lap: None,
+            live: self.store.live() as u64,
+        }];
+        if self.processing {
+            tables.extend(self.fired.snapshot(request)?);
+        }
+        Ok(tables)
+    }
+
+    fn state_bytes(&self) -> usize {
+        let refs: usize = self.rows.iter().map(|rows| rows.capacity() * size_of::<RowRef>()).sum();
+        self.sessions.memory_size() + self.store.memory_size() + refs
+    }
+}
