@@ -1,12 +1,17 @@
 //! Records of clicks with ids, the jobs that window them and pass them through, and what must come out.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use tidegate_integration_tests::checkpoints::{manifests, wait_for};
+use tidegate_integration_tests::clock::pause;
 use tidegate_integration_tests::compare::{Shape, canonical};
+use tidegate_integration_tests::folder::CaseFolder;
 use tidegate_integration_tests::kafka::{Cluster, Reader, Writer};
 use tidegate_integration_tests::prng::Prng;
 use tidegate_integration_tests::rows::json_row;
+use tidegate_integration_tests::tidegate::{Process, Run};
 use tidegate_integration_tests::value::timestamp;
 
 pub(crate) const PARTITIONS: i32 = 4;
@@ -106,13 +111,7 @@ pub(crate) fn expected(per_partition: i64, slide: i64, count: i64) -> Result<Res
 }
 
 /// Produces the records `from..to` of each partition.
-pub(crate) fn produce(
-    writer: &Writer,
-    topic: &str,
-    from: i64,
-    to: i64,
-    per_partition: i64,
-) -> Result<()> {
+fn produce(writer: &Writer, topic: &str, from: i64, to: i64, per_partition: i64) -> Result<()> {
     for sequence in from..to {
         for partition in 0..PARTITIONS {
             let Click { key, value, time } = click(partition, sequence, per_partition);
@@ -127,7 +126,7 @@ pub(crate) fn produce(
 }
 
 /// One record per partition that pushes the watermark past everything.
-pub(crate) fn produce_end(writer: &Writer, topic: &str) -> Result<()> {
+fn produce_end(writer: &Writer, topic: &str) -> Result<()> {
     let time = timestamp(BASE + 10 * SPAN);
     for partition in 0..PARTITIONS {
         writer.send(
@@ -242,5 +241,60 @@ impl Passed {
             .map(|(partition, sequence, _)| (partition, sequence))
             .collect();
         Some(format!("{} ids are missing, the first are {first:?}", first.len() + missing.count()))
+    }
+}
+
+/// A job over clicks that is killed again and again.
+pub(crate) struct KilledJob<'a> {
+    pub(crate) cluster: &'a Cluster,
+    pub(crate) topics: &'a Topics,
+    pub(crate) folder: &'a CaseFolder,
+    /// Options of every sink: see [`Topics::script`].
+    pub(crate) sink: &'a str,
+    pub(crate) per_partition: i64,
+    pub(crate) kills: i64,
+}
+
+impl KilledJob<'_> {
+    fn start(&self, round: i64, prng: &mut Prng, place: &str) -> Result<Process> {
+        let script = self.topics.script(self.cluster, self.sink);
+        let run = Run::new(self.folder.path(), &format!("round-{round}"), &script)?
+            .parallelism(1 + prng.below(4))
+            .checkpoints(place, "200 ms")
+            .timeout(Duration::from_secs(900));
+        run.restore((round > 0).then_some(place)).start()
+    }
+
+    /// Produces all records while the job is killed and restored, each time at another parallelism;
+    /// the last run is left running.
+    pub(crate) fn survive(&self, prng: &mut Prng) -> Result<Process> {
+        let checkpoints = self.folder.join("checkpoints");
+        let place = checkpoints.display().to_string();
+        let writer = self.cluster.writer()?;
+        let chunk = |round: i64| self.per_partition * round / (self.kills + 1);
+        let produce = |round: i64| {
+            let (from, to) = (chunk(round), chunk(round + 1));
+            produce(&writer, &self.topics.clicks, from, to, self.per_partition)
+        };
+        for round in 0..self.kills {
+            let before = manifests(&checkpoints)?;
+            let mut process = self.start(round, prng, &place)?;
+            produce(round)?;
+            // Some die before they have completed a checkpoint of their own.
+            if round == 0 || prng.chance(70) {
+                wait_for(&mut process, &checkpoints, &before, 1)
+                    .with_context(|| format!("round {round}"))?;
+            }
+            pause(Duration::from_millis(prng.between(0, 700) as u64));
+            ensure!(
+                process.kill().with_context(|| format!("round {round}"))?,
+                "an unbounded job ended by itself in round {round}; folder {}",
+                self.folder.text()
+            );
+        }
+        let process = self.start(self.kills, prng, &place)?;
+        produce(self.kills)?;
+        produce_end(&writer, &self.topics.clicks)?;
+        Ok(process)
     }
 }

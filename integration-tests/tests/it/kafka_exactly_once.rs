@@ -4,15 +4,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
-use tidegate_integration_tests::checkpoints::{manifests, wait_for};
+use anyhow::{Result, bail, ensure};
 use tidegate_integration_tests::clock::{entropy, now, pause};
 use tidegate_integration_tests::folder::CaseFolder;
 use tidegate_integration_tests::kafka::Cluster;
 use tidegate_integration_tests::prng::Prng;
-use tidegate_integration_tests::tidegate::{Run, heavy};
+use tidegate_integration_tests::tidegate::heavy;
 
-use crate::clicks::{Latest, PARTITIONS, Passed, Results, Topics, expected, produce, produce_end};
+use crate::clicks::{KilledJob, Latest, PARTITIONS, Passed, Results, Topics, expected};
 use crate::number;
 
 /// Everything that comes out of the job.
@@ -59,42 +58,19 @@ fn each_record_is_seen_once_through_ten_kills() -> Result<()> {
     let cluster = Cluster::from_environment()?;
     let topics = Topics::create(&cluster, seed)?;
     let folder = CaseFolder::new("kafka-exactly-once")?;
-    let checkpoints = folder.join("checkpoints");
-    let place = checkpoints.display().to_string();
     let sink = format!(
         ", 'sink.delivery-guarantee'='exactly-once', 'sink.transactional-id-prefix'='it-{seed:x}', 'sink.marker-topic'='it-markers-{seed:x}'"
     );
-    let script = topics.script(&cluster, &sink);
-    let writer = cluster.writer()?;
     let start = now();
-    let run = |round: i64, prng: &mut Prng| -> Result<Run> {
-        let run = Run::new(folder.path(), &format!("round-{round}"), &script)?
-            .parallelism(1 + prng.below(4))
-            .checkpoints(&place, "200 ms")
-            .timeout(Duration::from_secs(900));
-        Ok(run.restore((round > 0).then_some(place.as_str())))
+    let job = KilledJob {
+        cluster: &cluster,
+        topics: &topics,
+        folder: &folder,
+        sink: &sink,
+        per_partition,
+        kills,
     };
-    for round in 0..kills {
-        let before = manifests(&checkpoints)?;
-        let mut process = run(round, &mut prng)?.start()?;
-        let chunk = |round: i64| per_partition * round / (kills + 1);
-        produce(&writer, &topics.clicks, chunk(round), chunk(round + 1), per_partition)?;
-        // Some die before they have completed a checkpoint of their own.
-        if round == 0 || prng.chance(70) {
-            wait_for(&mut process, &checkpoints, &before, 1)
-                .with_context(|| format!("round {round}"))?;
-        }
-        pause(Duration::from_millis(prng.between(0, 700) as u64));
-        ensure!(
-            process.kill().with_context(|| format!("round {round}"))?,
-            "an unbounded job ended by itself in round {round}; folder {}",
-            folder.text()
-        );
-    }
-    let mut process = run(kills, &mut prng)?.start()?;
-    let rest = per_partition * kills / (kills + 1);
-    produce(&writer, &topics.clicks, rest, per_partition, per_partition)?;
-    produce_end(&writer, &topics.clicks)?;
+    let mut process = job.survive(&mut prng)?;
     let tumbled = expected(per_partition, 10_000, 1)?;
     let hopped = expected(per_partition, 5_000, 3)?;
     let mut output = Output {
