@@ -47,6 +47,7 @@ impl SinkWriter for Writer {
 #[cfg(test)]
 mod tests {
     use arrow::array::{Int8Array, Int32Array, RecordBatch};
+    use tidegate_engine::staging::StagingArea;
     use tidegate_types::{Attempt, OperatorId};
 
     use super::*;
@@ -61,6 +62,7 @@ mod tests {
             subtask: 0,
             parallelism: 1,
             metrics: Arc::clone(&metrics),
+            staging: StagingArea::in_memory(),
         };
         let mut writer = Blackhole.writer(context).unwrap();
         let column = Arc::new(Int32Array::from(vec![1, 2, 3])) as arrow::array::ArrayRef;

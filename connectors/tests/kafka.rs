@@ -9,6 +9,7 @@
 mod kafka {
     mod broker;
     mod errors;
+    mod exactly_once;
     mod growing;
     mod outage;
     mod read;

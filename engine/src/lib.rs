@@ -14,6 +14,7 @@ pub mod memory;
 pub mod metrics;
 pub mod operator;
 pub mod spill;
+pub mod staging;
 pub mod task;
 pub mod values;
 pub mod window;

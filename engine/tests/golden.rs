@@ -18,7 +18,8 @@ use tidegate_engine::checkpoint::file::Compression;
 use tidegate_engine::checkpoint::{
     FileRef, Manifest, OperatorState, SourceState, SubtaskState, TableState, file,
 };
-use tidegate_engine::connector::{Split, StagedUnit};
+use tidegate_engine::connector::{Confirmed, Split, StagedUnit};
+use tidegate_engine::staging::{self, ChunkRef, Stored};
 use tidegate_types::{Attempt, Epoch, JobId, OperatorId};
 
 fn path(name: &str) -> PathBuf {
@@ -66,6 +67,7 @@ fn manifest() -> Manifest {
         writer: 1,
         epoch: Epoch(5),
         payload: serde_json::json!({"files": ["a"]}),
+        chunks: Vec::new(),
     };
     let file = FileRef {
         path: "shared/1-5-0000000000000002-0-windows.state".into(),
@@ -84,6 +86,7 @@ fn manifest() -> Manifest {
         kind: BarrierKind::Checkpoint,
         timestamp_ms: 1_767_225_600_000,
         key_groups: 128,
+        staging: None,
         operators: vec![
             OperatorState {
                 id: OperatorId(1),
@@ -111,6 +114,44 @@ fn manifest() -> Manifest {
 fn state_files_of_every_version_are_readable() {
     let bytes = golden("state-v1.state", &file::encode(&[state()], Compression::Small).unwrap());
     assert_eq!(file::decode("golden", &bytes).unwrap(), [state()]);
+}
+
+#[test]
+fn staged_output_of_every_version_is_readable() {
+    let content = b"\x05\0\0\0first\0\0\0\0\x03\0\0\0end";
+    for (name, stored) in [("staged-v1-plain", Stored::Plain), ("staged-v1-zstd", Stored::Zstd)] {
+        let bytes = golden(name, &staging::encode(content, stored).unwrap());
+        let decoded = staging::decode(name, &bytes.into()).unwrap();
+        let records: Vec<_> =
+            staging::Records::new(&decoded).map(|r| r.unwrap().to_vec()).collect();
+        assert_eq!(records, [b"first".to_vec(), Vec::new(), b"end".to_vec()]);
+    }
+}
+
+#[test]
+fn a_manifest_names_staged_output() {
+    let text = golden("manifest-v1-staged.json", &staged_manifest().encode().unwrap());
+    let manifest = Manifest::decode("golden", &text).unwrap();
+    assert_eq!(manifest, staged_manifest());
+    assert_eq!(
+        manifest.staged_objects().collect::<Vec<_>>(),
+        ["staged/1-0000000000000003-1-00000000"]
+    );
+}
+
+/// With all that the first manifests did not have.
+fn staged_manifest() -> Manifest {
+    let mut manifest = manifest();
+    manifest.staging = Some("/checkpoints/clicks/1".into());
+    let sink = &mut manifest.operators[2].subtasks[0];
+    sink.staged[0].chunks.push(ChunkRef {
+        path: "staged/1-0000000000000003-1-00000000".into(),
+        bytes: 19,
+        records: 3,
+        digest: "00000000000000aa".into(),
+    });
+    sink.confirmed.push(Confirmed { lineage: "j-1".into(), writer: 1, epoch: Epoch(4) });
+    manifest
 }
 
 #[test]

@@ -19,6 +19,9 @@ pub struct JobRecord {
     pub last_epoch: Epoch,
     /// Completed checkpoints and savepoints that are kept, oldest first.
     pub checkpoints: Vec<CompletedCheckpoint>,
+    /// The checkpoint that this start was given; it counts until one is completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<CompletedCheckpoint>,
     /// Where the job stands.
     pub status: JobStatus,
 }
@@ -68,6 +71,7 @@ impl JobRecord {
             attempt: Attempt(0),
             last_epoch: Epoch(0),
             checkpoints: Vec::new(),
+            origin: None,
             status: JobStatus::Running,
         }
     }

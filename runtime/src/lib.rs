@@ -2,6 +2,7 @@
 //! surroundings.
 
 pub mod clock;
+pub mod failpoint;
 pub mod task;
 pub mod telemetry;
 

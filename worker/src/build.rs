@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tidegate_engine::calc::{Calc, Union};
-use tidegate_engine::checkpoint::{Manifest, TableState};
-use tidegate_engine::connector::{DeliveryGuarantee, Sink, SinkContext, Source, StagedUnit};
+use tidegate_engine::connector::{DeliveryGuarantee, Sink, SinkContext, Source};
 use tidegate_engine::exchange::Sender;
 use tidegate_engine::exchange::partition::Partitioner;
 use tidegate_engine::metrics::{OperatorMetrics, SinkMetrics, TaskMetrics};
-use tidegate_engine::operator::{Operator, OperatorContext};
-use tidegate_engine::task::chain::{Chain, ChainNode, OutputEdge, SinkStage, Stage};
-use tidegate_engine::task::snapshot::{StateFiles, restore_operator};
+use tidegate_engine::operator::Operator;
+use tidegate_engine::staging::{StagingArea, StagingFolder};
+use tidegate_engine::task::chain::{Chain, ChainNode, OutputEdge, Stage};
+use tidegate_engine::task::sink_stage::SinkStage;
+use tidegate_engine::task::snapshot::StateFiles;
 use tidegate_engine::values::ValuesSource;
 use tidegate_engine::window::{
     AggregateInput, LocalWindowAggregate, SessionAggregate, SessionRows, WindowAggregate,
@@ -22,10 +23,11 @@ use tidegate_plan::task_graph::{Task, TaskInput};
 use tidegate_plan::window::{WindowShape, WindowTime};
 use tidegate_plan::{Exchange, Node, StreamGraph};
 use tidegate_types::error::ResultExt;
-use tidegate_types::{Error, MIN_WATERMARK, OperatorId, Result, SubtaskId, TypeKind, Watermark};
+use tidegate_types::{Error, Result, SubtaskId, TypeKind};
 
 use crate::deployment::Deployment;
 use crate::metrics::{OperatorEntry, RunMetrics};
+use crate::restore::{self, restored_operator};
 
 /// The sources and sinks of a run, made once and shared by their subtasks.
 pub struct Connectors {
@@ -170,31 +172,6 @@ fn is_two_phase(node: &Node) -> bool {
             .all(|i| matches!(i.exchange, Exchange::Hash { .. } | Exchange::Single))
 }
 
-/// The state that a subtask of an operator continues from.
-pub struct OperatorRestore {
-    /// Combined watermark.
-    pub watermark: Watermark,
-    /// Tables of every subtask of the checkpoint.
-    pub tables: Vec<TableState>,
-    /// Staged output of every writer of the checkpoint.
-    pub staged: Vec<StagedUnit>,
-}
-
-/// Collects an operator's state from a manifest.
-pub fn restored_operator(manifest: Option<&Manifest>, id: OperatorId) -> OperatorRestore {
-    let mut restore =
-        OperatorRestore { watermark: MIN_WATERMARK, tables: Vec::new(), staged: Vec::new() };
-    let Some(state) = manifest.and_then(|manifest| manifest.operator(id)) else { return restore };
-    let watermarks =
-        state.subtasks.iter().map(|subtask| subtask.watermark.unwrap_or(MIN_WATERMARK));
-    restore.watermark = watermarks.min().unwrap_or(MIN_WATERMARK);
-    for subtask in &state.subtasks {
-        restore.staged.extend(subtask.staged.iter().cloned());
-        restore.tables.extend(subtask.tables.iter().cloned());
-    }
-    restore
-}
-
 /// An edge to another task: the consumer's input, its root node, the senders of this subtask.
 pub type OutputChannels = (TaskInput, usize, Vec<Box<dyn Sender>>);
 
@@ -257,7 +234,8 @@ impl ChainBuilder<'_> {
         let clock = self.deployment.clock.clone();
         let mut chain = Chain::new(nodes, roots, clock, self.task_metrics.clone());
         chain.set_watermark(watermark);
-        open(&mut chain, self.deployment, self.task, self.subtask, &self.task_metrics).await?;
+        let (task, subtask) = (self.task, self.subtask);
+        restore::open(&mut chain, self.deployment, task, subtask, &self.task_metrics).await?;
         Ok(chain)
     }
 
@@ -268,19 +246,24 @@ impl ChainBuilder<'_> {
             Some(sink) => {
                 let counters = Arc::new(SinkMetrics::default());
                 sink_metrics = Some(counters.clone());
+                let (deployment, subtask) = (self.deployment, self.subtask.index);
+                let folder = StagingFolder {
+                    storage: deployment.checkpoints.clone(),
+                    stored: deployment.staged_as,
+                };
+                let area = StagingArea::new(folder, deployment.attempt, node.id, subtask);
+                let staging = Arc::new(area);
                 let context = SinkContext {
-                    lineage: self.deployment.lineage.clone(),
+                    lineage: deployment.lineage.clone(),
                     operator: node.id,
-                    attempt: self.deployment.attempt,
-                    subtask: self.subtask.index,
+                    attempt: deployment.attempt,
+                    subtask,
                     parallelism: self.task.parallelism,
                     metrics: counters,
+                    staging: staging.clone(),
                 };
-                Stage::Sink(SinkStage {
-                    writer: sink.writer(context)?,
-                    staged: Vec::new(),
-                    not_null: not_null(node),
-                })
+                let (writer, lineage) = (sink.writer(context)?, deployment.lineage.clone());
+                Stage::Sink(SinkStage::new(writer, staging, lineage, not_null(node)))
             }
             None => Stage::Operator(
                 operator(&self.deployment.graph, node).context(|| node.name.clone())?,
@@ -352,55 +335,4 @@ fn edge_nodes(
     let edge = OutputEdge { partitioner, ended: false };
     nodes.push(node(format!("output to {}", target.name), Stage::Output(edge)));
     Ok(nodes)
-}
-
-async fn open(
-    chain: &mut Chain,
-    deployment: &Deployment,
-    task: &Task,
-    subtask: SubtaskId,
-    metrics: &TaskMetrics,
-) -> Result<()> {
-    let key_groups = deployment.graph.settings.key_groups;
-    let watermark = chain.watermark();
-    for node in chain.nodes_mut() {
-        let restored = deployment.restored.as_ref();
-        let manifest = restored.map(|restored| &restored.manifest).filter(|_| node.id.is_some());
-        let state = restored_operator(manifest, node.id.unwrap_or(OperatorId(0)));
-        match &mut node.stage {
-            Stage::Operator(operator) => {
-                let owned = deployment.owned(subtask.index, task.parallelism);
-                let context = OperatorContext {
-                    subtask: subtask.index,
-                    parallelism: task.parallelism,
-                    key_groups,
-                    owned,
-                    watermark,
-                    batch_rows: deployment.batch_rows,
-                    metrics: node.metrics.clone(),
-                    memory: deployment.memory.clone(),
-                    spill: deployment.spill.clone(),
-                };
-                operator.open(&context).context(|| node.name.clone())?;
-                node.files = StateFiles::new(owned);
-                let Some(restored) = restored.filter(|_| node.id.is_some()) else { continue };
-                let bytes =
-                    restore_operator(operator.as_mut(), owned, &state.tables, &restored.storage)
-                        .await
-                        .context(|| node.name.clone())?;
-                metrics.restored_bytes.add(bytes);
-                node.files = StateFiles::restored(&state.tables, owned, restored.reusable);
-            }
-            Stage::Sink(sink) => {
-                let mine = |unit: &StagedUnit| unit.writer % task.parallelism == subtask.index;
-                let units = state.staged.into_iter().filter(mine).collect();
-                sink.writer
-                    .recover(units)
-                    .await
-                    .context(|| format!("settle output of {}", node.name))?;
-            }
-            Stage::Output(_) => {}
-        }
-    }
-    Ok(())
 }

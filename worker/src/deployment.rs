@@ -6,6 +6,7 @@ use tidegate_engine::checkpoint::{CheckpointStorage, Manifest};
 use tidegate_engine::connector::{Sink, Source};
 use tidegate_engine::memory::MemoryBudget;
 use tidegate_engine::spill::SpillFolder;
+use tidegate_engine::staging::Stored;
 use tidegate_plan::StreamGraph;
 use tidegate_plan::operator;
 use tidegate_plan::settings::ExecutionMode;
@@ -33,6 +34,8 @@ pub trait ConnectorFactory: Send + Sync {
 pub struct Restored {
     /// The folder that its files are relative to.
     pub storage: CheckpointStorage,
+    /// The folder that its staged output is relative to.
+    pub staging: CheckpointStorage,
     /// Its manifest.
     pub manifest: Manifest,
     /// Whether the new checkpoints may refer to its files (it is in the job's own folder).
@@ -60,6 +63,8 @@ pub struct Deployment {
     pub checkpoints: CheckpointStorage,
     /// The folder for savepoints.
     pub savepoints: CheckpointStorage,
+    /// How staged output is stored in the job's folder.
+    pub staged_as: Stored,
     /// The memory that the run's state may take.
     pub memory: Arc<MemoryBudget>,
     /// Where state goes that does not fit.

@@ -10,6 +10,7 @@ use tidegate_engine::connector::{ReaderContext, Source, Split};
 use tidegate_engine::exchange::gate::InputGate;
 use tidegate_engine::exchange::{Receiver, local};
 use tidegate_engine::metrics::{OperatorMetrics, SourceMetrics, TaskMetrics};
+use tidegate_engine::task::commits::Commits;
 use tidegate_engine::task::process::{self, TaskCore};
 use tidegate_engine::task::snapshot::SnapshotTarget;
 use tidegate_engine::task::source::{self, Projection, SourceStage, WatermarkRule};
@@ -399,6 +400,7 @@ impl TaskStart {
             clock: self.deployment.clock.clone(),
             metrics: task_metrics.clone(),
             upload: None,
+            commits: Commits::default(),
             taken: Epoch(0),
         };
         core.report(ReportKind::Ready).await;

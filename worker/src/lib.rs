@@ -1,12 +1,14 @@
 //! Task lifecycle: builds the tasks of a deployment, connects and runs them, reports on them.
 //!
-//! [`deployment`] says what is run, [`build`] turns plan nodes into chains, [`host`] runs them on the
+//! [`deployment`] says what is run, [`build`] turns plan nodes into chains,
+//! `restore` gives them their state back, [`host`] runs them on the
 //! data plane's own runtime. Not here: deciding when (job control) and where (scheduler).
 
 pub mod build;
 pub mod deployment;
 pub mod host;
 pub mod metrics;
+mod restore;
 pub mod splits;
 
 pub use deployment::{ConnectorFactory, Deployment, Restored};

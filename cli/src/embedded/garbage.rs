@@ -1,12 +1,14 @@
 //! Deleting checkpoints that are no longer kept: mark what kept manifests reach, delete the rest.
 //!
-//! State files are shared between checkpoints, so a file goes only when no kept manifest names it.
+//! State files are shared between checkpoints, and staged output stays in every manifest until it is
+//! visible, so an object goes only when no kept manifest names it.
 //! Files of runs that died before their checkpoint completed are found by listing, and deleted once
 //! they are older than [`MIN_AGE_MS`] and belong to a run before the current one, which is fenced.
 
 use std::collections::BTreeSet;
 
-use tidegate_engine::checkpoint::CheckpointStorage;
+use tidegate_engine::checkpoint::{CheckpointStorage, Manifest};
+use tidegate_engine::staging;
 use tidegate_job_control::CompletedCheckpoint;
 use tidegate_types::{Attempt, Result};
 
@@ -26,37 +28,67 @@ pub(crate) async fn discard(
     let mut reachable = in_flight.clone();
     for checkpoint in kept.iter().filter(|checkpoint| !checkpoint.savepoint) {
         let manifest = storage.read_manifest(&checkpoint.manifest).await?;
-        reachable.extend(manifest.files().map(|file| file.path.clone()));
+        reachable.extend(objects(&manifest));
     }
     for checkpoint in discarded {
         let manifest = storage.read_manifest(&checkpoint.manifest).await?;
         // The manifest goes first: a checkpoint without files must not look complete.
         storage.delete(&checkpoint.manifest).await?;
-        for file in manifest.files().filter(|file| !reachable.contains(&file.path)) {
-            storage.delete(&file.path).await?;
+        for object in objects(&manifest).filter(|object| !reachable.contains(object)) {
+            storage.delete(&object).await?;
         }
     }
     Ok(())
 }
 
-/// Deletes state files that dead runs left behind.
+/// State files and staged output of a checkpoint. What is staged and no manifest names any more is
+/// visible: a unit leaves the manifests only once its commit is confirmed.
+fn objects(manifest: &Manifest) -> impl Iterator<Item = String> {
+    let files = manifest.files().map(|file| file.path.clone());
+    files.chain(manifest.staged_objects().map(str::to_owned))
+}
+
+/// Deletes the staged output of a published savepoint, all of which is visible, except for what
+/// kept checkpoints name.
+///
+/// # Errors
+/// As [`discard`].
+pub(crate) async fn release(
+    storage: &CheckpointStorage,
+    savepoint: &Manifest,
+    kept: &[CompletedCheckpoint],
+) -> Result<()> {
+    let mut reachable = BTreeSet::new();
+    for checkpoint in kept.iter().filter(|checkpoint| !checkpoint.savepoint) {
+        reachable.extend(objects(&storage.read_manifest(&checkpoint.manifest).await?));
+    }
+    for object in savepoint.staged_objects().filter(|object| !reachable.contains(*object)) {
+        storage.delete(object).await?;
+    }
+    Ok(())
+}
+
+/// Deletes state files and staged output that dead runs left behind, except for what is `needed`.
 ///
 /// # Errors
 /// As [`discard`].
 pub(crate) async fn sweep(
     storage: &CheckpointStorage,
     kept: &[CompletedCheckpoint],
+    needed: BTreeSet<String>,
     current: Attempt,
     now_ms: i64,
 ) -> Result<usize> {
     let mut deleted = 0;
-    let mut reachable = BTreeSet::new();
+    let mut reachable = needed;
     for checkpoint in kept.iter().filter(|checkpoint| !checkpoint.savepoint) {
         let manifest = storage.read_manifest(&checkpoint.manifest).await?;
-        reachable.extend(manifest.files().map(|file| file.path.clone()));
+        reachable.extend(objects(&manifest));
     }
-    for (path, modified_ms) in storage.list("shared").await? {
-        let name = path.trim_start_matches("shared/");
+    let mut found = storage.list("shared").await?;
+    found.extend(storage.list(staging::FOLDER).await?);
+    for (path, modified_ms) in found {
+        let name = path.split_once('/').map_or(path.as_str(), |(_, name)| name);
         let attempt = name.split_once('-').and_then(|(attempt, _)| attempt.parse().ok());
         let dead = attempt.is_some_and(|attempt| Attempt(attempt) < current);
         if dead && !reachable.contains(&path) && now_ms - modified_ms > MIN_AGE_MS {
@@ -66,3 +98,6 @@ pub(crate) async fn sweep(
     }
     Ok(deleted)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,13 @@
 //! The durable record of a job: one object per revision, created conditionally, so that of two
 //! drivers that write the same revision one is refused and stops.
 
+use bytes::Bytes;
+use object_store::ObjectStoreExt;
 use tidegate_engine::checkpoint::CheckpointStorage;
+use tidegate_engine::checkpoint::storage::storage_error;
 use tidegate_job_control::JobRecord;
 use tidegate_plan::envelope::Envelope;
+use tidegate_runtime::failpoint;
 use tidegate_types::{Error, ErrorCode, Result};
 
 const ENVELOPE: Envelope =
@@ -59,6 +63,9 @@ impl MetadataStore {
     /// `FENCED` if another driver has written this revision; `UNAVAILABLE` if the store does not answer.
     pub(crate) async fn save(&self, record: &JobRecord) -> Result<()> {
         let path = revision_path(record.revision);
+        if failpoint::defect("skip-attempt-check") {
+            return overwrite(&self.storage, &path, ENVELOPE.seal(record)?.into_bytes()).await;
+        }
         let fenced = || {
             let message = format!(
                 "another process runs job {} from the same checkpoint directory; this one stops",
@@ -83,6 +90,17 @@ impl MetadataStore {
         }
         Ok(())
     }
+}
+
+/// Replaces an object that another process has written: a defect, for tests that must notice it.
+pub(crate) async fn overwrite(
+    storage: &CheckpointStorage,
+    relative: &str,
+    bytes: Vec<u8>,
+) -> Result<()> {
+    let path = storage.path(relative);
+    let put = storage.store().put(&path, Bytes::from(bytes).into()).await;
+    put.map(drop).map_err(|error| storage_error("write", &path, &error))
 }
 
 fn revision_path(revision: u64) -> String {

@@ -1,21 +1,24 @@
 //! Before a job starts: the record and folder it goes on with, whether a checkpoint fits its plan;
 //! and the manifest's view of what its tasks acknowledged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use tidegate_engine::checkpoint::{Manifest, OperatorState};
+use tidegate_engine::checkpoint::{Manifest, OperatorState, SubtaskState};
 use tidegate_engine::task::TaskState;
 use tidegate_job_control::{CompletedCheckpoint, JobRecord};
 use tidegate_plan::StreamGraph;
 use tidegate_plan::settings::Settings;
-use tidegate_types::{Error, ErrorCode, Result, SubtaskId};
+use tidegate_types::{Epoch, Error, ErrorCode, Result, SubtaskId};
 
 use super::driver::random;
 use super::spec::JobSpec;
 use super::storage::Directory;
 
-/// The record to go on with and the folder of this start: that of the checkpoint if it is the job's
-/// own, else a new one.
+/// The record to go on with and the folder of this start.
+///
+/// A checkpoint that the job's own record led to goes on in its folder and lineage. One that was
+/// named explicitly may be older than what is visible by now: it begins a new lineage, so that its
+/// output is told apart from that of the runs which it leaves.
 pub(crate) fn open_record(
     spec: &JobSpec,
     home: &Directory,
@@ -35,6 +38,7 @@ pub(crate) fn open_record(
             // Checkpoints of earlier starts stay where they are; this start does not touch them.
             record.checkpoints.clear();
             record.lineage = lineage;
+            record.origin = initial.cloned();
             let folder = home.child(&format!("{}", record.attempt.0 + 1));
             (record, folder)
         }
@@ -59,6 +63,21 @@ pub(crate) fn operator_states(
         }
     }
     operators
+}
+
+/// State files and staged output of checkpoints that are not complete yet.
+pub(crate) fn objects_in_flight(
+    acknowledged: &BTreeMap<Epoch, BTreeMap<SubtaskId, TaskState>>,
+) -> BTreeSet<String> {
+    let subtasks = acknowledged
+        .values()
+        .flat_map(BTreeMap::values)
+        .flat_map(|state| &state.operators)
+        .map(|(_, subtask)| subtask);
+    let tables = subtasks.clone().flat_map(|subtask: &SubtaskState| &subtask.tables);
+    let files = tables.flat_map(|table| &table.files);
+    let chunks = subtasks.flat_map(|subtask| &subtask.staged).flat_map(|unit| &unit.chunks);
+    files.map(|file| file.path.clone()).chain(chunks.map(|chunk| chunk.path.clone())).collect()
 }
 
 /// Refuses a checkpoint of another job before anything starts.

@@ -11,6 +11,7 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 use tidegate_connectors::object_storage;
 use tidegate_engine::checkpoint::CheckpointStorage;
+use tidegate_engine::staging::Stored;
 use tidegate_job_control::{CompletedCheckpoint, JobRecord};
 use tidegate_types::{Error, ErrorCode, JobId, Result};
 
@@ -38,6 +39,12 @@ impl Directory {
     /// The directory as it was named.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// How output is staged here: compressed where the store is far away.
+    pub(crate) fn staged_as(&self) -> Stored {
+        let local = self.url.starts_with("file:") || !self.url.contains("://");
+        if local { Stored::Plain } else { Stored::Zstd }
     }
 
     /// A folder below.
@@ -133,7 +140,7 @@ pub(crate) async fn find(path: &str, job: &JobId) -> Result<RestoreFrom> {
 }
 
 /// The newest checkpoint of a record whose manifest is intact; older ones are used, with a warning,
-/// where newer ones are damaged.
+/// where newer ones are damaged. Before the first is complete, the one that the job was started from.
 async fn newest_intact(record: &JobRecord) -> Result<Option<CompletedCheckpoint>> {
     let mut checkpoints: Vec<_> = record.checkpoints.iter().collect();
     checkpoints.sort_by_key(|checkpoint| std::cmp::Reverse(checkpoint.epoch));
@@ -152,5 +159,5 @@ async fn newest_intact(record: &JobRecord) -> Result<Option<CompletedCheckpoint>
             Err(error) => return Err(error),
         }
     }
-    damage.map_or(Ok(None), Err)
+    damage.map_or(Ok(record.origin.clone()), Err)
 }

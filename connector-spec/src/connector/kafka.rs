@@ -102,8 +102,12 @@ static OPTIONS: &[OptionSpec] = &[
         "匹配完整主题名的正则表达式；读取所有匹配的主题。",
     )
     .source(),
-    text("properties.bootstrap.servers", "Brokers, host:port separated by ','.", "broker 地址，host:port，用 ',' 分隔。")
-        .required(Required::Both),
+    text(
+        "properties.bootstrap.servers",
+        "Brokers, host:port separated by ','.",
+        "broker 地址，host:port，用 ',' 分隔。",
+    )
+    .required(Required::Both),
     text(
         "properties.group.id",
         "Consumer group: start position of 'group-offsets', and where progress is shown.",
@@ -119,9 +123,14 @@ static OPTIONS: &[OptionSpec] = &[
     .secret(),
     text("properties.ssl.key.password", "Password of the private key.", "私钥的密码。").secret(),
     text("properties.ssl.key.pem", "Private key.", "私钥。").secret(),
-    text("properties.ssl.keystore.password", "Password of the key store.", "密钥库的密码。").secret(),
+    text("properties.ssl.keystore.password", "Password of the key store.", "密钥库的密码。")
+        .secret(),
     text("properties.*", "Any other setting of the Kafka client.", "Kafka 客户端的其他设置。"),
-    text("format", "Format of the values (same as 'value.format').", "值的格式（同 'value.format'）。"),
+    text(
+        "format",
+        "Format of the values (same as 'value.format').",
+        "值的格式（同 'value.format'）。",
+    ),
     text("value.format", "Format of the values.", "值的格式。"),
     text("key.format", "Format of the keys.", "键的格式。"),
     OptionSpec::new(
@@ -172,7 +181,13 @@ static OPTIONS: &[OptionSpec] = &[
     .source(),
     OptionSpec::new(
         "scan.bounded.mode",
-        OptionKind::Enum(&["unbounded", "latest-offset", "group-offsets", "timestamp", "specific-offsets"]),
+        OptionKind::Enum(&[
+            "unbounded",
+            "latest-offset",
+            "group-offsets",
+            "timestamp",
+            "specific-offsets",
+        ]),
         "Where reading ends.",
         "在何处结束读取。",
     )
@@ -215,16 +230,19 @@ static OPTIONS: &[OptionSpec] = &[
         "崩溃后保证什么。",
     )
     .default("at-least-once")
-    .sink()
-    .unsupported(
-        &["at-least-once", "none"],
-        "this version does not write to Kafka exactly once yet; use 'at-least-once', and read the topic idempotently",
-    ),
+    .sink(),
     text(
         "sink.transactional-id-prefix",
-        "Prefix of transactional ids; needed for 'exactly-once'.",
-        "事务 id 的前缀；'exactly-once' 时需要。",
+        "Prefix of transactional ids; needed for 'exactly-once'. No two jobs may share one.",
+        "事务 id 的前缀；'exactly-once' 时必填，不同作业不可共用。",
     )
+    .sink(),
+    text(
+        "sink.marker-topic",
+        "Compacted topic that notes which output is visible; made if missing. For 'exactly-once'.",
+        "记录哪些输出已可见的压缩（compact）主题，不存在时自动创建；用于 'exactly-once'。",
+    )
+    .default("__tidegate_markers")
     .sink(),
     OptionSpec::new(
         "sink.transaction-naming-strategy",

@@ -30,7 +30,55 @@ pub(super) fn check(options: &Values, role: Role) -> Result<()> {
         Role::Sink if options.contains_key("topic-pattern") => {
             Err(invalid("a table with 'topic-pattern' cannot be written to: set 'topic'"))
         }
-        Role::Sink => check_not_empty(options, "topic"),
+        Role::Sink => {
+            check_not_empty(options, "topic")?;
+            check_exactly_once(options)
+        }
+    }
+}
+
+/// Longest prefix of transactional ids: what follows it is bounded too.
+const MAX_PREFIX: usize = 128;
+/// Longest name that brokers take for a topic.
+const MAX_TOPIC: usize = 249;
+
+fn check_exactly_once(options: &Values) -> Result<()> {
+    let guarantee = options.get("sink.delivery-guarantee");
+    if !guarantee.is_some_and(|guarantee| guarantee.eq_ignore_ascii_case("exactly-once")) {
+        return Ok(());
+    }
+    let prefix = options.get("sink.transactional-id-prefix").map_or("", |prefix| prefix.trim());
+    if prefix.is_empty() {
+        return Err(invalid(
+            "'sink.delivery-guarantee' = 'exactly-once' needs the option 'sink.transactional-id-prefix'",
+        )
+        .help("choose a name that no other job uses with these brokers, for example that of the job"));
+    }
+    if prefix.len() > MAX_PREFIX {
+        return Err(invalid(format!(
+            "option 'sink.transactional-id-prefix' has {} bytes, more than {MAX_PREFIX}",
+            prefix.len()
+        )));
+    }
+    if let Some(topic) = options.get("sink.marker-topic") {
+        let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if topic.is_empty() || topic.len() > MAX_TOPIC || !topic.chars().all(legal) {
+            return Err(invalid(format!(
+                "option 'sink.marker-topic': '{topic}' is not a name that a topic can have"
+            )));
+        }
+        if options.get("topic").is_some_and(|topics| topics.split(';').any(|t| t.trim() == topic)) {
+            return Err(invalid(format!(
+                "option 'sink.marker-topic': '{topic}' is the topic that the rows are written to"
+            )));
+        }
+    }
+    let timeout = options.get("properties.transaction.timeout.ms");
+    match timeout.map(|text| (text, text.trim().parse::<u32>())) {
+        None | Some((_, Ok(1_000..))) => Ok(()),
+        Some((text, _)) => Err(invalid(format!(
+            "option 'properties.transaction.timeout.ms': '{text}' is not a number of milliseconds, 1000 or more"
+        ))),
     }
 }
 

@@ -1,7 +1,5 @@
 //! Tests of option checks, by connector.
 
-use tidegate_types::ErrorCode;
-
 use super::*;
 
 fn options(pairs: &[(&str, &str)]) -> Values {
@@ -104,11 +102,36 @@ fn values_are_checked() {
 
 #[test]
 fn what_is_not_supported_yet_says_so() {
-    let error =
-        validate(&kafka(&[("sink.delivery-guarantee", "exactly-once")]), Role::Sink).unwrap_err();
-    assert_eq!(error.code(), ErrorCode::Unsupported);
-    assert!(error.to_string().contains("at-least-once"), "{error}");
     refused(&kafka(&[("scan.watermark.alignment.group", "g")]), Role::Source, &["alignment"]);
+}
+
+#[test]
+fn exactly_once_needs_a_prefix_and_a_topic_of_its_own() {
+    let with = |more: &[(&str, &str)]| {
+        let mut all = vec![
+            ("sink.delivery-guarantee", "exactly-once"),
+            ("sink.transactional-id-prefix", "clicks"),
+        ];
+        all.extend(more);
+        kafka(&all)
+    };
+    assert!(validate(&with(&[]), Role::Sink).is_ok());
+    refused(
+        &kafka(&[("sink.delivery-guarantee", "exactly-once")]),
+        Role::Sink,
+        &["'sink.transactional-id-prefix'"],
+    );
+    let long = "x".repeat(200);
+    for (key, value) in [
+        ("sink.transactional-id-prefix", long.as_str()),
+        ("sink.transactional-id-prefix", " "),
+        ("sink.marker-topic", "a b"),
+        ("sink.marker-topic", "t"),
+        ("properties.transaction.timeout.ms", "1 min"),
+        ("properties.transaction.timeout.ms", "10"),
+    ] {
+        refused(&with(&[("topic", "t"), (key, value)]), Role::Sink, &[key]);
+    }
 }
 
 #[test]

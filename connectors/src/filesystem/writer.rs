@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use hashbrown::HashMap;
 use object_store::path::Path;
 use tidegate_engine::Changes;
-use tidegate_engine::connector::{SinkContext, SinkWriter, StagedUnit};
+use tidegate_engine::connector::{Committer, RestoredOutput, SinkContext, SinkWriter, StagedUnit};
 use tidegate_types::{Epoch, Error, ErrorCode, Result};
 
 use super::encoder::FileEncoder;
@@ -250,12 +250,14 @@ impl Writer {
     }
 }
 
-/// Makes the files of units visible, in order.
-async fn commit_units(shared: Arc<Shared>, units: &[StagedUnit]) -> Result<()> {
-    for unit in units {
-        StagedFiles::decode(unit)?.commit(&shared.location).await?;
+/// Makes the files of units visible.
+struct Files(Arc<Shared>);
+
+#[async_trait]
+impl Committer for Files {
+    async fn commit(&mut self, unit: &StagedUnit) -> Result<()> {
+        StagedFiles::decode(unit)?.commit(&self.0.location).await
     }
-    Ok(())
 }
 
 /// Row numbers by equal keys, groups in order of their first row.
@@ -287,8 +289,11 @@ fn group_rows(keys: &[ArrayRef]) -> Result<Vec<Vec<u32>>> {
 
 #[async_trait]
 impl SinkWriter for Writer {
-    async fn recover(&mut self, units: Vec<StagedUnit>) -> Result<()> {
-        commit_units(Arc::clone(&self.shared), &units).await?;
+    async fn recover(&mut self, restored: RestoredOutput) -> Result<()> {
+        let mut files = Files(Arc::clone(&self.shared));
+        for unit in &restored.units {
+            files.commit(unit).await?;
+        }
         if self.context.subtask == 0 {
             self.leftovers =
                 leftovers::list(&self.shared.location, &self.shared.location.path, &self.names)
@@ -343,11 +348,12 @@ impl SinkWriter for Writer {
             writer: self.context.subtask,
             epoch,
             payload: files.encode()?,
+            chunks: Vec::new(),
         }])
     }
 
-    async fn commit(&mut self, units: &[StagedUnit]) -> Result<()> {
-        commit_units(Arc::clone(&self.shared), units).await
+    fn committer(&self) -> Option<Box<dyn Committer>> {
+        Some(Box::new(Files(Arc::clone(&self.shared))))
     }
 
     async fn close(&mut self) -> Result<()> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use rdkafka::admin::AdminClient;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
@@ -62,12 +63,22 @@ impl Brokers {
     /// # Errors
     /// `INVALID_OPTION` if librdkafka refuses a setting.
     pub(super) fn consumer(&self, defaults: &[(&str, &str)]) -> Result<BaseConsumer<Context>> {
-        let decided = [
+        self.consumer_with(defaults, &[])
+    }
+
+    /// As [`Brokers::consumer`], with settings that the table does not change.
+    pub(super) fn consumer_with(
+        &self,
+        defaults: &[(&str, &str)],
+        more: &[(&str, &str)],
+    ) -> Result<BaseConsumer<Context>> {
+        let mut decided = vec![
             ("enable.auto.commit", "false"),
             ("enable.auto.offset.store", "false"),
             // Partitions are assigned by hand, so nothing is ever expected to poll in time.
             ("max.poll.interval.ms", "86400000"),
         ];
+        decided.extend(more);
         let mut all = vec![("group.id", "tidegate-reader")];
         all.extend(defaults);
         let config = self.config(&all, &decided);
@@ -77,6 +88,15 @@ impl Brokers {
     /// The configuration of a producer.
     pub(super) fn producer_config(&self, defaults: &[(&str, &str)]) -> ClientConfig {
         self.config(defaults, &[])
+    }
+
+    /// A client for questions about topics and brokers.
+    ///
+    /// # Errors
+    /// `INVALID_OPTION` if librdkafka refuses a setting.
+    pub(super) fn admin(&self) -> Result<AdminClient<Context>> {
+        let config = self.config(&[], &[]);
+        config.create_with_context(Context::default()).map_err(|error| self.refused(&error))
     }
 
     /// The error for settings that librdkafka does not take.
@@ -192,6 +212,11 @@ impl Context {
         self.undelivered.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Forgets which record was given up, and says which that was.
+    pub(super) fn take_delivery_failure(&self) -> Option<(Code, String)> {
+        self.undelivered.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     fn note(&self, text: &str) {
         // `[thrd:host:9092/bootstrap]: host:9092/bootstrap: Connect to … failed` → the part behind the thread.
         let text = text.split_once("]: ").map_or(text, |(_, rest)| rest);
@@ -221,7 +246,9 @@ impl ClientContext for Context {
 
     fn error(&self, error: KafkaError, reason: &str) {
         // The readers ask for these; an end of what is there so far is no fault.
-        if error.rdkafka_error_code() == Some(Code::PartitionEOF) {
+        if matches!(error, KafkaError::PartitionEOF(_))
+            || error.rdkafka_error_code() == Some(Code::PartitionEOF)
+        {
             return;
         }
         self.note(reason);

@@ -6,23 +6,34 @@
 //! ([`row_layout`]). Positions are in checkpoints only; offsets are committed to the consumer group so
 //! that its lag can be seen.
 //!
-//! Writing: the [`writer`] encodes a batch, hands its records to the client and at a checkpoint waits
-//! until all are acknowledged. Exactly-once output will be a writer of its own that stages an epoch
-//! (`StagedUnit`) and writes it in one transaction once the checkpoint is complete.
+//! Writing: the [`row_encoder`] makes records of rows. The at-least-once [`writer`] hands them to the
+//! client and at a checkpoint waits until all are acknowledged. The exactly-once [`staged_writer`]
+//! stages them in the checkpoint ([`staged_record`]); the [`committer`] writes them once the checkpoint
+//! is complete, in [`transaction`]s that also write a marker ([`markers`]). After a crash
+//! the [`recovery`] writes what the [`settlement`] says by the markers.
 
 mod batch;
 mod client;
+mod committer;
+mod exactly_once;
 mod fetch_loop;
 mod fetcher;
+mod markers;
 mod metadata_columns;
 mod offsets;
 mod patience;
 mod properties;
 mod reader;
+mod recovery;
+mod row_encoder;
 mod row_layout;
+mod settlement;
 mod sink;
 mod source;
 mod split;
+mod staged_record;
+mod staged_writer;
+mod transaction;
 mod writer;
 
 pub use sink::sink;

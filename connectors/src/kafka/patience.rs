@@ -7,6 +7,8 @@ use crate::env::MonotonicClock;
 
 /// Pause between tries that fail at once.
 const PAUSE: Duration = Duration::from_millis(200);
+/// Pause while a queue is full.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// A deadline.
 pub(super) struct Patience {
@@ -29,6 +31,15 @@ impl Patience {
     /// Whether the deadline has passed.
     pub(super) fn is_over(&self) -> bool {
         self.waited() >= self.limit
+    }
+
+    /// Blocks this thread for a moment, while a queue is full.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "only called on threads for blocking calls of the client"
+    )]
+    pub(super) fn moment() {
+        std::thread::sleep(MOMENT);
     }
 
     /// Blocks this thread before the next try.

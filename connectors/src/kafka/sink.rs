@@ -12,9 +12,11 @@ use tidegate_plan::operator::Sink as SinkPlan;
 use tidegate_types::{Error, ErrorCode, Field, Result};
 
 use super::client::{Brokers, Context};
+use super::exactly_once::ExactlyOnce;
 use super::offsets::ANSWER_TIMEOUT;
 use super::patience::Patience;
 use super::row_layout::KeyColumns;
+use super::staged_writer::StagedWriter;
 use super::writer::Writer;
 use crate::env::{ConnectorEnv, MonotonicClock};
 use crate::format::{self, Encoder, EncoderContext};
@@ -57,8 +59,9 @@ pub(super) struct Shared {
     key_fields: Vec<Field>,
     key_format: Option<FormatOptions>,
     guarantee: DeliveryGuarantee,
+    exactly_once: Option<ExactlyOnce>,
     pub(super) table: String,
-    monotonic: MonotonicClock,
+    pub(super) monotonic: MonotonicClock,
 }
 
 impl Shared {
@@ -81,6 +84,12 @@ impl Shared {
             })
         };
         self.key_format.as_ref().map(encoder).transpose()
+    }
+
+    /// The settings of exactly-once output.
+    pub(super) fn exactly_once(&self) -> Result<&ExactlyOnce> {
+        let settings = self.exactly_once.as_ref();
+        settings.ok_or_else(|| Error::internal("the table is not written exactly once"))
     }
 
     /// For messages.
@@ -138,8 +147,7 @@ struct Kafka(Arc<Shared>);
 /// The sink of a Kafka table. Opens no connection.
 ///
 /// # Errors
-/// `INVALID_OPTION` for options that contradict each other, or formats that cannot hold the columns;
-/// `UNSUPPORTED` for exactly-once.
+/// `INVALID_OPTION` for options that contradict each other, or formats that cannot hold the columns.
 pub fn sink(
     plan: &SinkPlan,
     columns: &[Field],
@@ -162,8 +170,13 @@ pub fn sink(
         return Err(Error::new(ErrorCode::InvalidOption, message)
             .help("declare a column like: topic_name STRING METADATA FROM 'topic'"));
     }
+    let (brokers, guarantee) = (Brokers::new(options)?, guarantee(options)?);
+    let exactly_once = match guarantee {
+        DeliveryGuarantee::ExactlyOnce => Some(ExactlyOnce::new(options, &brokers)?),
+        _ => None,
+    };
     let shared = Shared {
-        brokers: Brokers::new(options)?,
+        brokers,
         topics,
         partitioner: partitioner(options)?,
         metadata,
@@ -173,7 +186,8 @@ pub fn sink(
         key_columns: split.names.iter().filter_map(index_of).collect(),
         key_fields: split.key,
         key_format: options.key_format()?,
-        guarantee: guarantee(options)?,
+        guarantee,
+        exactly_once,
         table: plan.table.name.clone(),
         monotonic: Arc::clone(&env.monotonic),
     };
@@ -188,6 +202,7 @@ fn guarantee(options: &Options) -> Result<DeliveryGuarantee> {
     match options.required("sink.delivery-guarantee")?.to_ascii_lowercase().as_str() {
         "none" => Ok(DeliveryGuarantee::None),
         "at-least-once" => Ok(DeliveryGuarantee::AtLeastOnce),
+        "exactly-once" => Ok(DeliveryGuarantee::ExactlyOnce),
         other => Err(Error::unsupported(format!(
             "'sink.delivery-guarantee' = '{other}' is not supported"
         ))),
@@ -252,12 +267,27 @@ impl Sink for Kafka {
         let shared = Arc::clone(&self.0);
         let checked = tokio::task::spawn_blocking(move || {
             let producer = producer(&shared.brokers)?;
-            shared.partition_counts(&producer).map(drop)
+            shared.partition_counts(&producer)?;
+            let metadata = producer.client().fetch_metadata(None, ANSWER_TIMEOUT);
+            let doing = format!("write {}", shared.describe());
+            let context = producer.client().context();
+            let metadata =
+                metadata.map_err(|error| shared.brokers.failed(&doing, &error, context))?;
+            Ok(metadata.orig_broker_id())
         });
-        checked.await.map_err(|_| Error::internal("checking a Kafka topic ended early"))?
+        let broker =
+            checked.await.map_err(|_| Error::internal("checking a Kafka topic ended early"))??;
+        match &self.0.exactly_once {
+            Some(settings) => settings.check(&self.0.brokers, broker).await,
+            None => Ok(()),
+        }
     }
 
     fn writer(&self, context: SinkContext) -> Result<Box<dyn SinkWriter>> {
-        Ok(Box::new(Writer::new(Arc::clone(&self.0), context)?))
+        let shared = Arc::clone(&self.0);
+        Ok(match self.0.guarantee {
+            DeliveryGuarantee::ExactlyOnce => Box::new(StagedWriter::new(shared, context)?),
+            _ => Box::new(Writer::new(shared, context)?),
+        })
     }
 }

@@ -127,6 +127,54 @@ pub(super) fn produce_transaction(topic: &str, ids: std::ops::Range<i64>, commit
     }
 }
 
+/// A producer of transactions.
+pub(super) fn transactional(id: &str) -> BaseProducer {
+    let producer: BaseProducer = config().set("transactional.id", id).create().unwrap();
+    producer.init_transactions(Duration::from_secs(30)).unwrap();
+    producer
+}
+
+/// Makes a topic with settings.
+pub(super) async fn topic_with(test: &str, settings: &[(&str, &str)]) -> String {
+    let name = topic_name(test);
+    let admin: AdminClient<DefaultClientContext> = config().create().unwrap();
+    let mut topic = NewTopic::new(&name, 1, TopicReplication::Fixed(1));
+    for (key, value) in settings {
+        topic = topic.set(key, value);
+    }
+    let made = admin.create_topics([&topic], &AdminOptions::new()).await.unwrap();
+    made.into_iter().for_each(|made| drop(made.unwrap()));
+    wait_for_partitions(&name, 1);
+    name
+}
+
+/// The committed records of a topic up to where a reader of committed records gets now.
+pub(super) fn consume_committed(topic: &str, partitions: i32) -> Vec<OwnedMessage> {
+    let consumer: BaseConsumer = config()
+        .set("group.id", "test")
+        .set("enable.auto.commit", "false")
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "true")
+        .set("fetch.wait.max.ms", "20")
+        .create()
+        .unwrap();
+    let mut list = TopicPartitionList::new();
+    for partition in 0..partitions {
+        list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
+    }
+    consumer.assign(&list).unwrap();
+    let (mut found, mut ended) = (Vec::new(), 0);
+    while ended < partitions {
+        match consumer.poll(Duration::from_secs(10)).expect("records or an end") {
+            Ok(message) => found.push(message.detach()),
+            Err(rdkafka::error::KafkaError::PartitionEOF(_)) => ended += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    found.sort_by_key(|message| (message.partition(), message.offset()));
+    found
+}
+
 /// All records of a topic, by partition and offset.
 pub(super) fn consume(topic: &str, partitions: i32) -> Vec<OwnedMessage> {
     let consumer: BaseConsumer =

@@ -9,6 +9,7 @@ use tidegate_connectors::{ConnectorEnv, registry};
 use tidegate_engine::connector::{
     Read, ReaderContext, Sink, SinkContext, Source, SourceReader, Split,
 };
+use tidegate_engine::staging::StagingArea;
 use tidegate_functions::Zone;
 use tidegate_plan::operator::{self, MetadataColumn, Table};
 use tidegate_runtime::clock::SystemClock;
@@ -116,6 +117,7 @@ pub(super) fn sink_context(subtask: u32) -> SinkContext {
         subtask,
         parallelism: 4,
         metrics: Arc::default(),
+        staging: StagingArea::in_memory(),
     }
 }
 

@@ -11,10 +11,11 @@ use arrow::array::{
 use rdkafka::message::{Headers, Message};
 use tidegate_connector_spec::connector;
 use tidegate_engine::Changes;
+use tidegate_engine::connector::RestoredOutput;
 use tidegate_plan::arrow_type;
 use tidegate_types::{Epoch, ErrorCode, Field, TypeKind};
 
-use super::broker::{consume, topic, topic_name};
+use super::broker::{consume, consume_committed, topic, topic_name};
 use super::table::{TestTable, ids, sink_context};
 
 pub(super) fn id_rows(table: &TestTable, range: std::ops::Range<i64>) -> Changes {
@@ -60,13 +61,22 @@ async fn partitioners_choose_partitions() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_headers_and_timestamps_are_written() {
+    for guarantee in ["at-least-once", "exactly-once"] {
+        check_envelopes(guarantee).await;
+    }
+}
+
+async fn check_envelopes(guarantee: &str) {
     let name = topic("envelope", 4).await;
     let headers_type = (connector("kafka").unwrap().metadata("headers").unwrap().ty)();
     let mut table = TestTable::new(&name)
         .column("v", TypeKind::STRING)
         .set("key.format", "json")
         .set("key.fields", "id")
-        .set("value.fields-include", "EXCEPT_KEY");
+        .set("value.fields-include", "EXCEPT_KEY")
+        .set("sink.delivery-guarantee", guarantee)
+        .set("sink.marker-topic", &topic_name("envelope-markers"))
+        .set("sink.transactional-id-prefix", &name);
     table.written_metadata = vec![(2, "timestamp".into()), (3, "headers".into())];
     let mut columns = table.plan.columns.clone();
     columns.push(Field::new("at", TypeKind::timestamp_ltz(3).nullable()));
@@ -89,10 +99,15 @@ async fn keys_headers_and_timestamps_are_written() {
             Arc::new(headers.finish()),
         ],
     );
-    let mut writer = table.sink(&columns).unwrap().writer(sink_context(0)).unwrap();
+    let sink = table.sink(&columns).unwrap();
+    sink.check().await.unwrap();
+    let mut writer = sink.writer(sink_context(0)).unwrap();
+    writer.recover(RestoredOutput::nothing()).await.unwrap();
     writer.write(Changes::append(rows.unwrap())).await.unwrap();
-    writer.prepare(Epoch(1)).await.unwrap();
-    let messages = consume(&name, 4);
+    for unit in writer.prepare(Epoch(1)).await.unwrap() {
+        writer.committer().unwrap().commit(&unit).await.unwrap();
+    }
+    let messages = consume_committed(&name, 4);
     let first = messages.iter().find(|message| message.key() == Some(b"{\"id\":1}")).unwrap();
     assert_eq!(first.payload(), Some(&b"{\"v\":\"a\"}"[..]));
     assert_eq!(first.timestamp().to_millis(), Some(77_000));

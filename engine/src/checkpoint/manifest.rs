@@ -6,7 +6,7 @@ use tidegate_plan::envelope::Envelope;
 use tidegate_types::{Attempt, Epoch, JobId, KeyGroupRange, OperatorId, Result, Watermark};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::connector::{Split, StagedUnit};
+use crate::connector::{Confirmed, Split, StagedUnit};
 use crate::element::BarrierKind;
 
 const ENVELOPE: Envelope = Envelope {
@@ -33,6 +33,9 @@ pub struct Manifest {
     pub timestamp_ms: i64,
     /// Key groups of the job: cannot change on restore.
     pub key_groups: u16,
+    /// Folder that staged output is in, where that is not the manifest's: that of a savepoint's job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staging: Option<String>,
     /// State by operator.
     pub operators: Vec<OperatorState>,
 }
@@ -63,6 +66,9 @@ pub struct SubtaskState {
     /// Of a sink: output that is not yet known to be visible.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub staged: Vec<StagedUnit>,
+    /// Of a sink: output that is known to be visible.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub confirmed: Vec<Confirmed>,
 }
 
 /// Splits of a source subtask.
@@ -122,6 +128,13 @@ impl Manifest {
     /// The state of an operator, if the checkpoint has any.
     pub fn operator(&self, id: OperatorId) -> Option<&OperatorState> {
         self.operators.iter().find(|operator| operator.id == id)
+    }
+
+    /// Paths of the objects that staged output is in.
+    pub fn staged_objects(&self) -> impl Iterator<Item = &str> {
+        let subtasks = self.operators.iter().flat_map(|operator| &operator.subtasks);
+        let chunks = subtasks.flat_map(|subtask| &subtask.staged).flat_map(|unit| &unit.chunks);
+        chunks.map(|chunk| chunk.path.as_str())
     }
 
     /// Every state file.

@@ -4,13 +4,15 @@
 //! checkpoint knew) and every [`Source::discovery_interval`]; the new splits are spread over the
 //! subtasks; each subtask has one [`SourceReader`].
 //!
-//! Order of calls for a sink writer: `recover` (only after a restore, with the units that the
-//! checkpoint held), then any number of `write` / `watermark`, and at each checkpoint `prepare`,
-//! later `commit` of what was prepared. A unit stays in every later manifest until `commit` has
-//! returned for it.
+//! Order of calls for a sink writer: `recover` (with what the restored checkpoint knew of its output),
+//! then any number of `write` / `watermark`, and at each checkpoint `prepare`. What was prepared is
+//! committed by the writer's [`Committer`], beside further writing, once the checkpoint is complete.
+//! A unit stays in every later manifest until its commit has returned.
 
+mod commit;
 mod sink;
 mod source;
 
-pub use sink::{DeliveryGuarantee, Sink, SinkContext, SinkWriter, StagedUnit};
+pub use commit::{Committer, Confirmed, RestoredEpoch, RestoredOutput, StagedUnit};
+pub use sink::{DeliveryGuarantee, Sink, SinkContext, SinkWriter};
 pub use source::{Read, ReaderContext, Source, SourceReader, Split};

@@ -1,4 +1,4 @@
-//! Sinks: writers, and output that is staged until its checkpoint is complete.
+//! Sinks and their writers. Making staged output visible is in [`super::Committer`].
 
 use std::sync::Arc;
 
@@ -6,8 +6,10 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tidegate_types::{Attempt, Epoch, OperatorId, Result, Watermark};
 
+use super::commit::{Committer, RestoredOutput, StagedUnit};
 use crate::element::Changes;
 use crate::metrics::SinkMetrics;
+use crate::staging::StagingArea;
 
 /// What a sink promises about the rows between a checkpoint and a crash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -19,23 +21,6 @@ pub enum DeliveryGuarantee {
     AtLeastOnce,
     /// Every row is visible once.
     ExactlyOnce,
-}
-
-/// Output that waits for its checkpoint: identified by lineage, sink, writer and epoch, which is
-/// also what markers in a target store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StagedUnit {
-    /// Identity of the chain of runs that share state: made at the first start, inherited by
-    /// restores of the same job, new for a fork.
-    pub lineage: String,
-    /// The sink operator.
-    pub sink: OperatorId,
-    /// The subtask that staged it.
-    pub writer: u32,
-    /// The checkpoint whose completion makes it visible.
-    pub epoch: Epoch,
-    /// What the connector needs to commit it, in its own JSON.
-    pub payload: serde_json::Value,
 }
 
 /// What a sink gets from its task.
@@ -53,6 +38,8 @@ pub struct SinkContext {
     pub parallelism: u32,
     /// Counters that the writer increments.
     pub metrics: Arc<SinkMetrics>,
+    /// Where the writer may stage output in the checkpoint's storage.
+    pub staging: Arc<StagingArea>,
 }
 
 /// An output table as a whole.
@@ -78,19 +65,25 @@ pub trait Sink: Send + Sync {
 #[async_trait]
 pub trait SinkWriter: Send {
     /// Settles what a restored checkpoint had staged (possibly by another writer): commits each
-    /// unit unless it is already visible, and cleans up output of later, lost epochs. Called before
-    /// any source starts; `units` may be empty.
+    /// unit unless it is already visible, and cleans up output of later, lost epochs. Called once,
+    /// before any source starts, also without a checkpoint.
     ///
     /// # Errors
     /// Any error stops the start: nothing may run on unsettled output.
-    async fn recover(&mut self, units: Vec<StagedUnit>) -> Result<()> {
-        if units.is_empty() {
+    async fn recover(&mut self, restored: RestoredOutput) -> Result<()> {
+        if restored.units.is_empty() {
             return Ok(());
         }
         Err(tidegate_types::Error::new(
             tidegate_types::ErrorCode::Incompatible,
             "the checkpoint holds staged output, but the sink does not stage",
-        ))
+        )
+        .help("restore a savepoint, which holds none, or leave the sink's delivery guarantee as it was"))
+    }
+
+    /// What makes this writer's units visible, beside further writing; a sink that stages has one.
+    fn committer(&self) -> Option<Box<dyn Committer>> {
+        None
     }
 
     /// Takes rows; waits while too many are in flight.
@@ -121,16 +114,6 @@ pub trait SinkWriter: Send {
     /// # Errors
     /// Fails the checkpoint and the job.
     async fn prepare(&mut self, epoch: Epoch) -> Result<Vec<StagedUnit>>;
-
-    /// Makes units visible: called in epoch order, only after their checkpoint is complete, and
-    /// again after a failure; must be idempotent.
-    ///
-    /// # Errors
-    /// Fails the job; the restart recovers the units.
-    async fn commit(&mut self, units: &[StagedUnit]) -> Result<()> {
-        debug_assert!(units.is_empty());
-        Ok(())
-    }
 
     /// Flushes and closes at a normal end, after the last commit.
     ///

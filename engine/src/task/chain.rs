@@ -6,16 +6,16 @@
 
 use std::sync::Arc;
 
-use arrow::array::Array;
 use tidegate_runtime::Clock;
-use tidegate_types::{Epoch, Error, ErrorCode, MIN_WATERMARK, OperatorId, Result, Watermark};
+use tidegate_types::{Epoch, Error, MIN_WATERMARK, OperatorId, Result, Watermark};
+use tokio::sync::mpsc;
 
-use crate::connector::{SinkWriter, StagedUnit};
-use crate::element::{Barrier, Changes, Element};
+use crate::element::{Barrier, Element};
 use crate::exchange::partition::Partitioner;
 use crate::metrics::{OperatorMetrics, TaskMetrics};
 use crate::operator::{Operator, Output, Progress};
-use crate::task::snapshot::{NodeSnapshot, StateFiles};
+use crate::task::sink_stage::{Committed, SinkStage};
+use crate::task::snapshot::{NodeSnapshot, SinkSnapshot, StateFiles};
 
 /// What a node of the chain does.
 pub enum Stage {
@@ -25,34 +25,6 @@ pub enum Stage {
     Sink(SinkStage),
     /// Sends to another task.
     Output(OutputEdge),
-}
-
-/// A sink's writer with the output that is not yet known to be visible.
-pub struct SinkStage {
-    /// The writer.
-    pub writer: Box<dyn SinkWriter>,
-    /// In epoch order.
-    pub staged: Vec<StagedUnit>,
-    /// Columns declared NOT NULL: index and name.
-    pub not_null: Vec<(usize, String)>,
-}
-
-impl SinkStage {
-    /// Refuses rows with NULL in a NOT NULL column, as Flink's `NotNullEnforcer` does by default.
-    fn enforce_not_null(&self, changes: &Changes) -> Result<()> {
-        for (index, name) in &self.not_null {
-            let column = changes.rows.column(*index);
-            if column.logical_null_count() > 0 {
-                let error = Error::new(
-                    ErrorCode::BadRecord,
-                    format!("column '{name}' is NOT NULL, but a NULL is to be written into it"),
-                );
-                return Err(error
-                    .help("declare the column nullable, or replace NULL in the query (COALESCE)"));
-            }
-        }
-        Ok(())
-    }
 }
 
 /// An edge to another task; closed once `End` was sent.
@@ -196,23 +168,38 @@ impl Chain {
         std::mem::take(&mut self.snapshots)
     }
 
-    /// Commits staged output up to an epoch; true if there are sinks in the chain.
+    /// Starts making staged output up to an epoch visible; how that went is sent to `done`. `None`:
+    /// there are no sinks; else the number of commits to wait for.
     ///
     /// # Errors
-    /// What the sink fails with, with its name.
-    pub async fn commit(&mut self, epoch: Epoch) -> Result<bool> {
-        let mut any = false;
-        for node in &mut self.nodes {
+    /// As [`SinkStage::commit`], with the sink's name.
+    pub async fn commit(
+        &mut self,
+        epoch: Epoch,
+        done: &mpsc::Sender<Committed>,
+    ) -> Result<Option<usize>> {
+        let mut started = None;
+        for (index, node) in self.nodes.iter_mut().enumerate() {
             let Stage::Sink(sink) = &mut node.stage else { continue };
-            any = true;
-            let due = sink.staged.partition_point(|unit| unit.epoch <= epoch);
-            if due > 0 {
-                let commit = sink.writer.commit(&sink.staged[..due]).await;
-                commit.map_err(|error| error.context(format!("commit output of {}", node.name)))?;
-                sink.staged.drain(..due);
-            }
+            let waits = sink.commit(index, epoch, done).await;
+            let waits = waits.map_err(|error| error.context(node.name.clone()))?;
+            *started.get_or_insert(0) += usize::from(waits);
         }
-        Ok(any)
+        Ok(started)
+    }
+
+    /// Notes how a commit went.
+    ///
+    /// # Errors
+    /// What the sink failed with, with its name.
+    pub fn committed(&mut self, committed: Committed) -> Result<Epoch> {
+        let Some(node) = self.nodes.get_mut(committed.node) else { return Ok(committed.epoch) };
+        let name = &node.name;
+        committed.result.map_err(|error| error.context(format!("commit output of {name}")))?;
+        if let Stage::Sink(sink) = &mut node.stage {
+            sink.committed(committed.epoch);
+        }
+        Ok(committed.epoch)
     }
 
     /// Closes the sinks at a normal end.
@@ -323,8 +310,7 @@ impl Chain {
             operator.snapshot(&request).map_err(|error| error.context(node.name.clone()))?;
         node.metrics.state_bytes.set(operator.state_bytes() as i64);
         node.metrics.spilled_bytes.set(operator.spilled_bytes() as i64);
-        let staged = Vec::new();
-        self.snapshots.push(NodeSnapshot { node: index, id, tables, staged });
+        self.snapshots.push(NodeSnapshot { node: index, id, tables, sink: None });
         Ok(())
     }
 
@@ -362,10 +348,18 @@ impl Chain {
                     Element::Barrier(barrier) => {
                         let units = sink.writer.prepare(barrier.epoch).await.map_err(context)?;
                         sink.staged.extend(units);
-                        let staged = sink.staged.clone();
-                        let tables = Vec::new();
+                        let output = SinkSnapshot {
+                            staged: sink.staged.clone(),
+                            confirmed: sink.confirmed(),
+                            area: sink.staging.clone(),
+                        };
                         if let Some(id) = node.id {
-                            self.snapshots.push(NodeSnapshot { node: index, id, tables, staged });
+                            self.snapshots.push(NodeSnapshot {
+                                node: index,
+                                id,
+                                tables: Vec::new(),
+                                sink: Some(output),
+                            });
                         }
                         Ok(())
                     }

@@ -1,11 +1,14 @@
 //! Running tasks: a chain of operators between its inputs and its outputs.
 //!
 //! [`chain`] drives operators, sinks and output edges; [`source`] and [`process`] are the two loops
-//! (a task reads a source or the outputs of other tasks); [`snapshot`] writes what a barrier left.
+//! (a task reads a source or the outputs of other tasks); [`snapshot`] writes what a barrier left;
+//! [`sink_stage`] makes staged output visible beside all that.
 
 pub mod chain;
+pub mod commits;
 pub mod control;
 pub mod process;
+pub mod sink_stage;
 pub mod snapshot;
 pub mod source;
 

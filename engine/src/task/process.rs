@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_runtime::{Clock, Task, spawn};
+use tidegate_runtime::{Clock, Task, failpoint, spawn};
 use tidegate_types::{Epoch, Result, SubtaskId, Watermark};
 use tokio::sync::mpsc;
 
 use super::chain::Chain;
+use super::commits::Commits;
 use super::control::{Control, Report, ReportKind};
+use super::sink_stage::Committed;
 use super::snapshot::{SnapshotTarget, Upload, Uploaded, declined};
 use crate::checkpoint::SubtaskState;
 use crate::element::{Barrier, Element};
@@ -33,6 +35,8 @@ pub struct TaskCore {
     pub metrics: Arc<TaskMetrics>,
     /// The upload of the last snapshot.
     pub upload: Option<(Epoch, Task<Result<Uploaded>>)>,
+    /// Output that is being made visible.
+    pub commits: Commits,
     /// The last epoch that was snapshotted.
     pub taken: Epoch,
 }
@@ -56,6 +60,7 @@ impl TaskCore {
         if self.upload.is_some() {
             self.finish_upload().await;
         }
+        failpoint::hit("before-barrier");
         self.taken = barrier.epoch;
         let before = self.clock.elapsed();
         self.chain.push(0, Element::Barrier(barrier)).await?;
@@ -109,13 +114,38 @@ impl TaskCore {
         }
     }
 
-    /// Makes staged output visible and reports it.
+    /// Starts making staged output visible; reports it at once if there is none.
     ///
     /// # Errors
     /// As [`Chain::commit`].
     pub async fn complete(&mut self, epoch: Epoch) -> Result<()> {
-        if self.chain.commit(epoch).await? {
+        match self.chain.commit(epoch, &self.commits.results()).await? {
+            None => {}
+            Some(0) => self.report(ReportKind::Committed(epoch)).await,
+            Some(sinks) => self.commits.expect(epoch, sinks),
+        }
+        Ok(())
+    }
+
+    /// Notes how a commit went; reports it if it was the last of its checkpoint.
+    ///
+    /// # Errors
+    /// As [`Chain::committed`].
+    pub async fn committed(&mut self, committed: Committed) -> Result<()> {
+        let epoch = self.chain.committed(committed)?;
+        if self.commits.arrived(epoch) {
             self.report(ReportKind::Committed(epoch)).await;
+        }
+        Ok(())
+    }
+
+    /// Notes commits that have ended.
+    ///
+    /// # Errors
+    /// As [`Chain::committed`].
+    pub async fn poll_commits(&mut self) -> Result<()> {
+        while let Some(committed) = self.commits.try_next() {
+            self.committed(committed).await?;
         }
         Ok(())
     }
@@ -185,6 +215,7 @@ pub async fn run(mut core: TaskCore, mut gate: InputGate) -> Result<()> {
             }
         }
         core.poll_upload().await;
+        core.poll_commits().await?;
         tokio::task::consume_budget().await;
     }
 }
@@ -209,6 +240,10 @@ async fn wait(core: &mut TaskCore, gate: &mut InputGate) -> Result<Woken> {
         }
         uploaded = ended(&mut core.upload), if uploading => {
             core.uploaded(uploaded).await;
+            Ok(Woken::Nothing)
+        }
+        committed = core.commits.next() => {
+            core.committed(committed?).await?;
             Ok(Woken::Nothing)
         }
     }

@@ -1,9 +1,11 @@
 //! From a barrier to safe storage: uploading what a snapshot holds, and reading it back.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
+use tidegate_runtime::failpoint;
 use tidegate_types::{
     Attempt, Epoch, Error, ErrorCode, KeyGroupRange, MIN_WATERMARK, OperatorId, Result, SubtaskId,
     Watermark,
@@ -12,9 +14,10 @@ use tidegate_types::{
 use crate::checkpoint::storage::state_path;
 use crate::checkpoint::table_files::WrittenTable;
 use crate::checkpoint::{CheckpointStorage, FileRef, SubtaskState, TableFiles, TableState};
-use crate::connector::StagedUnit;
+use crate::connector::{Confirmed, StagedUnit};
 use crate::element::{Barrier, BarrierKind};
 use crate::operator::{Operator, SnapshotRequest, TableSnapshot};
+use crate::staging::StagingArea;
 use crate::task::control::TaskState;
 
 /// State files that a restore reads ahead.
@@ -29,8 +32,29 @@ pub struct NodeSnapshot {
     pub id: OperatorId,
     /// Its tables.
     pub tables: Vec<TableSnapshot>,
-    /// Staged output of a sink.
+    /// Output of a sink.
+    pub sink: Option<SinkSnapshot>,
+}
+
+/// What a barrier left in a sink.
+#[derive(Debug)]
+pub struct SinkSnapshot {
+    /// Output that is not yet known to be visible.
     pub staged: Vec<StagedUnit>,
+    /// What is known to be visible.
+    pub confirmed: Vec<Confirmed>,
+    /// Where the staged output is on its way to the store.
+    pub area: Arc<StagingArea>,
+}
+
+impl SinkSnapshot {
+    /// Waits until every chunk is stored; returns their bytes.
+    async fn store(&self) -> Result<u64> {
+        let chunks = self.staged.iter().flat_map(|unit| &unit.chunks);
+        let stored = chunks.clone().map(|chunk| self.area.store(&chunk.path));
+        futures::future::try_join_all(stored).await?;
+        Ok(chunks.map(|chunk| chunk.bytes).sum())
+    }
 }
 
 /// The files that make up a node's state in its last snapshot, by table.
@@ -173,10 +197,15 @@ impl Upload {
                 own.forget();
             }
             let watermark = (self.watermark > MIN_WATERMARK).then_some(self.watermark);
-            let subtask = SubtaskState { watermark, tables, source: None, staged: snapshot.staged };
+            let mut subtask = SubtaskState { watermark, tables, ..SubtaskState::default() };
+            if let Some(sink) = snapshot.sink {
+                state.uploaded_bytes += sink.store().await?;
+                (subtask.staged, subtask.confirmed) = (sink.staged, sink.confirmed);
+            }
             state.operators.push((snapshot.id, subtask));
             files.push((snapshot.node, own));
         }
+        failpoint::hit("after-upload");
         Ok(Uploaded { barrier: self.barrier, state, files })
     }
 }

@@ -134,6 +134,7 @@ impl SourceLoop {
                 }
             }
             self.core.poll_upload().await;
+            self.core.poll_commits().await?;
             let ready =
                 if self.may_read() { self.stage.reader.next().now_or_never() } else { None };
             let read = match ready {
@@ -180,6 +181,10 @@ impl SourceLoop {
             read = self.stage.reader.next(), if may_read => read.map(Woken::Read),
             uploaded = ended(&mut self.core.upload), if uploading => {
                 self.core.uploaded(uploaded).await;
+                Ok(Woken::Nothing)
+            }
+            committed = self.core.commits.next() => {
+                self.core.committed(committed?).await?;
                 Ok(Woken::Nothing)
             }
             () = async { tokio::time::sleep(timer.unwrap_or_default()).await }, if timer.is_some() => {

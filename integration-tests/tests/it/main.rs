@@ -13,9 +13,11 @@
 mod bad_input;
 mod checkpoints_s3;
 mod cli;
+mod clicks;
 mod corrupt_state;
 mod files_exactly_once;
 mod kafka_at_least_once;
+mod kafka_exactly_once;
 mod recorded_windows;
 mod windows_differential;
 mod zoned_windows;

@@ -10,8 +10,10 @@ use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringViewArray};
 use arrow::util::display::array_value_to_string;
 use tidegate_engine::Changes;
 use tidegate_engine::connector::{
-    Read, ReaderContext, SinkContext, SinkWriter, Source, SourceReader, Split, StagedUnit,
+    Read, ReaderContext, RestoredOutput, SinkContext, SinkWriter, Source, SourceReader, Split,
+    StagedUnit,
 };
+use tidegate_engine::staging::StagingArea;
 use tidegate_functions::Zone;
 use tidegate_plan::arrow_type;
 use tidegate_plan::operator::{self, MetadataColumn, Table};
@@ -111,6 +113,7 @@ impl TestTable {
             subtask: 0,
             parallelism: 1,
             metrics: Arc::default(),
+            staging: StagingArea::in_memory(),
         };
         sink.writer(context).unwrap()
     }
@@ -231,8 +234,21 @@ pub(super) async fn write_and_commit(
 ) -> Vec<StagedUnit> {
     writer.write(changes).await.unwrap();
     let units = writer.prepare(Epoch(epoch)).await.unwrap();
-    writer.commit(&units).await.unwrap();
+    commit(writer, &units).await;
     units
+}
+
+/// Makes units visible.
+pub(super) async fn commit(writer: &dyn SinkWriter, units: &[StagedUnit]) {
+    let mut committer = writer.committer().unwrap();
+    for unit in units {
+        committer.commit(unit).await.unwrap();
+    }
+}
+
+/// What a restored checkpoint with these units knew.
+pub(super) fn restored(units: Vec<StagedUnit>) -> RestoredOutput {
+    RestoredOutput { units, ..RestoredOutput::nothing() }
 }
 
 /// What `rows(ids)` reads as.

@@ -9,7 +9,7 @@ use tidegate_engine::Changes;
 use tidegate_plan::arrow_type;
 use tidegate_types::{Epoch, ErrorCode, Field, TypeKind};
 
-use super::table::{Reading, TestTable, expected, write_and_commit};
+use super::table::{Reading, TestTable, commit, expected, restored, write_and_commit};
 
 #[tokio::test]
 async fn rows_become_visible_with_the_commit_only() {
@@ -20,10 +20,10 @@ async fn rows_become_visible_with_the_commit_only() {
         let units = writer.prepare(Epoch(1)).await.unwrap();
         writer.write(table.rows(5..9)).await.unwrap();
         assert_eq!(table.visible_files(), Vec::<String>::new(), "{format}");
-        writer.commit(&units).await.unwrap();
+        commit(writer.as_ref(), &units).await;
         assert_eq!(table.read_all().await, expected(0..5), "{format}");
         let units = writer.prepare(Epoch(2)).await.unwrap();
-        writer.commit(&units).await.unwrap();
+        commit(writer.as_ref(), &units).await;
         assert_eq!(table.read_all().await, expected(0..9), "{format}");
         assert!(writer.prepare(Epoch(3)).await.unwrap().is_empty());
         writer.close().await.unwrap();
@@ -38,13 +38,13 @@ async fn a_commit_can_be_repeated_by_anybody() {
     writer.write(table.rows(0..3)).await.unwrap();
     let units = writer.prepare(Epoch(1)).await.unwrap();
     drop(writer);
-    let mut restored = table.writer("l");
-    restored.recover(units.clone()).await.unwrap();
-    restored.commit(&units).await.unwrap();
-    table.writer("l").recover(units.clone()).await.unwrap();
+    let mut second = table.writer("l");
+    second.recover(restored(units.clone())).await.unwrap();
+    commit(second.as_ref(), &units).await;
+    table.writer("l").recover(restored(units.clone())).await.unwrap();
     assert_eq!(table.read_all().await, expected(0..3));
     std::fs::remove_file(table.path().join(&table.visible_files()[0])).unwrap();
-    let error = table.writer("l").recover(units).await.unwrap_err();
+    let error = table.writer("l").recover(restored(units)).await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::Corrupt);
 }
 
@@ -61,13 +61,13 @@ async fn a_restore_drops_lost_output_of_its_own_lineage() {
     let foreign = other.prepare(Epoch(1)).await.unwrap();
     drop(crashed);
 
-    let mut restored = table.writer("mine");
-    restored.recover(committed).await.unwrap();
-    write_and_commit(restored.as_mut(), table.rows(2..5), 2).await;
+    let mut second = table.writer("mine");
+    second.recover(restored(committed)).await.unwrap();
+    write_and_commit(second.as_mut(), table.rows(2..5), 2).await;
     assert_eq!(table.read_all().await, expected(0..5));
     let hidden = table.files().len() - table.visible_files().len();
     assert_eq!(hidden, 1, "only the other lineage's staged file is left: {:?}", table.files());
-    other.commit(&foreign).await.unwrap();
+    commit(other.as_ref(), &foreign).await;
     assert_eq!(table.read_all().await.len(), 7);
 }
 
@@ -130,7 +130,7 @@ async fn files_roll_by_size_and_by_time() {
         writer.write(table.rows(start..start + 5)).await.unwrap();
     }
     let units = writer.prepare(Epoch(1)).await.unwrap();
-    writer.commit(&units).await.unwrap();
+    commit(writer.as_ref(), &units).await;
     assert_eq!(table.visible_files().len(), 3);
     assert_eq!(table.read_all().await, expected(0..15));
 
@@ -141,7 +141,7 @@ async fn files_roll_by_size_and_by_time() {
     writer.linger().await.unwrap();
     writer.write(table.rows(1..2)).await.unwrap();
     let units = writer.prepare(Epoch(1)).await.unwrap();
-    writer.commit(&units).await.unwrap();
+    commit(writer.as_ref(), &units).await;
     assert_eq!(table.visible_files().len(), 2);
 }
 
