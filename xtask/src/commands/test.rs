@@ -11,15 +11,16 @@ use crate::project::Project;
 use crate::services::{self, Profile, Service, control, env_file, install};
 use crate::stages::{Outcome, Stages};
 
-/// `test [--keep] [--soak] [-- CARGO TEST ARGUMENTS]`
+/// `test [--keep] [--no-soak] [-- CARGO TEST ARGUMENTS]`
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Leave the services up
     #[arg(long)]
     keep: bool,
-    /// Then a short soak as well: `cargo xtask soak` with few rounds and records
+    /// Without the short soak (`cargo xtask soak` with few rounds and records) that follows the tests
+    /// unless arguments choose some of them
     #[arg(long)]
-    soak: bool,
+    no_soak: bool,
     /// Arguments for `cargo test`; it tests the whole workspace unless they name packages
     #[arg(last = true)]
     arguments: Vec<String>,
@@ -54,7 +55,8 @@ pub(crate) fn run(project: &Project, args: Args) -> Result<ExitCode> {
             })
         });
     }
-    if args.soak && !stages.failed() && !interrupt.raised() {
+    let soak = !args.no_soak && args.arguments.is_empty();
+    if soak && !stages.failed() && !interrupt.raised() {
         stages.run("soak", || {
             let passed = super::soak::in_short(project, &interrupt)?;
             Ok(if passed { Outcome::Passed } else { Outcome::Failed("see above".to_owned()) })
