@@ -34,6 +34,9 @@ mod firing;
 mod refresh;
 mod snapshot;
 
+/// Slices whose sizes are added up for each batch.
+const SLICES_PER_BATCH: usize = 64;
+
 /// What the operator receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AggregateInput {
@@ -55,6 +58,8 @@ pub struct WindowAggregate {
     context: Option<OperatorContext>,
     watermark: Watermark,
     share: Option<MemoryShare>,
+    /// Batches since the state was last weighed.
+    unweighed: usize,
     /// By `(end, start)` of slice or window.
     slices: BTreeMap<SliceKey, SliceState>,
     /// `(end, start)` of windows that will fire; `start` is 0 for sliced windows.
@@ -100,6 +105,7 @@ impl WindowAggregate {
             context: None,
             watermark: MIN_WATERMARK,
             share: None,
+            unweighed: 0,
             slices: BTreeMap::new(),
             pending: BTreeSet::new(),
             firing: None,
@@ -245,6 +251,12 @@ impl WindowAggregate {
     /// Moves state to local disk if the job's state takes more memory than it may: the largest slices
     /// first, down to half of what this operator could hold if all held the same.
     fn relieve(&mut self) -> Result<()> {
+        // Adding up many slices takes longer than a batch.
+        self.unweighed += 1;
+        if self.unweighed * SLICES_PER_BATCH < self.slices.len() {
+            return Ok(());
+        }
+        self.unweighed = 0;
         let bytes = self.state_bytes();
         let (Some(share), Some(context)) = (&mut self.share, &self.context) else { return Ok(()) };
         if !share.report(bytes) {
