@@ -1,7 +1,7 @@
 //! Making clients, and turning their failures into errors that name brokers and topic.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rdkafka::admin::AdminClient;
 use rdkafka::client::ClientContext;
@@ -13,6 +13,7 @@ use rdkafka::producer::ProducerContext;
 use tidegate_connector_spec::Options;
 use tidegate_types::{Error, ErrorCode, Result};
 
+use super::in_flight::{InFlight, Side};
 use super::properties::client_settings;
 
 /// Longest failure text that is kept for messages.
@@ -194,9 +195,15 @@ pub(super) fn error_code(code: Code) -> ErrorCode {
 pub(super) struct Context {
     failure: Mutex<Option<String>>,
     undelivered: Mutex<Option<(Code, String)>>,
+    in_flight: Arc<InFlight>,
 }
 
 impl Context {
+    /// Records on their way, by what their senders say of them.
+    pub(super) fn in_flight(&self) -> &Arc<InFlight> {
+        &self.in_flight
+    }
+
     /// The last thing that went wrong with a connection, in librdkafka's words.
     pub(super) fn last_failure(&self) -> Option<String> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -259,14 +266,15 @@ impl ClientContext for Context {
 impl ConsumerContext for Context {}
 
 impl ProducerContext for Context {
-    type DeliveryOpaque = ();
+    type DeliveryOpaque = Side;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, _opaque: ()) {
+    fn delivery(&self, result: &DeliveryResult<'_>, side: Side) {
         if let Err((error, _)) = result {
             let code = error.rdkafka_error_code().unwrap_or(Code::Unknown);
             let mut first = self.undelivered.lock().unwrap_or_else(PoisonError::into_inner);
             first.get_or_insert_with(|| (code, error.to_string()));
         }
+        self.in_flight.remove(side);
     }
 }
 

@@ -18,6 +18,7 @@ mod committer;
 mod exactly_once;
 mod fetch_loop;
 mod fetcher;
+mod in_flight;
 mod markers;
 mod metadata_columns;
 mod offsets;

@@ -15,6 +15,7 @@ use tidegate_engine::Changes;
 use tidegate_types::{Error, ErrorCode, Result};
 
 use super::client::Context;
+use super::in_flight::Side;
 use super::sink::{Partitioner, Shared};
 use crate::format::{Encoder, Records};
 
@@ -240,12 +241,16 @@ impl RowHeaders {
 
 impl<'a> Outgoing<'a> {
     /// As librdkafka takes it.
-    pub(super) fn to_record(&self, topics: &'a [String]) -> Result<BaseRecord<'a, [u8], [u8]>> {
+    pub(super) fn to_record(
+        &self,
+        topics: &'a [String],
+        side: Side,
+    ) -> Result<BaseRecord<'a, [u8], [u8], Side>> {
         let topic = topics.get(self.topic).ok_or_else(|| {
             let message = format!("a staged record is for topic number {}", self.topic);
             Error::new(ErrorCode::Corrupt, message)
         })?;
-        let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic);
+        let mut record: BaseRecord<'_, [u8], [u8], Side> = BaseRecord::with_opaque_to(topic, side);
         record.key = self.key;
         record.payload = self.value;
         record.partition = self.partition;

@@ -8,10 +8,11 @@ use async_trait::async_trait;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{Producer, ThreadedProducer};
 use tidegate_engine::Changes;
-use tidegate_engine::connector::{SinkContext, SinkWriter, StagedUnit};
+use tidegate_engine::connector::{Acknowledgements, SinkContext, SinkWriter, StagedUnit};
 use tidegate_types::{Epoch, Error, ErrorCode, Result};
 
 use super::client::{Context, error_code};
+use super::in_flight::Side;
 use super::row_encoder::RowEncoder;
 use super::sink::{Shared, producer};
 
@@ -27,6 +28,8 @@ pub(super) struct Writer {
     context: SinkContext,
     producer: ThreadedProducer<Context>,
     encoder: RowEncoder,
+    /// The side of records written now; another behind each barrier.
+    side: Side,
 }
 
 impl Writer {
@@ -34,6 +37,7 @@ impl Writer {
         Ok(Self {
             producer: producer(&shared.brokers)?,
             encoder: RowEncoder::new(Arc::clone(&shared), context.subtask)?,
+            side: 0,
             shared,
             context,
         })
@@ -42,10 +46,14 @@ impl Writer {
     /// Hands row `row` of the encoded batch to the client; `false` if its queue is full.
     fn send(&self, row: usize) -> Result<bool> {
         let record = self.encoder.record(row)?;
-        match self.producer.send(record.to_record(&self.shared.topics)?) {
-            Ok(()) => Ok(true),
-            Err((KafkaError::MessageProduction(Code::QueueFull), _)) => Ok(false),
-            Err((error, _)) => Err(self.failed(&error, row)),
+        let record = record.to_record(&self.shared.topics, self.side)?;
+        let in_flight = self.producer.client().context().in_flight();
+        in_flight.add(self.side);
+        let Err((error, _)) = self.producer.send(record) else { return Ok(true) };
+        in_flight.remove(self.side);
+        match error {
+            KafkaError::MessageProduction(Code::QueueFull) => Ok(false),
+            error => Err(self.failed(&error, row)),
         }
     }
 
@@ -63,31 +71,48 @@ impl Writer {
 
     /// Fails if the brokers refused a record that was sent before.
     fn check_deliveries(&self) -> Result<()> {
-        let context = self.producer.client().context();
-        let Some((code, text)) = context.delivery_failure() else {
-            return Ok(());
-        };
-        let doing = format!("write {}", self.shared.describe());
-        let kind = error_code(code);
-        let error = self.shared.brokers.failed_with(&doing, Some(code), &text, context);
-        Err(if kind == ErrorCode::BadRecord {
-            error.help("raise the topic's max.message.bytes, or write smaller rows")
-        } else {
-            error
-        })
+        delivered(&self.shared, self.producer.client().context())
     }
 
     /// Waits until every record is acknowledged.
     async fn flush(&mut self) -> Result<()> {
-        if self.producer.in_flight_count() > 0 {
-            let producer = self.producer.clone();
-            let flushed = tokio::task::spawn_blocking(move || producer.flush(FLUSH_TIMEOUT)).await;
-            let flushed =
-                flushed.map_err(|_| Error::internal("waiting for acknowledgements ended early"))?;
-            flushed.map_err(|error| self.failed(&error, 0))?;
-        }
-        self.check_deliveries()
+        acknowledged(&self.shared, &self.producer, self.side).await
     }
+}
+
+/// Waits until every record of a side is acknowledged. What is sent lingers for some milliseconds in
+/// the client at most, so nothing has to be flushed; a flush would race with the client's own thread for
+/// its events.
+async fn acknowledged(
+    shared: &Shared,
+    producer: &ThreadedProducer<Context>,
+    side: Side,
+) -> Result<()> {
+    let context = producer.client().context();
+    let waited = tokio::time::timeout(FLUSH_TIMEOUT, context.in_flight().clone().wait(side)).await;
+    delivered(shared, context)?;
+    waited.map_err(|_| {
+        let message = format!(
+            "write {}: {} did not acknowledge all records within {} s",
+            shared.describe(),
+            shared.brokers.servers,
+            FLUSH_TIMEOUT.as_secs()
+        );
+        Error::new(ErrorCode::Unavailable, message)
+    })
+}
+
+/// Fails if the brokers refused a record that was sent before.
+fn delivered(shared: &Shared, context: &Context) -> Result<()> {
+    let Some((code, text)) = context.delivery_failure() else { return Ok(()) };
+    let doing = format!("write {}", shared.describe());
+    let error = shared.brokers.failed_with(&doing, Some(code), &text, context);
+    Err(match error_code(code) {
+        ErrorCode::BadRecord => {
+            error.help("raise the topic's max.message.bytes, or write smaller rows")
+        }
+        _ => error,
+    })
 }
 
 #[async_trait]
@@ -109,8 +134,15 @@ impl SinkWriter for Writer {
     }
 
     async fn prepare(&mut self, _epoch: Epoch) -> Result<Vec<StagedUnit>> {
-        self.flush().await?;
         Ok(Vec::new())
+    }
+
+    fn acknowledgements(&mut self) -> Option<Acknowledgements> {
+        let (shared, producer) = (Arc::clone(&self.shared), self.producer.clone());
+        let side = self.side;
+        self.side = 1 - side;
+        let wait = async move { acknowledged(&shared, &producer, side).await };
+        Some(Acknowledgements(Box::pin(wait)))
     }
 
     async fn close(&mut self) -> Result<()> {

@@ -14,5 +14,5 @@ mod sink;
 mod source;
 
 pub use commit::{Committer, Confirmed, RestoredEpoch, RestoredOutput, StagedUnit};
-pub use sink::{DeliveryGuarantee, Sink, SinkContext, SinkWriter};
+pub use sink::{Acknowledgements, DeliveryGuarantee, Sink, SinkContext, SinkWriter};
 pub use source::{Read, ReaderContext, Source, SourceReader, Split};

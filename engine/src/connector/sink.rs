@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tidegate_types::{Attempt, Epoch, OperatorId, Result, Watermark};
 
@@ -61,6 +62,15 @@ pub trait Sink: Send + Sync {
     fn writer(&self, context: SinkContext) -> Result<Box<dyn SinkWriter>>;
 }
 
+/// Waits until a target has taken what was written; what it fails with fails the checkpoint.
+pub struct Acknowledgements(pub BoxFuture<'static, Result<()>>);
+
+impl std::fmt::Debug for Acknowledgements {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Acknowledgements")
+    }
+}
+
 /// Writes the rows of one subtask.
 #[async_trait]
 pub trait SinkWriter: Send {
@@ -108,12 +118,18 @@ pub trait SinkWriter: Send {
         Ok(())
     }
 
-    /// Makes everything written so far survive a crash once `epoch` completes: an at-least-once
-    /// sink waits for acknowledgements and returns nothing; a staging sink returns what to commit.
+    /// Makes everything written so far survive a crash once `epoch` completes: a staging sink returns
+    /// what to commit, any other nothing.
     ///
     /// # Errors
     /// Fails the checkpoint and the job.
     async fn prepare(&mut self, epoch: Epoch) -> Result<Vec<StagedUnit>>;
+
+    /// What the checkpoint still has to wait for, beside further writing: that the target has taken
+    /// all that was written before [`SinkWriter::prepare`]. Asked once after each `prepare`.
+    fn acknowledgements(&mut self) -> Option<Acknowledgements> {
+        None
+    }
 
     /// Flushes and closes at a normal end, after the last commit.
     ///

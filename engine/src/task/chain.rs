@@ -352,6 +352,7 @@ impl Chain {
                             staged: sink.staged.clone(),
                             confirmed: sink.confirmed(),
                             area: sink.staging.clone(),
+                            acknowledgements: sink.writer.acknowledgements(),
                         };
                         if let Some(id) = node.id {
                             self.snapshots.push(NodeSnapshot {

@@ -14,7 +14,7 @@ use tidegate_types::{
 use crate::checkpoint::storage::state_path;
 use crate::checkpoint::table_files::WrittenTable;
 use crate::checkpoint::{CheckpointStorage, FileRef, SubtaskState, TableFiles, TableState};
-use crate::connector::{Confirmed, StagedUnit};
+use crate::connector::{Acknowledgements, Confirmed, StagedUnit};
 use crate::element::{Barrier, BarrierKind};
 use crate::operator::{Operator, SnapshotRequest, TableSnapshot};
 use crate::staging::StagingArea;
@@ -22,6 +22,8 @@ use crate::task::control::TaskState;
 
 /// State files that a restore reads ahead.
 const READ_AHEAD: usize = 4;
+/// State files of a table that a snapshot writes at the same time.
+const WRITE_AT_ONCE: usize = 4;
 
 /// What a barrier left in one node.
 #[derive(Debug)]
@@ -45,11 +47,17 @@ pub struct SinkSnapshot {
     pub confirmed: Vec<Confirmed>,
     /// Where the staged output is on its way to the store.
     pub area: Arc<StagingArea>,
+    /// What was written to the target and is not yet acknowledged.
+    pub acknowledgements: Option<Acknowledgements>,
 }
 
 impl SinkSnapshot {
-    /// Waits until every chunk is stored; returns their bytes.
-    async fn store(&self) -> Result<u64> {
+    /// Waits until every chunk is stored and everything written is acknowledged; returns the chunks'
+    /// bytes.
+    async fn store(&mut self) -> Result<u64> {
+        if let Some(Acknowledgements(wait)) = self.acknowledgements.take() {
+            wait.await?;
+        }
         let chunks = self.staged.iter().flat_map(|unit| &unit.chunks);
         let stored = chunks.clone().map(|chunk| self.area.store(&chunk.path));
         futures::future::try_join_all(stored).await?;
@@ -198,7 +206,7 @@ impl Upload {
             }
             let watermark = (self.watermark > MIN_WATERMARK).then_some(self.watermark);
             let mut subtask = SubtaskState { watermark, tables, ..SubtaskState::default() };
-            if let Some(sink) = snapshot.sink {
+            if let Some(mut sink) = snapshot.sink {
                 state.uploaded_bytes += sink.store().await?;
                 (subtask.staged, subtask.confirmed) = (sink.staged, sink.confirmed);
             }
@@ -242,12 +250,19 @@ impl Place {
         let path = name(what);
         let changed = self.storage.write_entries(&path, table.changed).await?;
         let lap = table.lap.unwrap_or_default();
+        let writes = table.pieces.into_iter().enumerate().map(|(index, piece)| {
+            let (mark, path) = (piece.mark(lap), name(&format!("{what}-{index}")));
+            let storage = self.storage.clone();
+            async move {
+                let file = storage.write_entries(&path, piece.entries).await?;
+                Ok::<_, Error>(file.map(|file| (file, mark)))
+            }
+        });
         let mut pieces = Vec::new();
-        for (index, piece) in table.pieces.into_iter().enumerate() {
-            let mark = piece.mark(lap);
-            let name = name(&format!("{what}-{index}"));
-            let file = self.storage.write_entries(&name, piece.entries).await?;
-            pieces.extend(file.map(|file| (file, mark)));
+        // In order: of a key, later entries replace earlier ones.
+        let mut writes = futures::stream::iter(writes).buffered(WRITE_AT_ONCE);
+        while let Some(written) = writes.try_next().await? {
+            pieces.extend(written);
         }
         let written = WrittenTable {
             version: table.version,

@@ -10,9 +10,6 @@ use tidegate_types::Result;
 use crate::aggregate::AccumulatorSet;
 use crate::keys::{ChangedSlots, KeyTable};
 
-/// New groups that are worth a file of their own, which holds a range.
-const MANY: usize = if cfg!(test) { 3 } else { 4096 };
-
 /// Describes the groups of a windowed aggregate: makes empty [`Groups`].
 #[derive(Clone)]
 pub(super) struct GroupSpec {
@@ -90,11 +87,11 @@ impl Groups {
     }
 
     /// Ends an epoch of changes: the slots that changed in it or in the `recall` ones before it, and
-    /// those that are new, if they are many (else they count as changed).
-    pub(super) fn take_changes(&mut self, recall: u32) -> (Vec<u32>, Range<u32>) {
+    /// those that are new, if they are at least `many` (else they count as changed).
+    pub(super) fn take_changes(&mut self, recall: u32, many: usize) -> (Vec<u32>, Range<u32>) {
         let stored = std::mem::replace(&mut self.stored, self.keys.len());
         let new = stored as u32..self.keys.len() as u32;
-        if new.len() < MANY {
+        if new.len() < many {
             return (self.changes.take(recall), 0..0);
         }
         self.changes.forget_from(new.start);

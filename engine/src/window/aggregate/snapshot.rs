@@ -15,6 +15,11 @@ use crate::checkpoint::table_files::piece_entries;
 use crate::keys::hash::hash_columns;
 use crate::operator::{Entries, Piece, PieceRange, SnapshotMode, SnapshotRequest, TableSnapshot};
 
+/// New groups of a slice that are worth a file of their own: so many, and this share of the largest
+/// file.
+const MANY: usize = if cfg!(test) { 3 } else { 16 << 10 };
+const MANY_SHARE: usize = if cfg!(test) { 10_000 } else { 8 };
+
 impl WindowAggregate {
     /// Snapshots of the operator's tables.
     pub(super) fn take_snapshot(
@@ -66,9 +71,10 @@ impl WindowAggregate {
         most: usize,
         stretches: &mut Vec<Stretch>,
     ) -> Vec<(SliceKey, Vec<u32>)> {
+        let many = MANY.max(most / MANY_SHARE);
         let mut all = Vec::new();
         for (key, slice) in &mut self.slices {
-            let (changed, new) = slice.active.take_changes(recall);
+            let (changed, new) = slice.active.take_changes(recall, many);
             if !changed.is_empty() {
                 all.push((*key, changed));
             }
