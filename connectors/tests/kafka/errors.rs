@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tidegate_types::ErrorCode;
 
 use super::broker::{Produced, produce, service, topic, topic_name};
-use super::table::{Reading, TestTable, sink_context};
+use super::table::{Reading, TestTable, checkpoint, sink_context};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_topic_is_named() {
@@ -114,7 +114,7 @@ async fn a_sink_without_brokers_fails_its_checkpoint() {
         .set("properties.delivery.timeout.ms", "2000");
     let mut writer = table.sink(&table.plan.columns).unwrap().writer(sink_context(0)).unwrap();
     writer.write(super::write::id_rows(&table, 0..3)).await.unwrap();
-    let error = writer.prepare(tidegate_types::Epoch(1)).await.unwrap_err();
+    let error = checkpoint(&mut writer, 1).await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::Unavailable, "{error}");
     assert!(error.to_string().contains("127.0.0.1:1"), "{error}");
 }

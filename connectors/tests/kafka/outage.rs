@@ -6,9 +6,8 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
-use tidegate_types::Epoch;
 
-use super::table::{Reading, TestTable, ids, sink_context};
+use super::table::{Reading, TestTable, checkpoint, ids, sink_context};
 use super::write::id_rows;
 
 const BROKER: i32 = 1;
@@ -65,10 +64,10 @@ async fn a_checkpoint_waits_for_brokers_to_come_back() {
     sink.check().await.unwrap();
     let mut writer = sink.writer(sink_context(0)).unwrap();
     writer.write(id_rows(&table, 0..10)).await.unwrap();
-    writer.prepare(Epoch(1)).await.unwrap();
+    checkpoint(&mut writer, 1).await.unwrap();
     cluster.broker_down(BROKER).unwrap();
     writer.write(id_rows(&table, 10..20)).await.unwrap();
-    let prepared = tokio::join!(writer.prepare(Epoch(2)), async {
+    let prepared = tokio::join!(checkpoint(&mut writer, 2), async {
         tokio::time::sleep(OUTAGE).await;
         cluster.broker_up(BROKER).unwrap();
     });

@@ -7,13 +7,14 @@ use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::util::display::array_value_to_string;
 use tidegate_connectors::{ConnectorEnv, registry};
 use tidegate_engine::connector::{
-    Read, ReaderContext, Sink, SinkContext, Source, SourceReader, Split,
+    Acknowledgements, Read, ReaderContext, Sink, SinkContext, SinkWriter, Source, SourceReader,
+    Split, StagedUnit,
 };
 use tidegate_engine::staging::StagingArea;
 use tidegate_functions::Zone;
 use tidegate_plan::operator::{self, MetadataColumn, Table};
 use tidegate_runtime::clock::SystemClock;
-use tidegate_types::{Attempt, Field, OperatorId, Result, TypeKind};
+use tidegate_types::{Attempt, Epoch, Field, OperatorId, Result, TypeKind};
 
 use super::broker::servers;
 
@@ -107,6 +108,18 @@ impl TestTable {
         };
         registry::sink(&plan, columns, &Self::env())
     }
+}
+
+/// What a checkpoint does with a writer: it prepares, and waits until all is acknowledged.
+pub(super) async fn checkpoint(
+    writer: &mut Box<dyn SinkWriter>,
+    epoch: u64,
+) -> Result<Vec<StagedUnit>> {
+    let units = writer.prepare(Epoch(epoch)).await?;
+    if let Some(Acknowledgements(wait)) = writer.acknowledgements() {
+        wait.await?;
+    }
+    Ok(units)
 }
 
 pub(super) fn sink_context(subtask: u32) -> SinkContext {

@@ -13,10 +13,10 @@ use tidegate_connector_spec::connector;
 use tidegate_engine::Changes;
 use tidegate_engine::connector::RestoredOutput;
 use tidegate_plan::arrow_type;
-use tidegate_types::{Epoch, ErrorCode, Field, TypeKind};
+use tidegate_types::{ErrorCode, Field, TypeKind};
 
 use super::broker::{consume, consume_committed, topic, topic_name};
-use super::table::{TestTable, ids, sink_context};
+use super::table::{TestTable, checkpoint, ids, sink_context};
 
 pub(super) fn id_rows(table: &TestTable, range: std::ops::Range<i64>) -> Changes {
     let column: ArrayRef = Arc::new(Int64Array::from_iter_values(range));
@@ -36,7 +36,7 @@ async fn a_checkpoint_waits_for_every_acknowledgement() {
     for start in (0..30_000).step_by(1_000) {
         writer.write(id_rows(&table, start..start + 1_000)).await.unwrap();
     }
-    assert!(writer.prepare(Epoch(1)).await.unwrap().is_empty());
+    assert!(checkpoint(&mut writer, 1).await.unwrap().is_empty());
     assert_eq!(table.read_all().await.unwrap(), ids(0..30_000));
     writer.write(id_rows(&table, 30_000..30_001)).await.unwrap();
     writer.close().await.unwrap();
@@ -53,7 +53,7 @@ async fn partitioners_choose_partitions() {
         let mut writer =
             table.sink(&table.plan.columns).unwrap().writer(sink_context(subtask)).unwrap();
         writer.write(id_rows(&table, 0..8)).await.unwrap();
-        writer.prepare(Epoch(1)).await.unwrap();
+        checkpoint(&mut writer, 1).await.unwrap();
         let partitions: BTreeSet<i32> = consume(&name, 4).iter().map(Message::partition).collect();
         assert_eq!(partitions.into_iter().collect::<Vec<_>>(), expected, "{partitioner}");
     }
@@ -104,7 +104,7 @@ async fn check_envelopes(guarantee: &str) {
     let mut writer = sink.writer(sink_context(0)).unwrap();
     writer.recover(RestoredOutput::nothing()).await.unwrap();
     writer.write(Changes::append(rows.unwrap())).await.unwrap();
-    for unit in writer.prepare(Epoch(1)).await.unwrap() {
+    for unit in checkpoint(&mut writer, 1).await.unwrap() {
         writer.committer().unwrap().commit(&unit).await.unwrap();
     }
     let messages = consume_committed(&name, 4);
@@ -153,7 +153,7 @@ async fn a_topic_per_row_must_be_among_those_of_the_table() {
     };
     let mut writer = table.sink(&columns).unwrap().writer(sink_context(0)).unwrap();
     writer.write(rows(vec![&b, &a, &b])).await.unwrap();
-    writer.prepare(Epoch(1)).await.unwrap();
+    checkpoint(&mut writer, 1).await.unwrap();
     assert_eq!((consume(&a, 1).len(), consume(&b, 1).len()), (1, 2));
     let error = writer.write(rows(vec![&topic_name("other")])).await.unwrap_err();
     assert!(error.to_string().contains("not among the topics"), "{error}");
