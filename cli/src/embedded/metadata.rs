@@ -53,7 +53,7 @@ impl MetadataStore {
     /// Reads a record; one that seems damaged is read again, in case the damage happened on the way.
     async fn read(&self, path: &str) -> Result<JobRecord> {
         let object = self.storage.path(path);
-        let decode = |bytes: &[u8]| ENVELOPE.open(path, bytes);
+        let decode = |bytes: bytes::Bytes| std::future::ready(ENVELOPE.open(path, &bytes));
         self.storage.read_decoded(&object, decode).await
     }
 

@@ -1,6 +1,6 @@
 //! What of this machine a job may take: memory for its state, and a folder for what does not fit.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tidegate_engine::memory::MemoryBudget;
@@ -29,11 +29,10 @@ fn physical_memory() -> Option<usize> {
     let machine = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = machine.lines().find(|line| line.starts_with("MemTotal:"))?;
     let kilobytes: usize = line.split_whitespace().nth(1)?.parse().ok()?;
-    let confined = |path: &str| -> Option<usize> {
-        std::fs::read_to_string(Path::new(path)).ok()?.trim().parse().ok()
-    };
-    let limit = confined("/sys/fs/cgroup/memory.max").unwrap_or(usize::MAX);
-    Some((kilobytes * 1024).min(limit))
+    // "max", or no such file: not confined.
+    let confined = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    let limit = confined.and_then(|text| text.trim().parse().ok());
+    Some((kilobytes * 1024).min(limit.unwrap_or(usize::MAX)))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Reading and writing checkpoints through an object store.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -98,15 +99,12 @@ impl CheckpointStorage {
         if rows == 0 {
             return Ok(None);
         }
-        // Compression is work for a thread of its own, not for one that runs operators.
         let expires = entries.expires;
         let encode = move || {
             let bytes = file::encode(&entries.load()?, Compression::Small)?;
-            Ok::<_, Error>((digest(&bytes), bytes))
+            Ok((digest(&bytes), bytes))
         };
-        let (digest, bytes) = tokio::task::spawn_blocking(encode)
-            .await
-            .map_err(|error| Error::internal(format!("encode state: {error}")))??;
+        let (digest, bytes) = beside_operators("encode state", encode).await?;
         let reference =
             FileRef { path: name.to_owned(), size: bytes.len() as u64, rows, digest, expires };
         let path = self.path(name);
@@ -122,37 +120,19 @@ impl CheckpointStorage {
     /// `NOT_FOUND`, `CORRUPT`, `UNAVAILABLE` with the object's path.
     pub async fn read_table(&self, reference: &FileRef) -> Result<Vec<RecordBatch>> {
         let path = self.path(&reference.path);
-        let name = path.to_string();
-        let decode = move |bytes: &[u8]| file::decode(&name, bytes);
-        self.read_intact(&path, &reference.digest, decode).await
-    }
-
-    /// Reads an object until what is read has the digest, up to [`READS`] times, and decodes it.
-    async fn read_intact<T: Send + 'static>(
-        &self,
-        path: &Path,
-        digest: &str,
-        decode: impl Fn(&[u8]) -> Result<T> + Clone + Send + 'static,
-    ) -> Result<T> {
-        let mut attempt = 1;
-        loop {
-            let bytes = self.read(path).await?;
-            let (decode, expected) = (decode.clone(), digest.to_owned());
-            // As encoding: not on a thread that runs operators.
-            let work = move || (self::digest(&bytes) == expected).then(|| decode(&bytes));
-            let decoded = tokio::task::spawn_blocking(work).await;
-            match decoded.map_err(|error| Error::internal(format!("decode {path}: {error}")))? {
-                Some(decoded) => return decoded,
-                None if attempt < READS => attempt += 1,
-                None => {
+        let decode = |bytes: Bytes| {
+            let (name, expected) = (path.to_string(), reference.digest.clone());
+            beside_operators("decode state", move || {
+                if digest(&bytes) != expected {
                     let message = format!(
-                        "state file {path} is damaged: its digest is not the one in the manifest"
+                        "state file {name} is damaged: its digest is not the one in the manifest"
                     );
                     return Err(Error::new(ErrorCode::Corrupt, message));
                 }
-            }
-            tracing::warn!(%path, attempt, "what was read does not fit its digest; reading again");
-        }
+                file::decode(&name, &bytes)
+            })
+        };
+        self.read_decoded(&path, decode).await
     }
 
     /// Reads a whole object.
@@ -187,21 +167,22 @@ impl CheckpointStorage {
     /// `NOT_FOUND`, `CORRUPT`, `INCOMPATIBLE`, `UNAVAILABLE` with the manifest's path.
     pub async fn read_manifest(&self, relative: &str) -> Result<Manifest> {
         let path = self.path(relative);
-        self.read_decoded(&path, |bytes| Manifest::decode(path.as_ref(), bytes)).await
+        let decode = |bytes: Bytes| ready(Manifest::decode(path.as_ref(), &bytes));
+        self.read_decoded(&path, decode).await
     }
 
-    /// Reads a small object until it decodes, up to [`READS`] times as long as it seems damaged.
+    /// Reads an object until it decodes, up to [`READS`] times as long as it seems damaged: the damage
+    /// may have happened on the way.
     ///
     /// # Errors
     /// What the store answers, and what `decode` does.
-    pub async fn read_decoded<T>(
-        &self,
-        path: &Path,
-        decode: impl Fn(&[u8]) -> Result<T>,
-    ) -> Result<T> {
+    pub async fn read_decoded<T, F>(&self, path: &Path, decode: impl Fn(Bytes) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
         let mut attempt = 1;
         loop {
-            match decode(&self.read(path).await?) {
+            match decode(self.read(path).await?).await {
                 Err(error) if error.code() == ErrorCode::Corrupt && attempt < READS => attempt += 1,
                 decoded => return decoded,
             }
@@ -243,6 +224,18 @@ impl CheckpointStorage {
             .map(|object| (relative(&object.location), object.last_modified.timestamp_millis()))
             .collect())
     }
+}
+
+/// Does work that takes long on a thread that runs no operators.
+///
+/// # Errors
+/// What the work fails with.
+pub(crate) async fn beside_operators<T: Send + 'static>(
+    what: &str,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Error::internal(format!("{what}: {error}")))?
 }
 
 /// Relative path of a state file in a job's folder.

@@ -12,6 +12,7 @@ use super::FOLDER;
 use super::chunk::{self, ChunkRef, Stored};
 use crate::checkpoint::CheckpointStorage;
 use crate::checkpoint::manifest::digest;
+use crate::checkpoint::storage::beside_operators;
 use crate::checkpoint::storage::storage_error;
 use object_store::ObjectStoreExt;
 
@@ -37,34 +38,26 @@ impl StagingFolder {
         Self { storage, stored: Stored::Plain }
     }
 
-    /// Reads a chunk and checks it against its reference; once more if it arrived damaged.
+    /// Reads a chunk and checks it against its reference; again if it arrived damaged.
     ///
     /// # Errors
     /// `NOT_FOUND`, `CORRUPT`, `UNAVAILABLE` with the object's path.
     pub async fn read(&self, reference: &ChunkRef) -> Result<Bytes> {
-        match self.read_once(reference).await {
-            Err(error) if error.code() == ErrorCode::Corrupt => {
-                tracing::warn!(%error, "reading staged output again, in case it was damaged on the way");
-                self.read_once(reference).await
-            }
-            result => result,
-        }
-    }
-
-    async fn read_once(&self, reference: &ChunkRef) -> Result<Bytes> {
         let path = self.storage.path(&reference.path);
-        let bytes = self.storage.read(&path).await?;
-        let name = path.to_string();
-        let decoded = tokio::task::spawn_blocking(move || chunk::decode(&name, &bytes)).await;
-        let content = decoded
-            .map_err(|error| Error::internal(format!("decode staged output: {error}")))??;
-        if digest(&content) != reference.digest {
-            let message = format!(
-                "staged output {path} is damaged: its digest is not the one in the manifest"
-            );
-            return Err(Error::new(ErrorCode::Corrupt, message));
-        }
-        Ok(content)
+        let decode = |bytes: Bytes| {
+            let (name, expected) = (path.to_string(), reference.digest.clone());
+            beside_operators("decode staged output", move || {
+                let content = chunk::decode(&name, &bytes)?;
+                if digest(&content) == expected {
+                    return Ok(content);
+                }
+                let message = format!(
+                    "staged output {name} is damaged: its digest is not the one in the manifest"
+                );
+                Err(Error::new(ErrorCode::Corrupt, message))
+            })
+        };
+        self.storage.read_decoded(&path, decode).await
     }
 }
 

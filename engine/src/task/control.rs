@@ -35,8 +35,6 @@ pub struct TaskState {
     pub operators: Vec<(OperatorId, SubtaskState)>,
     /// Bytes uploaded for this checkpoint.
     pub uploaded_bytes: u64,
-    /// Live entries of all state tables.
-    pub live_entries: u64,
     /// How long the barrier kept the task from processing: flushing what was buffered and copying what
     /// changed, not the upload.
     pub paused: Duration,

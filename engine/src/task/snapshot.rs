@@ -184,7 +184,6 @@ impl Upload {
             let mut written = Vec::new();
             for table in snapshot.tables {
                 let what = format!("{}-{}-{}", snapshot.id, target.subtask.index, table.table);
-                state.live_entries += table.live;
                 let (name, table) = place.write(&what, table).await?;
                 let pieces = table.pieces.iter().map(|(file, _)| file);
                 let new = table.changed.iter().chain(pieces);
