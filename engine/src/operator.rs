@@ -3,9 +3,10 @@
 //!
 //! Order of calls: `open`, then (after a restore) `restore` for every batch of every table and
 //! `restored`, then any of `process`, `watermark`, `timer`; before a snapshot `before_barrier` and
-//! `drain` until it is done, then `snapshot`. After each of `watermark`, `timer` and
-//! `before_barrier` the chain calls `drain` until it returns [`Progress::Done`], sending what was
-//! emitted in between, so that no call has to emit more than a few batches.
+//! `drain` until it is done, then `snapshot`, after which `copy` comes between the other calls until it
+//! is done. After each of `watermark`, `timer` and `before_barrier` the chain calls `drain` until it
+//! returns [`Progress::Done`], sending what was emitted in between, so that no call has to emit more
+//! than a few batches.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -163,6 +164,13 @@ impl Entries {
         spilled + self.batches.iter().map(RecordBatch::num_rows).sum::<usize>()
     }
 
+    /// Adds entries behind these.
+    pub fn append(&mut self, other: Self) {
+        self.batches.extend(other.batches);
+        self.spilled.extend(other.spilled);
+        self.expires = self.expires.max(other.expires);
+    }
+
     /// All entries in memory; reads from local disk.
     ///
     /// # Errors
@@ -231,6 +239,19 @@ pub struct TableSnapshot {
     pub lap: Option<Lap>,
     /// Live entries.
     pub live: u64,
+}
+
+/// What [`Operator::copy`] did.
+#[derive(Debug)]
+pub enum Copied {
+    /// A part of what is left.
+    Some,
+    /// The last of a piece, which is complete.
+    Piece(&'static str, Piece),
+    /// The last of a table's changed entries.
+    Changed(&'static str, Entries),
+    /// There is nothing left to copy.
+    Done,
 }
 
 /// A synchronous operator with one or more inputs.
@@ -312,13 +333,26 @@ pub trait Operator: Send {
         Ok(())
     }
 
-    /// Snapshots of the operator's state tables.
+    /// Snapshots of the operator's state tables. What takes long is only marked: [`Operator::copy`]
+    /// copies it while processing goes on. An earlier snapshot that is not copied yet is abandoned.
     ///
     /// # Errors
     /// Fails the job.
     fn snapshot(&mut self, _request: &SnapshotRequest) -> Result<Vec<TableSnapshot>> {
         Ok(Vec::new())
     }
+
+    /// Copies about `entries` more of the marked entries, as they were at the last snapshot, until it
+    /// answers [`Copied::Done`]. Called between batches.
+    ///
+    /// # Errors
+    /// Fails the job.
+    fn copy(&mut self, _entries: usize) -> Result<Copied> {
+        Ok(Copied::Done)
+    }
+
+    /// The last snapshot is not wanted any more.
+    fn abandon_copy(&mut self) {}
 
     /// Bytes of state in memory.
     fn state_bytes(&self) -> usize {

@@ -1,6 +1,6 @@
 //! The state machine of one job.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use tidegate_types::{Attempt, Epoch, Error, ErrorCode, SubtaskId};
 
@@ -36,9 +36,12 @@ pub struct Job {
     record: JobRecord,
     restarts: Restarts,
     phase: Phase,
-    initial: Option<CompletedCheckpoint>,
+    /// What this start was given to restore, best first; `None`: nothing, the record counts.
+    given: Option<VecDeque<CompletedCheckpoint>>,
     /// The first run of this start.
     first_attempt: Attempt,
+    /// What the run under way was restored from.
+    restored: Option<CompletedCheckpoint>,
     tasks: BTreeSet<SubtaskId>,
     sinks: BTreeSet<SubtaskId>,
     staging: bool,
@@ -58,8 +61,9 @@ impl Job {
             settings,
             record,
             phase: Phase::Idle,
-            initial: None,
+            given: None,
             first_attempt: Attempt(0),
+            restored: None,
             tasks: BTreeSet::new(),
             sinks: BTreeSet::new(),
             staging: false,
@@ -95,7 +99,7 @@ impl Job {
     pub fn handle(&mut self, now_ms: i64, jitter: f64, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
         match event {
-            Event::Start(restore) => self.start(restore, &mut actions),
+            Event::Start(given) => self.start(given, &mut actions),
             Event::Deployed { attempt, tasks, sinks, staging }
                 if attempt == self.record.attempt =>
             {
@@ -162,9 +166,9 @@ impl Job {
         actions.push(Action::Save(self.record.clone()));
     }
 
-    fn start(&mut self, restore: Option<CompletedCheckpoint>, actions: &mut Vec<Action>) {
+    fn start(&mut self, given: Vec<CompletedCheckpoint>, actions: &mut Vec<Action>) {
         if self.phase == Phase::Idle {
-            self.initial = restore;
+            self.given = Some(VecDeque::from(given)).filter(|given| !given.is_empty());
             self.first_attempt = Attempt(self.record.attempt.0 + 1);
             self.deploy(actions);
         }
@@ -181,14 +185,40 @@ impl Job {
         self.save(actions);
         self.checkpoint = None;
         self.tasks.clear();
-        // What this start completed itself is newer than what it was given to start from; without
-        // anything given, the last record counts.
-        let own = self
-            .record
-            .latest()
-            .filter(|latest| self.initial.is_none() || latest.attempt >= self.first_attempt);
-        let restore = own.or(self.initial.as_ref()).cloned();
+        let restore = self.restorable().cloned();
+        self.restored = restore.clone();
         actions.push(Action::Deploy { attempt: self.record.attempt, restore });
+    }
+
+    /// The checkpoint to restore. What this start completed itself is newer than what it was given;
+    /// without anything given, the last record counts.
+    fn restorable(&self) -> Option<&CompletedCheckpoint> {
+        let own = self.record.checkpoints.iter().rev();
+        let mut own =
+            own.filter(|known| self.given.is_none() || known.attempt >= self.first_attempt);
+        own.next().or(self.given.as_ref().and_then(VecDeque::front))
+    }
+
+    /// Goes back to an older checkpoint if the one that is being restored is damaged and there is
+    /// another; false if not.
+    fn fall_back(&mut self, error: &Error, actions: &mut Vec<Action>) -> bool {
+        if self.phase != Phase::Deploying || error.code() != ErrorCode::Corrupt {
+            return false;
+        }
+        let Some(damaged) = self.restored.take() else { return false };
+        let before = (self.record.checkpoints.clone(), self.given.clone());
+        self.record.checkpoints.retain(|known| *known != damaged);
+        self.given.iter_mut().for_each(|given| given.retain(|known| *known != damaged));
+        let Some(older) = self.restorable() else {
+            // Nothing is left: whoever mends the damage finds the record as it was.
+            (self.record.checkpoints, self.given) = before;
+            return false;
+        };
+        let (damaged, used, error) = (damaged.epoch, older.epoch, error.to_string());
+        actions.push(Action::KillTasks);
+        actions.push(Action::FallBack { damaged, used, error });
+        self.deploy(actions);
+        true
     }
 
     fn on_ready(&mut self, now_ms: i64, task: SubtaskId, actions: &mut Vec<Action>) {
@@ -361,7 +391,9 @@ impl Job {
     }
 
     fn fail(&mut self, now_ms: i64, jitter: f64, error: &Error, actions: &mut Vec<Action>) {
-        if !matches!(self.phase, Phase::Deploying | Phase::Running) {
+        if !matches!(self.phase, Phase::Deploying | Phase::Running)
+            || self.fall_back(error, actions)
+        {
             return;
         }
         actions.push(Action::KillTasks);

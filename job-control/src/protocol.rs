@@ -60,8 +60,9 @@ pub enum CheckpointKind {
 #[derive(Debug)]
 #[allow(missing_docs, reason = "the fields are ids that say what they are")]
 pub enum Event {
-    /// Start the job, from a checkpoint of another job or place if one is given.
-    Start(Option<CompletedCheckpoint>),
+    /// Start the job, from the first of these checkpoints that is intact if any are given: they may be
+    /// of another place.
+    Start(Vec<CompletedCheckpoint>),
     /// The tasks of a run exist; their ids, and those that have sinks.
     Deployed {
         attempt: Attempt,
@@ -119,6 +120,9 @@ pub enum Action {
     StopTasks,
     /// End the tasks now.
     KillTasks,
+    /// Tell people that a checkpoint is damaged and an older one is used: output of sinks that was
+    /// visible in between is written again.
+    FallBack { damaged: Epoch, used: Epoch, error: String },
     /// The run failed and the next starts at this time.
     AwaitRestart { at_ms: i64, error: String },
     /// The job is over.

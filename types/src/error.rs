@@ -145,6 +145,13 @@ impl Error {
         self
     }
 
+    /// The same error with another code.
+    #[must_use]
+    pub fn with_code(mut self, code: ErrorCode) -> Self {
+        self.0.code = code;
+        self
+    }
+
     /// Adds an outer context, a present-tense phrase such as `open table clicks`.
     #[must_use]
     pub fn context(mut self, context: impl Into<String>) -> Self {

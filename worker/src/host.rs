@@ -12,8 +12,8 @@ use tidegate_engine::exchange::{Receiver, local};
 use tidegate_engine::metrics::{OperatorMetrics, SourceMetrics, TaskMetrics};
 use tidegate_engine::task::commits::Commits;
 use tidegate_engine::task::process::{self, TaskCore};
-use tidegate_engine::task::snapshot::SnapshotTarget;
 use tidegate_engine::task::source::{self, Projection, SourceStage, WatermarkRule};
+use tidegate_engine::task::upload::SnapshotTarget;
 use tidegate_engine::task::{Control, Report, ReportKind};
 use tidegate_functions::eval::Evaluator;
 use tidegate_plan::Exchange;
@@ -399,6 +399,7 @@ impl TaskStart {
             reports,
             clock: self.deployment.clock.clone(),
             metrics: task_metrics.clone(),
+            copying: None,
             upload: None,
             commits: Commits::default(),
             taken: Epoch(0),

@@ -8,7 +8,8 @@ use std::time::Duration;
 use tidegate_engine::checkpoint::Manifest;
 use tidegate_engine::checkpoint::manifest::digest;
 use tidegate_engine::checkpoint::storage::manifest_path;
-use tidegate_engine::task::snapshot::savepoint_name;
+use tidegate_engine::task::snapshot::missing;
+use tidegate_engine::task::upload::savepoint_name;
 use tidegate_engine::task::{Control, ReportKind, TaskState};
 use tidegate_engine::{Barrier, BarrierKind};
 use tidegate_job_control::{
@@ -80,7 +81,8 @@ struct Driver {
     metadata: MetadataStore,
     folder: Directory,
     savepoints: Directory,
-    initial: Option<CompletedCheckpoint>,
+    /// What the job starts from, best first.
+    initial: Vec<CompletedCheckpoint>,
     running: Option<RunningTasks>,
     acknowledged: BTreeMap<Epoch, BTreeMap<SubtaskId, TaskState>>,
     prepared: HashMap<Epoch, Manifest>,
@@ -112,16 +114,16 @@ impl Driver {
         let metadata = MetadataStore::new(home.storage());
         let previous = metadata.load().await?;
         let initial = match &spec.restore {
-            None => None,
+            None => Vec::new(),
             Some(path) => match find(path, &spec.job).await.context(|| "restore")? {
-                RestoreFrom::Checkpoint(checkpoint) => Some(checkpoint),
+                RestoreFrom::Checkpoints(checkpoints) => checkpoints,
                 RestoreFrom::Nothing => {
                     tracing::warn!(job = %spec.job, "no checkpoint was ever completed at {path}: the job starts from the beginning");
-                    None
+                    Vec::new()
                 }
             },
         };
-        let (record, folder) = open_record(&spec, &home, previous, initial.as_ref());
+        let (record, folder) = open_record(&spec, &home, previous, initial.first());
         let savepoints = match &spec.savepoint_dir {
             Some(directory) => directory.child(spec.job.as_str()),
             None => folder.child("savepoints"),
@@ -161,7 +163,7 @@ impl Driver {
     }
 
     async fn run(&mut self, mut requests: mpsc::Receiver<Request>) -> Result<Outcome> {
-        let initial = self.initial.take();
+        let initial = std::mem::take(&mut self.initial);
         let mut actions: VecDeque<Action> = self.step(Event::Start(initial)).into();
         loop {
             while let Some(action) = actions.pop_front() {
@@ -255,6 +257,14 @@ impl Driver {
                 self.kill().await;
                 Ok(Vec::new())
             }
+            Action::FallBack { damaged, used, error } => {
+                tracing::error!(
+                    job = %self.spec.job,
+                    error,
+                    "checkpoint {damaged} is damaged; going back to checkpoint {used}: what sinks wrote between the two is written again, also by exactly-once sinks"
+                );
+                Ok(Vec::new())
+            }
             Action::AwaitRestart { at_ms, error } => {
                 let delay = at_ms - self.embedded.clock.now_ms();
                 tracing::error!(job = %self.spec.job, error, "run failed; restarting in {delay} ms");
@@ -344,7 +354,7 @@ impl Driver {
     async fn restore(&self, checkpoint: &CompletedCheckpoint) -> Result<Restored> {
         let directory = Directory::open(&checkpoint.folder)?;
         let storage = directory.storage();
-        let manifest = storage.read_manifest(&checkpoint.manifest).await?;
+        let manifest = storage.read_manifest(&checkpoint.manifest).await.map_err(missing)?;
         check_fits(&manifest, &self.graph, &self.spec.settings)?;
         let reusable = checkpoint.folder == self.folder.url() && !checkpoint.savepoint;
         let staging = match &manifest.staging {

@@ -51,18 +51,22 @@ pub(crate) struct JobReport {
 pub(crate) struct CheckpointSample {
     /// From trigger to completion, milliseconds.
     pub(crate) duration_ms: f64,
-    /// The longest that it kept a task from processing, milliseconds.
+    /// The longest that it kept a task from processing in one go, milliseconds.
     pub(crate) pause_ms: f64,
+    /// What it took from the processing of the task that it cost most, milliseconds.
+    pub(crate) cost_ms: f64,
     /// Bytes of state uploaded.
     pub(crate) uploaded_bytes: u64,
 }
 
 /// What the tasks of a checkpoint spent on it.
 pub(crate) fn cost(states: &BTreeMap<SubtaskId, TaskState>) -> CheckpointSample {
-    let paused = states.values().map(|state| state.paused).max().unwrap_or_default();
+    let pause = states.values().map(|state| state.cost.pause).max().unwrap_or_default();
+    let total = states.values().map(|state| state.cost.total).max().unwrap_or_default();
     CheckpointSample {
         duration_ms: 0.0,
-        pause_ms: paused.as_secs_f64() * 1e3,
+        pause_ms: pause.as_secs_f64() * 1e3,
+        cost_ms: total.as_secs_f64() * 1e3,
         uploaded_bytes: states.values().map(|state| state.uploaded_bytes).sum(),
     }
 }

@@ -89,8 +89,8 @@ fn absolute(url: &str) -> Result<String> {
 /// What `--restore` led to.
 #[derive(Debug)]
 pub(crate) enum RestoreFrom {
-    /// This checkpoint.
-    Checkpoint(CompletedCheckpoint),
+    /// The first of these that is intact; at least one.
+    Checkpoints(Vec<CompletedCheckpoint>),
     /// The job has run there but completed no checkpoint: it starts anew.
     Nothing,
 }
@@ -106,9 +106,10 @@ pub(crate) async fn find(path: &str, job: &JobId) -> Result<RestoreFrom> {
     let place = Directory::open(path)?;
     for folder in [place.child(job.as_str()), place.clone()] {
         if let Some(record) = MetadataStore::new(folder.storage()).load().await? {
-            return Ok(match newest_intact(&record).await? {
-                Some(checkpoint) => RestoreFrom::Checkpoint(checkpoint),
-                None => RestoreFrom::Nothing,
+            let checkpoints = newest_intact(&record).await?;
+            return Ok(match checkpoints.is_empty() {
+                true => RestoreFrom::Nothing,
+                false => RestoreFrom::Checkpoints(checkpoints),
             });
         }
     }
@@ -128,7 +129,7 @@ pub(crate) async fn find(path: &str, job: &JobId) -> Result<RestoreFrom> {
         Some((parent, name)) => (parent.url().to_owned(), format!("{name}/_metadata")),
         None => (place.url().to_owned(), "_metadata".to_owned()),
     };
-    Ok(RestoreFrom::Checkpoint(CompletedCheckpoint {
+    Ok(RestoreFrom::Checkpoints(vec![CompletedCheckpoint {
         epoch: manifest.epoch,
         attempt: manifest.attempt,
         folder,
@@ -136,22 +137,21 @@ pub(crate) async fn find(path: &str, job: &JobId) -> Result<RestoreFrom> {
         digest: String::new(),
         savepoint: !is_checkpoint,
         timestamp_ms: manifest.timestamp_ms,
-    }))
+    }]))
 }
 
-/// The newest checkpoint of a record whose manifest is intact; older ones are used, with a warning,
-/// where newer ones are damaged. Before the first is complete, the one that the job was started from.
-async fn newest_intact(record: &JobRecord) -> Result<Option<CompletedCheckpoint>> {
+/// The checkpoints of a record from the newest on whose manifest is intact; older ones are used, with
+/// a warning, where newer ones are damaged. Before the first is complete, the one that the job was
+/// started from.
+async fn newest_intact(record: &JobRecord) -> Result<Vec<CompletedCheckpoint>> {
     let mut checkpoints: Vec<_> = record.checkpoints.iter().collect();
     checkpoints.sort_by_key(|checkpoint| std::cmp::Reverse(checkpoint.epoch));
+    checkpoints.extend(&record.origin);
     let mut damage = None;
-    for checkpoint in &checkpoints {
-        match Directory::open(&checkpoint.folder)?
-            .storage()
-            .read_manifest(&checkpoint.manifest)
-            .await
-        {
-            Ok(_) => return Ok(Some((*checkpoint).clone())),
+    for (index, checkpoint) in checkpoints.iter().enumerate() {
+        let storage = Directory::open(&checkpoint.folder)?.storage();
+        match storage.read_manifest(&checkpoint.manifest).await {
+            Ok(_) => return Ok(checkpoints[index..].iter().copied().cloned().collect()),
             Err(error) if matches!(error.code(), ErrorCode::Corrupt | ErrorCode::NotFound) => {
                 tracing::error!(%error, "checkpoint {} cannot be used; trying the one before", checkpoint.epoch);
                 damage.get_or_insert(error);
@@ -159,5 +159,5 @@ async fn newest_intact(record: &JobRecord) -> Result<Option<CompletedCheckpoint>
             Err(error) => return Err(error),
         }
     }
-    damage.map_or(Ok(record.origin.clone()), Err)
+    damage.map_or(Ok(Vec::new()), Err)
 }

@@ -21,6 +21,7 @@ pub(crate) fn json(reports: &[JobReport], wall_seconds: f64) -> String {
         "checkpoints_completed": checkpoints,
         "checkpoint_ms": spread(&samples(|sample| sample.duration_ms)),
         "checkpoint_pause_ms": spread(&samples(|sample| sample.pause_ms)),
+        "checkpoint_cost_ms": spread(&samples(|sample| sample.cost_ms)),
         "checkpoint_uploaded_bytes": {
             "p50": percentile(&uploaded, 0.5),
             "p99": percentile(&uploaded, 0.99),

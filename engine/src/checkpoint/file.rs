@@ -4,6 +4,7 @@
 //! everything before it, little-endian.
 
 use arrow::array::RecordBatch;
+use arrow::compute::BatchCoalescer;
 use arrow::ipc::CompressionType;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
@@ -12,6 +13,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 const MAGIC: &[u8; 8] = b"TGSTATE\x01";
 const CHECKSUM: usize = 8;
+/// Rows to which batches are joined.
+const BATCH_ROWS: usize = 64 << 10;
 
 /// How a file is compressed. Readers take either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +42,17 @@ pub fn encode(batches: &[RecordBatch], compression: Compression) -> Result<Vec<u
     let mut bytes = MAGIC.to_vec();
     let mut writer = StreamWriter::try_new_with_options(&mut bytes, &first.schema(), options)
         .map_err(internal)?;
+    // What was copied bit by bit is joined: small batches compress badly and are read slowly.
+    let mut joined = BatchCoalescer::new(first.schema(), BATCH_ROWS);
     for batch in batches {
-        writer.write(batch).map_err(internal)?;
+        joined.push_batch(batch.clone()).map_err(internal)?;
+        while let Some(batch) = joined.next_completed_batch() {
+            writer.write(&batch).map_err(internal)?;
+        }
+    }
+    joined.finish_buffered_batch().map_err(internal)?;
+    while let Some(batch) = joined.next_completed_batch() {
+        writer.write(&batch).map_err(internal)?;
     }
     writer.finish().map_err(internal)?;
     drop(writer);

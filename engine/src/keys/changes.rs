@@ -1,10 +1,12 @@
 //! Which slots of a keyed table have changed since which snapshot.
 //!
 //! Each slot knows the last epoch in which it was touched, and each epoch has the list of slots first
-//! touched in it, so that a snapshot costs what has changed and nothing scans the table. A few
-//! earlier lists are kept: a snapshot may recall them, to write one file in place of several.
+//! touched in it, so that a snapshot costs what has changed and nothing scans the table: ending an
+//! epoch hands the list over as it is. A few earlier lists are kept: a snapshot may recall them, to
+//! write one file in place of several.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// Earlier epochs that can be recalled.
 const MAX_RECALL: usize = 64;
@@ -21,9 +23,18 @@ pub(crate) struct ChangedSlots {
     last: Vec<u32>,
     current: Vec<u32>,
     /// Lists of earlier epochs, newest first.
-    earlier: VecDeque<Vec<u32>>,
+    earlier: VecDeque<Arc<Vec<u32>>>,
     /// Whether lists older than those have been dropped.
     forgotten: bool,
+}
+
+/// Slots that were first touched in one epoch, each once.
+#[derive(Debug, Clone)]
+pub(crate) struct ChangeList {
+    /// The epoch.
+    pub(crate) epoch: u32,
+    /// The slots; those that have changed since are in the list of a later epoch too.
+    pub(crate) slots: Arc<Vec<u32>>,
 }
 
 impl Default for ChangedSlots {
@@ -47,13 +58,32 @@ impl ChangedSlots {
     /// Marks slots, which must have room.
     #[inline]
     pub(crate) fn touch(&mut self, slots: &[u32]) {
+        self.touch_with(slots, |_, _| {});
+    }
+
+    /// As [`ChangedSlots::touch`]; `first` sees each slot that had not been touched in this epoch, with
+    /// the epoch of its last change.
+    #[inline]
+    pub(crate) fn touch_with(&mut self, slots: &[u32], mut first: impl FnMut(u32, u32)) {
         for slot in slots {
             let last = &mut self.last[*slot as usize];
             if *last != self.now {
+                first(*slot, *last);
                 *last = self.now;
                 self.current.push(*slot);
             }
         }
+    }
+
+    /// The epoch under way.
+    pub(crate) fn now(&self) -> u32 {
+        self.now
+    }
+
+    /// The epoch of a slot's last change.
+    #[inline]
+    pub(crate) fn last(&self, slot: u32) -> u32 {
+        self.last[slot as usize]
     }
 
     /// Forgets the changes of the epoch under way: what was just restored is stored already.
@@ -66,21 +96,22 @@ impl ChangedSlots {
         self.current.retain(|slot| *slot < first);
     }
 
-    /// How many epochs before the one under way [`ChangedSlots::take`] can recall.
+    /// How many epochs before the one under way [`ChangedSlots::end_epoch`] can recall.
     pub(crate) fn recallable(&self) -> u32 {
         if self.forgotten { self.earlier.len() as u32 } else { u32::MAX }
     }
 
-    /// Ends the epoch: the slots that changed in it or in the `recall` epochs before it, each once.
-    pub(crate) fn take(&mut self, recall: u32) -> Vec<u32> {
+    /// Ends the epoch: the slots that changed in it or in the `recall` epochs before it are those of
+    /// the lists whose last change was in their list's epoch.
+    pub(crate) fn end_epoch(&mut self, recall: u32) -> Vec<ChangeList> {
         let ended = self.now;
-        let current = std::mem::take(&mut self.current);
-        let mut slots = current.clone();
-        for (age, list) in self.earlier.iter().take(recall as usize).enumerate() {
-            let epoch = ended - 1 - age as u32;
-            slots.extend(list.iter().filter(|slot| self.last[**slot as usize] == epoch));
-        }
         self.now += 1;
+        let current = Arc::new(std::mem::take(&mut self.current));
+        let earlier = self.earlier.iter().take(recall as usize);
+        let lists = std::iter::once(&current).chain(earlier).zip(0..);
+        let lists = lists
+            .map(|(slots, age)| ChangeList { epoch: ended - age, slots: slots.clone() })
+            .collect();
         if current.len() > SMALL.max(self.last.len() / LONG_SHARE) {
             self.forgotten = true;
             self.earlier.clear();
@@ -91,7 +122,16 @@ impl ChangedSlots {
                 self.forgotten = true;
             }
         }
-        slots
+        lists
+    }
+
+    /// [`ChangedSlots::end_epoch`] with each slot once.
+    pub(crate) fn take(&mut self, recall: u32) -> Vec<u32> {
+        let lists = self.end_epoch(recall);
+        let slots = lists.iter().flat_map(|list| {
+            list.slots.iter().copied().filter(|slot| self.last(*slot) == list.epoch)
+        });
+        slots.collect()
     }
 
     /// Ends the epoch with a snapshot of everything.
@@ -104,7 +144,7 @@ impl ChangedSlots {
 
     /// Bytes held.
     pub(crate) fn memory_size(&self) -> usize {
-        let lists: usize = self.earlier.iter().map(Vec::capacity).sum();
+        let lists: usize = self.earlier.iter().map(|list| list.capacity()).sum();
         (self.last.capacity() + self.current.capacity() + lists) * size_of::<u32>()
     }
 }

@@ -4,5 +4,5 @@ mod changes;
 pub mod hash;
 mod table;
 
-pub(crate) use changes::ChangedSlots;
+pub(crate) use changes::{ChangeList, ChangedSlots};
 pub use table::KeyTable;

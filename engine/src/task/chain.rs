@@ -4,6 +4,7 @@
 //! enters. The work left is an explicit stack, so that an output edge may wait for room anywhere
 //! in the tree while at most a few batches are held.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tidegate_runtime::Clock;
@@ -13,7 +14,7 @@ use tokio::sync::mpsc;
 use crate::element::{Barrier, Element};
 use crate::exchange::partition::Partitioner;
 use crate::metrics::{OperatorMetrics, TaskMetrics};
-use crate::operator::{Operator, Output, Progress};
+use crate::operator::{Copied, Operator, Output, Progress};
 use crate::task::sink_stage::{Committed, SinkStage};
 use crate::task::snapshot::{NodeSnapshot, SinkSnapshot, StateFiles};
 
@@ -60,6 +61,8 @@ pub struct Chain {
     task: Arc<TaskMetrics>,
     watermark: Watermark,
     snapshots: Vec<NodeSnapshot>,
+    /// Nodes with a snapshot that is not copied yet.
+    copying: VecDeque<usize>,
     steps: Vec<Step>,
 }
 
@@ -84,6 +87,7 @@ impl Chain {
             task,
             watermark: MIN_WATERMARK,
             snapshots: Vec::new(),
+            copying: VecDeque::new(),
             steps: Vec::new(),
         }
     }
@@ -166,6 +170,34 @@ impl Chain {
     /// What the last barrier left in each node.
     pub fn take_snapshots(&mut self) -> Vec<NodeSnapshot> {
         std::mem::take(&mut self.snapshots)
+    }
+
+    /// Copies some more of what the last barrier marked; `None`: there is nothing left.
+    ///
+    /// # Errors
+    /// What an operator fails with, with its name.
+    pub fn copy(&mut self, entries: usize) -> Result<Option<(usize, Copied)>> {
+        while let Some(index) = self.copying.front().copied() {
+            let node = &mut self.nodes[index];
+            if let Stage::Operator(operator) = &mut node.stage {
+                let copied = operator.copy(entries);
+                match copied.map_err(|error| error.context(node.name.clone()))? {
+                    Copied::Done => {}
+                    copied => return Ok(Some((index, copied))),
+                }
+            }
+            self.copying.pop_front();
+        }
+        Ok(None)
+    }
+
+    /// What the last barrier marked is not wanted any more.
+    pub fn abandon_copy(&mut self) {
+        for index in self.copying.drain(..) {
+            if let Stage::Operator(operator) = &mut self.nodes[index].stage {
+                operator.abandon_copy();
+            }
+        }
     }
 
     /// Starts making staged output up to an epoch visible; how that went is sent to `done`. `None`:
@@ -311,6 +343,7 @@ impl Chain {
         node.metrics.state_bytes.set(operator.state_bytes() as i64);
         node.metrics.spilled_bytes.set(operator.spilled_bytes() as i64);
         self.snapshots.push(NodeSnapshot { node: index, id, tables, sink: None });
+        self.copying.push_back(index);
         Ok(())
     }
 

@@ -35,9 +35,26 @@ pub struct TaskState {
     pub operators: Vec<(OperatorId, SubtaskState)>,
     /// Bytes uploaded for this checkpoint.
     pub uploaded_bytes: u64,
-    /// How long the barrier kept the task from processing: flushing what was buffered and copying what
-    /// changed, not the upload.
-    pub paused: Duration,
+    /// What it cost the task.
+    pub cost: SnapshotCost,
+}
+
+/// What a checkpoint costs a task: time in which it does not process. The upload is not among it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SnapshotCost {
+    /// The longest pause in one go: the barrier (flushing what is buffered, marking what belongs to
+    /// the snapshot), or one step of copying.
+    pub pause: Duration,
+    /// All pauses together.
+    pub total: Duration,
+}
+
+impl SnapshotCost {
+    /// Adds a pause.
+    pub fn add(&mut self, pause: Duration) {
+        self.pause = self.pause.max(pause);
+        self.total += pause;
+    }
 }
 
 /// A report of a task.

@@ -10,8 +10,9 @@ use tokio::sync::mpsc;
 use super::chain::Chain;
 use super::commits::Commits;
 use super::control::{Control, Report, ReportKind};
+use super::copying::{CopyStep, Copying};
 use super::sink_stage::Committed;
-use super::snapshot::{SnapshotTarget, Upload, Uploaded, declined};
+use super::upload::{SnapshotTarget, Upload, Uploaded, declined};
 use crate::checkpoint::SubtaskState;
 use crate::element::{Barrier, Element};
 use crate::exchange::gate::{GateEvent, InputGate};
@@ -33,6 +34,8 @@ pub struct TaskCore {
     pub clock: Arc<dyn Clock>,
     /// Busy, idle, backpressured.
     pub metrics: Arc<TaskMetrics>,
+    /// What the last snapshot has still to copy.
+    pub copying: Option<Copying>,
     /// The upload of the last snapshot.
     pub upload: Option<(Epoch, Task<Result<Uploaded>>)>,
     /// Output that is being made visible.
@@ -57,6 +60,7 @@ impl TaskCore {
         source: Option<(tidegate_types::OperatorId, SubtaskState)>,
     ) -> Result<()> {
         // One upload at a time: the next snapshot refers to the files of the last.
+        self.finish_copying().await?;
         if self.upload.is_some() {
             self.finish_upload().await;
         }
@@ -74,8 +78,8 @@ impl TaskCore {
                 (snapshot, files)
             })
             .collect();
-        let paused = self.clock.elapsed() - before;
-        let upload = Upload { barrier, watermark, nodes, source, paused };
+        let copied = self.start_copying(self.clock.elapsed() - before);
+        let upload = Upload { barrier, watermark, nodes, source, copied };
         let name = format!("upload {} of {}", barrier.epoch, self.subtask);
         self.upload = Some((barrier.epoch, spawn(name, upload.run(self.target.clone()))));
         Ok(())
@@ -100,6 +104,7 @@ impl TaskCore {
                 self.report(ReportKind::Snapshot { epoch, state: uploaded.state }).await;
             }
             Err(error) => {
+                self.abandon_copying();
                 self.chain.nodes_mut().iter_mut().for_each(|node| node.files.forget());
                 let error = declined(epoch, &error);
                 self.report(ReportKind::Declined { epoch, error }).await;
@@ -172,8 +177,15 @@ pub async fn run(mut core: TaskCore, mut gate: InputGate) -> Result<()> {
                 return core.chain.close().await;
             }
         }
+        core.chain.timers().await?;
+        let copying = core.copy_some()?;
         let event = match gate.try_next() {
             Some(event) => event?,
+            None if copying == CopyStep::Copied => {
+                core.chain.flush().await?;
+                tokio::task::consume_budget().await;
+                continue;
+            }
             None => {
                 core.chain.flush().await?;
                 let before = core.clock.elapsed();
@@ -230,14 +242,15 @@ enum Woken {
 async fn wait(core: &mut TaskCore, gate: &mut InputGate) -> Result<Woken> {
     let timer = core.until_timer();
     let uploading = core.upload.is_some();
+    let room = core.copying.as_ref().map(Copying::room);
     tokio::select! {
         biased;
         control = core.controls.recv() => Ok(control.map_or(Woken::Gone, Woken::Control)),
         event = gate.next(), if !gate.is_finished() => event.map(Woken::Event),
         () = async { tokio::time::sleep(timer.unwrap_or_default()).await }, if timer.is_some() => {
-            core.chain.timers().await?;
             Ok(Woken::Nothing)
         }
+        () = async { room.unwrap_or(Box::pin(std::future::pending())).await } => Ok(Woken::Nothing),
         uploaded = ended(&mut core.upload), if uploading => {
             core.uploaded(uploaded).await;
             Ok(Woken::Nothing)

@@ -1,29 +1,20 @@
-//! From a barrier to safe storage: uploading what a snapshot holds, and reading it back.
+//! What a barrier leaves in the nodes of a chain, the files that hold it, and reading them back.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
-use tidegate_runtime::failpoint;
-use tidegate_types::{
-    Attempt, Epoch, Error, ErrorCode, KeyGroupRange, MIN_WATERMARK, OperatorId, Result, SubtaskId,
-    Watermark,
-};
+use tidegate_types::{Error, ErrorCode, KeyGroupRange, OperatorId, Result, Watermark};
 
-use crate::checkpoint::storage::state_path;
 use crate::checkpoint::table_files::WrittenTable;
-use crate::checkpoint::{CheckpointStorage, FileRef, SubtaskState, TableFiles, TableState};
+use crate::checkpoint::{CheckpointStorage, FileRef, TableFiles, TableState};
 use crate::connector::{Acknowledgements, Confirmed, StagedUnit};
-use crate::element::{Barrier, BarrierKind};
+use crate::element::BarrierKind;
 use crate::operator::{Operator, SnapshotRequest, TableSnapshot};
 use crate::staging::StagingArea;
-use crate::task::control::TaskState;
 
 /// State files that a restore reads ahead.
 const READ_AHEAD: usize = 4;
-/// State files of a table that a snapshot writes at the same time.
-const WRITE_AT_ONCE: usize = 4;
 
 /// What a barrier left in one node.
 #[derive(Debug)]
@@ -54,7 +45,7 @@ pub struct SinkSnapshot {
 impl SinkSnapshot {
     /// Waits until every chunk is stored and everything written is acknowledged; returns the chunks'
     /// bytes.
-    async fn store(&mut self) -> Result<u64> {
+    pub(super) async fn store(&mut self) -> Result<u64> {
         if let Some(Acknowledgements(wait)) = self.acknowledgements.take() {
             wait.await?;
         }
@@ -111,8 +102,13 @@ impl StateFiles {
         self.full_next = true;
     }
 
+    /// As for the same subtask without any files.
+    pub(super) fn without_files(&self) -> Self {
+        Self { groups: self.groups, ..Self::default() }
+    }
+
     /// Records an uploaded snapshot and returns the files that now make up the state.
-    fn apply(
+    pub(super) fn apply(
         &mut self,
         written: Vec<(&'static str, WrittenTable)>,
         watermark: Watermark,
@@ -124,154 +120,6 @@ impl StateFiles {
             self.tables.entry(table.to_owned()).or_default().apply(written, watermark);
         }
         self.tables.iter().filter_map(|(name, files)| files.state(name, self.groups)).collect()
-    }
-}
-
-/// Where and as what a task writes its snapshots.
-#[derive(Debug, Clone)]
-pub struct SnapshotTarget {
-    /// The job's folder.
-    pub checkpoints: CheckpointStorage,
-    /// Folder under which savepoints get folders of their own.
-    pub savepoints: CheckpointStorage,
-    /// The run.
-    pub attempt: Attempt,
-    /// The task.
-    pub subtask: SubtaskId,
-}
-
-/// Name of a savepoint's folder.
-pub fn savepoint_name(attempt: Attempt, epoch: Epoch) -> String {
-    format!("savepoint-{attempt}-{epoch}")
-}
-
-/// Snapshots of a task's nodes on their way to storage.
-pub struct Upload {
-    /// The barrier.
-    pub barrier: Barrier,
-    /// The task's watermark at the barrier.
-    pub watermark: Watermark,
-    /// The nodes with the files of their previous snapshots.
-    pub nodes: Vec<(NodeSnapshot, StateFiles)>,
-    /// State of the task's source, if it has one.
-    pub source: Option<(OperatorId, SubtaskState)>,
-    /// How long the barrier kept the task from processing.
-    pub paused: Duration,
-}
-
-/// What an upload left.
-pub struct Uploaded {
-    /// The barrier.
-    pub barrier: Barrier,
-    /// State for the manifest.
-    pub state: TaskState,
-    /// The files of each node by index, which replace those it had.
-    pub files: Vec<(usize, StateFiles)>,
-}
-
-impl Upload {
-    /// Writes every table.
-    ///
-    /// # Errors
-    /// What the store answers; nothing may then be assumed stored.
-    pub async fn run(self, target: SnapshotTarget) -> Result<Uploaded> {
-        let savepoint = self.barrier.kind != BarrierKind::Checkpoint;
-        let place = target.place(self.barrier);
-        let mut state = TaskState { paused: self.paused, ..TaskState::default() };
-        state.operators.extend(self.source);
-        let mut files = Vec::new();
-        for (snapshot, before) in self.nodes {
-            let mut written = Vec::new();
-            for table in snapshot.tables {
-                let what = format!("{}-{}-{}", snapshot.id, target.subtask.index, table.table);
-                let (name, table) = place.write(&what, table).await?;
-                let pieces = table.pieces.iter().map(|(file, _)| file);
-                let new = table.changed.iter().chain(pieces);
-                state.uploaded_bytes += new.map(|file| file.size).sum::<u64>();
-                written.push((name, table));
-            }
-            // A savepoint stands alone: it neither uses nor becomes part of the checkpoints' files,
-            // but its snapshot took the changes, so the next checkpoint must be a full one.
-            let groups = before.groups;
-            let mut own = if savepoint {
-                StateFiles { groups, ..StateFiles::default() }
-            } else {
-                before.clone()
-            };
-            let tables = own.apply(written, self.watermark);
-            if savepoint {
-                own = before;
-                own.forget();
-            }
-            let watermark = (self.watermark > MIN_WATERMARK).then_some(self.watermark);
-            let mut subtask = SubtaskState { watermark, tables, ..SubtaskState::default() };
-            if let Some(mut sink) = snapshot.sink {
-                state.uploaded_bytes += sink.store().await?;
-                (subtask.staged, subtask.confirmed) = (sink.staged, sink.confirmed);
-            }
-            state.operators.push((snapshot.id, subtask));
-            files.push((snapshot.node, own));
-        }
-        failpoint::hit("after-upload");
-        Ok(Uploaded { barrier: self.barrier, state, files })
-    }
-}
-
-/// Where the state files of one barrier go.
-struct Place {
-    storage: CheckpointStorage,
-    /// In a job's folder names carry run and epoch; a savepoint has a folder of its own.
-    shared: Option<(Attempt, Epoch)>,
-}
-
-impl SnapshotTarget {
-    fn place(&self, barrier: Barrier) -> Place {
-        if barrier.kind == BarrierKind::Checkpoint {
-            let shared = Some((self.attempt, barrier.epoch));
-            return Place { storage: self.checkpoints.clone(), shared };
-        }
-        let folder = self.savepoints.path(&savepoint_name(self.attempt, barrier.epoch));
-        let storage = CheckpointStorage::new(self.savepoints.store().clone(), folder);
-        Place { storage, shared: None }
-    }
-}
-
-impl Place {
-    async fn write(
-        &self,
-        what: &str,
-        table: TableSnapshot,
-    ) -> Result<(&'static str, WrittenTable)> {
-        let name = |what: &str| match self.shared {
-            Some((attempt, epoch)) => state_path(attempt, epoch, what),
-            None => format!("{what}.state"),
-        };
-        let path = name(what);
-        let changed = self.storage.write_entries(&path, table.changed).await?;
-        let lap = table.lap.unwrap_or_default();
-        let writes = table.pieces.into_iter().enumerate().map(|(index, piece)| {
-            let (mark, path) = (piece.mark(lap), name(&format!("{what}-{index}")));
-            let storage = self.storage.clone();
-            async move {
-                let file = storage.write_entries(&path, piece.entries).await?;
-                Ok::<_, Error>(file.map(|file| (file, mark)))
-            }
-        });
-        let mut pieces = Vec::new();
-        // In order: of a key, later entries replace earlier ones.
-        let mut writes = futures::stream::iter(writes).buffered(WRITE_AT_ONCE);
-        while let Some(written) = writes.try_next().await? {
-            pieces.extend(written);
-        }
-        let written = WrittenTable {
-            version: table.version,
-            mode: table.mode,
-            changed,
-            pieces,
-            lap: table.lap,
-            live: table.live,
-        };
-        Ok((table.table, written))
     }
 }
 
@@ -293,7 +141,10 @@ pub async fn restore_operator(
         };
         let reads = table.files.clone().into_iter().map(|file| {
             let storage = storage.clone();
-            async move { storage.read_table(&file).await.map(|batches| (file, batches)) }
+            async move {
+                let batches = storage.read_table(&file).await.map_err(missing)?;
+                Ok::<_, Error>((file, batches))
+            }
         });
         // In order: later entries replace earlier ones.
         let mut reads = futures::stream::iter(reads).buffered(READ_AHEAD);
@@ -309,6 +160,14 @@ pub async fn restore_operator(
     Ok(bytes)
 }
 
+/// A part of a checkpoint that does not exist is damage to it.
+pub fn missing(error: Error) -> Error {
+    match error.code() {
+        ErrorCode::NotFound => error.with_code(ErrorCode::Corrupt),
+        _ => error,
+    }
+}
+
 fn refused(error: Error, file: &FileRef) -> Error {
     let incompatible = error.code() == ErrorCode::Incompatible;
     let error = error.context(format!("restore state file {}", file.path));
@@ -316,11 +175,6 @@ fn refused(error: Error, file: &FileRef) -> Error {
         true => error.help("start without --restore, or restore a checkpoint of this job"),
         false => error,
     }
-}
-
-/// The error of a checkpoint that could not be stored.
-pub fn declined(epoch: Epoch, error: &Error) -> Error {
-    error.clone().context(format!("store checkpoint {epoch}"))
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use tidegate_types::{
 };
 
 use super::control::{Control, ReportKind};
+use super::copying::{CopyStep, Copying};
 use super::process::{TaskCore, ended};
 use crate::checkpoint::{SourceState, SubtaskState};
 use crate::connector::{Read, SourceReader, Split};
@@ -135,10 +136,19 @@ impl SourceLoop {
             }
             self.core.poll_upload().await;
             self.core.poll_commits().await?;
+            if self.until_wake().is_some_and(|left| left.is_zero()) {
+                self.on_wake().await?;
+            }
+            let copying = self.core.copy_some()?;
             let ready =
                 if self.may_read() { self.stage.reader.next().now_or_never() } else { None };
             let read = match ready {
                 Some(read) => read?,
+                None if copying == CopyStep::Copied => {
+                    self.core.chain.flush().await?;
+                    tokio::task::consume_budget().await;
+                    continue;
+                }
                 None => {
                     self.core.chain.flush().await?;
                     let before = self.core.clock.elapsed();
@@ -175,10 +185,12 @@ impl SourceLoop {
         let may_read = self.may_read();
         let timer = self.until_wake();
         let uploading = self.core.upload.is_some();
+        let room = self.core.copying.as_ref().map(Copying::room);
         tokio::select! {
             biased;
             control = self.core.controls.recv() => Ok(control.map_or(Woken::Gone, Woken::Control)),
             read = self.stage.reader.next(), if may_read => read.map(Woken::Read),
+            () = async { room.unwrap_or(Box::pin(std::future::pending())).await } => Ok(Woken::Nothing),
             uploaded = ended(&mut self.core.upload), if uploading => {
                 self.core.uploaded(uploaded).await;
                 Ok(Woken::Nothing)
@@ -188,10 +200,16 @@ impl SourceLoop {
                 Ok(Woken::Nothing)
             }
             () = async { tokio::time::sleep(timer.unwrap_or_default()).await }, if timer.is_some() => {
-                self.on_wake().await?;
                 Ok(Woken::Nothing)
             }
         }
+    }
+
+    /// The clock of idleness: it stands still while the outputs have no room, when splits are not read
+    /// though they may have rows.
+    fn reading_time(&self) -> Duration {
+        let blocked = Duration::from_nanos(self.core.metrics.backpressured.get());
+        self.core.clock.elapsed().saturating_sub(blocked)
     }
 
     /// Time until a timer, an idle time-out or the micro-batch interval needs attention.
@@ -204,9 +222,11 @@ impl SourceLoop {
             _ => None,
         };
         let timeout = self.stage.watermark.as_ref().map(|rule| rule.idle_timeout);
-        let idle = timeout.filter(|timeout| !timeout.is_zero()).and_then(|timeout| {
+        let timeout = timeout.filter(|timeout| self.started && !timeout.is_zero());
+        let idle = timeout.and_then(|timeout| {
             let waiting = self.splits.iter().filter(|split| !split.idle && !split.finished);
-            waiting.map(|split| (split.last_rows + timeout).saturating_sub(now)).min()
+            let oldest = waiting.map(|split| split.last_rows).min()?;
+            Some((oldest + timeout).saturating_sub(self.reading_time()))
         });
         [linger, idle, self.core.until_timer()].into_iter().flatten().min()
     }
@@ -223,6 +243,7 @@ impl SourceLoop {
         let timeout =
             self.stage.watermark.as_ref().map_or(Duration::ZERO, |rule| rule.idle_timeout);
         if !timeout.is_zero() && self.started {
+            let now = self.reading_time();
             for split in self.splits.iter_mut().filter(|split| !split.finished) {
                 split.idle |= now >= split.last_rows + timeout;
             }
@@ -235,7 +256,7 @@ impl SourceLoop {
         match control {
             Control::Start => {
                 self.started = true;
-                let now = self.core.clock.elapsed();
+                let now = self.reading_time();
                 self.splits.iter_mut().for_each(|split| split.last_rows = now);
                 self.settle().await?;
             }
@@ -302,7 +323,7 @@ impl SourceLoop {
     }
 
     fn add_splits(&mut self, splits: Vec<(Split, Option<Watermark>)>) -> Result<()> {
-        let now = self.core.clock.elapsed();
+        let now = self.reading_time();
         for (split, watermark) in &splits {
             self.splits.push(SplitProgress {
                 watermark: watermark.unwrap_or(MIN_WATERMARK),
@@ -330,14 +351,13 @@ impl SourceLoop {
         let rows = self.stage.projection.apply(&rows, &context)?;
         self.stage.metrics.records_in.add(rows.num_rows() as u64);
         self.stage.metrics.records_out.add(rows.num_rows() as u64);
+        let now = self.reading_time();
         if let Some(rule) = &self.stage.watermark {
             let watermark = rule.watermark(&rows, &context)?;
             let progress = &mut self.splits[split];
             progress.watermark = progress.watermark.max(watermark.unwrap_or(MIN_WATERMARK));
             progress.idle = false;
-            if !rule.idle_timeout.is_zero() {
-                progress.last_rows = self.core.clock.elapsed();
-            }
+            progress.last_rows = now;
         }
         self.idle = false;
         match self.stage.mode {

@@ -27,9 +27,10 @@ use crate::element::Changes;
 use crate::keys::hash::hash_columns;
 use crate::memory::MemoryShare;
 use crate::operator::{
-    Lap, Operator, OperatorContext, Output, Progress, SnapshotRequest, TableSnapshot,
+    Copied, Lap, Operator, OperatorContext, Output, Progress, SnapshotRequest, TableSnapshot,
 };
 
+mod copying;
 mod firing;
 mod refresh;
 mod snapshot;
@@ -65,6 +66,8 @@ pub struct WindowAggregate {
     /// `(end, start)` of windows that will fire; `start` is 0 for sliced windows.
     pending: BTreeSet<(i64, i64)>,
     firing: Option<firing::Firing>,
+    /// What the last snapshot has still to copy.
+    copying: Option<copying::Copying>,
     /// Where refreshing stands.
     lap: Lap,
     fired: Fired,
@@ -109,6 +112,7 @@ impl WindowAggregate {
             slices: BTreeMap::new(),
             pending: BTreeSet::new(),
             firing: None,
+            copying: None,
             lap: Lap::default(),
             fired: Fired::new(),
             slots: Vec::new(),
@@ -271,6 +275,7 @@ impl WindowAggregate {
             if left <= enough {
                 break;
             }
+            self.copy_out(key)?;
             if let Some(slice) = self.slices.get_mut(&key) {
                 slice.spill(key, &self.spec, &mut writer)?;
                 left = left.saturating_sub(size);
@@ -349,6 +354,14 @@ impl Operator for WindowAggregate {
 
     fn snapshot(&mut self, request: &SnapshotRequest) -> Result<Vec<TableSnapshot>> {
         self.take_snapshot(request)
+    }
+
+    fn copy(&mut self, entries: usize) -> Result<Copied> {
+        self.copy_some(entries)
+    }
+
+    fn abandon_copy(&mut self) {
+        self.abandon();
     }
 
     fn state_bytes(&self) -> usize {

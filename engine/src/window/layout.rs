@@ -53,15 +53,29 @@ impl RunLayout {
     /// `INTERNAL` on a defect of Arrow building.
     pub(super) fn entries(
         &self,
-        (end, start): (i64, i64),
+        slice: (i64, i64),
         run: i64,
         groups: &Groups,
         slots: &[u32],
     ) -> Result<RecordBatch> {
+        self.batch(slice, run, slots.len(), groups.columns(slots)?)
+    }
+
+    /// Entries of a slice `(end, start)` from keys and partial states.
+    ///
+    /// # Errors
+    /// `INTERNAL` on a defect of Arrow building.
+    pub(super) fn batch(
+        &self,
+        (end, start): (i64, i64),
+        run: i64,
+        rows: usize,
+        groups: Vec<ArrayRef>,
+    ) -> Result<RecordBatch> {
         let bounds = [end, start, run];
-        let bound = |bound| Arc::new(Int64Array::from_value(bound, slots.len())) as ArrayRef;
+        let bound = |bound| Arc::new(Int64Array::from_value(bound, rows)) as ArrayRef;
         let mut columns: Vec<ArrayRef> = bounds.map(bound).to_vec();
-        columns.extend(groups.columns(slots)?);
+        columns.extend(groups);
         RecordBatch::try_new(self.schema.clone(), columns)
             .map_err(|error| Error::internal(format!("window state: {error}")))
     }

@@ -26,6 +26,8 @@ pub use time::WindowZone;
 pub use tvf::WindowTvf;
 
 #[cfg(test)]
+mod copying_tests;
+#[cfg(test)]
 mod processing_time_tests;
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use tidegate_plan::{AggregateCall, AggregateFunction};
 use tidegate_types::key_group::key_group;
 use tidegate_types::{Field, KeyGroupRange, MIN_WATERMARK, TypeKind};
 
+use super::tests::whole_snapshot;
 use super::{AggregateInput, SessionAggregate, WindowAggregate, WindowRank, WindowZone};
 use crate::element::Changes;
 use crate::keys::hash::hash_columns;
@@ -125,7 +126,7 @@ fn what_was_emitted_before_a_snapshot_does_not_come_again() {
                 feed(first.as_mut(), 0..3, now);
             }
             results.extend(fire(first.as_mut(), now));
-            files.extend(first.snapshot(&changes).unwrap());
+            files.extend(whole_snapshot(first.as_mut(), &changes));
         }
         let mut second = operator(&shape, all);
         restore(second.as_mut(), &files, all);
@@ -152,7 +153,7 @@ fn two_subtasks_that_were_not_equally_far_are_restored_into_one() {
             }
         }
         emitted.extend(fire(subtask.as_mut(), now));
-        let files = subtask.snapshot(&SnapshotRequest::default()).unwrap();
+        let files = whole_snapshot(subtask.as_mut(), &SnapshotRequest::default());
         restore(restored.as_mut(), &files, half);
     }
     emitted.extend(fire(restored.as_mut(), 100));
@@ -205,9 +206,9 @@ fn first_rows_of_windows_do_not_come_again() {
         give(&mut first, key, 10);
         give(&mut first, key + 10, 20);
     }
-    let mut files = first.snapshot(&SnapshotRequest::default()).unwrap();
+    let mut files = whole_snapshot(&mut first, &SnapshotRequest::default());
     assert_eq!(emitted(&mut first, 9), [4, 3]);
-    files.extend(first.snapshot(&SnapshotRequest::default()).unwrap());
+    files.extend(whole_snapshot(&mut first, &SnapshotRequest::default()));
     let mut second = make();
     restore(&mut second, &files, all);
     assert!(emitted(&mut second, 9).is_empty());

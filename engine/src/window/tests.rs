@@ -19,7 +19,7 @@ use crate::element::Changes;
 use crate::memory::MemoryBudget;
 use crate::metrics::OperatorMetrics;
 use crate::operator::{
-    Entries, Operator, OperatorContext, Output, Progress, SnapshotMode, SnapshotRequest,
+    Copied, Entries, Operator, OperatorContext, Output, Progress, SnapshotMode, SnapshotRequest,
     TableSnapshot,
 };
 use crate::spill::SpillFolder;
@@ -29,7 +29,7 @@ pub(super) const GROUPS: u16 = 16;
 /// A row: key (NULL is a key), value, time.
 pub(super) type Row = (Option<i64>, Option<i64>, i64);
 /// Window → (rows, sum).
-type Results = BTreeMap<(i64, i64, Option<i64>), (i64, Option<i64>)>;
+pub(super) type Results = BTreeMap<(i64, i64, Option<i64>), (i64, Option<i64>)>;
 
 /// splitmix64: the same cases for the same seed, everywhere.
 pub(super) struct Random(pub(super) u64);
@@ -119,18 +119,48 @@ pub(super) fn drain(operator: &mut dyn Operator, out: &mut Output) {
     while operator.drain(out).unwrap() == Progress::More {}
 }
 
+fn local_phase(shape: &WindowShape) -> LocalWindowAggregate {
+    LocalWindowAggregate::new(&plan(shape), &input_schema(), WindowZone::Unzoned).unwrap()
+}
+
+/// A snapshot that is copied at once.
+pub(super) fn whole_snapshot(
+    operator: &mut dyn Operator,
+    request: &SnapshotRequest,
+) -> Vec<TableSnapshot> {
+    let mut tables = operator.snapshot(request).unwrap();
+    while !copy(operator, usize::MAX, &mut tables) {}
+    tables
+}
+
+/// Copies some of a snapshot; whether that was the last of it.
+pub(super) fn copy(
+    operator: &mut dyn Operator,
+    entries: usize,
+    tables: &mut [TableSnapshot],
+) -> bool {
+    let place = |name| tables.iter().position(|table| table.table == name).unwrap();
+    match operator.copy(entries).unwrap() {
+        Copied::Some => {}
+        Copied::Piece(table, piece) => tables[place(table)].pieces.push(piece),
+        Copied::Changed(table, entries) => tables[place(table)].changed.append(entries),
+        Copied::Done => return true,
+    }
+    false
+}
+
 /// The operator (or its two phases) under test, with what it emitted.
-struct Subject {
+pub(super) struct Subject {
     shape: WindowShape,
     memory: Arc<MemoryBudget>,
     local: Option<LocalWindowAggregate>,
-    subtasks: Vec<(Box<dyn Operator>, OperatorContext)>,
-    results: Results,
-    late: u64,
+    pub(super) subtasks: Vec<(Box<dyn Operator>, OperatorContext)>,
+    pub(super) results: Results,
+    pub(super) late: u64,
 }
 
 impl Subject {
-    fn new(shape: &WindowShape, two_phase: bool, memory: usize) -> Self {
+    pub(super) fn new(shape: &WindowShape, two_phase: bool, memory: usize) -> Self {
         let mut subject = Self {
             shape: shape.clone(),
             memory: MemoryBudget::new(memory),
@@ -140,9 +170,7 @@ impl Subject {
             late: 0,
         };
         if two_phase {
-            let local =
-                LocalWindowAggregate::new(&plan(shape), &input_schema(), WindowZone::Unzoned);
-            subject.local = Some(local.unwrap());
+            subject.local = Some(local_phase(shape));
         }
         subject.subtasks.push(subject.subtask(KeyGroupRange::all(GROUPS), MIN_WATERMARK));
         subject
@@ -167,7 +195,7 @@ impl Subject {
         (operator, context)
     }
 
-    fn feed(&mut self, changes: Changes) {
+    pub(super) fn feed(&mut self, changes: Changes) {
         let mut partials = vec![changes];
         if let Some(local) = &mut self.local {
             let mut out = Output::new(0);
@@ -198,7 +226,7 @@ impl Subject {
         }
     }
 
-    fn flush_local(&mut self, act: impl FnOnce(&mut LocalWindowAggregate, &mut Output)) {
+    pub(super) fn flush_local(&mut self, act: impl FnOnce(&mut LocalWindowAggregate, &mut Output)) {
         if let Some(local) = &mut self.local {
             let mut out = Output::new(0);
             act(local, &mut out);
@@ -208,7 +236,7 @@ impl Subject {
         }
     }
 
-    fn watermark(&mut self, watermark: Watermark) {
+    pub(super) fn watermark(&mut self, watermark: Watermark) {
         self.flush_local(|local, out| local.watermark(watermark, out).unwrap());
         for index in 0..self.subtasks.len() {
             let mut out = Output::new(0);
@@ -240,14 +268,21 @@ impl Subject {
             tables: BTreeMap::from([("windows".to_owned(), mode)]),
         };
         for (index, (operator, _)) in self.subtasks.iter_mut().enumerate() {
-            for table in operator.snapshot(&request).unwrap() {
+            for table in whole_snapshot(operator.as_mut(), &request) {
                 stored.write(index, table, watermark);
             }
         }
     }
 
+    /// Empties the local phase, as a crash does.
+    pub(super) fn restart_local(&mut self) {
+        if let Some(local) = &mut self.local {
+            *local = local_phase(&self.shape);
+        }
+    }
+
     /// Replaces the subtasks by two that share the key groups, restored from the files.
-    fn restore(&mut self, stored: &mut Stored, watermark: Watermark) {
+    pub(super) fn restore(&mut self, stored: &mut Stored, watermark: Watermark) {
         self.late += self.late_in_subtasks();
         self.subtasks.clear();
         let tables: Vec<TableState> =
@@ -268,21 +303,21 @@ impl Subject {
         }
     }
 
-    fn late_in_subtasks(&self) -> u64 {
+    pub(super) fn late_in_subtasks(&self) -> u64 {
         self.subtasks.iter().map(|(_, context)| context.metrics.late_records.get()).sum()
     }
 }
 
 /// Snapshots as a checkpoint store keeps them.
 #[derive(Default)]
-struct Stored {
+pub(super) struct Stored {
     files: BTreeMap<String, Vec<RecordBatch>>,
     /// By subtask.
     tables: Vec<TableFiles>,
 }
 
 impl Stored {
-    fn write(&mut self, subtask: usize, table: TableSnapshot, watermark: Watermark) {
+    pub(super) fn write(&mut self, subtask: usize, table: TableSnapshot, watermark: Watermark) {
         let lap = table.lap.unwrap_or_default();
         let mut pieces = Vec::new();
         for piece in table.pieces {
@@ -310,7 +345,7 @@ impl Stored {
 }
 
 /// What the windows hold if rows are taken one after the other; and how many rows are late.
-fn naive(shape: &WindowShape, events: &[Event]) -> (Results, u64) {
+pub(super) fn naive(shape: &WindowShape, events: &[Event]) -> (Results, u64) {
     let mut open: Results = Results::new();
     let mut done = Results::new();
     let (mut watermark, mut late) = (MIN_WATERMARK, 0);

@@ -1,10 +1,13 @@
 //! Damaged, foreign and missing checkpoints: refused by name before anything runs.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use tidegate_integration_tests::checkpoints::wait_for;
-use tidegate_integration_tests::folder::{CaseFolder, all_files};
+use tidegate_integration_tests::checkpoints::{manifests, wait_for};
+use tidegate_integration_tests::clock::wait_until;
+use tidegate_integration_tests::folder::{CaseFolder, all_files, visible_files};
 use tidegate_integration_tests::tidegate::Run;
 
 fn script(monitor: bool, key: &str, name: &str) -> String {
@@ -19,10 +22,8 @@ INSERT INTO counts SELECT window_start, {key}, COUNT(*) FROM TABLE(TUMBLE(TABLE 
     )
 }
 
-/// A folder with a savepoint that has window state; the savepoint's path.
-fn savepoint(name: &str) -> Result<(CaseFolder, PathBuf)> {
-    let folder = CaseFolder::new(name)?;
-    std::fs::create_dir_all(folder.join("in"))?;
+/// Writes rows of one window into an input file.
+fn write_rows(folder: &CaseFolder, name: &str, ids: std::ops::Range<i32>) -> Result<()> {
     let row = |id: i32| {
         format!(
             "{{\"id\":{id},\"k\":\"key {}\",\"ts\":\"2024-01-01 00:00:0{}\"}}\n",
@@ -30,7 +31,14 @@ fn savepoint(name: &str) -> Result<(CaseFolder, PathBuf)> {
             id % 10
         )
     };
-    std::fs::write(folder.join("in/1.json"), (0..200).map(row).collect::<String>())?;
+    std::fs::create_dir_all(folder.join("in"))?;
+    Ok(std::fs::write(folder.join("in").join(name), ids.map(row).collect::<String>())?)
+}
+
+/// A folder with a savepoint that has window state; the savepoint's path.
+fn savepoint(name: &str) -> Result<(CaseFolder, PathBuf)> {
+    let folder = CaseFolder::new(name)?;
+    write_rows(&folder, "1.json", 0..200)?;
     let checkpoints = folder.join("checkpoints");
     let mut process = Run::new(folder.path(), "first", &script(true, "k", "corrupt"))?
         .define("DIR", &folder.text())
@@ -89,6 +97,74 @@ fn a_damaged_state_file_is_named() -> Result<()> {
         .finish()?
         .failure(&[&name])?;
     no_output(&folder)?;
+    folder.succeed();
+    Ok(())
+}
+
+/// Rows that the visible windows count.
+fn counted_rows(folder: &CaseFolder) -> Result<i64> {
+    let mut counted = 0;
+    for file in visible_files(&folder.join("out"))? {
+        for line in std::fs::read_to_string(file)?.lines() {
+            let row: serde_json::Value = serde_json::from_str(line)?;
+            counted += row["c"].as_i64().context("a count")?;
+        }
+    }
+    Ok(counted)
+}
+
+/// State files below a folder.
+fn state_files(root: &Path) -> Result<BTreeSet<PathBuf>> {
+    let is_state = |path: &PathBuf| path.extension().is_some_and(|end| end == "state");
+    Ok(all_files(root)?.into_iter().filter(is_state).collect())
+}
+
+#[test]
+fn an_older_checkpoint_is_used_where_the_newest_are_damaged() -> Result<()> {
+    let folder = CaseFolder::new("corrupt-newest")?;
+    write_rows(&folder, "1.json", 0..200)?;
+    let checkpoints = folder.join("checkpoints");
+    let script = script(true, "k", "corrupt").replace("1 h", "50 ms");
+    let mut process = Run::new(folder.path(), "first", &script)?
+        .define("DIR", &folder.text())
+        .parallelism(1)
+        .set("execution.checkpointing.num-retained", "1000")
+        .checkpoints(&checkpoints.display().to_string(), "50 ms")
+        .start()?;
+    wait_until("a state file", Duration::from_secs(60), || {
+        process.must_run()?;
+        Ok(!state_files(&checkpoints)?.is_empty())
+    })?;
+    let intact = state_files(&checkpoints)?;
+    wait_for(&mut process, &checkpoints, &manifests(&checkpoints)?, 2)?;
+    write_rows(&folder, "2.json", 200..300)?;
+    wait_until("another state file", Duration::from_secs(60), || {
+        process.must_run()?;
+        Ok(state_files(&checkpoints)? != intact)
+    })?;
+    wait_for(&mut process, &checkpoints, &manifests(&checkpoints)?, 2)?;
+    process.kill()?;
+    // One is damaged, the rest are gone.
+    let newer: Vec<PathBuf> = state_files(&checkpoints)?.difference(&intact).cloned().collect();
+    for (index, file) in newer.iter().enumerate() {
+        if index == 0 { flip(file)? } else { std::fs::remove_file(file)? }
+    }
+    // A row of a later window lets this one fire.
+    std::fs::write(
+        folder.join("in/3.json"),
+        "{\"id\":0,\"k\":\"later\",\"ts\":\"2024-01-01 00:01:00\"}\n",
+    )?;
+    let place = checkpoints.display().to_string();
+    let mut process =
+        restore(&folder, "second", &script, &checkpoints)?.checkpoints(&place, "50 ms").start()?;
+    wait_until("the window's results", Duration::from_secs(60), || {
+        process.must_run()?;
+        Ok(counted_rows(&folder)? >= 300)
+    })?;
+    process.interrupt()?;
+    let report = process.wait()?.success()?.report();
+    ensure!(report.contains("going back to checkpoint"), "no alarm: {report}");
+    ensure!(counted_rows(&folder)? == 300, "{} rows were counted", counted_rows(&folder)?);
     folder.succeed();
     Ok(())
 }

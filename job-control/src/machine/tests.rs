@@ -25,7 +25,7 @@ fn settings() -> ControlSettings {
 fn running(staging: bool) -> Job {
     let record = JobRecord::new(JobId::from_name("j"), "lineage".into());
     let mut job = Job::new(record, settings());
-    job.handle(0, 0.0, Event::Start(None));
+    job.handle(0, 0.0, Event::Start(Vec::new()));
     deploy(&mut job, 0, staging);
     job
 }
@@ -198,7 +198,7 @@ fn a_given_checkpoint_wins_over_the_record_only_until_there_is_a_newer_one() {
     let old = CompletedCheckpoint { attempt: Attempt(4), ..completed(&job, 9) };
     job.record.checkpoints.push(old.clone());
     let given = CompletedCheckpoint { attempt: Attempt(2), epoch: Epoch(3), ..old };
-    let actions = job.handle(0, 0.0, Event::Start(Some(given)));
+    let actions = job.handle(0, 0.0, Event::Start(vec![given]));
     assert!(
         matches!(&actions[1], Action::Deploy { restore: Some(from), .. } if from.epoch == Epoch(3))
     );
@@ -211,4 +211,48 @@ fn a_given_checkpoint_wins_over_the_record_only_until_there_is_a_newer_one() {
     assert!(
         matches!(&actions[1], Action::Deploy { restore: Some(from), .. } if from.epoch == Epoch(11))
     );
+}
+
+#[test]
+fn a_damaged_checkpoint_gives_way_to_older_ones_until_there_is_none() {
+    let mut job = running(false);
+    for epoch in 1..=2 {
+        job.handle(100 * epoch, 0.0, Event::Tick);
+        complete(&mut job, 100 * epoch + 10, epoch as u64);
+    }
+    let mut kept: Vec<Epoch> = job.record().checkpoints.iter().map(|kept| kept.epoch).collect();
+    let attempt = job.record().attempt;
+    let error = Error::new(ErrorCode::Unavailable, "broker gone");
+    job.handle(500, 0.0, Event::Failed { attempt, error });
+    job.handle(1_000, 0.0, Event::Tick);
+    while let Some(damaged) = kept.pop() {
+        let attempt = job.record().attempt;
+        let error = Error::new(ErrorCode::Corrupt, "state file 2-2-x is damaged");
+        let actions = job.handle(1_000, 0.0, Event::Failed { attempt, error });
+        let Some(older) = kept.last().copied() else {
+            assert!(matches!(
+                actions.last(),
+                Some(Action::Done(Outcome::Failed(ErrorCode::Corrupt, _)))
+            ));
+            break;
+        };
+        assert_eq!(actions[0], Action::KillTasks);
+        assert!(
+            matches!(&actions[1], Action::FallBack { damaged: d, used, .. } if (*d, *used) == (damaged, older))
+        );
+        assert!(
+            matches!(&actions[3], Action::Deploy { restore: Some(from), .. } if from.epoch == older)
+        );
+    }
+}
+
+#[test]
+fn damage_that_is_found_while_the_job_runs_is_not_the_checkpoints() {
+    let mut job = running(false);
+    job.handle(100, 0.0, Event::Tick);
+    complete(&mut job, 110, 1);
+    let attempt = job.record().attempt;
+    let error = Error::new(ErrorCode::Corrupt, "a record");
+    let actions = job.handle(200, 0.0, Event::Failed { attempt, error });
+    assert!(!actions.iter().any(|action| matches!(action, Action::FallBack { .. })), "{actions:?}");
 }

@@ -23,8 +23,8 @@ pub(crate) const CHECKPOINT_INTERVAL: &str = "1 s";
 pub(crate) const EVENTS_PER_SECOND_OF_EVENT_TIME: u64 = 100_000;
 
 /// A benchmark that fails should say so, not start again.
-const SETTINGS: &[(&str, &str)] =
-    &[("execution.checkpointing.interval", CHECKPOINT_INTERVAL), ("restart-strategy.type", "none")];
+const NO_RESTART: (&str, &str) = ("restart-strategy.type", "none");
+const CHECKPOINTS: (&str, &str) = ("execution.checkpointing.interval", CHECKPOINT_INTERVAL);
 
 /// Of 50 events the first is a person, three are auctions, the rest are bids.
 const BLOCK: u64 = 50;
@@ -99,6 +99,8 @@ pub(crate) struct Bench<'a> {
     pub(crate) parallelism: u32,
     /// How long each run is.
     pub(crate) length: Length,
+    /// Whether each query also runs without checkpoints.
+    pub(crate) checkpoint_cost: bool,
     /// Ctrl-C ends it.
     pub(crate) interrupt: &'a Interrupt,
 }
@@ -106,13 +108,24 @@ pub(crate) struct Bench<'a> {
 impl Bench<'_> {
     /// Measures one query. Runs that only find out how many events are needed are not reported.
     pub(crate) fn measure(&self, query: Query) -> Result<Measured> {
+        let mut measured = self.measure_with_checkpoints(query)?;
+        if self.checkpoint_cost {
+            let without = self.run(query, measured.events, &[NO_RESTART])?;
+            measured.seconds_without_checkpoints = Some(without.seconds);
+        }
+        Ok(measured)
+    }
+
+    fn measure_with_checkpoints(&self, query: Query) -> Result<Measured> {
+        let settings = [CHECKPOINTS, NO_RESTART];
+        let run = |events| self.run(query, events, &settings);
         let seconds = match self.length {
-            Length::Events(events) => return self.run(query, events),
+            Length::Events(events) => return run(events),
             Length::Seconds(seconds) => seconds as f64,
         };
-        let mut events = self.calibrate(query, seconds)?;
+        let mut events = calibrate(seconds, run)?;
         for _ in 0..TRIES {
-            let measured = self.run(query, events)?;
+            let measured = run(events)?;
             if measured.seconds >= seconds {
                 return Ok(measured);
             }
@@ -126,19 +139,8 @@ impl Bench<'_> {
         bail!("its speed changes too much: {TRIES} runs in a row were shorter than {seconds} s")
     }
 
-    /// Events for a run of so many seconds, by short runs.
-    fn calibrate(&self, query: Query, seconds: f64) -> Result<u64> {
-        let first = self.run(query, SAMPLE_EVENTS)?;
-        if first.seconds >= SAMPLE_SECONDS {
-            return Ok(events_for(seconds, first.events, first.seconds));
-        }
-        let longer = sizing::events_for(SAMPLE_SECONDS, first.events, first.seconds);
-        let second = self.run(query, longer)?;
-        Ok(events_for(seconds, second.events, second.seconds))
-    }
-
     /// One run in a process and a checkpoint folder of its own.
-    fn run(&self, query: Query, events: u64) -> Result<Measured> {
+    fn run(&self, query: Query, events: u64, settings: &[(&str, &str)]) -> Result<Measured> {
         let folder = tempfile::Builder::new()
             .prefix(query.name())
             .tempdir_in(self.folder)
@@ -151,7 +153,7 @@ impl Bench<'_> {
             folder: &self.project.root,
             script: &script,
             defines: vec![("EVENTS", events.to_string())],
-            settings: SETTINGS,
+            settings,
             parallelism: Some(self.parallelism),
             checkpoints: folder.path(),
             shown: false,
@@ -164,6 +166,16 @@ impl Bench<'_> {
         let stats = finished.stats.context("tidegate printed no statistics")?;
         measured(query, events, &stats)
     }
+}
+
+/// Events for a run of so many seconds, by short runs.
+fn calibrate(seconds: f64, run: impl Fn(u64) -> Result<Measured>) -> Result<u64> {
+    let first = run(SAMPLE_EVENTS)?;
+    if first.seconds >= SAMPLE_SECONDS {
+        return Ok(events_for(seconds, first.events, first.seconds));
+    }
+    let second = run(sizing::events_for(SAMPLE_SECONDS, first.events, first.seconds))?;
+    Ok(events_for(seconds, second.events, second.seconds))
 }
 
 /// Figures of a run, once it is clear that it did all of the work.
@@ -194,6 +206,7 @@ fn measured(query: Query, events: u64, stats: &Stats) -> Result<Measured> {
         peak_rss_bytes: stats.peak_rss_bytes,
         checkpoints: stats.checkpoints_completed,
         checkpoint_ms: stats.checkpoint_ms,
+        seconds_without_checkpoints: None,
     })
 }
 

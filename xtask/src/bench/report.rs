@@ -21,6 +21,8 @@ const LIMITS: &[&str] = &[
      directory",
     "cpu_seconds and peak_rss_bytes are those of the whole process, start and end included",
     "one process on one machine; another density of events in event time makes other windows",
+    "seconds_without_checkpoints is one more run of the same events: its difference from seconds is \
+     what checkpoints cost, and noise",
     "one run per query: differences of a few per cent are noise",
 ];
 
@@ -98,6 +100,8 @@ pub(crate) struct Measured {
     pub(crate) checkpoints: u64,
     /// From trigger to completion, milliseconds.
     pub(crate) checkpoint_ms: Percentiles,
+    /// Wall time of the same work without checkpoints, where that was asked for.
+    pub(crate) seconds_without_checkpoints: Option<f64>,
 }
 
 impl Report {
@@ -115,9 +119,9 @@ impl Report {
     /// A table, and what belongs to it.
     pub(crate) fn table(&self) -> String {
         let mut text = String::new();
-        let mut line = |cells: [&str; 10]| {
+        let mut line = |cells: [&str; 11]| {
             let [query, rest @ ..] = cells;
-            let widths = [14, 8, 11, 11, 8, 11, 10, 6, 19];
+            let widths = [14, 8, 11, 11, 8, 11, 10, 6, 19, 10];
             let mut padded = format!("{query:<8}");
             for (cell, width) in rest.iter().zip(widths) {
                 padded.push_str(&format!("{cell:>width$}"));
@@ -135,6 +139,7 @@ impl Report {
             "PEAK MB",
             "CHKP",
             "CHKP MS 50/99/MAX",
+            "CHKP COST",
         ]);
         for entry in &self.queries {
             match entry {
@@ -143,7 +148,7 @@ impl Report {
                     line(std::array::from_fn(|index| cells[index].as_str()));
                 }
                 Entry::Failed { query, .. } => {
-                    line([query.name(), "FAILED", "", "", "", "", "", "", "", ""]);
+                    line([query.name(), "FAILED", "", "", "", "", "", "", "", "", ""]);
                 }
             }
         }
@@ -166,7 +171,7 @@ impl Report {
 }
 
 impl Measured {
-    fn cells(&self) -> [String; 10] {
+    fn cells(&self) -> [String; 11] {
         let unless_unknown = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
         let Percentiles { p50, p99, max } = self.checkpoint_ms;
         [
@@ -180,6 +185,9 @@ impl Measured {
             unless_unknown(self.peak_rss_bytes.map(|bytes| (bytes / 1_000_000).to_string())),
             self.checkpoints.to_string(),
             format!("{p50:.0}/{p99:.0}/{max:.0}"),
+            unless_unknown(self.seconds_without_checkpoints.map(|without| {
+                format!("{:.1} %", (self.seconds / without.max(1e-3) - 1.0) * 100.0)
+            })),
         ]
     }
 }
@@ -225,6 +233,7 @@ mod tests {
             peak_rss_bytes: Some(116_740_096),
             checkpoints: 31,
             checkpoint_ms: Percentiles { p50: 4.4, p99: 12.0, max: 15.6 },
+            seconds_without_checkpoints: Some(31.0),
         }));
         report
     }
@@ -235,7 +244,7 @@ mod tests {
         let row: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
         assert_eq!(
             row.join(" "),
-            "q0 400000000 32.0 12.500 M 11.500 M 62.5 6.400 M 116 31 4/12/16"
+            "q0 400000000 32.0 12.500 M 11.500 M 62.5 6.400 M 116 31 4/12/16 3.2 %"
         );
         assert!(text.contains("profile release, parallelism 2"), "{text}");
     }

@@ -18,9 +18,12 @@ pub(crate) struct Stats {
     /// Bytes of state written per checkpoint; none where the binary does not tell, as with all below.
     #[serde(default)]
     pub(crate) checkpoint_uploaded_bytes: Option<Uploaded>,
-    /// How long tasks stood still for a checkpoint, milliseconds.
+    /// How long a task stood still in one go for a checkpoint, milliseconds.
     #[serde(default)]
     pub(crate) checkpoint_pause_ms: Option<Percentiles>,
+    /// How long a task stood still for a checkpoint altogether, milliseconds.
+    #[serde(default)]
+    pub(crate) checkpoint_cost_ms: Option<Percentiles>,
     /// Bytes that were read to restore.
     #[serde(default)]
     pub(crate) restore_bytes: Option<u64>,

@@ -48,6 +48,7 @@ impl WindowAggregate {
             }
             shape => {
                 let start = shape.map_or(start, |slices| slices.window_start(end));
+                self.copy_out((end, start))?;
                 let Some(slice) = self.slices.remove(&(end, start)) else { return Ok(None) };
                 if !slice.has_runs() {
                     let (groups, rest) = (slice.active, Rest::Nothing);
@@ -74,7 +75,7 @@ impl WindowAggregate {
         for slice in of_window() {
             slice.merge_into(&mut merged, None, &self.spec)?;
         }
-        self.drop_finished(slices, end);
+        self.drop_finished(slices, end)?;
         Ok(Ok(merged))
     }
 
@@ -95,7 +96,7 @@ impl WindowAggregate {
             }
             Rest::Shared(slices, _) => {
                 let slices = *slices;
-                self.drop_finished(slices, firing.end);
+                self.drop_finished(slices, firing.end)?;
                 return Ok(None);
             }
             Rest::Nothing | Rest::Own(..) => return Ok(None),
@@ -103,13 +104,16 @@ impl WindowAggregate {
         Ok(Some(merged))
     }
 
-    fn drop_finished(&mut self, slices: Slices, window_end: i64) {
-        while let Some(entry) = self.slices.first_entry() {
-            if slices.last_window(entry.key().0) > window_end {
+    fn drop_finished(&mut self, slices: Slices, window_end: i64) -> Result<()> {
+        while let Some((key, _)) = self.slices.first_key_value() {
+            let key = *key;
+            if slices.last_window(key.0) > window_end {
                 break;
             }
-            entry.remove();
+            self.copy_out(key)?;
+            self.slices.remove(&key);
         }
+        Ok(())
     }
 
     /// Emits the next batch of a window; false if there is nothing more.

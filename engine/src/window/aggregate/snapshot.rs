@@ -10,6 +10,7 @@ use super::super::assign;
 use super::super::layout::{RunLayout, TABLE, VERSION};
 use super::super::slice_state::SliceKey;
 use super::WindowAggregate;
+use super::copying::Copying;
 use super::refresh::{self, Stretch};
 use crate::checkpoint::table_files::piece_entries;
 use crate::keys::hash::hash_columns;
@@ -21,40 +22,37 @@ const MANY: usize = if cfg!(test) { 3 } else { 16 << 10 };
 const MANY_SHARE: usize = if cfg!(test) { 10_000 } else { 8 };
 
 impl WindowAggregate {
-    /// Snapshots of the operator's tables.
+    /// Snapshots of the operator's tables: groups in memory are only marked, to be copied by
+    /// [`WindowAggregate::copy_some`].
     pub(super) fn take_snapshot(
         &mut self,
         request: &SnapshotRequest,
     ) -> Result<Vec<TableSnapshot>> {
+        self.abandon();
         let live = self.slices.values().map(|slice| slice.entries() as u64).sum();
         let most = piece_entries(live);
-        let (mode, changed, stretches) = match request.mode(TABLE) {
+        let mut copying = Copying::default();
+        let (mode, stretches) = match request.mode(TABLE) {
             SnapshotMode::Full => {
-                self.slices.values_mut().for_each(|slice| slice.active.take_all());
-                (SnapshotMode::Full, Vec::new(), refresh::everything(&self.slices, most))
+                self.slices.values_mut().for_each(|slice| slice.active.mark_all());
+                (SnapshotMode::Full, refresh::everything(&self.slices, most))
             }
             SnapshotMode::Incremental { recall, refresh } => {
                 let possible = self.slices.values().map(|slice| slice.active.recallable()).min();
                 let recall = recall.min(possible.unwrap_or(recall));
                 let mut stretches = refresh::advance(&self.slices, &mut self.lap, refresh);
-                let changed = self.take_changes(recall, most, &mut stretches);
-                (SnapshotMode::Incremental { recall, refresh }, changed, stretches)
+                self.mark_changes(recall, most, &mut copying, &mut stretches);
+                (SnapshotMode::Incremental { recall, refresh }, stretches)
             }
         };
-        let mut entries = Entries::default();
-        for (slice, slots) in changed {
-            self.add(&mut entries, slice, &slots)?;
-        }
-        let mut pieces = self.take_frozen(mode == SnapshotMode::Full, most)?;
-        for stretch in stretches {
-            pieces.push(self.piece(stretch)?);
-        }
+        copying.add_stretches(stretches);
+        self.copying = Some(copying);
         let mut tables = vec![TableSnapshot {
             table: TABLE,
             version: VERSION,
             mode,
-            changed: entries,
-            pieces,
+            changed: Entries::default(),
+            pieces: self.take_frozen(mode == SnapshotMode::Full, most)?,
             lap: Some(self.lap),
             live,
         }];
@@ -64,20 +62,20 @@ impl WindowAggregate {
         Ok(tables)
     }
 
-    /// The changed slots by slice; new ones that are many become stretches.
-    fn take_changes(
+    /// Marks the changed groups of each slice, and those of stretches; new ones that are many become
+    /// stretches.
+    fn mark_changes(
         &mut self,
         recall: u32,
         most: usize,
+        copying: &mut Copying,
         stretches: &mut Vec<Stretch>,
-    ) -> Vec<(SliceKey, Vec<u32>)> {
+    ) {
         let many = MANY.max(most / MANY_SHARE);
-        let mut all = Vec::new();
+        let refreshed: Vec<_> = stretches.iter().flat_map(|s| s.parts.clone()).collect();
         for (key, slice) in &mut self.slices {
-            let (changed, new) = slice.active.take_changes(recall, many);
-            if !changed.is_empty() {
-                all.push((*key, changed));
-            }
+            let (changed, new) = slice.active.mark_changes(recall, many);
+            copying.add_changes(*key, changed);
             for from in new.clone().step_by(most) {
                 let until = new.end.min(from.saturating_add(most as u32));
                 stretches.push(Stretch {
@@ -87,7 +85,11 @@ impl WindowAggregate {
                 });
             }
         }
-        all
+        for (slice, range) in refreshed {
+            if let Some(slice) = self.slices.get_mut(&slice) {
+                slice.active.mark(range);
+            }
+        }
     }
 
     fn take_frozen(&mut self, all: bool, most: usize) -> Result<Vec<Piece>> {
@@ -104,18 +106,11 @@ impl WindowAggregate {
         Ok(pieces)
     }
 
-    fn piece(&self, stretch: Stretch) -> Result<Piece> {
-        let mut entries = Entries::default();
-        for (slice, slots) in stretch.parts {
-            self.add(&mut entries, slice, &slots.collect::<Vec<u32>>())?;
-        }
-        let range = PieceRange::Places { from: stretch.from, until: stretch.until };
-        Ok(Piece { entries, range })
-    }
-
     /// Adds groups in memory of a slice.
-    fn add(&self, entries: &mut Entries, key: SliceKey, slots: &[u32]) -> Result<()> {
-        let Some(slice) = self.slices.get(&key) else { return Ok(()) };
+    pub(super) fn add(&self, entries: &mut Entries, key: SliceKey, slots: &[u32]) -> Result<()> {
+        let Some(slice) = self.slices.get(&key).filter(|_| !slots.is_empty()) else {
+            return Ok(());
+        };
         let batch = self.spec.layout.entries(key, slice.run, &slice.active, slots)?;
         entries.batches.push(batch);
         entries.expires = entries.expires.max(self.expires(key.0));
@@ -123,7 +118,7 @@ impl WindowAggregate {
     }
 
     /// The watermark from which no entry of a slice is needed.
-    fn expires(&self, end: i64) -> Option<i64> {
+    pub(super) fn expires(&self, end: i64) -> Option<i64> {
         (!self.is_processing_time()).then(|| self.last_completion(end))
     }
 

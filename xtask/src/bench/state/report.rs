@@ -50,6 +50,7 @@ pub(super) struct Told {
     checkpoint_ms: Percentiles,
     checkpoint_uploaded_bytes: Option<Uploaded>,
     checkpoint_pause_ms: Option<Percentiles>,
+    checkpoint_cost_ms: Option<Percentiles>,
     restore_bytes: Option<u64>,
     restore_seconds: Option<f64>,
     state_bytes: Option<u64>,
@@ -62,6 +63,7 @@ impl From<Stats> for Told {
             checkpoint_ms: stats.checkpoint_ms,
             checkpoint_uploaded_bytes: stats.checkpoint_uploaded_bytes,
             checkpoint_pause_ms: stats.checkpoint_pause_ms,
+            checkpoint_cost_ms: stats.checkpoint_cost_ms,
             restore_bytes: stats.restore_bytes,
             restore_seconds: stats.restore_seconds,
             state_bytes: stats.state_bytes,
@@ -76,6 +78,7 @@ impl Told {
         let fields = [
             ("checkpoint_uploaded_bytes", self.checkpoint_uploaded_bytes.is_none()),
             ("checkpoint_pause_ms", self.checkpoint_pause_ms.is_none()),
+            ("checkpoint_cost_ms", self.checkpoint_cost_ms.is_none()),
             ("restore_bytes", self.restore_bytes.is_none()),
             ("restore_seconds", self.restore_seconds.is_none()),
             ("state_bytes", self.state_bytes.is_none()),
@@ -172,11 +175,13 @@ impl Report {
             (
                 "told",
                 format!(
-                    "restore {} s, {}; pause p99 {} ms, max {} ms (after the restore)",
+                    "restore {} s, {}; pause p50 {} ms, p99 {} ms, max {} ms, altogether p50 {} ms a checkpoint (after the restore)",
                     known(told.restore_seconds.map(|seconds| format!("{seconds:.2}"))),
                     known(told.restore_bytes.map(megabytes)),
+                    known(told.checkpoint_pause_ms.map(|pause| format!("{:.1}", pause.p50))),
                     known(told.checkpoint_pause_ms.map(|pause| format!("{:.1}", pause.p99))),
-                    known(told.checkpoint_pause_ms.map(|pause| format!("{:.1}", pause.max)))
+                    known(told.checkpoint_pause_ms.map(|pause| format!("{:.1}", pause.max))),
+                    known(told.checkpoint_cost_ms.map(|cost| format!("{:.1}", cost.p50)))
                 ),
             ),
             ("left over", format!("{} at the kill", left(left_over_at_kill))),
@@ -208,12 +213,12 @@ mod tests {
     #[test]
     fn fields_that_the_binary_does_not_print_are_named() {
         let told: Told = Stats::parse(SAMPLE).unwrap().into();
-        assert_eq!(told.missing().len(), 5);
+        assert_eq!(told.missing().len(), 6);
         let more = SAMPLE.replacen('{', r#"{"restore_bytes":1,"restore_seconds":0.5,"#, 1);
         let told: Told = Stats::parse(&more).unwrap().into();
         assert_eq!(
             told.missing().join(" "),
-            "checkpoint_uploaded_bytes checkpoint_pause_ms state_bytes"
+            "checkpoint_uploaded_bytes checkpoint_pause_ms checkpoint_cost_ms state_bytes"
         );
     }
 }

@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// Subtasks per operator
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=128))]
     parallelism: u32,
+    /// Run each query also without checkpoints, to see what they cost
+    #[arg(long)]
+    checkpoint_cost: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -50,6 +53,7 @@ fn measure(project: &Project, args: &Args, interrupt: &Interrupt) -> Result<Repo
         folder: folder.path(),
         parallelism: args.parallelism,
         length: args.events.map_or(Length::Seconds(args.seconds), Length::Events),
+        checkpoint_cost: args.checkpoint_cost,
         interrupt,
     };
     let settings = Settings {
