@@ -91,6 +91,8 @@ struct Driver {
     costs: HashMap<Epoch, CheckpointSample>,
     events: (mpsc::Sender<TaskEvent>, mpsc::Receiver<TaskEvent>),
     background: Vec<Task<()>>,
+    /// When to look for what abandoned checkpoints left.
+    sweep_at: Option<Duration>,
     progress: watch::Sender<Progress>,
     samples: Vec<CheckpointSample>,
     restores: Restores,
@@ -145,6 +147,7 @@ impl Driver {
             costs: HashMap::new(),
             events: mpsc::channel(EVENT_CAPACITY),
             background: Vec::new(),
+            sweep_at: None,
             progress,
             samples: Vec::new(),
             restores: Restores::default(),
@@ -231,6 +234,7 @@ impl Driver {
             Action::Complete(epoch) => {
                 failpoint::hit("complete-commit");
                 self.on_complete(epoch);
+                self.sweep_if_due();
                 self.tell(&Control::Complete(epoch))
             }
             Action::Abandon { epoch, reason } => {
@@ -238,6 +242,7 @@ impl Driver {
                 self.acknowledged.remove(&epoch);
                 self.triggered.remove(&epoch);
                 self.costs.remove(&epoch);
+                self.sweep_later();
                 Ok(Vec::new())
             }
             Action::PublishSavepoint(savepoint) => {
@@ -347,7 +352,7 @@ impl Driver {
             staging: running.is_staging(),
         };
         self.running = Some(running);
-        self.sweep(attempt, needed);
+        self.sweep(needed);
         Ok(event)
     }
 

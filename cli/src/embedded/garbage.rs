@@ -2,18 +2,41 @@
 //!
 //! State files are shared between checkpoints, and staged output stays in every manifest until it is
 //! visible, so an object goes only when no kept manifest names it.
-//! Files of runs that died before their checkpoint completed are found by listing, and deleted once
-//! they are older than [`MIN_AGE_MS`] and belong to a run before the current one, which is fenced.
+//! Files of checkpoints that did not complete are found by listing, and deleted once they are older
+//! than [`MIN_AGE_MS`] and nothing can refer to them any more (see [`Current`]).
 
 use std::collections::BTreeSet;
 
 use tidegate_engine::checkpoint::{CheckpointStorage, Manifest};
 use tidegate_engine::staging;
 use tidegate_job_control::CompletedCheckpoint;
-use tidegate_types::{Attempt, Result};
+use tidegate_types::{Attempt, Epoch, Result};
 
 /// Age below which an unreachable file is left alone.
-const MIN_AGE_MS: i64 = 60_000;
+pub(crate) const MIN_AGE_MS: i64 = 60_000;
+
+/// Where the job stands: what is older can have left files behind.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Current {
+    /// The run. Those before it are fenced.
+    pub(crate) attempt: Attempt,
+    /// The newest completed checkpoint: later ones refer to what its manifest names, and to files
+    /// that are newer.
+    pub(crate) completed: Option<Epoch>,
+}
+
+impl Current {
+    /// Whether a file is older than anything that may still be referred to by a manifest to come.
+    /// Staged output of the run itself never counts: it is staged long before any manifest names it.
+    fn is_after(self, path: &str) -> bool {
+        let Some((folder, name)) = path.split_once('/') else { return false };
+        let mut numbers = name.split('-').map_while(|part| part.parse().ok());
+        let Some(attempt) = numbers.next().map(Attempt) else { return false };
+        let epoch = numbers.next().map(Epoch).filter(|_| folder != staging::FOLDER);
+        attempt < self.attempt
+            || (attempt == self.attempt && epoch.is_some() && epoch < self.completed)
+    }
+}
 
 /// Deletes the manifests of `discarded` and the files that only they reach.
 ///
@@ -68,7 +91,8 @@ pub(crate) async fn release(
     Ok(())
 }
 
-/// Deletes state files and staged output that dead runs left behind, except for what is `needed`.
+/// Deletes state files and staged output that no checkpoint came to name, except for what is
+/// `needed`.
 ///
 /// # Errors
 /// As [`discard`].
@@ -76,7 +100,7 @@ pub(crate) async fn sweep(
     storage: &CheckpointStorage,
     kept: &[CompletedCheckpoint],
     needed: BTreeSet<String>,
-    current: Attempt,
+    current: Current,
     now_ms: i64,
 ) -> Result<usize> {
     let mut deleted = 0;
@@ -88,10 +112,8 @@ pub(crate) async fn sweep(
     let mut found = storage.list("shared").await?;
     found.extend(storage.list(staging::FOLDER).await?);
     for (path, modified_ms) in found {
-        let name = path.split_once('/').map_or(path.as_str(), |(_, name)| name);
-        let attempt = name.split_once('-').and_then(|(attempt, _)| attempt.parse().ok());
-        let dead = attempt.is_some_and(|attempt| Attempt(attempt) < current);
-        if dead && !reachable.contains(&path) && now_ms - modified_ms > MIN_AGE_MS {
+        let old = now_ms - modified_ms > MIN_AGE_MS;
+        if old && current.is_after(&path) && !reachable.contains(&path) {
             storage.delete(&path).await?;
             deleted += 1;
         }

@@ -201,6 +201,28 @@ END;";
 }
 
 #[test]
+fn windows_of_processing_time_end_on_time_while_the_source_never_waits() -> Result<()> {
+    let folder = folder("busy-source")?;
+    let statements = "
+CREATE TABLE numbers (n INT, at AS PROCTIME())
+  WITH ('connector'='datagen', 'rows-per-second'='2000000000');
+CREATE TABLE counts (c BIGINT) WITH ('connector'='print');
+INSERT INTO counts SELECT COUNT(*)
+  FROM TABLE(TUMBLE(TABLE numbers, DESCRIPTOR(at), INTERVAL '1' SECOND))
+  GROUP BY window_start, window_end;";
+    let mut process = run(&folder, "busy", statements)?
+        .set("execution.checkpointing.interval", "0 ms")
+        .start()?;
+    wait_until("three windows", Duration::from_secs(30), || {
+        process.must_run()?;
+        Ok(process.stdout()?.lines().count() >= 3)
+    })?;
+    process.kill()?;
+    folder.succeed();
+    Ok(())
+}
+
+#[test]
 fn late_records_are_counted() -> Result<()> {
     let folder = folder("cli-late")?;
     std::fs::remove_file(folder.join("in/2.json"))?;

@@ -2,14 +2,14 @@
 //! savepoints, and what earlier runs left.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use tidegate_engine::checkpoint::{CheckpointStorage, Manifest};
 use tidegate_job_control::CompletedCheckpoint;
 use tidegate_runtime::spawn;
-use tidegate_types::Attempt;
 
 use super::Driver;
-use crate::embedded::garbage;
+use crate::embedded::garbage::{self, Current};
 use crate::embedded::opening::objects_in_flight;
 
 impl Driver {
@@ -34,21 +34,39 @@ impl Driver {
         self.machine.record().checkpoints.iter().filter(|c| c.folder == own).cloned().collect()
     }
 
-    pub(super) fn sweep(&mut self, attempt: Attempt, needed: BTreeSet<String>) {
+    /// Looks for files that no checkpoint came to name, except for what is `needed`.
+    pub(super) fn sweep(&mut self, mut needed: BTreeSet<String>) {
         let storage: CheckpointStorage = self.folder.storage();
-        let kept = self.own_checkpoints();
+        let (kept, record) = (self.own_checkpoints(), self.machine.record());
+        let completed = kept.iter().map(|checkpoint| checkpoint.epoch).max();
+        let current = Current { attempt: record.attempt, completed };
         let now = self.embedded.clock.now_ms();
+        needed.extend(objects_in_flight(&self.acknowledged));
         self.background.push(spawn("sweep", async move {
-            match garbage::sweep(&storage, &kept, needed, attempt, now).await {
+            match garbage::sweep(&storage, &kept, needed, current, now).await {
                 Ok(0) => {}
                 Ok(deleted) => {
-                    tracing::info!(deleted, "deleted files that earlier runs left behind")
+                    tracing::info!(deleted, "deleted files of checkpoints that did not complete")
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "could not look for files that earlier runs left behind")
+                    tracing::warn!(%error, "could not look for files of checkpoints that did not complete")
                 }
             }
         }));
+    }
+
+    /// A checkpoint was given up: what it left is looked for later, once it is old enough.
+    pub(super) fn sweep_later(&mut self) {
+        let age = Duration::from_millis(garbage::MIN_AGE_MS as u64);
+        self.sweep_at.get_or_insert(self.embedded.clock.elapsed() + age * 2);
+    }
+
+    /// Looks for what abandoned checkpoints left, if it is time.
+    pub(super) fn sweep_if_due(&mut self) {
+        let now = self.embedded.clock.elapsed();
+        if self.sweep_at.take_if(|at| *at <= now).is_some() {
+            self.sweep(BTreeSet::new());
+        }
     }
 
     /// Deletes the staged output of a savepoint, which is visible.

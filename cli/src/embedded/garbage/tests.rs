@@ -16,6 +16,10 @@ use super::*;
 
 struct Folder(CheckpointStorage);
 
+fn current(attempt: u64, completed: Option<u64>) -> Current {
+    Current { attempt: Attempt(attempt), completed: completed.map(Epoch) }
+}
+
 impl Folder {
     fn new() -> Self {
         Self(CheckpointStorage::new(Arc::new(InMemory::new()), Path::from("job/1")))
@@ -138,8 +142,28 @@ async fn what_dead_runs_left_is_swept_when_it_is_old() {
     let needed = || BTreeSet::from(["staged/1-s-0-1".to_owned()]);
     let modified = folder.0.list("shared").await.unwrap()[0].1;
     let young = modified + MIN_AGE_MS / 2;
-    assert_eq!(sweep(&folder.0, &kept, needed(), Attempt(2), young).await.unwrap(), 0);
+    assert_eq!(sweep(&folder.0, &kept, needed(), current(2, None), young).await.unwrap(), 0);
     let old = modified + MIN_AGE_MS * 2;
-    assert_eq!(sweep(&folder.0, &kept, needed(), Attempt(2), old).await.unwrap(), 2);
+    assert_eq!(sweep(&folder.0, &kept, needed(), current(2, None), old).await.unwrap(), 2);
     assert_eq!(folder.left().await, ["staged/1-s-0-0", "staged/1-s-0-1", "staged/2-s-0-0"]);
+}
+
+#[tokio::test]
+async fn what_an_abandoned_checkpoint_left_goes_once_a_newer_one_is_complete() {
+    let folder = Folder::new();
+    // Task a stored its part of checkpoint 4 and refers to it in 5; task b could not store its own.
+    for name in ["2-4-a", "2-4-b", "2-5-a", "2-5-b", "2-6-a"] {
+        folder.put(&format!("shared/{name}.state")).await;
+    }
+    folder.put("staged/2-s-0-4").await;
+    let kept = [folder.checkpoint(5, &["shared/2-4-a.state", "shared/2-5-a.state"], &[]).await];
+    let old = folder.0.list("shared").await.unwrap()[0].1 + MIN_AGE_MS * 2;
+    let sweep = async |completed| {
+        super::sweep(&folder.0, &kept, BTreeSet::new(), current(2, completed), old).await.unwrap()
+    };
+    assert_eq!(sweep(None).await, 0);
+    assert_eq!(sweep(Some(4)).await, 0);
+    assert_eq!(sweep(Some(5)).await, 1);
+    assert!(!folder.left().await.contains(&"shared/2-4-b.state".to_owned()));
+    assert_eq!(sweep(Some(5)).await, 0);
 }
