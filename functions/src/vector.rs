@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryViewArray, BooleanArray, ListArray,
-    MapArray, NullBufferBuilder, PrimitiveArray, StringViewArray, StringViewBuilder, StructArray,
-    UInt32Array, new_null_array,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryViewArray, BooleanArray,
+    BooleanBufferBuilder, ListArray, MapArray, PrimitiveArray, StringViewArray, StringViewBuilder,
+    StructArray, UInt32Array, new_null_array,
 };
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::datatypes::{DataType, Fields};
@@ -181,13 +181,30 @@ pub(crate) fn map_rows<O: ArrowPrimitiveType>(
     mut op: impl FnMut(usize) -> Result<Option<O::Native>>,
 ) -> Result<PrimitiveArray<O>> {
     let mut values = Vec::with_capacity(rows);
-    let mut validity = NullBufferBuilder::new(rows);
+    // Few results are NULL: their rows are noted, and bits are written only for them.
+    let mut missing: Vec<usize> = Vec::new();
     for row in 0..rows {
-        let value = if valid(nulls.as_ref(), row) { op(row)? } else { None };
-        validity.append(value.is_some());
-        values.push(value.unwrap_or_default());
+        let value = if valid(nulls.as_ref(), row) { op(row)? } else { Some(O::default_value()) };
+        values.push(value.unwrap_or_else(|| {
+            missing.push(row);
+            O::default_value()
+        }));
     }
-    Ok(PrimitiveArray::new(values.into(), validity.finish()))
+    Ok(PrimitiveArray::new(values.into(), also_null(nulls, rows, &missing)))
+}
+
+/// The NULLs that there are, and more.
+fn also_null(nulls: Option<NullBuffer>, rows: usize, more: &[usize]) -> Option<NullBuffer> {
+    if more.is_empty() {
+        return nulls;
+    }
+    let mut bits = BooleanBufferBuilder::new(rows);
+    match nulls {
+        Some(nulls) => bits.append_buffer(nulls.inner()),
+        None => bits.append_n(rows, true),
+    }
+    more.iter().for_each(|row| bits.set_bit(*row, false));
+    Some(NullBuffer::new(bits.finish()))
 }
 
 /// A truth value per row; `op` runs only on rows that are not NULL.

@@ -42,23 +42,34 @@ pub fn encode(batches: &[RecordBatch], compression: Compression) -> Result<Vec<u
     let mut bytes = MAGIC.to_vec();
     let mut writer = StreamWriter::try_new_with_options(&mut bytes, &first.schema(), options)
         .map_err(internal)?;
-    // What was copied bit by bit is joined: small batches compress badly and are read slowly.
-    let mut joined = BatchCoalescer::new(first.schema(), BATCH_ROWS);
     for batch in batches {
-        joined.push_batch(batch.clone()).map_err(internal)?;
-        while let Some(batch) = joined.next_completed_batch() {
-            writer.write(&batch).map_err(internal)?;
-        }
-    }
-    joined.finish_buffered_batch().map_err(internal)?;
-    while let Some(batch) = joined.next_completed_batch() {
-        writer.write(&batch).map_err(internal)?;
+        writer.write(batch).map_err(internal)?;
     }
     writer.finish().map_err(internal)?;
     drop(writer);
     let checksum = xxh3_64(&bytes);
     bytes.extend_from_slice(&checksum.to_le_bytes());
     Ok(bytes)
+}
+
+/// The rows of batches of one schema in batches of 64 Ki: what was copied bit by bit compresses badly
+/// and is read slowly.
+///
+/// # Errors
+/// As [`encode`].
+pub fn join(batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>> {
+    let internal =
+        |error: arrow::error::ArrowError| Error::internal(format!("join state: {error}"));
+    let Some(schema) = batches.first().map(RecordBatch::schema) else { return Ok(batches) };
+    let mut coalescer = BatchCoalescer::new(schema, BATCH_ROWS);
+    let mut joined = Vec::new();
+    for batch in batches {
+        coalescer.push_batch(batch).map_err(internal)?;
+        joined.extend(std::iter::from_fn(|| coalescer.next_completed_batch()));
+    }
+    coalescer.finish_buffered_batch().map_err(internal)?;
+    joined.extend(std::iter::from_fn(|| coalescer.next_completed_batch()));
+    Ok(joined)
 }
 
 /// Decodes a state file.
@@ -94,6 +105,21 @@ mod tests {
     use arrow::array::{ArrayRef, Int64Array, StringViewArray};
 
     use super::*;
+
+    #[test]
+    fn joined_batches_hold_the_same_rows_in_order() {
+        let column = |values: std::ops::Range<i64>| -> RecordBatch {
+            let column: ArrayRef = Arc::new(Int64Array::from_iter_values(values));
+            RecordBatch::try_from_iter([("v", column)]).unwrap()
+        };
+        let batches = (0..100).map(|i| column(i * 1_000..(i + 1) * 1_000)).collect();
+        let joined = join(batches).unwrap();
+        let rows: Vec<usize> = joined.iter().map(RecordBatch::num_rows).collect();
+        assert_eq!(rows, [BATCH_ROWS, 100_000 - BATCH_ROWS]);
+        let first = BATCH_ROWS as i64;
+        assert_eq!(joined, [column(0..first), column(first..100_000)]);
+        assert_eq!(join(Vec::new()).unwrap(), []);
+    }
 
     #[test]
     fn round_trip_and_every_flipped_byte_is_found() {

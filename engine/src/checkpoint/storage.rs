@@ -101,7 +101,7 @@ impl CheckpointStorage {
         }
         let expires = entries.expires;
         let encode = move || {
-            let bytes = file::encode(&entries.load()?, Compression::Small)?;
+            let bytes = file::encode(&file::join(entries.load()?)?, Compression::Small)?;
             Ok((digest(&bytes), bytes))
         };
         let (digest, bytes) = beside_operators("encode state", encode).await?;

@@ -52,6 +52,15 @@ impl KeyTable {
         Ok(Self { types: types.to_vec(), index: HashTable::new(), hashes: Vec::new(), keys })
     }
 
+    /// Makes room for so many more keys.
+    pub fn reserve(&mut self, keys: usize) {
+        if !matches!(self.keys, Keys::Unit) {
+            self.hashes.reserve(keys);
+            let hashes = &self.hashes;
+            self.index.reserve(keys, |slot| hashes[*slot as usize]);
+        }
+    }
+
     /// Number of slots.
     pub fn len(&self) -> usize {
         self.hashes.len()

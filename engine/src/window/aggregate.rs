@@ -35,6 +35,10 @@ mod firing;
 mod refresh;
 mod snapshot;
 
+/// Slices up to which a new one gets room for its keys at once.
+const FEW_SLICES: usize = 8;
+/// Most keys for which room is made.
+const MOST_EXPECTED: usize = 64 << 10;
 /// Slices whose sizes are added up for each batch.
 const SLICES_PER_BATCH: usize = 64;
 
@@ -68,6 +72,8 @@ pub struct WindowAggregate {
     firing: Option<firing::Firing>,
     /// What the last snapshot has still to copy.
     copying: Option<copying::Copying>,
+    /// Keys of the last slice that was emitted alone.
+    last_keys: usize,
     /// Where refreshing stands.
     lap: Lap,
     fired: Fired,
@@ -113,6 +119,7 @@ impl WindowAggregate {
             pending: BTreeSet::new(),
             firing: None,
             copying: None,
+            last_keys: 0,
             lap: Lap::default(),
             fired: Fired::new(),
             slots: Vec::new(),
@@ -239,11 +246,21 @@ impl WindowAggregate {
                 }
                 None => drop(self.pending.insert((end, start))),
             }
-            self.slices.insert((end, start), SliceState::new(&self.spec)?);
+            let mut slice = SliceState::new(&self.spec)?;
+            if self.slices.len() < FEW_SLICES {
+                slice.active.keys.reserve(self.expected_keys());
+            }
+            self.slices.insert((end, start), slice);
         }
         self.slices
             .get_mut(&(end, start))
             .ok_or_else(|| Error::internal("a slice vanished while it was added"))
+    }
+
+    /// Keys that a new slice is likely to get: those that the newest one has.
+    fn expected_keys(&self) -> usize {
+        let newest = self.slices.last_key_value().map(|(_, slice)| slice.active.keys.len());
+        newest.unwrap_or(self.last_keys).min(MOST_EXPECTED)
     }
 
     fn count_late(&self, late: usize) {

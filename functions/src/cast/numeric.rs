@@ -41,6 +41,9 @@ fn unknown(from: &TypeKind, to: &TypeKind) -> Error {
     Error::internal(format!("there is no conversion from {from} to {to}"))
 }
 
+/// Digits of the largest BIGINT.
+const BIGINT_DIGITS: u8 = 19;
+
 fn shape(to: &SqlType) -> Shape {
     decimal::shape(&to.kind).unwrap_or((38, 0))
 }
@@ -83,6 +86,12 @@ where
         TypeKind::Double => Arc::new(array.unary::<_, Float64Type>(|v| v.into() as f64)),
         TypeKind::Decimal { .. } => {
             let (precision, scale) = shape(to);
+            if BIGINT_DIGITS + scale <= precision {
+                // Every number fits.
+                let factor = decimal::pow10(u32::from(scale));
+                let scaled = array.unary::<_, Decimal128Type>(|v| i128::from(v.into()) * factor);
+                return Ok(decimals(scaled, to));
+            }
             let scaled = array.unary_opt::<_, Decimal128Type>(|v| {
                 decimal::rescale(i128::from(v.into()), 0, scale, precision)
             });

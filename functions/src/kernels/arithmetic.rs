@@ -354,6 +354,13 @@ fn shift(left: &Value, right: &Value, context: &KernelContext<'_>, op: Op) -> Re
     let months = *kind == TypeKind::IntervalYearMonth;
     let nulls = strict_nulls(&[left, right], context.rows);
     let result = &context.result.kind;
+    if !months && result.is_timestamp() && interval.is_constant() && nulls.is_none() {
+        // Watermarks do this for every row.
+        let delta = shifted(0, amounts.get(0).wrapping_mul(sign), months, result);
+        return moments::collect(context.result, context.rows, nulls, |row| {
+            Ok(Some(moments.get(row).wrapping_add(delta)))
+        });
+    }
     moments::collect(context.result, context.rows, nulls, |row| {
         let amount = amounts.get(row).wrapping_mul(sign);
         Ok(Some(shifted(moments.get(row), amount, months, result)))

@@ -50,6 +50,7 @@ impl WindowAggregate {
                 let start = shape.map_or(start, |slices| slices.window_start(end));
                 self.copy_out((end, start))?;
                 let Some(slice) = self.slices.remove(&(end, start)) else { return Ok(None) };
+                self.last_keys = slice.active.keys.len();
                 if !slice.has_runs() {
                     let (groups, rest) = (slice.active, Rest::Nothing);
                     return Ok(Some(Firing { start, end, groups, next: 0, rest }));
