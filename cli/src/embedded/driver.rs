@@ -266,7 +266,7 @@ impl Driver {
                 tracing::error!(
                     job = %self.spec.job,
                     error,
-                    "checkpoint {damaged} is damaged; going back to checkpoint {used}: what sinks wrote between the two is written again, also by exactly-once sinks"
+                    "checkpoint {damaged} is damaged; going back to checkpoint {used}: what files and other sinks got between the two comes again; a Kafka sink that writes exactly once refuses to start"
                 );
                 Ok(Vec::new())
             }
