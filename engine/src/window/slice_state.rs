@@ -25,7 +25,8 @@ pub(super) const PARTITIONS: u32 = 32;
 /// Groups below which a run is not cut into parts.
 const PARTITION_MIN: usize = if cfg!(test) { 4 } else { 16 << 10 };
 
-fn partition_of(hash: u64) -> u32 {
+/// The part of a hash.
+pub(super) fn partition_of(hash: u64) -> u32 {
     (hash >> 24) as u32 % PARTITIONS
 }
 

@@ -409,20 +409,22 @@ pub(super) fn events(random: &mut Random, count: usize) -> Vec<Event> {
     events
 }
 
-fn check(shape: &WindowShape, two_phase: bool, seed: u64) {
+/// Returns the most bytes that were on local disk.
+fn check(shape: &WindowShape, two_phase: bool, seed: u64, memory: Option<usize>) -> usize {
     let mut random = Random(seed);
     let events = events(&mut random, 300);
     let restore_at = random.below(events.len() as u64) as usize;
     // Everything in memory, a part of it, and as little as possible.
-    let memory = match random.below(60) {
+    let some = match random.below(60) {
         0 => 0,
         1..=5 => 30_000,
         _ => usize::MAX,
     };
+    let memory = memory.unwrap_or(some);
     let mut subject = Subject::new(shape, two_phase, memory);
     let mut stored = Stored::default();
     let mut rows = Vec::new();
-    let mut watermark = MIN_WATERMARK;
+    let (mut watermark, mut spilled) = (MIN_WATERMARK, 0);
     for (index, event) in events.iter().enumerate() {
         match event {
             Event::Row(row) => rows.push(*row),
@@ -435,6 +437,8 @@ fn check(shape: &WindowShape, two_phase: bool, seed: u64) {
         if random.below(5) == 0 {
             subject.feed(batch(&std::mem::take(&mut rows)));
         }
+        let on_disk = subject.subtasks.iter().map(|(operator, _)| operator.spilled_bytes());
+        spilled = spilled.max(on_disk.sum());
         if random.below(20) == 0 || index == restore_at {
             subject.feed(batch(&std::mem::take(&mut rows)));
             let (recall, refresh) = (random.below(4) as u32, random.below(9) as usize);
@@ -452,6 +456,7 @@ fn check(shape: &WindowShape, two_phase: bool, seed: u64) {
     let context = format!("{shape:?} two_phase {two_phase} seed {seed} memory {memory}");
     assert_eq!(subject.results, expected, "{context}");
     assert_eq!(subject.late + subject.late_in_subtasks(), late, "late rows, {context}");
+    spilled
 }
 
 #[test]
@@ -466,10 +471,22 @@ fn windows_agree_with_enumeration() {
     ];
     for shape in &shapes {
         for seed in 0..150 {
-            check(shape, false, seed);
+            check(shape, false, seed, None);
             if !matches!(shape, WindowShape::Session { .. }) {
-                check(shape, true, seed);
+                check(shape, true, seed, None);
             }
+        }
+    }
+}
+
+#[test]
+fn sessions_beyond_memory_agree_with_enumeration() {
+    for gap in [3, 9, 25] {
+        let shape = WindowShape::Session { gap };
+        for seed in 1_000..1_060 {
+            let memory = if seed % 5 == 0 { 0 } else { 3_000 + 60 * (seed as usize - 1_000) };
+            let spilled = check(&shape, false, seed, Some(memory));
+            assert!(spilled > 0 || memory > 0, "nothing was spilled, seed {seed}");
         }
     }
 }
