@@ -177,7 +177,7 @@ impl RowStore {
 }
 
 /// The same rows without the text of rows that are not among them.
-fn own(rows: &RecordBatch) -> Result<RecordBatch> {
+pub(super) fn own(rows: &RecordBatch) -> Result<RecordBatch> {
     let owned = |column: &ArrayRef| -> ArrayRef {
         match column.data_type() {
             DataType::Utf8View => Arc::new(column.as_string_view().gc()),

@@ -25,6 +25,9 @@ use crate::operator::{
 use crate::spill::SpillFolder;
 
 pub(super) const GROUPS: u16 = 16;
+/// The key groups of two subtasks.
+pub(super) const HALVES: [KeyGroupRange; 2] =
+    [KeyGroupRange { start: 0, end: 5 }, KeyGroupRange { start: 5, end: GROUPS }];
 
 /// A row: key (NULL is a key), value, time.
 pub(super) type Row = (Option<i64>, Option<i64>, i64);
@@ -97,7 +100,7 @@ pub(super) fn context(owned: KeyGroupRange, watermark: Watermark) -> OperatorCon
     context_with(owned, watermark, MemoryBudget::unlimited())
 }
 
-fn context_with(
+pub(super) fn context_with(
     owned: KeyGroupRange,
     watermark: Watermark,
     memory: Arc<MemoryBudget>,
@@ -250,21 +253,11 @@ impl Subject {
     fn restore(&mut self, stored: &mut Stored, watermark: Watermark) {
         self.late += self.late_in_subtasks();
         self.subtasks.clear();
-        let tables: Vec<TableState> =
-            stored.tables.iter().filter_map(|files| files.state("windows", None)).collect();
-        stored.tables.clear();
-        for owned in [KeyGroupRange { start: 0, end: 5 }, KeyGroupRange { start: 5, end: GROUPS }] {
+        let tables = stored.take_tables();
+        for owned in HALVES {
             let (mut operator, context) = self.subtask(owned, watermark);
-            for table in &tables {
-                for file in &table.files {
-                    for entries in &stored.files[&file.path] {
-                        operator.restore("windows", table.version, entries, owned).unwrap();
-                    }
-                }
-            }
-            operator.restored().unwrap();
+            stored.restore(operator.as_mut(), &tables, owned);
             self.subtasks.push((operator, context));
-            stored.tables.extend(tables.first().map(TableFiles::restored));
         }
     }
 
@@ -275,14 +268,38 @@ impl Subject {
 
 /// Snapshots as a checkpoint store keeps them.
 #[derive(Default)]
-struct Stored {
+pub(super) struct Stored {
     files: BTreeMap<String, Vec<RecordBatch>>,
     /// By subtask.
     tables: Vec<TableFiles>,
 }
 
 impl Stored {
-    fn write(&mut self, subtask: usize, table: TableSnapshot, watermark: Watermark) {
+    /// The tables of all subtasks, whose place new ones take.
+    pub(super) fn take_tables(&mut self) -> Vec<TableState> {
+        let tables = std::mem::take(&mut self.tables);
+        tables.iter().filter_map(|files| files.state("windows", None)).collect()
+    }
+
+    /// Restores a subtask.
+    pub(super) fn restore(
+        &mut self,
+        operator: &mut dyn Operator,
+        tables: &[TableState],
+        owned: KeyGroupRange,
+    ) {
+        for table in tables {
+            for file in &table.files {
+                for entries in &self.files[&file.path] {
+                    operator.restore("windows", table.version, entries, owned).unwrap();
+                }
+            }
+        }
+        operator.restored().unwrap();
+        self.tables.push(tables.first().map(TableFiles::restored).unwrap_or_default());
+    }
+
+    pub(super) fn write(&mut self, subtask: usize, table: TableSnapshot, watermark: Watermark) {
         let lap = table.lap.unwrap_or_default();
         let mut pieces = Vec::new();
         for piece in table.pieces {
