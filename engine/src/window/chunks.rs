@@ -16,6 +16,33 @@ use crate::spill::{Block, SpillWriter};
 /// Most parts (or rows) of a chunk.
 pub(super) const CHUNK_ROWS: usize = if cfg!(test) { 3 } else { 8192 };
 
+/// What an owner has for each chunk.
+pub(super) trait ChunkExtra {
+    /// Bytes in memory.
+    fn memory_size(&self) -> usize;
+
+    /// Bytes on local disk.
+    fn spilled_bytes(&self) -> usize;
+
+    /// Gives up what is on disk as well; true if there was any.
+    fn unload(&mut self) -> bool;
+}
+
+/// Whether a snapshot holds a chunk.
+impl ChunkExtra for bool {
+    fn memory_size(&self) -> usize {
+        0
+    }
+
+    fn spilled_bytes(&self) -> usize {
+        0
+    }
+
+    fn unload(&mut self) -> bool {
+        false
+    }
+}
+
 /// Parts of sessions on local disk, with something of the owner's for each chunk.
 pub(super) struct Chunks<T> {
     chunks: Vec<Chunk<T>>,
@@ -38,7 +65,7 @@ pub(super) struct Chunk<T> {
     pub(super) extra: T,
 }
 
-impl<T> Chunks<T> {
+impl<T: ChunkExtra> Chunks<T> {
     /// No chunks.
     pub(super) fn new() -> Self {
         Self { chunks: Vec::new() }
@@ -143,8 +170,11 @@ impl<T> Chunks<T> {
 
     /// Gives up what is in memory of chunks that are on disk; true if there was any.
     pub(super) fn unload(&mut self) -> bool {
-        let loaded = self.chunks.iter_mut().filter_map(|chunk| chunk.loaded.take());
-        loaded.count() > 0
+        let mut any = false;
+        for chunk in &mut self.chunks {
+            any |= chunk.loaded.take().is_some() | chunk.extra.unload();
+        }
+        any
     }
 
     /// Parts that were not taken.
@@ -152,16 +182,17 @@ impl<T> Chunks<T> {
         self.chunks.iter().map(|chunk| chunk.block.rows().saturating_sub(chunk.taken)).sum()
     }
 
-    /// Bytes on disk, without the owner's.
+    /// Bytes on disk.
     pub(super) fn spilled_bytes(&self) -> usize {
-        self.chunks.iter().map(|chunk| chunk.block.bytes()).sum()
+        let of_chunk = |chunk: &Chunk<T>| chunk.block.bytes() + chunk.extra.spilled_bytes();
+        self.chunks.iter().map(of_chunk).sum()
     }
 
-    /// Bytes in memory, without the owner's.
+    /// Bytes in memory.
     pub(super) fn memory_size(&self) -> usize {
         let of_chunk = |chunk: &Chunk<T>| {
             let loaded = chunk.loaded.as_ref().map_or(0, RecordBatch::get_array_memory_size);
-            chunk.filter.words.len() * 8 + loaded
+            chunk.filter.words.len() * 8 + loaded + chunk.extra.memory_size()
         };
         self.chunks.capacity() * size_of::<Chunk<T>>()
             + self.chunks.iter().map(of_chunk).sum::<usize>()

@@ -11,6 +11,7 @@ mod restoring;
 mod row_store;
 mod session;
 mod session_rows;
+mod session_spill;
 mod session_table;
 mod sessions;
 mod slice;

@@ -2,14 +2,13 @@
 //! session; sessions that come to touch are merged, as in Flink's `MergingWindowAssigner`.
 //!
 //! Beyond the memory budget, open sessions move to local disk as they are and the table begins anew
-//! (`session/spill.rs`): a session may then have several *parts*, which come together when it is over.
+//! (`session_spill.rs`): a session may then have several *parts*, which come together when it is over.
 //!
 //! State table `windows`: `window_end`, `window_start` (instants, ms), `run`, the keys, the partial
 //! states. Of the same run, a later entry replaces every earlier one of its key that it touches:
 //! sessions only grow. Entries of different runs that touch add up.
 
 mod snapshot;
-mod spill;
 
 use std::sync::Arc;
 
@@ -23,6 +22,7 @@ use tidegate_types::{Error, KeyGroupRange, MIN_WATERMARK, Result, Watermark};
 
 use super::assign;
 use super::fired::Fired;
+use super::session_spill::{SessionState, Spilling};
 use super::session_table::{SessionSpec, SessionTable};
 use super::sessions::NONE;
 use super::time::WindowZone;
@@ -37,11 +37,12 @@ pub struct SessionAggregate {
     gap: i64,
     zone: WindowZone,
     output: SchemaRef,
-    spec: SessionSpec,
     context: Option<OperatorContext>,
     watermark: Watermark,
-    table: SessionTable,
-    spill: spill::Spill,
+    state: Spilling<SessionTable>,
+    /// What is in memory is not what the files of the restored state add up to: the next snapshot
+    /// must hold everything.
+    whole_next: bool,
     fired: Fired,
     slots: Vec<u32>,
 }
@@ -62,14 +63,13 @@ impl SessionAggregate {
         };
         let key_types: Vec<DataType> =
             plan.keys.iter().map(|key| data_type(&input_schema[*key].ty)).collect();
-        let spec = SessionSpec::new(key_types, &plan.aggregates, input_schema)?;
+        let spec = Arc::new(SessionSpec::new(key_types, &plan.aggregates, input_schema)?);
         Ok(Self {
             gap,
             zone,
             output: arrow_schema(schema),
-            table: spec.table()?,
-            spec,
-            spill: spill::Spill::new(),
+            state: Spilling::new(spec.table()?),
+            whole_next: false,
             fired: Fired::new(),
             context: None,
             watermark: MIN_WATERMARK,
@@ -84,53 +84,53 @@ impl SessionAggregate {
 
     fn process_rows(&mut self, rows: &RecordBatch, times: &[i64]) -> Result<()> {
         let mut key_slots = std::mem::take(&mut self.slots);
-        self.table.sessions.key_slots(rows, &self.plan.keys, &mut key_slots)?;
-        let parts = self.parts_for_late(&key_slots, times)?;
+        self.state.table.sessions.key_slots(rows, &self.plan.keys, &mut key_slots)?;
+        let late = if self.is_processing_time() { MIN_WATERMARK } else { self.watermark };
+        let ends = times.iter().map(|time| time.saturating_add(self.gap));
+        let parts = self.state.parts_for_late(&key_slots, ends, late)?;
         let mut targets: Vec<u32> = Vec::with_capacity(times.len());
         let mut taken: Vec<u32> = Vec::with_capacity(times.len());
-        let mut late = 0;
-        let (processing, watermark) = (self.is_processing_time(), self.watermark);
-        let is_late = |end: i64| !processing && end.saturating_sub(1) <= watermark;
+        let mut dropped = 0;
         for (row, (key, time)) in key_slots.iter().zip(times).enumerate() {
             let (mut start, mut end) = (*time, time.saturating_add(self.gap));
-            let (mut touching, mut more) = self.table.sessions.touching(*key, start, end);
-            if touching == NONE && is_late(end) {
+            let (mut touching, mut more) = self.state.table.sessions.touching(*key, start, end);
+            if touching == NONE && end.saturating_sub(1) <= late {
                 let Some(part) = parts.touching(*key, start, end) else {
-                    late += 1;
+                    dropped += 1;
                     continue;
                 };
                 // It joins that part's session.
                 (start, end) = (start.min(part.0), end.max(part.1));
-                (touching, more) = self.table.sessions.touching(*key, start, end);
+                (touching, more) = self.state.table.sessions.touching(*key, start, end);
             }
             if touching == NONE {
-                targets.push(self.table.sessions.open(*key, start, end));
+                targets.push(self.state.table.sessions.open(*key, start, end));
                 taken.push(row as u32);
                 continue;
             }
             if more {
                 // Rows before this one go to the sessions they were assigned to, then these merge.
-                self.table.accumulate(rows, &taken, &targets)?;
+                self.state.table.accumulate(rows, &taken, &targets)?;
                 taken.clear();
                 targets.clear();
-                self.table.merge_into(touching, start, end)?;
+                self.state.table.merge_into(touching, start, end)?;
             } else {
-                self.table.sessions.extend(touching, start, end);
+                self.state.table.sessions.extend(touching, start, end);
             }
             targets.push(touching);
             taken.push(row as u32);
         }
         self.slots = key_slots;
-        if let Some(context) = self.context.as_ref().filter(|_| late > 0) {
-            context.metrics.late_records.add(late);
+        if let Some(context) = self.context.as_ref().filter(|_| dropped > 0) {
+            context.metrics.late_records.add(dropped);
         }
-        self.table.accumulate(rows, &taken, &targets)
+        self.state.table.accumulate(rows, &taken, &targets)
     }
 
     fn emit(&mut self, complete: &[u32], out: &mut Output) -> Result<()> {
-        let sessions = complete.iter().map(|id| self.table.sessions.get(*id));
-        let mut columns = self.table.sessions.key_columns(complete)?;
-        columns.extend(self.table.accumulators.results(complete)?);
+        let sessions = complete.iter().map(|id| self.state.table.sessions.get(*id));
+        let mut columns = self.state.table.sessions.key_columns(complete)?;
+        columns.extend(self.state.table.accumulators.results(complete)?);
         for column in &self.plan.columns {
             let values = sessions.clone().map(|session| match column {
                 WindowColumn::Start => self.zone.to_local(session.start),
@@ -145,8 +145,8 @@ impl SessionAggregate {
         let rows = RecordBatch::try_new(self.output.clone(), columns)
             .map_err(|error| Error::internal(format!("session result: {error}")))?;
         out.emit(Changes::append(rows));
-        complete.iter().for_each(|id| self.table.close(*id));
-        self.table.sessions.forget_keys()
+        complete.iter().for_each(|id| self.state.table.close(*id));
+        self.state.table.sessions.forget_keys()
     }
 
     fn now(&self, out: &Output) -> i64 {
@@ -157,7 +157,7 @@ impl SessionAggregate {
 impl Operator for SessionAggregate {
     fn open(&mut self, context: &OperatorContext) -> Result<()> {
         self.watermark = context.watermark;
-        self.spill.open(context);
+        self.state.open(context);
         self.context = Some(context.clone());
         Ok(())
     }
@@ -190,7 +190,7 @@ impl Operator for SessionAggregate {
             }
             _ => self.process_rows(&changes.rows, &vec![out.now_ms; changes.len()])?,
         }
-        self.relieve(changes.len())
+        self.state.relieve(changes.len())
     }
 
     fn watermark(&mut self, watermark: Watermark, _out: &mut Output) -> Result<()> {
@@ -199,13 +199,13 @@ impl Operator for SessionAggregate {
     }
 
     fn next_timer(&self) -> Option<i64> {
-        self.next_completion().filter(|_| self.is_processing_time())
+        self.state.next_completion().filter(|_| self.is_processing_time())
     }
 
     fn drain(&mut self, out: &mut Output) -> Result<Progress> {
         let limit = self.context.as_ref().map_or(8192, |context| context.batch_rows);
         let now = self.now(out);
-        while let Some(complete) = self.take_complete(now, limit)? {
+        while let Some(complete) = self.state.take_complete(now, limit)? {
             self.fired.advance(now);
             if !complete.is_empty() {
                 self.emit(&complete, out)?;
@@ -220,10 +220,10 @@ impl Operator for SessionAggregate {
     }
 
     fn state_bytes(&self) -> usize {
-        self.table.memory_size() + self.spill.memory_size()
+        self.state.memory_size()
     }
 
     fn spilled_bytes(&self) -> usize {
-        self.spill.spilled_bytes()
+        self.state.spilled_bytes()
     }
 }

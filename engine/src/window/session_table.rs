@@ -8,9 +8,12 @@ use arrow::datatypes::{DataType, Int64Type};
 use tidegate_plan::{AggregateCall, Schema};
 use tidegate_types::{Error, Result};
 
+use super::chunks::{CHUNK_ROWS, Chunks};
 use super::layout::RunLayout;
+use super::session_spill::SessionState;
 use super::sessions::{NONE, Sessions};
 use crate::aggregate::AccumulatorSet;
+use crate::spill::SpillWriter;
 
 /// What an empty [`SessionTable`] is made from, and how entries look.
 pub(super) struct SessionSpec {
@@ -33,8 +36,9 @@ impl SessionSpec {
     }
 
     /// No sessions.
-    pub(super) fn table(&self) -> Result<SessionTable> {
+    pub(super) fn table(self: &Arc<Self>) -> Result<SessionTable> {
         Ok(SessionTable {
+            spec: self.clone(),
             sessions: Sessions::new(self.key_types.clone())?,
             accumulators: AccumulatorSet::new(&self.calls, &self.input)?,
         })
@@ -43,6 +47,7 @@ impl SessionSpec {
 
 /// Sessions, and by session what its rows add up to.
 pub(super) struct SessionTable {
+    pub(super) spec: Arc<SessionSpec>,
     pub(super) sessions: Sessions,
     pub(super) accumulators: AccumulatorSet,
 }
@@ -65,8 +70,85 @@ impl SessionTable {
         self.accumulators.update(targets, &part(rows, taken)?)
     }
 
-    /// Grows a session by `[start, end]` and takes in every other one that it then touches.
-    pub(super) fn merge_into(&mut self, target: u32, start: i64, end: i64) -> Result<()> {
+    /// Closes a session.
+    pub(super) fn close(&mut self, id: u32) {
+        self.sessions.close(id);
+        self.accumulators.reset(id);
+    }
+
+    fn merge_states(
+        &mut self,
+        states: &[ArrayRef],
+        from: &mut usize,
+        targets: &mut Vec<u32>,
+    ) -> Result<()> {
+        let states: Vec<ArrayRef> =
+            states.iter().map(|state| state.slice(*from, targets.len())).collect();
+        self.accumulators.merge(targets, &states)?;
+        *from += targets.len();
+        targets.clear();
+        Ok(())
+    }
+
+    /// Takes entries of one run: a later one replaces every earlier one of its key that it touches.
+    pub(super) fn replace(&mut self, entries: &RecordBatch) -> Result<()> {
+        let layout = &self.spec.layout;
+        let mut keys = Vec::new();
+        self.sessions.key_slots(entries, &layout.key_columns().collect::<Vec<_>>(), &mut keys)?;
+        let states = &entries.columns()[layout.key_columns().end..];
+        let (mut from, mut targets) = (0, Vec::new());
+        for (key, (end, start)) in keys.iter().zip(bounds(entries)) {
+            if self.sessions.touching(*key, start, end).0 != NONE {
+                self.merge_states(states, &mut from, &mut targets)?;
+            }
+            while let (id, _) = self.sessions.touching(*key, start, end)
+                && id != NONE
+            {
+                self.close(id);
+            }
+            targets.push(self.sessions.open(*key, start, end));
+            self.accumulators.resize(self.sessions.capacity());
+        }
+        self.merge_states(states, &mut from, &mut targets)
+    }
+
+    /// Sessions as entries of a run.
+    pub(super) fn entries(&self, ids: &[u32], run: i64) -> Result<RecordBatch> {
+        let sessions = ids.iter().map(|id| self.sessions.get(*id));
+        let ends = sessions.clone().map(|session| session.end);
+        let mut columns: Vec<ArrayRef> = vec![
+            Arc::new(Int64Array::from_iter_values(ends)),
+            Arc::new(Int64Array::from_iter_values(sessions.map(|session| session.start))),
+            Arc::new(Int64Array::from_value(run, ids.len())),
+        ];
+        columns.extend(self.sessions.key_columns(ids)?);
+        columns.extend(self.accumulators.state(ids)?);
+        RecordBatch::try_new(self.spec.layout.schema.clone(), columns)
+            .map_err(|error| Error::internal(format!("session state: {error}")))
+    }
+}
+
+impl SessionState for SessionTable {
+    /// Whether a snapshot holds it.
+    type Extra = bool;
+
+    fn empty(&self) -> Result<Self> {
+        self.spec.table()
+    }
+
+    fn layout(&self) -> &RunLayout {
+        &self.spec.layout
+    }
+
+    fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    fn sessions_mut(&mut self) -> &mut Sessions {
+        &mut self.sessions
+    }
+
+    fn merge_into(&mut self, target: u32, start: i64, end: i64) -> Result<()> {
         self.sessions.extend(target, start, end);
         while let Some(other) = self.sessions.neighbour(target) {
             let state = self.accumulators.state(&[other])?;
@@ -77,14 +159,22 @@ impl SessionTable {
         Ok(())
     }
 
-    /// Closes a session.
-    pub(super) fn close(&mut self, id: u32) {
-        self.sessions.close(id);
-        self.accumulators.reset(id);
+    fn fit(&self, _ids: &[u32]) -> usize {
+        CHUNK_ROWS
     }
 
-    /// Adds parts of sessions: they join those that they touch.
-    pub(super) fn add(&mut self, entries: &RecordBatch, layout: &RunLayout) -> Result<()> {
+    fn write(
+        &self,
+        ids: &[u32],
+        run: i64,
+        chunks: &mut Chunks<bool>,
+        writer: &mut SpillWriter,
+    ) -> Result<()> {
+        chunks.write(&self.entries(ids, run)?, &self.spec.layout, writer, false)
+    }
+
+    fn add(&mut self, entries: &RecordBatch, _stored: &mut bool) -> Result<()> {
+        let layout = &self.spec.layout;
         let mut keys = Vec::new();
         self.sessions.key_slots(entries, &layout.key_columns().collect::<Vec<_>>(), &mut keys)?;
         let states = &entries.columns()[layout.key_columns().end..];
@@ -106,58 +196,7 @@ impl SessionTable {
         self.merge_states(states, &mut from, &mut targets)
     }
 
-    fn merge_states(
-        &mut self,
-        states: &[ArrayRef],
-        from: &mut usize,
-        targets: &mut Vec<u32>,
-    ) -> Result<()> {
-        let states: Vec<ArrayRef> =
-            states.iter().map(|state| state.slice(*from, targets.len())).collect();
-        self.accumulators.merge(targets, &states)?;
-        *from += targets.len();
-        targets.clear();
-        Ok(())
-    }
-
-    /// Takes entries of one run: a later one replaces every earlier one of its key that it touches.
-    pub(super) fn replace(&mut self, entries: &RecordBatch, layout: &RunLayout) -> Result<()> {
-        let mut keys = Vec::new();
-        self.sessions.key_slots(entries, &layout.key_columns().collect::<Vec<_>>(), &mut keys)?;
-        let states = &entries.columns()[layout.key_columns().end..];
-        let (mut from, mut targets) = (0, Vec::new());
-        for (key, (end, start)) in keys.iter().zip(bounds(entries)) {
-            if self.sessions.touching(*key, start, end).0 != NONE {
-                self.merge_states(states, &mut from, &mut targets)?;
-            }
-            while let (id, _) = self.sessions.touching(*key, start, end)
-                && id != NONE
-            {
-                self.close(id);
-            }
-            targets.push(self.sessions.open(*key, start, end));
-            self.accumulators.resize(self.sessions.capacity());
-        }
-        self.merge_states(states, &mut from, &mut targets)
-    }
-
-    /// Sessions as entries of a run.
-    pub(super) fn entries(&self, ids: &[u32], run: i64, layout: &RunLayout) -> Result<RecordBatch> {
-        let sessions = ids.iter().map(|id| self.sessions.get(*id));
-        let ends = sessions.clone().map(|session| session.end);
-        let mut columns: Vec<ArrayRef> = vec![
-            Arc::new(Int64Array::from_iter_values(ends)),
-            Arc::new(Int64Array::from_iter_values(sessions.map(|session| session.start))),
-            Arc::new(Int64Array::from_value(run, ids.len())),
-        ];
-        columns.extend(self.sessions.key_columns(ids)?);
-        columns.extend(self.accumulators.state(ids)?);
-        RecordBatch::try_new(layout.schema.clone(), columns)
-            .map_err(|error| Error::internal(format!("session state: {error}")))
-    }
-
-    /// Bytes held.
-    pub(super) fn memory_size(&self) -> usize {
+    fn memory_size(&self) -> usize {
         self.sessions.memory_size() + self.accumulators.memory_size()
     }
 }

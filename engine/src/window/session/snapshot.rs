@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use arrow::array::{AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::Int64Type;
-use tidegate_types::{Error, KeyGroupRange, Result};
+use tidegate_types::{KeyGroupRange, Result};
 
 use super::super::layout::{TABLE, check_layout, keep, taken_of};
+use super::super::session_spill::SessionState;
 use super::super::session_table::{bounds, part};
 use super::super::sessions::IdRange;
 use super::SessionAggregate;
@@ -24,13 +25,13 @@ impl SessionAggregate {
         &mut self,
         request: &SnapshotRequest,
     ) -> Result<Vec<TableSnapshot>> {
-        self.finish_spill()?;
-        let mode = match std::mem::take(&mut self.spill.whole_next) {
+        self.state.finish()?;
+        let mode = match std::mem::take(&mut self.whole_next) {
             true => SnapshotMode::Full,
             false => request.mode(TABLE),
         };
-        let (mode, changed, ranges) = self.table.sessions.take_changes(mode);
-        let live = (self.table.sessions.len() + self.spill.chunks.parts()) as u64;
+        let (mode, changed, ranges) = self.state.table.sessions.take_changes(mode);
+        let live = self.state.len() as u64;
         let mut pieces = self.take_chunks(mode == SnapshotMode::Full, piece_entries(live));
         for IdRange { range, ids } in ranges {
             pieces.push(Piece { entries: self.entries(&ids)?, range });
@@ -41,7 +42,7 @@ impl SessionAggregate {
             mode,
             changed: self.entries(&changed)?,
             pieces,
-            lap: Some(self.table.sessions.lap()),
+            lap: Some(self.state.table.sessions.lap()),
             live,
         }];
         if self.is_processing_time() {
@@ -55,7 +56,7 @@ impl SessionAggregate {
     fn take_chunks(&mut self, all: bool, most: usize) -> Vec<Piece> {
         let processing = self.is_processing_time();
         let mut pieces: Vec<Piece> = Vec::new();
-        for chunk in self.spill.chunks.iter_mut() {
+        for chunk in self.state.chunks.iter_mut() {
             if std::mem::replace(&mut chunk.extra, true) && !all {
                 continue;
             }
@@ -82,7 +83,7 @@ impl SessionAggregate {
         if ids.is_empty() {
             return Ok(Entries::default());
         }
-        let batch = self.table.entries(ids, self.spill.run, &self.spec.layout)?;
+        let batch = self.state.table.entries(ids, self.state.run)?;
         let last = bounds(&batch).map(|(end, _)| end.saturating_sub(1)).max();
         let expires = last.filter(|_| !self.is_processing_time());
         Ok(Entries { batches: vec![batch], expires, ..Entries::default() })
@@ -96,7 +97,7 @@ impl SessionAggregate {
         entries: &RecordBatch,
         groups: KeyGroupRange,
     ) -> Result<()> {
-        let layout = &self.spec.layout;
+        let layout = self.state.table.layout();
         check_layout((table, version), (TABLE, VERSION), entries, &layout.schema)?;
         let keys: Vec<usize> = layout.key_columns().collect();
         let mut hashes = Vec::new();
@@ -108,47 +109,39 @@ impl SessionAggregate {
             ends[row].saturating_sub(1) > over
         })?;
         let kept = keep(entries, taken)?;
-        self.spill.restoring.push(kept);
-        if self.is_over_budget()
-            && let Some(context) = &self.context
-        {
-            self.spill.restoring.spill(&keys, &context.spill)?;
-            self.is_over_budget();
-        }
-        Ok(())
+        self.state.push_restored(kept, &keys)
     }
 
     /// Puts the sessions of the restored entries together. If they are of one run and fit into memory, files go
     /// on to hold them as they are.
     pub(super) fn merge_restored(&mut self) -> Result<()> {
-        let context = self.context.clone().ok_or_else(|| Error::internal("restore before open"))?;
-        let keys: Vec<usize> = self.spec.layout.key_columns().collect();
+        let Some(folder) = self.state.folder.clone() else { return Ok(()) };
+        let keys: Vec<usize> = self.state.table.layout().key_columns().collect();
         let mut runs: Option<(i64, i64)> = None;
-        let parts = self.spill.restoring.take(&keys, &context.spill)?;
+        let parts = self.state.restoring.take(&keys, &folder)?;
         for part in parts {
             for (run, batches) in by_run(part.load()?)? {
                 let (first, last) = runs.unwrap_or((run, run));
                 runs = Some((first.min(run), last.max(run)));
-                let mut table = self.spec.table()?;
+                let mut table = self.state.table.empty()?;
                 for batch in batches {
-                    table.replace(&batch, &self.spec.layout)?;
+                    table.replace(&batch)?;
                 }
-                if self.table.sessions.len() == 0 {
-                    self.table = table;
+                if self.state.table.sessions.len() == 0 {
+                    self.state.table = table;
                 } else {
                     let ids = table.sessions.by_end();
-                    self.table
-                        .add(&table.entries(&ids, run, &self.spec.layout)?, &self.spec.layout)?;
+                    self.state.table.add(&table.entries(&ids, run)?, &mut false)?;
                 }
             }
-            self.relieve(usize::MAX / 64)?;
+            self.state.relieve(usize::MAX)?;
         }
         let Some((first, last)) = runs else { return Ok(()) };
-        if first == last && self.spill.run == 0 {
-            self.spill.run = last;
-            self.table.sessions.mark_stored();
+        if first == last && self.state.run == 0 {
+            self.state.run = last;
+            self.state.table.sessions.mark_stored();
         } else {
-            self.spill.whole_next = true;
+            self.whole_next = true;
         }
         Ok(())
     }
