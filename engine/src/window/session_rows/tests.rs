@@ -250,11 +250,11 @@ fn rows_of_sessions_agree_with_enumeration() {
 #[test]
 fn rows_of_sessions_beyond_memory_agree_with_enumeration() {
     for gap in [3, 9, 25] {
-        for seed in 1_000..1_050 {
-            let memory = if seed % 5 == 0 { 0 } else { 4_000 + 100 * (seed as usize - 1_000) };
+        for seed in 1_000..1_024 {
+            let memory = if seed % 10 == 0 { 0 } else { 15_000 + 500 * (seed as usize - 1_000) };
             let spilled = check(gap, &[0], seed, memory);
             assert!(spilled > 0 || memory > 0, "nothing was spilled, seed {seed}");
-            if seed % 4 == 0 {
+            if seed % 6 == 0 {
                 check(gap, &[], seed, memory);
             }
         }
