@@ -43,7 +43,7 @@ use window::{RankSpec, Window};
 /// Rows that are written to local disk after one batch.
 const SPILL_ROWS: usize = if cfg!(test) { 4 } else { 32 << 10 };
 /// Bytes below which spilling is not worth it.
-const SPILL_MIN: usize = if cfg!(test) { 0 } else { 256 << 10 };
+const SPILL_MIN: usize = if cfg!(test) { 1 } else { 256 << 10 };
 /// Windows whose sizes are added up for each batch.
 const WINDOWS_PER_BATCH: usize = 64;
 

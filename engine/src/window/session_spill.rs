@@ -19,7 +19,7 @@ use crate::spill::{SpillFolder, SpillWriter};
 /// Chunks that are written after one batch of rows.
 const CHUNKS_AT_ONCE: usize = if cfg!(test) { 2 } else { 4 };
 /// Bytes below which spilling is not worth it.
-const SPILL_MIN: usize = if cfg!(test) { 0 } else { 256 << 10 };
+const SPILL_MIN: usize = if cfg!(test) { 1 } else { 256 << 10 };
 /// The state is weighed once it may have grown by this part.
 const WEIGH_PART: usize = 16;
 
