@@ -57,7 +57,8 @@ fn check(name: &str, query: (&str, &str)) -> Result<()> {
 
 #[test]
 fn aggregated_sessions() -> Result<()> {
-    let columns = "auction BIGINT, bidder BIGINT, s TIMESTAMP(3), e TIMESTAMP(3), n BIGINT, p BIGINT";
+    let columns =
+        "auction BIGINT, bidder BIGINT, s TIMESTAMP(3), e TIMESTAMP(3), n BIGINT, p BIGINT";
     let query = "SELECT auction, bidder, window_start, window_end, COUNT(*), MAX(price) \
          FROM TABLE(SESSION(TABLE b PARTITION BY (auction, bidder), DESCRIPTOR(ts), INTERVAL '20' SECOND)) \
          GROUP BY auction, bidder, window_start, window_end";
