@@ -1,6 +1,6 @@
 //! What operators say they hold against what the allocator gave out for them.
-// An allocator can only be counted by being one.
-#![allow(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(unsafe_code, reason = "an allocator is counted by being one")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
@@ -154,13 +154,13 @@ fn state_is_as_large_as_operators_say_and_stays_within_the_budget() {
     for (name, make) in all {
         let (held, said, spilled) = held(make(), usize::MAX);
         let off = (held - said).abs() as f64 / held as f64;
-        println!("{name}: {held} bytes, said {said}");
-        assert!(off < 0.15, "{name} holds {held} bytes and says {said}");
+        eprintln!("{name}: {held} bytes, said {said}");
+        assert!(off < 0.05, "{name} holds {held} bytes and says {said}");
         assert_eq!(spilled, 0);
         // A quarter of it; a portion comes on top before it is written.
         let budget = held / 4;
         let (held, said, spilled) = self::held(make(), budget as usize);
-        println!("{name}: {held} bytes, said {said}, {spilled} on disk");
+        eprintln!("{name}: {held} bytes, said {said}, {spilled} on disk");
         assert!(held < budget + budget / 2, "{name} holds {held} bytes of {budget}");
         assert!(spilled > 0, "{name} says {said}");
     }
