@@ -135,6 +135,8 @@ fn context(memory: Arc<MemoryBudget>) -> OperatorContext {
     }
 }
 
+type Make = fn() -> Box<dyn Operator>;
+
 /// Bytes that were given out for an operator after some batches, what it says, and how much is on disk.
 fn held(mut operator: Box<dyn Operator>, budget: usize) -> (isize, isize, usize) {
     operator.open(&context(MemoryBudget::new(budget))).unwrap();
@@ -149,7 +151,7 @@ fn held(mut operator: Box<dyn Operator>, budget: usize) -> (isize, isize, usize)
 /// One test, so that nothing else allocates at the same time.
 #[test]
 fn state_is_as_large_as_operators_say_and_stays_within_the_budget() {
-    let all: [(&str, fn() -> Box<dyn Operator>); 3] =
+    let all: [(&str, Make); 3] =
         [("sessions", sessions), ("rows of sessions", session_rows), ("rank", rank)];
     for (name, make) in all {
         let (held, said, spilled) = held(make(), usize::MAX);
