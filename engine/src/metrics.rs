@@ -20,6 +20,8 @@ pub const WATERMARK: &str = "tidegate_operator_watermark_ms";
 pub const STATE_BYTES: &str = "tidegate_operator_state_bytes";
 /// Bytes of keyed state on local disk.
 pub const SPILLED_BYTES: &str = "tidegate_operator_spilled_bytes";
+/// Bytes of keyed state that were written to local disk.
+pub const SPILL_WRITTEN: &str = "tidegate_operator_spill_written_bytes_total";
 /// Time that a task spent computing.
 pub const BUSY: &str = "tidegate_task_busy_nanoseconds_total";
 /// Time that a task waited for room in its outputs.
@@ -95,6 +97,8 @@ pub struct OperatorMetrics {
     pub state_bytes: Gauge,
     /// Bytes of keyed state on local disk.
     pub spilled_bytes: Gauge,
+    /// Bytes of keyed state that were written to local disk.
+    pub spill_written: Counter,
 }
 
 /// Times of a task, nanoseconds, and what it read to restore its state.

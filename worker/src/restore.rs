@@ -76,7 +76,7 @@ pub(crate) async fn open(
                     batch_rows: deployment.batch_rows,
                     metrics: node.metrics.clone(),
                     memory: deployment.memory.clone(),
-                    spill: deployment.spill.clone(),
+                    spill: deployment.spill.counting(&node.metrics),
                 };
                 operator.open(&context).context(|| node.name.clone())?;
                 node.files = StateFiles::new(owned);

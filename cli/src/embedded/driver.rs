@@ -480,6 +480,7 @@ impl Driver {
             restore_seconds: self.restores.seconds,
             state_bytes: self.restores.state_bytes,
             spilled_bytes: self.restores.spilled_bytes,
+            spill_written_bytes: self.restores.spill_written_bytes,
         }
     }
 }

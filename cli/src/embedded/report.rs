@@ -44,6 +44,8 @@ pub(crate) struct JobReport {
     pub(crate) state_bytes: u64,
     /// Bytes of keyed state on local disk at the last checkpoint.
     pub(crate) spilled_bytes: u64,
+    /// Bytes of keyed state that all runs wrote to local disk.
+    pub(crate) spill_written_bytes: u64,
 }
 
 /// What a checkpoint cost.
@@ -84,6 +86,8 @@ pub(crate) struct Restores {
     pub(crate) state_bytes: u64,
     /// The same on local disk.
     pub(crate) spilled_bytes: u64,
+    /// Bytes of keyed state that all runs wrote to local disk.
+    pub(crate) spill_written_bytes: u64,
 }
 
 impl Restores {
@@ -97,6 +101,7 @@ impl Restores {
         for entry in metrics.entries() {
             state += entry.metrics.state_bytes.get().max(0) as u64;
             spilled += entry.metrics.spilled_bytes.get().max(0) as u64;
+            self.spill_written_bytes += entry.metrics.spill_written.get();
             tasks.insert(Arc::as_ptr(&entry.task), entry.task);
         }
         (self.state_bytes, self.spilled_bytes) = (state, spilled);

@@ -38,6 +38,9 @@ const METRICS: &[(&str, &str, &str, Sample)] = &[
     (names::SPILLED_BYTES, "gauge", "Bytes of keyed state on local disk", |e| {
         Some(e.metrics.spilled_bytes.get() as f64)
     }),
+    (names::SPILL_WRITTEN, "counter", "Bytes of keyed state written to local disk", |e| {
+        Some(e.metrics.spill_written.get() as f64)
+    }),
     (names::BUSY, "counter", "Time that the task computed", |e| Some(e.task.busy.get() as f64)),
     (names::BACKPRESSURED, "counter", "Time that the task waited for room in its outputs", |e| {
         Some(e.task.backpressured.get() as f64)

@@ -30,6 +30,7 @@ pub(crate) fn json(reports: &[JobReport], wall_seconds: f64) -> String {
         },
         "state_bytes": reports.iter().map(|report| report.state_bytes).sum::<u64>(),
         "spilled_bytes": reports.iter().map(|report| report.spilled_bytes).sum::<u64>(),
+        "spill_written_bytes": reports.iter().map(|report| report.spill_written_bytes).sum::<u64>(),
         "restore_bytes": reports.iter().map(|report| report.restored_bytes).sum::<u64>(),
         "restore_seconds": round(reports.iter().map(|r| r.restore_seconds).fold(0.0, f64::max)),
     })

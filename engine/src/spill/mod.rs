@@ -14,17 +14,25 @@ use arrow::array::RecordBatch;
 use tidegate_types::{Error, ErrorCode, Result};
 
 use crate::checkpoint::file::{self, Compression};
+use crate::metrics::OperatorMetrics;
 
 /// The folder in which operators put state that does not fit into memory.
 #[derive(Debug, Clone)]
 pub struct SpillFolder {
     path: Arc<PathBuf>,
+    /// Where written bytes are counted.
+    metrics: Option<Arc<OperatorMetrics>>,
 }
 
 impl SpillFolder {
     /// A folder, which is made when it is first needed.
     pub fn new(path: &Path) -> Self {
-        Self { path: Arc::new(path.to_owned()) }
+        Self { path: Arc::new(path.to_owned()), metrics: None }
+    }
+
+    /// The same folder for an operator, which counts what is written.
+    pub fn counting(&self, metrics: &Arc<OperatorMetrics>) -> Self {
+        Self { metrics: Some(metrics.clone()), ..self.clone() }
     }
 
     /// A new file in the folder.
@@ -76,6 +84,9 @@ impl SpillWriter {
         (&self.file.file)
             .write_all(&bytes)
             .map_err(|error| self.file.folder.failed("write", &error))?;
+        if let Some(metrics) = &self.file.folder.metrics {
+            metrics.spill_written.add(bytes.len() as u64);
+        }
         let offset = self.length;
         self.length += bytes.len() as u64;
         Ok(Block {

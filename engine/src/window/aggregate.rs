@@ -25,7 +25,6 @@ use super::store::GroupSpec;
 use super::time::WindowZone;
 use crate::element::Changes;
 use crate::keys::hash::hash_columns;
-use crate::memory::MemoryShare;
 use crate::operator::{
     Copied, Lap, Operator, OperatorContext, Output, Progress, SnapshotRequest, TableSnapshot,
 };
@@ -34,13 +33,12 @@ mod copying;
 mod firing;
 mod refresh;
 mod snapshot;
+mod spill;
 
 /// Slices up to which a new one gets room for its keys at once.
 const FEW_SLICES: usize = 8;
 /// Most keys for which room is made.
 const MOST_EXPECTED: usize = 64 << 10;
-/// Slices whose sizes are added up for each batch.
-const SLICES_PER_BATCH: usize = 64;
 
 /// What the operator receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,9 +60,7 @@ pub struct WindowAggregate {
     output: SchemaRef,
     context: Option<OperatorContext>,
     watermark: Watermark,
-    share: Option<MemoryShare>,
-    /// Batches since the state was last weighed.
-    unweighed: usize,
+    spill: spill::Spill,
     /// By `(end, start)` of slice or window.
     slices: BTreeMap<SliceKey, SliceState>,
     /// `(end, start)` of windows that will fire; `start` is 0 for sliced windows.
@@ -113,8 +109,7 @@ impl WindowAggregate {
             output: arrow_schema(schema),
             context: None,
             watermark: MIN_WATERMARK,
-            share: None,
-            unweighed: 0,
+            spill: spill::Spill::default(),
             slices: BTreeMap::new(),
             pending: BTreeSet::new(),
             firing: None,
@@ -269,42 +264,6 @@ impl WindowAggregate {
         }
     }
 
-    /// Moves state to local disk if the job's state takes more memory than it may: the largest slices
-    /// first, down to half of what this operator could hold if all held the same.
-    fn relieve(&mut self) -> Result<()> {
-        // Adding up many slices takes longer than a batch.
-        self.unweighed += 1;
-        if self.unweighed * SLICES_PER_BATCH < self.slices.len() {
-            return Ok(());
-        }
-        self.unweighed = 0;
-        let bytes = self.state_bytes();
-        let (Some(share), Some(context)) = (&mut self.share, &self.context) else { return Ok(()) };
-        if !share.report(bytes) {
-            return Ok(());
-        }
-        let (enough, mut left) = (share.equal_part() / 2, bytes);
-        let mut sizes: Vec<(usize, SliceKey)> =
-            self.slices.iter().map(|(key, slice)| (slice.memory_size(), *key)).collect();
-        sizes.sort_unstable_by(|a, b| b.cmp(a));
-        let mut writer = context.spill.create()?;
-        for (size, key) in sizes {
-            if left <= enough {
-                break;
-            }
-            self.copy_out(key)?;
-            if let Some(slice) = self.slices.get_mut(&key) {
-                slice.spill(key, &self.spec, &mut writer)?;
-                left = left.saturating_sub(size);
-            }
-        }
-        let bytes = self.state_bytes();
-        if let Some(share) = &mut self.share {
-            share.report(bytes);
-        }
-        Ok(())
-    }
-
     fn now(&self, out: &Output) -> i64 {
         if self.is_processing_time() { out.now_ms } else { self.watermark }
     }
@@ -313,7 +272,7 @@ impl WindowAggregate {
 impl Operator for WindowAggregate {
     fn open(&mut self, context: &OperatorContext) -> Result<()> {
         self.watermark = context.watermark;
-        self.share = Some(context.memory.share());
+        self.spill.open(context);
         self.context = Some(context.clone());
         Ok(())
     }

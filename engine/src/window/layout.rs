@@ -3,11 +3,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch};
+use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use tidegate_types::{Error, ErrorCode, Result};
+use tidegate_types::key_group::key_group;
+use tidegate_types::{Error, ErrorCode, KeyGroupRange, Result};
 
 use super::store::Groups;
+use crate::operator::OperatorContext;
 
 /// Name of the state table.
 pub(super) const TABLE: &str = "windows";
@@ -79,6 +82,28 @@ impl RunLayout {
         RecordBatch::try_new(self.schema.clone(), columns)
             .map_err(|error| Error::internal(format!("window state: {error}")))
     }
+}
+
+/// Which of restored entries with these hashes a subtask takes: those of key groups in `groups` that
+/// are `live`, which is asked for the entry and its key group.
+pub(super) fn taken_of(
+    hashes: &[u64],
+    groups: KeyGroupRange,
+    context: Option<&OperatorContext>,
+    live: impl Fn(usize, u16) -> bool,
+) -> Result<Vec<bool>> {
+    let context = context.ok_or_else(|| Error::internal("restore before open"))?;
+    let taken = hashes.iter().enumerate().map(|(row, hash)| {
+        let group = key_group(*hash, context.key_groups);
+        groups.contains(group) && live(row, group)
+    });
+    Ok(taken.collect())
+}
+
+/// The entries of a batch that are taken.
+pub(super) fn keep(entries: &RecordBatch, taken: Vec<bool>) -> Result<RecordBatch> {
+    filter_record_batch(entries, &BooleanArray::from(taken))
+        .map_err(|error| Error::internal(error.to_string()))
 }
 
 /// Refuses entries of another table than [`TABLE`], or of another layout.

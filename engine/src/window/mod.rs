@@ -2,13 +2,17 @@
 
 mod aggregate;
 mod assign;
+mod chunks;
 mod fired;
 mod layout;
 mod local;
 mod rank;
+mod restoring;
 mod row_store;
 mod session;
 mod session_rows;
+mod session_spill;
+mod session_table;
 mod sessions;
 mod slice;
 mod slice_state;

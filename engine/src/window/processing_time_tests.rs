@@ -25,6 +25,14 @@ use crate::spill::SpillFolder;
 const GROUPS: u16 = 16;
 
 fn operator(shape: &WindowShape, owned: KeyGroupRange) -> Box<dyn Operator> {
+    operator_within(shape, owned, MemoryBudget::unlimited())
+}
+
+fn operator_within(
+    shape: &WindowShape,
+    owned: KeyGroupRange,
+    memory: Arc<MemoryBudget>,
+) -> Box<dyn Operator> {
     let input = vec![Field::new("k", TypeKind::BigInt.nullable())];
     let output = vec![
         Field::new("k", TypeKind::BigInt.nullable()),
@@ -54,7 +62,7 @@ fn operator(shape: &WindowShape, owned: KeyGroupRange) -> Box<dyn Operator> {
         }
         _ => Box::new(WindowAggregate::new(&plan, &input, &output, zone, rows).unwrap()),
     };
-    operator.open(&context(owned)).unwrap();
+    operator.open(&OperatorContext { memory, ..context(owned) }).unwrap();
     operator
 }
 
@@ -101,8 +109,8 @@ fn restore(operator: &mut dyn Operator, files: &[TableSnapshot], groups: KeyGrou
     for file in files {
         let pieces = file.pieces.iter().map(|piece| &piece.entries);
         for entries in [&file.changed].into_iter().chain(pieces) {
-            for batch in &entries.batches {
-                operator.restore(file.table, file.version, batch, groups).unwrap();
+            for batch in entries.clone().load().unwrap() {
+                operator.restore(file.table, file.version, &batch, groups).unwrap();
             }
         }
     }
@@ -117,20 +125,31 @@ fn what_was_emitted_before_a_snapshot_does_not_come_again() {
         WindowShape::Hop { size: 12, slide: 4, offset: 0 },
         WindowShape::Session { gap: 3 },
     ] {
-        let mut first = operator(&shape, all);
-        let mut files = Vec::new();
-        let mut results = Vec::new();
-        for now in 0..40 {
-            // Pauses, so that sessions end.
-            if now % 10 < 5 {
-                feed(first.as_mut(), 0..3, now);
+        let mut found = Vec::new();
+        for memory in [usize::MAX, 0] {
+            let within = || operator_within(&shape, all, MemoryBudget::new(memory));
+            let mut first = within();
+            let mut files = Vec::new();
+            let mut results = Vec::new();
+            for now in 0..44 {
+                // Pauses, so that sessions end.
+                if now % 10 < 5 {
+                    feed(first.as_mut(), 0..3, now);
+                }
+                results.extend(fire(first.as_mut(), now));
+                files.extend(whole_snapshot(first.as_mut(), &changes));
             }
-            results.extend(fire(first.as_mut(), now));
-            files.extend(whole_snapshot(first.as_mut(), &changes));
+            assert_eq!(first.spilled_bytes() > 0, memory == 0, "{shape:?}");
+            let mut second = within();
+            restore(second.as_mut(), &files, all);
+            second.restored().unwrap();
+            let rest = fire(first.as_mut(), 100);
+            assert!(!rest.is_empty(), "nothing is open at the end, {shape:?}");
+            assert_eq!(fire(second.as_mut(), 100), rest, "{shape:?} memory {memory}");
+            results.extend(rest);
+            found.push(results);
         }
-        let mut second = operator(&shape, all);
-        restore(second.as_mut(), &files, all);
-        assert_eq!(fire(second.as_mut(), 100), fire(first.as_mut(), 100), "{shape:?}");
+        assert_eq!(found[0], found[1], "{shape:?}");
     }
 }
 

@@ -1,37 +1,51 @@
 //! Window Top-N: `ROW_NUMBER()` per window and partition with a bound on the rank.
 //!
 //! Rows stay in the batches they came in; a partition is a short array of references sorted by a
-//! memcmp-able sort key (ties in order of arrival). State table `windows`: `window_end`,
-//! `window_start`, then the input's columns: the rows that may still be among the first.
+//! memcmp-able sort key (ties in order of arrival). Beyond the memory budget, rows of the largest window
+//! move to local disk, part by part of their keys' hashes; rows that come then make partitions anew. A complete
+//! window is put together part by part.
+//!
+//! State table `windows`: `window_end`, `window_start`, then the input's columns: the rows that may
+//! still be among the first. A row is written once.
+
+#[cfg(test)]
+mod tests;
+mod window;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
-use arrow::compute::{SortOptions, interleave_record_batch};
+use arrow::array::{AsArray, Int64Array, RecordBatch};
+use arrow::compute::SortOptions;
 use arrow::datatypes::{DataType, Field, Int64Type, SchemaRef};
-use arrow::row::{OwnedRow, RowConverter, SortField};
+use arrow::row::{RowConverter, SortField};
 use tidegate_plan::Schema;
 use tidegate_plan::arrow_type::{arrow_schema, data_type};
 use tidegate_plan::operator::WindowRank as Plan;
 use tidegate_plan::window::WindowTime;
-use tidegate_types::key_group::key_group;
 use tidegate_types::{Error, KeyGroupRange, MIN_WATERMARK, Result, Watermark};
 
 use super::assign::{self, Part};
 use super::fired::Fired;
-use super::layout::{TABLE, VERSION, check_entries};
+use super::layout::{TABLE, VERSION, check_entries, taken_of};
+use super::slice_state::PARTITIONS;
 use super::time::WindowZone;
 use crate::element::Changes;
-use crate::keys::KeyTable;
 use crate::keys::hash::hash_columns;
+use crate::memory::MemoryShare;
 use crate::operator::{
-    Entries, Operator, OperatorContext, Output, Progress, SnapshotMode, SnapshotRequest,
-    TableSnapshot,
+    Entries, Operator, OperatorContext, Output, Piece, PieceRange, Progress, SnapshotMode,
+    SnapshotRequest, TableSnapshot,
 };
+use crate::spill::SpillWriter;
+use window::{RankSpec, Window};
 
-/// Rows in a window's batches below which compaction is not worth it.
-const COMPACT_MIN: usize = 16_384;
+/// Rows that are written to local disk after one batch.
+const SPILL_ROWS: usize = if cfg!(test) { 4 } else { 32 << 10 };
+/// Bytes below which spilling is not worth it.
+const SPILL_MIN: usize = if cfg!(test) { 1 } else { 256 << 10 };
+/// Windows whose sizes are added up for each batch.
+const WINDOWS_PER_BATCH: usize = 64;
 
 /// Keeps the first rows of each window and partition.
 pub struct WindowRank {
@@ -40,32 +54,28 @@ pub struct WindowRank {
     end_column: usize,
     processing: bool,
     zone: WindowZone,
-    key_types: Vec<DataType>,
-    sort: RowConverter,
-    input: SchemaRef,
+    spec: RankSpec,
     output: SchemaRef,
-    state_schema: SchemaRef,
     context: Option<OperatorContext>,
     watermark: Watermark,
+    share: Option<MemoryShare>,
+    /// Batches since the state was last weighed.
+    unweighed: usize,
+    /// By `(end, start)`.
     windows: BTreeMap<(i64, i64), Window>,
-    firing: Option<(Window, usize)>,
+    /// The window that is being written to local disk, and the next part of it.
+    spilling: Option<((i64, i64), u32, SpillWriter)>,
+    firing: Option<Firing>,
     fired: Fired,
 }
 
-struct Window {
-    keys: KeyTable,
-    partitions: Vec<Vec<Entry>>,
-    batches: Vec<RecordBatch>,
-    /// Rows in `batches`, and how many of them are referenced.
-    rows: usize,
-    live: usize,
-}
-
-struct Entry {
-    sort: OwnedRow,
-    batch: u32,
-    row: u32,
-    saved: bool,
+/// A complete window whose rows are being emitted.
+struct Firing {
+    /// The rows of this part (or all), and the next partition.
+    part: Window,
+    next: usize,
+    /// Where the parts after it come from, and which is the next one.
+    rest: Option<(Window, u32)>,
 }
 
 impl WindowRank {
@@ -100,14 +110,22 @@ impl WindowRank {
             end_column,
             processing,
             zone,
-            key_types: plan.keys.iter().map(|key| data_type(&input_schema[*key].ty)).collect(),
-            sort,
-            state_schema: Arc::new(arrow::datatypes::Schema::new(state)),
-            input,
+            spec: RankSpec {
+                keys: plan.keys.clone(),
+                key_types: plan.keys.iter().map(|key| data_type(&input_schema[*key].ty)).collect(),
+                order: plan.order.iter().map(|key| key.column).collect(),
+                sort,
+                limit: usize::try_from(plan.to).unwrap_or(usize::MAX),
+                state: Arc::new(arrow::datatypes::Schema::new(state)),
+                input,
+            },
             output: arrow_schema(schema),
             context: None,
             watermark: MIN_WATERMARK,
+            share: None,
+            unweighed: 0,
             windows: BTreeMap::new(),
+            spilling: None,
             firing: None,
             fired: Fired::new(),
             plan: plan.clone(),
@@ -119,43 +137,44 @@ impl WindowRank {
     }
 
     fn add(&mut self, part: Part, saved: bool) -> Result<()> {
-        let order: Vec<ArrayRef> =
-            self.plan.order.iter().map(|key| part.rows.column(key.column).clone()).collect();
-        let sort = self.sort.convert_columns(&order).map_err(|e| Error::internal(e.to_string()))?;
-        let keys: Vec<ArrayRef> =
-            self.plan.keys.iter().map(|key| part.rows.column(*key).clone()).collect();
         let window = match self.windows.entry((part.end, part.start)) {
             std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::btree_map::Entry::Vacant(entry) => {
-                entry.insert(Window::new(&self.key_types)?)
+                entry.insert(Window::new(&self.spec)?)
             }
         };
-        let mut slots = Vec::new();
-        window.keys.upsert(&keys, &part.hashes, &mut slots)?;
-        window.partitions.resize_with(window.keys.len(), Vec::new);
-        let batch = window.batches.len() as u32;
-        let limit = usize::try_from(self.plan.to).unwrap_or(usize::MAX);
-        let mut used = false;
-        for (row, slot) in slots.iter().enumerate() {
-            let entries = &mut window.partitions[*slot as usize];
-            let key = sort.row(row);
-            if entries.len() >= limit && entries.last().is_some_and(|last| last.sort.row() <= key) {
-                continue;
-            }
-            let place = entries.partition_point(|entry| entry.sort.row() <= key);
-            entries.insert(place, Entry { sort: key.owned(), batch, row: row as u32, saved });
-            window.live += 1;
-            used = true;
-            if entries.len() > limit {
-                entries.pop();
-                window.live -= 1;
+        window.add(part.rows, &part.hashes, |_| saved, &self.spec)
+    }
+
+    /// Moves rows to local disk if the job's state takes more memory than it may: the largest window
+    /// first, a part of it after each batch.
+    fn relieve(&mut self) -> Result<()> {
+        self.unweighed += 1;
+        if self.spilling.is_none() && self.unweighed * WINDOWS_PER_BATCH >= self.windows.len() {
+            self.unweighed = 0;
+            if self.is_over_budget() {
+                let sizes = self.windows.iter().map(|(key, window)| (window.memory_size(), *key));
+                let largest = sizes.filter(|(size, _)| *size >= SPILL_MIN).max();
+                if let (Some((_, key)), Some(context)) = (largest, &self.context) {
+                    self.spilling = Some((key, 0, context.spill.create()?));
+                }
             }
         }
-        if used {
-            window.rows += part.rows.num_rows();
-            window.batches.push(part.rows);
+        let Some((key, part, mut writer)) = self.spilling.take() else { return Ok(()) };
+        let Some(window) = self.windows.get_mut(&key) else { return Ok(()) };
+        let next = window.spill(key, part, SPILL_ROWS, &self.spec, &mut writer)?;
+        if next < PARTITIONS {
+            self.spilling = Some((key, next, writer));
+        } else {
+            self.is_over_budget();
         }
-        window.compact()
+        Ok(())
+    }
+
+    /// Reports what is held; true if something should be moved to local disk.
+    fn is_over_budget(&mut self) -> bool {
+        let bytes = self.state_bytes();
+        self.share.as_mut().is_some_and(|share| share.report(bytes))
     }
 
     fn emit_part(&self, window: &Window, from: usize, out: &mut Output) -> Result<usize> {
@@ -165,7 +184,7 @@ impl WindowRank {
         let mut next = from;
         while next < window.partitions.len() && places.len() < batch_rows {
             for (index, entry) in window.partitions[next].iter().enumerate().skip(skip) {
-                places.push((entry.batch as usize, entry.row as usize));
+                places.push(entry.place());
                 ranks.push(index as i64 + 1);
             }
             next += 1;
@@ -184,48 +203,29 @@ impl WindowRank {
     }
 }
 
-impl Window {
-    fn new(key_types: &[DataType]) -> Result<Self> {
-        Ok(Self {
-            keys: KeyTable::new(key_types)?,
-            partitions: Vec::new(),
-            batches: Vec::new(),
-            rows: 0,
-            live: 0,
-        })
-    }
-
-    fn gather(&self, places: &[(usize, usize)]) -> Result<RecordBatch> {
-        let batches: Vec<&RecordBatch> = self.batches.iter().collect();
-        interleave_record_batch(&batches, places).map_err(|e| Error::internal(e.to_string()))
-    }
-
-    /// Keeps only referenced rows once they are less than half.
-    fn compact(&mut self) -> Result<()> {
-        if self.rows < COMPACT_MIN || self.live * 2 > self.rows {
-            return Ok(());
+impl Firing {
+    /// Goes on to the next part with rows; false if there is none.
+    fn advance(&mut self, spec: &RankSpec) -> Result<bool> {
+        while self.next >= self.part.partitions.len() {
+            let Some((window, part)) = self.rest.as_mut().filter(|(_, part)| *part < PARTITIONS)
+            else {
+                return Ok(false);
+            };
+            (self.part, self.next) = (window.part(*part, spec)?, 0);
+            *part += 1;
         }
-        let entries = self.partitions.iter().flatten();
-        let places: Vec<_> = entries.map(|e| (e.batch as usize, e.row as usize)).collect();
-        let kept = self.gather(&places)?;
-        for (row, entry) in self.partitions.iter_mut().flatten().enumerate() {
-            entry.batch = 0;
-            entry.row = row as u32;
-        }
-        self.rows = kept.num_rows();
-        self.batches = vec![kept];
-        Ok(())
+        Ok(true)
     }
 
     fn memory_size(&self) -> usize {
-        let batches: usize = self.batches.iter().map(RecordBatch::get_array_memory_size).sum();
-        batches + self.keys.memory_size() + self.live * 96
+        self.part.memory_size() + self.rest.as_ref().map_or(0, |(rest, _)| rest.memory_size())
     }
 }
 
 impl Operator for WindowRank {
     fn open(&mut self, context: &OperatorContext) -> Result<()> {
         self.watermark = context.watermark;
+        self.share = Some(context.memory.share());
         self.context = Some(context.clone());
         Ok(())
     }
@@ -240,23 +240,20 @@ impl Operator for WindowRank {
         if self.processing && self.fired.take(table, version, entries, groups)? {
             return Ok(());
         }
-        check_entries(table, version, entries, &self.state_schema)?;
-        let context = self.context.clone().ok_or_else(|| Error::internal("restore before open"))?;
-        let indices: Vec<usize> = (2..entries.num_columns()).collect();
-        let rows = entries.project(&indices).map_err(|e| Error::internal(e.to_string()))?;
-        let rows =
-            rows.with_schema(self.input.clone()).map_err(|e| Error::internal(e.to_string()))?;
+        check_entries(table, version, entries, &self.spec.state)?;
+        let rows = self.spec.rows(entries)?;
         let mut hashes = Vec::new();
         hash_columns(&rows, &self.plan.keys, &mut hashes)?;
         let ends = entries.column(0).as_primitive::<Int64Type>().values();
         let starts = entries.column(1).as_primitive::<Int64Type>().values();
-        let parts = assign::split(&rows, &hashes, |row| {
-            let group = key_group(hashes[row], context.key_groups);
+        let taken = taken_of(&hashes, groups, self.context.as_ref(), |row, group| {
             let over = if self.processing { self.fired.restored(group) } else { self.watermark };
-            let live = !self.is_complete(ends[row], over);
-            (groups.contains(group) && live).then(|| (ends[row], starts[row]))
+            !self.is_complete(ends[row], over)
         })?;
-        parts.into_iter().try_for_each(|part| self.add(part, true))
+        let parts =
+            assign::split(&rows, &hashes, |row| taken[row].then(|| (ends[row], starts[row])))?;
+        parts.into_iter().try_for_each(|part| self.add(part, true))?;
+        self.relieve()
     }
 
     fn process(&mut self, _input: usize, changes: Changes, _out: &mut Output) -> Result<()> {
@@ -273,7 +270,8 @@ impl Operator for WindowRank {
         if let Some(context) = &self.context {
             context.metrics.late_records.add((rows.num_rows() - kept) as u64);
         }
-        parts.into_iter().try_for_each(|part| self.add(part, false))
+        parts.into_iter().try_for_each(|part| self.add(part, false))?;
+        self.relieve()
     }
 
     fn watermark(&mut self, watermark: Watermark, _out: &mut Output) -> Result<()> {
@@ -288,19 +286,24 @@ impl Operator for WindowRank {
 
     fn drain(&mut self, out: &mut Output) -> Result<Progress> {
         let now = if self.processing { out.now_ms } else { self.watermark };
-        let (window, from) = match self.firing.take() {
+        let mut firing = match self.firing.take() {
             Some(firing) => firing,
             None => match self.windows.first_entry() {
                 Some(entry) if self.zone.completion(entry.key().0) <= now => {
                     self.fired.advance(now);
-                    (entry.remove(), 0)
+                    let window = entry.remove();
+                    if window.has_blocks() {
+                        Firing { part: Window::new(&self.spec)?, next: 0, rest: Some((window, 0)) }
+                    } else {
+                        Firing { part: window, next: 0, rest: None }
+                    }
                 }
                 _ => return Ok(Progress::Done),
             },
         };
-        let next = self.emit_part(&window, from, out)?;
-        if next < window.partitions.len() {
-            self.firing = Some((window, next));
+        if firing.advance(&self.spec)? {
+            firing.next = self.emit_part(&firing.part, firing.next, out)?;
+            self.firing = Some(firing);
         }
         Ok(Progress::More)
     }
@@ -308,37 +311,36 @@ impl Operator for WindowRank {
     fn snapshot(&mut self, request: &SnapshotRequest) -> Result<Vec<TableSnapshot>> {
         let full = request.mode(TABLE) == SnapshotMode::Full;
         let mode = if full { SnapshotMode::Full } else { SnapshotMode::CHANGES };
-        let mut batches = Vec::new();
+        let (mut spilled, mut batches) = (Vec::new(), Vec::new());
         let mut expires = MIN_WATERMARK;
-        for ((end, start), window) in &mut self.windows {
-            let mut places = Vec::new();
-            for entry in window.partitions.iter_mut().flatten() {
-                if full || !entry.saved {
-                    entry.saved = true;
-                    places.push((entry.batch as usize, entry.row as usize));
-                }
+        for (key, window) in &mut self.windows {
+            let (blocks, rows) = window.take_unsaved(full)?;
+            if !blocks.is_empty() || rows.is_some() {
+                expires = expires.max(self.zone.completion(key.0));
             }
-            if places.is_empty() {
-                continue;
+            spilled.extend(blocks);
+            if let Some(rows) = rows {
+                batches.push(self.spec.entries(*key, &rows)?);
             }
-            let rows = window.gather(&places)?;
-            let bounds = [*end, *start]
-                .map(|bound| Arc::new(Int64Array::from_value(bound, places.len())) as ArrayRef);
-            let columns = bounds.into_iter().chain(rows.columns().iter().cloned()).collect();
-            let batch = RecordBatch::try_new(self.state_schema.clone(), columns)
-                .map_err(|error| Error::internal(format!("window rank state: {error}")))?;
-            batches.push(batch);
-            expires = expires.max(self.zone.completion(*end));
         }
         let expires = (!self.processing).then_some(expires);
+        let mut changed = Entries { batches, expires, ..Entries::default() };
+        let mut pieces = Vec::new();
+        if !spilled.is_empty() {
+            // What is on disk came before: it stands first, so that ties come back in their order.
+            let entries =
+                std::mem::replace(&mut changed, Entries { spilled, expires, ..Entries::default() });
+            pieces.push(Piece { entries, range: PieceRange::Frozen });
+        }
+        pieces.retain(|piece| piece.entries.rows() > 0);
         let mut tables = vec![TableSnapshot {
             table: TABLE,
             version: VERSION,
             mode,
-            changed: Entries { batches, expires, ..Entries::default() },
-            pieces: Vec::new(),
+            changed,
+            pieces,
             lap: None,
-            live: self.windows.values().map(|window| window.live as u64).sum(),
+            live: self.windows.values().map(|window| window.entries() as u64).sum(),
         }];
         if self.processing {
             tables.extend(self.fired.snapshot(request)?);
@@ -347,6 +349,11 @@ impl Operator for WindowRank {
     }
 
     fn state_bytes(&self) -> usize {
-        self.windows.values().map(Window::memory_size).sum()
+        self.windows.values().map(Window::memory_size).sum::<usize>()
+            + self.firing.as_ref().map_or(0, Firing::memory_size)
+    }
+
+    fn spilled_bytes(&self) -> usize {
+        self.windows.values().map(Window::spilled_bytes).sum()
     }
 }

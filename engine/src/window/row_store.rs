@@ -33,6 +33,8 @@ pub(super) struct RowStore {
     live: usize,
     /// Least rows that are worth compaction.
     compact_min: usize,
+    /// Bytes of the batches.
+    bytes: usize,
 }
 
 struct Stored {
@@ -53,6 +55,16 @@ impl RowStore {
     #[cfg(test)]
     pub(super) fn compacting_from(rows: usize) -> Self {
         Self { compact_min: rows, ..Self::default() }
+    }
+
+    /// No rows, and compacted as this one.
+    pub(super) fn empty(&self) -> Self {
+        Self { compact_min: self.compact_min, ..Self::default() }
+    }
+
+    /// Whether a snapshot holds a row.
+    pub(super) fn is_saved(&self, row: RowRef) -> bool {
+        self.batches[row.batch as usize].as_ref().is_some_and(|stored| stored.saved)
     }
 
     /// Whether every batch is gone.
@@ -86,6 +98,7 @@ impl RowStore {
         self.rows += rows.num_rows();
         self.live += alive.len();
         let stored = Stored { rows, alive: bits, live: alive.len(), saved };
+        self.bytes += stored.memory_size();
         self.batches[batch as usize] = Some(stored);
     }
 
@@ -118,6 +131,7 @@ impl RowStore {
             self.live -= 1;
             if stored.live == 0 {
                 self.rows -= stored.rows.num_rows();
+                self.bytes -= stored.memory_size();
                 self.batches[*batch as usize] = None;
                 self.free.push(*batch);
             }
@@ -169,15 +183,18 @@ impl RowStore {
 
     /// Bytes held (shared buffers count whole).
     pub(super) fn memory_size(&self) -> usize {
-        let batches = self.batches.iter().flatten();
-        batches
-            .map(|stored| stored.rows.get_array_memory_size() + stored.alive.capacity() / 8)
-            .sum()
+        self.bytes + self.batches.capacity() * size_of::<Option<Stored>>()
+    }
+}
+
+impl Stored {
+    fn memory_size(&self) -> usize {
+        self.rows.get_array_memory_size() + self.alive.capacity() / 8
     }
 }
 
 /// The same rows without the text of rows that are not among them.
-fn own(rows: &RecordBatch) -> Result<RecordBatch> {
+pub(super) fn own(rows: &RecordBatch) -> Result<RecordBatch> {
     let owned = |column: &ArrayRef| -> ArrayRef {
         match column.data_type() {
             DataType::Utf8View => Arc::new(column.as_string_view().gc()),

@@ -9,17 +9,17 @@
 //! start back over that one's rows. Among rows of the same `fired` no session ends, so their order
 //! makes no difference to what merges. No file expires by time, as no file tells how far its rows'
 //! sessions will grow; those of dead rows go with the next full snapshot.
+//!
+//! Beyond the memory budget, open sessions move to local disk with their rows (`session_spill.rs`).
 
+mod table;
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, AsArray, Int64Array, RecordBatch, TimestampMillisecondArray, UInt32Array,
-};
-use arrow::compute::take_record_batch;
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, TimestampMillisecondArray};
 use arrow::datatypes::{DataType, Field, Int64Type, SchemaRef};
 use tidegate_plan::Schema;
 use tidegate_plan::arrow_type::{arrow_schema, data_type};
@@ -30,9 +30,10 @@ use tidegate_types::{Error, KeyGroupRange, MIN_WATERMARK, Result, Watermark};
 
 use super::assign;
 use super::fired::Fired;
-use super::layout::{TABLE, VERSION, check_entries};
-use super::row_store::{RowRef, RowStore};
-use super::sessions::{NONE, Sessions};
+use super::layout::{TABLE, VERSION, check_entries, keep, taken_of};
+use super::row_store::RowRef;
+use super::session_spill::{PartsOnDisk, SessionState, Spilling};
+use super::sessions::NONE;
 use super::time::WindowZone;
 use crate::element::Changes;
 use crate::keys::hash::hash_columns;
@@ -40,6 +41,7 @@ use crate::operator::{
     Entries, Operator, OperatorContext, Output, Progress, SnapshotMode, SnapshotRequest,
     TableSnapshot,
 };
+use table::RowTable;
 
 /// Holds rows until their session is over.
 pub struct SessionRows {
@@ -56,12 +58,8 @@ pub struct SessionRows {
     context: Option<OperatorContext>,
     watermark: Watermark,
     fired: Fired,
-    sessions: Sessions,
-    /// Rows by session.
-    rows: Vec<Vec<RowRef>>,
-    store: RowStore,
+    state: Spilling<RowTable>,
     firing: VecDeque<Firing>,
-    restoring: Vec<RecordBatch>,
     slots: Vec<u32>,
 }
 
@@ -109,11 +107,8 @@ impl SessionRows {
             context: None,
             watermark: MIN_WATERMARK,
             fired: Fired::new(),
-            sessions: Sessions::new(key_types.collect())?,
-            rows: Vec::new(),
-            store: RowStore::new(),
+            state: Spilling::new(RowTable::new(key_types.collect())?),
             firing: VecDeque::new(),
-            restoring: Vec::new(),
             slots: Vec::new(),
         })
     }
@@ -154,35 +149,34 @@ impl SessionRows {
         }
     }
 
-    /// Puts a row into its session, unless it has none and would open one that ends by `late`.
-    fn place(&mut self, key: u32, time: i64, row: RowRef, late: Watermark) -> bool {
-        let (start, end) = (time, time.saturating_add(self.gap));
-        let (mut session, more) = self.sessions.touching(key, start, end);
+    /// Puts a row into its session, unless it has none in memory or among `parts` and would open one
+    /// that ends by `late`.
+    fn place(
+        &mut self,
+        key: u32,
+        time: i64,
+        row: RowRef,
+        late: Watermark,
+        parts: &PartsOnDisk,
+    ) -> Result<bool> {
+        let table = &mut self.state.table;
+        let (mut start, mut end) = (time, time.saturating_add(self.gap));
+        let (mut session, mut more) = table.sessions.touching(key, start, end);
+        if session == NONE && end.saturating_sub(1) <= late {
+            let Some(part) = parts.touching(key, start, end) else { return Ok(false) };
+            // It joins that part's session.
+            (start, end) = (start.min(part.0), end.max(part.1));
+            (session, more) = table.sessions.touching(key, start, end);
+        }
         if session == NONE {
-            if end.saturating_sub(1) <= late {
-                return false;
-            }
-            session = self.sessions.open(key, start, end);
-            self.rows.resize_with(self.sessions.capacity(), Vec::new);
+            session = table.open(key, start, end);
+        } else if more {
+            table.merge_into(session, start, end)?;
         } else {
-            self.sessions.extend(session, start, end);
+            table.sessions.extend(session, start, end);
         }
-        while more && let Some(other) = self.sessions.neighbour(session) {
-            let mut fewer = std::mem::take(&mut self.rows[other as usize]);
-            let rows = &mut self.rows[session as usize];
-            if fewer.len() > rows.len() {
-                std::mem::swap(&mut fewer, rows);
-            }
-            rows.append(&mut fewer);
-            self.sessions.absorb(session, other);
-        }
-        self.rows[session as usize].push(row);
-        true
-    }
-
-    fn discard(&mut self, session: u32) {
-        self.store.release(&std::mem::take(&mut self.rows[session as usize]));
-        self.sessions.close(session);
+        table.push(session, row);
+        Ok(true)
     }
 
     fn emit(&mut self, limit: usize, out: &mut Output) -> Result<()> {
@@ -201,7 +195,8 @@ impl SessionRows {
         if rows.is_empty() {
             return Ok(());
         }
-        let mut columns = self.store.gather(&rows)?.columns()[self.first..].to_vec();
+        let table = &mut self.state.table;
+        let mut columns = table.store.gather(&rows)?.columns()[self.first..].to_vec();
         let starts: Vec<i64> = bounds.iter().map(|(start, _)| self.zone.to_local(*start)).collect();
         let ends = bounds.iter().map(|(_, end)| self.zone.to_local(*end)).collect();
         let times = bounds.iter().map(|(_, end)| end.saturating_sub(1)).collect();
@@ -213,47 +208,76 @@ impl SessionRows {
         let result = RecordBatch::try_new(self.output.clone(), columns)
             .map_err(|error| Error::internal(format!("rows of a session: {error}")))?;
         out.emit(Changes::append(result));
-        self.store.release(&rows);
-        if self.store.is_sparse() {
+        table.store.release(&rows);
+        if table.store.is_sparse() {
             let firing = self.firing.iter_mut().flat_map(|firing| &mut firing.rows[firing.next..]);
-            self.store.compact(self.rows.iter_mut().flatten().chain(firing))?;
+            table.compact(firing)?;
         }
-        self.sessions.forget_keys()
+        table.sessions.forget_keys()
     }
 
     fn fire(&mut self, session: u32) {
-        let rows = std::mem::take(&mut self.rows[session as usize]);
-        let (start, end) = (self.sessions.get(session).start, self.sessions.get(session).end);
+        let table = &mut self.state.table;
+        let rows = table.take_rows(session);
+        let (start, end) = (table.sessions.get(session).start, table.sessions.get(session).end);
         self.firing.push_back(Firing { start, end, rows, next: 0 });
-        self.sessions.close(session);
+        table.sessions.close(session);
     }
 
     /// Restored rows in the order in which they came: `(fired, key, time, row)`.
-    fn arrivals(&mut self) -> Result<Vec<(i64, u32, i64, RowRef)>> {
+    fn arrivals(&mut self, restored: Vec<RecordBatch>) -> Result<Vec<(i64, u32, i64, RowRef)>> {
         let mut arrivals = Vec::new();
         let keys = self.stored_keys();
-        for entries in std::mem::take(&mut self.restoring) {
+        for entries in restored {
             let mut slots = std::mem::take(&mut self.slots);
-            self.sessions.key_slots(&entries, &keys, &mut slots)?;
+            self.state.table.sessions.key_slots(&entries, &keys, &mut slots)?;
             let fired = entries.column(0).as_primitive::<Int64Type>().values();
             let times = self.times(&entries)?;
-            let batch = self.store.reserve();
+            let batch = self.state.table.store.reserve();
             for (row, key) in slots.iter().enumerate() {
                 let place = RowRef { batch, row: row as u32 };
                 arrivals.push((fired[row], *key, times[row], place));
             }
             let all: Vec<u32> = (0..entries.num_rows() as u32).collect();
-            self.store.fill(batch, entries, &all, true);
+            self.state.table.store.fill(batch, entries, &all, true);
             self.slots = slots;
         }
         arrivals.sort_unstable_by_key(|(fired, ..)| *fired);
         Ok(arrivals)
+    }
+
+    /// Makes sessions of all restored rows of some keys, and drops those that are over.
+    fn replay(&mut self, restored: Vec<RecordBatch>, context: &OperatorContext) -> Result<()> {
+        for (fired, key, time, row) in self.arrivals(restored)? {
+            while let Some(over) = self.state.table.sessions.complete_of_key(key, fired) {
+                self.state.table.discard(over);
+            }
+            self.place(key, time, row, MIN_WATERMARK, &PartsOnDisk::default())?;
+        }
+        let settled = self.settled();
+        for session in self.state.table.sessions.take_complete(settled, usize::MAX) {
+            let group = key_group(self.state.table.sessions.hash(session), context.key_groups);
+            let last = self.state.table.sessions.get(session).end.saturating_sub(1);
+            if self.processing && last > self.fired.restored(group) {
+                // Another subtask's clock was further: rows that come now open a new session.
+                self.fire(session);
+            } else {
+                self.state.table.discard(session);
+            }
+        }
+        self.relieve(usize::MAX)
+    }
+
+    fn relieve(&mut self, rows: usize) -> Result<()> {
+        // Rows that are being emitted are among those in memory.
+        if self.firing.is_empty() { self.state.relieve(rows) } else { Ok(()) }
     }
 }
 
 impl Operator for SessionRows {
     fn open(&mut self, context: &OperatorContext) -> Result<()> {
         self.watermark = context.watermark;
+        self.state.open(context);
         self.context = Some(context.clone());
         Ok(())
     }
@@ -269,38 +293,18 @@ impl Operator for SessionRows {
             return Ok(());
         }
         check_entries(table, version, entries, &self.stored)?;
-        let context =
-            self.context.as_ref().ok_or_else(|| Error::internal("restore before open"))?;
+        let keys = self.stored_keys();
         let mut hashes = Vec::new();
-        hash_columns(entries, &self.stored_keys(), &mut hashes)?;
-        let keep = hashes.iter().enumerate().filter_map(|(row, hash)| {
-            groups.contains(key_group(*hash, context.key_groups)).then_some(row as u32)
-        });
-        let kept = take_record_batch(entries, &UInt32Array::from_iter_values(keep))
-            .map_err(|error| Error::internal(error.to_string()))?;
-        if kept.num_rows() > 0 {
-            self.restoring.push(kept);
-        }
-        Ok(())
+        hash_columns(entries, &keys, &mut hashes)?;
+        let taken = taken_of(&hashes, groups, self.context.as_ref(), |_, _| true)?;
+        self.state.push_restored(keep(entries, taken)?, &keys)
     }
 
     fn restored(&mut self) -> Result<()> {
-        for (fired, key, time, row) in self.arrivals()? {
-            while let Some(over) = self.sessions.complete_of_key(key, fired) {
-                self.discard(over);
-            }
-            self.place(key, time, row, MIN_WATERMARK);
-        }
         let context = self.context.clone().ok_or_else(|| Error::internal("restore before open"))?;
-        for session in self.sessions.take_complete(self.settled(), usize::MAX) {
-            let group = key_group(self.sessions.hash(session), context.key_groups);
-            let last = self.sessions.get(session).end.saturating_sub(1);
-            if self.processing && last > self.fired.restored(group) {
-                // Another subtask's clock was further: rows that come now open a new session.
-                self.fire(session);
-            } else {
-                self.discard(session);
-            }
+        let keys = self.stored_keys();
+        for part in self.state.restoring.take(&keys, &context.spill)? {
+            self.replay(part.load()?, &context)?;
         }
         Ok(())
     }
@@ -314,22 +318,25 @@ impl Operator for SessionRows {
         }
         let stored = self.to_stored(&changes.rows, self.now(out))?;
         let mut slots = std::mem::take(&mut self.slots);
-        self.sessions.key_slots(&stored, &self.stored_keys(), &mut slots)?;
+        self.state.table.sessions.key_slots(&stored, &self.stored_keys(), &mut slots)?;
         let late = if self.processing { MIN_WATERMARK } else { self.watermark };
-        let batch = self.store.reserve();
-        let mut alive = Vec::with_capacity(slots.len());
         let times = self.times(&stored)?;
+        let ends = times.iter().map(|time| time.saturating_add(self.gap));
+        let parts = self.state.parts_for_late(&slots, ends, late)?;
+        let batch = self.state.table.store.reserve();
+        let mut alive = Vec::with_capacity(slots.len());
         for (row, (key, time)) in (0u32..).zip(slots.iter().zip(times)) {
-            if self.place(*key, *time, RowRef { batch, row }, late) {
+            if self.place(*key, *time, RowRef { batch, row }, late, &parts)? {
                 alive.push(row);
             }
         }
         if let Some(context) = &self.context {
             context.metrics.late_records.add((slots.len() - alive.len()) as u64);
         }
-        self.store.fill(batch, stored, &alive, false);
+        let rows = slots.len();
+        self.state.table.store.fill(batch, stored, &alive, false);
         self.slots = slots;
-        Ok(())
+        self.relieve(rows)
     }
 
     fn watermark(&mut self, watermark: Watermark, _out: &mut Output) -> Result<()> {
@@ -344,17 +351,16 @@ impl Operator for SessionRows {
         if !self.firing.is_empty() {
             return Some(self.fired.until());
         }
-        self.sessions.next_completion()
+        self.state.next_completion()
     }
 
     fn drain(&mut self, out: &mut Output) -> Result<Progress> {
         let limit = self.context.as_ref().map_or(8192, |context| context.batch_rows);
         if self.firing.is_empty() {
             let now = self.now(out);
-            let complete = self.sessions.take_complete(now, limit);
-            if complete.is_empty() {
+            let Some(complete) = self.state.take_complete(now, limit)? else {
                 return Ok(Progress::Done);
-            }
+            };
             self.fired.advance(now);
             complete.into_iter().for_each(|session| self.fire(session));
         }
@@ -364,15 +370,21 @@ impl Operator for SessionRows {
 
     fn snapshot(&mut self, request: &SnapshotRequest) -> Result<Vec<TableSnapshot>> {
         let full = request.mode(TABLE) == SnapshotMode::Full;
-        let batches = self.store.take_unsaved(full)?;
+        self.state.finish()?;
+        let mut batches = self.state.table.store.take_unsaved(full)?;
+        let (mut spilled, mut live) = (Vec::new(), self.state.table.store.live());
+        for chunk in self.state.chunks.iter_mut() {
+            chunk.extra.take_unsaved(full, &mut spilled, &mut batches)?;
+            live += chunk.extra.rows();
+        }
         let mut tables = vec![TableSnapshot {
             table: TABLE,
             version: VERSION,
             mode: if full { SnapshotMode::Full } else { SnapshotMode::CHANGES },
-            changed: Entries { batches, ..Entries::default() },
+            changed: Entries { batches, spilled, ..Entries::default() },
             pieces: Vec::new(),
             lap: None,
-            live: self.store.live() as u64,
+            live: live as u64,
         }];
         if self.processing {
             tables.extend(self.fired.snapshot(request)?);
@@ -381,7 +393,11 @@ impl Operator for SessionRows {
     }
 
     fn state_bytes(&self) -> usize {
-        let refs: usize = self.rows.iter().map(|rows| rows.capacity() * size_of::<RowRef>()).sum();
-        self.sessions.memory_size() + self.store.memory_size() + refs
+        let firing = self.firing.iter().map(|firing| firing.rows.capacity() * size_of::<RowRef>());
+        self.state.memory_size() + firing.sum::<usize>()
+    }
+
+    fn spilled_bytes(&self) -> usize {
+        self.state.spilled_bytes()
     }
 }

@@ -35,7 +35,8 @@ pub(super) struct Session {
     next: u32,
     /// Tells a reused place from the session that a heap entry meant.
     generation: u32,
-    live: bool,
+    /// Whether it is open.
+    pub(super) live: bool,
 }
 
 /// The open sessions of every key.
@@ -72,11 +73,6 @@ impl Sessions {
         })
     }
 
-    /// Types of the key columns.
-    pub(super) fn key_types(&self) -> &[DataType] {
-        &self.key_types
-    }
-
     /// The slot of each row's key; `slots` is overwritten.
     pub(super) fn key_slots(
         &mut self,
@@ -95,6 +91,11 @@ impl Sessions {
     pub(super) fn key_columns(&self, ids: &[u32]) -> Result<Vec<ArrayRef>> {
         let slots: Vec<u32> = ids.iter().map(|id| self.get(*id).key).collect();
         self.keys.columns(&slots)
+    }
+
+    /// The hashes of keys, by slot.
+    pub(super) fn key_hashes(&self) -> &[u64] {
+        self.keys.hashes()
     }
 
     /// The hash of a session's key.
@@ -206,6 +207,26 @@ impl Sessions {
             }
         }
         complete
+    }
+
+    /// Puts a session that was taken for complete back among those that wait for their end.
+    pub(super) fn wait(&mut self, id: u32) {
+        let Session { end, generation, .. } = self.slab[id as usize];
+        self.heap.push(Reverse((end, id, generation)));
+    }
+
+    /// Every open session, in order of ends.
+    pub(super) fn by_end(&self) -> Vec<u32> {
+        let ids = (0..self.slab.len() as u32).filter(|id| self.slab[*id as usize].live);
+        let mut ends: Vec<(i64, u32)> = ids.map(|id| (self.get(id).end, id)).collect();
+        ends.sort_unstable();
+        ends.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// Goes on with the lap of a table whose sessions will be stored otherwise: what its files hold is
+    /// passed by the next round.
+    pub(super) fn succeed(&mut self, before: &Self) {
+        self.lap = Lap { round: before.lap.round + 1, ..Lap::default() };
     }
 
     /// When the next session may be complete.

@@ -25,6 +25,9 @@ use crate::operator::{
 use crate::spill::SpillFolder;
 
 pub(super) const GROUPS: u16 = 16;
+/// The key groups of two subtasks.
+pub(super) const HALVES: [KeyGroupRange; 2] =
+    [KeyGroupRange { start: 0, end: 5 }, KeyGroupRange { start: 5, end: GROUPS }];
 
 /// A row: key (NULL is a key), value, time.
 pub(super) type Row = (Option<i64>, Option<i64>, i64);
@@ -97,7 +100,7 @@ pub(super) fn context(owned: KeyGroupRange, watermark: Watermark) -> OperatorCon
     context_with(owned, watermark, MemoryBudget::unlimited())
 }
 
-fn context_with(
+pub(super) fn context_with(
     owned: KeyGroupRange,
     watermark: Watermark,
     memory: Arc<MemoryBudget>,
@@ -285,21 +288,11 @@ impl Subject {
     pub(super) fn restore(&mut self, stored: &mut Stored, watermark: Watermark) {
         self.late += self.late_in_subtasks();
         self.subtasks.clear();
-        let tables: Vec<TableState> =
-            stored.tables.iter().filter_map(|files| files.state("windows", None)).collect();
-        stored.tables.clear();
-        for owned in [KeyGroupRange { start: 0, end: 5 }, KeyGroupRange { start: 5, end: GROUPS }] {
+        let tables = stored.take_tables();
+        for owned in HALVES {
             let (mut operator, context) = self.subtask(owned, watermark);
-            for table in &tables {
-                for file in &table.files {
-                    for entries in &stored.files[&file.path] {
-                        operator.restore("windows", table.version, entries, owned).unwrap();
-                    }
-                }
-            }
-            operator.restored().unwrap();
+            stored.restore(operator.as_mut(), &tables, owned);
             self.subtasks.push((operator, context));
-            stored.tables.extend(tables.first().map(TableFiles::restored));
         }
     }
 
@@ -317,6 +310,30 @@ pub(super) struct Stored {
 }
 
 impl Stored {
+    /// The tables of all subtasks, whose place new ones take.
+    pub(super) fn take_tables(&mut self) -> Vec<TableState> {
+        let tables = std::mem::take(&mut self.tables);
+        tables.iter().filter_map(|files| files.state("windows", None)).collect()
+    }
+
+    /// Restores a subtask.
+    pub(super) fn restore(
+        &mut self,
+        operator: &mut dyn Operator,
+        tables: &[TableState],
+        owned: KeyGroupRange,
+    ) {
+        for table in tables {
+            for file in &table.files {
+                for entries in &self.files[&file.path] {
+                    operator.restore("windows", table.version, entries, owned).unwrap();
+                }
+            }
+        }
+        operator.restored().unwrap();
+        self.tables.push(tables.first().map(TableFiles::restored).unwrap_or_default());
+    }
+
     pub(super) fn write(&mut self, subtask: usize, table: TableSnapshot, watermark: Watermark) {
         let lap = table.lap.unwrap_or_default();
         let mut pieces = Vec::new();
@@ -444,20 +461,21 @@ pub(super) fn events(random: &mut Random, count: usize) -> Vec<Event> {
     events
 }
 
-fn check(shape: &WindowShape, two_phase: bool, seed: u64) {
+/// Returns the most bytes that were on local disk.
+fn check(shape: &WindowShape, two_phase: bool, seed: u64, memory: Option<usize>) -> usize {
     let mut random = Random(seed);
     let events = events(&mut random, 300);
     let restore_at = random.below(events.len() as u64) as usize;
-    // Everything in memory, a part of it, and as little as possible.
-    let memory = match random.below(60) {
-        0 => 0,
-        1..=5 => 30_000,
+    // Now and then only a part of it fits into memory.
+    let some = match random.below(60) {
+        0 => 30_000,
         _ => usize::MAX,
     };
+    let memory = memory.unwrap_or(some);
     let mut subject = Subject::new(shape, two_phase, memory);
     let mut stored = Stored::default();
     let mut rows = Vec::new();
-    let mut watermark = MIN_WATERMARK;
+    let (mut watermark, mut spilled) = (MIN_WATERMARK, 0);
     for (index, event) in events.iter().enumerate() {
         match event {
             Event::Row(row) => rows.push(*row),
@@ -470,6 +488,8 @@ fn check(shape: &WindowShape, two_phase: bool, seed: u64) {
         if random.below(5) == 0 {
             subject.feed(batch(&std::mem::take(&mut rows)));
         }
+        let on_disk = subject.subtasks.iter().map(|(operator, _)| operator.spilled_bytes());
+        spilled = spilled.max(on_disk.sum());
         if random.below(20) == 0 || index == restore_at {
             subject.feed(batch(&std::mem::take(&mut rows)));
             let (recall, refresh) = (random.below(4) as u32, random.below(9) as usize);
@@ -487,6 +507,7 @@ fn check(shape: &WindowShape, two_phase: bool, seed: u64) {
     let context = format!("{shape:?} two_phase {two_phase} seed {seed} memory {memory}");
     assert_eq!(subject.results, expected, "{context}");
     assert_eq!(subject.late + subject.late_in_subtasks(), late, "late rows, {context}");
+    spilled
 }
 
 #[test]
@@ -501,10 +522,72 @@ fn windows_agree_with_enumeration() {
     ];
     for shape in &shapes {
         for seed in 0..150 {
-            check(shape, false, seed);
+            check(shape, false, seed, None);
             if !matches!(shape, WindowShape::Session { .. }) {
-                check(shape, true, seed);
+                check(shape, true, seed, None);
             }
+        }
+    }
+}
+
+#[test]
+fn slices_beyond_memory_agree_with_enumeration() {
+    let shapes = [
+        WindowShape::Tumble { size: 60, offset: 3 },
+        WindowShape::Hop { size: 60, slide: 20, offset: 0 },
+        WindowShape::Cumulate { max_size: 40, step: 10, offset: 0 },
+    ];
+    for shape in &shapes {
+        for seed in 1_000..1_030 {
+            let memory = if seed % 3 == 0 { 0 } else { 2_000 + 200 * (seed as usize - 1_000) };
+            let spilled = check(shape, seed % 2 == 0, seed, Some(memory));
+            assert!(spilled > 0 || memory > 0, "nothing was spilled, seed {seed}");
+        }
+    }
+}
+
+/// A window that lives long under a budget of nothing: with and without snapshots in between.
+#[test]
+fn runs_of_a_long_window_stay_few() {
+    let shape = WindowShape::Tumble { size: 1_000_000, offset: 0 };
+    for snapshots in [false, true] {
+        let mut subject = Subject::new(&shape, false, 0);
+        let mut stored = Stored::default();
+        let (mut random, mut most) = (Random(7), 0);
+        for round in 0..400 {
+            let rows: Vec<Row> = (0..4)
+                .map(|_| (Some(random.below(40) as i64), Some(1), random.below(1_000) as i64))
+                .collect();
+            subject.feed(batch(&rows));
+            if snapshots && round % 10 == 0 {
+                let mode = match round % 60 {
+                    50 => SnapshotMode::Full,
+                    _ => SnapshotMode::CHANGES,
+                };
+                subject.snapshot(mode, &mut stored, MIN_WATERMARK);
+            }
+            most = most.max(subject.subtasks[0].0.spilled_bytes());
+        }
+        // 40 keys in blocks of one partition; without merging there would be 400 runs.
+        assert!(most < 200_000, "{most} bytes on disk, snapshots {snapshots}");
+        if snapshots {
+            subject.snapshot(SnapshotMode::CHANGES, &mut stored, MIN_WATERMARK);
+            subject.restore(&mut stored, MIN_WATERMARK);
+        }
+        subject.watermark(MAX_WATERMARK);
+        assert_eq!(subject.results.values().map(|(count, _)| count).sum::<i64>(), 1_600);
+        assert_eq!(subject.results.len(), 40);
+    }
+}
+
+#[test]
+fn sessions_beyond_memory_agree_with_enumeration() {
+    for gap in [3, 9, 25] {
+        let shape = WindowShape::Session { gap };
+        for seed in 1_000..1_060 {
+            let memory = if seed % 5 == 0 { 0 } else { 3_000 + 60 * (seed as usize - 1_000) };
+            let spilled = check(&shape, false, seed, Some(memory));
+            assert!(spilled > 0 || memory > 0, "nothing was spilled, seed {seed}");
         }
     }
 }

@@ -19,6 +19,7 @@ mod files_exactly_once;
 mod kafka_at_least_once;
 mod kafka_exactly_once;
 mod recorded_windows;
+mod spilled_windows;
 mod windows_differential;
 mod zoned_windows;
 

@@ -3,11 +3,10 @@
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
-use tidegate_types::key_group::key_group;
-use tidegate_types::{Error, KeyGroupRange, Result};
+use tidegate_types::{KeyGroupRange, Result};
 
 use super::super::assign;
-use super::super::layout::{RunLayout, TABLE, VERSION};
+use super::super::layout::{RunLayout, TABLE, VERSION, taken_of};
 use super::super::slice_state::SliceKey;
 use super::WindowAggregate;
 use super::copying::Copying;
@@ -128,19 +127,18 @@ impl WindowAggregate {
         entries: &RecordBatch,
         groups: KeyGroupRange,
     ) -> Result<()> {
-        let context = self.context.clone().ok_or_else(|| Error::internal("restore before open"))?;
         let mut hashes = Vec::new();
         let keys: Vec<usize> = self.spec.layout.key_columns().collect();
         hash_columns(entries, &keys, &mut hashes)?;
         let bound = |column: usize| entries.column(column).as_primitive::<Int64Type>().values();
         let (ends, starts) = (bound(0), bound(1));
         let processing = self.is_processing_time();
-        let parts = assign::split(entries, &hashes, |row| {
-            let group = key_group(hashes[row], context.key_groups);
+        let taken = taken_of(&hashes, groups, self.context.as_ref(), |row, group| {
             let over = if processing { self.fired.restored(group) } else { self.watermark };
-            let live = self.last_completion(ends[row]) > over;
-            (groups.contains(group) && live).then(|| (ends[row], starts[row]))
+            self.last_completion(ends[row]) > over
         })?;
+        let parts =
+            assign::split(entries, &hashes, |row| taken[row].then(|| (ends[row], starts[row])))?;
         let spec = self.spec.clone();
         for part in parts {
             // A file's batch is of one run where it has more than one entry of a slice.

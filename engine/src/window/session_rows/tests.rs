@@ -7,8 +7,12 @@ use arrow::datatypes::TimestampMillisecondType;
 use tidegate_types::MAX_WATERMARK;
 
 use super::super::fired;
-use super::super::tests::{Event, GROUPS, Random, batch, context, drain, events, input_schema};
+use super::super::row_store::RowStore;
+use super::super::tests::{
+    Event, GROUPS, Random, batch, context, context_with, drain, events, input_schema,
+};
 use super::*;
+use crate::memory::MemoryBudget;
 
 /// A row with its session: key, value (here its number), time, start, end.
 type Out = (Option<i64>, i64, i64, i64, i64);
@@ -25,7 +29,7 @@ fn operator(gap: i64, keys: &[usize], time: WindowTime, context: &OperatorContex
     let plan = Plan { shape: WindowShape::Session { gap }, time, partition_keys: keys.to_vec() };
     let zone = WindowZone::Unzoned;
     let mut operator = SessionRows::new(&plan, &input_schema(), &output_schema(), zone).unwrap();
-    operator.store = RowStore::compacting_from(20);
+    operator.state.table.store = RowStore::compacting_from(20);
     operator.open(context).unwrap();
     operator
 }
@@ -90,6 +94,8 @@ impl Naive {
 struct Subject {
     gap: i64,
     keys: Vec<usize>,
+    memory: Arc<MemoryBudget>,
+    spilled: usize,
     subtasks: Vec<(SessionRows, OperatorContext)>,
     files: Vec<(usize, TableSnapshot)>,
     found: BTreeSet<Out>,
@@ -101,10 +107,12 @@ fn request(full: bool) -> SnapshotRequest {
 }
 
 impl Subject {
-    fn new(gap: i64, keys: &[usize]) -> Self {
+    fn new(gap: i64, keys: &[usize], memory: usize) -> Self {
         let mut subject = Self {
             gap,
             keys: keys.to_vec(),
+            memory: MemoryBudget::new(memory),
+            spilled: 0,
             subtasks: Vec::new(),
             files: Vec::new(),
             found: BTreeSet::new(),
@@ -118,13 +126,13 @@ impl Subject {
         self.late += self.late_in_subtasks();
         let before: Vec<_> = self.subtasks.drain(..).map(|(_, context)| context.owned).collect();
         for owned in ranges {
-            let context = context(*owned, watermark);
+            let context = context_with(*owned, watermark, self.memory.clone());
             let mut operator =
                 operator(self.gap, &self.keys, WindowTime::Event { column: 2 }, &context);
             for (subtask, file) in &self.files {
                 let Some(groups) = before[*subtask].intersection(*owned) else { continue };
-                for entries in &file.changed.batches {
-                    operator.restore(file.table, file.version, entries, groups).unwrap();
+                for entries in file.changed.clone().load().unwrap() {
+                    operator.restore(file.table, file.version, &entries, groups).unwrap();
                 }
             }
             operator.restored().unwrap();
@@ -145,6 +153,9 @@ impl Subject {
             let part = changes.take(&rows.into()).unwrap();
             operator.process(0, part, &mut Output::new(0)).unwrap();
         }
+        let spilled: usize =
+            self.subtasks.iter().map(|(operator, _)| operator.spilled_bytes()).sum();
+        self.spilled = self.spilled.max(spilled);
     }
 
     fn watermark(&mut self, watermark: i64) {
@@ -171,11 +182,12 @@ impl Subject {
     }
 }
 
-fn check(gap: i64, keys: &[usize], seed: u64) {
+/// Returns the most bytes that were on local disk.
+fn check(gap: i64, keys: &[usize], seed: u64, memory: usize) -> usize {
     let mut random = Random(seed);
     let events = events(&mut random, 300);
     let restore_at = random.below(events.len() as u64) as usize;
-    let mut subject = Subject::new(gap, keys);
+    let mut subject = Subject::new(gap, keys, memory);
     let mut naive = Naive::default();
     let (mut rows, mut watermark) = (Vec::new(), MIN_WATERMARK);
     for (index, event) in events.iter().enumerate() {
@@ -213,22 +225,38 @@ fn check(gap: i64, keys: &[usize], seed: u64) {
         .iter()
         .map(|row| (row.0.filter(|_| !keys.is_empty()), row.1, row.2, row.3, row.4))
         .collect();
-    let context = format!("gap {gap} keys {keys:?} seed {seed}");
+    let context = format!("gap {gap} keys {keys:?} seed {seed} memory {memory}");
     assert_eq!(found, naive.out, "{context}");
     assert_eq!(subject.late + subject.late_in_subtasks(), naive.late, "late rows, {context}");
     for (operator, _) in &subject.subtasks {
-        assert!(operator.store.is_empty(), "rows are kept, {context}");
+        assert!(operator.state.table.store.is_empty(), "rows are kept, {context}");
+        assert_eq!(operator.spilled_bytes(), 0, "parts are kept, {context}");
     }
+    subject.spilled
 }
 
 #[test]
 fn rows_of_sessions_agree_with_enumeration() {
     for gap in [1, 3, 9, 30] {
         for seed in 0..200 {
-            check(gap, &[0], seed);
+            check(gap, &[0], seed, usize::MAX);
         }
         for seed in 0..40 {
-            check(gap, &[], seed);
+            check(gap, &[], seed, usize::MAX);
+        }
+    }
+}
+
+#[test]
+fn rows_of_sessions_beyond_memory_agree_with_enumeration() {
+    for gap in [3, 9, 25] {
+        for seed in 1_000..1_024 {
+            let memory = if seed % 10 == 0 { 0 } else { 15_000 + 500 * (seed as usize - 1_000) };
+            let spilled = check(gap, &[0], seed, memory);
+            assert!(spilled > 0 || memory > 0, "nothing was spilled, seed {seed}");
+            if seed % 6 == 0 {
+                check(gap, &[], seed, memory);
+            }
         }
     }
 }
