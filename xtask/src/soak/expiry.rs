@@ -3,6 +3,7 @@
 
 use std::io::Write;
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
@@ -24,12 +25,14 @@ impl Stage<'_> {
         &self,
         round: &Round,
         checkpoints: u64,
+        delay_ms: u64,
         tally: &mut Tally,
     ) -> Result<()> {
         let mut before = self.start(round, Run::named("-before"), tally)?;
         if !self.runs(round, &mut before, checkpoints, tally)? {
             return Ok(());
         }
+        std::thread::sleep(Duration::from_millis(delay_ms));
         self.kill(round, before, tally)?;
         let mut expire = self.tools.program("Markers", HEAP)?;
         expire.args(["expire", &self.tools.address(), MARKERS]);

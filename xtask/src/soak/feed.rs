@@ -3,8 +3,8 @@
 
 use std::io::{BufWriter, Write};
 use std::process::{Child, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ const HEAP: &str = "192m";
 /// A producer and the thread that feeds it.
 pub(crate) struct Feed {
     control: Arc<Control>,
-    thread: Option<JoinHandle<Result<()>>>,
-    producer: Child,
+    thread: Mutex<Option<JoinHandle<Result<()>>>>,
+    producer: Mutex<Child>,
 }
 
 #[derive(Default)]
@@ -50,22 +50,24 @@ impl Feed {
         let control = Arc::new(Control::default());
         let of_thread = Arc::clone(&control);
         let write = move || write(&input, &of_thread, BufWriter::new(pipe));
-        Ok(Self { control, thread: Some(std::thread::spawn(write)), producer })
+        let thread = Mutex::new(Some(std::thread::spawn(write)));
+        Ok(Self { control, thread, producer: Mutex::new(producer) })
     }
 
-    /// Releases the records of one more round.
-    pub(crate) fn release_round(&self) {
-        self.control.released.fetch_add(PORTIONS, Ordering::Relaxed);
+    /// Releases half of the records of a round. Each round releases both halves, some the second one only when they have
+    /// come to a certain point.
+    pub(crate) fn release_half(&self) {
+        self.control.released.fetch_add(PORTIONS / 2, Ordering::Relaxed);
     }
 
     /// Writes all that is left, and the records that close the windows; returns when the broker has every record.
-    pub(crate) fn finish(mut self) -> Result<()> {
+    pub(crate) fn finish(&self) -> Result<()> {
         self.control.hurry.store(true, Ordering::Relaxed);
         self.control.released.store(u64::MAX, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
+        if let Some(thread) = lock(&self.thread).take() {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         }
-        let status = self.producer.wait().context("wait for the producer")?;
+        let status = lock(&self.producer).wait().context("wait for the producer")?;
         ensure!(status.success(), "the producer ended with {status}; see above");
         Ok(())
     }
@@ -74,10 +76,15 @@ impl Feed {
 impl Drop for Feed {
     fn drop(&mut self) {
         self.control.stop.store(true, Ordering::Relaxed);
+        let mut producer = lock(&self.producer);
         // Both fail only if it has ended already.
-        let _ = self.producer.kill();
-        let _ = self.producer.wait();
+        let _ = producer.kill();
+        let _ = producer.wait();
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The thread: one record of each partition in turn, so that event time is about the same in all. The pipe closes at

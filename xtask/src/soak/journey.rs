@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
@@ -24,7 +25,7 @@ impl Stage<'_> {
     pub(super) fn rewind(
         &self,
         round: &Round,
-        (before, after): (u64, u64),
+        (before, after, delay_ms): (u64, u64, u64),
         end: End,
         tally: &mut Tally,
     ) -> Result<()> {
@@ -33,6 +34,7 @@ impl Stage<'_> {
         if !self.runs(round, &mut on, after, tally)? {
             return Ok(());
         }
+        std::thread::sleep(Duration::from_millis(delay_ms));
         self.kill(round, on, tally)?;
         // Nothing that the killed process made visible may be counted as written by the one that goes back.
         let waited = self.witness.sync()?;
@@ -92,7 +94,8 @@ impl Stage<'_> {
         self.judge_fork(round, &other, (&from, &to), tally)
     }
 
-    /// Stops the job with a savepoint; none if it did not come to that.
+    /// Stops the job with a savepoint; none if it did not come to that. The second half of the round's records is
+    /// written behind it.
     fn savepoint(
         &self,
         round: &Round,
@@ -102,10 +105,10 @@ impl Stage<'_> {
         let folder = self.savepoints(round, "");
         let run = Run { savepoints: Some(&folder), ..Run::named("-before") };
         let mut process: Running = self.start(round, run, tally)?;
-        if !self.runs(round, &mut process, before, tally)? {
-            return Ok(None);
-        }
-        if !self.stop(&format!("round {}: the job", round.number), process, tally)? {
+        let stopped = self.runs(round, &mut process, before, tally)?
+            && self.stop(&format!("round {}: the job", round.number), process, tally)?;
+        self.feed.release_half();
+        if !stopped {
             return Ok(None);
         }
         Savepoint::only_one_below(&folder).map(Some)

@@ -134,6 +134,8 @@ pub(crate) enum Ending {
         before: u64,
         /// Checkpoints behind it, which the way back takes back.
         after: u64,
+        /// Milliseconds from those to the kill.
+        delay_ms: u64,
         /// How the run that went back ends.
         end: End,
     },
@@ -151,6 +153,8 @@ pub(crate) enum Ending {
     Marker {
         /// Checkpoints before the kill.
         checkpoints: u64,
+        /// Milliseconds from those to the kill.
+        delay_ms: u64,
     },
 }
 
@@ -220,9 +224,13 @@ impl Mix {
     }
 
     /// The kind itself, or one that may be instead.
-    fn ending(&self, wanted: Fault) -> Fault {
-        let instead = [Fault::Failpoint, Fault::Zombie, Fault::Idle, Fault::Rewind, Fault::Fork];
-        [wanted].into_iter().chain(instead).chain([Fault::Marker]).find(|fault| self.has(*fault)).unwrap_or(Fault::Kill)
+    fn ending(&self, wanted: Fault, prng: &mut Prng) -> Fault {
+        if self.has(wanted) {
+            return wanted;
+        }
+        let endings = self.faults.iter().filter(|kind| !matches!(kind, Fault::Broker | Fault::Store));
+        let endings: Vec<Fault> = endings.copied().collect();
+        endings.get(prng.below(endings.len() as u64) as usize).copied().unwrap_or(Fault::Kill)
     }
 }
 
@@ -265,7 +273,7 @@ pub(crate) fn rounds(seed: u64, count: u32, mix: &Mix) -> Vec<Round> {
             deck.reverse();
         }
         let (ending, broker, store) = deck.pop().unwrap_or(FIFTEEN[0]);
-        let kind = mix.ending(ending);
+        let kind = mix.ending(ending, &mut prng);
         if prng.chance(50.0) {
             parallelism = 1 + (parallelism + prng.below(PARALLELISM - 1)) % PARALLELISM;
         }
@@ -319,14 +327,17 @@ fn draw(
         }
         Fault::Rewind => {
             let (before, after) = (prng.between(1, 4), prng.between(2, 6));
-            Ending::Rewind { before, after, end: end(prng, mix, places) }
+            let delay_ms = prng.below(500);
+            Ending::Rewind { before, after, delay_ms, end: end(prng, mix, places) }
         }
         Fault::Fork => {
             let before = prng.between(1, 3);
             let parallelism = [(); 2].map(|()| small(prng.between(1, PARALLELISM)));
             Ending::Fork { before, parallelism, end: end(prng, mix, places) }
         }
-        Fault::Marker => Ending::Marker { checkpoints: prng.between(3, 6) },
+        Fault::Marker => {
+            Ending::Marker { checkpoints: prng.between(3, 6), delay_ms: prng.below(500) }
+        }
         _ => {
             let early = !first && kind == Fault::Kill && prng.below(EARLY) == 0;
             let checkpoints = if early { 0 } else { prng.between(2, 6) };

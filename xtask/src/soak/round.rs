@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use super::feed::Feed;
 use super::input::Input;
 use super::plan::{Broker, End, Ending, Failpoint, Round, Store, name_of};
 use super::proxy::Proxy;
@@ -46,6 +47,8 @@ pub(super) struct Stage<'a> {
     pub(super) tools: &'a Tools<'a>,
     /// What is written.
     pub(super) input: &'a Input,
+    /// Who writes it.
+    pub(super) feed: &'a Feed,
     /// Who reads what comes out.
     pub(super) witness: &'a Witness,
     /// The job.
@@ -81,6 +84,10 @@ impl<'a> Run<'a> {
 impl Stage<'_> {
     /// Carries out a round. An error is one of the harness; offences of the job go into the tally.
     pub(super) fn run(&self, round: &Round, tally: &mut Tally) -> Result<()> {
+        self.feed.release_half();
+        if !matches!(round.ending, Ending::Rewind { .. } | Ending::Fork { .. }) {
+            self.feed.release_half();
+        }
         std::thread::scope(|scope| {
             let broker = round.broker.map(|broker| scope.spawn(move || self.restart(broker)));
             self.proxy.trouble(round.store == Some(Store::Restore));
@@ -118,13 +125,15 @@ impl Stage<'_> {
             Ending::Zombie { beside_successor, delay_ms, missed } => {
                 self.zombie(round, (beside_successor, delay_ms, missed), tally)
             }
-            Ending::Rewind { before, after, end } => {
-                self.rewind(round, (before, after), end, tally)
+            Ending::Rewind { before, after, delay_ms, end } => {
+                self.rewind(round, (before, after, delay_ms), end, tally)
             }
             Ending::Fork { before, parallelism, end } => {
                 self.fork(round, before, parallelism, end, tally)
             }
-            Ending::Marker { checkpoints } => self.without_markers(round, checkpoints, tally),
+            Ending::Marker { checkpoints, delay_ms } => {
+                self.without_markers(round, checkpoints, delay_ms, tally)
+            }
         }
     }
 
@@ -408,7 +417,7 @@ pub(super) fn announce(round: &Round, of: u32, guarantee: Guarantee) -> String {
             let when = if beside_successor { "beside" } else { "after" };
             format!("an older run goes on {when} its successor and {missed} checkpoints")
         }
-        Ending::Rewind { before, after, end } => {
+        Ending::Rewind { before, after, end, .. } => {
             let end = of_end(end);
             format!("a savepoint after {before} checkpoints, {after} more, back to it, {end}")
         }
@@ -419,7 +428,7 @@ pub(super) fn announce(round: &Round, of: u32, guarantee: Guarantee) -> String {
                  with {again}"
             )
         }
-        Ending::Marker { checkpoints } => {
+        Ending::Marker { checkpoints, .. } => {
             format!("kill -9 after {checkpoints} checkpoints, no markers, and all back")
         }
     };

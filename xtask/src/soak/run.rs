@@ -114,10 +114,12 @@ fn soak(
         mutation: settings.mutation,
     };
     let witness = Witness::start(&tools, &[passed, sums], Judge::new(input.clone()))?;
+    let feed = Feed::start(&tools, to, input.clone())?;
     let stage = Stage {
         home,
         tools: &tools,
         input: &input,
+        feed: &feed,
         witness: &witness,
         subject: &subject,
         store: &store.endpoint,
@@ -126,7 +128,6 @@ fn soak(
     };
     let mut soak = Soak {
         settings,
-        feed: Some(Feed::start(&tools, to, input.clone())?),
         tally: Tally::default(),
         offended_in_round: None,
         start: Instant::now(),
@@ -138,7 +139,6 @@ fn soak(
 /// What goes on beside the rounds.
 struct Soak<'a> {
     settings: &'a Settings,
-    feed: Option<Feed>,
     tally: Tally,
     offended_in_round: Option<u32>,
     start: Instant,
@@ -152,9 +152,6 @@ impl Soak<'_> {
                 bail!("interrupted");
             }
             eprintln!("{}", announce(round, self.settings.rounds, self.settings.guarantee));
-            if let Some(feed) = &self.feed {
-                feed.release_round();
-            }
             stage.run(round, &mut self.tally).with_context(|| format!("round {}", round.number))?;
             let (passed, offended) = {
                 let judge = stage.witness.judge();
@@ -189,7 +186,7 @@ impl Soak<'_> {
         let complete = self.settings.keep_going || self.offended_in_round.is_none();
         if complete {
             eprintln!("── last run, to the end of the input");
-            self.feed.take().context("the producer runs until here")?.finish()?;
+            stage.feed.finish()?;
             let parallelism = rounds.last().map_or(1, |round| round.parallelism);
             stage.last(parallelism, &mut self.tally)?;
         }

@@ -28,6 +28,10 @@ pub(crate) enum Guarantee {
 /// client takes to bring the first rows after a restore, because what comes later than that may be late.
 const IDLE_TIMEOUT: &str = "3 s";
 
+/// How long a killed process can hold back readers, where no successor ends its transactions: after a way back, and
+/// before markers are deleted. Longer than a broker takes to restart.
+const TRANSACTION_TIMEOUT_MS: u32 = 20_000;
+
 /// The topic of the markers, of both sinks and of all jobs.
 pub(super) const MARKERS: &str = "__tidegate_markers";
 
@@ -106,7 +110,7 @@ impl Subject {
             Guarantee::ExactlyOnce => format!(
                 ", 'sink.delivery-guarantee' = 'exactly-once', \
                  'sink.transactional-id-prefix' = '{name}', \
-                 'properties.transaction.timeout.ms' = '60000'"
+                 'properties.transaction.timeout.ms' = '{TRANSACTION_TIMEOUT_MS}'"
             ),
         };
         let (of_passed, of_sums) = (sink(passed), sink(sums));
