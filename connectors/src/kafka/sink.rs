@@ -238,6 +238,10 @@ fn metadata_columns(plan: &SinkPlan) -> Result<MetadataColumns> {
     Ok(columns)
 }
 
+/// How long a record waits in the client for others of its partition. The client's own 5 ms are most of the delay of a
+/// light load, and under a heavy one batches fill before any time is over.
+const LINGER_MS: &str = "2";
+
 /// A producer with bounded buffers that loses and repeats nothing by itself.
 pub(super) fn producer(brokers: &Brokers) -> Result<ThreadedProducer<Context>> {
     let mut defaults = vec![
@@ -247,6 +251,10 @@ pub(super) fn producer(brokers: &Brokers) -> Result<ThreadedProducer<Context>> {
         ("queue.buffering.max.kbytes", "65536"),
         ("delivery.timeout.ms", "120000"),
     ];
+    // `linger.ms` is another name of it, and the one that is set last would win.
+    if !brokers.sets("linger.ms") {
+        defaults.push(("queue.buffering.max.ms", LINGER_MS));
+    }
     let weak_acks = ["acks", "request.required.acks"].iter().any(|key| brokers.sets(key));
     if !brokers.sets("enable.idempotence") && !weak_acks {
         defaults.push(("enable.idempotence", "true"));

@@ -133,6 +133,7 @@ impl Bench<'_> {
         tools.create_topics(&["out"], PARTITIONS, &["message.timestamp.type=LogAppendTime"])?;
         let script = self.folder.join("latency.sql");
         fs::write(&script, self.script()).with_context(|| format!("write {}", script.display()))?;
+        let broker_before = self.broker.cpu_seconds();
         // One stops the job, the other the producer and reader, which a job that failed leaves waiting.
         let (stop, give_up) = (Interrupt::unraised(), Interrupt::unraised());
         let (found, finished) = std::thread::scope(|scope| {
@@ -168,7 +169,11 @@ impl Bench<'_> {
             parallelism: self.parallelism,
             found,
             cpu_seconds: stats.cpu_seconds,
-            broker_cpu_seconds: self.broker.cpu_seconds(),
+            broker_cpu_seconds: self
+                .broker
+                .cpu_seconds()
+                .zip(broker_before)
+                .map(|(after, before)| after - before),
             peak_rss_bytes: stats.peak_rss_bytes,
             checkpoints: stats.checkpoints_completed,
             checkpoint_ms: stats.checkpoint_ms,
