@@ -346,7 +346,8 @@ impl Driver {
     /// Says once that rows will not be seen.
     fn warn_without_checkpoints(&self, tables: &[String]) {
         let settings = ControlSettings::from_settings(&self.spec.settings);
-        if !tables.is_empty() && settings.interval.is_none() && self.progress.borrow().restarts == 0 {
+        if !tables.is_empty() && settings.interval.is_none() && self.progress.borrow().restarts == 0
+        {
             tracing::warn!(
                 job = %self.spec.job,
                 "rows of {} become visible with a checkpoint only, the job does not end by itself, and no checkpoints are \

@@ -13,12 +13,11 @@ fn each_record_is_seen_once_through_ten_kills() -> Result<()> {
             ", 'sink.delivery-guarantee'='exactly-once', 'sink.transactional-id-prefix'='it-{seed:x}', 'sink.marker-topic'='it-markers-{seed:x}'"
         )
     };
-    let through = through_kills("kafka-exactly-once", sink, |output| {
-        match output.passed.doubled() {
+    let through =
+        through_kills("kafka-exactly-once", sink, |output| match output.passed.doubled() {
             Some(doubled) => bail!(doubled),
             None => Ok(()),
-        }
-    })?;
+        })?;
     let (windows, written) = (through.windows, through.output.results());
     ensure!(windows as u64 == written, "{windows} windows, but {written} results were written");
     eprintln!(

@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use super::broker::{Broker, PARTITIONS};
 use super::machine::Machine;
-use super::options::{TableOption, clauses};
 use super::nexmark::CHECKPOINT_INTERVAL;
+use super::options::{TableOption, clauses};
 use crate::interrupt::Interrupt;
 use crate::tidegate::job::Job;
 use crate::tidegate::stats::{Percentiles, Stats};

@@ -11,8 +11,8 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::broker::{Broker, PARTITIONS};
-use super::options::{TableOption, clauses};
 use super::machine::Machine;
+use super::options::{TableOption, clauses};
 use crate::interrupt::Interrupt;
 use crate::process;
 use crate::tidegate::job::{Finished, Job};
@@ -227,7 +227,9 @@ impl Bench<'_> {
             ""
         };
         let (from, to) = (clauses(self.source_options), clauses(self.sink_options));
-        let source = format!("WITH ({kafka}, 'topic' = 'in', 'scan.startup.mode' = 'earliest-offset'{from})");
+        let source = format!(
+            "WITH ({kafka}, 'topic' = 'in', 'scan.startup.mode' = 'earliest-offset'{from})"
+        );
         let sink = format!("WITH ({kafka}, 'topic' = 'out'{guarantee}{to})");
         match self.shape {
             Shape::Pass => format!(

@@ -40,7 +40,9 @@ impl Stage<'_> {
         let waited = self.witness.sync()?;
         let again = self.witness.judge().rewind(&savepoint.cut);
         tally.rewinds += 1;
-        eprintln!("   going back: {again} records must come again; transactions were open for {waited:.1} s");
+        eprintln!(
+            "   going back: {again} records must come again; transactions were open for {waited:.1} s"
+        );
         let run = Run {
             suffix: "-back",
             failpoint: at(end),

@@ -95,7 +95,8 @@ impl Judge {
     pub(crate) fn of_fork(&self, from: &Cut, to: &Cut) -> Self {
         let due = from.read.iter().zip(&to.read).map(|(from, to)| *from..*to).collect();
         let expected = self.expected.iter();
-        let expected = expected.filter(|(window, _)| !from.has_closed(window) && to.has_closed(window));
+        let expected =
+            expected.filter(|(window, _)| !from.has_closed(window) && to.has_closed(window));
         Self::of(self.input.clone(), due, expected.map(|(window, sums)| (*window, *sums)).collect())
     }
 

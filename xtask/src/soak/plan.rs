@@ -228,7 +228,8 @@ impl Mix {
         if self.has(wanted) {
             return wanted;
         }
-        let endings = self.faults.iter().filter(|kind| !matches!(kind, Fault::Broker | Fault::Store));
+        let endings =
+            self.faults.iter().filter(|kind| !matches!(kind, Fault::Broker | Fault::Store));
         let endings: Vec<Fault> = endings.copied().collect();
         endings.get(prng.below(endings.len() as u64) as usize).copied().unwrap_or(Fault::Kill)
     }

@@ -268,7 +268,12 @@ impl Stage<'_> {
         self.kill(round, process, tally)
     }
 
-    pub(super) fn kill(&self, round: &Round, mut process: Running, tally: &mut Tally) -> Result<()> {
+    pub(super) fn kill(
+        &self,
+        round: &Round,
+        mut process: Running,
+        tally: &mut Tally,
+    ) -> Result<()> {
         // A last look, as the checkpoints are counted by asking.
         process.watch(Duration::ZERO, |_| true)?;
         if let Some(status) = process.ended()? {

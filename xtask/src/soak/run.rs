@@ -126,12 +126,8 @@ fn soak(
         proxy: &proxy,
         interrupt,
     };
-    let mut soak = Soak {
-        settings,
-        tally: Tally::default(),
-        offended_in_round: None,
-        start: Instant::now(),
-    };
+    let mut soak =
+        Soak { settings, tally: Tally::default(), offended_in_round: None, start: Instant::now() };
     let done = soak.rounds(&stage, &rounds)?;
     soak.verdict(&stage, &rounds, done)
 }
@@ -177,12 +173,7 @@ impl Soak<'_> {
     }
 
     /// The last run, if all rounds went before it, and what came of it all.
-    fn verdict(
-        mut self,
-        stage: &Stage<'_>,
-        rounds: &[Round],
-        done: u32,
-    ) -> Result<Report> {
+    fn verdict(mut self, stage: &Stage<'_>, rounds: &[Round], done: u32) -> Result<Report> {
         let complete = self.settings.keep_going || self.offended_in_round.is_none();
         if complete {
             eprintln!("── last run, to the end of the input");
@@ -205,7 +196,9 @@ impl Soak<'_> {
         let mut tally = std::mem::take(&mut self.tally);
         if tally.late_records > 0 {
             let late = tally.late_records;
-            tally.offence(format!("runs that stopped with a savepoint had dropped {late} records as late; none is"));
+            tally.offence(format!(
+                "runs that stopped with a savepoint had dropped {late} records as late; none is"
+            ));
         }
         Ok(Report {
             passed: complete && tally.offences.is_empty() && verdict.offences().is_empty(),

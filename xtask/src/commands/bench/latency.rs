@@ -54,7 +54,10 @@ pub(crate) struct Args {
 
 /// Fails if a record does not arrive.
 pub(super) fn run(project: &Project, args: &Args, interrupt: &Interrupt) -> Result<ExitCode> {
-    ensure!(1_000 % args.window == 0, "--window must divide a second, so that windows begin with it");
+    ensure!(
+        1_000 % args.window == 0,
+        "--window must divide a second, so that windows begin with it"
+    );
     let program = args.common.program(project, interrupt)?;
     let place = super::place(project)?;
     let folder = tempfile::tempdir_in(&place).context("create a folder for the run")?;

@@ -91,7 +91,8 @@ fn what_came_out_behind_a_savepoint_must_come_again_once() {
     assert!(missing.sums_missing > 0 && !judge.offended() && !judge.all_there());
     (8..10).for_each(|seq| judge.take(&passed(&input(), 1, seq)).unwrap());
     (0..10).for_each(|seq| judge.take(&passed(&input(), 2, seq)).unwrap());
-    for ((start, key), (count, sum)) in windows.into_iter().filter(|((start, _), _)| *start == last) {
+    for ((start, key), (count, sum)) in windows.into_iter().filter(|((start, _), _)| *start == last)
+    {
         judge.take(&row(start, key, count, sum)).unwrap();
     }
     assert!(judge.all_there() && judge.finish().offences().is_empty());

@@ -58,8 +58,15 @@ fn fifteen_rounds_have_every_kind_and_two_hundred_many_of_each() {
         }
         assert!(count(&rounds, |round| round.broker.is_some()) >= 2 * least);
         assert!(count(&rounds, |round| round.store.is_some()) >= 3 * least);
-        let plain = |round: &Round| matches!(round.ending, Ending::Kill { .. } | Ending::Failpoint { .. }) && round.idle.is_none();
-        assert!(rounds.iter().all(|round| plain(round) || round.broker.is_none() && round.store.is_none()));
+        let plain = |round: &Round| {
+            matches!(round.ending, Ending::Kill { .. } | Ending::Failpoint { .. })
+                && round.idle.is_none()
+        };
+        assert!(
+            rounds
+                .iter()
+                .all(|round| plain(round) || round.broker.is_none() && round.store.is_none())
+        );
     }
 }
 
@@ -94,4 +101,3 @@ fn names_are_those_of_the_contract() {
     );
     assert_eq!(name_of(Mutation::MarkerCheck), "skip-marker-check");
 }
-
