@@ -241,7 +241,7 @@ INSERT INTO arrived SELECT t, id FROM created WHERE id >= 0;
             Shape::Window => format!(
                 "SET 'table.local-time-zone' = 'UTC';
 CREATE TABLE created (id BIGINT, k BIGINT, t BIGINT, pad STRING,
-  ts AS TO_TIMESTAMP_LTZ(t / 1000, 3), WATERMARK FOR ts AS ts) {source};
+  ts AS TO_TIMESTAMP_LTZ(t / 1000, 3), WATERMARK FOR ts AS ts - INTERVAL '0.001' SECOND) {source};
 CREATE TABLE counted (e TIMESTAMP(3), k BIGINT, c BIGINT) {sink};
 INSERT INTO counted SELECT window_end, k, COUNT(*)
   FROM TABLE(TUMBLE(TABLE created, DESCRIPTOR(ts), INTERVAL '0.{:03}' SECOND))
