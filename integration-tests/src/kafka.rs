@@ -74,6 +74,20 @@ impl Cluster {
         Ok(Writer { producer })
     }
 
+    /// Writes to topics in a transaction, which is open until it is ended.
+    ///
+    /// # Errors
+    /// If the broker does not begin one.
+    pub fn transaction(&self, id: &str) -> Result<Writer> {
+        let producer = self
+            .config()
+            .set("transactional.id", id)
+            .create_with_context::<_, ThreadedProducer<Deliveries>>(Deliveries::default())?;
+        producer.init_transactions(PATIENCE)?;
+        producer.begin_transaction()?;
+        Ok(Writer { producer })
+    }
+
     /// Reads a topic from its beginning, committed records only.
     ///
     /// # Errors
@@ -149,6 +163,16 @@ impl Writer {
         let failed = self.producer.context().failed.load(Ordering::Relaxed);
         ensure!(failed == 0, "{failed} records were not delivered");
         Ok(())
+    }
+}
+
+impl Writer {
+    /// Takes back what a transaction has written.
+    ///
+    /// # Errors
+    /// If the broker does not answer.
+    pub fn abort(&self) -> Result<()> {
+        self.producer.abort_transaction(PATIENCE).context("abort a transaction")
     }
 }
 

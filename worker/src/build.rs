@@ -84,6 +84,23 @@ impl Connectors {
         Ok(())
     }
 
+    /// Tables whose rows nobody would ever see without checkpoints: the input does not end, and the sink shows its
+    /// output only with one. A sink without a target is none of them.
+    pub fn wait_for_checkpoints(&self, graph: &StreamGraph) -> Vec<String> {
+        if self.sources.values().all(|source| source.is_bounded()) {
+            return Vec::new();
+        }
+        let waiting = self.sinks.iter().filter_map(|(node, sink)| {
+            let PlanOperator::Sink(plan) = &graph.nodes.get(*node)?.operator else { return None };
+            let waits = sink.guarantee() == DeliveryGuarantee::ExactlyOnce
+                && plan.table.options.get("connector").is_none_or(|name| name != "blackhole");
+            waits.then(|| plan.table.name.clone())
+        });
+        let mut names: Vec<String> = waiting.collect();
+        names.sort();
+        names
+    }
+
     /// Whether a sink shows its output only with a checkpoint.
     pub fn any_staging(&self) -> bool {
         self.sinks.values().any(|sink| sink.guarantee() == DeliveryGuarantee::ExactlyOnce)

@@ -53,6 +53,7 @@ pub struct RunningTasks {
     tasks: Vec<Task<()>>,
     sinks: BTreeSet<SubtaskId>,
     staging: bool,
+    waiting: Vec<String>,
     _discovery: Vec<Task<()>>,
     /// Counters.
     pub metrics: RunMetrics,
@@ -77,6 +78,7 @@ pub async fn start(
         tasks: Vec::new(),
         sinks: sink_subtasks(&deployment),
         staging: connectors.any_staging(),
+        waiting: connectors.wait_for_checkpoints(&deployment.graph),
         _discovery: Vec::new(),
         metrics: RunMetrics::default(),
     };
@@ -128,6 +130,11 @@ impl RunningTasks {
     /// Whether a sink shows its output only with a checkpoint.
     pub fn is_staging(&self) -> bool {
         self.staging
+    }
+
+    /// Tables whose rows nobody would see without checkpoints, although the job never ends.
+    pub fn wait_for_checkpoints(&self) -> &[String] {
+        &self.waiting
     }
 
     /// Tells every task something.

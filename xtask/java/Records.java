@@ -4,8 +4,9 @@
 //   java Records produce BOOTSTRAP TOPIC      < lines: partition, tab, value
 //   java Records consume BOOTSTRAP TOPIC…     > lines: index of the topic, tab, partition, tab, value
 //
-// `consume` follows the topics until its standard input ends; then it reads to their ends, waits for transactions that
-// are still open (so that nothing is behind them), and closes with a line `#end`, tab, seconds waited for them.
+// `consume` follows the topics. At a line of its standard input, and at the end of that, it waits for transactions that
+// are open (so that nothing is behind them), reads to the ends of the topics, and writes a line `#sync` or `#end`, tab,
+// seconds waited for the transactions.
 import java.io.BufferedOutputStream;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -18,6 +19,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ListOffsetsOptions;
@@ -89,7 +91,9 @@ public final class Records {
         settings.put("reconnect.backoff.max.ms", "200");
         var deserializer = new ByteArrayDeserializer();
         var out = new PrintStream(new BufferedOutputStream(System.out, 1 << 20), false);
-        AtomicBoolean told = told();
+        var told = new AtomicBoolean();
+        var lines = new AtomicInteger();
+        listen(lines, told);
         try (var consumer = new KafkaConsumer<>(settings, deserializer, deserializer);
                 var admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
             var partitions = new ArrayList<TopicPartition>();
@@ -98,33 +102,51 @@ public final class Records {
             }
             consumer.assign(partitions);
             consumer.seekToBeginning(partitions);
+            int answered = 0;
             while (!told.get()) {
                 poll(consumer, topics, out);
+                if (answered < lines.get()) {
+                    answered++;
+                    toEnds(consumer, admin, partitions, topics, out, "#sync");
+                }
             }
-            double waited = waitForOpen(admin, partitions);
-            Map<TopicPartition, Long> ends = ends(admin, partitions, IsolationLevel.READ_COMMITTED);
-            while (ends.entrySet().stream().anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
-                poll(consumer, topics, out);
-            }
-            out.print("#end\t" + waited + "\n");
-            out.flush();
+            toEnds(consumer, admin, partitions, topics, out, "#end");
         }
     }
 
-    /** Becomes true when standard input ends. */
-    private static AtomicBoolean told() {
-        var told = new AtomicBoolean();
+    private static void toEnds(
+            KafkaConsumer<byte[], byte[]> consumer,
+            Admin admin,
+            List<TopicPartition> partitions,
+            List<String> topics,
+            PrintStream out,
+            String mark)
+            throws Exception {
+        double waited = waitForOpen(admin, partitions);
+        Map<TopicPartition, Long> ends = ends(admin, partitions, IsolationLevel.READ_COMMITTED);
+        while (ends.entrySet().stream().anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
+            poll(consumer, topics, out);
+        }
+        out.print(mark + "\t" + waited + "\n");
+        out.flush();
+    }
+
+    /** Counts lines of standard input, and notes its end. */
+    private static void listen(AtomicInteger lines, AtomicBoolean ended) {
         var thread = new Thread(() -> {
             try {
-                while (System.in.read() >= 0) {}
+                for (int next = System.in.read(); next >= 0; next = System.in.read()) {
+                    if (next == '\n') {
+                        lines.incrementAndGet();
+                    }
+                }
             } catch (IOException error) {
                 System.err.println(error);
             }
-            told.set(true);
+            ended.set(true);
         });
         thread.setDaemon(true);
         thread.start();
-        return told;
     }
 
     private static void poll(KafkaConsumer<byte[], byte[]> consumer, List<String> topics, PrintStream out) {

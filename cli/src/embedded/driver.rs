@@ -271,7 +271,8 @@ impl Driver {
                 Ok(Vec::new())
             }
             Action::AwaitRestart { at_ms, error } => {
-                let delay = at_ms - self.embedded.clock.now_ms();
+                // Ending the tasks may have taken longer than the pause.
+                let delay = (at_ms - self.embedded.clock.now_ms()).max(0);
                 tracing::error!(job = %self.spec.job, error, "run failed; restarting in {delay} ms");
                 self.progress.send_modify(|progress| progress.restarts += 1);
                 Ok(Vec::new())
@@ -342,6 +343,7 @@ impl Driver {
         let running =
             tidegate_worker::start(deployment, &self.embedded.runtime, self.events.0.clone())
                 .await?;
+        self.warn_without_checkpoints(running.wait_for_checkpoints());
         self.metrics = running.metrics.clone();
         let metrics = running.metrics.clone();
         self.progress.send_modify(|progress| progress.metrics = metrics);
@@ -354,6 +356,20 @@ impl Driver {
         self.running = Some(running);
         self.sweep(needed);
         Ok(event)
+    }
+
+    /// Says once that rows will not be seen.
+    fn warn_without_checkpoints(&self, tables: &[String]) {
+        let settings = ControlSettings::from_settings(&self.spec.settings);
+        if !tables.is_empty() && settings.interval.is_none() && self.progress.borrow().restarts == 0
+        {
+            tracing::warn!(
+                job = %self.spec.job,
+                "rows of {} become visible with a checkpoint only, the job does not end by itself, and no checkpoints are \
+                 taken: set 'execution.checkpointing.interval', for example to '1 s'",
+                tables.join(", ")
+            );
+        }
     }
 
     async fn restore(&self, checkpoint: &CompletedCheckpoint) -> Result<Restored> {

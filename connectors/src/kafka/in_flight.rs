@@ -12,6 +12,9 @@ use tokio::sync::Notify;
 /// Which of the two counts a record belongs to; what a client carries for each record.
 pub(super) type Side = usize;
 
+/// Of records for which no checkpoint waits: those of transactions, whose commit waits for them.
+pub(super) const UNCOUNTED: Side = 2;
+
 /// The counts.
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
@@ -22,12 +25,14 @@ pub(super) struct InFlight {
 impl InFlight {
     /// A record is handed to the client.
     pub(super) fn add(&self, side: Side) {
-        self.counts[side & 1].fetch_add(1, Ordering::AcqRel);
+        if let Some(count) = self.counts.get(side) {
+            count.fetch_add(1, Ordering::AcqRel);
+        }
     }
 
     /// A record is acknowledged, given up, or was not taken.
     pub(super) fn remove(&self, side: Side) {
-        if self.counts[side & 1].fetch_sub(1, Ordering::AcqRel) == 1 {
+        if self.counts.get(side).is_some_and(|count| count.fetch_sub(1, Ordering::AcqRel) == 1) {
             self.none.notify_waiters();
         }
     }
@@ -39,7 +44,7 @@ impl InFlight {
             tokio::pin!(none);
             // Registered before looking, so that a count that reaches zero in between is not missed.
             none.as_mut().enable();
-            if self.counts[side & 1].load(Ordering::Acquire) <= 0 {
+            if self.counts.get(side).is_none_or(|count| count.load(Ordering::Acquire) <= 0) {
                 return;
             }
             none.await;
@@ -63,6 +68,7 @@ mod tests {
         tokio::time::sleep(Duration::from_millis(5)).await;
         in_flight.remove(0);
         assert!(!waiting.is_finished());
+        in_flight.remove(UNCOUNTED);
         in_flight.remove(0);
         waiting.await.unwrap();
     }

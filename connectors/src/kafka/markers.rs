@@ -146,7 +146,8 @@ impl Reading<'_> {
         self.shared.brokers.failed(&doing, error, consumer.context())
     }
 
-    /// Repeats a question while brokers do not answer.
+    /// Repeats a question while brokers do not answer. The topic was there a moment ago: a broker that has just started
+    /// does not know its partitions for a while.
     fn ask<T>(
         &self,
         consumer: &BaseConsumer<Context>,
@@ -158,7 +159,9 @@ impl Reading<'_> {
                 Ok(answer) => return Ok(answer),
                 Err(error) => {
                     let failed = self.failed(consumer, &error);
-                    if failed.code() != ErrorCode::Unavailable || patience.is_over() {
+                    let passes =
+                        matches!(failed.code(), ErrorCode::Unavailable | ErrorCode::NotFound);
+                    if !passes || patience.is_over() {
                         return Err(failed);
                     }
                 }

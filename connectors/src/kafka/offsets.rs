@@ -263,7 +263,9 @@ impl Inquiry<'_> {
         }
     }
 
-    /// Repeats a call until it works, the credentials are refused or the time is over.
+    /// Repeats a call until it works, the credentials are refused or the time is over. A topic that does not exist is
+    /// said by metadata, not by an error of the call: a partition that is not known is one of a broker that has just
+    /// started.
     fn retry<T>(&self, doing: &str, call: impl Fn(Duration) -> Result<T, KafkaError>) -> Result<T> {
         loop {
             let error = match call(TRY_TIMEOUT) {
@@ -274,8 +276,8 @@ impl Inquiry<'_> {
             drop(self.consumer.poll(Duration::ZERO));
             let context = self.consumer.context();
             let failed = self.brokers.failed(doing, &error, context);
-            let hopeless = failed.code() != ErrorCode::Unavailable || context.is_denied();
-            if hopeless || self.patience.is_over() {
+            let passes = matches!(failed.code(), ErrorCode::Unavailable | ErrorCode::NotFound);
+            if !passes || context.is_denied() || self.patience.is_over() {
                 return Err(failed);
             }
             self.patience.pause();

@@ -7,8 +7,10 @@ use async_trait::async_trait;
 use tidegate_engine::connector::{Read, ReaderContext, SourceReader, Split};
 use tidegate_types::{Error, Result};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::JoinHandle;
 
 use super::fetcher::{Assigned, FetchSettings, Fetched, Fetcher};
+use super::offsets::TopicPartition;
 use super::row_layout::Decoders;
 use super::source::Shared;
 use super::split::SplitState;
@@ -31,7 +33,12 @@ pub(super) struct Reader {
     fetchers: BTreeMap<String, Fetcher>,
     sender: Sender<Result<Fetched>>,
     receiver: Receiver<Result<Fetched>>,
+    /// A question for ends that is under way.
+    question: Option<(Vec<TopicPartition>, Answer)>,
 }
+
+/// Ends of partitions, when the brokers have told them.
+type Answer = JoinHandle<Result<BTreeMap<TopicPartition, i64>>>;
 
 struct Known {
     state: SplitState,
@@ -51,7 +58,44 @@ impl Reader {
             fetchers: BTreeMap::new(),
             sender,
             receiver,
+            question: None,
         })
+    }
+
+    /// Finds the ends of waiting splits that have none although reading is bounded: an unbounded run began to read them.
+    /// May be given up and called again.
+    async fn find_ends(&mut self) -> Result<()> {
+        while self.shared.is_bounded() {
+            let endless = self.waiting.iter().filter_map(|split| self.splits.get(*split));
+            let endless = endless.map(|known| &known.state).filter(|state| state.stop.is_none());
+            let open: Vec<TopicPartition> =
+                endless.map(|state| (state.topic.clone(), state.partition)).collect();
+            if open.is_empty() {
+                break;
+            }
+            let shared = Arc::clone(&self.shared);
+            let (asked, answer) = self.question.get_or_insert_with(|| {
+                (open.clone(), tokio::task::spawn_blocking(move || shared.ends(&open)))
+            });
+            let answer = answer.await;
+            let asked = std::mem::take(asked);
+            self.question = None;
+            let ends = answer.map_err(|_| Error::internal("looking up offsets ended early"))??;
+            self.set_ends(&asked, &ends);
+        }
+        Ok(())
+    }
+
+    /// Gives the splits that were asked for their ends. One that the given numbers leave out is not read further.
+    fn set_ends(&mut self, asked: &[TopicPartition], ends: &BTreeMap<TopicPartition, i64>) {
+        for split in std::mem::take(&mut self.waiting) {
+            let Some(Known { state, .. }) = self.splits.get_mut(split) else { continue };
+            let key = (state.topic.clone(), state.partition);
+            if state.stop.is_none() && asked.contains(&key) {
+                state.stop = Some(ends.get(&key).copied().unwrap_or(state.next));
+            }
+            if state.is_done() { self.ended.push_back(split) } else { self.waiting.push(split) }
+        }
     }
 
     /// Gives waiting splits to fetchers.
@@ -134,6 +178,7 @@ impl SourceReader for Reader {
 
     async fn next(&mut self) -> Result<Read> {
         if !self.waiting.is_empty() {
+            self.find_ends().await?;
             self.start_waiting()?;
         }
         loop {

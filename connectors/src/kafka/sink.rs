@@ -238,8 +238,20 @@ fn metadata_columns(plan: &SinkPlan) -> Result<MetadataColumns> {
     Ok(columns)
 }
 
+/// How long a record waits in the client for others of its partition. The client's own 5 ms are most of the delay of a
+/// light load, and under a heavy one batches fill before any time is over.
+const LINGER_MS: &str = "2";
+
 /// A producer with bounded buffers that loses and repeats nothing by itself.
 pub(super) fn producer(brokers: &Brokers) -> Result<ThreadedProducer<Context>> {
+    brokers
+        .producer_config(&producer_defaults(brokers))
+        .create_with_context(Context::default())
+        .map_err(|error| brokers.refused(&error))
+}
+
+/// Settings that hold unless the table says otherwise.
+fn producer_defaults(brokers: &Brokers) -> Vec<(&'static str, &'static str)> {
     let mut defaults = vec![
         // As Java clients choose it, so that both put a key into the same partition.
         ("partitioner", "murmur2_random"),
@@ -247,14 +259,15 @@ pub(super) fn producer(brokers: &Brokers) -> Result<ThreadedProducer<Context>> {
         ("queue.buffering.max.kbytes", "65536"),
         ("delivery.timeout.ms", "120000"),
     ];
+    // `linger.ms` is another name of it, and the one that is set last would win.
+    if !brokers.sets("linger.ms") {
+        defaults.push(("queue.buffering.max.ms", LINGER_MS));
+    }
     let weak_acks = ["acks", "request.required.acks"].iter().any(|key| brokers.sets(key));
     if !brokers.sets("enable.idempotence") && !weak_acks {
         defaults.push(("enable.idempotence", "true"));
     }
-    brokers
-        .producer_config(&defaults)
-        .create_with_context(Context::default())
-        .map_err(|error| brokers.refused(&error))
+    defaults
 }
 
 #[async_trait]
@@ -289,5 +302,26 @@ impl Sink for Kafka {
             DeliveryGuarantee::ExactlyOnce => Box::new(StagedWriter::new(shared, context)?),
             _ => Box::new(Writer::new(shared, context)?),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn linger(option: Option<(&str, &str)>) -> [Option<String>; 2] {
+        let fixed = [("connector", "kafka"), ("properties.bootstrap.servers", "localhost:1")];
+        let all = fixed.into_iter().chain(option).map(|(k, v)| (k.to_owned(), v.to_owned()));
+        let brokers = Brokers::new(&Options::new(all.collect()).unwrap()).unwrap();
+        let config = brokers.producer_config(&producer_defaults(&brokers));
+        ["queue.buffering.max.ms", "linger.ms"].map(|key| config.get(key).map(str::to_owned))
+    }
+
+    #[test]
+    fn a_table_sets_how_long_records_wait_by_either_name() {
+        let is = |value: &str| Some(value.to_owned());
+        assert_eq!(linger(None), [is(LINGER_MS), None]);
+        assert_eq!(linger(Some(("properties.linger.ms", "7"))), [None, is("7")]);
+        assert_eq!(linger(Some(("properties.queue.buffering.max.ms", "0"))), [is("0"), None]);
     }
 }

@@ -42,19 +42,41 @@ impl Shared {
         }
     }
 
+    /// Whether reading ends.
+    pub(super) fn is_bounded(&self) -> bool {
+        self.bounded.is_some()
+    }
+
+    /// Where partitions end of which only the position is known, because an unbounded run read them. What the given
+    /// numbers leave out is missing. Blocks, within a bound.
+    pub(super) fn ends(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<BTreeMap<TopicPartition, i64>> {
+        match &self.bounded {
+            Some(position) => self.inquiry()?.resolve(position, partitions),
+            None => Ok(BTreeMap::new()),
+        }
+    }
+
+    /// Questions to the brokers. To a reader of committed records the end of a partition is the last stable offset:
+    /// behind it are only records of transactions that are open, or came later.
+    fn inquiry(&self) -> Result<Inquiry<'_>> {
+        Ok(Inquiry {
+            brokers: &self.brokers,
+            consumer: self.brokers.consumer(&[("isolation.level", "read_committed")])?,
+            reset: self.reset.as_deref(),
+            patience: Patience::new(&self.monotonic, ANSWER_TIMEOUT),
+        })
+    }
+
     /// New partitions with the positions where they start and stop. Blocks, within a bound.
     fn enumerate(
         &self,
         known: &BTreeSet<TopicPartition>,
         discovered: bool,
     ) -> Result<Vec<SplitState>> {
-        let consumer = self.brokers.consumer(&[("isolation.level", "read_committed")])?;
-        let inquiry = Inquiry {
-            brokers: &self.brokers,
-            consumer,
-            reset: self.reset.as_deref(),
-            patience: Patience::new(&self.monotonic, ANSWER_TIMEOUT),
-        };
+        let inquiry = self.inquiry()?;
         let mut partitions = inquiry.partitions(&self.topics)?;
         if partitions.is_empty() && known.is_empty() && self.bounded.is_some() {
             let message = format!("no {} at {}", self.topics.describe(), self.brokers.servers);
@@ -145,17 +167,18 @@ pub fn source(plan: &SourcePlan, options: &Options, env: &ConnectorEnv) -> Resul
 #[async_trait]
 impl Source for Kafka {
     fn is_bounded(&self) -> bool {
-        self.shared.bounded.is_some()
+        self.shared.is_bounded()
     }
 
     async fn enumerate(&self, known: &[Split], discovered: bool) -> Result<Vec<Split>> {
-        if self.is_bounded() && !known.is_empty() {
+        let known = known.iter().map(SplitState::decode).collect::<Result<Vec<_>>>()?;
+        // Which partitions a bounded run reads was settled when it began. After an unbounded one it is settled now.
+        let settled = !known.is_empty() && known.iter().all(|state| state.stop.is_some());
+        if self.is_bounded() && settled {
             return Ok(Vec::new());
         }
-        let known: BTreeSet<TopicPartition> = known
-            .iter()
-            .map(|split| SplitState::decode(split).map(|state| (state.topic, state.partition)))
-            .collect::<Result<_>>()?;
+        let known: BTreeSet<TopicPartition> =
+            known.into_iter().map(|state| (state.topic, state.partition)).collect();
         let shared = Arc::clone(&self.shared);
         let found = tokio::task::spawn_blocking(move || shared.enumerate(&known, discovered)).await;
         let found =

@@ -17,7 +17,7 @@ use tidegate_runtime::failpoint;
 use tidegate_types::{Error, ErrorCode, Result};
 
 use super::client::{Context, error_code};
-use super::in_flight::Side;
+use super::in_flight::{Side, UNCOUNTED};
 use super::markers::MarkerKey;
 use super::patience::Patience;
 use super::sink::Shared;
@@ -147,10 +147,10 @@ impl Transactions {
     fn produce(&self, part: &Part, patience: &Patience) -> Result<()> {
         for record in part.chunks.iter().flat_map(|chunk| Records::new(chunk)) {
             let record = staged_record::decode(record?)?;
-            self.send(record.to_record(&part.topics, 0)?, patience)?;
+            self.send(record.to_record(&part.topics, UNCOUNTED)?, patience)?;
         }
         let settings = self.shared.exactly_once()?;
-        let marker = BaseRecord::with_opaque_to(&settings.marker_topic, 0)
+        let marker = BaseRecord::with_opaque_to(&settings.marker_topic, UNCOUNTED)
             .key(part.marker_key.as_bytes())
             .payload(part.marker_value.as_slice());
         self.send(marker, patience)
@@ -161,15 +161,12 @@ impl Transactions {
         mut record: BaseRecord<'_, [u8], [u8], Side>,
         patience: &Patience,
     ) -> Result<()> {
-        let in_flight = self.producer.client().context().in_flight();
         loop {
-            in_flight.add(0);
             match self.producer.send(record) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(Code::QueueFull), back))
                     if !patience.is_over() =>
                 {
-                    in_flight.remove(0);
                     record = back;
                     Patience::moment();
                 }

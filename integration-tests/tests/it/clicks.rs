@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use tidegate_integration_tests::checkpoints::{manifests, wait_for};
-use tidegate_integration_tests::clock::pause;
+use tidegate_integration_tests::clock::{entropy, now, pause};
 use tidegate_integration_tests::compare::{Shape, canonical};
 use tidegate_integration_tests::folder::CaseFolder;
 use tidegate_integration_tests::kafka::{Cluster, Reader, Writer};
 use tidegate_integration_tests::prng::Prng;
 use tidegate_integration_tests::rows::json_row;
-use tidegate_integration_tests::tidegate::{Process, Run};
+use tidegate_integration_tests::tidegate::{Process, Run, heavy};
 use tidegate_integration_tests::value::timestamp;
 
-pub(crate) const PARTITIONS: i32 = 4;
+use crate::number;
+
+const PARTITIONS: i32 = 4;
 const BASE: i64 = 1_710_028_800_000;
 /// Event time that all records span, milliseconds.
 const SPAN: i64 = 600_000;
@@ -23,7 +25,7 @@ const DISORDER: i64 = 2_000;
 const KEYS: i64 = 40;
 
 /// Window start and key → count, sum of `v`, highest sequence number.
-pub(crate) type Results = BTreeMap<(String, String), (i64, i64, i64)>;
+type Results = BTreeMap<(String, String), (i64, i64, i64)>;
 
 /// A record as a function of its identity.
 struct Click {
@@ -42,7 +44,7 @@ fn click(partition: i32, sequence: i64, per_partition: i64) -> Click {
 }
 
 /// The topics of a job.
-pub(crate) struct Topics {
+struct Topics {
     pub(crate) clicks: String,
     pub(crate) tumbled: String,
     pub(crate) hopped: String,
@@ -94,7 +96,7 @@ END;
 }
 
 /// The recomputation: windows of `count` slides.
-pub(crate) fn expected(per_partition: i64, slide: i64, count: i64) -> Result<Results> {
+fn expected(per_partition: i64, slide: i64, count: i64) -> Result<Results> {
     let mut results = Results::new();
     for partition in 0..PARTITIONS {
         for sequence in 0..per_partition {
@@ -139,7 +141,7 @@ fn produce_end(writer: &Writer, topic: &str) -> Result<()> {
 }
 
 /// The last result per window and key, and how many results there were.
-pub(crate) struct Latest {
+struct Latest {
     reader: Reader,
     results: Results,
     pub(crate) read: u64,
@@ -245,7 +247,7 @@ impl Passed {
 }
 
 /// A job over clicks that is killed again and again.
-pub(crate) struct KilledJob<'a> {
+struct KilledJob<'a> {
     pub(crate) cluster: &'a Cluster,
     pub(crate) topics: &'a Topics,
     pub(crate) folder: &'a CaseFolder,
@@ -297,4 +299,105 @@ impl KilledJob<'_> {
         produce_end(&writer, &self.topics.clicks)?;
         Ok(process)
     }
+}
+
+/// Everything that comes out of the job.
+pub(crate) struct Output {
+    tumbled: Latest,
+    hopped: Latest,
+    pub(crate) passed: Passed,
+}
+
+impl Output {
+    fn new(cluster: &Cluster, topics: &Topics, per_partition: i64) -> Result<Self> {
+        Ok(Self {
+            tumbled: Latest::new(cluster, &topics.tumbled)?,
+            hopped: Latest::new(cluster, &topics.hopped)?,
+            passed: Passed::new(cluster, &topics.passed, per_partition)?,
+        })
+    }
+
+    fn poll(&mut self) -> Result<()> {
+        self.tumbled.poll()?;
+        self.hopped.poll()?;
+        self.passed.poll()
+    }
+
+    /// Results of windows that were written.
+    pub(crate) fn results(&self) -> u64 {
+        self.tumbled.read + self.hopped.read
+    }
+
+    /// What is missing or wrong, for people.
+    fn difference(&self, tumbled: &Results, hopped: &Results) -> Option<String> {
+        let differences = [
+            self.tumbled.difference("tumbling", tumbled),
+            self.hopped.difference("hopping", hopped),
+            self.passed.difference(),
+        ];
+        let differences: Vec<String> = differences.into_iter().flatten().collect();
+        (!differences.is_empty()).then(|| differences.join("\n"))
+    }
+}
+
+/// What came of a job that was killed again and again.
+pub(crate) struct Through {
+    pub(crate) output: Output,
+    /// Windows that there must be.
+    pub(crate) windows: usize,
+    /// Ids that were sent.
+    pub(crate) ids: i64,
+    pub(crate) seconds: f64,
+}
+
+/// Runs a job with new topics through kills, and waits until all that must come out has come out. `sink`: options of
+/// every sink, from a number of this run. `check` is asked after each look at the output.
+pub(crate) fn through_kills(
+    name: &str,
+    sink: impl FnOnce(u64) -> String,
+    check: impl Fn(&Output) -> Result<()>,
+) -> Result<Through> {
+    let _heavy = heavy();
+    let per_partition = number("TIDEGATE_TEST_RECORDS", 200_000)? as i64 / i64::from(PARTITIONS);
+    let kills = number("TIDEGATE_TEST_KILLS", 10)? as i64;
+    let (seed, ids) = (entropy(), per_partition * i64::from(PARTITIONS));
+    eprintln!("{ids} records, {kills} kills at moments from seed {seed}");
+    let mut prng = Prng::new(seed);
+    let cluster = Cluster::from_environment()?;
+    let topics = Topics::create(&cluster, seed)?;
+    let folder = CaseFolder::new(name)?;
+    let (cluster, topics, sink) = (&cluster, &topics, sink(seed));
+    let start = now();
+    let job = KilledJob { cluster, topics, folder: &folder, sink: &sink, per_partition, kills };
+    let mut process = job.survive(&mut prng)?;
+    let tumbled = expected(per_partition, 10_000, 1)?;
+    let hopped = expected(per_partition, 5_000, 3)?;
+    let mut output = Output::new(cluster, topics, per_partition)?;
+    let look = |output: &mut Output| {
+        output.poll()?;
+        check(output)?;
+        Ok::<_, anyhow::Error>(output.difference(&tumbled, &hopped))
+    };
+    let patience = Duration::from_secs(120 + per_partition as u64 / 5_000);
+    let waiting = now();
+    loop {
+        process.must_run()?;
+        match look(&mut output)? {
+            None => break,
+            Some(difference) if waiting.elapsed() > patience => {
+                bail!("after {} s:\n{difference}\nfolder {}", patience.as_secs(), folder.text())
+            }
+            Some(_) => pause(Duration::from_millis(200)),
+        }
+    }
+    process.interrupt()?;
+    let stopped = process.wait()?;
+    let ended = matches!(stopped.code, Some(0 | 130));
+    ensure!(ended, "stopped with {}\n{}", stopped.status, stopped.report());
+    // Nothing that came with the stop may be wrong, or have replaced a right result.
+    let difference = look(&mut output)?;
+    ensure!(difference.is_none(), "after the stop: {difference:?}");
+    folder.succeed();
+    let (windows, seconds) = (tumbled.len() + hopped.len(), start.elapsed().as_secs_f64());
+    Ok(Through { output, windows, ids, seconds })
 }

@@ -17,6 +17,7 @@ mod clicks;
 mod corrupt_state;
 mod files_exactly_once;
 mod kafka_at_least_once;
+mod kafka_bounded;
 mod kafka_exactly_once;
 mod recorded_windows;
 mod spilled_windows;

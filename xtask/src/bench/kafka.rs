@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::broker::{Broker, PARTITIONS};
 use super::machine::Machine;
 use super::nexmark::CHECKPOINT_INTERVAL;
+use super::options::{TableOption, clauses};
 use crate::interrupt::Interrupt;
 use crate::tidegate::job::Job;
 use crate::tidegate::stats::{Percentiles, Stats};
@@ -76,6 +77,10 @@ pub(crate) struct Bench<'a> {
     pub(crate) parallelism: u32,
     /// What the sinks promise.
     pub(crate) exactly_once: bool,
+    /// More options of the tables that are read.
+    pub(crate) source_options: &'a [TableOption],
+    /// More options of the tables that are written.
+    pub(crate) sink_options: &'a [TableOption],
     /// Ctrl-C ends it.
     pub(crate) interrupt: &'a Interrupt,
 }
@@ -136,13 +141,15 @@ impl Bench<'_> {
             } else {
                 String::new()
             };
-            format!("WITH ({kafka}, 'topic' = '{topic}'{guarantee})")
+            let more = clauses(self.sink_options);
+            format!("WITH ({kafka}, 'topic' = '{topic}'{guarantee}{more})")
         };
         let columns =
             "auction BIGINT, bidder BIGINT, price BIGINT, channel STRING, `dateTime` TIMESTAMP(3)";
+        let more = clauses(self.source_options);
         let source = format!(
             "CREATE TABLE bids ({columns}, WATERMARK FOR `dateTime` AS `dateTime` - INTERVAL '4' SECOND)
-WITH ({kafka}, 'topic' = 'bids', 'scan.startup.mode' = 'earliest-offset', 'scan.bounded.mode' = 'latest-offset');"
+WITH ({kafka}, 'topic' = 'bids', 'scan.startup.mode' = 'earliest-offset', 'scan.bounded.mode' = 'latest-offset'{more});"
         );
         let fields = "auction, bidder, price, channel, `dateTime`";
         match step {

@@ -1,6 +1,6 @@
 //! End-to-end latency through a real Kafka: a producer at a fixed rate writes records with the moment of their
-//! creation, a job passes them on, a reader takes the moment of their arrival. Producer and reader are one program
-//! (`xtask/java/Latency.java`), so there is one clock.
+//! creation, a job passes them on or counts them in windows, a reader takes the moment of arrival. Producer and reader
+//! are one program (`xtask/java/Latency.java`), so there is one clock.
 
 use std::fmt::Write;
 use std::fs;
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::broker::{Broker, PARTITIONS};
 use super::machine::Machine;
+use super::options::{TableOption, clauses};
 use crate::interrupt::Interrupt;
 use crate::process;
 use crate::tidegate::job::{Finished, Job};
@@ -27,7 +28,19 @@ const LIMITS: &[&str] = &[
     "`arrival` is when the reader had the record, committed; `append` is when the broker wrote it to the output topic, \
      in whole milliseconds of its clock, and with exactly-once before it was committed",
     "the reader asks for records all the time (fetch.min.bytes 1)",
+    "processor time is that of whole processes, warm-up and start included; of the producer and reader program two parts \
+     are named, the rest is its garbage collector and compiler",
 ];
+
+/// What the job does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Shape {
+    /// Passes records on: latency is from a record's creation
+    Pass,
+    /// Counts per key in windows of event time: latency is from the end of the window
+    Window,
+}
 
 /// One run.
 pub(crate) struct Bench<'a> {
@@ -37,6 +50,16 @@ pub(crate) struct Bench<'a> {
     pub(crate) folder: &'a Path,
     /// Kafka.
     pub(crate) broker: &'a Broker<'a>,
+    /// What the job does.
+    pub(crate) shape: Shape,
+    /// Keys of the records.
+    pub(crate) keys: u64,
+    /// Length of the windows, milliseconds; a divisor of a second.
+    pub(crate) window_ms: u64,
+    /// More options of the input table.
+    pub(crate) source_options: &'a [TableOption],
+    /// More options of the output table.
+    pub(crate) sink_options: &'a [TableOption],
     /// Records per second.
     pub(crate) rate: u64,
     /// Seconds that are not measured.
@@ -56,10 +79,20 @@ pub(crate) struct Bench<'a> {
 /// What the program found.
 #[derive(Debug, Deserialize, Serialize)]
 struct Found {
+    /// Records that are measured.
+    records: u64,
+    /// Those that the results stand for.
+    counted: u64,
+    /// Results that there must be.
     sent: u64,
     arrived: u64,
     rate: f64,
     behind_ms_max: f64,
+    load_wall_seconds: f64,
+    /// Of the producer and reader program.
+    load_cpu_seconds: f64,
+    producer_cpu_seconds: f64,
+    reader_cpu_seconds: f64,
     arrival_ms: Latencies,
     append_ms: Latencies,
 }
@@ -77,6 +110,9 @@ struct Latencies {
 /// What came of a run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Measured {
+    job: Shape,
+    keys: u64,
+    window_ms: Option<u64>,
     asked_rate: u64,
     seconds: u64,
     parallelism: u32,
@@ -97,6 +133,7 @@ impl Bench<'_> {
         tools.create_topics(&["out"], PARTITIONS, &["message.timestamp.type=LogAppendTime"])?;
         let script = self.folder.join("latency.sql");
         fs::write(&script, self.script()).with_context(|| format!("write {}", script.display()))?;
+        let broker_before = self.broker.cpu_seconds();
         // One stops the job, the other the producer and reader, which a job that failed leaves waiting.
         let (stop, give_up) = (Interrupt::unraised(), Interrupt::unraised());
         let (found, finished) = std::thread::scope(|scope| {
@@ -124,12 +161,19 @@ impl Bench<'_> {
         let found = found?;
         let stats = finished.stats.context("tidegate printed no statistics")?;
         Ok(Measured {
+            job: self.shape,
+            keys: self.keys,
+            window_ms: (self.shape == Shape::Window).then_some(self.window_ms),
             asked_rate: self.rate,
             seconds: self.seconds,
             parallelism: self.parallelism,
             found,
             cpu_seconds: stats.cpu_seconds,
-            broker_cpu_seconds: self.broker.cpu_seconds(),
+            broker_cpu_seconds: self
+                .broker
+                .cpu_seconds()
+                .zip(broker_before)
+                .map(|(after, before)| after - before),
             peak_rss_bytes: stats.peak_rss_bytes,
             checkpoints: stats.checkpoints_completed,
             checkpoint_ms: stats.checkpoint_ms,
@@ -156,8 +200,13 @@ impl Bench<'_> {
     /// The producer and reader; it ends when every record that is measured has come, or does not come.
     fn load(&self, give_up: &Interrupt) -> Result<Found> {
         let mut command = self.broker.tools.program("Latency", HEAP)?;
-        command.args([self.broker.tools.address().as_str(), "in", "out"]);
-        command.args([self.rate, self.warm_up, self.seconds].map(|number| number.to_string()));
+        let shape = match self.shape {
+            Shape::Pass => "pass",
+            Shape::Window => "window",
+        };
+        command.args([self.broker.tools.address().as_str(), "in", "out", shape]);
+        let numbers = [self.rate, self.warm_up, self.seconds, self.keys, self.window_ms];
+        command.args(numbers.map(|number| number.to_string()));
         let output = self.folder.join("latency.json");
         let file = fs::File::create(&output).context("create a file for the result")?;
         command.stdout(Stdio::from(file));
@@ -177,13 +226,30 @@ impl Bench<'_> {
         } else {
             ""
         };
-        format!(
-            "CREATE TABLE created (id BIGINT, t BIGINT, pad STRING)
-WITH ({kafka}, 'topic' = 'in', 'scan.startup.mode' = 'earliest-offset');
-CREATE TABLE arrived (t BIGINT, id BIGINT) WITH ({kafka}, 'topic' = 'out'{guarantee});
+        let (from, to) = (clauses(self.source_options), clauses(self.sink_options));
+        let source = format!(
+            "WITH ({kafka}, 'topic' = 'in', 'scan.startup.mode' = 'earliest-offset'{from})"
+        );
+        let sink = format!("WITH ({kafka}, 'topic' = 'out'{guarantee}{to})");
+        match self.shape {
+            Shape::Pass => format!(
+                "CREATE TABLE created (id BIGINT, k BIGINT, t BIGINT, pad STRING) {source};
+CREATE TABLE arrived (t BIGINT, id BIGINT) {sink};
 INSERT INTO arrived SELECT t, id FROM created WHERE id >= 0;
 "
-        )
+            ),
+            Shape::Window => format!(
+                "SET 'table.local-time-zone' = 'UTC';
+CREATE TABLE created (id BIGINT, k BIGINT, t BIGINT, pad STRING,
+  ts AS TO_TIMESTAMP_LTZ(t / 1000, 3), WATERMARK FOR ts AS ts - INTERVAL '0.001' SECOND) {source};
+CREATE TABLE counted (e TIMESTAMP(3), k BIGINT, c BIGINT) {sink};
+INSERT INTO counted SELECT window_end, k, COUNT(*)
+  FROM TABLE(TUMBLE(TABLE created, DESCRIPTOR(ts), INTERVAL '0.{:03}' SECOND))
+  GROUP BY window_start, window_end, k;
+",
+                self.window_ms
+            ),
+        }
     }
 }
 
@@ -215,9 +281,10 @@ impl Report {
         Self { benchmark, machine, profile, guarantee, checkpoint_interval, measured, limits }
     }
 
-    /// Whether records did not arrive.
+    /// Whether results did not arrive, or do not stand for every record.
     pub(crate) fn failed(&self) -> bool {
-        self.measured.found.arrived != self.measured.found.sent
+        let found = &self.measured.found;
+        found.arrived != found.sent || found.counted != found.records
     }
 
     /// For people.
@@ -235,9 +302,11 @@ impl Report {
         }
         writeln!(
             text,
-            "\n{} of {} records arrived in {seconds} s at {:.0} of {asked_rate} records/s; the producer was at most {:.1} ms behind\n{}\nprofile {}, parallelism {parallelism}, {}, a checkpoint every {} (p50 {:.0} ms, max {:.0} ms); broker, producer, reader and job share the cores",
+            "\n{} of {} results ({} of {} records) arrived in {seconds} s at {:.0} of {asked_rate} records/s; the producer was at most {:.1} ms behind\n{}\nprofile {}, parallelism {parallelism}, {}, a checkpoint every {} (p50 {:.0} ms, max {:.0} ms); broker, producer, reader and job share the cores",
             found.arrived,
             found.sent,
+            found.counted,
+            found.records,
             found.rate,
             found.behind_ms_max,
             self.machine.summary(),
@@ -246,6 +315,18 @@ impl Report {
             self.checkpoint_interval,
             checkpoint_ms.p50,
             checkpoint_ms.max,
+        )
+        .expect("writing to a string cannot fail");
+        let seconds = |seconds: Option<f64>| seconds.map_or("?".to_owned(), |s| format!("{s:.1}"));
+        writeln!(
+            text,
+            "processor seconds in {:.0} s: job {}, broker {}, producer {:.1}, reader {:.1}, producer and reader with their JVM {:.1}",
+            found.load_wall_seconds,
+            seconds(self.measured.cpu_seconds),
+            seconds(self.measured.broker_cpu_seconds),
+            found.producer_cpu_seconds,
+            found.reader_cpu_seconds,
+            found.load_cpu_seconds,
         )
         .expect("writing to a string cannot fail");
         text
@@ -260,7 +341,8 @@ mod tests {
     fn the_result_of_the_program_is_read() {
         let ms = r#"{"p50":1.5,"p90":2.0,"p99":3.25,"p999":4.0,"max":9.0}"#;
         let text = format!(
-            r#"{{"sent":10,"arrived":10,"rate":5.0,"behind_ms_max":0.1,"arrival_ms":{ms},"append_ms":{ms}}}"#
+            r#"{{"records":10,"counted":10,"sent":10,"arrived":10,"rate":5.0,"behind_ms_max":0.1,
+            "load_wall_seconds":1,"load_cpu_seconds":1.5,"producer_cpu_seconds":0.5,"reader_cpu_seconds":0.25,"arrival_ms":{ms},"append_ms":{ms}}}"#
         );
         let found: Found = serde_json::from_str(&text).unwrap();
         assert_eq!((found.sent, found.arrival_ms.p99), (10, 3.25));

@@ -1,5 +1,5 @@
 //! Benchmarks of the product: what is run ([`nexmark`], [`kafka`], [`latency`], [`state`], [`flink`]), how much of it ([`sizing`]),
-//! beside what ([`broker`]), on what machine ([`machine`]), and what is told about it ([`report`] for the queries; the
+//! beside what ([`broker`]), with which options ([`options`]), on what machine ([`machine`]), and what is told about it ([`report`] for the queries; the
 //! others tell it themselves).
 
 pub(crate) mod broker;
@@ -8,6 +8,7 @@ pub(crate) mod kafka;
 pub(crate) mod latency;
 pub(crate) mod machine;
 pub(crate) mod nexmark;
+pub(crate) mod options;
 pub(crate) mod report;
 pub(crate) mod sizing;
 pub(crate) mod state;

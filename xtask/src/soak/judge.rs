@@ -1,12 +1,14 @@
 //! Judges what comes out: every id once and unchanged, none that was never sent, and the sums of every window once and
-//! equal to the recomputation.
+//! equal to the recomputation. After a way back to a savepoint, what had come out behind it must come again, once. What
+//! a forked job writes is judged between the savepoint that it began at and the one that it ended with.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use super::input::{Input, PARTITIONS, Sums, Window, window};
+use super::input::{Cut, Input, PARTITIONS, Sums, Window, window};
 
 /// How many offenders of each kind are listed.
 const LISTED: usize = 10;
@@ -19,6 +21,8 @@ const SUMS: &str = "1";
 /// What was seen so far.
 pub(crate) struct Judge {
     input: Input,
+    /// The ids that must come out, by partition.
+    due: Vec<Range<u64>>,
     /// How often each id was seen, by partition.
     seen: Vec<Vec<u8>>,
     /// Ids that were seen.
@@ -34,6 +38,8 @@ pub(crate) struct Judge {
 pub(crate) struct Verdict {
     /// Records read from the topic of passed-on records.
     pub(crate) passed: u64,
+    /// Records that had come out and must come again, because the job went back behind them.
+    pub(crate) repeated: u64,
     /// Records with an id that had been read before.
     pub(crate) duplicates: u64,
     /// Which: partition and sequence number.
@@ -50,7 +56,9 @@ pub(crate) struct Verdict {
     pub(crate) sums_expected: u64,
     /// Windows that came out and were compared.
     pub(crate) sums_compared: u64,
-    /// Windows that came out again.
+    /// Windows that had come out and must come again.
+    pub(crate) sums_repeated: u64,
+    /// Windows that came out again and must not.
     pub(crate) sums_duplicate: u64,
     /// Windows that never came out.
     pub(crate) sums_missing: u64,
@@ -78,15 +86,42 @@ struct SumsRow<'a> {
 impl Judge {
     /// Before anything came out.
     pub(crate) fn new(input: Input) -> Self {
+        let expected = input.windows();
+        let due = vec![0..input.per_partition; PARTITIONS as usize];
+        Self::of(input, due, expected)
+    }
+
+    /// For the output of a job that began at a savepoint of this one and ended with one of its own.
+    pub(crate) fn of_fork(&self, from: &Cut, to: &Cut) -> Self {
+        let due = from.read.iter().zip(&to.read).map(|(from, to)| *from..*to).collect();
+        let expected = self.expected.iter();
+        let expected =
+            expected.filter(|(window, _)| !from.has_closed(window) && to.has_closed(window));
+        Self::of(self.input.clone(), due, expected.map(|(window, sums)| (*window, *sums)).collect())
+    }
+
+    fn of(input: Input, due: Vec<Range<u64>>, expected: BTreeMap<Window, Sums>) -> Self {
         let seen = vec![vec![0; input.per_partition as usize]; PARTITIONS as usize];
-        Self {
-            input,
-            seen,
-            distinct: 0,
-            windows: HashMap::new(),
-            expected: input.windows(),
-            verdict: Verdict::default(),
+        let (windows, verdict) = (HashMap::new(), Verdict::default());
+        Self { input, due, seen, distinct: 0, windows, expected, verdict }
+    }
+
+    /// The job goes back to a cut; everything that it made visible so far has been taken. What came out behind the cut
+    /// stays visible and must come once more. Returns how many records that are.
+    pub(crate) fn rewind(&mut self, cut: &Cut) -> u64 {
+        let mut again = 0;
+        for (seen, read) in self.seen.iter_mut().zip(&cut.read) {
+            for seen in seen.iter_mut().skip(*read as usize).filter(|seen| **seen > 0) {
+                again += 1;
+                *seen = 0;
+            }
         }
+        let windows = self.windows.len();
+        self.windows.retain(|window, _| cut.has_closed(window));
+        self.distinct -= again;
+        self.verdict.repeated += again;
+        self.verdict.sums_repeated += (windows - self.windows.len()) as u64;
+        again
     }
 
     /// Takes a line of the reader: index of the topic, partition, value.
@@ -112,6 +147,9 @@ impl Judge {
         self.verdict.passed += 1;
         let partition = self.seen.get_mut(p as usize).context("no such partition")?;
         let seen = partition.get_mut(seq as usize).context("this id was never sent")?;
+        if !self.due.get(p as usize).is_some_and(|due| due.contains(&seq)) {
+            bail!("it is not between the savepoints");
+        }
         let sent = self.input.record(p, seq).value;
         if v != sent {
             bail!("{sent} was sent");
@@ -146,7 +184,13 @@ impl Judge {
 
     /// Whether every id and as many windows as there should be came out.
     pub(crate) fn all_there(&self) -> bool {
-        self.distinct == self.input.records() && self.windows.len() >= self.expected.len()
+        let due: u64 = self.due.iter().map(|due| due.end.saturating_sub(due.start)).sum();
+        self.distinct == due && self.windows.len() >= self.expected.len()
+    }
+
+    /// Whether a window that begins at this moment has come out.
+    pub(crate) fn has_window(&self, start_ms: i64) -> bool {
+        self.windows.keys().any(|(start, _)| *start == start_ms)
     }
 
     /// How many records came out so far.
@@ -162,9 +206,9 @@ impl Judge {
     /// The judgement when everything must have come out.
     pub(crate) fn finish(&self) -> Verdict {
         let mut verdict = self.verdict.clone();
-        for (partition, seen) in (0..).zip(&self.seen) {
-            for (sequence, seen) in (0..).zip(seen) {
-                if *seen == 0 {
+        for ((partition, seen), due) in (0..).zip(&self.seen).zip(&self.due) {
+            for sequence in due.clone() {
+                if seen.get(sequence as usize).is_none_or(|seen| *seen == 0) {
                     verdict.losses += 1;
                     list(&mut verdict.lost_ids, || (partition, sequence));
                 }
@@ -227,82 +271,4 @@ fn list<T>(list: &mut Vec<T>, item: impl FnOnce() -> T) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn input() -> Input {
-        Input::new(5, 40, 1)
-    }
-
-    fn passed(input: Input, p: u32, seq: u64) -> String {
-        format!("0\t1\t{{\"p\":{p},\"seq\":{seq},\"v\":{}}}", input.record(p, seq).value)
-    }
-
-    fn fed() -> Judge {
-        let mut judge = Judge::new(input());
-        for p in 0..PARTITIONS {
-            (0..10).for_each(|seq| judge.take(&passed(input(), p, seq)).unwrap());
-        }
-        for ((start, key), (count, sum)) in input().windows() {
-            judge.take(&row(start, key, count, sum)).unwrap();
-        }
-        judge
-    }
-
-    fn row(start: i64, key: u64, count: u64, sum: i64) -> String {
-        let time = chrono::DateTime::from_timestamp_millis(start).unwrap();
-        let time = time.format("%Y-%m-%d %H:%M:%S%.3f");
-        format!("1\t0\t{{\"ws\":\"{time}\",\"k\":\"k{key}\",\"c\":{count},\"s\":{sum}}}")
-    }
-
-    #[test]
-    fn everything_once_is_no_offence() {
-        let judge = fed();
-        let verdict = judge.finish();
-        assert_eq!(verdict.offences(), Vec::<String>::new());
-        assert_eq!((verdict.passed, verdict.sums_compared), (40, verdict.sums_expected));
-        assert!(verdict.sums_expected > 10 && !judge.offended() && judge.all_there());
-    }
-
-    #[test]
-    fn doubles_and_strangers_offend_at_once() {
-        let mut judge = fed();
-        judge.take(&passed(input(), 2, 3)).unwrap();
-        judge.take("0\t0\t{\"p\":2,\"seq\":10,\"v\":1}").unwrap();
-        judge.take("0\t0\tgarbage").unwrap();
-        assert!(judge.offended());
-        let verdict = judge.finish();
-        assert_eq!(verdict.duplicate_ids, [(2, 3)]);
-        assert_eq!((verdict.duplicates, verdict.unknown, verdict.losses), (1, 2, 0));
-        assert!(judge.take("no tabs").is_err());
-    }
-
-    #[test]
-    fn a_changed_value_is_not_the_record() {
-        let mut judge = Judge::new(input());
-        let wrong = input().record(0, 0).value + 1;
-        judge.take(&format!("0\t0\t{{\"p\":0,\"seq\":0,\"v\":{wrong}}}")).unwrap();
-        assert_eq!(judge.finish().unknown, 1);
-    }
-
-    #[test]
-    fn what_is_missing_is_found_at_the_end_only() {
-        let judge = Judge::new(input());
-        assert!(!judge.offended() && !judge.all_there());
-        assert_eq!(judge.so_far(), Verdict::default());
-        let verdict = judge.finish();
-        assert_eq!((verdict.losses, verdict.lost_ids.len()), (40, LISTED));
-        assert_eq!(verdict.sums_missing, verdict.sums_expected);
-    }
-
-    #[test]
-    fn windows_are_compared_by_count_and_sum() {
-        let mut judge = fed();
-        let ((start, key), (count, sum)) = input().windows().into_iter().next().unwrap();
-        judge.take(&row(start, key, count, sum + 1)).unwrap();
-        judge.take(&row(start + 10_000_000, 3, 1, 1)).unwrap();
-        let verdict = judge.finish();
-        assert_eq!((verdict.sums_duplicate, verdict.sums_wrong, verdict.sums_missing), (1, 2, 0));
-        assert_eq!(verdict.offences().len(), 1);
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@
 use clap::ValueEnum;
 use serde::Serialize;
 
+use super::input::PARTITIONS;
 use super::prng::Prng;
 
 /// Largest parallelism of a round.
@@ -34,6 +35,14 @@ pub(crate) enum Fault {
     Store,
     /// The process is stopped, a successor started, and then the old one goes on
     Zombie,
+    /// A partition of the input gets no records, and windows must close without it
+    Idle,
+    /// The job goes on from a savepoint for a while, and then back to that savepoint
+    Rewind,
+    /// A second job begins at a savepoint of the first, which goes on
+    Fork,
+    /// The markers of visible output are deleted: the job must refuse to start until they are back
+    Marker,
 }
 
 /// A place at which a process can end itself.
@@ -89,6 +98,8 @@ pub(crate) struct Round {
     pub(crate) broker: Option<Broker>,
     /// Whether the object store has faults, and from when on.
     pub(crate) store: Option<Store>,
+    /// The partition of the input without records.
+    pub(crate) idle: Option<u32>,
 }
 
 /// How a round ends.
@@ -117,6 +128,43 @@ pub(crate) enum Ending {
         /// Checkpoints that its successor completes before it goes on or the successor is killed.
         missed: u64,
     },
+    /// It stops with a savepoint, goes on from that, is killed, and goes back to the savepoint.
+    Rewind {
+        /// Checkpoints before the savepoint.
+        before: u64,
+        /// Checkpoints behind it, which the way back takes back.
+        after: u64,
+        /// Milliseconds from those to the kill.
+        delay_ms: u64,
+        /// How the run that went back ends.
+        end: End,
+    },
+    /// It stops with a savepoint, from which it goes on and another job begins; both are killed, and the other one goes
+    /// on for a while and stops with a savepoint.
+    Fork {
+        /// Checkpoints before the savepoint.
+        before: u64,
+        /// Subtasks per operator of the other job, first and after its kill.
+        parallelism: [u32; 2],
+        /// How the first run of the other job ends.
+        end: End,
+    },
+    /// It is killed, the markers are deleted, a start must be refused, the markers are written again, and it goes on.
+    Marker {
+        /// Checkpoints before the kill.
+        checkpoints: u64,
+        /// Milliseconds from those to the kill.
+        delay_ms: u64,
+    },
+}
+
+/// How one of the runs of a round ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// SIGKILL after so many checkpoints, at least one.
+    Kill(u64),
+    /// At the first time that it comes to a place.
+    Failpoint(Failpoint),
 }
 
 /// From when on the object store has faults: a restore that meets one may fail for good, and then the rest of the
@@ -165,31 +213,52 @@ impl Mix {
         Self { faults, failpoints }
     }
 
+    /// The same without a kind.
+    pub(crate) fn without(mut self, kind: Fault) -> Self {
+        self.faults.retain(|fault| *fault != kind);
+        self
+    }
+
     fn has(&self, fault: Fault) -> bool {
         self.faults.contains(&fault)
     }
 
     /// The kind itself, or one that may be instead.
-    fn ending(&self, wanted: Fault) -> Fault {
-        let order = [wanted, Fault::Failpoint, Fault::Zombie];
-        order.into_iter().find(|fault| self.has(*fault)).unwrap_or(Fault::Kill)
+    fn ending(&self, wanted: Fault, prng: &mut Prng) -> Fault {
+        if self.has(wanted) {
+            return wanted;
+        }
+        let endings =
+            self.faults.iter().filter(|kind| !matches!(kind, Fault::Broker | Fault::Store));
+        let endings: Vec<Fault> = endings.copied().collect();
+        endings.get(prng.below(endings.len() as u64) as usize).copied().unwrap_or(Fault::Kill)
     }
 }
 
-/// An ending, whether the broker restarts, whether the store is behind the proxy. The first half of ten rounds has one
-/// of each, so that few rounds are worth something.
-const TEN: [(Fault, bool, bool); 10] = [
+/// An ending, whether the broker restarts, whether the store is behind the proxy. Each five have several kinds, so that
+/// few rounds are worth something; all fifteen have every kind.
+const FIFTEEN: [(Fault, bool, bool); 15] = [
     (Fault::Kill, true, false),
     (Fault::Failpoint, false, true),
     (Fault::Zombie, false, false),
     (Fault::Failpoint, false, false),
+    (Fault::Idle, false, false),
+    //
     (Fault::Kill, false, true),
     (Fault::Failpoint, false, false),
-    (Fault::Kill, false, true),
-    (Fault::Failpoint, false, false),
+    (Fault::Rewind, false, false),
     (Fault::Failpoint, true, false),
+    (Fault::Failpoint, false, false),
+    //
+    (Fault::Fork, false, false),
+    (Fault::Failpoint, false, false),
     (Fault::Kill, false, false),
+    (Fault::Failpoint, false, true),
+    (Fault::Marker, false, false),
 ];
+
+/// Rounds that have several kinds of faults.
+const HAND: usize = 5;
 
 /// The rounds of a seed.
 pub(crate) fn rounds(seed: u64, count: u32, mix: &Mix) -> Vec<Round> {
@@ -200,27 +269,38 @@ pub(crate) fn rounds(seed: u64, count: u32, mix: &Mix) -> Vec<Round> {
     let mut deck = Vec::new();
     for number in 1..=count {
         if deck.is_empty() {
-            deck = TEN.to_vec();
-            prng.shuffle(&mut deck[..5]);
-            prng.shuffle(&mut deck[5..]);
+            deck = FIFTEEN.to_vec();
+            deck.chunks_mut(HAND).for_each(|hand| prng.shuffle(hand));
             deck.reverse();
         }
-        let (ending, broker, store) = deck.pop().unwrap_or(TEN[0]);
+        let (ending, broker, store) = deck.pop().unwrap_or(FIFTEEN[0]);
+        let kind = mix.ending(ending, &mut prng);
         if prng.chance(50.0) {
             parallelism = 1 + (parallelism + prng.below(PARALLELISM - 1)) % PARALLELISM;
         }
         let broker = (broker && mix.has(Fault::Broker))
             .then(|| Broker { killed: prng.chance(50.0), delay_ms: prng.between(200, 2_500) });
         let from = if prng.chance(50.0) { Store::Restore } else { Store::Checkpoints };
+        let idle = (kind == Fault::Idle).then(|| small(prng.below(u64::from(PARTITIONS))));
         rounds.push(Round {
             number,
-            parallelism: u32::try_from(parallelism).unwrap_or(1),
-            ending: draw(&mut prng, mix, mix.ending(ending), &mut places, number == 1),
-            broker,
-            store: (store && mix.has(Fault::Store)).then_some(from),
+            parallelism: small(parallelism),
+            ending: draw(&mut prng, mix, kind, &mut places, number == 1),
+            broker: broker.filter(|_| troubles(kind)),
+            store: (store && mix.has(Fault::Store) && troubles(kind)).then_some(from),
+            idle,
         });
     }
     rounds
+}
+
+fn small(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(0)
+}
+
+/// Whether broker and store may have faults as well: where one run has to come to a certain point they have none.
+fn troubles(kind: Fault) -> bool {
+    !matches!(kind, Fault::Idle | Fault::Rewind | Fault::Fork | Fault::Marker)
 }
 
 /// The first round must leave a checkpoint directory to go on from, so it is never killed early.
@@ -233,11 +313,7 @@ fn draw(
 ) -> Ending {
     match kind {
         Fault::Failpoint => {
-            if places.is_empty() {
-                places.clone_from(&mix.failpoints);
-                prng.shuffle(places);
-            }
-            let place = places.pop().unwrap_or(Failpoint::AfterCommit);
+            let place = next_place(prng, mix, places);
             let most = match place {
                 Failpoint::BeforeBarrier | Failpoint::AfterUpload | Failpoint::PrepareComplete => {
                     PASSED
@@ -250,8 +326,21 @@ fn draw(
             let (beside_successor, delay_ms) = (prng.chance(50.0), prng.below(400));
             Ending::Zombie { beside_successor, delay_ms, missed: prng.between(1, MISSED) }
         }
+        Fault::Rewind => {
+            let (before, after) = (prng.between(1, 4), prng.between(2, 6));
+            let delay_ms = prng.below(500);
+            Ending::Rewind { before, after, delay_ms, end: end(prng, mix, places) }
+        }
+        Fault::Fork => {
+            let before = prng.between(1, 3);
+            let parallelism = [(); 2].map(|()| small(prng.between(1, PARALLELISM)));
+            Ending::Fork { before, parallelism, end: end(prng, mix, places) }
+        }
+        Fault::Marker => {
+            Ending::Marker { checkpoints: prng.between(3, 6), delay_ms: prng.below(500) }
+        }
         _ => {
-            let early = !first && prng.below(EARLY) == 0;
+            let early = !first && kind == Fault::Kill && prng.below(EARLY) == 0;
             let checkpoints = if early { 0 } else { prng.between(2, 6) };
             let delay_ms = prng.below(if early { 2_500 } else { 500 });
             Ending::Kill { checkpoints, delay_ms }
@@ -259,78 +348,21 @@ fn draw(
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn all() -> Mix {
-        Mix::new(&[], None, true)
+/// The next named place, each once before any comes again.
+fn next_place(prng: &mut Prng, mix: &Mix, places: &mut Vec<Failpoint>) -> Failpoint {
+    if places.is_empty() {
+        places.clone_from(&mix.failpoints);
+        prng.shuffle(places);
     }
-
-    fn count(rounds: &[Round], which: impl Fn(&Round) -> bool) -> usize {
-        rounds.iter().filter(|round| which(round)).count()
-    }
-
-    #[test]
-    fn a_seed_repeats_its_rounds_and_another_has_others() {
-        assert_eq!(rounds(7, 50, &all()), rounds(7, 50, &all()));
-        assert_ne!(rounds(7, 50, &all()), rounds(8, 50, &all()));
-    }
-
-    #[test]
-    fn five_rounds_have_one_of_each() {
-        for seed in 0..50 {
-            let rounds = rounds(seed, 5, &all());
-            assert_eq!(count(&rounds, |round| round.broker.is_some()), 1);
-            assert_eq!(count(&rounds, |round| round.store.is_some()), 2);
-            assert_eq!(count(&rounds, |r| matches!(r.ending, Ending::Zombie { .. })), 1);
-            assert_eq!(count(&rounds, |r| matches!(r.ending, Ending::Failpoint { .. })), 2);
-            let early = matches!(rounds[0].ending, Ending::Kill { checkpoints: 0, .. });
-            assert!(!early, "{rounds:?}");
-        }
-    }
-
-    #[test]
-    fn many_rounds_meet_every_failpoint_and_half_of_them_change_parallelism() {
-        let rounds = rounds(1, 200, &all());
-        for place in Failpoint::value_variants() {
-            let of_place = |round: &Round| matches!(round.ending, Ending::Failpoint { place: at, .. } if at == *place);
-            assert!(count(&rounds, of_place) >= 15, "{place:?}");
-        }
-        let changes = rounds.windows(2).filter(|pair| pair[0].parallelism != pair[1].parallelism);
-        assert!((75..=125).contains(&changes.count()));
-        assert!(rounds.iter().all(|round| (1..=4).contains(&round.parallelism)));
-    }
-
-    #[test]
-    fn a_mutation_gets_the_rounds_that_reveal_it() {
-        let of = |mutation| rounds(1, 6, &Mix::new(&[], Some(mutation), true));
-        let marker = of(Mutation::MarkerCheck);
-        assert!(marker.iter().all(|round| {
-            matches!(round.ending, Ending::Failpoint { place: Failpoint::AfterCommit, .. })
-                && round.broker.is_none()
-                && round.store.is_none()
-        }));
-        let attempt = of(Mutation::AttemptCheck);
-        assert!(attempt.iter().all(|round| matches!(round.ending, Ending::Zombie { .. })));
-    }
-
-    #[test]
-    fn without_failpoints_and_with_a_choice_other_faults_take_their_place() {
-        let none = rounds(1, 20, &Mix::new(&[], None, false));
-        assert_eq!(count(&none, |r| matches!(r.ending, Ending::Failpoint { .. })), 0);
-        let kills = rounds(1, 20, &Mix::new(&[Fault::Kill], None, true));
-        assert_eq!(count(&kills, |r| matches!(r.ending, Ending::Kill { .. })), 20);
-        assert_eq!(count(&kills, |r| r.store.is_some() || r.broker.is_some()), 0);
-    }
-
-    #[test]
-    fn names_are_those_of_the_contract() {
-        let names: Vec<String> = Failpoint::value_variants().iter().map(|p| name_of(*p)).collect();
-        assert_eq!(
-            names.join(" "),
-            "before-barrier after-upload prepare-complete complete-commit inside-transaction after-commit"
-        );
-        assert_eq!(name_of(Mutation::MarkerCheck), "skip-marker-check");
-    }
+    places.pop().unwrap_or(Failpoint::AfterCommit)
 }
+
+fn end(prng: &mut Prng, mix: &Mix, places: &mut Vec<Failpoint>) -> End {
+    if mix.has(Fault::Failpoint) && prng.chance(50.0) {
+        return End::Failpoint(next_place(prng, mix, places));
+    }
+    End::Kill(prng.between(1, 4))
+}
+
+#[cfg(test)]
+mod tests;

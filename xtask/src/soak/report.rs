@@ -33,6 +33,20 @@ pub(crate) struct Tally {
     pub(crate) zombies_refused: u64,
     /// Those of them that the job's record refused, before Kafka or a missing file did.
     pub(crate) zombies_fenced: u64,
+    /// Rounds in which windows came out although a partition had no records.
+    pub(crate) idle_passed: u64,
+    /// Ways back to a savepoint.
+    pub(crate) rewinds: u64,
+    /// Jobs that began at a savepoint of the first one, and were judged.
+    pub(crate) forks: u64,
+    /// Records that they wrote, each once.
+    pub(crate) fork_records: u64,
+    /// Windows that they wrote, each once.
+    pub(crate) fork_windows: u64,
+    /// Markers that were deleted.
+    pub(crate) markers_deleted: u64,
+    /// Starts without them that were refused.
+    pub(crate) markers_missed: u64,
     /// Processes that gave up while the store had faults, which they may.
     pub(crate) exits_by_store: u64,
     /// Lines of logs that tell of damage that was noticed.
@@ -114,8 +128,9 @@ impl Report {
         let hit: u64 = tally.failpoints_hit.values().sum();
         let mut text = format!(
             "{} rounds in {:.0} s: {} kills, {hit} failpoints hit, {} broker restarts, {} of {} older \
-             runs refused ({} by the record), {} checkpoints\n{} of {} records came out: {} twice, {} lost, {} unknown; {} of {} windows compared, {} \
-             twice, {} missing, {} wrong\n",
+             runs refused ({} by the record), {} checkpoints\n{} rounds with an idle partition, {} ways back, {} forks \
+             ({} records, {} windows), {} starts without markers refused\n{} of {} records came out, {} because of ways \
+             back: {} twice, {} lost, {} unknown; {} of {} windows compared, {} twice, {} missing, {} wrong\n",
             self.rounds,
             self.wall_seconds,
             tally.kills,
@@ -124,8 +139,15 @@ impl Report {
             tally.zombies,
             tally.zombies_fenced,
             tally.checkpoints,
+            tally.idle_passed,
+            tally.rewinds,
+            tally.forks,
+            tally.fork_records,
+            tally.fork_windows,
+            tally.markers_missed,
             verdict.passed,
             self.records,
+            verdict.repeated,
             verdict.duplicates,
             verdict.losses,
             verdict.unknown,

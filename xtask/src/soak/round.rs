@@ -1,21 +1,27 @@
 //! One round: a process is started, meets its faults, and is ended.
 
+use std::path::Path;
 use std::process::ExitStatus;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::plan::{Broker, Ending, Failpoint, Round, Store, name_of};
+use super::feed::Feed;
+use super::input::Input;
+use super::plan::{Broker, End, Ending, Failpoint, Round, Store, name_of};
 use super::proxy::Proxy;
 use super::report::Tally;
-use super::subject::{Guarantee, Start, Subject, by_kill, told};
+use super::subject::{From, Guarantee, Start, Subject, by_kill, told};
+use super::witness::Witness;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
-use crate::services::{control, kafka_tools};
+use crate::services::control;
+use crate::services::kafka_tools::{self, Tools};
 use crate::tidegate::running::{Running, Watched};
+use crate::tidegate::stats::Stats;
 
 /// How long a process may take to what it is expected to do, before the round is ended by a kill.
-const BOUND: Duration = Duration::from_secs(25);
+pub(super) const BOUND: Duration = Duration::from_secs(25);
 
 /// How long a process may take to its failpoint, before it is killed; longer if it has to wait for the broker.
 const FAILPOINT: Duration = Duration::from_secs(15);
@@ -26,11 +32,9 @@ const REFUSAL: Duration = Duration::from_secs(30);
 /// Checkpoints that a process has completed before it is made a zombie.
 const BEFORE_ZOMBIE: u64 = 2;
 
-/// Checkpoints of the last run after everything has come out.
-const SETTLING: u64 = 2;
-
-/// How long the last run may bring nothing before it is given up.
-const STALLED: Duration = Duration::from_secs(45);
+/// How long windows may take that close only without an idle partition: the rows of the round are written over some
+/// seconds, and then the partition has to be idle for as long as the job is told to wait.
+const WITHOUT_IDLE: Duration = Duration::from_secs(45);
 
 /// How long a stop with a savepoint may take.
 const STOPPING: Duration = Duration::from_secs(60);
@@ -39,6 +43,14 @@ const STOPPING: Duration = Duration::from_secs(60);
 pub(super) struct Stage<'a> {
     /// The services' project.
     pub(super) home: &'a Project,
+    /// The broker's tools.
+    pub(super) tools: &'a Tools<'a>,
+    /// What is written.
+    pub(super) input: &'a Input,
+    /// Who writes it.
+    pub(super) feed: &'a Feed,
+    /// Who reads what comes out.
+    pub(super) witness: &'a Witness,
     /// The job.
     pub(super) subject: &'a Subject,
     /// Address of the object store.
@@ -49,9 +61,33 @@ pub(super) struct Stage<'a> {
     pub(super) interrupt: &'a Interrupt,
 }
 
+/// How a process of a round differs from others.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Run<'a> {
+    /// Behind the round's number, in names of files.
+    pub(super) suffix: &'a str,
+    /// Where it ends itself, and how often it passes there before.
+    pub(super) failpoint: Option<(Failpoint, u64)>,
+    /// What it goes back to, instead of going on from the newest checkpoint.
+    pub(super) from: Option<&'a Path>,
+    /// Where it puts its savepoint.
+    pub(super) savepoints: Option<&'a Path>,
+}
+
+impl<'a> Run<'a> {
+    /// A process with a name of its own.
+    pub(super) fn named(suffix: &'a str) -> Self {
+        Self { suffix, ..Self::default() }
+    }
+}
+
 impl Stage<'_> {
     /// Carries out a round. An error is one of the harness; offences of the job go into the tally.
     pub(super) fn run(&self, round: &Round, tally: &mut Tally) -> Result<()> {
+        self.feed.release_half();
+        if !matches!(round.ending, Ending::Rewind { .. } | Ending::Fork { .. }) {
+            self.feed.release_half();
+        }
         std::thread::scope(|scope| {
             let broker = round.broker.map(|broker| scope.spawn(move || self.restart(broker)));
             self.proxy.trouble(round.store == Some(Store::Restore));
@@ -78,34 +114,45 @@ impl Stage<'_> {
     fn end(&self, round: &Round, tally: &mut Tally) -> Result<()> {
         match round.ending {
             Ending::Kill { checkpoints, delay_ms } => {
-                let process = self.start(round, "", None, tally)?;
+                let process = self.start(round, Run::default(), tally)?;
                 self.kill_after(round, process, checkpoints, delay_ms, tally)
             }
             Ending::Failpoint { place, passed } => {
-                let process = self.start(round, "", Some((place, passed)), tally)?;
+                let run = Run { failpoint: Some((place, passed)), ..Run::default() };
+                let process = self.start(round, run, tally)?;
                 self.until_failpoint(round, process, place, tally)
             }
             Ending::Zombie { beside_successor, delay_ms, missed } => {
                 self.zombie(round, (beside_successor, delay_ms, missed), tally)
             }
+            Ending::Rewind { before, after, delay_ms, end } => {
+                self.rewind(round, (before, after, delay_ms), end, tally)
+            }
+            Ending::Fork { before, parallelism, end } => {
+                self.fork(round, before, parallelism, end, tally)
+            }
+            Ending::Marker { checkpoints, delay_ms } => {
+                self.without_markers(round, checkpoints, delay_ms, tally)
+            }
         }
     }
 
-    fn start(
-        &self,
-        round: &Round,
-        suffix: &str,
-        failpoint: Option<(Failpoint, u64)>,
-        tally: &mut Tally,
-    ) -> Result<Running> {
-        let restore = tally.count_start();
+    /// Starts a process of the job under test.
+    pub(super) fn start(&self, round: &Round, run: Run<'_>, tally: &mut Tally) -> Result<Running> {
+        let first = !tally.count_start();
         let proxy = self.proxy.endpoint();
         let mut process = self.subject.start(&Start {
-            name: &format!("round-{:03}{suffix}", round.number),
+            name: &format!("round-{:03}{}", round.number, run.suffix),
             parallelism: round.parallelism,
             endpoint: if round.store.is_some() { &proxy } else { self.store },
-            restore,
-            failpoint,
+            restore: match run.from {
+                Some(savepoint) => From::Savepoint(savepoint),
+                None if first => From::Nothing,
+                None => From::Directory,
+            },
+            failpoint: run.failpoint,
+            idle_timeout: round.idle.is_some(),
+            savepoints: run.savepoints,
         })?;
         if round.store == Some(Store::Checkpoints) {
             // What it comes to is found out by those who wait for it.
@@ -116,7 +163,7 @@ impl Stage<'_> {
     }
 
     /// Waits for checkpoints, or for an end of the process, Ctrl-C or the bound.
-    fn wait(&self, process: &mut Running, checkpoints: u64) -> Result<Watched> {
+    pub(super) fn wait(&self, process: &mut Running, checkpoints: u64) -> Result<Watched> {
         let watched =
             process.watch(BOUND, |p| p.checkpoints >= checkpoints || self.interrupt.raised())?;
         if self.interrupt.raised() {
@@ -125,7 +172,85 @@ impl Stage<'_> {
         Ok(watched)
     }
 
-    fn kill_after(
+    /// Waits until a process of the round has completed checkpoints; says whether it runs.
+    pub(super) fn runs(
+        &self,
+        round: &Round,
+        process: &mut Running,
+        checkpoints: u64,
+        tally: &mut Tally,
+    ) -> Result<bool> {
+        match self.wait(process, checkpoints)? {
+            Watched::Ended(status) => {
+                self.ended(round, process, status, tally)?;
+                return Ok(false);
+            }
+            Watched::TimeUp => tally.slow_rounds.push(round.number),
+            Watched::Reached => {}
+        }
+        Ok(true)
+    }
+
+    /// Waits until windows come out that close only without the idle partition; says whether the process runs.
+    fn closes_without_idle(
+        &self,
+        round: &Round,
+        process: &mut Running,
+        tally: &mut Tally,
+    ) -> Result<bool> {
+        let window = self.input.window_of_slice(u64::from(round.number - 1));
+        let closed = || self.witness.judge().has_window(window);
+        match process.watch(WITHOUT_IDLE, |_| closed() || self.interrupt.raised())? {
+            Watched::Ended(status) => {
+                self.ended(round, process, status, tally)?;
+                return Ok(false);
+            }
+            Watched::TimeUp => tally.offence(format!(
+                "round {}: windows wait for a partition without records for {} s",
+                round.number,
+                WITHOUT_IDLE.as_secs()
+            )),
+            Watched::Reached => tally.idle_passed += 1,
+        }
+        Ok(true)
+    }
+
+    /// Waits as the end says, and ends the process.
+    pub(super) fn until(
+        &self,
+        round: &Round,
+        process: Running,
+        end: End,
+        tally: &mut Tally,
+    ) -> Result<()> {
+        match end {
+            End::Kill(checkpoints) => self.kill_after(round, process, checkpoints, 0, tally),
+            End::Failpoint(place) => self.until_failpoint(round, process, place, tally),
+        }
+    }
+
+    /// Stops a process with a savepoint; says whether it did.
+    pub(super) fn stop(&self, who: &str, mut process: Running, tally: &mut Tally) -> Result<bool> {
+        process.signal("INT")?;
+        match process.watch(STOPPING, |_| false)? {
+            Watched::Ended(status) if status.success() => {
+                tally.checkpoints += process.checkpoints;
+                tally.late_records += late(&process.out)?;
+                return Ok(true);
+            }
+            Watched::Ended(status) => {
+                let words = process.last_words();
+                tally.offence(format!("{who} stopped with {status}: {words}"));
+            }
+            Watched::Reached | Watched::TimeUp => {
+                let seconds = STOPPING.as_secs();
+                tally.offence(format!("{who} did not stop within {seconds} s"));
+            }
+        }
+        Ok(false)
+    }
+
+    pub(super) fn kill_after(
         &self,
         round: &Round,
         mut process: Running,
@@ -133,16 +258,22 @@ impl Stage<'_> {
         delay_ms: u64,
         tally: &mut Tally,
     ) -> Result<()> {
-        match self.wait(&mut process, checkpoints)? {
-            Watched::Ended(status) => return self.ended(round, &process, status, tally),
-            Watched::TimeUp => tally.slow_rounds.push(round.number),
-            Watched::Reached => {}
+        if !self.runs(round, &mut process, checkpoints, tally)? {
+            return Ok(());
+        }
+        if round.idle.is_some() && !self.closes_without_idle(round, &mut process, tally)? {
+            return Ok(());
         }
         std::thread::sleep(Duration::from_millis(delay_ms));
         self.kill(round, process, tally)
     }
 
-    fn kill(&self, round: &Round, mut process: Running, tally: &mut Tally) -> Result<()> {
+    pub(super) fn kill(
+        &self,
+        round: &Round,
+        mut process: Running,
+        tally: &mut Tally,
+    ) -> Result<()> {
         // A last look, as the checkpoints are counted by asking.
         process.watch(Duration::ZERO, |_| true)?;
         if let Some(status) = process.ended()? {
@@ -185,14 +316,14 @@ impl Stage<'_> {
         (beside_successor, delay_ms, missed): (bool, u64, u64),
         tally: &mut Tally,
     ) -> Result<()> {
-        let mut old = self.start(round, "-zombie", None, tally)?;
+        let mut old = self.start(round, Run::named("-zombie"), tally)?;
         if let Watched::Ended(status) = self.wait(&mut old, BEFORE_ZOMBIE)? {
             return self.ended(round, &old, status, tally);
         }
         std::thread::sleep(Duration::from_millis(delay_ms));
         old.signal("STOP")?;
         tally.zombies += 1;
-        let mut new = self.start(round, "", None, tally)?;
+        let mut new = self.start(round, Run::default(), tally)?;
         let watched = self.wait(&mut new, missed)?;
         if let Watched::Ended(status) = watched {
             self.ended(round, &new, status, tally)?;
@@ -234,7 +365,7 @@ impl Stage<'_> {
     }
 
     /// A process that ended by itself, which it must not while all is well around it.
-    fn ended(
+    pub(super) fn ended(
         &self,
         round: &Round,
         process: &Running,
@@ -268,83 +399,13 @@ impl Stage<'_> {
             process.checkpoints
         );
     }
-
-    /// Runs without faults until everything has come out, and then stops with a savepoint. `seen` says how many records
-    /// have come out and whether that is everything.
-    pub(super) fn last(
-        &self,
-        parallelism: u32,
-        seen: impl Fn() -> (u64, bool),
-        tally: &mut Tally,
-    ) -> Result<()> {
-        let restore = tally.count_start();
-        let mut process = self.subject.start(&Start {
-            name: "last",
-            parallelism,
-            endpoint: self.store,
-            restore,
-            failpoint: None,
-        })?;
-        let watched = self.until_all(&mut process, seen)?;
-        if let Watched::Ended(status) = watched {
-            let words = process.last_words();
-            tally.offence(format!("the last run ended by itself with {status}: {words}"));
-            return Ok(());
-        }
-        if matches!(watched, Watched::TimeUp) {
-            let seconds = STALLED.as_secs();
-            tally.offence(format!(
-                "not everything has come out, and the last run has brought nothing for {seconds} s"
-            ));
-        }
-        // What comes twice may come behind what was waited for.
-        let settled = process.checkpoints + SETTLING;
-        process.watch(BOUND, |p| p.checkpoints >= settled)?;
-        process.signal("INT")?;
-        match process.watch(STOPPING, |_| false)? {
-            Watched::Ended(status) if status.success() => {
-                tally.checkpoints += process.checkpoints;
-                let output = std::fs::read_to_string(&process.out).context("read its output")?;
-                tally.late_records = late(&output);
-            }
-            Watched::Ended(status) => {
-                let words = process.last_words();
-                tally.offence(format!("the last run stopped with {status}: {words}"));
-            }
-            Watched::Reached | Watched::TimeUp => {
-                let seconds = STOPPING.as_secs();
-                tally.offence(format!("the last run did not stop within {seconds} s"));
-            }
-        }
-        Ok(())
-    }
-
-    /// Watches until everything has come out or nothing comes any more.
-    fn until_all(&self, process: &mut Running, seen: impl Fn() -> (u64, bool)) -> Result<Watched> {
-        let mut count = 0;
-        let mut stalled = Instant::now();
-        loop {
-            let watched = process.watch(Duration::from_secs(1), |_| seen().1)?;
-            if self.interrupt.raised() {
-                bail!("interrupted");
-            }
-            if !matches!(watched, Watched::TimeUp) {
-                return Ok(watched);
-            }
-            let (now, _) = seen();
-            if now != count {
-                (count, stalled) = (now, Instant::now());
-            } else if stalled.elapsed() > STALLED {
-                return Ok(Watched::TimeUp);
-            }
-        }
-    }
 }
 
-/// Rows that the last run dropped as late.
-fn late(output: &str) -> u64 {
-    let stats = output.lines().last().and_then(crate::tidegate::stats::Stats::parse);
-    stats.map_or(0, |stats| stats.inserts.iter().map(|insert| insert.late_records).sum())
+/// Rows that a process dropped as late.
+fn late(output: &Path) -> Result<u64> {
+    let output = std::fs::read_to_string(output).context("read a process's output")?;
+    let stats = output.lines().last().and_then(Stats::parse);
+    Ok(stats.map_or(0, |stats| stats.inserts.iter().map(|insert| insert.late_records).sum()))
 }
 
 /// One line about a round, before it begins.
@@ -361,6 +422,24 @@ pub(super) fn announce(round: &Round, of: u32, guarantee: Guarantee) -> String {
             let when = if beside_successor { "beside" } else { "after" };
             format!("an older run goes on {when} its successor and {missed} checkpoints")
         }
+        Ending::Rewind { before, after, end, .. } => {
+            let end = of_end(end);
+            format!("a savepoint after {before} checkpoints, {after} more, back to it, {end}")
+        }
+        Ending::Fork { before, parallelism: [first, again], end } => {
+            let end = of_end(end);
+            format!(
+                "a savepoint after {before} checkpoints, another job from it with parallelism {first}, {end}, again \
+                 with {again}"
+            )
+        }
+        Ending::Marker { checkpoints, .. } => {
+            format!("kill -9 after {checkpoints} checkpoints, no markers, and all back")
+        }
+    };
+    let idle = match round.idle {
+        Some(partition) => format!(", nothing in partition {partition}"),
+        None => String::new(),
     };
     let broker = match round.broker {
         Some(Broker { killed: true, .. }) => ", broker killed",
@@ -375,9 +454,16 @@ pub(super) fn announce(round: &Round, of: u32, guarantee: Guarantee) -> String {
     let parallelism = round.parallelism;
     let guarantee = if guarantee == Guarantee::AtLeastOnce { ", at-least-once" } else { "" };
     format!(
-        "── round {} of {of}: parallelism {parallelism}, {ending}{broker}{store}{guarantee}",
+        "── round {} of {of}: parallelism {parallelism}, {ending}{idle}{broker}{store}{guarantee}",
         round.number
     )
+}
+
+fn of_end(end: End) -> String {
+    match end {
+        End::Kill(checkpoints) => format!("kill -9 after {checkpoints} checkpoints"),
+        End::Failpoint(place) => format!("kill -9 at {}", name_of(place)),
+    }
 }
 
 #[cfg(test)]
@@ -392,16 +478,21 @@ mod tests {
             ending: Ending::Failpoint { place: Failpoint::AfterCommit, passed: 4 },
             broker: Some(Broker { killed: true, delay_ms: 5 }),
             store: Some(Store::Restore),
+            idle: Some(1),
         };
         assert_eq!(
             announce(&round, 9, Guarantee::ExactlyOnce),
-            "── round 3 of 9: parallelism 2, kill -9 at after-commit number 5, broker killed, store with faults"
+            "── round 3 of 9: parallelism 2, kill -9 at after-commit number 5, nothing in partition 1, broker killed, store with faults"
         );
     }
 
     #[test]
     fn late_rows_are_those_of_the_statistics() {
-        assert_eq!(late(&format!("x\n{}\n", crate::tidegate::stats::SAMPLE)), 1_348);
-        assert_eq!(late("nothing"), 0);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        std::fs::write(&path, format!("x\n{}\n", crate::tidegate::stats::SAMPLE)).unwrap();
+        assert_eq!(late(&path).unwrap(), 1_348);
+        std::fs::write(&path, "nothing").unwrap();
+        assert_eq!(late(&path).unwrap(), 0);
     }
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use super::feed::Feed;
 use super::input::{Input, PARTITIONS};
 use super::judge::{Judge, Verdict};
-use super::plan::{self, Ending, Mix, Mutation, Round, name_of};
+use super::plan::{self, Ending, Fault, Mix, Mutation, Round, name_of};
 use super::proxy::Proxy;
 use super::proxy::faults::Rates;
 use super::report::{Report, Tally};
@@ -40,7 +40,7 @@ pub(crate) struct Settings {
     /// The safeguard to take out.
     pub(crate) mutation: Option<Mutation>,
     /// Kinds of faults; all that fit if empty.
-    pub(crate) faults: Vec<plan::Fault>,
+    pub(crate) faults: Vec<Fault>,
     /// How often the object store's faults come.
     pub(crate) store_faults: Rates,
     /// What the sinks promise.
@@ -87,13 +87,22 @@ fn soak(
     interrupt: &Interrupt,
 ) -> Result<Report> {
     let tools = Tools::connect(home)?;
-    let input = Input::new(settings.seed, settings.records, settings.rounds);
+    let mix = Mix::new(&settings.faults, settings.mutation, settings.has_failpoints);
+    let mix = match settings.guarantee {
+        Guarantee::ExactlyOnce => mix,
+        // There are no markers.
+        Guarantee::AtLeastOnce => mix.without(Fault::Marker),
+    };
+    let rounds = plan::rounds(settings.seed, settings.rounds, &mix);
+    let idle: Vec<_> = rounds.iter().map(|round| round.idle).collect();
+    let input = Input::new(settings.seed, settings.records, &idle);
     let topics = ["in", "passed", "sums"].map(|name| format!("soak-{name}-{:x}", settings.seed));
     let [to, passed, sums] = topics.each_ref().map(String::as_str);
     tools.create_topics(&[to, passed, sums], PARTITIONS, &[])?;
     let store = Store::of(home)?;
     let proxy = Proxy::start(store.port, settings.seed, settings.store_faults)?;
     let subject = Subject {
+        job: "soak".to_owned(),
         program: settings.program.clone(),
         folder: folder.to_owned(),
         bootstrap: tools.address(),
@@ -104,26 +113,28 @@ fn soak(
         guarantee: settings.guarantee,
         mutation: settings.mutation,
     };
-    let stage = Stage { home, subject: &subject, store: &store.endpoint, proxy: &proxy, interrupt };
-    let mix = Mix::new(&settings.faults, settings.mutation, settings.has_failpoints);
-    let rounds = plan::rounds(settings.seed, settings.rounds, &mix);
-    let mut soak = Soak {
-        settings,
-        feed: Some(Feed::start(&tools, to, input, settings.rounds)?),
-        witness: Witness::start(&tools, &[passed, sums], Judge::new(input))?,
-        tally: Tally::default(),
-        offended_in_round: None,
-        start: Instant::now(),
+    let witness = Witness::start(&tools, &[passed, sums], Judge::new(input.clone()))?;
+    let feed = Feed::start(&tools, to, input.clone())?;
+    let stage = Stage {
+        home,
+        tools: &tools,
+        input: &input,
+        feed: &feed,
+        witness: &witness,
+        subject: &subject,
+        store: &store.endpoint,
+        proxy: &proxy,
+        interrupt,
     };
+    let mut soak =
+        Soak { settings, tally: Tally::default(), offended_in_round: None, start: Instant::now() };
     let done = soak.rounds(&stage, &rounds)?;
-    soak.verdict(&stage, &rounds, done, input, &proxy)
+    soak.verdict(&stage, &rounds, done)
 }
 
 /// What goes on beside the rounds.
 struct Soak<'a> {
     settings: &'a Settings,
-    feed: Option<Feed>,
-    witness: Witness,
     tally: Tally,
     offended_in_round: Option<u32>,
     start: Instant,
@@ -137,15 +148,12 @@ impl Soak<'_> {
                 bail!("interrupted");
             }
             eprintln!("{}", announce(round, self.settings.rounds, self.settings.guarantee));
-            if let Some(feed) = &self.feed {
-                feed.release_round();
-            }
             stage.run(round, &mut self.tally).with_context(|| format!("round {}", round.number))?;
             let (passed, offended) = {
-                let judge = self.witness.judge();
+                let judge = stage.witness.judge();
                 (judge.passed_on(), judge.offended())
             };
-            eprintln!("   {passed} records have come out");
+            eprintln!("   {passed} records have come out; {}", self.progress(round.number));
             if offended || !self.tally.offences.is_empty() {
                 self.offended_in_round.get_or_insert(round.number);
                 if !self.settings.keep_going {
@@ -156,42 +164,41 @@ impl Soak<'_> {
         Ok(self.settings.rounds)
     }
 
+    /// How fast it goes, and how long it may still take.
+    fn progress(&self, done: u32) -> String {
+        let elapsed = self.start.elapsed().as_secs_f64();
+        let each = elapsed / f64::from(done.max(1));
+        let left = each * f64::from(self.settings.rounds.saturating_sub(done)) / 60.0;
+        format!("{each:.1} s a round, {:.0} min gone, about {left:.0} min left", elapsed / 60.0)
+    }
+
     /// The last run, if all rounds went before it, and what came of it all.
-    fn verdict(
-        mut self,
-        stage: &Stage<'_>,
-        rounds: &[Round],
-        done: u32,
-        input: Input,
-        proxy: &Proxy,
-    ) -> Result<Report> {
+    fn verdict(mut self, stage: &Stage<'_>, rounds: &[Round], done: u32) -> Result<Report> {
         let complete = self.settings.keep_going || self.offended_in_round.is_none();
         if complete {
             eprintln!("── last run, to the end of the input");
-            self.feed.take().context("the producer runs until here")?.finish()?;
+            stage.feed.finish()?;
             let parallelism = rounds.last().map_or(1, |round| round.parallelism);
-            let seen = || {
-                let judge = self.witness.judge();
-                (judge.passed_on(), judge.all_there())
-            };
-            stage.last(parallelism, seen, &mut self.tally)?;
+            stage.last(parallelism, &mut self.tally)?;
         }
         let open_transactions_seconds = if complete {
-            Some(self.witness.finish()?)
+            Some(stage.witness.finish()?)
         } else {
             // The transactions of the last process may be open for long, and what is behind them is nothing lost.
             std::thread::sleep(AFTER_OFFENCE);
             None
         };
         let verdict: Verdict = {
-            let judge = self.witness.judge();
+            let judge = stage.witness.judge();
             if complete { judge.finish() } else { judge.so_far() }
         };
         let done_rounds = rounds.get(..done as usize).unwrap_or(rounds);
         let mut tally = std::mem::take(&mut self.tally);
         if tally.late_records > 0 {
             let late = tally.late_records;
-            tally.offence(format!("the last run dropped {late} records as late; none is"));
+            tally.offence(format!(
+                "runs that stopped with a savepoint had dropped {late} records as late; none is"
+            ));
         }
         Ok(Report {
             passed: complete && tally.offences.is_empty() && verdict.offences().is_empty(),
@@ -201,8 +208,8 @@ impl Soak<'_> {
             rounds: done,
             rounds_by_fault: by_fault(done_rounds),
             parallelism_changes: parallelism_changes(done_rounds),
-            records: input.records(),
-            store_faults: proxy.counts(),
+            records: stage.input.records(),
+            store_faults: stage.proxy.counts(),
             open_transactions_seconds,
             offended_in_round: self.offended_in_round,
             complete,
@@ -251,7 +258,13 @@ fn by_fault(rounds: &[Round]) -> BTreeMap<&'static str, u32> {
             Ending::Kill { .. } => "kill",
             Ending::Failpoint { .. } => "failpoint",
             Ending::Zombie { .. } => "zombie",
+            Ending::Rewind { .. } => "rewind",
+            Ending::Fork { .. } => "fork",
+            Ending::Marker { .. } => "marker",
         });
+        if round.idle.is_some() {
+            count("idle");
+        }
         if round.broker.is_some() {
             count("broker");
         }
@@ -276,10 +289,11 @@ mod tests {
 
     #[test]
     fn rounds_are_counted_by_all_that_they_have() {
-        let rounds = plan::rounds(1, 10, &Mix::new(&[], None, true));
+        let rounds = plan::rounds(1, 15, &Mix::new(&[], None, true));
         let counts = by_fault(&rounds);
-        assert_eq!(counts["kill"] + counts["failpoint"] + counts["zombie"], 10);
-        assert_eq!((counts["broker"], counts["store"]), (2, 3));
-        assert!(parallelism_changes(&rounds) <= 9);
+        assert_eq!((counts["kill"], counts["failpoint"], counts["zombie"]), (4, 7, 1));
+        assert_eq!((counts["rewind"], counts["fork"], counts["marker"]), (1, 1, 1));
+        assert_eq!((counts["broker"], counts["store"], counts["idle"]), (2, 3, 1));
+        assert!(parallelism_changes(&rounds) <= 14);
     }
 }

@@ -24,8 +24,22 @@ pub(crate) enum Guarantee {
     AtLeastOnce,
 }
 
-/// What all processes of a soak have in common.
+/// After so long without rows a split does not hold back the watermark, in rounds with an idle partition. Longer than a
+/// client takes to bring the first rows after a restore, because what comes later than that may be late.
+const IDLE_TIMEOUT: &str = "3 s";
+
+/// How long a killed process can hold back readers, where no successor ends its transactions: after a way back, and
+/// before markers are deleted. Longer than a broker takes to restart.
+const TRANSACTION_TIMEOUT_MS: u32 = 20_000;
+
+/// The topic of the markers, of both sinks and of all jobs.
+pub(super) const MARKERS: &str = "__tidegate_markers";
+
+/// What all processes of a job have in common.
+#[derive(Clone)]
 pub(crate) struct Subject {
+    /// Its name.
+    pub(crate) job: String,
     /// The binary.
     pub(crate) program: PathBuf,
     /// Scripts and outputs.
@@ -54,13 +68,36 @@ pub(super) struct Start<'a> {
     pub(super) parallelism: u32,
     /// Address of the object store.
     pub(super) endpoint: &'a str,
-    /// Whether it goes on from the checkpoint directory.
-    pub(super) restore: bool,
+    /// What it goes on from.
+    pub(super) restore: From<'a>,
     /// Where it ends itself, and how often it passes there before.
     pub(super) failpoint: Option<(Failpoint, u64)>,
+    /// Whether splits without rows stop to hold back the watermark.
+    pub(super) idle_timeout: bool,
+    /// Where it puts its savepoint, instead of its checkpoints' folder.
+    pub(super) savepoints: Option<&'a Path>,
+}
+
+/// What a process goes on from.
+#[derive(Clone, Copy)]
+pub(super) enum From<'a> {
+    /// Nothing: it is the first.
+    Nothing,
+    /// The newest checkpoint in the job's directory.
+    Directory,
+    /// This savepoint.
+    Savepoint(&'a Path),
 }
 
 impl Subject {
+    /// Another job on the same input, with its own output, transactional ids and checkpoints.
+    pub(super) fn fork(&self, number: u32) -> Self {
+        let [input, passed, sums] = &self.topics;
+        let topics = [input.clone(), format!("{passed}-{number}"), format!("{sums}-{number}")];
+        let checkpoints = format!("{}-fork", self.checkpoints);
+        Self { job: format!("fork-{number}"), topics, checkpoints, ..self.clone() }
+    }
+
     /// The statement set: windowed sums per key, and a branch that passes records on.
     fn script(&self) -> String {
         let [input, passed, sums] = &self.topics;
@@ -73,12 +110,12 @@ impl Subject {
             Guarantee::ExactlyOnce => format!(
                 ", 'sink.delivery-guarantee' = 'exactly-once', \
                  'sink.transactional-id-prefix' = '{name}', \
-                 'properties.transaction.timeout.ms' = '60000'"
+                 'properties.transaction.timeout.ms' = '{TRANSACTION_TIMEOUT_MS}'"
             ),
         };
         let (of_passed, of_sums) = (sink(passed), sink(sums));
         format!(
-            "SET 'pipeline.name' = 'soak';
+            "SET 'pipeline.name' = '{}';
 CREATE TABLE events (p INT, seq BIGINT, k STRING, v BIGINT, ts TIMESTAMP(3),
   WATERMARK FOR ts AS ts - INTERVAL '{WATERMARK_DELAY_SECONDS}' SECOND)
   WITH ({kafka}, 'topic' = '{input}', 'scan.startup.mode' = 'earliest-offset');
@@ -91,7 +128,8 @@ INSERT INTO sums SELECT window_start, k, COUNT(*), SUM(v)
   FROM TABLE(TUMBLE(TABLE events, DESCRIPTOR(ts), INTERVAL '10' SECOND))
   GROUP BY window_start, window_end, k;
 END;
-"
+",
+            self.job
         )
     }
 
@@ -104,8 +142,17 @@ END;
         command.arg("run").arg(&script);
         command.arg("--parallelism").arg(start.parallelism.to_string());
         command.args(["--checkpoint-dir", &self.checkpoints]);
-        if start.restore {
-            command.args(["--restore", &self.checkpoints]);
+        match start.restore {
+            From::Nothing => {}
+            From::Directory => drop(command.args(["--restore", &self.checkpoints])),
+            From::Savepoint(folder) => drop(command.arg("--restore").arg(folder)),
+        }
+        if start.idle_timeout {
+            command.args(["--set", &format!("table.exec.source.idle-timeout={IDLE_TIMEOUT}")]);
+        }
+        if let Some(folder) = start.savepoints {
+            let setting = format!("execution.checkpointing.savepoint-dir={}", folder.display());
+            command.arg("--set").arg(setting);
         }
         for (key, value) in [
             ("execution.checkpointing.interval", format!("{} ms", self.interval_ms)),
@@ -160,6 +207,7 @@ mod tests {
 
     fn subject(guarantee: Guarantee, mutation: Option<Mutation>) -> Subject {
         Subject {
+            job: "soak".to_owned(),
             program: "tidegate".into(),
             folder: "/f".into(),
             bootstrap: "b:1".to_owned(),
@@ -179,6 +227,16 @@ mod tests {
         assert!(script.contains("'sink.transactional-id-prefix' = 'sums'"), "{script}");
         let script = subject(Guarantee::AtLeastOnce, None).script();
         assert!(!script.contains("exactly-once"));
+    }
+
+    #[test]
+    fn a_fork_shares_the_input_and_nothing_else() {
+        let job = subject(Guarantee::ExactlyOnce, None);
+        let fork = job.fork(7);
+        assert_eq!(fork.topics, ["in", "passed-7", "sums-7"].map(str::to_owned));
+        assert_ne!(fork.checkpoints, job.checkpoints);
+        assert!(fork.script().contains("'sink.transactional-id-prefix' = 'passed-7'"));
+        assert!(fork.script().starts_with("SET 'pipeline.name' = 'fork-7';"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::{Common, Guarantee};
 use crate::bench::broker::Broker;
 use crate::bench::kafka::{Bench, Report};
 use crate::bench::machine::Machine;
+use crate::bench::options::TableOption;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 
@@ -23,6 +24,12 @@ pub(crate) struct Args {
     /// What the sinks promise
     #[arg(long, value_enum, default_value = "at-least-once")]
     guarantee: Guarantee,
+    /// Another option of the tables that are read, as `properties.fetch.min.bytes=1`
+    #[arg(long = "source-option", value_name = "KEY=VALUE", value_parser = TableOption::parse)]
+    source_options: Vec<TableOption>,
+    /// Another option of the tables that are written, as `properties.linger.ms=5`
+    #[arg(long = "sink-option", value_name = "KEY=VALUE", value_parser = TableOption::parse)]
+    sink_options: Vec<TableOption>,
     #[command(flatten)]
     common: Common,
 }
@@ -41,6 +48,8 @@ pub(super) fn run(project: &Project, args: &Args, interrupt: &Interrupt) -> Resu
             records: args.records,
             parallelism: args.parallelism,
             exactly_once: args.guarantee == Guarantee::ExactlyOnce,
+            source_options: &args.source_options,
+            sink_options: &args.sink_options,
             interrupt,
         };
         bench.run()
