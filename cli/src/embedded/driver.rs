@@ -16,7 +16,7 @@ use tidegate_plan::StreamGraph;
 use tidegate_plan::task_graph::TaskGraph;
 use tidegate_runtime::{Clock, Task, failpoint};
 use tidegate_types::error::ResultExt;
-use tidegate_types::{Attempt, Epoch, Error, ErrorCode, Result, SubtaskId};
+use tidegate_types::{Attempt, Epoch, Result, SubtaskId};
 use tidegate_worker::{
     ConnectorFactory, Deployment, Restored, RunMetrics, RunningTasks, TaskEvent,
 };
