@@ -246,8 +246,9 @@ impl<S: SessionState> Spilling<S> {
         if on_disk.saturating_sub(1) > now {
             return Ok(None);
         }
+        let layout = self.table.layout().clone();
         let table = &mut self.table;
-        self.chunks.take_complete(now, limit, |parts, extra| table.add(&parts, extra))?;
+        self.chunks.take_complete(now, limit, &layout, |parts, extra| table.add(&parts, extra))?;
         Ok(Some(Vec::new()))
     }
 
