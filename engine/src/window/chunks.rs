@@ -123,16 +123,16 @@ impl<T: ChunkExtra> Chunks<T> {
     }
 
     /// Takes parts that are complete at `now`, at most `limit`, from the chunk with the earliest end.
-    /// They are given to `take` together with the chunk.
+    /// They are given to `take` together with the chunk. Returns how many.
     pub(super) fn take_complete(
         &mut self,
         now: i64,
         limit: usize,
         layout: &RunLayout,
         take: impl FnOnce(RecordBatch, &mut T) -> Result<()>,
-    ) -> Result<()> {
+    ) -> Result<usize> {
         let earliest = self.chunks.iter_mut().min_by_key(|(_, chunk)| chunk.next_end);
-        let Some((number, chunk)) = earliest else { return Ok(()) };
+        let Some((number, chunk)) = earliest else { return Ok(0) };
         let number = *number;
         let parts = chunk.parts()?;
         let ends = bound(&parts, 0);
@@ -141,6 +141,7 @@ impl<T: ChunkExtra> Chunks<T> {
         let taken = parts.slice(chunk.taken, until.saturating_sub(chunk.taken));
         chunk.taken = until;
         self.index.remove(number, &hashes(&taken, layout)?);
+        let count = taken.num_rows();
         take(taken, &mut chunk.extra)?;
         match ends.get(until) {
             Some(end) => {
@@ -149,7 +150,7 @@ impl<T: ChunkExtra> Chunks<T> {
             }
             None => drop(self.chunks.remove(&number)),
         }
-        Ok(())
+        Ok(count)
     }
 
     /// Parts (`window_end`, `window_start`, `run`, keys …) whose keys have these hashes and that start by
