@@ -29,6 +29,7 @@ pub(super) fn state_schema(bounds: &[&str], keys: &[DataType], states: &[DataTyp
 }
 
 /// Layout of entries that belong to runs: `window_end`, `window_start`, `run`, keys, partial states.
+#[derive(Clone)]
 pub(super) struct RunLayout {
     pub(super) schema: SchemaRef,
     /// Number of key columns.

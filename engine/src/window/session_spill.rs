@@ -7,7 +7,7 @@ use arrow::array::RecordBatch;
 use hashbrown::HashMap;
 use tidegate_types::{Result, Watermark};
 
-use super::chunks::{ChunkExtra, Chunks};
+use super::chunks::{CHUNK_ROWS, ChunkExtra, Chunks};
 use super::layout::RunLayout;
 use super::restoring::Restoring;
 use super::session_table::bounds;
@@ -18,6 +18,9 @@ use crate::spill::{SpillFolder, SpillWriter};
 
 /// Chunks that are written after one batch of rows.
 const CHUNKS_AT_ONCE: usize = if cfg!(test) { 2 } else { 4 };
+/// Complete sessions that are looked up on disk together, so that chunks are read for many of them, and
+/// parts that are taken in one go.
+const SESSIONS_AT_ONCE: usize = 16 * CHUNK_ROWS;
 /// Bytes below which spilling is not worth it.
 const SPILL_MIN: usize = if cfg!(test) { 1 } else { 256 << 10 };
 /// The state is weighed once it may have grown by this part.
@@ -70,6 +73,8 @@ pub(super) struct Spilling<S: SessionState> {
     pub(super) run: i64,
     pub(super) chunks: Chunks<S::Extra>,
     leaving: Option<Leaving<S>>,
+    /// Complete sessions that no part on disk touches, to be given out next.
+    ready: Vec<u32>,
     /// Restored entries that no session was made of yet.
     pub(super) restoring: Restoring,
     share: Option<MemoryShare>,
@@ -108,6 +113,7 @@ impl<S: SessionState> Spilling<S> {
             run: 0,
             chunks: Chunks::new(),
             leaving: None,
+            ready: Vec::new(),
             restoring: Restoring::default(),
             share: None,
             folder: None,
@@ -229,6 +235,9 @@ impl<S: SessionState> Spilling<S> {
     /// Sessions that are complete at `now`, a few at a time, in about the order of their ends; may be
     /// empty although there are more. `None`: there are none.
     pub(super) fn take_complete(&mut self, now: i64, limit: usize) -> Result<Option<Vec<u32>>> {
+        if !self.ready.is_empty() {
+            return Ok(Some(self.give_out(limit)));
+        }
         if self.next_completion().is_none_or(|next| next > now) {
             return Ok(None);
         }
@@ -239,16 +248,28 @@ impl<S: SessionState> Spilling<S> {
         };
         // A session joins the parts that end when it does before it is complete itself.
         let before = now.min(on_disk.saturating_sub(2));
-        let complete = self.table.sessions_mut().take_complete(before, limit);
+        let complete = self.table.sessions_mut().take_complete(before, SESSIONS_AT_ONCE);
         if !complete.is_empty() {
-            return self.without_parts(complete).map(Some);
+            self.ready = self.without_parts(complete)?;
+            return Ok(Some(self.give_out(limit)));
         }
         if on_disk.saturating_sub(1) > now {
             return Ok(None);
         }
-        let table = &mut self.table;
-        self.chunks.take_complete(now, limit, |parts, extra| table.add(&parts, extra))?;
+        let layout = self.table.layout().clone();
+        let (table, mut left) = (&mut self.table, SESSIONS_AT_ONCE);
+        while left > 0 && self.chunks.next_end().is_some_and(|end| end.saturating_sub(1) <= now) {
+            let add = |parts: RecordBatch, extra: &mut S::Extra| table.add(&parts, extra);
+            let taken = self.chunks.take_complete(now, left, &layout, add)?;
+            left = left.saturating_sub(taken.max(1));
+        }
         Ok(Some(Vec::new()))
+    }
+
+    /// The next of the sessions that are ready.
+    fn give_out(&mut self, limit: usize) -> Vec<u32> {
+        let rest = self.ready.split_off(self.ready.len().min(limit));
+        std::mem::replace(&mut self.ready, rest)
     }
 
     /// The sessions that no part on disk touches; the others wait for the end of that part.
