@@ -1,7 +1,7 @@
 //! Reading and writing checkpoints through an object store.
 
 use std::future::ready;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow::array::RecordBatch;
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use tidegate_types::{Attempt, Epoch, Error, ErrorCode, Result};
+use tokio::sync::Semaphore;
 
 use super::file::{self, Compression};
 use super::manifest::{FileRef, Manifest, digest};
@@ -104,7 +105,10 @@ impl CheckpointStorage {
             let bytes = file::encode(&file::join(entries.load()?)?, Compression::Small)?;
             Ok((digest(&bytes), bytes))
         };
+        // Never closed.
+        let encoder = ENCODERS.acquire().await;
         let (digest, bytes) = beside_operators("encode state", encode).await?;
+        drop(encoder);
         let reference =
             FileRef { path: name.to_owned(), size: bytes.len() as u64, rows, digest, expires };
         let path = self.path(name);
@@ -225,6 +229,13 @@ impl CheckpointStorage {
             .collect())
     }
 }
+
+/// State files that are encoded at the same time: on half of the cores, so that encoding does not take
+/// the other half from processing.
+static ENCODERS: LazyLock<Semaphore> = LazyLock::new(|| {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Semaphore::new(cores.div_ceil(2))
+});
 
 /// Does work that takes long on a thread that runs no operators.
 ///

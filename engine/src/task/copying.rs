@@ -14,7 +14,7 @@ use super::upload::CopiedPart;
 use crate::operator::Copied;
 
 /// Entries copied in one step: about a millisecond where they are scattered over a large table.
-const STEP: usize = 4 << 10;
+const STEP: usize = 2 << 10;
 /// Pieces that wait for the upload.
 const WAITING: usize = 2;
 

@@ -2,6 +2,9 @@
 //! exchange, and sends the partial states on when a slice is complete by the local watermark,
 //! when there are many groups, and before each barrier. It keeps no state of its own.
 //!
+//! Where keys hardly repeat, combining them costs more than it saves, and what is held back would have
+//! to be sent at the barrier: for a while rows are then combined within their batch only.
+//!
 //! Output: `slice_end` (Int64), the keys, the partial states, `rows` (Int64: how many rows the
 //! partial stands for, so that the global phase can count late ones).
 
@@ -24,8 +27,40 @@ use crate::element::Changes;
 use crate::keys::hash::hash_columns;
 use crate::operator::{Operator, OperatorContext, Output, Progress};
 
-/// Groups in all slices above which everything is sent on.
-const MAX_GROUPS: usize = 1 << 17;
+/// Groups in all slices above which everything is sent on, and after which it is judged whether
+/// combining is worth it.
+const MAX_GROUPS: usize = if cfg!(test) { 40 } else { 32 << 10 };
+/// Rows that are combined within their batch only before it is tried again.
+const PASSING_ROWS: usize = 64 * MAX_GROUPS;
+
+/// Whether rows are worth combining beyond a batch.
+#[derive(Default)]
+struct Worth {
+    /// Rows and the groups that they made since it was last judged.
+    rows: usize,
+    groups: usize,
+    /// Rows that still pass.
+    passing: usize,
+}
+
+impl Worth {
+    /// Notes a batch; true if its groups are to be sent on at once.
+    fn passes(&mut self, rows: usize, groups: usize) -> bool {
+        if self.passing > 0 {
+            self.passing = self.passing.saturating_sub(rows);
+            return true;
+        }
+        self.rows += rows;
+        self.groups += groups;
+        if self.groups < MAX_GROUPS {
+            return false;
+        }
+        // Three rows for two groups.
+        let worth = self.rows * 2 >= self.groups * 3;
+        *self = Self { passing: if worth { 0 } else { PASSING_ROWS }, ..Self::default() };
+        !worth
+    }
+}
 
 /// Pre-aggregates rows by slice and keys.
 pub struct LocalWindowAggregate {
@@ -38,6 +73,7 @@ pub struct LocalWindowAggregate {
     batch_rows: usize,
     groups: BTreeMap<i64, Groups>,
     group_count: usize,
+    worth: Worth,
     /// Slices up to this end are being sent on.
     flushing: i64,
     part: Option<(i64, Groups, usize)>,
@@ -71,6 +107,7 @@ impl LocalWindowAggregate {
             batch_rows: 8192,
             groups: BTreeMap::new(),
             group_count: 0,
+            worth: Worth::default(),
             flushing: i64::MIN,
             part: None,
             slots: Vec::new(),
@@ -119,6 +156,7 @@ impl Operator for LocalWindowAggregate {
 
     fn process(&mut self, _input: usize, changes: Changes, out: &mut Output) -> Result<()> {
         let rows = &changes.rows;
+        let mut made = 0;
         hash_columns(rows, &self.keys, &mut self.hashes)?;
         let times = assign::times(rows.column(self.column), "the rowtime of a row")?;
         let ends: Vec<i64> =
@@ -135,9 +173,10 @@ impl Operator for LocalWindowAggregate {
             let before = groups.keys.len();
             groups.upsert(&keys, &part.hashes, &mut self.slots)?;
             groups.accumulators.update(&self.slots, &part.rows)?;
-            self.group_count += groups.keys.len() - before;
+            made += groups.keys.len() - before;
         }
-        if self.group_count > MAX_GROUPS {
+        self.group_count += made;
+        if self.worth.passes(rows.num_rows(), made) || self.group_count > MAX_GROUPS {
             self.before_barrier(out)?;
             while self.emit_part(out)? == Progress::More {}
         }
@@ -186,4 +225,26 @@ fn output_schema(spec: &GroupSpec) -> Result<SchemaRef> {
     let end = Field::new("slice_end", DataType::Int64, false);
     let fields: Vec<Field> = std::iter::once(end).chain(keys).chain(states).collect();
     Ok(Arc::new(arrow::datatypes::Schema::new(fields)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_pass_for_a_while_where_keys_hardly_repeat() {
+        let mut worth = Worth::default();
+        // Four rows a group: combined for ever.
+        assert!((0..1_000).all(|_| !worth.passes(40, 10)));
+        // A group for each row: it passes, is tried again, and passes again.
+        let mut passed = 0;
+        for _ in 0..1_000 {
+            passed += usize::from(worth.passes(MAX_GROUPS / 4, MAX_GROUPS / 4));
+        }
+        assert!((980..1_000).contains(&passed), "{passed} of 1000");
+        // Keys begin to repeat: it is noticed at the next try.
+        let until = (0..1_000).position(|_| !worth.passes(40, 10)).unwrap();
+        assert!(until <= PASSING_ROWS / 40 + 1, "{until}");
+        assert!((0..1_000).all(|_| !worth.passes(40, 10)));
+    }
 }
