@@ -173,8 +173,15 @@ impl OpenTable {
     }
 }
 
-/// A file that is being written: its table by node and index, and itself.
-type Writing = BoxFuture<'static, Result<((usize, usize), Option<(FileRef, Lap)>)>>;
+/// A file that is being written.
+type Writing = BoxFuture<'static, Result<WrittenPiece>>;
+
+/// A piece's file, if it has any entries.
+struct WrittenPiece {
+    /// The table by node and index.
+    table: (usize, usize),
+    file: Option<(FileRef, Lap)>,
+}
 
 /// Where the state files of one barrier go.
 #[derive(Clone)]
@@ -260,17 +267,14 @@ impl Place {
         let place = self.clone();
         Box::pin(async move {
             let file = place.write(&what, piece.entries).await?;
-            Ok(((node, table), file.map(|file| (file, mark))))
+            Ok(WrittenPiece { table: (node, table), file: file.map(|file| (file, mark)) })
         })
     }
 }
 
 /// Notes a written piece: in order, since of a key later entries replace earlier ones.
-fn note(
-    nodes: &mut [OpenNode],
-    written: Option<Result<((usize, usize), Option<(FileRef, Lap)>)>>,
-) -> Result<()> {
-    if let Some(((node, table), Some(piece))) = written.transpose()? {
+fn note(nodes: &mut [OpenNode], written: Option<Result<WrittenPiece>>) -> Result<()> {
+    if let Some(WrittenPiece { table: (node, table), file: Some(piece) }) = written.transpose()? {
         nodes[node].tables[table].pieces.push(piece);
     }
     Ok(())
