@@ -202,7 +202,7 @@ impl Job {
     /// Goes back to an older checkpoint if the one that is being restored is damaged and there is
     /// another; false if not.
     fn fall_back(&mut self, error: &Error, actions: &mut Vec<Action>) -> bool {
-        if self.phase != Phase::Deploying || error.code() != ErrorCode::Corrupt {
+        if self.phase != Phase::Deploying || error.code() != ErrorCode::CorruptCheckpoint {
             return false;
         }
         let Some(damaged) = self.restored.take() else { return false };

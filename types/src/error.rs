@@ -31,8 +31,10 @@ pub enum ErrorCode {
     BadRecord,
     /// An expression failed on a value (division by zero, failed cast): mend data or expression.
     Evaluation,
-    /// Stored data is damaged: use an older checkpoint.
+    /// Stored data is damaged: see the message for what to do.
     Corrupt,
+    /// State of a checkpoint is damaged or missing: use an older checkpoint.
+    CorruptCheckpoint,
     /// A checkpoint or plan does not fit the job: see the message for what differs.
     Incompatible,
     /// An older attempt tried to act after a newer one began: nothing to do, it was refused.
@@ -65,6 +67,7 @@ impl ErrorCode {
             Self::BadRecord => "BAD_RECORD",
             Self::Evaluation => "EVALUATION",
             Self::Corrupt => "CORRUPT",
+            Self::CorruptCheckpoint => "CORRUPT_CHECKPOINT",
             Self::Incompatible => "INCOMPATIBLE",
             Self::Fenced => "FENCED",
             Self::ResourceExhausted => "RESOURCE_EXHAUSTED",

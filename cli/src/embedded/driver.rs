@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_engine::checkpoint::Manifest;
-use tidegate_engine::task::snapshot::missing;
+use tidegate_engine::task::snapshot::of_checkpoint;
 use tidegate_engine::task::{Control, ReportKind, TaskState};
 use tidegate_engine::{Barrier, BarrierKind};
 use tidegate_job_control::{
@@ -373,7 +373,7 @@ impl Driver {
     async fn restore(&self, checkpoint: &CompletedCheckpoint) -> Result<Restored> {
         let directory = Directory::open(&checkpoint.folder)?;
         let storage = directory.storage();
-        let manifest = storage.read_manifest(&checkpoint.manifest).await.map_err(missing)?;
+        let manifest = storage.read_manifest(&checkpoint.manifest).await.map_err(of_checkpoint)?;
         check_fits(&manifest, &self.graph, &self.spec.settings)?;
         let reusable = checkpoint.folder == self.folder.url() && !checkpoint.savepoint;
         let staging = match &manifest.staging {

@@ -127,7 +127,7 @@ impl StateFiles {
 /// bytes read.
 ///
 /// # Errors
-/// `CORRUPT`, `NOT_FOUND`, `UNAVAILABLE` for a file; `INCOMPATIBLE` if the operator refuses one.
+/// `CORRUPT_CHECKPOINT`, `UNAVAILABLE` for a file; `INCOMPATIBLE` if the operator refuses one.
 pub async fn restore_operator(
     operator: &mut dyn Operator,
     owned: KeyGroupRange,
@@ -142,7 +142,7 @@ pub async fn restore_operator(
         let reads = table.files.clone().into_iter().map(|file| {
             let storage = storage.clone();
             async move {
-                let batches = storage.read_table(&file).await.map_err(missing)?;
+                let batches = storage.read_table(&file).await.map_err(of_checkpoint)?;
                 Ok::<_, Error>((file, batches))
             }
         });
@@ -160,10 +160,11 @@ pub async fn restore_operator(
     Ok(bytes)
 }
 
-/// A part of a checkpoint that does not exist is damage to it.
-pub fn missing(error: Error) -> Error {
+/// Tells a state file or manifest that is damaged or missing from other damage: where a checkpoint
+/// cannot be read, an older one may serve.
+pub fn of_checkpoint(error: Error) -> Error {
     match error.code() {
-        ErrorCode::NotFound => error.with_code(ErrorCode::Corrupt),
+        ErrorCode::NotFound | ErrorCode::Corrupt => error.with_code(ErrorCode::CorruptCheckpoint),
         _ => error,
     }
 }

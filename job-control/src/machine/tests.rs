@@ -227,12 +227,12 @@ fn a_damaged_checkpoint_gives_way_to_older_ones_until_there_is_none() {
     job.handle(1_000, 0.0, Event::Tick);
     while let Some(damaged) = kept.pop() {
         let attempt = job.record().attempt;
-        let error = Error::new(ErrorCode::Corrupt, "state file 2-2-x is damaged");
+        let error = Error::new(ErrorCode::CorruptCheckpoint, "state file 2-2-x is damaged");
         let actions = job.handle(1_000, 0.0, Event::Failed { attempt, error });
         let Some(older) = kept.last().copied() else {
             assert!(matches!(
                 actions.last(),
-                Some(Action::Done(Outcome::Failed(ErrorCode::Corrupt, _)))
+                Some(Action::Done(Outcome::Failed(ErrorCode::CorruptCheckpoint, _)))
             ));
             break;
         };
@@ -252,7 +252,26 @@ fn damage_that_is_found_while_the_job_runs_is_not_the_checkpoints() {
     job.handle(100, 0.0, Event::Tick);
     complete(&mut job, 110, 1);
     let attempt = job.record().attempt;
-    let error = Error::new(ErrorCode::Corrupt, "a record");
+    let error = Error::new(ErrorCode::CorruptCheckpoint, "?");
     let actions = job.handle(200, 0.0, Event::Failed { attempt, error });
     assert!(!actions.iter().any(|action| matches!(action, Action::FallBack { .. })), "{actions:?}");
+}
+
+#[test]
+fn output_of_which_nobody_knows_whether_it_is_visible_is_no_reason_to_go_back() {
+    let mut job = running(false);
+    for epoch in 1..=2 {
+        job.handle(100 * epoch, 0.0, Event::Tick);
+        complete(&mut job, 100 * epoch + 10, epoch as u64);
+    }
+    let attempt = job.record().attempt;
+    let error = Error::new(ErrorCode::Unavailable, "broker gone");
+    job.handle(500, 0.0, Event::Failed { attempt, error });
+    job.handle(1_000, 0.0, Event::Tick);
+    let error = Error::new(ErrorCode::Corrupt, "a marker is missing");
+    let actions = job.handle(1_000, 0.0, Event::Failed { attempt: job.record().attempt, error });
+    assert!(
+        matches!(actions.last(), Some(Action::Done(Outcome::Failed(ErrorCode::Corrupt, _)))),
+        "{actions:?}"
+    );
 }
