@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use tidegate_plan::window::WindowShape;
 use tidegate_types::{MIN_WATERMARK, Watermark};
 
-use super::tests::{
+use super::testing::{
     Event, Random, Results, Stored, Subject, batch, copy, events, naive, whole_snapshot,
 };
 use crate::operator::{Operator, SnapshotMode, SnapshotRequest, TableSnapshot};

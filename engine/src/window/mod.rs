@@ -34,4 +34,6 @@ mod copying_tests;
 #[cfg(test)]
 mod processing_time_tests;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use tidegate_plan::{AggregateCall, AggregateFunction};
 use tidegate_types::key_group::key_group;
 use tidegate_types::{Field, KeyGroupRange, MIN_WATERMARK, TypeKind};
 
-use super::tests::whole_snapshot;
+use super::testing::whole_snapshot;
 use super::{AggregateInput, SessionAggregate, WindowAggregate, WindowRank, WindowZone};
 use crate::element::Changes;
 use crate::keys::hash::hash_columns;

@@ -9,7 +9,7 @@ use tidegate_plan::operator::SortKey;
 use tidegate_types::key_group::key_group;
 use tidegate_types::{Field as SqlField, MAX_WATERMARK, TypeKind};
 
-use super::super::tests::{Event, GROUPS, HALVES, Random, Stored, context_with, drain, events};
+use super::super::testing::{Event, GROUPS, HALVES, Random, Stored, context_with, drain, events};
 use super::*;
 use crate::memory::MemoryBudget;
 

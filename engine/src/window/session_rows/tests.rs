@@ -8,7 +8,7 @@ use tidegate_types::MAX_WATERMARK;
 
 use super::super::fired;
 use super::super::row_store::RowStore;
-use super::super::tests::{
+use super::super::testing::{
     Event, GROUPS, Random, batch, context, context_with, drain, events, input_schema,
 };
 use super::*;
