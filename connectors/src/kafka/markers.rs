@@ -146,8 +146,7 @@ impl Reading<'_> {
         self.shared.brokers.failed(&doing, error, consumer.context())
     }
 
-    /// Repeats a question while brokers do not answer. The topic was there a moment ago: a broker that has just started
-    /// does not know its partitions for a while.
+    /// Repeats a question while brokers do not answer.
     fn ask<T>(
         &self,
         consumer: &BaseConsumer<Context>,
@@ -159,9 +158,7 @@ impl Reading<'_> {
                 Ok(answer) => return Ok(answer),
                 Err(error) => {
                     let failed = self.failed(consumer, &error);
-                    let passes =
-                        matches!(failed.code(), ErrorCode::Unavailable | ErrorCode::NotFound);
-                    if !passes || patience.is_over() {
+                    if !passes(&failed) || patience.is_over() {
                         return Err(failed);
                     }
                 }
@@ -255,7 +252,7 @@ impl Reading<'_> {
                 }
                 Some(Err(error)) => {
                     let failed = self.failed(consumer, &error);
-                    if failed.code() != ErrorCode::Unavailable || patience.is_over() {
+                    if !passes(&failed) || patience.is_over() {
                         return Err(failed);
                     }
                 }
@@ -268,6 +265,12 @@ impl Reading<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether an error may pass by itself. The topic was there a moment ago: a broker that has just
+/// started does not know its partitions for a while.
+fn passes(error: &Error) -> bool {
+    matches!(error.code(), ErrorCode::Unavailable | ErrorCode::NotFound)
 }
 
 #[cfg(test)]
