@@ -20,6 +20,8 @@ use super::fetcher::{Assigned, Control, FetchSettings, Fetched};
 
 /// Longest wait for a record before orders are looked at.
 const IDLE_WAIT: Duration = Duration::from_millis(50);
+/// The shortest time that the client can wait.
+const TICK: Duration = Duration::from_millis(1);
 /// Records that are taken before orders and times are looked at again.
 const BURST: usize = 256;
 /// Bytes at which a batch is handed on, whatever its rows.
@@ -199,18 +201,24 @@ impl FetchLoop {
         (self.settings.monotonic)().saturating_sub(since)
     }
 
-    /// How long to wait for a record.
+    /// How long to wait for a record: whole milliseconds, since the client cannot wait for less and
+    /// would be asked again and again.
     fn wait(&self) -> Duration {
-        match self.pending_since {
+        let wait = match self.pending_since {
             Some(since) => self.settings.linger.saturating_sub(self.waited(since)).min(IDLE_WAIT),
             None => IDLE_WAIT,
-        }
+        };
+        Duration::from_millis(wait.as_millis() as u64)
+    }
+
+    /// Whether what is pending has waited as long as it may, to within what the client can wait.
+    fn is_due(&self) -> bool {
+        let left = |since| self.settings.linger.saturating_sub(self.waited(since));
+        self.pending_since.is_some_and(|since| left(since) < TICK)
     }
 
     fn flush_if_due(&mut self) -> Result<(), Gone> {
-        let waited =
-            self.pending_since.is_some_and(|since| self.waited(since) >= self.settings.linger);
-        if !waited && self.pending_bytes < PENDING_BYTES {
+        if !self.is_due() && self.pending_bytes < PENDING_BYTES {
             return Ok(());
         }
         for index in 0..self.partitions.len() {
