@@ -90,12 +90,18 @@ impl SessionTable {
         Ok(())
     }
 
+    /// The slots of the entries' keys.
+    fn key_slots(&mut self, entries: &RecordBatch) -> Result<Vec<u32>> {
+        let columns: Vec<usize> = self.spec.layout.key_columns().collect();
+        let mut keys = Vec::new();
+        self.sessions.key_slots(entries, &columns, &mut keys)?;
+        Ok(keys)
+    }
+
     /// Takes entries of one run: a later one replaces every earlier one of its key that it touches.
     pub(super) fn replace(&mut self, entries: &RecordBatch) -> Result<()> {
-        let layout = &self.spec.layout;
-        let mut keys = Vec::new();
-        self.sessions.key_slots(entries, &layout.key_columns().collect::<Vec<_>>(), &mut keys)?;
-        let states = &entries.columns()[layout.key_columns().end..];
+        let keys = self.key_slots(entries)?;
+        let states = &entries.columns()[self.spec.layout.key_columns().end..];
         let (mut from, mut targets) = (0, Vec::new());
         for (key, (end, start)) in keys.iter().zip(bounds(entries)) {
             if self.sessions.touching(*key, start, end).0 != NONE {
@@ -174,10 +180,8 @@ impl SessionState for SessionTable {
     }
 
     fn add(&mut self, entries: &RecordBatch, _stored: &mut bool) -> Result<()> {
-        let layout = &self.spec.layout;
-        let mut keys = Vec::new();
-        self.sessions.key_slots(entries, &layout.key_columns().collect::<Vec<_>>(), &mut keys)?;
-        let states = &entries.columns()[layout.key_columns().end..];
+        let keys = self.key_slots(entries)?;
+        let states = &entries.columns()[self.spec.layout.key_columns().end..];
         let (mut from, mut targets) = (0, Vec::new());
         for (key, (end, start)) in keys.iter().zip(bounds(entries)) {
             let (mut target, more) = self.sessions.touching(*key, start, end);
