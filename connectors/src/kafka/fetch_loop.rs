@@ -17,6 +17,7 @@ use tokio::sync::mpsc::Sender;
 use super::batch::RecordBatchBytes;
 use super::client::{Context, error_code};
 use super::fetcher::{Assigned, Control, FetchSettings, Fetched};
+use super::missing::{Found, Missing};
 
 /// Longest wait for a record before orders are looked at.
 const IDLE_WAIT: Duration = Duration::from_millis(50);
@@ -45,6 +46,8 @@ pub(super) struct FetchLoop {
     pending_bytes: usize,
     /// Partitions that may have been read to their end.
     ended: Vec<usize>,
+    /// Brokers say that something does not exist.
+    missing: Option<Missing>,
 }
 
 struct Partition {
@@ -79,6 +82,7 @@ impl FetchLoop {
             pending_since: None,
             pending_bytes: 0,
             ended: Vec::new(),
+            missing: None,
         }
     }
 
@@ -97,6 +101,7 @@ impl FetchLoop {
                 return Ok(());
             }
             self.check_ends()?;
+            self.look_for_missing()?;
             if self.flush_if_due().is_err() {
                 return Ok(());
             }
@@ -144,6 +149,22 @@ impl FetchLoop {
             added.map_err(|error| self.failed(&error))?;
         }
         self.consumer.assign(&list).map_err(|error| self.failed(&error))
+    }
+
+    /// Reads on when what was missing is there.
+    fn look_for_missing(&mut self) -> Result<()> {
+        let Some(missing) = &mut self.missing else { return Ok(()) };
+        let open = self.partitions.iter().filter(|partition| !partition.done);
+        let open = open.map(|open| (open.assigned.topic.as_str(), open.assigned.partition));
+        match missing.look(&self.consumer, open) {
+            Found::NotYet => Ok(()),
+            Found::All => {
+                tracing::info!("brokers know {} again", self.settings.describe);
+                self.missing = None;
+                self.assign()
+            }
+            Found::GivenUp(error) => Err(self.failed(&error)),
+        }
     }
 
     fn failed(&self, error: &KafkaError) -> Error {
@@ -278,6 +299,13 @@ impl FetchLoop {
                     "they were deleted before they were read; to go on without them, \
                      set 'properties.auto.offset.reset' to 'earliest' or 'latest'",
                 ))
+            }
+            KafkaError::MessageConsumption(code) if error_code(*code) == ErrorCode::NotFound => {
+                if self.missing.is_none() {
+                    tracing::warn!(%error, "brokers do not know {}; asking again", self.settings.describe);
+                    self.missing = Some(Missing::new(&self.settings.monotonic, error.clone()));
+                }
+                Ok(())
             }
             other => Err(self.failed(other)),
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 use serde::{Deserialize, Serialize};
 use tidegate_types::{Attempt, Epoch, Error, ErrorCode, OperatorId, Result};
@@ -170,14 +170,14 @@ impl Reading<'_> {
     /// First and end offset of each partition, as a reader of this isolation sees them.
     fn ends(&self, isolation: &str) -> Result<BTreeMap<i32, (i64, i64)>> {
         let consumer = self.consumer(isolation)?;
-        let metadata = self.ask(&consumer, || consumer.fetch_metadata(Some(self.topic()), CALL))?;
-        let topics = metadata.topics().iter().filter(|topic| topic.name() == self.topic());
-        let partitions: Vec<i32> =
-            topics.flat_map(|topic| topic.partitions()).map(|partition| partition.id()).collect();
-        if partitions.is_empty() {
-            let message = format!("marker topic {} does not exist", self.topic());
-            return Err(Error::new(ErrorCode::NotFound, message));
-        }
+        let partitions = self.ask(&consumer, || {
+            let metadata = consumer.fetch_metadata(Some(self.topic()), CALL)?;
+            let topics = metadata.topics().iter().filter(|topic| topic.name() == self.topic());
+            let partitions = topics.flat_map(|topic| topic.partitions());
+            let partitions: Vec<i32> = partitions.map(|partition| partition.id()).collect();
+            let unknown = KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition);
+            if partitions.is_empty() { Err(unknown) } else { Ok(partitions) }
+        })?;
         let mut ends = BTreeMap::new();
         for partition in partitions {
             let ask = || consumer.fetch_watermarks(self.topic(), partition, CALL);

@@ -21,6 +21,7 @@ mod fetcher;
 mod in_flight;
 mod markers;
 mod metadata_columns;
+mod missing;
 mod offsets;
 mod patience;
 mod properties;

@@ -1,7 +1,7 @@
 //! Finding partitions, and resolving where to start and stop to numbers. Blocking calls with
 //! bounded waits; the source runs them where they may block.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -114,19 +114,22 @@ pub(super) struct Inquiry<'a> {
 }
 
 impl Inquiry<'_> {
-    /// All partitions of `topics`.
+    /// All partitions of `topics`. One of which partitions are `known` is waited for, because a broker that has just
+    /// started does not know it yet.
     ///
     /// # Errors
     /// `NOT_FOUND` for a named topic that does not exist; `UNAVAILABLE` and `PERMISSION_DENIED`.
-    pub(super) fn partitions(&self, topics: &Topics) -> Result<Vec<TopicPartition>> {
+    pub(super) fn partitions(
+        &self,
+        topics: &Topics,
+        known: &BTreeSet<TopicPartition>,
+    ) -> Result<Vec<TopicPartition>> {
         let mut found = Vec::new();
         match topics {
             Topics::Named(names) => {
                 for name in names {
-                    let doing = format!("look up topic {name}");
-                    let metadata =
-                        self.retry(&doing, |wait| self.consumer.fetch_metadata(Some(name), wait))?;
-                    found.extend(self.partitions_of(&metadata, name)?);
+                    let was_there = known.iter().any(|(topic, _)| topic == name);
+                    found.extend(self.partitions_of_named(name, was_there)?);
                 }
             }
             Topics::Matching(regex) => {
@@ -141,6 +144,24 @@ impl Inquiry<'_> {
         }
         found.sort();
         Ok(found)
+    }
+
+    fn partitions_of_named(&self, name: &str, was_there: bool) -> Result<Vec<TopicPartition>> {
+        let doing = format!("look up topic {name}");
+        loop {
+            let metadata =
+                self.retry(&doing, |wait| self.consumer.fetch_metadata(Some(name), wait))?;
+            match self.partitions_of(&metadata, name) {
+                Err(error)
+                    if error.code() == ErrorCode::NotFound
+                        && was_there
+                        && !self.patience.is_over() =>
+                {
+                    self.patience.pause();
+                }
+                answer => return answer,
+            }
+        }
     }
 
     fn partitions_of(&self, metadata: &Metadata, name: &str) -> Result<Vec<TopicPartition>> {

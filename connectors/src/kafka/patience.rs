@@ -23,6 +23,11 @@ impl Patience {
         Self { clock: Arc::clone(clock), start: clock(), limit }
     }
 
+    /// Begins again.
+    pub(super) fn restart(&mut self) {
+        self.start = (self.clock)();
+    }
+
     /// Time since the start.
     pub(super) fn waited(&self) -> Duration {
         (self.clock)().saturating_sub(self.start)

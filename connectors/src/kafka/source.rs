@@ -77,7 +77,7 @@ impl Shared {
         discovered: bool,
     ) -> Result<Vec<SplitState>> {
         let inquiry = self.inquiry()?;
-        let mut partitions = inquiry.partitions(&self.topics)?;
+        let mut partitions = inquiry.partitions(&self.topics, known)?;
         if partitions.is_empty() && known.is_empty() && self.bounded.is_some() {
             let message = format!("no {} at {}", self.topics.describe(), self.brokers.servers);
             return Err(

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
+use rdkafka::bindings::rd_kafka_resp_err_t as RDKafkaRespErr;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
 
@@ -73,4 +74,37 @@ async fn a_checkpoint_waits_for_brokers_to_come_back() {
     });
     prepared.0.unwrap();
     assert_eq!(table.read_all().await.unwrap(), ids(0..20));
+}
+
+/// What a broker that has just started says of its topics.
+const UNKNOWN: RDKafkaRespErr = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_brokers_do_not_know_for_a_while_is_read_on() {
+    let cluster = cluster("forgotten");
+    let servers = cluster.bootstrap_servers();
+    let table = TestTable::new("forgotten")
+        .set("properties.bootstrap.servers", &servers)
+        .set("properties.reconnect.backoff.max.ms", "500")
+        .set("properties.topic.metadata.propagation.max.ms", "0")
+        .without("scan.bounded.mode");
+    produce(&servers, "forgotten", 0..100);
+    let source = table.source().unwrap();
+    let splits = source.enumerate(&[], false).await.unwrap();
+    let mut reading = Reading::new(source.as_ref(), splits.clone(), 10);
+    assert_eq!(reading.take(100).await.len(), 100);
+    cluster.topic_error("forgotten", UNKNOWN).unwrap();
+    cluster.broker_down(BROKER).unwrap();
+    cluster.broker_up(BROKER).unwrap();
+    let pending = tokio::time::timeout(OUTAGE, reading.next()).await;
+    assert!(pending.is_err(), "neither rows nor an error: {pending:?}");
+    let (again, ()) = tokio::join!(source.enumerate(&splits, true), async {
+        tokio::time::sleep(OUTAGE).await;
+        cluster.topic_error("forgotten", RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR).unwrap();
+    });
+    assert_eq!(again.unwrap().len(), 0, "a restored job waits for the topic and finds nothing new");
+    produce(&servers, "forgotten", 100..200);
+    let mut rows = reading.take(100).await;
+    rows.sort();
+    assert_eq!(rows, ids(100..200));
 }

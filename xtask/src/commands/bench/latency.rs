@@ -42,8 +42,8 @@ pub(crate) struct Args {
     /// Seconds that are measured
     #[arg(long, value_name = "S", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     seconds: u64,
-    /// Seconds before, which are not
-    #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    /// Seconds before, which are not; the compilers of the broker's and the load's Java machines need most of them
+    #[arg(long, value_name = "S", default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..=3_600))]
     warm_up: u64,
     /// Subtasks per operator
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=128))]
