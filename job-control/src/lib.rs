@@ -2,7 +2,7 @@
 //!
 //! [`machine::Job`] takes events with the time at which they happened and returns actions; a thin
 //! driver does the I/O: in process for `tidegate run`, over gRPC in a cluster. What must outlive the
-//! driver is the [`record::JobRecord`], kept in a metadata store that refuses older writers.
+//! driver is the [`tidegate_types::JobRecord`], kept in a metadata store that refuses older writers.
 //!
 //! The protocol of a checkpoint: `Trigger` to every task → each task acknowledges → `WriteManifest`
 //! (prepares only) → `Save` of a record that names it (from here on the checkpoint exists) →
@@ -10,9 +10,8 @@
 
 pub mod machine;
 pub mod protocol;
-pub mod record;
 pub mod restart;
 
 pub use machine::Job;
 pub use protocol::{Action, CheckpointKind, ControlSettings, Event, Outcome};
-pub use record::{CompletedCheckpoint, JobRecord, JobStatus};
+pub use tidegate_types::{CompletedCheckpoint, JobRecord, JobStatus};

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use tidegate_types::{Attempt, Epoch, Error, ErrorCode, SubtaskId};
+use tidegate_types::{
+    Attempt, CompletedCheckpoint, Epoch, Error, ErrorCode, JobRecord, JobStatus, SubtaskId,
+};
 
 use crate::protocol::{Action, CheckpointKind, ControlSettings, Event, Outcome};
-use crate::record::{CompletedCheckpoint, JobRecord, JobStatus};
 use crate::restart::Restarts;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tidegate_plan::settings::{RestartStrategy, Settings};
-use tidegate_types::{Attempt, Epoch, Error, ErrorCode, SubtaskId};
-
-use crate::record::{CompletedCheckpoint, JobRecord};
+use tidegate_types::{Attempt, CompletedCheckpoint, Epoch, Error, ErrorCode, JobRecord, SubtaskId};
 
 /// Settings of a job's control.
 #[derive(Debug, Clone)]

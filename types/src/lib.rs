@@ -4,6 +4,7 @@
 
 pub mod error;
 pub mod id;
+pub mod job;
 pub mod key_group;
 pub mod quantity;
 pub mod sql_type;
@@ -11,6 +12,7 @@ pub mod time;
 
 pub use error::{Error, ErrorCode, Result, Span};
 pub use id::{Attempt, Epoch, JobId, OperatorId, SubtaskId, TaskId};
+pub use job::{CompletedCheckpoint, JobRecord, JobStatus};
 pub use key_group::{KeyGroup, KeyGroupRange};
 pub use sql_type::{Field, SqlType, TimeAttribute, TypeKind};
 pub use time::{MAX_WATERMARK, MIN_WATERMARK, Watermark};

@@ -28,6 +28,9 @@ pub(crate) const CRATES: &[Crate] = &[
     Crate { name: "plan", may_use: &["types"], tests_may_use: &[] },
     Crate { name: "functions", may_use: &["plan", "types"], tests_may_use: &[] },
     Crate { name: "connector-spec", may_use: &["types"], tests_may_use: &[] },
+    Crate { name: "checkpoint", may_use: &["plan", "types"], tests_may_use: &[] },
+    Crate { name: "catalog", may_use: &["types"], tests_may_use: &[] },
+    Crate { name: "proto", may_use: &["types"], tests_may_use: &[] },
     Crate {
         name: "planner",
         may_use: &["connector-spec", "functions", "plan", "types"],
@@ -35,30 +38,61 @@ pub(crate) const CRATES: &[Crate] = &[
     },
     Crate {
         name: "engine",
-        may_use: &["functions", "plan", "runtime", "types"],
+        may_use: &["checkpoint", "functions", "plan", "runtime", "types"],
         tests_may_use: &[],
     },
     Crate {
         name: "connectors",
-        may_use: &["connector-spec", "engine", "functions", "plan", "runtime", "types"],
+        may_use: &[
+            "checkpoint",
+            "connector-spec",
+            "engine",
+            "functions",
+            "plan",
+            "runtime",
+            "types",
+        ],
         tests_may_use: &[],
     },
-    Crate { name: "job-control", may_use: &["plan", "types"], tests_may_use: &[] },
+    Crate {
+        name: "job-control",
+        may_use: &["checkpoint", "plan", "runtime", "types"],
+        tests_may_use: &[],
+    },
     Crate {
         name: "worker",
-        may_use: &["engine", "functions", "plan", "runtime", "types"],
+        may_use: &["checkpoint", "engine", "functions", "plan", "proto", "runtime", "types"],
         tests_may_use: &["connector-spec", "connectors", "job-control", "planner"],
+    },
+    Crate {
+        name: "coordinator",
+        may_use: &[
+            "catalog",
+            "checkpoint",
+            "connector-spec",
+            "job-control",
+            "plan",
+            "planner",
+            "proto",
+            "runtime",
+            "types",
+        ],
+        tests_may_use: &[],
     },
     Crate {
         name: "cli",
         may_use: &[
+            "catalog",
+            "checkpoint",
             "connector-spec",
             "connectors",
+            "coordinator",
             "engine",
             "functions",
             "job-control",
             "plan",
             "planner",
+            "proto",
             "runtime",
             "types",
             "worker",
@@ -73,13 +107,13 @@ pub(crate) const CRATES: &[Crate] = &[
 pub(crate) const OUTSIDE: &[Outside] = &[
     Outside {
         name: "tonic*",
-        users: &["cli", "worker"],
+        users: &["cli", "coordinator", "proto", "worker"],
         tests: &["integration-tests"],
         why: "wire types stay at the edge",
     },
     Outside {
         name: "prost*",
-        users: &["cli", "worker"],
+        users: &["cli", "coordinator", "proto", "worker"],
         tests: &["integration-tests"],
         why: "wire types stay at the edge",
     },
@@ -115,7 +149,7 @@ pub(crate) const OUTSIDE: &[Outside] = &[
     },
     Outside {
         name: "object_store",
-        users: &["cli", "connectors", "engine", "worker", "integration-tests"],
+        users: &["checkpoint", "cli", "connectors", "engine", "worker", "integration-tests"],
         tests: &[],
         why: "the rest is pure or has no business with storage",
     },
@@ -133,7 +167,18 @@ pub(crate) const OUTSIDE: &[Outside] = &[
     },
     Outside {
         name: "tokio",
-        users: &["cli", "connectors", "engine", "runtime", "worker", "xtask", "integration-tests"],
+        users: &[
+            "checkpoint",
+            "cli",
+            "connectors",
+            "coordinator",
+            "engine",
+            "job-control",
+            "runtime",
+            "worker",
+            "xtask",
+            "integration-tests",
+        ],
         tests: &[EVERYONE],
         why: "the other crates are pure: no tasks, no I/O",
     },
@@ -146,5 +191,14 @@ pub(crate) const OUTSIDE: &[Outside] = &[
 ];
 
 /// Crates whose sources never name a socket.
-pub(crate) const WITHOUT_NETWORK: &[&str] =
-    &["connector-spec", "engine", "functions", "job-control", "plan", "planner", "types"];
+pub(crate) const WITHOUT_NETWORK: &[&str] = &[
+    "catalog",
+    "checkpoint",
+    "connector-spec",
+    "engine",
+    "functions",
+    "job-control",
+    "plan",
+    "planner",
+    "types",
+];

@@ -1,7 +1,7 @@
 //! What is durable of a job: its runs and completed checkpoints.
 
+use crate::{Attempt, Epoch, JobId};
 use serde::{Deserialize, Serialize};
-use tidegate_types::{Attempt, Epoch, JobId};
 
 /// The durable record of a job. Each saved record has the next `revision`; a store refuses a
 /// revision that exists, which is what fences an older driver.

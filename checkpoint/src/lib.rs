@@ -1,0 +1,1 @@
+//! What checkpoints say: manifests and the folders that they are in.

@@ -1,0 +1,1 @@
+//! The control plane: Raft, the scheduler, the drivers of jobs, the API.
