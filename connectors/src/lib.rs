@@ -14,7 +14,6 @@ pub mod format;
 pub mod kafka;
 mod nexmark;
 mod numbered;
-pub mod object_storage;
 mod print;
 pub mod registry;
 

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringViewArray};
 use arrow::datatypes::Int64Type;
 use futures::TryStreamExt;
-use tidegate_connectors::{ConnectorEnv, object_storage, registry};
+use tidegate_connectors::{ConnectorEnv, registry};
 use tidegate_engine::Changes;
 use tidegate_engine::connector::{
     Read, ReaderContext, RestoredOutput, Sink, SinkContext, SinkWriter, Source, SourceReader,
@@ -159,7 +159,7 @@ fn rows(table: &Table, ids: std::ops::Range<i64>) -> Changes {
 }
 
 async fn objects(table: &Table) -> Vec<String> {
-    let (store, path) = object_storage::open(&table.options["path"], &table.options).unwrap();
+    let (store, path) = tidegate_storage::open(&table.options["path"], &table.options).unwrap();
     let metas: Vec<_> = store.list(Some(&path)).try_collect().await.unwrap();
     metas.into_iter().map(|meta| meta.location.to_string()).collect()
 }
@@ -245,6 +245,6 @@ async fn what_is_missing_or_refused_is_named() {
 #[test]
 fn a_place_is_opened_without_a_connection() {
     let options = BTreeMap::from([("s3.endpoint".to_owned(), "http://127.0.0.1:1".to_owned())]);
-    let (_, path) = object_storage::open("s3://bucket/some/folder/", &options).unwrap();
+    let (_, path) = tidegate_storage::open("s3://bucket/some/folder/", &options).unwrap();
     assert_eq!(path.as_ref(), "some/folder");
 }

@@ -2,8 +2,8 @@
 
 use arrow::array::{Array, Int8Array, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, take, take_record_batch};
-use serde::{Deserialize, Serialize};
-use tidegate_types::{Epoch, Error, Result, Watermark};
+pub use tidegate_checkpoint::barrier::{Barrier, BarrierKind};
+use tidegate_types::{Error, Result, Watermark};
 
 /// A batch of changes. An append-only batch has no kinds and pays nothing for them.
 #[derive(Debug, Clone)]
@@ -90,27 +90,6 @@ fn as_kinds(array: &dyn Array) -> Result<Int8Array> {
 
 fn internal(error: arrow::error::ArrowError) -> Error {
     Error::internal(error.to_string())
-}
-
-/// Why a barrier was injected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BarrierKind {
-    /// A periodic checkpoint: incremental.
-    Checkpoint,
-    /// A savepoint: self-contained.
-    Savepoint,
-    /// A savepoint after which sources read no more.
-    StopWithSavepoint,
-}
-
-/// The border between the rows of two checkpoints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Barrier {
-    /// The checkpoint that the rows before the barrier belong to.
-    pub epoch: Epoch,
-    /// Why.
-    pub kind: BarrierKind,
 }
 
 /// An item of the ordered stream that a task reads or writes.

@@ -13,11 +13,11 @@ use arrow::array::{
     TimestampMillisecondArray,
 };
 use arrow::datatypes::Int32Type;
-use tidegate_engine::BarrierKind;
-use tidegate_engine::checkpoint::file::Compression;
-use tidegate_engine::checkpoint::{
-    FileRef, Manifest, OperatorState, SourceState, SubtaskState, TableState, file,
+use tidegate_checkpoint::{
+    FileRef, Manifest, OperatorState, SourceState, SubtaskState, TableState,
 };
+use tidegate_engine::BarrierKind;
+use tidegate_engine::checkpoint::file::{self, Compression};
 use tidegate_engine::connector::{Confirmed, Split, StagedUnit};
 use tidegate_engine::staging::{self, ChunkRef, Stored};
 use tidegate_types::{Attempt, Epoch, JobId, OperatorId};

@@ -8,10 +8,11 @@
 //! (prepares only) → `Save` of a record that names it (from here on the checkpoint exists) →
 //! `Complete` to every task (sinks commit) → tasks with sinks report that they have committed.
 
+pub mod driver;
 pub mod machine;
 pub mod protocol;
 pub mod restart;
 
+pub use driver::{Driver, DriverSpec, Request, Start, Surroundings};
 pub use machine::Job;
 pub use protocol::{Action, CheckpointKind, ControlSettings, Event, Outcome};
-pub use tidegate_types::{CompletedCheckpoint, JobRecord, JobStatus};

@@ -46,7 +46,8 @@ pub struct Job {
     tasks: BTreeSet<SubtaskId>,
     sinks: BTreeSet<SubtaskId>,
     staging: bool,
-    not_ready: BTreeSet<SubtaskId>,
+    /// Tasks that have their state; they may say so before it is known which tasks there are.
+    ready: BTreeSet<SubtaskId>,
     running: BTreeSet<SubtaskId>,
     checkpoint: Option<InFlight>,
     requested: Option<CheckpointKind>,
@@ -68,7 +69,7 @@ impl Job {
             tasks: BTreeSet::new(),
             sinks: BTreeSet::new(),
             staging: false,
-            not_ready: BTreeSet::new(),
+            ready: BTreeSet::new(),
             running: BTreeSet::new(),
             checkpoint: None,
             requested: None,
@@ -104,12 +105,17 @@ impl Job {
             Event::Deployed { attempt, tasks, sinks, staging }
                 if attempt == self.record.attempt =>
             {
-                self.not_ready = tasks.clone();
                 self.running = tasks.clone();
                 (self.tasks, self.sinks, self.staging) = (tasks, sinks, staging);
+                self.run_if_ready(now_ms, &mut actions);
+            }
+            Event::Adopted(adopted) => self.adopt(now_ms, adopted, &mut actions),
+            Event::Resumed { attempt, ended } if attempt == self.record.attempt => {
+                self.resume(now_ms, jitter, &ended, &mut actions);
             }
             Event::Ready { attempt, task } if attempt == self.record.attempt => {
-                self.on_ready(now_ms, task, &mut actions);
+                self.ready.insert(task);
+                self.run_if_ready(now_ms, &mut actions);
             }
             Event::Acknowledged { attempt, epoch, task } if attempt == self.record.attempt => {
                 self.on_acknowledged(epoch, task, &mut actions);
@@ -186,6 +192,7 @@ impl Job {
         self.save(actions);
         self.checkpoint = None;
         self.tasks.clear();
+        self.ready.clear();
         let restore = self.restorable().cloned();
         self.restored = restore.clone();
         actions.push(Action::Deploy { attempt: self.record.attempt, restore });
@@ -222,14 +229,19 @@ impl Job {
         true
     }
 
-    fn on_ready(&mut self, now_ms: i64, task: SubtaskId, actions: &mut Vec<Action>) {
-        self.not_ready.remove(&task);
-        if self.phase == Phase::Deploying && self.not_ready.is_empty() {
-            self.phase = Phase::Running;
-            self.next_trigger_ms = self.settings.interval.map(|i| now_ms + i.as_millis() as i64);
-            actions.push(Action::StartSources);
+    /// Lets sources read once it is known which tasks there are and all of them have their state.
+    fn run_if_ready(&mut self, now_ms: i64, actions: &mut Vec<Action>) {
+        let known = !self.tasks.is_empty();
+        if self.phase == Phase::Deploying && known && self.tasks.is_subset(&self.ready) {
+            self.begin(now_ms, actions);
             self.settle(now_ms, actions);
         }
+    }
+
+    fn begin(&mut self, now_ms: i64, actions: &mut Vec<Action>) {
+        self.phase = Phase::Running;
+        self.next_trigger_ms = self.settings.interval.map(|i| now_ms + i.as_millis() as i64);
+        actions.push(Action::StartSources);
     }
 
     /// Starts whatever is due: the last checkpoint of a job that has ended, a requested savepoint, the end.
@@ -383,7 +395,14 @@ impl Job {
             return actions.push(Action::Done(outcome));
         }
         // Without output that waits for it, a failed checkpoint costs only the work it would have saved.
-        let fatal = checkpoint.kind != CheckpointKind::Periodic || checkpoint.last;
+        // Sources that stopped for a savepoint read no more, though.
+        let fatal = checkpoint.kind == CheckpointKind::StopWithSavepoint || checkpoint.last;
+        if checkpoint.kind != CheckpointKind::Periodic {
+            actions.push(Action::SavepointFailed(error.to_string()));
+        }
+        if checkpoint.kind == CheckpointKind::Savepoint && !fatal {
+            self.failed_checkpoints -= 1;
+        }
         if fatal || self.failed_checkpoints > self.settings.tolerable_failures {
             return self.fail(now_ms, jitter, error, actions);
         }
@@ -454,5 +473,6 @@ impl Job {
     }
 }
 
+mod adoption;
 #[cfg(test)]
 mod tests;

@@ -61,6 +61,10 @@ pub enum Event {
     /// Start the job, from the first of these checkpoints that is intact if any are given: they may be
     /// of another place.
     Start(Vec<CompletedCheckpoint>),
+    /// The tasks of the record's run exist and have their state: their driver was lost.
+    Adopted(Adopted),
+    /// The connection to tasks was interrupted; they are all there. Those that have processed all of their input.
+    Resumed { attempt: Attempt, ended: BTreeSet<SubtaskId> },
     /// The tasks of a run exist; their ids, and those that have sinks.
     Deployed {
         attempt: Attempt,
@@ -92,6 +96,19 @@ pub enum Event {
     Tick,
 }
 
+/// A run that is under way.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Adopted {
+    /// Its tasks.
+    pub tasks: BTreeSet<SubtaskId>,
+    /// Those that have sinks.
+    pub sinks: BTreeSet<SubtaskId>,
+    /// Whether a sink shows its output only with a checkpoint.
+    pub staging: bool,
+    /// Tasks that have processed all of their input.
+    pub ended: BTreeSet<SubtaskId>,
+}
+
 /// What to do, in order; an action that fails becomes an event.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs, reason = "the fields are ids that say what they are")]
@@ -110,6 +127,8 @@ pub enum Action {
     Complete(Epoch),
     /// Forget what was acknowledged for a checkpoint.
     Abandon { epoch: Epoch, reason: String },
+    /// Tell people that a savepoint could not be taken.
+    SavepointFailed(String),
     /// Write the final, self-contained form of a savepoint, whose output is now visible.
     PublishSavepoint(CompletedCheckpoint),
     /// Checkpoints that are no longer kept: delete what only they reach.

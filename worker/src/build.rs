@@ -233,7 +233,7 @@ impl ChainBuilder<'_> {
                 None => roots.push(place),
             }
         }
-        let manifest = self.deployment.restored.as_ref().map(|restored| &restored.manifest);
+        let manifest = self.deployment.restored.as_ref().map(|restored| restored.manifest.as_ref());
         let watermark = restored_operator(manifest, graph.nodes[root].id).watermark;
         for (input, consumer, senders) in self.outputs {
             let edge = edge_nodes(&graph, &input, consumer, senders)?;

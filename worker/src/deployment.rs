@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidegate_engine::checkpoint::{CheckpointStorage, Manifest};
+use tidegate_checkpoint::{CheckpointStorage, Manifest};
 use tidegate_engine::connector::{Sink, Source};
 use tidegate_engine::memory::MemoryBudget;
 use tidegate_engine::spill::SpillFolder;
@@ -37,7 +37,7 @@ pub struct Restored {
     /// The folder that its staged output is relative to.
     pub staging: CheckpointStorage,
     /// Its manifest.
-    pub manifest: Manifest,
+    pub manifest: Arc<Manifest>,
     /// Whether the new checkpoints may refer to its files (it is in the job's own folder).
     pub reusable: bool,
 }

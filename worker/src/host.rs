@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use tidegate_engine::connector::{ReaderContext, Source, Split};
+use tidegate_checkpoint::task::TaskEvent;
+use tidegate_engine::connector::ReaderContext;
 use tidegate_engine::exchange::gate::InputGate;
 use tidegate_engine::exchange::{Receiver, local};
 use tidegate_engine::metrics::{OperatorMetrics, SourceMetrics, TaskMetrics};
@@ -20,14 +21,16 @@ use tidegate_plan::Exchange;
 use tidegate_plan::arrow_type::arrow_schema;
 use tidegate_plan::operator::Operator as PlanOperator;
 use tidegate_runtime::{Task, spawn_on};
-use tidegate_types::{Attempt, Epoch, Error, ErrorCode, Result, SubtaskId, TaskId};
+use tidegate_types::{Epoch, Error, ErrorCode, Result, SubtaskId, TaskId};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::build::{ChainBuilder, Connectors, OutputChannels};
 use crate::deployment::Deployment;
+use crate::discovery;
 use crate::metrics::{OperatorEntry, RunMetrics};
-use crate::splits::{self, KnownSplit};
+use crate::prepare::{Prepared, known_splits};
+use crate::splits::KnownSplit;
 
 /// Instructions that may wait for a task. Few are ever under way: a checkpoint is two.
 const CONTROL_CAPACITY: usize = 64;
@@ -38,15 +41,6 @@ const NEIGHBOUR_DELAY: Duration = Duration::from_millis(500);
 /// In continuous mode, how long a reader may wait to fill a batch.
 const LINGER: Duration = Duration::from_millis(2);
 
-/// A report with the run that it belongs to.
-#[derive(Debug)]
-pub struct TaskEvent {
-    /// The run.
-    pub attempt: Attempt,
-    /// The report.
-    pub report: Report,
-}
-
 /// The tasks of a run. Dropping it ends them at once.
 pub struct RunningTasks {
     controls: BTreeMap<SubtaskId, mpsc::Sender<Control>>,
@@ -54,40 +48,35 @@ pub struct RunningTasks {
     sinks: BTreeSet<SubtaskId>,
     staging: bool,
     waiting: Vec<String>,
-    _discovery: Vec<Task<()>>,
+    discovery: Vec<Task<()>>,
     /// Counters.
     pub metrics: RunMetrics,
 }
 
-/// Makes and starts the tasks of a deployment. Each reports `Ready` once its state is restored and
-/// reads nothing before `Control::Start`.
+/// Starts the tasks of a deployment. Each reports `Ready` once its state is restored and reads nothing before
+/// `Control::Start`.
 ///
 /// # Errors
-/// What connectors, their enumeration or their checks fail with. Failures of single tasks are reported.
-pub async fn start(
+/// What connectors fail with when they are made. Failures of single tasks are reported.
+pub fn start(
     deployment: Deployment,
+    prepared: Prepared,
     runtime: &Handle,
     events: mpsc::Sender<TaskEvent>,
 ) -> Result<RunningTasks> {
     let connectors = Arc::new(Connectors::make(&deployment)?);
-    connectors.check().await?;
-    let mut assigned = assign_splits(&deployment, &connectors).await?;
+    let mut assigned = prepared.splits;
+    let known = known_splits(&assigned);
     let deployment = Arc::new(deployment);
     let mut running = RunningTasks {
         controls: BTreeMap::new(),
         tasks: Vec::new(),
         sinks: sink_subtasks(&deployment),
-        staging: connectors.any_staging(),
-        waiting: connectors.wait_for_checkpoints(&deployment.graph),
-        _discovery: Vec::new(),
+        staging: prepared.staging,
+        waiting: prepared.waiting,
+        discovery: Vec::new(),
         metrics: RunMetrics::default(),
     };
-    let known: HashMap<usize, Vec<Split>> = assigned
-        .iter()
-        .map(|(node, parts)| {
-            (*node, parts.iter().flatten().map(|(split, _)| split.clone()).collect())
-        })
-        .collect();
     let mut channels = Channels::make(&deployment);
     for (index, task) in deployment.tasks.tasks.iter().enumerate() {
         for subtask in 0..task.parallelism {
@@ -112,7 +101,9 @@ pub async fn start(
             running.tasks.push(spawn_on(runtime, name, start.run()));
         }
     }
-    running.discover(&deployment, &connectors, known, runtime, events)?;
+    let controls = &running.controls;
+    running.discovery =
+        discovery::start(&deployment, &connectors, known, controls, runtime, events)?;
     Ok(running)
 }
 
@@ -159,7 +150,7 @@ impl RunningTasks {
     /// # Errors
     /// `UNAVAILABLE` if one does not end in time.
     pub async fn stop(mut self) -> Result<()> {
-        self._discovery.clear();
+        self.discovery.clear();
         self.tell_all(&Control::Stop)?;
         let all = futures::future::join_all(self.tasks.drain(..));
         match tokio::time::timeout(STOP_TIMEOUT, all).await {
@@ -173,111 +164,11 @@ impl RunningTasks {
 
     /// Ends every task at its next await, and waits until it is gone.
     pub async fn kill(mut self) {
-        self._discovery.clear();
+        self.discovery.clear();
         let tasks: Vec<_> = self.tasks.drain(..).collect();
         tasks.iter().for_each(Task::abort);
         let _ = tokio::time::timeout(STOP_TIMEOUT, futures::future::join_all(tasks)).await;
     }
-
-    /// Tells sources which splits there are for good, and looks for new ones where they may come.
-    fn discover(
-        &mut self,
-        deployment: &Deployment,
-        connectors: &Connectors,
-        mut known: HashMap<usize, Vec<Split>>,
-        runtime: &Handle,
-        events: mpsc::Sender<TaskEvent>,
-    ) -> Result<()> {
-        for (index, task) in deployment.tasks.tasks.iter().enumerate() {
-            let root = task.nodes[0];
-            let Ok(source) = connectors.source(root) else { continue };
-            let controls: Vec<(SubtaskId, mpsc::Sender<Control>)> = (0..task.parallelism)
-                .map(|subtask| SubtaskId { task: TaskId(index as u32), index: subtask })
-                .filter_map(|id| Some((id, self.controls.get(&id)?.clone())))
-                .collect();
-            match source.discovery_interval().filter(|interval| !interval.is_zero()) {
-                None => {
-                    for (id, control) in &controls {
-                        let all = Control::Splits { splits: Vec::new(), last: true };
-                        control.try_send(all).map_err(|_| {
-                            Error::internal(format!("task {id} does not take instructions"))
-                        })?;
-                    }
-                }
-                Some(interval) => {
-                    let discovery = Discovery {
-                        source: source.clone(),
-                        interval,
-                        known: known.remove(&root).unwrap_or_default(),
-                        controls,
-                        events: events.clone(),
-                        attempt: deployment.attempt,
-                    };
-                    let name = format!("discovery of {}", deployment.graph.nodes[root].name);
-                    self._discovery.push(spawn_on(runtime, name, discovery.run()));
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Looks for new splits while a job runs.
-struct Discovery {
-    source: Arc<dyn Source>,
-    interval: Duration,
-    known: Vec<Split>,
-    controls: Vec<(SubtaskId, mpsc::Sender<Control>)>,
-    events: mpsc::Sender<TaskEvent>,
-    attempt: Attempt,
-}
-
-impl Discovery {
-    async fn run(mut self) {
-        loop {
-            tokio::time::sleep(self.interval).await;
-            let new = match self.source.enumerate(&self.known, true).await {
-                Ok(new) => new,
-                Err(error) if error.code().is_retryable() => {
-                    tracing::warn!(%error, "could not look for new splits; trying again later");
-                    continue;
-                }
-                Err(error) => {
-                    let Some((subtask, _)) = self.controls.first() else { return };
-                    let report = Report { subtask: *subtask, kind: ReportKind::Failed(error) };
-                    let _ = self.events.send(TaskEvent { attempt: self.attempt, report }).await;
-                    return;
-                }
-            };
-            for split in new {
-                let target = self.known.len() % self.controls.len();
-                tracing::info!(split = split.id, "found a new split");
-                self.known.push(split.clone());
-                let control = Control::Splits { splits: vec![split], last: false };
-                if self.controls[target].1.send(control).await.is_err() {
-                    return;
-                }
-            }
-        }
-    }
-}
-
-async fn assign_splits(
-    deployment: &Deployment,
-    connectors: &Connectors,
-) -> Result<HashMap<usize, Vec<Vec<KnownSplit>>>> {
-    let mut assigned = HashMap::new();
-    for task in &deployment.tasks.tasks {
-        let root = task.nodes[0];
-        let Ok(source) = connectors.source(root) else { continue };
-        let node = &deployment.graph.nodes[root];
-        let manifest = deployment.restored.as_ref().map(|restored| &restored.manifest);
-        let splits =
-            splits::assign(source.as_ref(), node.id, &node.name, manifest, task.parallelism)
-                .await?;
-        assigned.insert(root, splits);
-    }
-    Ok(assigned)
 }
 
 fn sink_subtasks(deployment: &Deployment) -> BTreeSet<SubtaskId> {

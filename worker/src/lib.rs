@@ -6,11 +6,15 @@
 
 pub mod build;
 pub mod deployment;
+mod discovery;
 pub mod host;
 pub mod metrics;
+pub mod prepare;
+pub mod resources;
 mod restore;
 pub mod splits;
 
 pub use deployment::{ConnectorFactory, Deployment, Restored};
-pub use host::{RunningTasks, TaskEvent, start};
+pub use host::{RunningTasks, start};
 pub use metrics::{OperatorEntry, RunMetrics};
+pub use prepare::{AssignedSplits, Prepared, prepare};

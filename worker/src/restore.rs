@@ -2,7 +2,7 @@
 //! before anything new is written.
 
 use futures::future::try_join_all;
-use tidegate_engine::checkpoint::{Manifest, TableState};
+use tidegate_checkpoint::{Manifest, TableState};
 use tidegate_engine::connector::{Confirmed, RestoredEpoch, RestoredOutput, StagedUnit};
 use tidegate_engine::metrics::TaskMetrics;
 use tidegate_engine::operator::OperatorContext;
@@ -62,7 +62,8 @@ pub(crate) async fn open(
     let mut sinks = Vec::new();
     for node in chain.nodes_mut() {
         let restored = deployment.restored.as_ref();
-        let manifest = restored.map(|restored| &restored.manifest).filter(|_| node.id.is_some());
+        let manifest =
+            restored.map(|restored| restored.manifest.as_ref()).filter(|_| node.id.is_some());
         let state = restored_operator(manifest, node.id.unwrap_or(OperatorId(0)));
         match &mut node.stage {
             Stage::Operator(operator) => {

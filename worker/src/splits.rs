@@ -1,6 +1,6 @@
 //! Which subtask reads which split: enumeration at the start, discovery while running.
 
-use tidegate_engine::checkpoint::Manifest;
+use tidegate_checkpoint::Manifest;
 use tidegate_engine::connector::{Source, Split};
 use tidegate_types::error::ResultExt;
 use tidegate_types::{OperatorId, Result, Watermark};

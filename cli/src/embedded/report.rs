@@ -1,13 +1,13 @@
 //! What a finished run reports: per insert, and about its checkpoints.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::Serialize;
-use tidegate_engine::task::TaskState;
+use tidegate_job_control::driver::progress::CheckpointReport;
 use tidegate_plan::StreamGraph;
 use tidegate_plan::operator::Operator;
-use tidegate_types::{Attempt, SubtaskId};
+use tidegate_types::Attempt;
 use tidegate_worker::RunMetrics;
 
 /// One INSERT of a job.
@@ -32,45 +32,10 @@ pub(crate) struct InsertReport {
 pub(crate) struct JobReport {
     /// By insert, in the order of the script.
     pub(crate) inserts: Vec<InsertReport>,
-    /// Checkpoints that were completed.
-    pub(crate) checkpoints_completed: u64,
-    /// Of each, up to a bound.
-    pub(crate) checkpoints: Vec<CheckpointSample>,
-    /// Bytes of state files read to restore state, over all runs.
-    pub(crate) restored_bytes: u64,
-    /// The longest that a task took to restore its state, seconds.
-    pub(crate) restore_seconds: f64,
-    /// Bytes of keyed state in memory at the last checkpoint.
-    pub(crate) state_bytes: u64,
-    /// Bytes of keyed state on local disk at the last checkpoint.
-    pub(crate) spilled_bytes: u64,
-    /// Bytes of keyed state that all runs wrote to local disk.
-    pub(crate) spill_written_bytes: u64,
-}
-
-/// What a checkpoint cost.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct CheckpointSample {
-    /// From trigger to completion, milliseconds.
-    pub(crate) duration_ms: f64,
-    /// The longest that it kept a task from processing in one go, milliseconds.
-    pub(crate) pause_ms: f64,
-    /// What it took from the processing of the task that it cost most, milliseconds.
-    pub(crate) cost_ms: f64,
-    /// Bytes of state uploaded.
-    pub(crate) uploaded_bytes: u64,
-}
-
-/// What the tasks of a checkpoint spent on it.
-pub(crate) fn cost(states: &BTreeMap<SubtaskId, TaskState>) -> CheckpointSample {
-    let pause = states.values().map(|state| state.cost.pause).max().unwrap_or_default();
-    let total = states.values().map(|state| state.cost.total).max().unwrap_or_default();
-    CheckpointSample {
-        duration_ms: 0.0,
-        pause_ms: pause.as_secs_f64() * 1e3,
-        cost_ms: total.as_secs_f64() * 1e3,
-        uploaded_bytes: states.values().map(|state| state.uploaded_bytes).sum(),
-    }
+    /// What its checkpoints cost.
+    pub(crate) checkpoints: CheckpointReport,
+    /// What restoring and spilling state took.
+    pub(crate) restores: Restores,
 }
 
 /// What restoring state took, over all runs of a job.

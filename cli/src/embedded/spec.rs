@@ -1,20 +1,12 @@
-//! What a job is started with, what may be asked of it, and what can be watched.
+//! What a job is started with, and what can be watched of it.
 
+use tidegate_checkpoint::Directory;
+use tidegate_job_control::driver::progress::Progress;
 use tidegate_plan::StreamGraph;
 use tidegate_plan::settings::Settings;
 use tidegate_types::JobId;
 use tidegate_worker::RunMetrics;
-
-use super::storage::Directory;
-
-/// What may be asked of a running job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Request {
-    /// Stop with a savepoint.
-    Stop,
-    /// End without one.
-    Cancel,
-}
+use tokio::sync::watch;
 
 /// A job to run.
 pub(crate) struct JobSpec {
@@ -34,15 +26,10 @@ pub(crate) struct JobSpec {
     pub(crate) restore: Option<String>,
 }
 
-/// What can be watched of a running job.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Progress {
+/// Where a job shows how it goes.
+pub(crate) struct Watched {
+    /// As its driver sees it.
+    pub(crate) progress: watch::Sender<Progress>,
     /// Counters of the current run.
-    pub(crate) metrics: RunMetrics,
-    /// Completed checkpoints.
-    pub(crate) checkpoints: u64,
-    /// Duration of the last one, milliseconds.
-    pub(crate) last_checkpoint_ms: f64,
-    /// Restarts so far.
-    pub(crate) restarts: u64,
+    pub(crate) metrics: watch::Sender<RunMetrics>,
 }

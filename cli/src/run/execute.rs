@@ -4,19 +4,21 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use futures::future::join_all;
+use tidegate_checkpoint::Directory;
 use tidegate_connectors::{ConnectorEnv, PrintTarget};
 use tidegate_functions::Zone;
-use tidegate_job_control::Outcome;
+use tidegate_job_control::driver::progress::Progress;
+use tidegate_job_control::{Outcome, Request};
 use tidegate_plan::settings::Settings;
 use tidegate_runtime::{Clock, SystemClock, Task, spawn};
 use tidegate_types::{Error, ErrorCode, Result};
+use tidegate_worker::RunMetrics;
 use tokio::sync::{mpsc, watch};
 
 use super::script::{NamedJob, Script, Step};
 use super::{live, prometheus, stats};
 use crate::args::Run;
-use crate::embedded::storage::Directory;
-use crate::embedded::{Embedded, JobReport, JobSpec, Progress, Request};
+use crate::embedded::{Embedded, JobReport, JobSpec, Watched};
 use crate::output::{Connectors, Printer, print_rows};
 
 /// Runs a script; true if all of it ended well.
@@ -148,8 +150,9 @@ impl Running<'_> {
         let connectors = Connectors::new(env, printer.map(Printer::sender));
         let embedded =
             Embedded { clock, connectors: Arc::new(connectors), runtime: self.data.clone() };
-        let (progress, watched) = watch::channel(Progress::default());
-        board.add(id.to_string(), plan.graph.clone(), watched);
+        let (progress, shown) = watch::channel(Progress::default());
+        let (metrics, counters) = watch::channel(RunMetrics::default());
+        board.add(id.to_string(), plan.graph.clone(), shown, counters);
         let (stop, requests) = mpsc::channel(4);
         self.stops.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(stop);
         let spec = JobSpec {
@@ -166,7 +169,7 @@ impl Running<'_> {
             settings: plan.settings,
         };
         Ok(spawn(format!("job {id}"), async move {
-            (id.to_string(), embedded.run(spec, requests, progress).await)
+            (id.to_string(), embedded.run(spec, requests, Watched { progress, metrics }).await)
         }))
     }
 
@@ -231,7 +234,7 @@ async fn on_signals(stops: Stops) {
         }
         for stop in stops.lock().unwrap_or_else(std::sync::PoisonError::into_inner).iter() {
             // A job that has ended needs no request; one with requests waiting has been asked.
-            let _ = stop.try_send(request);
+            let _ = stop.try_send(request.clone());
         }
     }
 }

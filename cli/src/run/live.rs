@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arrow::temporal_conversions::timestamp_ms_to_datetime;
+use tidegate_job_control::driver::progress::Progress;
 use tidegate_plan::StreamGraph;
 use tidegate_runtime::Clock;
 use tidegate_types::{MAX_WATERMARK, MIN_WATERMARK};
+use tidegate_worker::RunMetrics;
 use tokio::sync::watch;
 
-use crate::embedded::Progress;
 use crate::embedded::report::inserts;
 
 /// Time between two lines.
@@ -26,6 +27,8 @@ pub(crate) struct Shown {
     pub(crate) graph: StreamGraph,
     /// How it goes.
     pub(crate) progress: watch::Receiver<Progress>,
+    /// Counters of its current run.
+    pub(crate) metrics: watch::Receiver<RunMetrics>,
     last_in: u64,
 }
 
@@ -48,8 +51,9 @@ impl Board {
         name: String,
         graph: StreamGraph,
         progress: watch::Receiver<Progress>,
+        metrics: watch::Receiver<RunMetrics>,
     ) {
-        self.with(|jobs| jobs.push(Shown { name, graph, progress, last_in: 0 }));
+        self.with(|jobs| jobs.push(Shown { name, graph, progress, metrics, last_in: 0 }));
     }
 
     /// Looks at the jobs.
@@ -76,14 +80,15 @@ impl Board {
 }
 
 fn line(job: &mut Shown, seconds: f64, now_ms: i64) -> String {
-    let progress = job.progress.borrow().clone();
-    let reports = inserts(&job.graph, &progress.metrics, 0.0);
+    let progress = *job.progress.borrow();
+    let metrics = job.metrics.borrow().clone();
+    let reports = inserts(&job.graph, &metrics, 0.0);
     let records_in = reports.iter().map(|report| report.records_in).max().unwrap_or(0);
     let records_out: u64 = reports.iter().map(|report| report.records_out).sum();
     let late: u64 = reports.iter().map(|report| report.late_records).sum();
     let rate = records_in.saturating_sub(job.last_in) as f64 / seconds.max(1e-3);
     job.last_in = records_in;
-    let marks = progress.metrics.entries();
+    let marks = metrics.entries();
     let marks = marks.iter().map(|entry| entry.metrics.watermark.get());
     let watermark = marks.filter(|mark| *mark != 0 && *mark != MIN_WATERMARK).min();
     let watermark = match watermark {

@@ -73,8 +73,8 @@ pub(crate) async fn serve(address: SocketAddr, board: Board) -> Result<Task<()>>
 fn render(board: &Board) -> String {
     let jobs: Vec<(String, Vec<OperatorEntry>, u64)> = board.with(|jobs| {
         let look = |job: &super::live::Shown| {
-            let progress = job.progress.borrow();
-            (job.name.clone(), progress.metrics.entries(), progress.checkpoints)
+            let entries = job.metrics.borrow().entries();
+            (job.name.clone(), entries, job.progress.borrow().checkpoints)
         };
         jobs.iter().map(look).collect()
     });

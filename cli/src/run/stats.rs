@@ -1,18 +1,19 @@
 //! `--stats json`: what a script did and what it cost.
 
 use serde_json::{Value, json};
+use tidegate_job_control::driver::progress::CheckpointSample;
 
 use crate::embedded::JobReport;
-use crate::embedded::report::{CheckpointSample, percentile};
+use crate::embedded::report::percentile;
 
 /// The statistics of all jobs as one line of JSON.
 pub(crate) fn json(reports: &[JobReport], wall_seconds: f64) -> String {
     let inserts: Vec<_> = reports.iter().flat_map(|report| &report.inserts).collect();
     let samples = |of: fn(&CheckpointSample) -> f64| -> Vec<f64> {
-        reports.iter().flat_map(|report| report.checkpoints.iter().map(of)).collect()
+        reports.iter().flat_map(|report| report.checkpoints.samples.iter().map(of)).collect()
     };
     let uploaded = samples(|sample| sample.uploaded_bytes as f64);
-    let checkpoints: u64 = reports.iter().map(|report| report.checkpoints_completed).sum();
+    let checkpoints: u64 = reports.iter().map(|report| report.checkpoints.completed).sum();
     json!({
         "inserts": inserts,
         "wall_seconds": round(wall_seconds),
@@ -28,11 +29,11 @@ pub(crate) fn json(reports: &[JobReport], wall_seconds: f64) -> String {
             "max": percentile(&uploaded, 1.0),
             "total": uploaded.iter().sum::<f64>(),
         },
-        "state_bytes": reports.iter().map(|report| report.state_bytes).sum::<u64>(),
-        "spilled_bytes": reports.iter().map(|report| report.spilled_bytes).sum::<u64>(),
-        "spill_written_bytes": reports.iter().map(|report| report.spill_written_bytes).sum::<u64>(),
-        "restore_bytes": reports.iter().map(|report| report.restored_bytes).sum::<u64>(),
-        "restore_seconds": round(reports.iter().map(|r| r.restore_seconds).fold(0.0, f64::max)),
+        "state_bytes": reports.iter().map(|report| report.restores.state_bytes).sum::<u64>(),
+        "spilled_bytes": reports.iter().map(|report| report.restores.spilled_bytes).sum::<u64>(),
+        "spill_written_bytes": reports.iter().map(|report| report.restores.spill_written_bytes).sum::<u64>(),
+        "restore_bytes": reports.iter().map(|report| report.restores.bytes).sum::<u64>(),
+        "restore_seconds": round(reports.iter().map(|r| r.restores.seconds).fold(0.0, f64::max)),
     })
     .to_string()
 }

@@ -9,7 +9,7 @@ use object_store::path::Path;
 use tidegate_types::Result;
 
 use super::staged;
-use crate::object_storage::{Location, store_error};
+use tidegate_storage::{Location, store_error};
 
 /// Most leftovers that are removed by one run; the rest is left to the next.
 const MAX_LEFTOVERS: usize = 10_000;

@@ -6,7 +6,7 @@ use object_store::{Error as StoreError, ObjectMeta, ObjectStoreExt};
 use regex::Regex;
 use tidegate_types::{Error, ErrorCode, Result};
 
-use crate::object_storage::{Location, store_error};
+use tidegate_storage::{Location, store_error};
 
 /// Most files of one table: their names are held in memory and in checkpoints.
 const MAX_FILES: usize = 1_000_000;

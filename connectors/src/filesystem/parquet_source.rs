@@ -22,7 +22,7 @@ use tidegate_types::{Error, ErrorCode, Field, Result, TypeKind};
 use super::object_reader::ObjectReader;
 use super::source::Shared;
 use super::split::{Part, SplitState};
-use crate::object_storage::Location;
+use tidegate_storage::Location;
 
 type Stream = ParquetRecordBatchStream<ObjectReader>;
 

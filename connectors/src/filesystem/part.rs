@@ -14,7 +14,7 @@ use tidegate_types::{Error, ErrorCode, Result};
 use tokio::io::AsyncWriteExt;
 
 use super::staged::StagedFile;
-use crate::object_storage::{Location, store_error};
+use tidegate_storage::{Location, store_error};
 
 /// Bytes collected before a local write: fewer, larger system calls.
 const WRITE_BYTES: usize = 1 << 20;

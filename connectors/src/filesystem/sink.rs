@@ -15,7 +15,7 @@ use super::row_layout::partition_fields;
 use super::staged::check_folder;
 use super::writer::Writer;
 use crate::env::{ConnectorEnv, WallClock};
-use crate::object_storage::{Location, locate, store_error};
+use tidegate_storage::{Location, locate, store_error};
 
 /// When a file is followed by a new one, apart from checkpoints, which end all files.
 #[derive(Debug, Clone, Copy)]

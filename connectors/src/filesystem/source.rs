@@ -18,7 +18,7 @@ use super::reader::Reader;
 use super::row_layout::RowLayout;
 use super::split::{Part, SplitState, TARGET_BYTES, byte_ranges, row_group_ranges};
 use crate::format::{self, DecoderContext};
-use crate::object_storage::{Location, locate};
+use tidegate_storage::{Location, locate};
 
 /// What all readers of a table share.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use tidegate_engine::connector::StagedUnit;
 use tidegate_types::{Error, ErrorCode, Result};
 
 use super::part::{blocking, local_path, sync_folder_of};
-use crate::object_storage::{Location, store_error};
+use tidegate_storage::{Location, store_error};
 
 /// Version of [`StagedFiles`]: goes up when its meaning changes.
 const VERSION: u32 = 1;

@@ -14,7 +14,7 @@ use super::compression::{Compression, Decompressor, PIECE};
 use super::source::{Shared, decoder_context};
 use super::split::{Part, SplitState};
 use crate::format::{self, Decoder, Framing, Records};
-use crate::object_storage::store_error;
+use tidegate_storage::store_error;
 
 /// Bytes that are fetched at once.
 const FETCH_BYTES: u64 = 4 << 20;

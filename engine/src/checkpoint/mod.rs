@@ -1,14 +1,9 @@
-//! Checkpoints in object storage: state files, manifests, and reading them back.
+//! State files: how entries of state tables are stored, and which files make up a table.
 //!
-//! Layout below a job's folder: `shared/<attempt>-<epoch>-…` state files, `chk-<epoch>/_metadata`
-//! manifests. A savepoint is a folder of its own with its `_metadata` and files. A manifest only
-//! prepares a checkpoint; it exists once job control has recorded it as complete.
+//! Where files and manifests are, and what a manifest says, is in `tidegate-checkpoint`.
 
 pub mod file;
-pub mod manifest;
-pub mod storage;
+pub mod state_file;
 pub mod table_files;
 
-pub use manifest::{FileRef, Manifest, OperatorState, SourceState, SubtaskState, TableState};
-pub use storage::CheckpointStorage;
 pub use table_files::TableFiles;

@@ -11,8 +11,8 @@
 
 use tidegate_types::{KeyGroupRange, Watermark};
 
-use super::manifest::{FileRef, TableState};
 use crate::operator::{Lap, SnapshotMode};
+use tidegate_checkpoint::{FileRef, TableState};
 
 /// Live bytes below which a table is simply written whole when much of it is stale.
 const SMALL_TABLE: u64 = 4 << 20;

@@ -1,41 +1,10 @@
 //! Output that is staged until its checkpoint is complete, and making it visible.
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
-use tidegate_types::{Epoch, OperatorId, Result};
+use tidegate_checkpoint::staged::{Confirmed, StagedUnit};
+use tidegate_types::{Epoch, Result};
 
-use crate::staging::{ChunkRef, StagingFolder};
-
-/// Output that waits for its checkpoint: identified by lineage, sink, writer and epoch, which is
-/// also what markers in a target store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StagedUnit {
-    /// Identity of the chain of runs that share state: made at the first start, inherited by
-    /// restores of the same job, new for a fork.
-    pub lineage: String,
-    /// The sink operator.
-    pub sink: OperatorId,
-    /// The subtask that staged it.
-    pub writer: u32,
-    /// The checkpoint whose completion makes it visible.
-    pub epoch: Epoch,
-    /// What the connector needs to commit it, in its own JSON.
-    pub payload: serde_json::Value,
-    /// Its records, if they are staged in the checkpoint's storage.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub chunks: Vec<ChunkRef>,
-}
-
-/// What is known to be visible of a writer's output: everything up to an epoch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Confirmed {
-    /// Identity of the chain of runs.
-    pub lineage: String,
-    /// The writer that staged it.
-    pub writer: u32,
-    /// Its last unit that was committed.
-    pub epoch: Epoch,
-}
+use crate::staging::StagingFolder;
 
 /// What a restored checkpoint knew of a sink's output, as far as one subtask settles it: what
 /// writer *w* staged goes to subtask *w* modulo the parallelism, whole and under its old identity.

@@ -13,6 +13,8 @@ mod commit;
 mod sink;
 mod source;
 
-pub use commit::{Committer, Confirmed, RestoredEpoch, RestoredOutput, StagedUnit};
+pub use commit::{Committer, RestoredEpoch, RestoredOutput};
 pub use sink::{Acknowledgements, DeliveryGuarantee, Sink, SinkContext, SinkWriter};
-pub use source::{Read, ReaderContext, Source, SourceReader, Split};
+pub use source::{Read, ReaderContext, Source, SourceReader};
+pub use tidegate_checkpoint::manifest::Split;
+pub use tidegate_checkpoint::staged::{Confirmed, StagedUnit};

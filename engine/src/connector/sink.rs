@@ -7,7 +7,9 @@ use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tidegate_types::{Attempt, Epoch, OperatorId, Result, Watermark};
 
-use super::commit::{Committer, RestoredOutput, StagedUnit};
+use tidegate_checkpoint::staged::StagedUnit;
+
+use super::commit::{Committer, RestoredOutput};
 use crate::element::Changes;
 use crate::metrics::SinkMetrics;
 use crate::staging::StagingArea;

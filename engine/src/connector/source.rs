@@ -5,22 +5,10 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
+use tidegate_checkpoint::manifest::Split;
 use tidegate_types::Result;
 
 use crate::metrics::SourceMetrics;
-
-/// A part of a source that is read in order by one subtask: a Kafka partition, a file, a share of
-/// generated rows. Also its position: the connector encodes both in `state`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Split {
-    /// Identity, stable over restarts: `topic-3`, a file's path.
-    pub id: String,
-    /// What the reader needs to continue, in the connector's own JSON.
-    pub state: serde_json::Value,
-    /// Whether the split was read to its end.
-    pub finished: bool,
-}
 
 /// An input table as a whole.
 #[async_trait]

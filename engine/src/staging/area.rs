@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use tidegate_checkpoint::CheckpointStorage;
+use tidegate_checkpoint::manifest::digest;
+use tidegate_checkpoint::staged::ChunkRef;
+use tidegate_checkpoint::storage::storage_error;
 use tidegate_types::{Attempt, Error, ErrorCode, OperatorId, Result};
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::FOLDER;
-use super::chunk::{self, ChunkRef, Stored};
-use crate::checkpoint::CheckpointStorage;
-use crate::checkpoint::manifest::digest;
-use crate::checkpoint::storage::beside_operators;
-use crate::checkpoint::storage::storage_error;
+use super::chunk::{self, Stored};
+use crate::checkpoint::state_file::beside_operators;
 use object_store::ObjectStoreExt;
 
 /// Uploads of one writer at a time.

@@ -5,7 +5,7 @@
 //! bytes. Numbers are little-endian.
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+
 use tidegate_types::{Error, ErrorCode, Result};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -24,19 +24,6 @@ pub enum Stored {
     Plain,
     /// Compressed by zstd.
     Zstd,
-}
-
-/// A chunk of staged output, as a manifest names it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChunkRef {
-    /// Path relative to the folder that the output is staged in.
-    pub path: String,
-    /// Bytes of its content before compression.
-    pub bytes: u64,
-    /// Records in it.
-    pub records: u64,
-    /// xxh3-64 of its content, hexadecimal.
-    pub digest: String,
 }
 
 /// Encodes a chunk's content as a file.

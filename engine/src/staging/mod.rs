@@ -17,8 +17,6 @@ mod output;
 mod tests;
 
 pub use area::{StagedChunks, StagingArea, StagingFolder};
-pub use chunk::{ChunkRef, Records, Stored, decode, encode};
+pub use chunk::{Records, Stored, decode, encode};
 pub use output::StagedOutput;
-
-/// Folder of staged objects below a job's folder.
-pub const FOLDER: &str = "staged";
+pub use tidegate_checkpoint::staged::{ChunkRef, FOLDER};

@@ -8,7 +8,7 @@ use tidegate_runtime::{Task, spawn};
 use tidegate_types::{Error, ErrorCode, Result};
 
 use super::area::StagingArea;
-use super::chunk::ChunkRef;
+use tidegate_checkpoint::staged::ChunkRef;
 
 /// Content at which a chunk is full.
 const CHUNK_BYTES: usize = 4 << 20;

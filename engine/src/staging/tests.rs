@@ -14,10 +14,10 @@ use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult,
 };
+use tidegate_checkpoint::CheckpointStorage;
 use tidegate_types::{Attempt, ErrorCode, OperatorId};
 
 use super::*;
-use crate::checkpoint::CheckpointStorage;
 
 /// A store that refuses writes while it is told to, and counts those under way.
 #[derive(Debug, Default)]

@@ -35,6 +35,11 @@ impl Commits {
         self.waiting.insert(epoch, sinks);
     }
 
+    /// Whether commits of a checkpoint are under way.
+    pub(super) fn is_waiting(&self, epoch: Epoch) -> bool {
+        self.waiting.contains_key(&epoch)
+    }
+
     /// Notes a commit; true if it was the checkpoint's last.
     pub(super) fn arrived(&mut self, epoch: Epoch) -> bool {
         let Some(left) = self.waiting.get_mut(&epoch) else { return false };

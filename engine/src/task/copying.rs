@@ -8,10 +8,10 @@ use tidegate_types::Result;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use super::control::SnapshotCost;
 use super::process::TaskCore;
 use super::upload::CopiedPart;
 use crate::operator::Copied;
+use tidegate_checkpoint::task::SnapshotCost;
 
 /// Entries copied in one step: about a millisecond where they are scattered over a large table.
 const STEP: usize = 2 << 10;

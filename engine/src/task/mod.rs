@@ -6,7 +6,6 @@
 
 pub mod chain;
 pub mod commits;
-pub mod control;
 pub mod copying;
 pub mod process;
 pub mod sink_stage;
@@ -14,4 +13,4 @@ pub mod snapshot;
 pub mod source;
 pub mod upload;
 
-pub use control::{Control, Report, ReportKind, SnapshotCost, TaskState};
+pub use tidegate_checkpoint::task::{Control, Report, ReportKind, SnapshotCost, TaskState};

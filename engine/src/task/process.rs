@@ -3,20 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tidegate_checkpoint::SubtaskState;
 use tidegate_runtime::{Clock, Task, failpoint, spawn};
 use tidegate_types::{Epoch, Result, SubtaskId, Watermark};
 use tokio::sync::mpsc;
 
 use super::chain::Chain;
 use super::commits::Commits;
-use super::control::{Control, Report, ReportKind};
 use super::copying::{CopyStep, Copying};
 use super::sink_stage::Committed;
 use super::upload::{SnapshotTarget, Upload, Uploaded, declined};
-use crate::checkpoint::SubtaskState;
 use crate::element::{Barrier, Element};
 use crate::exchange::gate::{GateEvent, InputGate};
 use crate::metrics::TaskMetrics;
+use tidegate_checkpoint::task::{Control, Report, ReportKind};
 
 /// What both task loops share: the chain, its surroundings, the snapshot under way.
 pub struct TaskCore {
@@ -119,11 +119,14 @@ impl TaskCore {
         }
     }
 
-    /// Starts making staged output visible; reports it at once if there is none.
+    /// Starts making staged output visible; reports it at once if there is none. May be told again.
     ///
     /// # Errors
     /// As [`Chain::commit`].
     pub async fn complete(&mut self, epoch: Epoch) -> Result<()> {
+        if self.commits.is_waiting(epoch) {
+            return Ok(());
+        }
         match self.chain.commit(epoch, &self.commits.results()).await? {
             None => {}
             Some(0) => self.report(ReportKind::Committed(epoch)).await,

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt};
+use tidegate_checkpoint::storage::of_checkpoint;
+use tidegate_checkpoint::{CheckpointStorage, FileRef, TableState};
 use tidegate_types::{Error, ErrorCode, KeyGroupRange, OperatorId, Result, Watermark};
 
+use crate::checkpoint::TableFiles;
+use crate::checkpoint::state_file::read_table;
 use crate::checkpoint::table_files::WrittenTable;
-use crate::checkpoint::{CheckpointStorage, FileRef, TableFiles, TableState};
 use crate::connector::{Acknowledgements, Confirmed, StagedUnit};
 use crate::element::BarrierKind;
 use crate::operator::{Operator, SnapshotRequest, TableSnapshot};
@@ -142,7 +145,7 @@ pub async fn restore_operator(
         let reads = table.files.clone().into_iter().map(|file| {
             let storage = storage.clone();
             async move {
-                let batches = storage.read_table(&file).await.map_err(of_checkpoint)?;
+                let batches = read_table(&storage, &file).await.map_err(of_checkpoint)?;
                 Ok::<_, Error>((file, batches))
             }
         });
@@ -158,15 +161,6 @@ pub async fn restore_operator(
     }
     operator.restored()?;
     Ok(bytes)
-}
-
-/// Tells a state file or manifest that is damaged or missing from other damage: where a checkpoint
-/// cannot be read, an older one may serve.
-pub fn of_checkpoint(error: Error) -> Error {
-    match error.code() {
-        ErrorCode::NotFound | ErrorCode::Corrupt => error.with_code(ErrorCode::CorruptCheckpoint),
-        _ => error,
-    }
 }
 
 fn refused(error: Error, file: &FileRef) -> Error {

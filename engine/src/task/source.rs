@@ -12,19 +12,19 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::max;
 use arrow::datatypes::{SchemaRef, TimestampMillisecondType};
 use futures::FutureExt;
+use tidegate_checkpoint::{SourceState, SubtaskState};
 use tidegate_functions::eval::{EvalContext, Evaluator};
 use tidegate_plan::settings::ExecutionMode;
 use tidegate_types::{
     Epoch, Error, ErrorCode, MAX_WATERMARK, MIN_WATERMARK, OperatorId, Result, Watermark,
 };
 
-use super::control::{Control, ReportKind};
 use super::copying::{CopyStep, Copying};
 use super::process::{TaskCore, ended};
-use crate::checkpoint::{SourceState, SubtaskState};
 use crate::connector::{Read, SourceReader, Split};
 use crate::element::{BarrierKind, Changes, Element};
 use crate::metrics::OperatorMetrics;
+use tidegate_checkpoint::task::{Control, ReportKind};
 
 /// Checkpoints under way whose positions are remembered.
 const MAX_SNAPSHOTS: usize = 16;

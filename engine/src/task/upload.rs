@@ -3,17 +3,19 @@
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesOrdered;
+use tidegate_checkpoint::storage::{savepoint_name, state_path};
+use tidegate_checkpoint::{CheckpointStorage, FileRef, SubtaskState};
 use tidegate_runtime::failpoint;
 use tidegate_types::{
     Attempt, Epoch, Error, ErrorCode, MIN_WATERMARK, OperatorId, Result, SubtaskId, Watermark,
 };
 use tokio::sync::mpsc;
 
-use super::control::{SnapshotCost, TaskState};
 use super::snapshot::{NodeSnapshot, SinkSnapshot, StateFiles};
-use crate::checkpoint::storage::state_path;
+use crate::checkpoint::state_file::write_entries;
 use crate::checkpoint::table_files::WrittenTable;
-use crate::checkpoint::{CheckpointStorage, FileRef, SubtaskState};
+use tidegate_checkpoint::task::{SnapshotCost, TaskState};
+
 use crate::element::{Barrier, BarrierKind};
 use crate::operator::{Entries, Lap, Piece, TableSnapshot};
 
@@ -31,11 +33,6 @@ pub struct SnapshotTarget {
     pub attempt: Attempt,
     /// The task.
     pub subtask: SubtaskId,
-}
-
-/// Name of a savepoint's folder.
-pub fn savepoint_name(attempt: Attempt, epoch: Epoch) -> String {
-    format!("savepoint-{attempt}-{epoch}")
 }
 
 /// What a task sends to the upload while it copies what was marked at the barrier.
@@ -209,7 +206,7 @@ impl Place {
             Some((attempt, epoch)) => state_path(attempt, epoch, what),
             None => format!("{what}.state"),
         };
-        self.storage.write_entries(&path, entries).await
+        write_entries(&self.storage, &path, entries).await
     }
 
     /// Writes the pieces that there are and those that come, a few at a time: where the store is

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, TimestampMillisecondArray};
 use arrow::datatypes::{Int64Type, TimestampMillisecondType};
+use tidegate_checkpoint::{FileRef, TableState};
 use tidegate_plan::arrow_type::arrow_schema;
 use tidegate_plan::operator::WindowAggregate as Plan;
 use tidegate_plan::window::{WindowColumn, WindowShape, WindowTime};
@@ -13,8 +14,8 @@ use tidegate_plan::{AggregateCall, AggregateFunction, Schema};
 use tidegate_types::{Field, KeyGroupRange, MAX_WATERMARK, MIN_WATERMARK, TypeKind, Watermark};
 
 use super::{AggregateInput, LocalWindowAggregate, SessionAggregate, WindowAggregate, WindowZone};
+use crate::checkpoint::TableFiles;
 use crate::checkpoint::table_files::WrittenTable;
-use crate::checkpoint::{FileRef, TableFiles, TableState};
 use crate::element::Changes;
 use crate::memory::MemoryBudget;
 use crate::metrics::OperatorMetrics;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::protocol::Adopted;
 use tidegate_plan::settings::RestartStrategy;
 use tidegate_types::{JobId, TaskId};
 
@@ -274,4 +275,101 @@ fn output_of_which_nobody_knows_whether_it_is_visible_is_no_reason_to_go_back() 
         matches!(actions.last(), Some(Action::Done(Outcome::Failed(ErrorCode::Corrupt, _)))),
         "{actions:?}"
     );
+}
+
+fn adopted(record: JobRecord) -> (Job, Vec<Action>) {
+    let mut job = Job::new(record, settings());
+    let tasks = BTreeSet::from([task(0), task(1)]);
+    let sinks = BTreeSet::from([task(1)]);
+    let adopted = Adopted { tasks, sinks, staging: true, ended: BTreeSet::new() };
+    let actions = job.handle(1_000, 0.0, Event::Adopted(adopted));
+    (job, actions)
+}
+
+#[test]
+fn an_adopted_run_is_told_its_last_checkpoint_again_and_skips_the_one_that_was_under_way() {
+    let mut job = running(true);
+    job.handle(100, 0.0, Event::Tick);
+    complete(&mut job, 110, 1);
+    // The next one is under way when the driver is lost: no record knows of it.
+    job.handle(210, 0.0, Event::Tick);
+    let mut record = job.record().clone();
+    record.last_epoch = Epoch(1);
+    let (mut job, actions) = adopted(record);
+    assert_eq!(actions, [Action::StartSources, Action::Complete(Epoch(1))]);
+    assert_eq!(job.handle(2_000, 0.0, Event::Tick), [], "the sinks have not answered");
+    let attempt = job.record().attempt;
+    assert_eq!(attempt, Attempt(1), "the run goes on");
+    let late = Event::Acknowledged { attempt, epoch: Epoch(2), task: task(0) };
+    assert_eq!(job.handle(2_000, 0.0, late), []);
+    job.handle(2_000, 0.0, Event::Committed { attempt, epoch: Epoch(1), task: task(1) });
+    let actions = job.handle(2_000, 0.0, Event::Tick);
+    assert!(matches!(actions[..], [Action::Trigger { epoch: Epoch(3), .. }]), "{actions:?}");
+    assert!(matches!(complete(&mut job, 2_010, 3)[1], Action::Complete(Epoch(3))));
+}
+
+#[test]
+fn an_adopted_run_without_a_checkpoint_of_its_own_just_goes_on() {
+    let (mut job, actions) = adopted(running(true).record().clone());
+    assert_eq!(actions, [Action::StartSources]);
+    let actions = job.handle(1_100, 0.0, Event::Tick);
+    assert!(matches!(actions[..], [Action::Trigger { epoch: Epoch(2), .. }]), "{actions:?}");
+}
+
+#[test]
+fn tasks_may_be_ready_before_it_is_known_which_there_are() {
+    let mut job = Job::new(JobRecord::new(JobId::from_name("j"), "l".into()), settings());
+    job.handle(0, 0.0, Event::Start(Vec::new()));
+    let attempt = Attempt(1);
+    for ready in [task(0), task(1)] {
+        assert_eq!(job.handle(0, 0.0, Event::Ready { attempt, task: ready }), []);
+    }
+    let (tasks, sinks) = (BTreeSet::from([task(0), task(1)]), BTreeSet::from([task(1)]));
+    let deployed = Event::Deployed { attempt, tasks, sinks, staging: false };
+    assert_eq!(job.handle(0, 0.0, deployed), [Action::StartSources]);
+}
+
+#[test]
+fn a_savepoint_that_fails_does_not_end_the_run_unless_the_job_was_to_stop() {
+    for stop in [false, true] {
+        let mut job = running(true);
+        job.settings.tolerable_failures = 0;
+        job.handle(10, 0.0, Event::SavepointRequested { stop });
+        let error = Error::new(ErrorCode::Unavailable, "the store is full");
+        let attempt = job.record().attempt;
+        let declined = Event::Declined { attempt, epoch: Epoch(1), error };
+        let actions = job.handle(20, 0.0, declined);
+        assert!(actions.iter().any(|action| matches!(action, Action::SavepointFailed(_))));
+        assert_eq!(actions.contains(&Action::KillTasks), stop, "{actions:?}");
+    }
+}
+
+#[test]
+fn an_interrupted_connection_costs_the_checkpoint_under_way_and_nothing_else() {
+    let mut job = running(true);
+    job.handle(100, 0.0, Event::Tick);
+    complete(&mut job, 110, 1);
+    job.handle(10, 0.0, Event::SavepointRequested { stop: false });
+    assert!(matches!(job.checkpoint, Some(InFlight { epoch: Epoch(2), .. })));
+    let attempt = job.record().attempt;
+    let resumed = || Event::Resumed { attempt, ended: BTreeSet::new() };
+    let actions = job.handle(300, 0.0, resumed());
+    assert!(matches!(
+        &actions[..],
+        [Action::Abandon { epoch: Epoch(2), .. }, Action::StartSources, Action::Complete(Epoch(1))]
+    ));
+    let committed = Event::Committed { attempt, epoch: Epoch(1), task: task(1) };
+    let actions = job.handle(310, 0.0, committed);
+    assert!(
+        matches!(
+            actions[..],
+            [Action::Trigger { epoch: Epoch(3), kind: CheckpointKind::Savepoint }]
+        ),
+        "the savepoint is still wanted: {actions:?}"
+    );
+    let old = Event::Resumed { attempt: Attempt(0), ended: BTreeSet::new() };
+    assert_eq!(job.handle(320, 0.0, old), []);
+    let mut deploying = Job::new(JobRecord::new(JobId::from_name("j"), "l".into()), settings());
+    deploying.handle(0, 0.0, Event::Start(Vec::new()));
+    assert_eq!(deploying.handle(1, 0.0, resumed())[0], Action::KillTasks);
 }

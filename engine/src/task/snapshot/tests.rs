@@ -8,6 +8,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 
 use super::*;
+use crate::checkpoint::state_file::write_entries;
 use crate::element::Changes;
 use crate::operator::{Entries, Output, SnapshotMode};
 
@@ -95,7 +96,7 @@ async fn a_table_is_read_for_the_key_groups_that_its_writer_had() {
         let column = Arc::new(Int64Array::from(vec![value]));
         let batches = vec![RecordBatch::try_new(schema.clone(), vec![column]).unwrap()];
         let entries = Entries { batches, ..Entries::default() };
-        let file = storage.write_entries(&format!("{value}.state"), entries).await.unwrap();
+        let file = write_entries(&storage, &format!("{value}.state"), entries).await.unwrap();
         tables.push(table(groups, file.into_iter().collect()));
     }
     let (narrow, wide) = (KeyGroupRange { start: 2, end: 6 }, KeyGroupRange { start: 5, end: 10 });

@@ -1,15 +1,17 @@
-//! What a task is told, and what it reports. Both channels are bounded and owned by the task's host.
+//! What a task is told, and what it reports: the protocol between tasks and whoever drives their job, in one process or
+//! over the network.
 
 use std::time::Duration;
 
-use tidegate_types::{Epoch, Error, OperatorId, SubtaskId};
+use serde::{Deserialize, Serialize};
+use tidegate_types::{Attempt, Epoch, Error, OperatorId, SubtaskId};
 
-use crate::checkpoint::SubtaskState;
-use crate::connector::Split;
-use crate::element::Barrier;
+use crate::barrier::Barrier;
+use crate::manifest::{Split, SubtaskState};
 
 /// An instruction to a task.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Control {
     /// All tasks are ready: sources may read.
     Start,
@@ -29,7 +31,7 @@ pub enum Control {
 }
 
 /// State of a chain's operators at a barrier.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TaskState {
     /// By operator.
     pub operators: Vec<(OperatorId, SubtaskState)>,
@@ -40,7 +42,7 @@ pub struct TaskState {
 }
 
 /// What a checkpoint costs a task: time in which it does not process. The upload is not among it.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotCost {
     /// The longest pause in one go: the barrier (flushing what is buffered, marking what belongs to
     /// the snapshot), or one step of copying.
@@ -64,6 +66,15 @@ pub struct Report {
     pub subtask: SubtaskId,
     /// What.
     pub kind: ReportKind,
+}
+
+/// A report with the run that it belongs to.
+#[derive(Debug)]
+pub struct TaskEvent {
+    /// The run.
+    pub attempt: Attempt,
+    /// The report.
+    pub report: Report,
 }
 
 /// What a task reports.

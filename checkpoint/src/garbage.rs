@@ -7,22 +7,22 @@
 
 use std::collections::BTreeSet;
 
-use tidegate_engine::checkpoint::{CheckpointStorage, Manifest};
-use tidegate_engine::staging;
-use tidegate_job_control::CompletedCheckpoint;
-use tidegate_types::{Attempt, Epoch, Result};
+use tidegate_types::{Attempt, CompletedCheckpoint, Epoch, Result};
+
+use crate::staged;
+use crate::{CheckpointStorage, Manifest};
 
 /// Age below which an unreachable file is left alone.
-pub(crate) const MIN_AGE_MS: i64 = 60_000;
+pub const MIN_AGE_MS: i64 = 60_000;
 
 /// Where the job stands: what is older can have left files behind.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Current {
+pub struct Current {
     /// The run. Those before it are fenced.
-    pub(crate) attempt: Attempt,
+    pub attempt: Attempt,
     /// The newest completed checkpoint: later ones refer to what its manifest names, and to files
     /// that are newer.
-    pub(crate) completed: Option<Epoch>,
+    pub completed: Option<Epoch>,
 }
 
 impl Current {
@@ -32,7 +32,7 @@ impl Current {
         let Some((folder, name)) = path.split_once('/') else { return false };
         let mut numbers = name.split('-').map_while(|part| part.parse().ok());
         let Some(attempt) = numbers.next().map(Attempt) else { return false };
-        let epoch = numbers.next().map(Epoch).filter(|_| folder != staging::FOLDER);
+        let epoch = numbers.next().map(Epoch).filter(|_| folder != staged::FOLDER);
         attempt < self.attempt
             || (attempt == self.attempt && epoch.is_some() && epoch < self.completed)
     }
@@ -42,7 +42,7 @@ impl Current {
 ///
 /// # Errors
 /// `UNAVAILABLE`, `CORRUPT` if a manifest cannot be read: then nothing more is deleted.
-pub(crate) async fn discard(
+pub async fn discard(
     storage: &CheckpointStorage,
     discarded: &[CompletedCheckpoint],
     kept: &[CompletedCheckpoint],
@@ -76,7 +76,7 @@ fn objects(manifest: &Manifest) -> impl Iterator<Item = String> {
 ///
 /// # Errors
 /// As [`discard`].
-pub(crate) async fn release(
+pub async fn release(
     storage: &CheckpointStorage,
     savepoint: &Manifest,
     kept: &[CompletedCheckpoint],
@@ -96,7 +96,7 @@ pub(crate) async fn release(
 ///
 /// # Errors
 /// As [`discard`].
-pub(crate) async fn sweep(
+pub async fn sweep(
     storage: &CheckpointStorage,
     kept: &[CompletedCheckpoint],
     needed: BTreeSet<String>,
@@ -110,7 +110,7 @@ pub(crate) async fn sweep(
         reachable.extend(objects(&manifest));
     }
     let mut found = storage.list("shared").await?;
-    found.extend(storage.list(staging::FOLDER).await?);
+    found.extend(storage.list(staged::FOLDER).await?);
     for (path, modified_ms) in found {
         let old = now_ms - modified_ms > MIN_AGE_MS;
         if old && current.is_after(&path) && !reachable.contains(&path) {

@@ -7,19 +7,19 @@ use tidegate_engine::memory::MemoryBudget;
 use tidegate_engine::spill::SpillFolder;
 use tidegate_plan::settings::Settings;
 
-/// The budget where neither the settings nor the system tell: 1 GiB.
+/// The memory for all state where neither settings nor the system tell: 1 GiB.
 const DEFAULT_MEMORY: usize = 1 << 30;
 
-/// The memory for a job's state: as set, or half of the machine's.
-pub(crate) fn memory(settings: &Settings) -> Arc<MemoryBudget> {
+/// The memory for a job's state: as set, or its share (0 to 1) of half of the machine's.
+pub fn memory(settings: &Settings, share: f64) -> Arc<MemoryBudget> {
     let set = settings.memory_size("taskmanager.memory.managed.size");
     let limit = set.and_then(|bytes| usize::try_from(bytes).ok());
-    let half = || physical_memory().map(|bytes| bytes / 2);
-    MemoryBudget::new(limit.or_else(half).unwrap_or(DEFAULT_MEMORY))
+    let all = || physical_memory().map_or(DEFAULT_MEMORY, |bytes| bytes / 2);
+    MemoryBudget::new(limit.unwrap_or_else(|| (all() as f64 * share.clamp(0.0, 1.0)) as usize))
 }
 
 /// The folder for state that does not fit.
-pub(crate) fn spill(settings: &Settings) -> SpillFolder {
+pub fn spill(settings: &Settings) -> SpillFolder {
     let folder = settings.get("io.tmp.dirs").map(PathBuf::from);
     SpillFolder::new(&folder.unwrap_or_else(std::env::temp_dir))
 }
@@ -40,10 +40,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_set_budget_counts_and_half_of_the_machine_does_otherwise() {
+    fn a_set_budget_counts_and_a_share_of_half_of_the_machine_does_otherwise() {
         let mut settings = Settings::default();
-        assert_eq!(memory(&settings).limit(), physical_memory().unwrap() / 2);
+        let half = physical_memory().unwrap() / 2;
+        assert_eq!(memory(&settings, 1.0).limit(), half);
+        assert!(memory(&settings, 0.25).limit().abs_diff(half / 4) <= 1);
         settings.set("taskmanager.memory.managed.size", "64 mb").unwrap();
-        assert_eq!(memory(&settings).limit(), 64 << 20);
+        assert_eq!(memory(&settings, 0.25).limit(), 64 << 20);
     }
 }

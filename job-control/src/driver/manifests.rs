@@ -1,19 +1,17 @@
 //! Manifests that the driver writes: of checkpoints that every task has acknowledged, and of savepoints
 //! once their output is visible.
 
-use tidegate_engine::checkpoint::Manifest;
-use tidegate_engine::checkpoint::manifest::digest;
-use tidegate_engine::checkpoint::storage::manifest_path;
-use tidegate_engine::task::upload::savepoint_name;
-use tidegate_job_control::{CheckpointKind, CompletedCheckpoint, Event};
+use tidegate_checkpoint::manifest::digest;
+use tidegate_checkpoint::records::overwrite;
+use tidegate_checkpoint::storage::{manifest_path, savepoint_name};
+use tidegate_checkpoint::{Directory, Manifest};
 use tidegate_runtime::failpoint;
-use tidegate_types::{Attempt, Epoch, Error, ErrorCode, Result};
+use tidegate_types::{Attempt, CompletedCheckpoint, Epoch, Error, ErrorCode, Result};
 
+use super::opening::operator_states;
+use super::progress::cost;
 use super::{Driver, barrier_kind};
-use crate::embedded::metadata::overwrite;
-use crate::embedded::opening::operator_states;
-use crate::embedded::report::cost;
-use crate::embedded::storage::Directory;
+use crate::protocol::{CheckpointKind, Event};
 
 impl Driver {
     pub(super) async fn write_manifest(
@@ -46,15 +44,15 @@ impl Driver {
             epoch,
             kind: barrier_kind(kind),
             timestamp_ms,
-            key_groups: self.graph.settings.key_groups,
-            staging: savepoint.then(|| self.folder.url().to_owned()),
-            operators: operator_states(&self.graph, &states),
+            key_groups: self.spec.graph.settings.key_groups,
+            staging: savepoint.then(|| self.spec.folder.url().to_owned()),
+            operators: operator_states(&self.spec.graph, &states),
         };
         let (folder, name) = if savepoint {
             // Until its output is visible a savepoint is not one that a person may use.
-            (self.savepoints.child(&savepoint_name(attempt, epoch)), "_prepared".to_owned())
+            (self.spec.savepoints.child(&savepoint_name(attempt, epoch)), "_prepared".to_owned())
         } else {
-            (self.folder.clone(), manifest_path(epoch))
+            (self.spec.folder.clone(), manifest_path(epoch))
         };
         let bytes = manifest.encode()?;
         let storage = folder.storage();
@@ -86,14 +84,18 @@ impl Driver {
     /// Writes a savepoint's manifest without its output, all of which is visible by now: whoever
     /// restores it begins a lineage that has nothing to settle.
     pub(super) async fn publish(&mut self, savepoint: &CompletedCheckpoint) -> Result<()> {
-        let Some(mut manifest) = self.prepared.remove(&savepoint.epoch) else { return Ok(()) };
-        let prepared = manifest.clone();
+        let storage = Directory::open(&savepoint.folder)?.storage();
+        // A driver that took the run over finds it in the folder only.
+        let prepared = match self.prepared.remove(&savepoint.epoch) {
+            Some(manifest) => manifest,
+            None => storage.read_manifest(&savepoint.manifest).await?,
+        };
+        let mut manifest = prepared.clone();
         manifest.staging = None;
         for subtask in manifest.operators.iter_mut().flat_map(|operator| &mut operator.subtasks) {
             subtask.staged.clear();
             subtask.confirmed.clear();
         }
-        let storage = Directory::open(&savepoint.folder)?.storage();
         storage.write_manifest("_metadata", manifest.encode()?).await?;
         self.release(prepared);
         Ok(())

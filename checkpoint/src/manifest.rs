@@ -6,8 +6,8 @@ use tidegate_plan::envelope::Envelope;
 use tidegate_types::{Attempt, Epoch, JobId, KeyGroupRange, OperatorId, Result, Watermark};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::connector::{Confirmed, Split, StagedUnit};
-use crate::element::BarrierKind;
+use crate::barrier::BarrierKind;
+use crate::staged::{Confirmed, StagedUnit};
 
 const ENVELOPE: Envelope = Envelope {
     format: "tidegate-checkpoint",
@@ -69,6 +69,18 @@ pub struct SubtaskState {
     /// Of a sink: output that is known to be visible.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub confirmed: Vec<Confirmed>,
+}
+
+/// A part of a source that is read in order by one subtask: a Kafka partition, a file, a share of
+/// generated rows. Also its position: the connector encodes both in `state`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Split {
+    /// Identity, stable over restarts: `topic-3`, a file's path.
+    pub id: String,
+    /// What the reader needs to continue, in the connector's own JSON.
+    pub state: serde_json::Value,
+    /// Whether the split was read to its end.
+    pub finished: bool,
 }
 
 /// Splits of a source subtask.

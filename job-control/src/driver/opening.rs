@@ -3,30 +3,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tidegate_engine::checkpoint::{Manifest, OperatorState, SubtaskState};
-use tidegate_engine::task::TaskState;
-use tidegate_job_control::{CompletedCheckpoint, JobRecord};
+use tidegate_checkpoint::task::TaskState;
+use tidegate_checkpoint::{Directory, Manifest, OperatorState, SubtaskState};
 use tidegate_plan::StreamGraph;
 use tidegate_plan::settings::Settings;
-use tidegate_types::{Epoch, Error, ErrorCode, Result, SubtaskId};
+use tidegate_types::{
+    CompletedCheckpoint, Epoch, Error, ErrorCode, JobId, JobRecord, Result, SubtaskId,
+};
 
-use super::driver::random;
-use super::spec::JobSpec;
-use super::storage::Directory;
-
-/// The record to go on with and the folder of this start.
+/// The record to go on with and the folder of this start, below the job's folder `home`.
 ///
 /// A checkpoint that the job's own record led to goes on in its folder and lineage. One that was
 /// named explicitly may be older than what is visible by now: it begins a new lineage, so that its
-/// output is told apart from that of the runs which it leaves.
-pub(crate) fn open_record(
-    spec: &JobSpec,
+/// output is told apart from that of the runs which it leaves. `random` makes the lineage unique.
+pub fn open_record(
+    job: &JobId,
     home: &Directory,
     previous: Option<JobRecord>,
     initial: Option<&CompletedCheckpoint>,
+    random: u64,
 ) -> (JobRecord, Directory) {
-    let lineage = format!("{}-{:016x}", spec.job, random());
-    let mut record = previous.unwrap_or_else(|| JobRecord::new(spec.job.clone(), lineage.clone()));
+    let lineage = format!("{job}-{random:016x}");
+    let mut record = previous.unwrap_or_else(|| JobRecord::new(job.clone(), lineage.clone()));
     let own = initial.and_then(|checkpoint| {
         let rest = checkpoint.folder.strip_prefix(home.url())?.trim_start_matches('/');
         let run = rest.split('/').next().filter(|run| !run.is_empty())?;
@@ -46,7 +44,7 @@ pub(crate) fn open_record(
 }
 
 /// Gathers what the tasks acknowledged by operator, subtasks in order.
-pub(crate) fn operator_states(
+pub(super) fn operator_states(
     graph: &StreamGraph,
     states: &BTreeMap<SubtaskId, TaskState>,
 ) -> Vec<OperatorState> {
@@ -66,7 +64,7 @@ pub(crate) fn operator_states(
 }
 
 /// State files and staged output of checkpoints that are not complete yet.
-pub(crate) fn objects_in_flight(
+pub(super) fn objects_in_flight(
     acknowledged: &BTreeMap<Epoch, BTreeMap<SubtaskId, TaskState>>,
 ) -> BTreeSet<String> {
     let subtasks = acknowledged
@@ -81,7 +79,7 @@ pub(crate) fn objects_in_flight(
 }
 
 /// Refuses a checkpoint of another job before anything starts.
-pub(crate) fn check_fits(
+pub(super) fn check_fits(
     manifest: &Manifest,
     graph: &StreamGraph,
     settings: &Settings,

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use tidegate_engine::BarrierKind;
-use tidegate_engine::checkpoint::storage::manifest_path;
-use tidegate_engine::checkpoint::{FileRef, OperatorState, SubtaskState, TableState};
-use tidegate_engine::connector::StagedUnit;
-use tidegate_engine::staging::ChunkRef;
-use tidegate_types::{Epoch, JobId, OperatorId};
+use tidegate_types::{JobId, OperatorId};
 
 use super::*;
+use crate::barrier::BarrierKind;
+use crate::staged::{ChunkRef, StagedUnit};
+use crate::storage::manifest_path;
+use crate::{FileRef, OperatorState, SubtaskState, TableState};
 
 struct Folder(CheckpointStorage);
 
@@ -93,7 +92,7 @@ impl Folder {
 
     async fn left(&self) -> Vec<String> {
         let mut all = self.0.list("shared").await.unwrap();
-        all.extend(self.0.list(staging::FOLDER).await.unwrap());
+        all.extend(self.0.list(staged::FOLDER).await.unwrap());
         let mut paths: Vec<_> = all.into_iter().map(|(path, _)| path).collect();
         paths.sort();
         paths

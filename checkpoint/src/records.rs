@@ -3,12 +3,12 @@
 
 use bytes::Bytes;
 use object_store::ObjectStoreExt;
-use tidegate_engine::checkpoint::CheckpointStorage;
-use tidegate_engine::checkpoint::storage::storage_error;
-use tidegate_job_control::JobRecord;
 use tidegate_plan::envelope::Envelope;
 use tidegate_runtime::failpoint;
-use tidegate_types::{Error, ErrorCode, Result};
+use tidegate_types::{Error, ErrorCode, JobRecord, Result};
+
+use crate::CheckpointStorage;
+use crate::storage::storage_error;
 
 const ENVELOPE: Envelope =
     Envelope { format: "tidegate-job-record", version: 1, content: "record", noun: "job record" };
@@ -18,13 +18,13 @@ const KEPT: u64 = 2;
 
 /// The records of one job.
 #[derive(Debug, Clone)]
-pub(crate) struct MetadataStore {
+pub struct RecordFolder {
     storage: CheckpointStorage,
 }
 
-impl MetadataStore {
+impl RecordFolder {
     /// The records below a job's folder.
-    pub(crate) fn new(storage: CheckpointStorage) -> Self {
+    pub fn new(storage: CheckpointStorage) -> Self {
         Self { storage }
     }
 
@@ -32,7 +32,7 @@ impl MetadataStore {
     ///
     /// # Errors
     /// `UNAVAILABLE` if the store does not answer; `CORRUPT` if no record is intact.
-    pub(crate) async fn load(&self) -> Result<Option<JobRecord>> {
+    pub async fn load(&self) -> Result<Option<JobRecord>> {
         let mut paths: Vec<String> =
             self.storage.list(FOLDER).await?.into_iter().map(|(path, _)| path).collect();
         paths.sort();
@@ -61,7 +61,7 @@ impl MetadataStore {
     ///
     /// # Errors
     /// `FENCED` if another driver has written this revision; `UNAVAILABLE` if the store does not answer.
-    pub(crate) async fn save(&self, record: &JobRecord) -> Result<()> {
+    pub async fn save(&self, record: &JobRecord) -> Result<()> {
         let path = revision_path(record.revision);
         if failpoint::defect("skip-attempt-check") {
             return overwrite(&self.storage, &path, ENVELOPE.seal(record)?.into_bytes()).await;
@@ -93,11 +93,7 @@ impl MetadataStore {
 }
 
 /// Replaces an object that another process has written: a defect, for tests that must notice it.
-pub(crate) async fn overwrite(
-    storage: &CheckpointStorage,
-    relative: &str,
-    bytes: Vec<u8>,
-) -> Result<()> {
+pub async fn overwrite(storage: &CheckpointStorage, relative: &str, bytes: Vec<u8>) -> Result<()> {
     let path = storage.path(relative);
     let put = storage.store().put(&path, Bytes::from(bytes).into()).await;
     put.map(drop).map_err(|error| storage_error("write", &path, &error))
@@ -118,8 +114,8 @@ mod tests {
 
     use super::*;
 
-    fn store() -> MetadataStore {
-        MetadataStore::new(CheckpointStorage::new(Arc::new(InMemory::new()), Path::from("job")))
+    fn store() -> RecordFolder {
+        RecordFolder::new(CheckpointStorage::new(Arc::new(InMemory::new()), Path::from("job")))
     }
 
     #[tokio::test]

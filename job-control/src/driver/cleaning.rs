@@ -4,20 +4,20 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tidegate_engine::checkpoint::{CheckpointStorage, Manifest};
-use tidegate_job_control::CompletedCheckpoint;
+use tidegate_checkpoint::garbage::{self, Current};
+use tidegate_checkpoint::{CheckpointStorage, Manifest};
 use tidegate_runtime::spawn;
+use tidegate_types::CompletedCheckpoint;
 
 use super::Driver;
-use crate::embedded::garbage::{self, Current};
-use crate::embedded::opening::objects_in_flight;
+use super::opening::objects_in_flight;
 
 impl Driver {
     pub(super) fn discard(&mut self, discarded: Vec<CompletedCheckpoint>) {
         self.background.retain(|task| !task.is_finished());
         let kept = self.own_checkpoints();
-        let storage = self.folder.storage();
-        let own = self.folder.url().to_owned();
+        let storage = self.spec.folder.storage();
+        let own = self.spec.folder.url().to_owned();
         let in_flight = objects_in_flight(&self.acknowledged);
         self.background.push(spawn("garbage collection", async move {
             let mine = |c: &CompletedCheckpoint| c.folder == own;
@@ -30,17 +30,17 @@ impl Driver {
 
     /// The checkpoints that are kept in this start's folder.
     fn own_checkpoints(&self) -> Vec<CompletedCheckpoint> {
-        let own = self.folder.url();
+        let own = self.spec.folder.url();
         self.machine.record().checkpoints.iter().filter(|c| c.folder == own).cloned().collect()
     }
 
     /// Looks for files that no checkpoint came to name, except for what is `needed`.
     pub(super) fn sweep(&mut self, mut needed: BTreeSet<String>) {
-        let storage: CheckpointStorage = self.folder.storage();
+        let storage: CheckpointStorage = self.spec.folder.storage();
         let (kept, record) = (self.own_checkpoints(), self.machine.record());
         let completed = kept.iter().map(|checkpoint| checkpoint.epoch).max();
         let current = Current { attempt: record.attempt, completed };
-        let now = self.embedded.clock.now_ms();
+        let now = self.surroundings.clock.now_ms();
         needed.extend(objects_in_flight(&self.acknowledged));
         self.background.push(spawn("sweep", async move {
             match garbage::sweep(&storage, &kept, needed, current, now).await {
@@ -58,12 +58,12 @@ impl Driver {
     /// A checkpoint was given up: what it left is looked for later, once it is old enough.
     pub(super) fn sweep_later(&mut self) {
         let age = Duration::from_millis(garbage::MIN_AGE_MS as u64);
-        self.sweep_at.get_or_insert(self.embedded.clock.elapsed() + age * 2);
+        self.sweep_at.get_or_insert(self.surroundings.clock.elapsed() + age * 2);
     }
 
     /// Looks for what abandoned checkpoints left, if it is time.
     pub(super) fn sweep_if_due(&mut self) {
-        let now = self.embedded.clock.elapsed();
+        let now = self.surroundings.clock.elapsed();
         if self.sweep_at.take_if(|at| *at <= now).is_some() {
             self.sweep(BTreeSet::new());
         }
@@ -71,7 +71,7 @@ impl Driver {
 
     /// Deletes the staged output of a savepoint, which is visible.
     pub(super) fn release(&mut self, prepared: Manifest) {
-        let (folder, kept) = (self.folder.storage(), self.own_checkpoints());
+        let (folder, kept) = (self.spec.folder.storage(), self.own_checkpoints());
         self.background.push(spawn("release of staged output", async move {
             if let Err(error) = garbage::release(&folder, &prepared, &kept).await {
                 tracing::warn!(%error, "could not delete a savepoint's staged output; it is left behind");

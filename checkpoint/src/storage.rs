@@ -1,19 +1,15 @@
-//! Reading and writing checkpoints through an object store.
+//! The folder of a job or savepoint in an object store: manifests and whole objects.
 
 use std::future::ready;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use tidegate_types::{Attempt, Epoch, Error, ErrorCode, Result};
-use tokio::sync::Semaphore;
 
-use super::file::{self, Compression};
-use super::manifest::{FileRef, Manifest, digest};
-use crate::operator::Entries;
+use crate::manifest::Manifest;
 
 /// How often an object is read before it counts as damaged.
 const READS: u32 = 3;
@@ -89,54 +85,6 @@ impl CheckpointStorage {
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
             Err(error) => Err(storage_error("write", path, &error)),
         }
-    }
-
-    /// Writes a state file of entries; `None` if there are none.
-    ///
-    /// # Errors
-    /// `UNAVAILABLE`, `PERMISSION_DENIED` with the object's path.
-    pub async fn write_entries(&self, name: &str, entries: Entries) -> Result<Option<FileRef>> {
-        let rows = entries.rows() as u64;
-        if rows == 0 {
-            return Ok(None);
-        }
-        let expires = entries.expires;
-        let encode = move || {
-            let bytes = file::encode(&file::join(entries.load()?)?, Compression::Small)?;
-            Ok((digest(&bytes), bytes))
-        };
-        // Never closed.
-        let encoder = ENCODERS.acquire().await;
-        let (digest, bytes) = beside_operators("encode state", encode).await?;
-        drop(encoder);
-        let reference =
-            FileRef { path: name.to_owned(), size: bytes.len() as u64, rows, digest, expires };
-        let path = self.path(name);
-        let bytes = Bytes::from(bytes);
-        self.store.put(&path, bytes.into()).await.map_err(|e| storage_error("write", &path, &e))?;
-        Ok(Some(reference))
-    }
-
-    /// Reads a state file and checks it against its reference. One that does not fit is read again a
-    /// few times, in case the damage happened on the way.
-    ///
-    /// # Errors
-    /// `NOT_FOUND`, `CORRUPT`, `UNAVAILABLE` with the object's path.
-    pub async fn read_table(&self, reference: &FileRef) -> Result<Vec<RecordBatch>> {
-        let path = self.path(&reference.path);
-        let decode = |bytes: Bytes| {
-            let (name, expected) = (path.to_string(), reference.digest.clone());
-            beside_operators("decode state", move || {
-                if digest(&bytes) != expected {
-                    let message = format!(
-                        "state file {name} is damaged: its digest is not the one in the manifest"
-                    );
-                    return Err(Error::new(ErrorCode::Corrupt, message));
-                }
-                file::decode(&name, &bytes)
-            })
-        };
-        self.read_decoded(&path, decode).await
     }
 
     /// Reads a whole object.
@@ -230,25 +178,6 @@ impl CheckpointStorage {
     }
 }
 
-/// State files that are encoded at the same time: on half of the cores, so that encoding does not take
-/// the other half from processing.
-static ENCODERS: LazyLock<Semaphore> = LazyLock::new(|| {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    Semaphore::new(cores.div_ceil(2))
-});
-
-/// Does work that takes long on a thread that runs no operators.
-///
-/// # Errors
-/// What the work fails with.
-pub(crate) async fn beside_operators<T: Send + 'static>(
-    what: &str,
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| Error::internal(format!("{what}: {error}")))?
-}
-
 /// Relative path of a state file in a job's folder.
 pub fn state_path(attempt: Attempt, epoch: Epoch, what: &str) -> String {
     format!("shared/{attempt}-{epoch}-{what}.state")
@@ -257,6 +186,20 @@ pub fn state_path(attempt: Attempt, epoch: Epoch, what: &str) -> String {
 /// Relative path of a checkpoint's manifest in a job's folder.
 pub fn manifest_path(epoch: Epoch) -> String {
     format!("chk-{epoch}/_metadata")
+}
+
+/// Name of a savepoint's folder.
+pub fn savepoint_name(attempt: Attempt, epoch: Epoch) -> String {
+    format!("savepoint-{attempt}-{epoch}")
+}
+
+/// Tells a state file or manifest that is damaged or missing from other damage: where a checkpoint
+/// cannot be read, an older one may serve.
+pub fn of_checkpoint(error: Error) -> Error {
+    match error.code() {
+        ErrorCode::NotFound | ErrorCode::Corrupt => error.with_code(ErrorCode::CorruptCheckpoint),
+        _ => error,
+    }
 }
 
 /// An object store's error, with the object it is about.
