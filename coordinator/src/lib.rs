@@ -1,1 +1,3 @@
 //! The control plane: Raft, the scheduler, the drivers of jobs, the API.
+
+pub mod raft;
