@@ -79,7 +79,7 @@ fn checkpoint(epoch: u64) -> CompletedCheckpoint {
         folder: "file:///checkpoints/job".to_owned(),
         manifest: format!("manifests/{epoch}.json"),
         digest: format!("{epoch:016x}"),
-        savepoint: epoch % 2 == 0,
+        savepoint: epoch.is_multiple_of(2),
         timestamp_ms: 1_000 + epoch as i64,
     }
 }

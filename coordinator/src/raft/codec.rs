@@ -76,11 +76,11 @@ pub(crate) fn seal_entry(entry: &Entry) -> Vec<u8> {
     }
     match &entry.payload {
         EntryPayload::Blank => body.push(BLANK),
-        EntryPayload::Normal(Proposal { leader_term: None, command }) => {
+        EntryPayload::Normal(Proposal { leader_term: None, command, .. }) => {
             body.push(COMMAND);
             body.extend_from_slice(&command.encode());
         }
-        EntryPayload::Normal(Proposal { leader_term: Some(term), command }) => {
+        EntryPayload::Normal(Proposal { leader_term: Some(term), command, .. }) => {
             body.push(LEADERS_COMMAND);
             body.extend_from_slice(&term.to_le_bytes());
             body.extend_from_slice(&command.encode());
@@ -100,12 +100,11 @@ pub(crate) fn unseal_entry(frame: &[u8]) -> Result<Entry> {
     let payload = match take::<1>(&mut rest)?[0] {
         BLANK => EntryPayload::Blank,
         COMMAND => {
-            let command = Command::decode(rest)?;
-            EntryPayload::Normal(Proposal { leader_term: None, command })
+            EntryPayload::Normal(Proposal::new(None, Command::decode(rest)?))
         }
         LEADERS_COMMAND => {
             let leader_term = Some(u64::from_le_bytes(take::<8>(&mut rest)?));
-            EntryPayload::Normal(Proposal { leader_term, command: Command::decode(rest)? })
+            EntryPayload::Normal(Proposal::new(leader_term, Command::decode(rest)?))
         }
         MEMBERSHIP => EntryPayload::Membership(from_json::<Membership>(rest)?),
         kind => {
@@ -154,8 +153,8 @@ mod tests {
         let membership = Membership::new(vec![BTreeSet::from([1])], nodes);
         [
             EntryPayload::Blank,
-            EntryPayload::Normal(Proposal { leader_term: None, command: command.clone() }),
-            EntryPayload::Normal(Proposal { leader_term: Some(9), command }),
+            EntryPayload::Normal(Proposal::new(None, command.clone())),
+            EntryPayload::Normal(Proposal::new(Some(9), command)),
             EntryPayload::Membership(membership),
         ]
         .into_iter()

@@ -1,6 +1,8 @@
 //! The types that the Raft library is told to use.
 
 use std::io::Cursor;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use openraft::BasicNode;
 use serde::{Deserialize, Serialize};
@@ -39,7 +41,40 @@ pub struct Proposal {
     pub leader_term: Option<u64>,
     /// What to apply.
     pub command: Command,
+    /// Whether it got as far as this node's log; known only to the process that made it.
+    #[serde(skip)]
+    pub(crate) logged: Logged,
 }
+
+impl Proposal {
+    /// A command, to be applied in one term only if that is given.
+    pub fn new(leader_term: Option<u64>, command: Command) -> Self {
+        Self { leader_term, command, logged: Logged::default() }
+    }
+}
+
+/// Tells a command that was never in a log from one that was taken out of it again, which another leader may still
+/// bring back: the Raft library answers both alike. Shared by all copies; equal to every other.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Logged(Arc<AtomicBool>);
+
+impl Logged {
+    pub(crate) fn set(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn get(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+impl PartialEq for Logged {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Logged {}
 
 /// What applying an entry answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

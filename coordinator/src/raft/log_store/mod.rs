@@ -15,7 +15,7 @@ use std::ops::{Bound, RangeBounds};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use openraft::storage::{LogFlushed, RaftLogStorage};
-use openraft::{ErrorSubject, ErrorVerb, LogState, OptionalSend, RaftLogReader};
+use openraft::{EntryPayload, ErrorSubject, ErrorVerb, LogState, OptionalSend, RaftLogReader};
 use redb::{Database, Durability, ReadableDatabase, TableDefinition, WriteTransaction};
 use tidegate_types::{Error, ErrorCode};
 
@@ -101,14 +101,15 @@ impl Inner {
         }
     }
 
-    /// The state after a change; refuses appends that would leave a hole.
+    /// The state after a change; refuses appends that would leave a hole between entries.
     fn after(before: &State, change: &Change) -> io::Result<State> {
         let mut after = before.clone();
         match change {
             Change::Vote(vote) => after.vote = Some(*vote),
             Change::Append(entries) => {
                 for (id, _) in entries {
-                    if let Some(last) = after.last.filter(|last| last.index + 1 != id.index) {
+                    let last = after.last.filter(|_| after.last != after.purged);
+                    if let Some(last) = last.filter(|last| last.index + 1 != id.index) {
                         let message = format!("entry {id} does not follow {last}");
                         return Err(into_io(Error::internal(message)));
                     }
@@ -290,7 +291,12 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        let frames = entries.into_iter().map(|entry| (entry.log_id, codec::seal_entry(&entry)));
+        let frames = entries.into_iter().map(|entry| {
+            if let EntryPayload::Normal(proposal) = &entry.payload {
+                proposal.logged.set();
+            }
+            (entry.log_id, codec::seal_entry(&entry))
+        });
         let change = Change::Append(frames.collect());
         match self.write(change).await {
             Ok(()) => {

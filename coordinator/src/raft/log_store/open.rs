@@ -4,7 +4,8 @@
 //! Damage anywhere else refuses to start. Entries are checked by checksums of our own, so that the damaged one can be
 //! named; then the whole file by those of `redb`.
 
-use std::fs::OpenOptions;
+use std::fs::{self, File, OpenOptions};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -20,6 +21,7 @@ use tidegate_types::{Error, ErrorCode, Result};
 use super::{COMMITTED, ENTRIES, FACTS, Inner, LogStore, NODE, PURGED, State, VOTE, re_create};
 use crate::raft::codec;
 use crate::raft::execution::Execution;
+use crate::raft::storage_error::{from_io, into_io};
 use crate::raft::types::{LogId, NodeId};
 
 /// Memory for pages of the log.
@@ -30,16 +32,22 @@ impl LogStore {
     /// `FAILED_PRECONDITION` if it belongs to another node or a process has it open.
     pub fn open_file(path: &Path, node: NodeId, execution: Execution) -> Result<Self> {
         let place = || format!("open the log {}", path.display());
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        let file = options.open(path).map_err(|error| {
-            Error::new(ErrorCode::Unavailable, error.to_string()).context(place())
-        })?;
+        let made = path.try_exists().and_then(|exists| {
+            if exists { Ok(()) } else { make(path, node) }
+        });
+        made.map_err(|error| from_io(error, &place()))?;
+        let file = OpenOptions::new().read(true).write(true).open(path);
+        let file = file.map_err(|error| from_io(error, &place()))?;
+        // The library would make an empty file a new log, which has forgotten what its node has promised.
+        if file.metadata().map_err(|error| from_io(error, &place()))?.len() == 0 {
+            return Err(re_create(damaged("its file is empty")).context(place()));
+        }
         let backend = FileBackend::new(file).map_err(|e| unreadable(e).context(place()))?;
         Self::open(backend, node, execution).map_err(|error| error.context(place()))
     }
 
-    /// Opens the log on any storage; errors as [`LogStore::open_file`].
+    /// Opens the log on any storage; an empty one becomes a new log, and nothing may be done with one that was not made
+    /// to the end. Errors as [`LogStore::open_file`].
     pub fn open(
         backend: impl StorageBackend,
         node: NodeId,
@@ -51,6 +59,23 @@ impl LogStore {
         let (database, state) = opened.map_err(re_create)?;
         let inner = Arc::new(Inner { database, state: Mutex::new(state) });
         Ok(Self { inner, execution })
+    }
+}
+
+/// Makes the file of a new log, under another name until it is whole: a crash leaves all of it or nothing.
+fn make(path: &Path, node: NodeId) -> io::Result<()> {
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(".unfinished");
+    let mut options = OpenOptions::new();
+    let file = options.read(true).write(true).create(true).truncate(true).open(&unfinished)?;
+    let whole = file.try_clone()?;
+    let backend = FileBackend::new(file).map_err(io::Error::other)?;
+    drop(LogStore::open(backend, node, Execution::Inline).map_err(into_io)?);
+    whole.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
     }
 }
 

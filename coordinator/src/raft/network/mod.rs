@@ -13,7 +13,7 @@ use tidegate_types::{Error, ErrorCode, Result};
 use tonic::transport::{Channel, Endpoint};
 
 pub(crate) use client::Network;
-pub(crate) use peers::Peers;
+pub(crate) use peers::{Peer, Peers};
 pub use server::{RaftServer, raft_service};
 
 /// Version of the encoding of what is inside the messages.
