@@ -23,6 +23,10 @@ pub enum ErrorCode {
     NotFound,
     /// The thing exists already.
     AlreadyExists,
+    /// The thing is in a state that does not allow this: do first what the message says.
+    FailedPrecondition,
+    /// The thing was changed meanwhile: read it again and repeat the change on what it is now.
+    Conflict,
     /// An outside system did not answer or refused: check address, network and credentials; retried by restart strategies.
     Unavailable,
     /// An outside system refused the credentials.
@@ -62,6 +66,8 @@ impl ErrorCode {
             Self::InvalidOption => "INVALID_OPTION",
             Self::NotFound => "NOT_FOUND",
             Self::AlreadyExists => "ALREADY_EXISTS",
+            Self::FailedPrecondition => "FAILED_PRECONDITION",
+            Self::Conflict => "CONFLICT",
             Self::Unavailable => "UNAVAILABLE",
             Self::PermissionDenied => "PERMISSION_DENIED",
             Self::BadRecord => "BAD_RECORD",

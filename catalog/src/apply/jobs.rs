@@ -1,0 +1,155 @@
+//! Commands about jobs and their versions.
+
+use std::sync::Arc;
+
+use tidegate_types::{Error, ErrorCode, Result};
+
+use super::misdirected;
+use crate::bounds::{self, Bounds};
+use crate::command::Action;
+use crate::job::{Job, JobVersion, VersionSpec};
+use crate::name::{JobName, ResourceName, VersionName};
+use crate::savepoint::SavepointState;
+use crate::shared::SharedMap;
+use crate::state::{Catalog, JobEntry, Stamp, already_exists, not_found, precondition};
+
+impl Catalog {
+    pub(super) fn apply_job(&mut self, stamp: Stamp, action: Action) -> Result<ResourceName> {
+        match action {
+            Action::CreateJob { .. } => self.create_job(stamp, action),
+            Action::UpdateJob { .. } => self.update_job(stamp, action),
+            Action::DeleteJob { job, etag, force } => self.delete_job(job, etag, force),
+            Action::CreateVersion { job, spec } => self.create_version(stamp, job, spec),
+            Action::DeleteVersion { version } => self.delete_version(version),
+            _ => Err(misdirected()),
+        }
+    }
+
+    fn create_job(&mut self, stamp: Stamp, action: Action) -> Result<ResourceName> {
+        let Action::CreateJob { job: name, description, labels, priority } = action else {
+            return Err(misdirected());
+        };
+        bounds::text("the description", &description, Bounds::DESCRIPTION_BYTES)?;
+        bounds::labels(&labels)?;
+        if !self.projects.contains_key(name.project()) {
+            let project = ResourceName::Project(name.project().to_owned());
+            return Err(not_found(&project).context(format!("create {name}")));
+        }
+        if self.jobs.contains_key(&name) {
+            return Err(already_exists(&name));
+        }
+        bounds::room("jobs", self.jobs.len(), Bounds::JOBS)?;
+        let job = Job {
+            name: name.clone(),
+            uid: stamp.revision,
+            description,
+            labels,
+            priority,
+            created_ms: stamp.now_ms,
+            updated_ms: stamp.now_ms,
+            revision: stamp.revision,
+            last_version: 0,
+            last_run: 0,
+        };
+        let entry = JobEntry {
+            job,
+            versions: SharedMap::new(),
+            runs: SharedMap::new(),
+            savepoints: SharedMap::new(),
+        };
+        self.jobs.insert(name.clone(), Arc::new(entry));
+        Ok(name.into())
+    }
+
+    fn update_job(&mut self, stamp: Stamp, action: Action) -> Result<ResourceName> {
+        let Action::UpdateJob { job: name, etag, description, labels, priority } = action else {
+            return Err(misdirected());
+        };
+        if let Some(description) = &description {
+            bounds::text("the description", description, Bounds::DESCRIPTION_BYTES)?;
+        }
+        if let Some(labels) = &labels {
+            bounds::labels(labels)?;
+        }
+        check_etag(&self.entry(&name)?.job, etag)?;
+        let job = &mut self.entry_mut(&name)?.job;
+        job.description = description.unwrap_or_else(|| std::mem::take(&mut job.description));
+        job.labels = labels.unwrap_or_else(|| std::mem::take(&mut job.labels));
+        job.priority = priority.unwrap_or(job.priority);
+        job.updated_ms = stamp.now_ms;
+        job.revision = stamp.revision;
+        Ok(name.into())
+    }
+
+    fn delete_job(
+        &mut self,
+        name: JobName,
+        etag: Option<u64>,
+        force: bool,
+    ) -> Result<ResourceName> {
+        let entry = self.entry(&name)?;
+        check_etag(&entry.job, etag)?;
+        if let Some(run) = entry.runs.values().find(|run| !run.state.is_terminal()) {
+            let (run, state) = (&run.name, run.state);
+            return Err(precondition(format!("delete {name}: {run} is {state}, cancel it first")));
+        }
+        let kept = |state| matches!(state, SavepointState::Completed | SavepointState::Deleting);
+        if let Some(savepoint) = entry.savepoints.values().find(|s| kept(s.state) && !force) {
+            let savepoint = &savepoint.name;
+            return Err(precondition(format!("delete {name}: it has {savepoint}")).help(
+                "delete the savepoints first, or force: then their files stay where they are",
+            ));
+        }
+        self.jobs.remove(&name);
+        Ok(name.into())
+    }
+
+    fn create_version(
+        &mut self,
+        stamp: Stamp,
+        job: JobName,
+        spec: VersionSpec,
+    ) -> Result<ResourceName> {
+        spec.check()?;
+        let entry = self.entry_mut(&job)?;
+        bounds::room("versions of the job", entry.versions.len(), Bounds::VERSIONS)?;
+        let name = job.version(entry.job.last_version + 1);
+        let version = JobVersion {
+            name: name.clone(),
+            spec,
+            created_ms: stamp.now_ms,
+            revision: stamp.revision,
+        };
+        entry.job.last_version = name.number;
+        entry.versions.insert(name.number, Arc::new(version));
+        Ok(name.into())
+    }
+
+    fn delete_version(&mut self, name: VersionName) -> Result<ResourceName> {
+        let entry = self.entry(&name.job)?;
+        if !entry.versions.contains_key(&name.number) {
+            return Err(not_found(&name));
+        }
+        let uses = |run: &&Arc<_>| uses_version(run, name.number);
+        if let Some(run) = entry.runs.values().find(uses) {
+            return Err(precondition(format!("delete {name}: {} runs it", run.name)));
+        }
+        self.entry_mut(&name.job)?.versions.remove(&name.number);
+        Ok(name.into())
+    }
+}
+
+fn uses_version(run: &crate::run::Run, version: u64) -> bool {
+    run.version == version && !run.state.is_terminal()
+}
+
+/// Refuses a change on top of a job that the caller has not seen.
+fn check_etag(job: &Job, etag: Option<u64>) -> Result<()> {
+    match etag {
+        Some(etag) if etag != job.revision => Err(Error::new(
+            ErrorCode::Conflict,
+            format!("{} was changed meanwhile: read it again and repeat the change", job.name),
+        )),
+        _ => Ok(()),
+    }
+}

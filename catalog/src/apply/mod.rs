@@ -1,0 +1,59 @@
+//! What each command does. Every handler checks everything before it changes anything.
+
+mod jobs;
+mod operations;
+mod runs;
+mod savepoints;
+mod tenancy;
+#[cfg(test)]
+mod tests;
+mod workers;
+
+use tidegate_types::Result;
+
+use crate::command::Action;
+use crate::name::ResourceName;
+use crate::state::{Catalog, Stamp};
+
+impl Catalog {
+    /// Hands an action to its handler; answers what was changed.
+    pub(crate) fn dispatch(&mut self, stamp: Stamp, action: Action) -> Result<ResourceName> {
+        use Action as A;
+        match action {
+            A::CreateTenant { .. }
+            | A::DeleteTenant { .. }
+            | A::CreateProject { .. }
+            | A::DeleteProject { .. } => self.apply_tenancy(stamp, action),
+            A::CreateJob { .. }
+            | A::UpdateJob { .. }
+            | A::DeleteJob { .. }
+            | A::CreateVersion { .. }
+            | A::DeleteVersion { .. } => self.apply_job(stamp, action),
+            A::StartRun { .. }
+            | A::RequestStop { .. }
+            | A::RequestCancel { .. }
+            | A::SaveRecord { .. }
+            | A::SetRunState { .. }
+            | A::RescaleRun { .. } => self.apply_run(stamp, action),
+            A::CreateSavepoint { .. }
+            | A::CompleteSavepoint { .. }
+            | A::FailSavepoint { .. }
+            | A::DeleteSavepoint { .. }
+            | A::RemoveSavepoint { .. } => self.apply_savepoint(stamp, action),
+            A::RegisterWorker { .. }
+            | A::LoseWorker { .. }
+            | A::DrainWorker { .. }
+            | A::FinishDrain { .. }
+            | A::UndrainWorker { .. }
+            | A::RemoveWorker { .. } => self.apply_worker(stamp, action),
+            A::CreateOperation { .. } | A::FinishOperation { .. } => {
+                self.apply_operation(stamp, action)
+            }
+        }
+    }
+}
+
+/// An action that came to a handler of others.
+fn misdirected() -> tidegate_types::Error {
+    tidegate_types::Error::internal("a command came to the wrong handler")
+}

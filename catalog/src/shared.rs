@@ -1,0 +1,33 @@
+//! How maps of shared objects are stored: as plain maps.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A map whose values a copy of the catalog shares until one of them changes.
+pub(crate) type SharedMap<K, V> = BTreeMap<K, Arc<V>>;
+
+/// Writes the values behind the pointers.
+pub(crate) fn serialize<K: Serialize, V: Serialize, S: Serializer>(
+    map: &SharedMap<K, V>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut out = serializer.serialize_map(Some(map.len()))?;
+    for (key, value) in map {
+        out.serialize_entry(key, value.as_ref())?;
+    }
+    out.end()
+}
+
+/// Reads a plain map.
+pub(crate) fn deserialize<'de, K, V, D>(deserializer: D) -> Result<SharedMap<K, V>, D::Error>
+where
+    K: Deserialize<'de> + Ord,
+    V: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    let plain = BTreeMap::<K, V>::deserialize(deserializer)?;
+    Ok(plain.into_iter().map(|(key, value)| (key, Arc::new(value))).collect())
+}

@@ -1,0 +1,189 @@
+//! The catalog itself: what it holds, and the one way to change it.
+//!
+//! Not here: what each command does (`apply/`), reading (`read`), storing (`snapshot`).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tidegate_types::{Error, ErrorCode, Result};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::command::Command;
+use crate::job::{Job, JobVersion};
+use crate::name::{JobName, RunName};
+use crate::operation::{Operation, OperationState};
+use crate::requests::RequestMemory;
+use crate::response::Response;
+use crate::run::Run;
+use crate::savepoint::Savepoint;
+use crate::shared::{self, SharedMap};
+use crate::tenancy::{DEFAULT_PROJECT, DEFAULT_TENANT, Project, Tenant};
+use crate::worker::Worker;
+
+/// Everything that the platform knows of its own. A copy is cheap: objects are shared until one of the copies changes
+/// them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Catalog {
+    /// Counts the commands that changed something; gives objects their etags.
+    pub(crate) revision: u64,
+    /// The latest time that was in a command that changed something.
+    pub(crate) time_ms: i64,
+    #[serde(with = "shared")]
+    pub(crate) tenants: SharedMap<String, Tenant>,
+    #[serde(with = "shared")]
+    pub(crate) projects: SharedMap<String, Project>,
+    #[serde(with = "shared")]
+    pub(crate) jobs: SharedMap<JobName, JobEntry>,
+    #[serde(with = "shared")]
+    pub(crate) workers: SharedMap<String, Worker>,
+    #[serde(with = "shared")]
+    pub(crate) operations: SharedMap<String, Operation>,
+    pub(crate) requests: RequestMemory,
+    #[serde(skip)]
+    pub(crate) index: Index,
+}
+
+/// A job with everything below it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct JobEntry {
+    pub(crate) job: Job,
+    #[serde(with = "shared")]
+    pub(crate) versions: SharedMap<u64, JobVersion>,
+    #[serde(with = "shared")]
+    pub(crate) runs: SharedMap<u64, Run>,
+    #[serde(with = "shared")]
+    pub(crate) savepoints: SharedMap<String, Savepoint>,
+}
+
+/// What can be computed from the rest, kept so that nothing has to search all jobs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Index {
+    /// Runs that are not over.
+    pub(crate) live_runs: BTreeSet<RunName>,
+    /// Operations that are done, by when, then by id.
+    pub(crate) done_operations: BTreeSet<(i64, String)>,
+}
+
+/// What a command gives to the objects that it changes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stamp {
+    pub(crate) now_ms: i64,
+    pub(crate) revision: u64,
+}
+
+impl Default for Catalog {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Catalog {
+    /// A catalog with the tenant and the project `default`, and nothing else.
+    pub fn new() -> Self {
+        let tenant = Tenant {
+            id: DEFAULT_TENANT.to_owned(),
+            description: String::new(),
+            created_ms: 0,
+            revision: 0,
+        };
+        let project = Project {
+            id: DEFAULT_PROJECT.to_owned(),
+            tenant: DEFAULT_TENANT.to_owned(),
+            description: String::new(),
+            created_ms: 0,
+            revision: 0,
+        };
+        Self {
+            revision: 0,
+            time_ms: 0,
+            tenants: SharedMap::from([(tenant.id.clone(), Arc::new(tenant))]),
+            projects: SharedMap::from([(project.id.clone(), Arc::new(project))]),
+            jobs: SharedMap::new(),
+            workers: SharedMap::new(),
+            operations: SharedMap::new(),
+            requests: RequestMemory::default(),
+            index: Index::default(),
+        }
+    }
+
+    /// Applies a command. A refusal (with the code that the [`crate::Action`] documents) changes nothing.
+    pub fn apply(&mut self, command: Command) -> Result<Response> {
+        let Command { now_ms, request_id, action } = command;
+        let stamp = Stamp {
+            now_ms: now_ms.max(self.time_ms),
+            revision: self
+                .revision
+                .checked_add(1)
+                .ok_or_else(|| Error::internal("the catalog has no revision left"))?,
+        };
+        let request = match request_id {
+            None => None,
+            Some(id) => {
+                let digest = fingerprint(&action);
+                if let Some(answer) = self.requests.recall(&id, digest, stamp.now_ms)? {
+                    return Ok(answer);
+                }
+                Some((id, digest))
+            }
+        };
+        let name = self.dispatch(stamp, action)?;
+        self.revision = stamp.revision;
+        self.time_ms = stamp.now_ms;
+        let response = Response { name, revision: stamp.revision };
+        if let Some((id, digest)) = request {
+            self.requests.remember(id, digest, stamp.now_ms, response.clone());
+        }
+        Ok(response)
+    }
+
+    /// Computes the index anew from what is stored.
+    pub(crate) fn rebuild_index(&mut self) {
+        let live = |run: &&Arc<Run>| !run.state.is_terminal();
+        self.index.live_runs = self
+            .jobs
+            .values()
+            .flat_map(|entry| entry.runs.values().filter(live))
+            .map(|run| run.name.clone())
+            .collect();
+        self.index.done_operations = self
+            .operations
+            .values()
+            .filter(|operation| operation.state != OperationState::Pending)
+            .map(|operation| (operation.done_ms.unwrap_or_default(), operation.id.clone()))
+            .collect();
+    }
+
+    /// A job's entry; `NOT_FOUND`.
+    pub(crate) fn entry(&self, name: &JobName) -> Result<&Arc<JobEntry>> {
+        self.jobs.get(name).ok_or_else(|| not_found(name))
+    }
+
+    /// A job's entry for a change; `NOT_FOUND`.
+    pub(crate) fn entry_mut(&mut self, name: &JobName) -> Result<&mut JobEntry> {
+        self.jobs.get_mut(name).map(Arc::make_mut).ok_or_else(|| not_found(name))
+    }
+}
+
+/// Fingerprint of what is asked, to tell a repeated request from another with its id.
+fn fingerprint(action: &crate::command::Action) -> u64 {
+    let bytes = serde_json::to_vec(action).expect("actions have only text keys");
+    xxh3_64(&bytes)
+}
+
+/// A thing that is not there.
+pub(crate) fn not_found(name: &impl std::fmt::Display) -> Error {
+    Error::new(ErrorCode::NotFound, format!("{name} does not exist"))
+}
+
+/// A thing that is there already.
+pub(crate) fn already_exists(name: &impl std::fmt::Display) -> Error {
+    Error::new(ErrorCode::AlreadyExists, format!("{name} exists already"))
+}
+
+/// A thing that is in no state for this.
+pub(crate) fn precondition(message: impl Into<String>) -> Error {
+    Error::new(ErrorCode::FailedPrecondition, message)
+}

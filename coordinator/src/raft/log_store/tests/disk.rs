@@ -1,0 +1,187 @@
+//! A disk in memory that loses its power or fails when a test wants it to.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use redb::StorageBackend;
+
+/// Bytes that a disk writes whole or not at all.
+const SECTOR: usize = 512;
+
+/// What becomes of writes that were not synced when the power fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unsynced {
+    /// None is there.
+    Lost,
+    /// All are there.
+    Kept,
+    /// Some sectors of some are there; the seed says which.
+    Torn(u64),
+    /// All but the first few are there: later writes overtook them.
+    Reordered(u64),
+}
+
+/// What goes wrong, and at which operation (writes, changes of length and syncs are counted from 0).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// Nothing.
+    None,
+    /// From this operation on nothing is done any more.
+    PowerCut(usize),
+    /// This operation answers with an error; later ones work.
+    Error(usize),
+}
+
+/// Handles to one disk are clones.
+#[derive(Debug, Clone)]
+pub(super) struct Disk(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    /// What is on the platters.
+    synced: Vec<u8>,
+    /// What readers see.
+    seen: Vec<u8>,
+    /// What came after the last sync, in order.
+    unsynced: Vec<Operation>,
+    operations: usize,
+    trouble: Trouble,
+}
+
+#[derive(Debug, Clone)]
+enum Operation {
+    Write(usize, Vec<u8>),
+    Length(usize),
+}
+
+impl Disk {
+    pub(super) fn empty() -> Self {
+        Self::with(Vec::new(), Trouble::None)
+    }
+
+    pub(super) fn with(bytes: Vec<u8>, trouble: Trouble) -> Self {
+        let (seen, unsynced) = (bytes.clone(), Vec::new());
+        Self(Arc::new(Mutex::new(State { synced: bytes, seen, unsynced, operations: 0, trouble })))
+    }
+
+    /// How many operations there were.
+    pub(super) fn operations(&self) -> usize {
+        self.lock().operations
+    }
+
+    /// What is seen now.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        self.lock().seen.clone()
+    }
+
+    /// What is there when the power comes back.
+    pub(super) fn after_power_cut(&self, unsynced: Unsynced) -> Vec<u8> {
+        let state = self.lock();
+        let mut bytes = state.synced.clone();
+        let count = state.unsynced.len();
+        for (n, operation) in state.unsynced.iter().enumerate() {
+            match unsynced {
+                Unsynced::Lost => {}
+                Unsynced::Kept => operation.apply(&mut bytes, |_| true),
+                Unsynced::Torn(seed) => {
+                    operation.apply(&mut bytes, |sector| mix(seed, n, sector) % 2 == 0);
+                }
+                Unsynced::Reordered(seed) => {
+                    let overtaken = mix(seed, 0, 0) as usize % (count + 1);
+                    operation.apply(&mut bytes, |_| n >= overtaken);
+                }
+            }
+        }
+        bytes
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A number that looks random and is the same every time.
+fn mix(seed: u64, a: usize, b: usize) -> u64 {
+    let mut z = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (a as u64) << 32 ^ b as u64;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+impl Operation {
+    /// Does the operation on those sectors that are kept.
+    fn apply(&self, bytes: &mut Vec<u8>, kept: impl Fn(usize) -> bool) {
+        match self {
+            Self::Length(length) => {
+                if kept(0) {
+                    bytes.resize(*length, 0);
+                }
+            }
+            Self::Write(offset, data) => {
+                for (n, byte) in data.iter().enumerate() {
+                    let at = offset + n;
+                    if !kept(at / SECTOR) {
+                        continue;
+                    }
+                    if bytes.len() <= at {
+                        bytes.resize(at + 1, 0);
+                    }
+                    bytes[at] = *byte;
+                }
+            }
+        }
+    }
+}
+
+impl State {
+    fn step(&mut self, operation: Option<Operation>) -> io::Result<()> {
+        let now = self.operations;
+        self.operations += 1;
+        let failed = || io::Error::other("the disk fails");
+        if matches!(self.trouble, Trouble::PowerCut(at) if now > at) {
+            return Err(failed());
+        }
+        if self.trouble == Trouble::Error(now) {
+            return Err(failed());
+        }
+        match operation {
+            // The very write that the power fails in may be there in part; a sync that it fails in has done nothing.
+            Some(operation) => {
+                operation.apply(&mut self.seen, |_| true);
+                self.unsynced.push(operation);
+            }
+            None if self.trouble == Trouble::PowerCut(now) => {}
+            None => {
+                self.synced = self.seen.clone();
+                self.unsynced.clear();
+            }
+        }
+        if self.trouble == Trouble::PowerCut(now) { Err(failed()) } else { Ok(()) }
+    }
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.lock().seen.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let state = self.lock();
+        let from = offset as usize;
+        let bytes = state.seen.get(from..from + out.len());
+        out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.lock().step(Some(Operation::Length(len as usize)))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.lock().step(None)
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.lock().step(Some(Operation::Write(offset as usize, data.to_vec())))
+    }
+}

@@ -1,0 +1,170 @@
+//! Requests to the leader, wherever it is: finding it, trying again, and knowing when that is safe.
+
+use std::time::Duration;
+
+use tidegate_catalog::{Command, Response};
+use tidegate_types::{Error, ErrorCode, Result};
+use tokio::time::{sleep, timeout};
+
+use super::leader::{Answer, Change};
+use super::{Leadership, Metadata};
+use crate::raft::network::Peer;
+
+/// How long to wait before the leader is looked for again.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What a node asks of the leader.
+#[derive(Debug, Clone)]
+enum Ask {
+    Propose(Command),
+    ReadIndex,
+    Change(Change),
+}
+
+impl Ask {
+    fn what(&self) -> &'static str {
+        match self {
+            Self::Propose(_) => "apply the command",
+            Self::ReadIndex => "read",
+            Self::Change(_) => "change the membership",
+        }
+    }
+
+    /// Whether doing it twice is as good as once.
+    fn may_repeat(&self) -> bool {
+        match self {
+            Self::Propose(command) => command.request_id.is_some(),
+            Self::ReadIndex | Self::Change(_) => true,
+        }
+    }
+}
+
+pub(super) async fn propose(node: &Metadata, command: Command) -> Result<Response> {
+    match ask(node, Ask::Propose(command)).await? {
+        Answer::Applied(response) => Ok(response),
+        Answer::Refused(refusal) => Err(refusal.into()),
+        other => Err(nonsense(&other)),
+    }
+}
+
+pub(super) async fn propose_as_leader(
+    node: &Metadata,
+    term: u64,
+    command: Command,
+) -> Result<Response> {
+    let fenced = |why: &str| {
+        Err(Error::new(ErrorCode::Fenced, format!("act as the leader of term {term}: {why}")))
+    };
+    {
+        let known = node.leadership.borrow();
+        if known.term != term || !known.is_self {
+            return fenced("this coordinator does not lead in it any more");
+        }
+    }
+    let leader = node.leader_side();
+    match timeout(node.request_timeout, leader.propose(Some(term), command)).await {
+        Ok(Answer::Applied(response)) => Ok(response),
+        Ok(Answer::Refused(refusal)) => Err(refusal.into()),
+        Ok(Answer::NotLeader) => fenced("another coordinator leads"),
+        Ok(Answer::Unavailable(why) | Answer::Unknown(why)) => Err(unknown(&why)),
+        Ok(other) => Err(nonsense(&other)),
+        Err(_) => Err(unknown("no majority has confirmed it in time")),
+    }
+}
+
+/// Waits until this node has applied everything that was answered to anybody before the call.
+pub(super) async fn catch_up(node: &Metadata) -> Result<()> {
+    let Answer::ReadIndex(index) = ask(node, Ask::ReadIndex).await? else {
+        return Err(Error::internal("the leader answered a read with something else"));
+    };
+    let Some(index) = index else { return Ok(()) };
+    let wait = node.raft.wait(Some(node.request_timeout));
+    let applied = wait.applied_index_at_least(Some(index), "a linearizable read").await;
+    applied.map(drop).map_err(|_| {
+        let message = format!("read: this coordinator has not caught up with entry {index} in time");
+        Error::new(ErrorCode::Unavailable, message).help("ask another coordinator, or try again")
+    })
+}
+
+pub(super) async fn change(node: &Metadata, change: Change) -> Result<()> {
+    match ask(node, Ask::Change(change)).await? {
+        Answer::Changed => Ok(()),
+        Answer::Refused(refusal) => Err(refusal.into()),
+        other => Err(nonsense(&other)),
+    }
+}
+
+/// Asks the leader until there is an answer or the time is up.
+async fn ask(node: &Metadata, ask: Ask) -> Result<Answer> {
+    let what = ask.what();
+    let mut state = Attempts { last: "no leader is known".to_owned(), uncertain: false };
+    match timeout(node.request_timeout, state.run(node, ask)).await {
+        Ok(answer) => answer,
+        Err(_) if state.uncertain => Err(unknown(&state.last)),
+        Err(_) => {
+            let seconds = node.request_timeout.as_secs_f32();
+            let message = format!("{what}: not done within {seconds} s: {}", state.last);
+            Err(Error::new(ErrorCode::Unavailable, message)
+                .help("a majority of the coordinators must run and reach each other"))
+        }
+    }
+}
+
+/// What is known when the time is up.
+struct Attempts {
+    last: String,
+    /// Whether one attempt may have done it, and doing it twice is not as good as once.
+    uncertain: bool,
+}
+
+impl Attempts {
+    async fn run(&mut self, node: &Metadata, ask: Ask) -> Result<Answer> {
+        loop {
+            // A clone, because a borrow of a watched value must not be held while waiting.
+            let known = node.leadership.borrow().clone();
+            self.uncertain = !ask.may_repeat() && known.leader.is_some();
+            match attempt(node, &known, &ask).await {
+                None => "no leader is known".clone_into(&mut self.last),
+                Some(Answer::NotLeader) => {
+                    "the coordinator that should lead does not".clone_into(&mut self.last);
+                }
+                Some(Answer::Unavailable(why)) => self.last = why,
+                Some(Answer::Unknown(why)) if ask.may_repeat() => self.last = why,
+                Some(Answer::Unknown(why)) => return Err(unknown(&why)),
+                Some(answer) => return Ok(answer),
+            }
+            self.uncertain = false;
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+/// Asks who leads as far as is known; none if nobody is known.
+async fn attempt(node: &Metadata, known: &Leadership, ask: &Ask) -> Option<Answer> {
+    let (id, address) = known.leader.clone()?;
+    if known.is_self {
+        let leader = node.leader_side();
+        return Some(match ask.clone() {
+            Ask::Propose(command) => leader.propose(None, command).await,
+            Ask::ReadIndex => leader.read_index().await,
+            Ask::Change(change) => leader.change(change).await,
+        });
+    }
+    let (peer, within) = (Peer { id, address }, node.request_timeout);
+    Some(match ask {
+        Ask::Propose(command) => node.peers.forward(&peer, command, within).await,
+        Ask::ReadIndex => node.peers.read_index(&peer, within).await,
+        Ask::Change(change) => node.peers.change(&peer, change, within).await,
+    })
+}
+
+fn unknown(why: &str) -> Error {
+    Error::new(ErrorCode::Unavailable, format!("outcome unknown: {why}")).help(
+        "the command may have been applied or not: read to find out, or send commands with a request id, which can be \
+         repeated",
+    )
+}
+
+fn nonsense(answer: &Answer) -> Error {
+    Error::internal(format!("the leader gave an answer to another question: {answer:?}"))
+}
