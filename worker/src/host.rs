@@ -8,7 +8,6 @@ use std::time::Duration;
 use futures::FutureExt;
 use tidegate_engine::connector::{ReaderContext, Source, Split};
 use tidegate_engine::exchange::gate::InputGate;
-use tidegate_engine::exchange::{Receiver, local};
 use tidegate_engine::metrics::{OperatorMetrics, SourceMetrics, TaskMetrics};
 use tidegate_engine::task::commits::Commits;
 use tidegate_engine::task::process::{self, TaskCore};
@@ -16,7 +15,6 @@ use tidegate_engine::task::source::{self, Projection, SourceStage, WatermarkRule
 use tidegate_engine::task::upload::SnapshotTarget;
 use tidegate_engine::task::{Control, Report, ReportKind};
 use tidegate_functions::eval::Evaluator;
-use tidegate_plan::Exchange;
 use tidegate_plan::arrow_type::arrow_schema;
 use tidegate_plan::operator::Operator as PlanOperator;
 use tidegate_runtime::{Task, spawn_on};
@@ -25,6 +23,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::build::{ChainBuilder, Connectors, OutputChannels};
+use crate::channels::{Channels, Inputs};
 use crate::deployment::Deployment;
 use crate::metrics::{OperatorEntry, RunMetrics};
 use crate::splits::{self, KnownSplit};
@@ -88,7 +87,7 @@ pub async fn start(
             (*node, parts.iter().flatten().map(|(split, _)| split.clone()).collect())
         })
         .collect();
-    let mut channels = Channels::make(&deployment);
+    let mut channels = Channels::local(&deployment.tasks);
     for (index, task) in deployment.tasks.tasks.iter().enumerate() {
         for subtask in 0..task.parallelism {
             let id = SubtaskId { task: TaskId(index as u32), index: subtask };
@@ -291,45 +290,6 @@ fn sink_subtasks(deployment: &Deployment) -> BTreeSet<SubtaskId> {
                 .map(move |subtask| SubtaskId { task: TaskId(index as u32), index: subtask })
         })
         .collect()
-}
-
-/// Channels of a subtask with the operator input that each belongs to.
-type Inputs = Vec<(usize, Box<dyn Receiver>)>;
-
-/// The channels between all subtasks.
-#[derive(Default)]
-struct Channels {
-    inputs: HashMap<SubtaskId, Inputs>,
-    outputs: HashMap<SubtaskId, Vec<OutputChannels>>,
-}
-
-impl Channels {
-    fn make(deployment: &Deployment) -> Self {
-        let mut channels = Self::default();
-        let tasks = &deployment.tasks.tasks;
-        for (index, task) in tasks.iter().enumerate() {
-            for (position, input) in task.inputs.iter().enumerate() {
-                let producers = tasks[input.task.0 as usize].parallelism;
-                for producer in 0..producers {
-                    let targets = match input.exchange {
-                        Exchange::Forward => producer..producer + 1,
-                        _ => 0..task.parallelism,
-                    };
-                    let mut senders = Vec::new();
-                    for target in targets {
-                        let (sender, receiver) = local::channel();
-                        let id = SubtaskId { task: TaskId(index as u32), index: target };
-                        channels.inputs.entry(id).or_default().push((position, receiver));
-                        senders.push(sender);
-                    }
-                    let id = SubtaskId { task: input.task, index: producer };
-                    let edge = (input.clone(), task.nodes[0], senders);
-                    channels.outputs.entry(id).or_default().push(edge);
-                }
-            }
-        }
-        channels
-    }
 }
 
 /// Everything that a subtask starts with.
