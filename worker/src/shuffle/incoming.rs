@@ -183,6 +183,9 @@ impl Incoming {
         let (index, header) = (message.header.channel as usize, message.header);
         let size = message.size() as u64;
         let mut state = self.lock();
+        if let Some(error) = &state.failure {
+            return Err(error.clone());
+        }
         let channel = state
             .channels
             .get_mut(index)

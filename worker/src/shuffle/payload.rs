@@ -219,8 +219,11 @@ mod tests {
     use super::*;
 
     fn strings(rows: usize, length: usize) -> Changes {
-        let values: StringViewArray =
-            (0..rows).map(|row| Some(format!("{row:0length$}"))).collect();
+        let text = |row: usize| {
+            let digits = row.to_string();
+            "0".repeat(length.saturating_sub(digits.len())) + &digits
+        };
+        let values: StringViewArray = (0..rows).map(|row| Some(text(row))).collect();
         let numbers = Int64Array::from_iter_values(0..rows as i64);
         let columns: Vec<(&str, ArrayRef)> =
             vec![("n", Arc::new(numbers)), ("s", Arc::new(values))];

@@ -101,7 +101,8 @@ fn builder(options: &ShuffleOptions) -> Result<Server> {
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
         .max_frame_size(MAX_FRAME)
-        .max_concurrent_streams(u32::try_from(options.max_calls).unwrap_or(u32::MAX))
+        // More than may come in, so that a call too many hears why it is refused.
+        .max_concurrent_streams(u32::try_from(2 * options.max_calls).unwrap_or(u32::MAX))
         .http2_keepalive_interval(Some(options.keep_alive_interval))
         .http2_keepalive_timeout(Some(options.keep_alive_timeout));
     match &options.tls {

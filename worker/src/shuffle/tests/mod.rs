@@ -136,8 +136,11 @@ fn schema() -> SchemaRef {
 /// Rows numbered from `first`, each with a text of `width` bytes.
 fn rows(first: i64, count: usize, width: usize) -> Changes {
     let numbers = first..first + count as i64;
-    let texts: StringViewArray =
-        numbers.clone().map(|number| Some(format!("{number:0width$}"))).collect();
+    let text = |number: i64| {
+        let digits = number.to_string();
+        "0".repeat(width.saturating_sub(digits.len())) + &digits
+    };
+    let texts: StringViewArray = numbers.clone().map(|number| Some(text(number))).collect();
     let columns: Vec<ArrayRef> =
         vec![Arc::new(Int64Array::from_iter_values(numbers)), Arc::new(texts)];
     Changes::append(RecordBatch::try_new(schema(), columns).unwrap())
