@@ -10,8 +10,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     collect(&root.join("tidegate"), &mut files)?;
     files.sort();
     println!("cargo:rerun-if-changed=tidegate");
-    let descriptors = protox::compile(&files, [&root])?;
-    tonic_prost_build::configure().compile_fds(descriptors)?;
+    let mut compiler = protox::Compiler::new([&root])?;
+    compiler.include_imports(true).include_source_info(true).open_files(&files)?;
+    // Encoded by the compiler: a decoded set would have lost the options of methods.
+    let out = PathBuf::from(std::env::var("OUT_DIR")?).join("descriptors.bin");
+    std::fs::write(out, compiler.encode_file_descriptor_set())?;
+    let descriptors = compiler.file_descriptor_set();
+    let mut config = tonic_prost_build::Config::new();
+    config.enable_type_names();
+    tonic_prost_build::configure().compile_fds_with_config(descriptors, config)?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 use std::sync::Arc;
 
-use tidegate_types::{CompletedCheckpoint, Result};
+use tidegate_types::{CompletedCheckpoint, JobRecord, Result};
 
 use crate::job::{Job, JobVersion};
 use crate::name::{JobName, ResourceName, RunName, SavepointName, VersionName};
@@ -72,6 +72,18 @@ impl Catalog {
             Some((run.name.clone(), checkpoint))
         })
         .next()
+    }
+
+    /// Savepoints of a job, by id; none if there is no such job.
+    pub fn savepoints(&self, job: &JobName) -> impl Iterator<Item = &Savepoint> {
+        let entry = self.jobs.get(job).into_iter();
+        entry.flat_map(|entry| entry.savepoints.values().map(Arc::as_ref))
+    }
+
+    /// The last record that a run of the job before this one has saved.
+    pub fn last_record_before(&self, run: &RunName) -> Option<&JobRecord> {
+        let runs = self.jobs.get(&run.job)?.runs.range(..run.number).rev();
+        runs.filter_map(|(_, run)| run.record.as_ref()).next()
     }
 
     /// A savepoint.

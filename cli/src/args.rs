@@ -27,6 +27,300 @@ pub(crate) enum Command {
     /// INSERTs run side by side unless 'table.dml-sync' is true. Ctrl-C stops with a savepoint and
     /// says where it is; a second Ctrl-C ends at once. Exit code 0 only if all ended well.
     Run(Run),
+    /// Run a coordinator and a worker in one process: a cluster for one machine.
+    Server(Server),
+    /// Run a coordinator: catalog, scheduling, API.
+    Coordinator(ConfigFile),
+    /// Run a worker: it runs the tasks of jobs.
+    Worker(ConfigFile),
+    /// Submit, watch and stop the jobs of a cluster.
+    Job {
+        #[command(flatten)]
+        options: ClientOptions,
+        #[command(subcommand)]
+        command: JobCommand,
+    },
+    /// Take, list and delete savepoints.
+    Savepoint {
+        #[command(flatten)]
+        options: ClientOptions,
+        #[command(subcommand)]
+        command: SavepointCommand,
+    },
+    /// Show the checkpoints of a job.
+    Checkpoint {
+        #[command(flatten)]
+        options: ClientOptions,
+        #[command(subcommand)]
+        command: CheckpointCommand,
+    },
+    /// Show and change who is in a cluster.
+    Cluster {
+        #[command(flatten)]
+        options: ClientOptions,
+        #[command(subcommand)]
+        command: ClusterCommand,
+    },
+}
+
+/// Arguments of `tidegate server`.
+#[derive(Debug, Arguments)]
+pub(crate) struct Server {
+    /// Where the API listens.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7411")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Folder of the catalog's log; by default below the user's state directory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Where checkpoints go: a directory or URL (file:, s3:); by default below the data folder.
+    #[arg(long, value_name = "URL")]
+    pub(crate) checkpoints: Option<String>,
+    /// How many slots the worker has; by default as many as cores.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) slots: Option<u32>,
+}
+
+/// Arguments of a server role.
+#[derive(Debug, Arguments)]
+pub(crate) struct ConfigFile {
+    /// The configuration, a TOML file.
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_CONFIG")]
+    pub(crate) config: PathBuf,
+}
+
+/// What every command of the client takes.
+#[derive(Debug, Arguments)]
+pub(crate) struct ClientOptions {
+    /// Addresses of coordinators, tried in order.
+    #[arg(
+        long,
+        global = true,
+        value_name = "ADDRESS",
+        value_delimiter = ',',
+        default_value = "127.0.0.1:7411",
+        env = "TIDEGATE_COORDINATOR"
+    )]
+    pub(crate) coordinator: Vec<String>,
+    /// The project.
+    #[arg(
+        long,
+        global = true,
+        value_name = "ID",
+        default_value = "default",
+        env = "TIDEGATE_PROJECT"
+    )]
+    pub(crate) project: String,
+    /// How the answer is printed.
+    #[arg(long, global = true, value_enum, default_value = "table")]
+    pub(crate) output: OutputFormat,
+    /// Return at once instead of waiting until it is done.
+    #[arg(long, global = true)]
+    pub(crate) no_wait: bool,
+}
+
+/// Forms of answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// `tidegate job`
+#[derive(Debug, Subcommand)]
+pub(crate) enum JobCommand {
+    /// Add a version to a job, which is made if it does not exist, and start it.
+    Submit(Submit),
+    /// The jobs of the project.
+    List,
+    /// One job and its last run.
+    Describe {
+        /// The job.
+        name: String,
+    },
+    /// Start a job that does not run.
+    Start(Start),
+    /// Stop a job with a savepoint.
+    Stop {
+        /// The job.
+        name: String,
+        /// Id of the savepoint; one is made up by default.
+        #[arg(long, value_name = "ID")]
+        savepoint: Option<String>,
+    },
+    /// End a job without a savepoint.
+    Cancel {
+        /// The job.
+        name: String,
+    },
+    /// Run a job at another parallelism, from its last checkpoint.
+    Rescale {
+        /// The job.
+        name: String,
+        /// Subtasks per operator.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+        parallelism: u32,
+    },
+    /// Delete a job that does not run.
+    Delete {
+        /// The job.
+        name: String,
+        /// Forget its savepoints, too; their files stay.
+        #[arg(long)]
+        force: bool,
+    },
+    /// What the operators of a job have done.
+    Metrics {
+        /// The job.
+        name: String,
+    },
+    /// Show rates, backpressure and watermarks of a running job until it is over.
+    Watch {
+        /// The job.
+        name: String,
+    },
+}
+
+/// Arguments of `tidegate job submit`.
+#[derive(Debug, Arguments)]
+pub(crate) struct Submit {
+    /// The script; `-` reads standard input.
+    pub(crate) file: PathBuf,
+    /// Name of the job: lower-case letters, digits, `-`; by default the file's.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Subtasks per operator; `parallelism.default` of the script, else 1.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) parallelism: Option<u32>,
+    /// Who goes first when the cluster is short of resources; counts for a new job.
+    #[arg(long, value_enum, default_value = "normal")]
+    pub(crate) priority: PriorityName,
+    /// A setting, as by a SET at the start of the script.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) settings: Vec<(String, String)>,
+    /// The value of ${VAR} in the script.
+    #[arg(long = "define", value_name = "VAR=VALUE", value_parser = key_value)]
+    pub(crate) variables: Vec<(String, String)>,
+    /// A label of the job; counts for a new job.
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) labels: Vec<(String, String)>,
+    /// Plan the script, and keep and start nothing.
+    #[arg(long)]
+    pub(crate) validate_only: bool,
+}
+
+/// Priorities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PriorityName {
+    /// Before all others.
+    Critical,
+    /// Before normal ones.
+    High,
+    /// As most.
+    Normal,
+    /// The first to yield.
+    Low,
+}
+
+impl From<PriorityName> for tidegate_proto::v1::Priority {
+    fn from(name: PriorityName) -> Self {
+        match name {
+            PriorityName::Critical => Self::Critical,
+            PriorityName::High => Self::High,
+            PriorityName::Normal => Self::Normal,
+            PriorityName::Low => Self::Low,
+        }
+    }
+}
+
+/// Arguments of `tidegate job start`.
+#[derive(Debug, Arguments)]
+pub(crate) struct Start {
+    /// The job.
+    pub(crate) name: String,
+    /// Number of the version; by default the newest.
+    #[arg(long, value_name = "N")]
+    pub(crate) version: Option<u64>,
+    /// Subtasks per operator; by default the version's.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) parallelism: Option<u32>,
+    /// Begin with a savepoint: an id of the job's, or a full name.
+    #[arg(long, value_name = "ID", group = "from")]
+    pub(crate) from_savepoint: Option<String>,
+    /// Begin with the last checkpoint or savepoint of the job.
+    #[arg(long, group = "from")]
+    pub(crate) latest_checkpoint: bool,
+    /// Begin with a checkpoint or savepoint at a path or URL.
+    #[arg(long, value_name = "URL", group = "from")]
+    pub(crate) from_path: Option<String>,
+}
+
+/// `tidegate savepoint`
+#[derive(Debug, Subcommand)]
+pub(crate) enum SavepointCommand {
+    /// Take a savepoint of a running job, which goes on.
+    Create {
+        /// The job.
+        job: String,
+        /// Its id; one is made up by default.
+        #[arg(long)]
+        id: Option<String>,
+    },
+    /// The savepoints of a job.
+    List {
+        /// The job.
+        job: String,
+    },
+    /// One savepoint.
+    Describe {
+        /// Its full name: projects/P/jobs/J/savepoints/ID.
+        name: String,
+    },
+    /// Delete a savepoint with its files.
+    Delete {
+        /// Its full name: projects/P/jobs/J/savepoints/ID.
+        name: String,
+    },
+}
+
+/// `tidegate checkpoint`
+#[derive(Debug, Subcommand)]
+pub(crate) enum CheckpointCommand {
+    /// The checkpoints that the last run of a job keeps.
+    List {
+        /// The job.
+        job: String,
+    },
+}
+
+/// `tidegate cluster`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClusterCommand {
+    /// Coordinators and workers.
+    Status,
+    /// Add a coordinator that runs and is in no cluster yet.
+    AddCoordinator {
+        /// Its number; one that was never used.
+        id: u64,
+        /// Where the others reach it.
+        address: String,
+    },
+    /// Take a coordinator out of the cluster; its number is never used again.
+    RemoveCoordinator {
+        /// Its number.
+        id: u64,
+    },
+    /// Move everything off a worker and give it nothing new.
+    DrainWorker {
+        /// Its name.
+        name: String,
+    },
+    /// Take a drain back.
+    UndrainWorker {
+        /// Its name.
+        name: String,
+    },
 }
 
 /// Arguments of `tidegate run`.

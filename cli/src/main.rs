@@ -1,6 +1,8 @@
 //! The tidegate binary: parses the command line and runs the command.
 
 mod args;
+mod client;
+mod cluster;
 mod embedded;
 mod output;
 mod run;
@@ -26,5 +28,12 @@ fn main() -> ExitCode {
     }
     match args.command {
         args::Command::Run(arguments) => run::main(arguments),
+        args::Command::Server(arguments) => cluster::server(&arguments),
+        args::Command::Coordinator(arguments) => cluster::coordinator(&arguments),
+        args::Command::Worker(arguments) => cluster::worker(&arguments),
+        args::Command::Job { options, command } => client::job(&options, command),
+        args::Command::Savepoint { options, command } => client::savepoint(&options, command),
+        args::Command::Checkpoint { options, command } => client::checkpoint(&options, command),
+        args::Command::Cluster { options, command } => client::cluster(&options, command),
     }
 }

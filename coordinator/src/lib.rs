@@ -1,4 +1,8 @@
 //! The control plane: Raft, the scheduler, the drivers of jobs, the API.
 
-pub mod scheduler;
+mod jobs;
 pub mod raft;
+pub mod scheduler;
+pub mod service;
+
+pub use jobs::CheckpointFolders;

@@ -178,6 +178,13 @@ impl Error {
         &self.0.message
     }
 
+    /// What happened, with its context and place, without the help.
+    pub fn summary(&self) -> String {
+        let context = self.0.context.iter().rev().map(|context| format!("{context}: "));
+        let place = self.0.span.map(|span| format!(" ({span})")).unwrap_or_default();
+        format!("{}{}{place}", context.collect::<String>(), self.0.message)
+    }
+
     /// Where in the script, if the error has a place there.
     pub fn span(&self) -> Option<Span> {
         self.0.span
@@ -191,13 +198,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for context in self.0.context.iter().rev() {
-            write!(f, "{context}: ")?;
-        }
-        f.write_str(&self.0.message)?;
-        if let Some(span) = self.0.span {
-            write!(f, " ({span})")?;
-        }
+        f.write_str(&self.summary())?;
         if let Some(help) = &self.0.help {
             write!(f, "\n  help: {help}")?;
         }

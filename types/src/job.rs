@@ -22,6 +22,9 @@ pub struct JobRecord {
     /// The checkpoint that this start was given; it counts until one is completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<CompletedCheckpoint>,
+    /// Path or URL of the folder of this chain's checkpoints, where whoever keeps the record must know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
     /// Where the job stands.
     pub status: JobStatus,
 }
@@ -72,6 +75,7 @@ impl JobRecord {
             last_epoch: Epoch(0),
             checkpoints: Vec::new(),
             origin: None,
+            folder: None,
             status: JobStatus::Running,
         }
     }

@@ -1,6 +1,6 @@
 //! Runs the tasks of a deployment on the data plane's runtime and passes their reports on.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,6 @@ use futures::FutureExt;
 use tidegate_checkpoint::task::TaskEvent;
 use tidegate_engine::connector::ReaderContext;
 use tidegate_engine::exchange::gate::InputGate;
-use tidegate_engine::exchange::{Receiver, local};
 use tidegate_engine::metrics::{OperatorMetrics, SourceMetrics, TaskMetrics};
 use tidegate_engine::task::commits::Commits;
 use tidegate_engine::task::process::{self, TaskCore};
@@ -17,7 +16,6 @@ use tidegate_engine::task::source::{self, Projection, SourceStage, WatermarkRule
 use tidegate_engine::task::upload::SnapshotTarget;
 use tidegate_engine::task::{Control, Report, ReportKind};
 use tidegate_functions::eval::Evaluator;
-use tidegate_plan::Exchange;
 use tidegate_plan::arrow_type::arrow_schema;
 use tidegate_plan::operator::Operator as PlanOperator;
 use tidegate_runtime::{Task, spawn_on};
@@ -26,10 +24,12 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::build::{ChainBuilder, Connectors, OutputChannels};
+use crate::channels::{Inputs, Links};
 use crate::deployment::Deployment;
 use crate::discovery;
 use crate::metrics::{OperatorEntry, RunMetrics};
 use crate::prepare::{Prepared, known_splits};
+use crate::shuffle::OpenRun;
 use crate::splits::KnownSplit;
 
 /// Instructions that may wait for a task. Few are ever under way: a checkpoint is two.
@@ -49,6 +49,8 @@ pub struct RunningTasks {
     staging: bool,
     waiting: Vec<String>,
     discovery: Vec<Task<()>>,
+    /// Channels to other workers.
+    open: Option<OpenRun>,
     /// Counters.
     pub metrics: RunMetrics,
 }
@@ -61,6 +63,7 @@ pub struct RunningTasks {
 pub fn start(
     deployment: Deployment,
     prepared: Prepared,
+    links: Links,
     runtime: &Handle,
     events: mpsc::Sender<TaskEvent>,
 ) -> Result<RunningTasks> {
@@ -75,12 +78,18 @@ pub fn start(
         staging: prepared.staging,
         waiting: prepared.waiting,
         discovery: Vec::new(),
+        open: None,
         metrics: RunMetrics::default(),
     };
-    let mut channels = Channels::make(&deployment);
+    let own = links.own();
+    let (mut channels, open) = links.channels(&deployment)?;
+    running.open = open;
     for (index, task) in deployment.tasks.tasks.iter().enumerate() {
         for subtask in 0..task.parallelism {
             let id = SubtaskId { task: TaskId(index as u32), index: subtask };
+            if own.as_ref().is_some_and(|own| !own.contains(&id)) {
+                continue;
+            }
             let (control, controls) = mpsc::channel(CONTROL_CAPACITY);
             running.controls.insert(id, control);
             let splits = assigned
@@ -182,45 +191,6 @@ fn sink_subtasks(deployment: &Deployment) -> BTreeSet<SubtaskId> {
                 .map(move |subtask| SubtaskId { task: TaskId(index as u32), index: subtask })
         })
         .collect()
-}
-
-/// Channels of a subtask with the operator input that each belongs to.
-type Inputs = Vec<(usize, Box<dyn Receiver>)>;
-
-/// The channels between all subtasks.
-#[derive(Default)]
-struct Channels {
-    inputs: HashMap<SubtaskId, Inputs>,
-    outputs: HashMap<SubtaskId, Vec<OutputChannels>>,
-}
-
-impl Channels {
-    fn make(deployment: &Deployment) -> Self {
-        let mut channels = Self::default();
-        let tasks = &deployment.tasks.tasks;
-        for (index, task) in tasks.iter().enumerate() {
-            for (position, input) in task.inputs.iter().enumerate() {
-                let producers = tasks[input.task.0 as usize].parallelism;
-                for producer in 0..producers {
-                    let targets = match input.exchange {
-                        Exchange::Forward => producer..producer + 1,
-                        _ => 0..task.parallelism,
-                    };
-                    let mut senders = Vec::new();
-                    for target in targets {
-                        let (sender, receiver) = local::channel();
-                        let id = SubtaskId { task: TaskId(index as u32), index: target };
-                        channels.inputs.entry(id).or_default().push((position, receiver));
-                        senders.push(sender);
-                    }
-                    let id = SubtaskId { task: input.task, index: producer };
-                    let edge = (input.clone(), task.nodes[0], senders);
-                    channels.outputs.entry(id).or_default().push(edge);
-                }
-            }
-        }
-        channels
-    }
 }
 
 /// Everything that a subtask starts with.

@@ -194,7 +194,11 @@ impl Catalog {
         if run.desired != DesiredState::Running {
             return Err(precondition(format!("rescale of {name}: it is being stopped")));
         }
-        self.run_mut(stamp, &name)?.parallelism = parallelism;
+        let run = self.run_mut(stamp, &name)?;
+        if run.parallelism != parallelism && run.state == RunState::Running {
+            run.state = RunState::Restarting;
+        }
+        run.parallelism = parallelism;
         Ok(name.into())
     }
 

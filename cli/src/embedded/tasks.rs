@@ -10,7 +10,7 @@ use tidegate_job_control::DriverSpec;
 use tidegate_job_control::driver::run::{RestoredCheckpoint, Run, RunFacts, RunRequest, Runs};
 use tidegate_plan::task_graph::TaskGraph;
 use tidegate_types::{Attempt, Result};
-use tidegate_worker::{Deployment, Restored, RunMetrics, RunningTasks, resources};
+use tidegate_worker::{Deployment, Links, Restored, RunMetrics, RunningTasks, resources};
 use tokio::sync::{mpsc, watch};
 
 use super::Embedded;
@@ -72,7 +72,13 @@ impl Runs for LocalRuns {
         let attempt = request.attempt;
         let deployment = self.deployment(request)?;
         let prepared = tidegate_worker::prepare(&deployment).await?;
-        let tasks = tidegate_worker::start(deployment, prepared, &self.embedded.runtime, events)?;
+        let tasks = tidegate_worker::start(
+            deployment,
+            prepared,
+            Links::Local,
+            &self.embedded.runtime,
+            events,
+        )?;
         self.metrics.send_replace(tasks.metrics.clone());
         let facts = RunFacts {
             tasks: tasks.ids(),

@@ -16,6 +16,9 @@ use tidegate_types::Error;
 
 use crate::args::Run;
 
+pub(crate) use execute::stdout_error;
+pub(crate) use script::{read as read_script, substitute};
+
 /// Runs the command; errors go to standard error.
 pub(crate) fn main(arguments: Run) -> ExitCode {
     let script = match script::prepare(&arguments) {

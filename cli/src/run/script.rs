@@ -94,7 +94,11 @@ fn name(stem: &str, plan: JobPlan, taken: &mut BTreeMap<String, u32>) -> NamedJo
     NamedJob { id: JobId::from_name(&name), plan }
 }
 
-fn read(path: &Path) -> Result<String> {
+/// Reads a script.
+///
+/// # Errors
+/// `NOT_FOUND`, `PERMISSION_DENIED`, `RESOURCE_EXHAUSTED` if it is too large, `SQL_SYNTAX` if it is not UTF-8.
+pub(crate) fn read(path: &Path) -> Result<String> {
     let unreadable = |error: std::io::Error| {
         let code = match error.kind() {
             std::io::ErrorKind::NotFound => ErrorCode::NotFound,
@@ -126,7 +130,10 @@ fn read(path: &Path) -> Result<String> {
 }
 
 /// Replaces `${VAR}`; `$${` stands for `${`.
-fn substitute(text: &str, variables: &[(String, String)]) -> Result<String> {
+///
+/// # Errors
+/// `INVALID_OPTION` for a variable that has no value, with its line.
+pub(crate) fn substitute(text: &str, variables: &[(String, String)]) -> Result<String> {
     let mut result = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find("${") {

@@ -135,6 +135,11 @@ impl Metadata {
         Ok(self.applied.read(read))
     }
 
+    /// Reads what this node has applied, which may be behind.
+    pub fn peek<T>(&self, read: impl FnOnce(&Catalog) -> T) -> T {
+        self.applied.read(read)
+    }
+
     /// Who leads, as far as this node knows. What is decided by it must go through
     /// [`Metadata::propose_as_leader`]: a leader may have been replaced without knowing.
     pub fn leadership(&self) -> watch::Receiver<Leadership> {

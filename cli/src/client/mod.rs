@@ -1,0 +1,58 @@
+//! The command-line client of a cluster: each command is a call of the public API.
+
+mod cluster;
+mod connection;
+mod job;
+mod output;
+mod savepoint;
+
+use std::process::ExitCode;
+
+use tidegate_types::{Error, ErrorCode, Result};
+
+use crate::args::{CheckpointCommand, ClientOptions, ClusterCommand, JobCommand, SavepointCommand};
+use connection::Connection;
+
+/// `tidegate job …`
+pub(crate) fn job(options: &ClientOptions, command: JobCommand) -> ExitCode {
+    run(options, async |connection| job::run(connection, command).await)
+}
+
+/// `tidegate savepoint …`
+pub(crate) fn savepoint(options: &ClientOptions, command: SavepointCommand) -> ExitCode {
+    run(options, async |connection| savepoint::run(connection, command).await)
+}
+
+/// `tidegate checkpoint …`
+pub(crate) fn checkpoint(options: &ClientOptions, command: CheckpointCommand) -> ExitCode {
+    let CheckpointCommand::List { job } = command;
+    run(options, async |connection| savepoint::checkpoints(connection, &job).await)
+}
+
+/// `tidegate cluster …`
+pub(crate) fn cluster(options: &ClientOptions, command: ClusterCommand) -> ExitCode {
+    run(options, async |connection| cluster::run(connection, command).await)
+}
+
+fn run(
+    options: &ClientOptions,
+    command: impl AsyncFnOnce(&mut Connection) -> Result<()>,
+) -> ExitCode {
+    let result = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::new(ErrorCode::ResourceExhausted, error.to_string()))
+        .and_then(|runtime| {
+            runtime.block_on(async {
+                let mut connection = Connection::open(options).await?;
+                command(&mut connection).await
+            })
+        });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error [{}]: {error}", error.code().as_str());
+            ExitCode::FAILURE
+        }
+    }
+}

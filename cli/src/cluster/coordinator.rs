@@ -1,0 +1,64 @@
+//! A coordinator as a process.
+
+use std::sync::Arc;
+
+use tidegate_coordinator::CheckpointFolders;
+use tidegate_coordinator::raft::NodeOptions;
+use tidegate_coordinator::service::{Coordinator, CoordinatorOptions, Formation};
+use tidegate_runtime::Clock;
+use tidegate_types::{Error, ErrorCode, Result};
+use tokio::net::TcpListener;
+
+use super::channel;
+use super::config::CoordinatorSection;
+
+/// Starts it.
+///
+/// # Errors
+/// What is wrong with the configuration or with what is stored.
+pub(super) async fn start(
+    section: &CoordinatorSection,
+    clock: Arc<dyn Clock>,
+) -> Result<Coordinator> {
+    let members = section.members()?;
+    let formation = match members.is_empty() {
+        true => Formation::Join,
+        false => Formation::Initial(members),
+    };
+    let listener = TcpListener::bind(&section.listen).await.map_err(|error| {
+        let message = format!("listen at {}: {error}", section.listen);
+        Error::new(ErrorCode::Unavailable, message)
+    })?;
+    let options = CoordinatorOptions {
+        node: NodeOptions::new(section.id, &section.cluster),
+        formation,
+        data: section.data.clone(),
+        folders: CheckpointFolders {
+            checkpoints: section.checkpoints.clone(),
+            savepoints: section.savepoints.clone(),
+        },
+    };
+    let coordinator = Coordinator::start(options, listener, Arc::new(channel), clock).await?;
+    let reached = section.advertise.as_ref().unwrap_or(&section.listen);
+    eprintln!(
+        "coordinator {} listens at {} (others reach it at {reached})",
+        section.id,
+        coordinator.address()
+    );
+    Ok(coordinator)
+}
+
+/// Waits until it is told to stop, or fails.
+///
+/// # Errors
+/// Why it failed: the process must end, and may be started again.
+pub(super) async fn run(
+    mut coordinator: Coordinator,
+    shutdown: impl Future<Output = ()>,
+) -> Result<()> {
+    tokio::select! {
+        error = coordinator.failed() => return Err(error),
+        () = shutdown => {}
+    }
+    coordinator.stop().await
+}

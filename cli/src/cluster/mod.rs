@@ -1,0 +1,128 @@
+//! The server roles: coordinators, workers, or both in one process.
+
+mod config;
+mod coordinator;
+mod worker;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tidegate_runtime::{Clock, SystemClock};
+use tidegate_types::{Error, ErrorCode, Result};
+use tokio::runtime::Runtime;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::args::{ConfigFile, Server};
+use config::Config;
+
+/// How long a connection to a coordinator may take.
+const CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// `tidegate coordinator`.
+pub(crate) fn coordinator(arguments: &ConfigFile) -> ExitCode {
+    report(Config::read(&arguments.config).and_then(|config| {
+        let section = config.coordinator("tidegate coordinator")?;
+        let control = runtime("control", 2)?;
+        control.block_on(async {
+            let coordinator = coordinator::start(&section, clock()).await?;
+            coordinator::run(coordinator, shutdown()).await
+        })
+    }))
+}
+
+/// `tidegate worker`.
+pub(crate) fn worker(arguments: &ConfigFile) -> ExitCode {
+    report(Config::read(&arguments.config).and_then(|config| {
+        let section = config.worker("tidegate worker")?;
+        let (control, data) = (runtime("control", 2)?, data_runtime()?);
+        let ended = control.block_on(worker::run(&section, clock(), data.handle(), shutdown()));
+        data.shutdown_background();
+        ended
+    }))
+}
+
+/// `tidegate server`: a coordinator and a worker.
+pub(crate) fn server(arguments: &Server) -> ExitCode {
+    report(Config::single(arguments).and_then(|config| {
+        let coordinator = config.coordinator("tidegate server")?;
+        let worker = config.worker("tidegate server")?;
+        let (control, data) = (runtime("control", 2)?, data_runtime()?);
+        let ended = control.block_on(async {
+            let running = coordinator::start(&coordinator, clock()).await?;
+            let (stop, stopped) = tokio::sync::watch::channel(false);
+            let both = async {
+                tokio::try_join!(
+                    coordinator::run(running, until(stopped.clone())),
+                    worker::run(&worker, clock(), data.handle(), until(stopped)),
+                )
+            };
+            let signal = async {
+                shutdown().await;
+                let _ = stop.send(true);
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                ended = both => ended.map(drop),
+                () = signal => Ok(()),
+            }
+        });
+        data.shutdown_background();
+        ended
+    }))
+}
+
+async fn until(mut stopped: tokio::sync::watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+fn report(result: Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error [{}]: {error}", error.code().as_str());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn clock() -> Arc<dyn Clock> {
+    SystemClock::shared()
+}
+
+fn data_runtime() -> Result<Runtime> {
+    runtime("data", std::thread::available_parallelism().map_or(2, usize::from))
+}
+
+fn runtime(name: &str, threads: usize) -> Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name(name)
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            Error::new(ErrorCode::ResourceExhausted, format!("start threads: {error}"))
+        })
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+async fn shutdown() {
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
+    }
+}
+
+/// A channel to a coordinator that connects when it is used.
+pub(crate) fn channel(address: &str) -> Result<Channel> {
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| {
+        Error::new(ErrorCode::InvalidOption, format!("'{address}' is no address: {error}"))
+            .help("write it as host:port")
+    })?;
+    Ok(endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true).connect_lazy())
+}

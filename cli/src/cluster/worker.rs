@@ -1,0 +1,89 @@
+//! A worker as a process.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use tidegate_connectors::ConnectorEnv;
+use tidegate_functions::Zone;
+use tidegate_plan::StreamGraph;
+use tidegate_runtime::Clock;
+use tidegate_types::{Error, ErrorCode, Result};
+use tidegate_worker::ConnectorFactory;
+use tidegate_worker::service::{Agent, AgentOptions, ConnectorFactories, Host};
+use tidegate_worker::shuffle::{Shuffle, ShuffleOptions, ShuffleServer, Tcp, WorkerName};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use super::channel;
+use super::config::WorkerSection;
+use crate::output::Connectors;
+
+/// The connectors of this process.
+struct Registry {
+    clock: Arc<dyn Clock>,
+}
+
+impl ConnectorFactories for Registry {
+    fn of_plan(&self, graph: &StreamGraph) -> Result<Arc<dyn ConnectorFactory>> {
+        let (now, elapsed) = (self.clock.clone(), self.clock.clone());
+        let env = ConnectorEnv {
+            clock: Arc::new(move || now.now_ms()),
+            monotonic: Arc::new(move || elapsed.elapsed()),
+            zone: Zone::parse(&graph.settings.time_zone)?,
+            stdout: Arc::new(Mutex::new(Box::new(std::io::stdout()))),
+            stderr: Arc::new(Mutex::new(Box::new(std::io::stderr()))),
+        };
+        Ok(Arc::new(Connectors::new(env, None)))
+    }
+}
+
+/// Runs it until it is told to stop.
+///
+/// # Errors
+/// What is wrong with the configuration; `FENCED` if a newer process has its name.
+pub(super) async fn run(
+    section: &WorkerSection,
+    clock: Arc<dyn Clock>,
+    data: &Handle,
+    shutdown: impl Future<Output = ()>,
+) -> Result<()> {
+    if section.coordinators.is_empty() {
+        let message = "the section [worker] names no coordinators";
+        return Err(Error::new(ErrorCode::InvalidOption, message));
+    }
+    let name = WorkerName::new(section.name.clone());
+    let transport = Arc::new(Tcp);
+    let options = ShuffleOptions::default();
+    let shuffle = Shuffle::new(name, options, transport, clock.clone(), data.clone());
+    let address: SocketAddr = section.listen.parse().map_err(|error| {
+        let message = format!("listen: '{}' is no address: {error}", section.listen);
+        Error::new(ErrorCode::InvalidOption, message).help("write it as IP:port")
+    })?;
+    let server = ShuffleServer::bind(&shuffle, address).await?;
+    let reached = section.advertise.clone();
+    let reached = reached.unwrap_or_else(|| server.local_address().to_string());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from) as u32;
+    let slots = section.slots.unwrap_or(cores);
+    let agent_options = AgentOptions {
+        name: section.name.clone(),
+        // Processes of a worker follow one another by more than a millisecond.
+        incarnation: clock.now_ms().unsigned_abs(),
+        shuffle_address: reached.clone(),
+        slots,
+        labels: section.labels.clone(),
+        coordinators: section.coordinators.clone(),
+    };
+    let connectors = Arc::new(Registry { clock: clock.clone() });
+    let host = Host { clock, connectors, runtime: data.clone(), slots };
+    eprintln!("worker {} has {slots} slots; its shuffle is reached at {reached}", section.name);
+    let agent = Agent::new(agent_options, Arc::new(channel), host, shuffle);
+    let (stop, stopped) = oneshot::channel();
+    let running = agent.run(stopped);
+    tokio::pin!(running);
+    tokio::select! {
+        ended = &mut running => return ended,
+        () = shutdown => {}
+    }
+    let _ = stop.send(());
+    running.await
+}

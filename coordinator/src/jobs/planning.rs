@@ -1,0 +1,86 @@
+//! From a script to what a version is made of.
+
+use std::collections::BTreeMap;
+
+use tidegate_catalog::VersionSpec;
+use tidegate_plan::encoding;
+use tidegate_plan::settings::Settings;
+use tidegate_planner::{JobPlan, Planned, Session, parse_script};
+use tidegate_types::error::ResultExt;
+use tidegate_types::{Error, ErrorCode, Result};
+
+/// Plans a script that has one job: any DDL and SET, and one INSERT or one statement set. `settings` count before the
+/// script's own SETs; `parallelism` counts above all.
+///
+/// # Errors
+/// What is wrong with an option or a statement, with its place; `UNSUPPORTED` for scripts of none or several jobs.
+pub(crate) fn plan_script(
+    sql: &str,
+    settings: &BTreeMap<String, String>,
+    parallelism: Option<u32>,
+) -> Result<VersionSpec> {
+    let mut given = Settings::new();
+    for (key, value) in settings {
+        given.set(key, value).context(|| format!("setting {key}"))?;
+    }
+    let mut session = Session::new(given)?.with_default_time_zone("UTC")?;
+    let mut job: Option<JobPlan> = None;
+    for statement in parse_script(sql)? {
+        match session.plan(&statement)? {
+            Planned::Done(_) | Planned::Rows(_) => {}
+            Planned::Job(plan) if plan.query.is_some() => {
+                let error = Error::unsupported(
+                    "a job of the cluster has no place for the rows of a SELECT",
+                );
+                return Err(error.help("insert them into a table, or use `tidegate run`"));
+            }
+            Planned::Job(_) if job.is_some() => {
+                let error = Error::unsupported("the script has several jobs");
+                return Err(error.help(
+                    "put the INSERTs between EXECUTE STATEMENT SET BEGIN and END, or submit them as jobs of their own",
+                ));
+            }
+            Planned::Job(plan) => job = Some(*plan),
+        }
+    }
+    let plan = job.ok_or_else(|| {
+        Error::new(ErrorCode::SqlSemantic, "the script has no INSERT: there is nothing to run")
+    })?;
+    let of_script = plan.settings.integer("parallelism.default");
+    let of_script = of_script.and_then(|number| u32::try_from(number).ok());
+    Ok(VersionSpec {
+        sql: sql.to_owned(),
+        plan: encoding::encode(&plan.graph)?,
+        settings: plan.settings.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
+        parallelism: parallelism.or(of_script).unwrap_or(1),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLES: &str = "CREATE TABLE a (x INT) WITH ('connector' = 'datagen');
+CREATE TABLE b (x INT) WITH ('connector' = 'blackhole');\n";
+
+    fn plan(rest: &str) -> Result<VersionSpec> {
+        plan_script(&format!("{TABLES}{rest}"), &BTreeMap::new(), None)
+    }
+
+    #[test]
+    fn one_job_is_planned_and_the_scripts_settings_are_kept() {
+        let spec = plan("SET 'parallelism.default' = '3'; INSERT INTO b SELECT x FROM a;").unwrap();
+        assert_eq!(spec.parallelism, 3);
+        assert_eq!(spec.settings["parallelism.default"], "3");
+        assert_eq!(encoding::decode(&spec.plan).unwrap().nodes.len() >= 2, true);
+    }
+
+    #[test]
+    fn scripts_of_none_or_several_jobs_are_refused_with_what_to_do() {
+        assert_eq!(plan("").unwrap_err().code(), ErrorCode::SqlSemantic);
+        let twice = "INSERT INTO b SELECT x FROM a;";
+        let error = plan(&format!("{twice}{twice}")).unwrap_err();
+        assert!(error.help_text().unwrap().contains("STATEMENT SET"));
+        assert_eq!(plan("SELECT x FROM a;").unwrap_err().code(), ErrorCode::Unsupported);
+    }
+}

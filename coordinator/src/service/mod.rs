@@ -1,0 +1,8 @@
+//! What coordinators serve over gRPC: the public API, the streams of workers, each other.
+
+mod api;
+mod reception;
+mod server;
+pub(crate) mod workers;
+
+pub use server::{Coordinator, CoordinatorOptions, Formation};

@@ -1,0 +1,178 @@
+//! A coordinator: its part of the replicated metadata, the supervisor, and everything that it serves on one port.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tidegate_proto::internal::v1::worker_service_server::WorkerServiceServer;
+use tidegate_proto::v1::cluster_service_server::ClusterServiceServer;
+use tidegate_proto::v1::job_service_server::JobServiceServer;
+use tidegate_proto::v1::operation_service_server::OperationServiceServer;
+use tidegate_proto::v1::savepoint_service_server::SavepointServiceServer;
+use tidegate_runtime::{Clock, Task, spawn};
+use tidegate_types::{Error, ErrorCode, Result};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::Server;
+
+use super::api::Api;
+use super::reception::Desk;
+use super::workers::{WorkerPool, WorkerStreams};
+use crate::jobs::{CheckpointFolders, Supervisor};
+use crate::raft::network::{Connector, raft_service};
+use crate::raft::{Metadata, NodeId, NodeOptions, Storage};
+
+/// Bytes of a message at most: a script with its plan, a report with the state of a task.
+const MESSAGE_BYTES: usize = 32 << 20;
+
+/// How a coordinator comes into its cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Formation {
+    /// It forms a new cluster of these, itself among them, if its folder is empty and it has the lowest number.
+    Initial(BTreeMap<NodeId, String>),
+    /// It waits until the cluster adds it.
+    Join,
+}
+
+/// What a coordinator starts with.
+#[derive(Debug, Clone)]
+pub struct CoordinatorOptions {
+    /// Its part of the replicated metadata.
+    pub node: NodeOptions,
+    /// How it comes into its cluster.
+    pub formation: Formation,
+    /// Folder of log and snapshots.
+    pub data: PathBuf,
+    /// Where checkpoints go.
+    pub folders: CheckpointFolders,
+}
+
+/// A running coordinator.
+pub struct Coordinator {
+    metadata: Metadata,
+    address: SocketAddr,
+    shutdown: Option<oneshot::Sender<()>>,
+    serving: Task<Result<()>>,
+    _supervisor: Task<()>,
+}
+
+impl Coordinator {
+    /// Starts a coordinator that serves on a listener.
+    ///
+    /// # Errors
+    /// `CORRUPT` with advice if what is stored is damaged; `UNAVAILABLE` if the folder cannot be used.
+    pub async fn start(
+        options: CoordinatorOptions,
+        listener: TcpListener,
+        connector: Arc<dyn Connector>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
+        let unusable = |error: std::io::Error| {
+            Error::new(ErrorCode::Unavailable, format!("use the listening address: {error}"))
+        };
+        let address = listener.local_addr().map_err(unusable)?;
+        let storage = Storage::in_folder(&options.data, &options.node)?;
+        let metadata = Metadata::start(&options.node, storage, connector).await?;
+        let pool = WorkerPool::default();
+        let (shutdown, stopped) = oneshot::channel();
+        let serving = serve(&metadata, &pool, &clock, listener, stopped)?;
+        form(&metadata, &options.formation).await?;
+        let supervisor =
+            Supervisor::new(metadata.clone(), pool, clock.clone(), options.folders.clone());
+        Ok(Self {
+            metadata,
+            address,
+            shutdown: Some(shutdown),
+            serving: spawn("gRPC server", serving),
+            _supervisor: spawn("supervisor of jobs", supervisor.run()),
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its handle to the replicated metadata.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// Waits until it cannot go on, and says why.
+    pub async fn failed(&mut self) -> Error {
+        let metadata = self.metadata.clone();
+        tokio::select! {
+            why = metadata.stopped() => why,
+            ended = &mut self.serving => match ended {
+                Ok(Ok(())) => Error::new(ErrorCode::Cancelled, "the coordinator was stopped"),
+                Ok(Err(error)) | Err(error) => error,
+            },
+        }
+    }
+
+    /// Stops in order: others elect a new leader if it was the leader, tasks run on.
+    ///
+    /// # Errors
+    /// If the log cannot be closed in order; what was acknowledged is safe all the same.
+    pub async fn stop(mut self) -> Result<()> {
+        if let Some(shutdown) = self.shutdown.take() {
+            let _ = shutdown.send(());
+        }
+        self.metadata.shutdown().await
+    }
+}
+
+/// Forms the cluster, if this coordinator is to and nobody has.
+async fn form(metadata: &Metadata, formation: &Formation) -> Result<()> {
+    let Formation::Initial(members) = formation else { return Ok(()) };
+    let first = members.keys().next() == Some(&metadata.id());
+    let fresh = metadata.status().last_log.is_none();
+    if !first || !fresh {
+        return Ok(());
+    }
+    tracing::info!(members = members.len(), "forming a new cluster");
+    metadata.initialize(members.clone()).await
+}
+
+fn serve(
+    metadata: &Metadata,
+    pool: &WorkerPool,
+    clock: &Arc<dyn Clock>,
+    listener: TcpListener,
+    stopped: oneshot::Receiver<()>,
+) -> Result<impl Future<Output = Result<()>> + use<>> {
+    let desk = Desk { metadata: metadata.clone(), clock: clock.clone() };
+    let streams = WorkerStreams::new(pool.clone(), Arc::new(desk), clock.clone());
+    let workers = WorkerServiceServer::new(streams)
+        .max_decoding_message_size(MESSAGE_BYTES)
+        .max_encoding_message_size(MESSAGE_BYTES);
+    let api = Api::new(metadata.clone(), pool.clone(), clock.clone());
+    let jobs = JobServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES);
+    let (health, health_service) = tonic_health::server::health_reporter();
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(tidegate_proto::DESCRIPTORS)
+        .build_v1()
+        .map_err(|error| Error::internal(format!("describe the API: {error}")))?;
+    let router = Server::builder()
+        .add_service(raft_service(metadata))
+        .add_service(workers)
+        .add_service(jobs)
+        .add_service(SavepointServiceServer::new(api.clone()))
+        .add_service(ClusterServiceServer::new(api.clone()))
+        .add_service(OperationServiceServer::new(api))
+        .add_service(health_service)
+        .add_service(reflection);
+    Ok(async move {
+        health.set_serving::<JobServiceServer<Api>>().await;
+        let stopped = async {
+            let _ = stopped.await;
+        };
+        let serving =
+            router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped);
+        serving.await.map_err(|error| {
+            Error::new(ErrorCode::Unavailable, format!("serve the coordinator's port: {error}"))
+        })
+    })
+}

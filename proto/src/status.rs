@@ -1,0 +1,90 @@
+//! Errors as gRPC statuses: the code that clients of any language understand, the message, and details with
+//! Tidegate's own code (`google.rpc.ErrorInfo`), the help (`google.rpc.Help` has links only, so it is in the info's
+//! metadata) and the place in the SQL text.
+
+use std::collections::HashMap;
+
+use tidegate_types::{Error, ErrorCode};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use crate::tasks::code_of;
+
+const DOMAIN: &str = "tidegate";
+
+/// The gRPC code of an error.
+pub fn grpc_code(code: ErrorCode) -> Code {
+    match code {
+        ErrorCode::SqlSyntax
+        | ErrorCode::SqlSemantic
+        | ErrorCode::InvalidOption
+        | ErrorCode::BadRecord
+        | ErrorCode::Evaluation => Code::InvalidArgument,
+        ErrorCode::Unsupported => Code::Unimplemented,
+        ErrorCode::NotFound => Code::NotFound,
+        ErrorCode::AlreadyExists => Code::AlreadyExists,
+        ErrorCode::Unavailable => Code::Unavailable,
+        ErrorCode::PermissionDenied => Code::PermissionDenied,
+        ErrorCode::Corrupt | ErrorCode::CorruptCheckpoint => Code::DataLoss,
+        ErrorCode::Incompatible | ErrorCode::FailedPrecondition => Code::FailedPrecondition,
+        ErrorCode::Fenced | ErrorCode::Conflict => Code::Aborted,
+        ErrorCode::ResourceExhausted => Code::ResourceExhausted,
+        ErrorCode::Cancelled => Code::Cancelled,
+        ErrorCode::Internal => Code::Internal,
+    }
+}
+
+/// An error as a status.
+pub fn to_status(error: &Error) -> Status {
+    let mut metadata = HashMap::new();
+    if let Some(help) = error.help_text() {
+        metadata.insert("help".to_owned(), help.to_owned());
+    }
+    if let Some(span) = error.span() {
+        metadata.insert("span".to_owned(), span.to_string());
+    }
+    let details = ErrorDetails::with_error_info(error.code().as_str(), DOMAIN, metadata);
+    Status::with_error_details(grpc_code(error.code()), error.summary(), details)
+}
+
+/// A status as an error. One of another server keeps its message and gets the code that is nearest.
+pub fn from_status(status: &Status) -> Error {
+    let info = status.get_details_error_info().filter(|info| info.domain == DOMAIN);
+    let code = match &info {
+        Some(info) => code_of(&info.reason),
+        None => match status.code() {
+            Code::InvalidArgument | Code::OutOfRange => ErrorCode::InvalidOption,
+            Code::NotFound => ErrorCode::NotFound,
+            Code::AlreadyExists => ErrorCode::AlreadyExists,
+            Code::PermissionDenied | Code::Unauthenticated => ErrorCode::PermissionDenied,
+            Code::Unimplemented => ErrorCode::Unsupported,
+            Code::FailedPrecondition => ErrorCode::FailedPrecondition,
+            Code::Aborted => ErrorCode::Conflict,
+            Code::ResourceExhausted => ErrorCode::ResourceExhausted,
+            Code::Cancelled => ErrorCode::Cancelled,
+            Code::Unavailable | Code::DeadlineExceeded | Code::Unknown => ErrorCode::Unavailable,
+            _ => ErrorCode::Internal,
+        },
+    };
+    let error = Error::new(code, status.message());
+    let help = info.and_then(|mut info| info.metadata.remove("help"));
+    match help {
+        Some(help) => error.help(help),
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_come_back_from_statuses() {
+        let error =
+            Error::new(ErrorCode::SqlSemantic, "no column 'x'").help("name one").context("plan");
+        let back = from_status(&to_status(&error));
+        assert_eq!((back.code(), back.to_string()), (error.code(), error.to_string()));
+        let foreign = from_status(&Status::deadline_exceeded("too late"));
+        assert_eq!(foreign.code(), ErrorCode::Unavailable);
+    }
+}

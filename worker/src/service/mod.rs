@@ -1,0 +1,13 @@
+//! A worker as a server process: it registers with the leader of the coordinators, does what that says, and reports.
+//!
+//! [`agent`] keeps the stream to the leader, `runs` holds what runs here, `reports` what the leader has not
+//! acknowledged yet. The protocol is described in `proto/tidegate/internal/v1/worker.proto`.
+
+pub mod agent;
+mod counters;
+mod deploying;
+mod reports;
+mod runs;
+
+pub use agent::{Agent, AgentOptions, Connect};
+pub use deploying::{ConnectorFactories, Host};
