@@ -99,9 +99,7 @@ pub(crate) fn unseal_entry(frame: &[u8]) -> Result<Entry> {
     let log_id = take_log_id(&mut rest)?;
     let payload = match take::<1>(&mut rest)?[0] {
         BLANK => EntryPayload::Blank,
-        COMMAND => {
-            EntryPayload::Normal(Proposal::new(None, Command::decode(rest)?))
-        }
+        COMMAND => EntryPayload::Normal(Proposal::new(None, Command::decode(rest)?)),
         LEADERS_COMMAND => {
             let leader_term = Some(u64::from_le_bytes(take::<8>(&mut rest)?));
             EntryPayload::Normal(Proposal::new(leader_term, Command::decode(rest)?))

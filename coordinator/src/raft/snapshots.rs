@@ -143,7 +143,11 @@ impl Snapshots {
             }
         }
         if log_begins > 0 {
-            return Err(unreachable_log("there is no snapshot that is whole", log_begins, &put_aside));
+            return Err(unreachable_log(
+                "there is no snapshot that is whole",
+                log_begins,
+                &put_aside,
+            ));
         }
         Ok((snapshots, None))
     }

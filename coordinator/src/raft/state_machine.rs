@@ -118,7 +118,10 @@ fn check_term(id: LogId, proposal: &Proposal) -> Result<()> {
     match proposal.leader_term {
         Some(term) if term != id.leader_id.term => Err(Error::new(
             ErrorCode::Fenced,
-            format!("the leader of term {term} was replaced: term {} applies this", id.leader_id.term),
+            format!(
+                "the leader of term {term} was replaced: term {} applies this",
+                id.leader_id.term
+            ),
         )),
         _ => Ok(()),
     }

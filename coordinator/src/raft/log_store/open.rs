@@ -22,7 +22,7 @@ use super::{COMMITTED, ENTRIES, FACTS, Inner, LogStore, NODE, PURGED, State, VOT
 use crate::raft::codec;
 use crate::raft::execution::Execution;
 use crate::raft::storage_error::{from_io, into_io};
-use crate::raft::types::{LogId, NodeId};
+use crate::raft::types::{LogId, NodeId, Vote};
 
 /// Memory for pages of the log.
 const CACHE_BYTES: usize = 32 << 20;
@@ -32,9 +32,8 @@ impl LogStore {
     /// `FAILED_PRECONDITION` if it belongs to another node or a process has it open.
     pub fn open_file(path: &Path, node: NodeId, execution: Execution) -> Result<Self> {
         let place = || format!("open the log {}", path.display());
-        let made = path.try_exists().and_then(|exists| {
-            if exists { Ok(()) } else { make(path, node) }
-        });
+        let made =
+            path.try_exists().and_then(|exists| if exists { Ok(()) } else { make(path, node) });
         made.map_err(|error| from_io(error, &place()))?;
         let file = OpenOptions::new().read(true).write(true).open(path);
         let file = file.map_err(|error| from_io(error, &place()))?;
@@ -48,11 +47,7 @@ impl LogStore {
 
     /// Opens the log on any storage; an empty one becomes a new log, and nothing may be done with one that was not made
     /// to the end. Errors as [`LogStore::open_file`].
-    pub fn open(
-        backend: impl StorageBackend,
-        node: NodeId,
-        execution: Execution,
-    ) -> Result<Self> {
+    pub fn open(backend: impl StorageBackend, node: NodeId, execution: Execution) -> Result<Self> {
         // The library may panic over a damaged file; a node that refuses to start must say why instead.
         let opened = catch_unwind(AssertUnwindSafe(|| check(backend, node)));
         let opened = opened.unwrap_or_else(|_| Err(damaged("its structure makes no sense")));
@@ -92,7 +87,7 @@ fn check(backend: impl StorageBackend, node: NodeId) -> Result<(Database, State)
 fn scan(database: &Database, node: NodeId) -> Result<State> {
     bind(database, node)?;
     let mut state = State {
-        vote: fact(database, VOTE)?,
+        vote: fact(database, VOTE)?.map(|vote| resign(vote, node)),
         committed: fact(database, COMMITTED)?,
         purged: fact(database, PURGED)?,
         last: None,
@@ -115,6 +110,13 @@ fn scan(database: &Database, node: NodeId) -> Result<State> {
     Ok(state)
 }
 
+/// A leader that comes back must be elected anew, so that a term is led by one process only and can fence another; the
+/// Raft library would let it go on in its old term.
+fn resign(vote: Vote, node: NodeId) -> Vote {
+    let led = vote.committed && vote.leader_id.node_id == node;
+    Vote { committed: vote.committed && !led, ..vote }
+}
+
 /// Checks one entry: its checksum, that it is in its place, and that it follows the one before.
 fn check_entry(
     index: u64,
@@ -133,7 +135,10 @@ fn check_entry(
         return Err(damaged(&format!("at the place of entry {index} is entry {}", entry.log_id)));
     }
     if before.is_some_and(|before| entry.log_id.leader_id < before.leader_id) {
-        return Err(damaged(&format!("entry {} is of an older term than the one before", entry.log_id)));
+        return Err(damaged(&format!(
+            "entry {} is of an older term than the one before",
+            entry.log_id
+        )));
     }
     Ok(entry.log_id)
 }
@@ -144,7 +149,9 @@ fn bind(database: &Database, node: NodeId) -> Result<()> {
         Some(bound) if bound == node => Ok(()),
         Some(bound) => Err(Error::new(
             ErrorCode::FailedPrecondition,
-            format!("the log belongs to node {bound}, not to node {node}: check the node's id and folder"),
+            format!(
+                "the log belongs to node {bound}, not to node {node}: check the node's id and folder"
+            ),
         )),
         None => {
             let write = || -> Result<(), redb::Error> {

@@ -129,3 +129,17 @@ async fn batches_for_other_nodes_are_bounded() {
     assert_eq!(log.limited_get_log_entries(0, 3).await.unwrap().len(), 1);
     assert_eq!(log.try_get_log_entries(0..3).await.unwrap().len(), 3);
 }
+
+#[tokio::test]
+async fn a_leader_that_comes_back_has_resigned_and_a_follower_still_follows() {
+    let disk = disk::Disk::empty();
+    for (leader, committed) in [(1, false), (2, true)] {
+        let mut log = LogStore::open(disk.clone(), 1, Execution::Inline).unwrap();
+        let vote = Vote::new_committed(7 + leader, leader);
+        log.save_vote(&vote).await.unwrap();
+        assert_eq!(log.read_vote().await.unwrap(), Some(vote));
+        drop(log);
+        let mut log = LogStore::open(disk.clone(), 1, Execution::Inline).unwrap();
+        assert_eq!(log.read_vote().await.unwrap(), Some(Vote { committed, ..vote }));
+    }
+}

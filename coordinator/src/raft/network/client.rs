@@ -80,8 +80,10 @@ impl Client {
 
     fn client<E: std::error::Error>(
         &self,
-    ) -> Result<tidegate_proto::internal::v1::raft_client::RaftClient<tonic::transport::Channel>, Failure<E>>
-    {
+    ) -> Result<
+        tidegate_proto::internal::v1::raft_client::RaftClient<tonic::transport::Channel>,
+        Failure<E>,
+    > {
         self.peers.client(&self.target.address).map_err(|error| Unreachable::new(&error).into())
     }
 }
@@ -108,8 +110,7 @@ impl RaftNetwork<TypeConfig> for Client {
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<NodeId>, Failure<openraft::error::Infallible>> {
         let AppendEntriesRequest { vote, prev_log_id, entries, leader_commit } = rpc;
-        let mut request =
-            self.request(&AppendHeader { vote, prev_log_id, leader_commit }, &option);
+        let mut request = self.request(&AppendHeader { vote, prev_log_id, leader_commit }, &option);
         request.get_mut().entries = entries.iter().map(codec::seal_entry).collect();
         answer(self.client()?.append_entries(request).await)
     }
@@ -132,9 +133,8 @@ impl RaftNetwork<TypeConfig> for Client {
         request.get_mut().data = data;
         let received: Result<InstallSnapshotResponse<NodeId>, InstallSnapshotError> =
             answer(self.client()?.install_snapshot(request).await)?;
-        received.map_err(|error| {
-            RemoteError::new(self.target.id, RaftError::APIError(error)).into()
-        })
+        received
+            .map_err(|error| RemoteError::new(self.target.id, RaftError::APIError(error)).into())
     }
 
     fn backoff(&self) -> Backoff {

@@ -97,7 +97,9 @@ impl LeaderSide {
             Ok((read, _)) => Answer::ReadIndex(read.map(|id| id.index)),
             Err(RaftError::APIError(CheckIsLeaderError::ForwardToLeader(_))) => Answer::NotLeader,
             Err(RaftError::APIError(CheckIsLeaderError::QuorumNotEnough(error))) => {
-                Answer::Unavailable(format!("a majority of the coordinators does not answer: {error}"))
+                Answer::Unavailable(format!(
+                    "a majority of the coordinators does not answer: {error}"
+                ))
             }
             Err(RaftError::Fatal(error)) => Answer::Unavailable(error.to_string()),
         }
@@ -200,8 +202,9 @@ fn write_failed(error: RaftError<NodeId, ClientWriteError<NodeId, BasicNode>>) -
             Answer::NotLeader
         }
         RaftError::APIError(ClientWriteError::ChangeMembershipError(error)) => {
-            let refused = Error::new(ErrorCode::FailedPrecondition, error.to_string())
-                .help("another change of the membership may be under way: try again when it is done");
+            let refused = Error::new(ErrorCode::FailedPrecondition, error.to_string()).help(
+                "another change of the membership may be under way: try again when it is done",
+            );
             Answer::Refused(refused.into())
         }
         RaftError::Fatal(error) => Answer::Unknown(format!("the leader has stopped: {error}")),

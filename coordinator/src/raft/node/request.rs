@@ -81,7 +81,8 @@ pub(super) async fn catch_up(node: &Metadata) -> Result<()> {
     let wait = node.raft.wait(Some(node.request_timeout));
     let applied = wait.applied_index_at_least(Some(index), "a linearizable read").await;
     applied.map(drop).map_err(|_| {
-        let message = format!("read: this coordinator has not caught up with entry {index} in time");
+        let message =
+            format!("read: this coordinator has not caught up with entry {index} in time");
         Error::new(ErrorCode::Unavailable, message).help("ask another coordinator, or try again")
     })
 }

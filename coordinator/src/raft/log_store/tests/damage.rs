@@ -62,7 +62,10 @@ async fn any_flipped_byte_is_harmless_or_refused() {
                 harmless += 1;
             }
             Err(error) => {
-                assert!(error.help_text().is_some() || error.code() != ErrorCode::Corrupt, "{error}");
+                assert!(
+                    error.help_text().is_some() || error.code() != ErrorCode::Corrupt,
+                    "{error}"
+                );
                 refused += 1;
             }
         }

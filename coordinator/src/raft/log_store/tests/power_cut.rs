@@ -133,13 +133,20 @@ async fn nothing_acknowledged_is_lost_at_any_step() {
                 .unwrap_or_else(|error| panic!("{place}: {error}"));
             let found = Model::read(&mut log).await;
             assert!(found == known || found == next, "{place}: neither before nor after the step");
-            if found == known { before += 1 } else { after += 1 }
+            if found == known {
+                before += 1
+            } else {
+                after += 1
+            }
             // It can go on.
             let term = found.vote.map_or(1, |vote| vote.leader_id().term + 1);
             log.save_vote(&Vote::new(term, 1)).await.unwrap();
         }
     }
-    println!("{operations} operations, {} power cuts: {before} before, {after} after", before + after);
+    println!(
+        "{operations} operations, {} power cuts: {before} before, {after} after",
+        before + after
+    );
     assert!(before > 0 && after > 0);
 }
 
@@ -157,7 +164,9 @@ async fn nothing_is_acknowledged_after_a_failure() {
             let next = known.after(&step);
             match (take(&mut log, &step).await, &failed) {
                 (Ok(()), None) => known = next,
-                (Ok(()), Some(_)) => panic!("operation {at}: {step:?} was acknowledged after a failure"),
+                (Ok(()), Some(_)) => {
+                    panic!("operation {at}: {step:?} was acknowledged after a failure")
+                }
                 (Err(_), None) => failed = Some(next),
                 (Err(_), Some(_)) => {}
             }
