@@ -32,7 +32,7 @@ pub(super) fn entry(term: u64, index: u64) -> Entry {
             let description = format!("needle-{term}-{index}-{}", "x".repeat(index as usize % 300));
             let tenant = format!("t{index}");
             let command = Command::new(1, Action::CreateTenant { tenant, description });
-            EntryPayload::Normal(Proposal::new((index % 2 == 0).then_some(term), command))
+            EntryPayload::Normal(Proposal::new((index.is_multiple_of(2)).then_some(term), command))
         }
     };
     Entry { log_id: id(term, index), payload }

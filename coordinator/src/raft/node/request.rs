@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// What a node asks of the leader.
 #[derive(Debug, Clone)]
 enum Ask {
-    Propose(Command),
+    Propose(Box<Command>),
     ReadIndex,
     Change(Change),
 }
@@ -40,7 +40,7 @@ impl Ask {
 }
 
 pub(super) async fn propose(node: &Metadata, command: Command) -> Result<Response> {
-    match ask(node, Ask::Propose(command)).await? {
+    match ask(node, Ask::Propose(Box::new(command))).await? {
         Answer::Applied(response) => Ok(response),
         Answer::Refused(refusal) => Err(refusal.into()),
         other => Err(nonsense(&other)),
@@ -146,7 +146,7 @@ async fn attempt(node: &Metadata, known: &Leadership, ask: &Ask) -> Option<Answe
     if known.is_self {
         let leader = node.leader_side();
         return Some(match ask.clone() {
-            Ask::Propose(command) => leader.propose(None, command).await,
+            Ask::Propose(command) => leader.propose(None, *command).await,
             Ask::ReadIndex => leader.read_index().await,
             Ask::Change(change) => leader.change(change).await,
         });

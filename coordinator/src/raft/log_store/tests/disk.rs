@@ -84,7 +84,7 @@ impl Disk {
                 Unsynced::Lost => {}
                 Unsynced::Kept => operation.apply(&mut bytes, |_| true),
                 Unsynced::Torn(seed) => {
-                    operation.apply(&mut bytes, |sector| mix(seed, n, sector) % 2 == 0);
+                    operation.apply(&mut bytes, |sector| mix(seed, n, sector).is_multiple_of(2));
                 }
                 Unsynced::Reordered(seed) => {
                     let overtaken = mix(seed, 0, 0) as usize % (count + 1);
