@@ -6,3 +6,4 @@ mod failover;
 mod membership;
 mod sandbox;
 mod snapshot;
+mod speed;

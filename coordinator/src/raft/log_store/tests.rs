@@ -1,7 +1,7 @@
 //! Tests of the log on disk: the Raft library's own suite, power cuts at every step, failing disks, damage.
 
 mod damage;
-mod disk;
+pub(crate) mod disk;
 mod power_cut;
 
 use std::collections::BTreeSet;

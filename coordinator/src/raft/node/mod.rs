@@ -51,6 +51,7 @@ pub struct Metadata {
     log: LogStore,
     peers: Peers,
     request_timeout: Duration,
+    membership_timeout: Duration,
     snapshot_bytes: u64,
     leadership: watch::Receiver<Leadership>,
     _watcher: Arc<Task<()>>,
@@ -85,6 +86,7 @@ impl Metadata {
             log: storage.log,
             peers,
             request_timeout: options.request_timeout,
+            membership_timeout: options.membership_timeout,
             snapshot_bytes: options.snapshot_bytes,
             leadership,
             _watcher: Arc::new(watcher),
@@ -153,8 +155,9 @@ impl Metadata {
         used.max().unwrap_or(0).saturating_add(1)
     }
 
-    /// Adds a node without a vote and waits until it has nearly caught up. The node must be running with an empty log.
-    /// `FAILED_PRECONDITION` for a number that was used before.
+    /// Adds a node without a vote and waits until it has caught up. The node must be running with an empty log.
+    /// `FAILED_PRECONDITION` for a number that was used before; `UNAVAILABLE` if it has not caught up within the node's
+    /// time-out for membership, after which it goes on catching up, and the call can be repeated.
     pub async fn add_learner(&self, id: NodeId, address: impl Into<String>) -> Result<()> {
         request::change(self, Change::AddLearner { id, address: address.into() }).await
     }
@@ -210,3 +213,6 @@ impl std::fmt::Debug for Metadata {
         f.debug_struct("Metadata").field("id", &self.id).field("cluster", &self.cluster).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;
