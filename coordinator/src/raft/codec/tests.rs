@@ -8,13 +8,16 @@ use tidegate_catalog::Action;
 use super::*;
 
 fn entries() -> Vec<Entry> {
-    let command = Command::new(7, Action::DeleteTenant { tenant: "a".to_owned() });
+    let proposed = |leader_term| {
+        let command = Command::new(7, Action::DeleteTenant { tenant: "a".to_owned() });
+        Proposed { leader_term, command }
+    };
     let nodes = BTreeMap::from([(1, BasicNode::new("127.0.0.1:1")), (2, BasicNode::new("x"))]);
     let membership = Membership::new(vec![BTreeSet::from([1])], nodes);
     [
         EntryPayload::Blank,
-        EntryPayload::Normal(Proposal::new(None, command.clone())),
-        EntryPayload::Normal(Proposal::new(Some(9), command)),
+        EntryPayload::Normal(Proposal::new(vec![proposed(None)])),
+        EntryPayload::Normal(Proposal::new(vec![proposed(Some(9)), proposed(None)])),
         EntryPayload::Membership(membership),
     ]
     .into_iter()

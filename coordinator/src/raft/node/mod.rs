@@ -3,6 +3,7 @@
 //! Any node takes commands and reads: it passes on to the leader what only the leader can do. Whoever decides something
 //! *as* the leader uses [`Metadata::propose_as_leader`] with the term in which it decided.
 
+mod batch;
 mod leader;
 mod leadership;
 mod options;
@@ -19,6 +20,7 @@ use tidegate_runtime::Task;
 use tidegate_types::{Error, ErrorCode, Result};
 use tokio::sync::watch;
 
+use batch::Batcher;
 pub use leader::Change;
 pub(crate) use leader::{Answer, LeaderSide};
 pub use leadership::Leadership;
@@ -48,6 +50,7 @@ pub struct Metadata {
     cluster: Arc<str>,
     raft: Raft,
     applied: Applied,
+    batcher: Arc<Batcher>,
     log: LogStore,
     peers: Peers,
     request_timeout: Duration,
@@ -77,12 +80,14 @@ impl Metadata {
         let raft = raft.map_err(|error| {
             Error::new(ErrorCode::Corrupt, format!("start coordinator {}: {error}", options.id))
         })?;
+        let batcher = Batcher::start(options.id, raft.clone(), options.request_timeout);
         let (leadership, watcher) = leadership::watch_leadership(options.id, raft.metrics());
         Ok(Self {
             id: options.id,
             cluster: options.cluster.as_str().into(),
             raft,
             applied,
+            batcher: Arc::new(batcher),
             log: storage.log,
             peers,
             request_timeout: options.request_timeout,
@@ -196,7 +201,8 @@ impl Metadata {
     }
 
     pub(crate) fn leader_side(&self) -> LeaderSide {
-        LeaderSide { raft: self.raft.clone(), applied: self.applied.clone() }
+        let (raft, applied) = (self.raft.clone(), self.applied.clone());
+        LeaderSide { raft, applied, batcher: self.batcher.clone() }
     }
 
     pub(crate) fn raft(&self) -> &Raft {

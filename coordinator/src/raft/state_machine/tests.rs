@@ -8,6 +8,7 @@ use tidegate_catalog::{Action, Command};
 
 use super::*;
 use crate::raft::snapshots::Folder;
+use crate::raft::types::Proposal;
 
 fn id(term: u64, index: u64) -> LogId {
     LogId::new(CommittedLeaderId::new(term, 1), index)
@@ -16,7 +17,8 @@ fn id(term: u64, index: u64) -> LogId {
 fn create(index: u64, leader_term: Option<u64>, term: u64) -> Entry {
     let (tenant, description) = (format!("t{index}"), String::new());
     let command = Command::new(1, Action::CreateTenant { tenant, description });
-    let payload = EntryPayload::Normal(Proposal::new(leader_term, command));
+    let commands = vec![Proposed { leader_term, command }];
+    let payload = EntryPayload::Normal(Proposal::new(commands));
     Entry { log_id: id(term, index), payload }
 }
 
@@ -37,13 +39,20 @@ fn machine(folder: &Path) -> StateMachine {
 async fn a_leader_s_decision_counts_only_in_its_term() {
     let folder = tempfile::tempdir().unwrap();
     let mut machine = machine(folder.path());
-    let entries = [create(0, Some(4), 4), create(1, Some(4), 5), create(2, None, 5)];
-    let outcomes = machine.apply(entries).await.unwrap();
-    assert!(matches!(&outcomes[0], Outcome::Applied(_)));
-    assert!(matches!(&outcomes[1], Outcome::Refused(refusal) if refusal.code == ErrorCode::Fenced));
-    assert!(matches!(&outcomes[2], Outcome::Applied(_)));
+    // An entry with three commands, of which the first was decided in an earlier term.
+    let entries = [create(0, Some(4), 5), create(1, Some(5), 5), create(2, None, 5)];
+    let mut together = Vec::new();
+    for entry in entries {
+        let EntryPayload::Normal(proposal) = entry.payload else { continue };
+        together.extend(proposal.commands);
+    }
+    let payload = EntryPayload::Normal(Proposal::new(together));
+    let outcomes = machine.apply([Entry { log_id: id(5, 0), payload }]).await.unwrap();
+    let [Outcome::Commands(outcomes)] = outcomes.as_slice() else { panic!("{outcomes:?}") };
+    assert!(matches!(&outcomes[0], Err(refusal) if refusal.code == ErrorCode::Fenced));
+    assert!(outcomes[1].is_ok() && outcomes[2].is_ok());
     let there = |tenant| machine.applied().read(|catalog| catalog.tenant(tenant).is_some());
-    assert!(there("t0") && !there("t1") && there("t2"));
+    assert!(!there("t0") && there("t1") && there("t2"));
 }
 
 /// Entries after which node 2 is a former member.
