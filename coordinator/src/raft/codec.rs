@@ -1,7 +1,8 @@
 //! How entries and small facts are written: a version, a checksum, then what it is.
 //!
 //! A frame is: version (u8), xxh3-64 of the rest (u64), body. The body of an entry is: term and node of the leader that
-//! made it, its index (u64 each), its kind (u8), and what the kind has. Numbers are little-endian.
+//! made it, its index (u64 each), its kind (u8), and what the kind has: for commands, for each the term (u64, 0 for none),
+//! its length (u32) and its bytes; for a membership JSON. Numbers are little-endian.
 
 use openraft::EntryPayload;
 use serde::Serialize;
@@ -10,15 +11,14 @@ use tidegate_catalog::Command;
 use tidegate_types::{Error, ErrorCode, Result};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::types::{Entry, LogId, Membership, Proposal};
+use super::types::{Entry, LogId, Membership, Proposal, Proposed};
 
 /// Version of the frames that are written.
 pub(crate) const FRAME_VERSION: u8 = 1;
 
 const BLANK: u8 = 0;
-const COMMAND: u8 = 1;
+const COMMANDS: u8 = 1;
 const MEMBERSHIP: u8 = 2;
-const LEADERS_COMMAND: u8 = 3;
 
 /// A body in a frame.
 pub(crate) fn seal(body: &[u8]) -> Vec<u8> {
@@ -76,14 +76,15 @@ pub(crate) fn seal_entry(entry: &Entry) -> Vec<u8> {
     }
     match &entry.payload {
         EntryPayload::Blank => body.push(BLANK),
-        EntryPayload::Normal(Proposal { leader_term: None, command, .. }) => {
-            body.push(COMMAND);
-            body.extend_from_slice(&command.encode());
-        }
-        EntryPayload::Normal(Proposal { leader_term: Some(term), command, .. }) => {
-            body.push(LEADERS_COMMAND);
-            body.extend_from_slice(&term.to_le_bytes());
-            body.extend_from_slice(&command.encode());
+        EntryPayload::Normal(proposal) => {
+            body.push(COMMANDS);
+            for Proposed { leader_term, command } in &proposal.commands {
+                let command = command.encode();
+                // Terms begin with 1, so that 0 says that there is none.
+                body.extend_from_slice(&leader_term.unwrap_or(0).to_le_bytes());
+                body.extend_from_slice(&(command.len() as u32).to_le_bytes());
+                body.extend_from_slice(&command);
+            }
         }
         EntryPayload::Membership(membership) => {
             body.push(MEMBERSHIP);
@@ -99,10 +100,18 @@ pub(crate) fn unseal_entry(frame: &[u8]) -> Result<Entry> {
     let log_id = take_log_id(&mut rest)?;
     let payload = match take::<1>(&mut rest)?[0] {
         BLANK => EntryPayload::Blank,
-        COMMAND => EntryPayload::Normal(Proposal::new(None, Command::decode(rest)?)),
-        LEADERS_COMMAND => {
-            let leader_term = Some(u64::from_le_bytes(take::<8>(&mut rest)?));
-            EntryPayload::Normal(Proposal::new(leader_term, Command::decode(rest)?))
+        COMMANDS => {
+            let mut commands = Vec::new();
+            while !rest.is_empty() {
+                let term = u64::from_le_bytes(take::<8>(&mut rest)?);
+                let length = u32::from_le_bytes(take::<4>(&mut rest)?) as usize;
+                let (command, left) =
+                    rest.split_at_checked(length).ok_or_else(|| corrupt("it is too short"))?;
+                rest = left;
+                let leader_term = Some(term).filter(|term| *term > 0);
+                commands.push(Proposed { leader_term, command: Command::decode(command)? });
+            }
+            EntryPayload::Normal(Proposal::new(commands))
         }
         MEMBERSHIP => EntryPayload::Membership(from_json::<Membership>(rest)?),
         kind => {
@@ -137,53 +146,4 @@ fn corrupt(why: &str) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
-
-    use openraft::BasicNode;
-    use tidegate_catalog::Action;
-
-    use super::*;
-
-    fn entries() -> Vec<Entry> {
-        let command = Command::new(7, Action::DeleteTenant { tenant: "a".to_owned() });
-        let nodes = BTreeMap::from([(1, BasicNode::new("127.0.0.1:1")), (2, BasicNode::new("x"))]);
-        let membership = Membership::new(vec![BTreeSet::from([1])], nodes);
-        [
-            EntryPayload::Blank,
-            EntryPayload::Normal(Proposal::new(None, command.clone())),
-            EntryPayload::Normal(Proposal::new(Some(9), command)),
-            EntryPayload::Membership(membership),
-        ]
-        .into_iter()
-        .enumerate()
-        .map(|(n, payload)| {
-            let leader = openraft::CommittedLeaderId::new(3, 2);
-            Entry { log_id: LogId::new(leader, n as u64), payload }
-        })
-        .collect()
-    }
-
-    #[test]
-    fn entries_round_trip() {
-        for entry in entries() {
-            let frame = seal_entry(&entry);
-            assert_eq!(unseal_entry(&frame).unwrap(), entry);
-            assert_eq!(unseal_log_id(&frame).unwrap(), entry.log_id);
-        }
-    }
-
-    #[test]
-    fn every_flipped_bit_is_noticed() {
-        for entry in entries() {
-            let frame = seal_entry(&entry);
-            for at in 0..frame.len() * 8 {
-                let mut damaged = frame.clone();
-                damaged[at / 8] ^= 1 << (at % 8);
-                assert!(unseal_entry(&damaged).is_err(), "bit {at}");
-            }
-            assert!(unseal_entry(&frame[..frame.len() - 1]).is_err());
-        }
-        assert!(unseal_entry(&[]).is_err());
-    }
-}
+mod tests;

@@ -25,4 +25,4 @@ pub use node::{
     Change, Consistency, Leadership, Member, Metadata, NodeOptions, NodeRole, Status, Storage,
     Timing,
 };
-pub use types::{NodeId, Outcome, Proposal, TypeConfig};
+pub use types::{NodeId, Outcome, Proposal, Proposed, TypeConfig};

@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use openraft::storage::RaftStateMachine;
 use openraft::{EntryPayload, ErrorSubject, ErrorVerb, OptionalSend, RaftSnapshotBuilder};
 use serde::{Deserialize, Serialize};
-use tidegate_catalog::Catalog;
+use tidegate_catalog::{Catalog, Refusal, Response};
 use tidegate_types::{Error, ErrorCode, Result};
 
 use super::codec;
@@ -19,7 +19,7 @@ use super::execution::Execution;
 use super::snapshots::{Snapshots, Stored};
 use super::storage_error::{fatal, into_io};
 use super::types::{
-    Entry, LogId, Membership, NodeId, Outcome, Proposal, Snapshot, SnapshotMeta, StorageError,
+    Entry, LogId, Membership, NodeId, Outcome, Proposed, Snapshot, SnapshotMeta, StorageError,
     StoredMembership, TypeConfig,
 };
 
@@ -67,10 +67,12 @@ impl Applied {
         state.last = Some(entry.log_id);
         match entry.payload {
             EntryPayload::Blank => Outcome::Nothing,
-            EntryPayload::Normal(proposal) => match state.propose(entry.log_id, proposal) {
-                Ok(response) => Outcome::Applied(response),
-                Err(error) => Outcome::Refused(error.into()),
-            },
+            EntryPayload::Normal(proposal) => {
+                let commands = proposal.commands.into_iter();
+                let outcomes = commands
+                    .map(|proposed| state.propose(entry.log_id, proposed).map_err(Refusal::from));
+                Outcome::Commands(outcomes.collect())
+            }
             EntryPayload::Membership(membership) => {
                 state.change_members(entry.log_id, membership);
                 Outcome::Nothing
@@ -80,9 +82,9 @@ impl Applied {
 }
 
 impl State {
-    fn propose(&mut self, id: LogId, proposal: Proposal) -> Result<tidegate_catalog::Response> {
-        check_term(id, &proposal)?;
-        self.catalog.apply(proposal.command)
+    fn propose(&mut self, id: LogId, proposed: Proposed) -> Result<Response> {
+        check_term(id, &proposed)?;
+        self.catalog.apply(proposed.command)
     }
 
     fn change_members(&mut self, id: LogId, membership: Membership) {
@@ -114,8 +116,8 @@ impl State {
 }
 
 /// The guard against leaders of the past: what a leader decided by itself counts only in its own term.
-fn check_term(id: LogId, proposal: &Proposal) -> Result<()> {
-    match proposal.leader_term {
+fn check_term(id: LogId, proposed: &Proposed) -> Result<()> {
+    match proposed.leader_term {
         Some(term) if term != id.leader_id.term => Err(Error::new(
             ErrorCode::Fenced,
             format!(
@@ -237,3 +239,6 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests;

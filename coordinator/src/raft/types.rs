@@ -32,28 +32,36 @@ pub(crate) type Snapshot = openraft::Snapshot<TypeConfig>;
 pub(crate) type StorageError = openraft::StorageError<NodeId>;
 pub(crate) type RaftMetrics = openraft::RaftMetrics<NodeId, BasicNode>;
 
-/// A command on its way into the log.
+/// Commands on their way into the log, together in one entry. Each is applied or refused by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proposal {
-    /// For what a leader decides by itself: the term in which it does. The command is refused if its entry gets into
-    /// the log under another.
-    pub leader_term: Option<u64>,
-    /// What to apply.
-    pub command: Command,
+    /// The commands, applied in this order.
+    pub commands: Vec<Proposed>,
     /// Whether it got as far as this node's log; known only to the process that made it.
     #[serde(skip)]
     pub(crate) logged: Logged,
 }
 
+/// One command of a proposal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proposed {
+    /// For what a leader decides by itself: the term in which it does. The command is refused if its entry gets into
+    /// the log under another.
+    pub leader_term: Option<u64>,
+    /// What to apply.
+    pub command: Command,
+}
+
 impl Proposal {
-    /// A command, to be applied in one term only if that is given.
-    pub fn new(leader_term: Option<u64>, command: Command) -> Self {
-        Self { leader_term, command, logged: Logged::default() }
+    /// These commands, not in any log yet.
+    pub fn new(commands: Vec<Proposed>) -> Self {
+        Self { commands, logged: Logged::default() }
     }
 }
 
-/// Tells a command that was never in a log from one that was taken out of it again, which another leader may still
+/// Tells a proposal that was never in a log from one that was taken out of it again, which another leader may still
 /// bring back: the Raft library answers both alike. Shared by all copies; equal to every other.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Logged(Arc<AtomicBool>);
@@ -80,10 +88,8 @@ impl Eq for Logged {}
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// The entry had no command.
+    /// The entry had no commands.
     Nothing,
-    /// The command was applied.
-    Applied(Response),
-    /// The command was refused and changed nothing.
-    Refused(Refusal),
+    /// What each of its commands was answered, in their order; a refused one changed nothing.
+    Commands(Vec<Result<Response, Refusal>>),
 }

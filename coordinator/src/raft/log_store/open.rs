@@ -22,7 +22,7 @@ use super::{COMMITTED, ENTRIES, FACTS, Inner, LogStore, NODE, PURGED, State, VOT
 use crate::raft::codec;
 use crate::raft::execution::Execution;
 use crate::raft::storage_error::{from_io, into_io};
-use crate::raft::types::{LogId, NodeId};
+use crate::raft::types::{LogId, NodeId, Vote};
 
 /// Memory for pages of the log.
 const CACHE_BYTES: usize = 32 << 20;
@@ -87,7 +87,7 @@ fn check(backend: impl StorageBackend, node: NodeId) -> Result<(Database, State)
 fn scan(database: &Database, node: NodeId) -> Result<State> {
     bind(database, node)?;
     let mut state = State {
-        vote: fact(database, VOTE)?,
+        vote: fact(database, VOTE)?.map(|vote| resign(vote, node)),
         committed: fact(database, COMMITTED)?,
         purged: fact(database, PURGED)?,
         last: None,
@@ -108,6 +108,13 @@ fn scan(database: &Database, node: NodeId) -> Result<State> {
         state.last = Some(id);
     }
     Ok(state)
+}
+
+/// A leader that comes back must be elected anew, so that a term is led by one process only and can fence another; the
+/// Raft library would let it go on in its old term.
+fn resign(vote: Vote, node: NodeId) -> Vote {
+    let led = vote.committed && vote.leader_id.node_id == node;
+    Vote { committed: vote.committed && !led, ..vote }
 }
 
 /// Checks one entry: its checksum, that it is in its place, and that it follows the one before.

@@ -1,7 +1,7 @@
 //! Tests of the log on disk: the Raft library's own suite, power cuts at every step, failing disks, damage.
 
 mod damage;
-mod disk;
+pub(crate) mod disk;
 mod power_cut;
 
 use std::collections::BTreeSet;
@@ -16,7 +16,7 @@ use tidegate_catalog::{Action, Command};
 use super::*;
 use crate::raft::snapshots::{Folder, Snapshots};
 use crate::raft::state_machine::StateMachine;
-use crate::raft::types::{Membership, Proposal};
+use crate::raft::types::{Membership, Proposal, Proposed};
 
 /// The id of an entry of a term's leader, node 1.
 pub(super) fn id(term: u64, index: u64) -> LogId {
@@ -32,7 +32,8 @@ pub(super) fn entry(term: u64, index: u64) -> Entry {
             let description = format!("needle-{term}-{index}-{}", "x".repeat(index as usize % 300));
             let tenant = format!("t{index}");
             let command = Command::new(1, Action::CreateTenant { tenant, description });
-            EntryPayload::Normal(Proposal::new((index % 2 == 0).then_some(term), command))
+            let leader_term = index.is_multiple_of(2).then_some(term);
+            EntryPayload::Normal(Proposal::new(vec![Proposed { leader_term, command }]))
         }
     };
     Entry { log_id: id(term, index), payload }
@@ -122,10 +123,25 @@ async fn batches_for_other_nodes_are_bounded() {
     let large = |index| {
         let (tenant, description) = ("t".to_owned(), "x".repeat(BATCH_BYTES / 2));
         let command = Command::new(1, Action::CreateTenant { tenant, description });
-        let payload = EntryPayload::Normal(Proposal::new(None, command));
+        let commands = vec![Proposed { leader_term: None, command }];
+        let payload = EntryPayload::Normal(Proposal::new(commands));
         Entry { log_id: id(1, index), payload }
     };
     log.blocking_append((0..3).map(large)).await.unwrap();
     assert_eq!(log.limited_get_log_entries(0, 3).await.unwrap().len(), 1);
     assert_eq!(log.try_get_log_entries(0..3).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_leader_that_comes_back_has_resigned_and_a_follower_still_follows() {
+    let disk = disk::Disk::empty();
+    for (leader, committed) in [(1, false), (2, true)] {
+        let mut log = LogStore::open(disk.clone(), 1, Execution::Inline).unwrap();
+        let vote = Vote::new_committed(7 + leader, leader);
+        log.save_vote(&vote).await.unwrap();
+        assert_eq!(log.read_vote().await.unwrap(), Some(vote));
+        drop(log);
+        let mut log = LogStore::open(disk.clone(), 1, Execution::Inline).unwrap();
+        assert_eq!(log.read_vote().await.unwrap(), Some(Vote { committed, ..vote }));
+    }
 }

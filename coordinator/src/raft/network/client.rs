@@ -1,5 +1,7 @@
 //! Messages of the Raft protocol to other nodes.
 
+#![allow(clippy::result_large_err, reason = "the Raft library says what its errors are")]
+
 use std::time::Duration;
 
 use openraft::error::{

@@ -22,6 +22,9 @@ pub(crate) const ENCODING: u32 = 1;
 /// Bytes of a message at most: a batch of entries, or the largest single entry, or a piece of a snapshot, and the rest.
 pub(crate) const MESSAGE_BYTES: usize = 32 << 20;
 
+/// How often a connection is asked whether it lives, and how long it may take to say so.
+const ALIVE: Duration = Duration::from_secs(2);
+
 /// Makes channels to other coordinators. A channel connects when it is used and again when its connection is lost.
 pub trait Connector: Send + Sync + 'static {
     /// A channel to `host:port`. `INVALID_OPTION` if the address is none.
@@ -52,6 +55,9 @@ impl Connector for TcpConnector {
         let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| {
             Error::new(ErrorCode::InvalidOption, format!("'{address}' is no address: {error}"))
         })?;
-        Ok(endpoint.connect_timeout(self.connect_timeout).tcp_nodelay(true).connect_lazy())
+        let endpoint = endpoint.connect_timeout(self.connect_timeout).tcp_nodelay(true);
+        // A host that has gone without a word is noticed even if nothing is sent to it.
+        let endpoint = endpoint.http2_keep_alive_interval(ALIVE).keep_alive_timeout(ALIVE);
+        Ok(endpoint.keep_alive_while_idle(true).connect_lazy())
     }
 }

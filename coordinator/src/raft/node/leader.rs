@@ -1,6 +1,7 @@
 //! What a leader does for others: applies commands, says what reads must have seen, changes the membership.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use openraft::error::{CheckIsLeaderError, ClientWriteError, ForwardToLeader, RaftError};
 use openraft::{BasicNode, ChangeMembers};
@@ -8,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use tidegate_catalog::{Command, Refusal, Response};
 use tidegate_types::{Error, ErrorCode};
 
+use super::batch::Batcher;
 use crate::raft::state_machine::Applied;
-use crate::raft::types::{NodeId, Outcome, Proposal, Raft};
+use crate::raft::types::{NodeId, Proposed, Raft};
 
 /// Bytes of an encoded command at most.
 const COMMAND_BYTES: usize = 16 << 20;
@@ -64,6 +66,7 @@ pub(crate) enum Answer {
 pub(crate) struct LeaderSide {
     pub(super) raft: Raft,
     pub(super) applied: Applied,
+    pub(super) batcher: Arc<Batcher>,
 }
 
 impl LeaderSide {
@@ -74,21 +77,7 @@ impl LeaderSide {
             let message = format!("a command of {bytes} bytes is larger than {COMMAND_BYTES}");
             return Answer::Refused(Error::new(ErrorCode::ResourceExhausted, message).into());
         }
-        let proposal = Proposal::new(leader_term, command);
-        let logged = proposal.logged.clone();
-        match self.raft.client_write(proposal).await {
-            Ok(written) => match written.data {
-                Outcome::Applied(response) => Answer::Applied(response),
-                Outcome::Refused(refusal) => Answer::Refused(refusal),
-                Outcome::Nothing => Answer::Unknown("the entry has no answer".to_owned()),
-            },
-            Err(error) => match write_failed(error) {
-                Answer::NotLeader if logged.get() => Answer::Unknown(
-                    "the leader was replaced before the command was committed".to_owned(),
-                ),
-                answer => answer,
-            },
-        }
+        self.batcher.propose(Proposed { leader_term, command }, bytes).await
     }
 
     /// Says what a read must have seen, once a majority has confirmed that this node leads.
@@ -195,7 +184,7 @@ impl LeaderSide {
     }
 }
 
-/// Why a write was not answered, and what that means for it.
+/// Why a change of the membership was not answered, and what that means for it.
 fn write_failed(error: RaftError<NodeId, ClientWriteError<NodeId, BasicNode>>) -> Answer {
     match error {
         RaftError::APIError(ClientWriteError::ForwardToLeader(ForwardToLeader { .. })) => {

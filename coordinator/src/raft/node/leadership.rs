@@ -61,11 +61,13 @@ pub(super) fn watch_leadership(
 /// Waits until the node has stopped.
 pub(super) async fn stopped(mut metrics: watch::Receiver<RaftMetrics>) -> Error {
     let cancelled = || Error::new(ErrorCode::Cancelled, "the coordinator was stopped");
-    let stopped = metrics.wait_for(|metrics| metrics.running_state.is_err()).await;
-    match stopped.map(|metrics| metrics.running_state.clone()) {
-        Err(_) | Ok(Ok(())) | Ok(Err(Fatal::Stopped)) => cancelled(),
-        Ok(Err(Fatal::Panicked)) => Error::internal("the coordinator's Raft task panicked"),
-        Ok(Err(Fatal::StorageError(error))) => {
+    let Ok(last) = metrics.wait_for(|metrics| metrics.running_state.is_err()).await else {
+        return cancelled();
+    };
+    match &last.running_state {
+        Ok(()) | Err(Fatal::Stopped) => cancelled(),
+        Err(Fatal::Panicked) => Error::internal("the coordinator's Raft task panicked"),
+        Err(Fatal::StorageError(error)) => {
             let message = format!("the coordinator's storage failed: {error}");
             Error::new(ErrorCode::Unavailable, message)
                 .help("look at the disk; start the process again when it is well")

@@ -3,6 +3,7 @@
 //! Any node takes commands and reads: it passes on to the leader what only the leader can do. Whoever decides something
 //! *as* the leader uses [`Metadata::propose_as_leader`] with the term in which it decided.
 
+mod batch;
 mod leader;
 mod leadership;
 mod options;
@@ -19,6 +20,7 @@ use tidegate_runtime::Task;
 use tidegate_types::{Error, ErrorCode, Result};
 use tokio::sync::watch;
 
+use batch::Batcher;
 pub use leader::Change;
 pub(crate) use leader::{Answer, LeaderSide};
 pub use leadership::Leadership;
@@ -48,9 +50,11 @@ pub struct Metadata {
     cluster: Arc<str>,
     raft: Raft,
     applied: Applied,
+    batcher: Arc<Batcher>,
     log: LogStore,
     peers: Peers,
     request_timeout: Duration,
+    membership_timeout: Duration,
     snapshot_bytes: u64,
     leadership: watch::Receiver<Leadership>,
     _watcher: Arc<Task<()>>,
@@ -76,15 +80,18 @@ impl Metadata {
         let raft = raft.map_err(|error| {
             Error::new(ErrorCode::Corrupt, format!("start coordinator {}: {error}", options.id))
         })?;
+        let batcher = Batcher::start(options.id, raft.clone(), options.request_timeout);
         let (leadership, watcher) = leadership::watch_leadership(options.id, raft.metrics());
         Ok(Self {
             id: options.id,
             cluster: options.cluster.as_str().into(),
             raft,
             applied,
+            batcher: Arc::new(batcher),
             log: storage.log,
             peers,
             request_timeout: options.request_timeout,
+            membership_timeout: options.membership_timeout,
             snapshot_bytes: options.snapshot_bytes,
             leadership,
             _watcher: Arc::new(watcher),
@@ -158,8 +165,9 @@ impl Metadata {
         used.max().unwrap_or(0).saturating_add(1)
     }
 
-    /// Adds a node without a vote and waits until it has nearly caught up. The node must be running with an empty log.
-    /// `FAILED_PRECONDITION` for a number that was used before.
+    /// Adds a node without a vote and waits until it has caught up. The node must be running with an empty log.
+    /// `FAILED_PRECONDITION` for a number that was used before; `UNAVAILABLE` if it has not caught up within the node's
+    /// time-out for membership, after which it goes on catching up, and the call can be repeated.
     pub async fn add_learner(&self, id: NodeId, address: impl Into<String>) -> Result<()> {
         request::change(self, Change::AddLearner { id, address: address.into() }).await
     }
@@ -198,7 +206,8 @@ impl Metadata {
     }
 
     pub(crate) fn leader_side(&self) -> LeaderSide {
-        LeaderSide { raft: self.raft.clone(), applied: self.applied.clone() }
+        let (raft, applied) = (self.raft.clone(), self.applied.clone());
+        LeaderSide { raft, applied, batcher: self.batcher.clone() }
     }
 
     pub(crate) fn raft(&self) -> &Raft {
@@ -215,3 +224,6 @@ impl std::fmt::Debug for Metadata {
         f.debug_struct("Metadata").field("id", &self.id).field("cluster", &self.cluster).finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,9 @@ use crate::raft::snapshots::{Folder, SnapshotFiles};
 use crate::raft::storage_error::from_io;
 use crate::raft::types::NodeId;
 
+/// A new node has caught up when it is at most so many entries behind.
+const CAUGHT_UP: u64 = 50;
+
 /// When a leader is missed, and how soon the others act.
 ///
 /// A follower stands for election when it has not heard of the leader for `election_max` and a random time between
@@ -60,6 +63,8 @@ pub struct NodeOptions {
     pub snapshot_timeout: Duration,
     /// How long a command or a read is tried before it is given up.
     pub request_timeout: Duration,
+    /// How long a change of the membership is tried, catching up included.
+    pub membership_timeout: Duration,
     /// Where calls run that wait for a disk.
     pub execution: Execution,
 }
@@ -77,6 +82,7 @@ impl NodeOptions {
             snapshot_bytes: 1 << 30,
             snapshot_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(10),
+            membership_timeout: Duration::from_secs(60),
             execution: Execution::Blocking,
         }
     }
@@ -91,8 +97,8 @@ impl NodeOptions {
             election_timeout_max: millis(election_max),
             install_snapshot_timeout: millis(self.snapshot_timeout),
             max_payload_entries: 300,
-            // A follower gets a snapshot only when the log does not reach back to where it is.
-            replication_lag_threshold: self.snapshot_every.saturating_add(self.keep_entries),
+            // How far behind a node may be when it is said to have caught up; it has no other meaning.
+            replication_lag_threshold: CAUGHT_UP,
             snapshot_policy: SnapshotPolicy::LogsSinceLast(self.snapshot_every.max(1)),
             snapshot_max_chunk_size: self.snapshot_chunk_bytes.clamp(1 << 10, 16 << 20),
             max_in_snapshot_log_to_keep: self.keep_entries,

@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// What a node asks of the leader.
 #[derive(Debug, Clone)]
 enum Ask {
-    Propose(Command),
+    Propose(Box<Command>),
     ReadIndex,
     Change(Change),
 }
@@ -30,6 +30,14 @@ impl Ask {
         }
     }
 
+    /// How long it is tried.
+    fn within(&self, node: &Metadata) -> Duration {
+        match self {
+            Self::Propose(_) | Self::ReadIndex => node.request_timeout,
+            Self::Change(_) => node.membership_timeout,
+        }
+    }
+
     /// Whether doing it twice is as good as once.
     fn may_repeat(&self) -> bool {
         match self {
@@ -40,7 +48,7 @@ impl Ask {
 }
 
 pub(super) async fn propose(node: &Metadata, command: Command) -> Result<Response> {
-    match ask(node, Ask::Propose(command)).await? {
+    match ask(node, Ask::Propose(Box::new(command))).await? {
         Answer::Applied(response) => Ok(response),
         Answer::Refused(refusal) => Err(refusal.into()),
         other => Err(nonsense(&other)),
@@ -98,13 +106,14 @@ pub(super) async fn change(node: &Metadata, change: Change) -> Result<()> {
 /// Asks the leader until there is an answer or the time is up.
 async fn ask(node: &Metadata, ask: Ask) -> Result<Answer> {
     let what = ask.what();
-    let mut state = Attempts { last: "no leader is known".to_owned(), uncertain: false };
-    match timeout(node.request_timeout, state.run(node, ask)).await {
+    let within = ask.within(node);
+    let mut state = Attempts { last: String::new(), uncertain: false };
+    match timeout(within, state.run(node, ask)).await {
         Ok(answer) => answer,
         Err(_) if state.uncertain => Err(unknown(&state.last)),
         Err(_) => {
-            let seconds = node.request_timeout.as_secs_f32();
-            let message = format!("{what}: not done within {seconds} s: {}", state.last);
+            let message =
+                format!("{what}: not done within {} s: {}", within.as_secs_f32(), state.last);
             Err(Error::new(ErrorCode::Unavailable, message)
                 .help("a majority of the coordinators must run and reach each other"))
         }
@@ -120,12 +129,22 @@ struct Attempts {
 
 impl Attempts {
     async fn run(&mut self, node: &Metadata, ask: Ask) -> Result<Answer> {
+        let mut leadership = node.leadership.clone();
         loop {
             // A clone, because a borrow of a watched value must not be held while waiting.
-            let known = node.leadership.borrow().clone();
+            let known = leadership.borrow_and_update().clone();
+            self.last = match &known.leader {
+                Some((leader, _)) => format!("coordinator {leader}, which leads, has not answered"),
+                None => "no leader is known".to_owned(),
+            };
             self.uncertain = !ask.may_repeat() && known.leader.is_some();
-            match attempt(node, &known, &ask).await {
-                None => "no leader is known".clone_into(&mut self.last),
+            let answer = tokio::select! {
+                answer = attempt(node, &known, &ask) => answer,
+                // An answer that may never come is not waited for if the question can be asked again.
+                _ = leadership.wait_for(|now| *now != known), if ask.may_repeat() => None,
+            };
+            match answer {
+                None => {}
                 Some(Answer::NotLeader) => {
                     "the coordinator that should lead does not".clone_into(&mut self.last);
                 }
@@ -146,12 +165,12 @@ async fn attempt(node: &Metadata, known: &Leadership, ask: &Ask) -> Option<Answe
     if known.is_self {
         let leader = node.leader_side();
         return Some(match ask.clone() {
-            Ask::Propose(command) => leader.propose(None, command).await,
+            Ask::Propose(command) => leader.propose(None, *command).await,
             Ask::ReadIndex => leader.read_index().await,
             Ask::Change(change) => leader.change(change).await,
         });
     }
-    let (peer, within) = (Peer { id, address }, node.request_timeout);
+    let (peer, within) = (Peer { id, address }, ask.within(node));
     Some(match ask {
         Ask::Propose(command) => node.peers.forward(&peer, command, within).await,
         Ask::ReadIndex => node.peers.read_index(&peer, within).await,

@@ -10,7 +10,7 @@ const SECTOR: usize = 512;
 
 /// What becomes of writes that were not synced when the power fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unsynced {
+pub(crate) enum Unsynced {
     /// None is there.
     Lost,
     /// All are there.
@@ -23,18 +23,20 @@ pub(super) enum Unsynced {
 
 /// What goes wrong, and at which operation (writes, changes of length and syncs are counted from 0).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// Nothing.
     None,
     /// From this operation on nothing is done any more.
     PowerCut(usize),
     /// This operation answers with an error; later ones work.
     Error(usize),
+    /// Syncs say that they are done and do nothing, and the power fails at this operation.
+    Lie(usize),
 }
 
 /// Handles to one disk are clones.
 #[derive(Debug, Clone)]
-pub(super) struct Disk(Arc<Mutex<State>>);
+pub(crate) struct Disk(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
@@ -55,27 +57,33 @@ enum Operation {
 }
 
 impl Disk {
-    pub(super) fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self::with(Vec::new(), Trouble::None)
     }
 
-    pub(super) fn with(bytes: Vec<u8>, trouble: Trouble) -> Self {
+    pub(crate) fn with(bytes: Vec<u8>, trouble: Trouble) -> Self {
         let (seen, unsynced) = (bytes.clone(), Vec::new());
         Self(Arc::new(Mutex::new(State { synced: bytes, seen, unsynced, operations: 0, trouble })))
     }
 
     /// How many operations there were.
-    pub(super) fn operations(&self) -> usize {
+    pub(crate) fn operations(&self) -> usize {
         self.lock().operations
     }
 
+    /// The next operation fails.
+    pub(crate) fn fail_next(&self) {
+        let mut state = self.lock();
+        state.trouble = Trouble::Error(state.operations);
+    }
+
     /// What is seen now.
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         self.lock().seen.clone()
     }
 
     /// What is there when the power comes back.
-    pub(super) fn after_power_cut(&self, unsynced: Unsynced) -> Vec<u8> {
+    pub(crate) fn after_power_cut(&self, unsynced: Unsynced) -> Vec<u8> {
         let state = self.lock();
         let mut bytes = state.synced.clone();
         let count = state.unsynced.len();
@@ -84,7 +92,7 @@ impl Disk {
                 Unsynced::Lost => {}
                 Unsynced::Kept => operation.apply(&mut bytes, |_| true),
                 Unsynced::Torn(seed) => {
-                    operation.apply(&mut bytes, |sector| mix(seed, n, sector) % 2 == 0);
+                    operation.apply(&mut bytes, |sector| mix(seed, n, sector).is_multiple_of(2));
                 }
                 Unsynced::Reordered(seed) => {
                     let overtaken = mix(seed, 0, 0) as usize % (count + 1);
@@ -138,11 +146,10 @@ impl State {
         let now = self.operations;
         self.operations += 1;
         let failed = || io::Error::other("the disk fails");
-        if matches!(self.trouble, Trouble::PowerCut(at) if now > at) {
-            return Err(failed());
-        }
-        if self.trouble == Trouble::Error(now) {
-            return Err(failed());
+        match self.trouble {
+            Trouble::PowerCut(at) | Trouble::Lie(at) if now > at => return Err(failed()),
+            Trouble::Error(at) if now == at => return Err(failed()),
+            _ => {}
         }
         match operation {
             // The very write that the power fails in may be there in part; a sync that it fails in has done nothing.
@@ -151,6 +158,7 @@ impl State {
                 self.unsynced.push(operation);
             }
             None if self.trouble == Trouble::PowerCut(now) => {}
+            None if matches!(self.trouble, Trouble::Lie(_)) => {}
             None => {
                 self.synced = self.seen.clone();
                 self.unsynced.clear();

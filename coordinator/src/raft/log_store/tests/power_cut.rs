@@ -183,3 +183,23 @@ async fn nothing_is_acknowledged_after_a_failure() {
     }
     assert!(failures > 30, "{failures} failures");
 }
+
+/// These tests can tell: without syncs, acknowledged changes are lost at most places.
+#[tokio::test]
+async fn a_disk_that_does_not_sync_is_noticed() {
+    let disk = Disk::empty();
+    live(&disk).await;
+    let (mut noticed, mut all) = (0, 0);
+    for at in (making()..disk.operations()).step_by(5) {
+        let disk = Disk::with(Vec::new(), Trouble::Lie(at));
+        let (known, next) = live(&disk).await;
+        let bytes = disk.after_power_cut(Unsynced::Torn(at as u64));
+        let found = match LogStore::open(Disk::with(bytes, Trouble::None), 1, Execution::Inline) {
+            Ok(mut log) => Some(Model::read(&mut log).await),
+            Err(_) => None,
+        };
+        all += 1;
+        noticed += usize::from(found != Some(known) && found != Some(next));
+    }
+    assert!(noticed * 2 > all, "{noticed} of {all}");
+}
