@@ -203,3 +203,6 @@ impl Placement {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
