@@ -244,3 +244,6 @@ impl Placement {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -159,7 +159,7 @@ impl Grant {
             return Err(malformed("a response is no list of credits"));
         }
         metadata.advance(CREDITS_LENGTH);
-        if metadata.len() % GRANT_LENGTH != 0 {
+        if !metadata.len().is_multiple_of(GRANT_LENGTH) {
             return Err(malformed("a list of credits is cut off"));
         }
         let count = metadata.len() / GRANT_LENGTH;

@@ -150,7 +150,12 @@ impl Incoming {
     /// Ends the call: readers that have not got their last element fail with `error`.
     pub(crate) fn fail(&self, error: Error) {
         let mut state = self.lock();
-        if state.failure.is_some() || (state.open == 0 && state.closed) {
+        if state.open == 0 {
+            // Everything has come: that is the sender's news, whatever happens to the run here.
+            state.closed = true;
+            return state.wake_all();
+        }
+        if state.failure.is_some() {
             return;
         }
         state.failure = Some(error);

@@ -67,7 +67,7 @@ pub(crate) fn pieces(changes: Changes, schema: &SchemaRef) -> Result<Vec<Piece>>
 
 /// Bytes of the rows themselves: what they would take up without anything shared.
 pub(crate) fn size(changes: &Changes) -> usize {
-    let columns: usize = changes.rows.columns().iter().map(|column| column_size(column)).sum();
+    let columns: usize = changes.rows.columns().iter().map(column_size).sum();
     columns + changes.kinds.as_ref().map_or(0, Array::len)
 }
 

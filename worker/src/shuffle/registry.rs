@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use super::hello::Hello;
 use super::incoming::Incoming;
 use super::names::{EdgeId, RunKey, WorkerName};
+use super::outgoing::Outgoing;
 
 /// Jobs whose newest run is remembered after it is over. An older one that is forgotten is refused
 /// when its wait is over.
@@ -21,6 +22,22 @@ const REMEMBERED: usize = 65_536;
 
 /// What a run reads from other workers.
 pub(crate) type Edges = HashMap<(EdgeId, WorkerName), Arc<Incoming>>;
+
+/// The calls of a run.
+#[derive(Default)]
+pub(crate) struct Calls {
+    /// Those that come in, expected or there.
+    pub(crate) incoming: Edges,
+    /// Those that go out.
+    pub(crate) outgoing: Vec<Arc<Outgoing>>,
+}
+
+impl Calls {
+    fn fail(&self, error: &Error) {
+        self.incoming.values().for_each(|call| call.fail(error.clone()));
+        self.outgoing.iter().for_each(|call| call.fail(error.clone()));
+    }
+}
 
 /// The runs of a worker.
 #[derive(Default)]
@@ -31,7 +48,7 @@ pub(crate) struct Registry {
 
 #[derive(Default)]
 struct State {
-    /// The newest run of each job; without edges once it is over.
+    /// The newest run of each job; without calls once it is over.
     jobs: HashMap<JobId, Run>,
     /// Jobs whose run is over, the longest first.
     over: VecDeque<(JobId, Attempt)>,
@@ -39,7 +56,7 @@ struct State {
 
 struct Run {
     key: RunKey,
-    edges: Option<Edges>,
+    calls: Option<Calls>,
 }
 
 enum Decision {
@@ -52,19 +69,21 @@ impl Registry {
     ///
     /// # Errors
     /// `FENCED` if a newer run, or this one, has been open already.
-    pub(crate) fn open(&self, key: &RunKey, edges: Edges) -> Result<()> {
+    pub(crate) fn open(&self, key: &RunKey, calls: Calls) -> Result<()> {
         let mut state = self.lock();
         if let Some(run) = state.jobs.get(&key.job)
             && run.key.attempt >= key.attempt
         {
             return Err(fenced(key, run.key.attempt));
         }
-        let run = Run { key: key.clone(), edges: Some(edges) };
+        let run = Run { key: key.clone(), calls: Some(calls) };
         let older = state.jobs.insert(key.job.clone(), run);
         drop(state);
         self.opened.notify_waiters();
-        for call in older.and_then(|run| run.edges).iter().flat_map(HashMap::values) {
-            call.fail(fenced(key, key.attempt));
+        if let Some(older) = older
+            && let Some(calls) = older.calls
+        {
+            calls.fail(&fenced(&older.key, key.attempt));
         }
         Ok(())
     }
@@ -76,12 +95,12 @@ impl Registry {
         if run.key.attempt != key.attempt {
             return;
         }
-        let edges = run.edges.take();
+        let calls = run.calls.take();
         state.over.push_back((key.job.clone(), key.attempt));
         state.forget();
         drop(state);
-        for call in edges.iter().flat_map(HashMap::values) {
-            call.fail(over(key));
+        if let Some(calls) = calls {
+            calls.fail(&over(key));
         }
     }
 
@@ -135,9 +154,9 @@ impl State {
                 format!("worker {} does not know the token of {key}", hello.from),
             ));
         }
-        let Some(edges) = &run.edges else { return Err(over(key).with_code(ErrorCode::Fenced)) };
+        let Some(calls) = &run.calls else { return Err(over(key).with_code(ErrorCode::Fenced)) };
         let edge = (hello.edge, hello.from.clone());
-        let call = edges.get(&edge).ok_or_else(|| {
+        let call = calls.incoming.get(&edge).ok_or_else(|| {
             Error::new(
                 ErrorCode::NotFound,
                 format!("{key} reads nothing from worker {} at {}", hello.from, hello.edge),
@@ -161,7 +180,7 @@ impl State {
     fn forget(&mut self) {
         while self.over.len() > REMEMBERED {
             let Some((job, attempt)) = self.over.pop_front() else { return };
-            let is_it = |run: &Run| run.key.attempt == attempt && run.edges.is_none();
+            let is_it = |run: &Run| run.key.attempt == attempt && run.calls.is_none();
             if self.jobs.get(&job).is_some_and(is_it) {
                 self.jobs.remove(&job);
             }
@@ -174,7 +193,7 @@ fn fenced(key: &RunKey, newer: Attempt) -> Error {
 }
 
 fn over(key: &RunKey) -> Error {
-    Error::new(ErrorCode::Cancelled, format!("{key} is over on the other worker"))
+    Error::new(ErrorCode::Cancelled, format!("{key} is over"))
 }
 
 fn differs(hello: &Hello, how: &str) -> Error {

@@ -17,7 +17,7 @@ use super::names::{ChannelId, EdgeId, RunKey, WorkerName};
 use super::options::ShuffleOptions;
 use super::outgoing::Outgoing;
 use super::peers::Peers;
-use super::registry::{Edges, Registry};
+use super::registry::{Calls, Edges, Registry};
 use super::transport::Transport;
 use crate::metrics::ShuffleMetrics;
 
@@ -124,8 +124,8 @@ impl Shuffle {
             }
         }
         let Opening { metrics, edges, calls, inputs, outputs, .. } = opening;
-        self.0.registry.open(&key, edges)?;
-        let outgoing = calls.iter().map(|call| call.call.clone()).collect();
+        let outgoing: Vec<_> = calls.iter().map(|call| call.call.clone()).collect();
+        self.0.registry.open(&key, Calls { incoming: edges, outgoing: outgoing.clone() })?;
         let dialling = calls.into_iter().map(|call| self.dial(call)).collect();
         let registry = self.0.registry.clone();
         let run = OpenRun { key, registry, outgoing, metrics, _dialling: dialling };
@@ -200,9 +200,6 @@ impl OpenRun {
 impl Drop for OpenRun {
     fn drop(&mut self) {
         self.registry.close(&self.key);
-        for call in &self.outgoing {
-            call.fail(Error::new(ErrorCode::Cancelled, format!("{} is over", self.key)));
-        }
     }
 }
 

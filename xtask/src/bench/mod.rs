@@ -1,4 +1,4 @@
-//! Benchmarks of the product: what is run ([`nexmark`], [`kafka`], [`latency`], [`state`], [`flink`]), how much of it ([`sizing`]),
+//! Benchmarks of the product: what is run ([`nexmark`], [`kafka`], [`latency`], [`state`], [`flink`], [`shuffle`]), how much of it ([`sizing`]),
 //! beside what ([`broker`]), with which options ([`options`]), on what machine ([`machine`]), and what is told about it ([`report`] for the queries; the
 //! others tell it themselves).
 
@@ -10,5 +10,6 @@ pub(crate) mod machine;
 pub(crate) mod nexmark;
 pub(crate) mod options;
 pub(crate) mod report;
+pub(crate) mod shuffle;
 pub(crate) mod sizing;
 pub(crate) mod state;

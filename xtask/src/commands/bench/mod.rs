@@ -4,6 +4,7 @@ mod flink;
 mod kafka;
 mod latency;
 mod nexmark;
+mod shuffle;
 mod state;
 
 use std::path::PathBuf;
@@ -34,6 +35,8 @@ enum Benchmark {
     Latency(latency::Args),
     /// Checkpoints of a large state of which little changes, and its restore
     State(state::Args),
+    /// Rows between two processes, against the channels of one
+    Shuffle(shuffle::Args),
     /// Queries over files of JSON, in Tidegate and in real Flink
     Flink(flink::Args),
 }
@@ -102,6 +105,7 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<ExitCode> {
         Benchmark::Kafka(args) => kafka::run(project, args, &interrupt),
         Benchmark::Latency(args) => latency::run(project, args, &interrupt),
         Benchmark::State(args) => state::run(project, args, &interrupt),
+        Benchmark::Shuffle(args) => shuffle::run(project, args, &interrupt),
         Benchmark::Flink(args) => flink::run(project, args, &interrupt),
     };
     if interrupt.raised() {
