@@ -54,6 +54,12 @@ impl Applied {
         self.0.read().unwrap_or_else(PoisonError::into_inner).retired.clone()
     }
 
+    /// The last entry that was applied, and the last membership.
+    fn progress(&self) -> (Option<LogId>, StoredMembership) {
+        let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        (state.last, state.membership.clone())
+    }
+
     fn copy(&self) -> State {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -191,8 +197,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     type SnapshotBuilder = Builder;
 
     async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredMembership), StorageError> {
-        let State { last, membership, .. } = self.applied.copy();
-        Ok((last, membership))
+        Ok(self.applied.progress())
     }
 
     async fn apply<I>(&mut self, entries: I) -> Result<Vec<Outcome>, StorageError>

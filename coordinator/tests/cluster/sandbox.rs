@@ -154,6 +154,12 @@ impl Sandbox {
     }
 }
 
+/// Lets others go on for so many milliseconds.
+#[allow(clippy::disallowed_methods, reason = "the test lets threads of others go on")]
+pub(crate) fn pause(ms: u64) {
+    std::thread::sleep(Duration::from_millis(ms));
+}
+
 /// Asks until there is something.
 #[allow(clippy::disallowed_methods, reason = "the test waits for threads of others")]
 pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {

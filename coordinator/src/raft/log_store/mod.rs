@@ -51,7 +51,7 @@ struct Inner {
 }
 
 /// What the file holds, known without reading it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 struct State {
     vote: Option<Vote>,
     committed: Option<LogId>,

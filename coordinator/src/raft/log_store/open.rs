@@ -79,7 +79,11 @@ fn check(backend: impl StorageBackend, node: NodeId) -> Result<(Database, State)
     builder.set_cache_size(CACHE_BYTES);
     let mut database = builder.create_with_backend(backend).map_err(unreadable)?;
     let state = scan(&database, node)?;
-    database.check_integrity().map_err(unreadable)?;
+    let whole = database.check_integrity().map_err(unreadable)?;
+    // What the library mends it may mend by going back to the transaction before the last.
+    if !whole && scan(&database, node)? != state {
+        return Err(damaged("its last changes are lost"));
+    }
     Ok((database, state))
 }
 

@@ -9,6 +9,7 @@ use tidegate_catalog::Command;
 use tidegate_proto::internal::v1::LeaderRequest;
 use tidegate_proto::internal::v1::raft_client::RaftClient;
 use tidegate_types::Result;
+use tokio::runtime::Handle;
 use tonic::transport::Channel;
 use tonic::{ConnectError, Request, Status};
 
@@ -26,6 +27,8 @@ pub(crate) struct Peers {
     cluster: Arc<str>,
     connector: Arc<dyn Connector>,
     channels: Arc<Mutex<BTreeMap<String, Channel>>>,
+    /// Where connections live: with the node, not with whoever was the first to need one.
+    runtime: Handle,
 }
 
 /// Where a node is.
@@ -36,8 +39,10 @@ pub(crate) struct Peer {
 }
 
 impl Peers {
+    /// Connections that live on the current runtime.
     pub(crate) fn new(cluster: &str, connector: Arc<dyn Connector>) -> Self {
-        Self { cluster: cluster.into(), connector, channels: Arc::default() }
+        let (channels, runtime) = (Arc::default(), Handle::current());
+        Self { cluster: cluster.into(), connector, channels, runtime }
     }
 
     /// Name of the cluster that everything is sent in.
@@ -54,6 +59,7 @@ impl Peers {
                 if channels.len() >= CONNECTIONS {
                     channels.clear();
                 }
+                let _entered = self.runtime.enter();
                 let channel = self.connector.channel(address)?;
                 channels.insert(address.to_owned(), channel.clone());
                 channel
@@ -126,4 +132,46 @@ fn was_not_sent(status: &Status) -> bool {
         source = error.source();
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tidegate_catalog::Action;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::raft::network::TcpConnector;
+
+    async fn forward(address: String, within: Duration) -> Answer {
+        let peers = Peers::new("test", Arc::new(TcpConnector::default()));
+        let command = Command::new(1, Action::DeleteTenant { tenant: "t".to_owned() });
+        peers.forward(&Peer { id: 2, address }, &command, within).await
+    }
+
+    #[tokio::test]
+    async fn what_was_not_sent_is_known_not_to_be_done() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        drop(listener);
+        let answer = forward(address, Duration::from_secs(5)).await;
+        assert!(matches!(answer, Answer::Unavailable(_)), "{answer:?}");
+        let answer = forward("no address".to_owned(), Duration::from_secs(5)).await;
+        assert!(matches!(answer, Answer::Unavailable(_)), "{answer:?}");
+    }
+
+    #[tokio::test]
+    async fn what_was_sent_and_not_answered_is_unknown() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let silent = forward(address.clone(), Duration::from_millis(300));
+        let (answer, connection) = tokio::join!(silent, listener.accept());
+        assert!(matches!(answer, Answer::Unknown(_)), "{answer:?}");
+        drop(connection);
+        let closed = tokio::join!(forward(address, Duration::from_secs(5)), async {
+            drop(listener.accept().await);
+        });
+        assert!(matches!(closed.0, Answer::Unknown(_)), "{:?}", closed.0);
+    }
 }

@@ -130,3 +130,20 @@ fn not_written(
         RaftError::Fatal(error) => Answer::Unknown(format!("the leader has stopped: {error}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use openraft::error::ForwardToLeader;
+
+    use super::*;
+
+    #[test]
+    fn what_was_in_the_log_may_come_back() {
+        let forward = || RaftError::APIError(ForwardToLeader::empty().into());
+        assert_eq!(not_written(forward(), false), Answer::NotLeader);
+        assert!(matches!(not_written(forward(), true), Answer::Unknown(_)));
+        let stopped = || RaftError::Fatal(Fatal::Stopped);
+        assert!(matches!(not_written(stopped(), false), Answer::Unavailable(_)));
+        assert!(matches!(not_written(stopped(), true), Answer::Unknown(_)));
+    }
+}

@@ -20,7 +20,8 @@ const CAUGHT_UP: u64 = 50;
 ///
 /// A follower stands for election when it has not heard of the leader for `election_max` and a random time between
 /// `election_min` and `election_max`. With the defaults a lost leader is replaced within two seconds, or three if two
-/// followers stand at once.
+/// followers stand at once. The time is drawn once, when a node starts; a simulation that must repeat itself gives each
+/// node times that are one millisecond apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
     /// How often a leader says that it is there.

@@ -139,6 +139,7 @@ impl Attempts {
             };
             self.uncertain = !ask.may_repeat() && known.leader.is_some();
             let answer = tokio::select! {
+                biased;
                 answer = attempt(node, &known, &ask) => answer,
                 // An answer that may never come is not waited for if the question can be asked again.
                 _ = leadership.wait_for(|now| *now != known), if ask.may_repeat() => None,
