@@ -6,6 +6,7 @@
 pub mod cases;
 pub mod checkpoints;
 pub mod clock;
+pub mod cluster;
 pub mod compare;
 pub mod flink;
 pub mod folder;

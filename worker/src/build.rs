@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arrow::datatypes::SchemaRef;
 use tidegate_engine::calc::{Calc, Union};
 use tidegate_engine::connector::{DeliveryGuarantee, Sink, SinkContext, Source};
 use tidegate_engine::exchange::Sender;
@@ -18,6 +19,7 @@ use tidegate_engine::window::{
     AggregateInput, LocalWindowAggregate, SessionAggregate, SessionRows, WindowAggregate,
     WindowRank, WindowTvf, WindowZone,
 };
+use tidegate_plan::arrow_type::arrow_schema;
 use tidegate_plan::operator::Operator as PlanOperator;
 use tidegate_plan::task_graph::{Task, TaskInput};
 use tidegate_plan::window::{WindowShape, WindowTime};
@@ -317,6 +319,27 @@ fn not_null(node: &Node) -> Vec<(usize, String)> {
             Some((index, column.name.clone()))
         })
         .collect()
+}
+
+/// The columns that travel on an edge: those of the producing node, or what the local phase of a two-phase aggregate
+/// makes of them.
+///
+/// # Errors
+/// `INTERNAL` if the edge names nodes that are not there; what the local phase's construction fails with.
+pub fn edge_schema(graph: &StreamGraph, producer: usize, consumer: usize) -> Result<SchemaRef> {
+    let node = |index: usize| {
+        let missing = || Error::internal(format!("an edge names node {index}, which is not there"));
+        graph.nodes.get(index).ok_or_else(missing)
+    };
+    let (producer, target) = (node(producer)?, node(consumer)?);
+    match &target.operator {
+        PlanOperator::WindowAggregate(plan) if is_two_phase(target) => {
+            let zone = window_zone(graph, producer, &plan.time)?;
+            let local = LocalWindowAggregate::new(plan, &producer.schema, zone)?;
+            Ok(local.output_schema().clone())
+        }
+        _ => Ok(arrow_schema(&producer.schema)),
+    }
 }
 
 /// The nodes of an output edge: the local phase of a two-phase aggregate, then the channels.

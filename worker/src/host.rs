@@ -218,10 +218,12 @@ impl TaskStart {
                 Err(Error::internal(format!("task {id} panicked: {}", text.unwrap_or_default())))
             }
         };
-        if let Err(error) = result {
+        if let Err(mut error) = result {
             if error.code() == ErrorCode::Cancelled {
-                // Most likely a neighbour failed: let it say why first.
+                // Most likely a neighbour failed: let it say why first. One that was lost with its worker says nothing,
+                // and a restart may help.
                 tokio::time::sleep(NEIGHBOUR_DELAY).await;
+                error = error.with_code(ErrorCode::Unavailable);
             }
             let report = Report { subtask: id, kind: ReportKind::Failed(error) };
             let _ = events.send(TaskEvent { attempt, report }).await;

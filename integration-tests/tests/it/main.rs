@@ -14,6 +14,7 @@ mod bad_input;
 mod checkpoints_s3;
 mod cli;
 mod clicks;
+mod cluster;
 mod corrupt_state;
 mod files_exactly_once;
 mod kafka_at_least_once;

@@ -1,0 +1,217 @@
+//! A cluster of real processes on this machine: coordinators, workers, and the command-line client.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use crate::clock::{now, pause, wait_until};
+use crate::tidegate::binary;
+
+/// How long a command of the client may take.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a cluster may take to be there.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(50);
+
+/// Coordinators and workers. Dropping it kills them.
+pub struct Cluster {
+    folder: PathBuf,
+    addresses: BTreeMap<u64, String>,
+    processes: BTreeMap<String, Child>,
+    slots: u32,
+}
+
+impl Cluster {
+    /// Starts three coordinators and `workers` workers with `slots` slots each, and waits until all are there.
+    ///
+    /// # Errors
+    /// If one does not start in time.
+    pub fn start(folder: &Path, workers: u32, slots: u32) -> Result<Self> {
+        let mut addresses = BTreeMap::new();
+        // Held together, so that all are different.
+        let held: Vec<TcpListener> =
+            (0..3).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
+        for (listener, id) in held.iter().zip(1..) {
+            addresses.insert(id, listener.local_addr()?.to_string());
+        }
+        drop(held);
+        let folder = folder.to_owned();
+        let mut cluster = Self { folder, addresses, processes: BTreeMap::new(), slots };
+        for id in 1..=3 {
+            cluster.start_coordinator(id)?;
+        }
+        for number in 1..=workers {
+            cluster.start_worker(number)?;
+        }
+        let all = |cluster: &Value| {
+            let of = |kind: &str| cluster[kind].as_array().map_or(0, Vec::len);
+            let leads = cluster["coordinators"].as_array().is_some_and(|all| {
+                all.iter().any(|coordinator| coordinator["leader"] == true)
+            });
+            leads && of("coordinators") == 3 && of("workers") == workers as usize
+        };
+        wait_until(START_TIMEOUT, POLL, "the cluster is there", || {
+            Ok(cluster.client(&["cluster", "status"]).is_ok_and(|status| all(&status)))
+        })?;
+        Ok(cluster)
+    }
+
+    fn start_coordinator(&mut self, id: u64) -> Result<()> {
+        let members: Vec<String> = self
+            .addresses
+            .iter()
+            .map(|(number, address)| format!("{number} = \"{address}\""))
+            .collect();
+        let config = format!(
+            "[coordinator]\nid = {id}\nlisten = \"{}\"\ndata = \"{}\"\ncheckpoints = \"{}\"\nmembers = {{ {} }}\n",
+            self.addresses[&id],
+            self.folder.join(format!("coordinator-{id}")).display(),
+            self.folder.join("checkpoints").display(),
+            members.join(", ")
+        );
+        self.spawn("coordinator", &format!("coordinator-{id}"), &config)
+    }
+
+    /// Starts a worker, again if it was killed.
+    ///
+    /// # Errors
+    /// If the process cannot be started.
+    pub fn start_worker(&mut self, number: u32) -> Result<()> {
+        let addresses: Vec<String> =
+            self.addresses.values().map(|address| format!("\"{address}\"")).collect();
+        let config = format!(
+            "[worker]\nname = \"worker-{number}\"\ncoordinators = [{}]\nlisten = \"127.0.0.1:0\"\nslots = {}\n",
+            addresses.join(", "),
+            self.slots
+        );
+        self.spawn("worker", &format!("worker-{number}"), &config)
+    }
+
+    fn spawn(&mut self, role: &str, name: &str, config: &str) -> Result<()> {
+        let path = self.folder.join(format!("{name}.toml"));
+        std::fs::write(&path, config)?;
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.join(format!("{name}.log")))?;
+        let child = Command::new(binary()?)
+            .args([role, "--config"])
+            .arg(&path)
+            .env("TIDEGATE_LOG", "info,openraft=warn")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("start {name}"))?;
+        self.processes.insert(name.to_owned(), child);
+        Ok(())
+    }
+
+    /// Kills a process with -9.
+    ///
+    /// # Errors
+    /// If there is none of this name.
+    pub fn kill(&mut self, name: &str) -> Result<()> {
+        let mut child = self.processes.remove(name).with_context(|| format!("no {name} runs"))?;
+        child.kill()?;
+        child.wait()?;
+        Ok(())
+    }
+
+    /// Kills the leader of the coordinators and starts it again when another leads. Returns how long that took.
+    ///
+    /// # Errors
+    /// If no other leads within a bound.
+    pub fn fail_over(&mut self) -> Result<Duration> {
+        let leader = self.leader()?;
+        let before = now();
+        self.kill(&format!("coordinator-{leader}"))?;
+        wait_until(Duration::from_secs(20), POLL, "another coordinator leads", || {
+            Ok(self.leader().is_ok_and(|other| other != leader))
+        })?;
+        let took = before.elapsed();
+        self.start_coordinator(leader)?;
+        Ok(took)
+    }
+
+    fn leader(&self) -> Result<u64> {
+        let status = self.client(&["cluster", "status"])?;
+        let coordinators = status["coordinators"].as_array().context("no coordinators")?;
+        let leader = coordinators.iter().find(|one| one["leader"] == true).context("no leader")?;
+        let id = leader["id"].as_u64();
+        let id = id.or_else(|| leader["id"].as_str()?.parse().ok());
+        id.context("a leader without a number")
+    }
+
+    /// Runs a command of the client and reads its answer.
+    ///
+    /// # Errors
+    /// What the command says.
+    pub fn client(&self, arguments: &[&str]) -> Result<Value> {
+        let addresses: Vec<&str> = self.addresses.values().map(String::as_str).collect();
+        let mut child = Command::new(binary()?)
+            .args(arguments)
+            .args(["--output", "json"])
+            .env("TIDEGATE_COORDINATOR", addresses.join(","))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let deadline: Instant = now() + COMMAND_TIMEOUT;
+        while child.try_wait()?.is_none() {
+            if now() > deadline {
+                child.kill()?;
+                bail!("`tidegate {}` did not end", arguments.join(" "));
+            }
+            pause(Duration::from_millis(10));
+        }
+        let output = child.wait_with_output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "`tidegate {}`: {said}", arguments.join(" "));
+        if output.stdout.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&output.stdout).context("the client printed no JSON")
+    }
+
+    /// The last run of a job.
+    ///
+    /// # Errors
+    /// What the client says.
+    pub fn run(&self, job: &str) -> Result<Value> {
+        Ok(self.client(&["job", "describe", job])?["latestRun"].clone())
+    }
+
+    /// Waits until the last run of a job is in a state.
+    ///
+    /// # Errors
+    /// If it is not in time, or fails before.
+    pub fn wait_for(&self, job: &str, state: &str, timeout: Duration) -> Result<Value> {
+        let mut last = Value::Null;
+        wait_until(timeout, POLL, &format!("job {job} is {state}"), || {
+            if let Ok(run) = self.run(job) {
+                last = run;
+            }
+            ensure!(last["state"] != "FAILED" || state == "FAILED", "the job failed: {last}");
+            Ok(last["state"] == state)
+        })
+        .with_context(|| format!("the last that was seen: {last}"))?;
+        Ok(last)
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for child in self.processes.values_mut() {
+            // One that has ended already needs no kill.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
