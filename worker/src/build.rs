@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arrow::datatypes::SchemaRef;
 use tidegate_engine::calc::{Calc, Union};
 use tidegate_engine::connector::{DeliveryGuarantee, Sink, SinkContext, Source};
 use tidegate_engine::exchange::Sender;
@@ -18,6 +19,7 @@ use tidegate_engine::window::{
     AggregateInput, LocalWindowAggregate, SessionAggregate, SessionRows, WindowAggregate,
     WindowRank, WindowTvf, WindowZone,
 };
+use tidegate_plan::arrow_type::arrow_schema;
 use tidegate_plan::operator::Operator as PlanOperator;
 use tidegate_plan::task_graph::{Task, TaskInput};
 use tidegate_plan::window::{WindowShape, WindowTime};
@@ -338,11 +340,7 @@ fn edge_nodes(
     };
     let mut nodes = Vec::new();
     let mut exchange = input.exchange.clone();
-    if let PlanOperator::WindowAggregate(plan) = &target.operator
-        && is_two_phase(target)
-    {
-        let zone = window_zone(graph, producer, &plan.time)?;
-        let local = LocalWindowAggregate::new(plan, &producer.schema, zone)?;
+    if let Some(local) = local_phase(graph, producer, target)? {
         if let Exchange::Hash { .. } = exchange {
             exchange = Exchange::Hash { keys: local.output_keys() };
         }
@@ -352,4 +350,37 @@ fn edge_nodes(
     let edge = OutputEdge { partitioner, ended: false };
     nodes.push(node(format!("output to {}", target.name), Stage::Output(edge)));
     Ok(nodes)
+}
+
+/// The columns that travel on the edge from a node of the graph to another: those of the node, or of
+/// the local phase before the exchange.
+pub(crate) fn edge_schema(
+    graph: &StreamGraph,
+    producer: usize,
+    consumer: usize,
+) -> Result<SchemaRef> {
+    let node = |index: usize| {
+        let missing = || Error::internal(format!("the plan has no node {index}"));
+        graph.nodes.get(index).ok_or_else(missing)
+    };
+    let (producer, consumer) = (node(producer)?, node(consumer)?);
+    Ok(match local_phase(graph, producer, consumer)? {
+        Some(local) => local.output_schema().clone(),
+        None => arrow_schema(&producer.schema),
+    })
+}
+
+/// The local phase of a two-phase aggregate.
+fn local_phase(
+    graph: &StreamGraph,
+    producer: &Node,
+    target: &Node,
+) -> Result<Option<LocalWindowAggregate>> {
+    match &target.operator {
+        PlanOperator::WindowAggregate(plan) if is_two_phase(target) => {
+            let zone = window_zone(graph, producer, &plan.time)?;
+            LocalWindowAggregate::new(plan, &producer.schema, zone).map(Some)
+        }
+        _ => Ok(None),
+    }
 }

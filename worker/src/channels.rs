@@ -4,12 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tidegate_engine::exchange::{Receiver, Sender, local};
-use tidegate_plan::arrow_type::arrow_schema;
 use tidegate_plan::task_graph::{Task, TaskGraph};
 use tidegate_plan::{Exchange, StreamGraph};
 use tidegate_types::{Error, Result, SubtaskId, TaskId};
 
-use crate::build::OutputChannels;
+use crate::build::{OutputChannels, edge_schema};
 use crate::shuffle::{
     ChannelId, EdgeId, EdgeLinks, OpenRun, RunChannels, RunKey, Shuffle, WorkerAddress, WorkerName,
 };
@@ -190,14 +189,12 @@ impl Placement {
             let pairs = by_worker.into_iter();
             pairs.map(|(name, channels)| Ok((self.address(name)?, channels))).collect()
         };
-        let node = edge.task.inputs[edge.id.input as usize].node;
-        let missing = || Error::internal(format!("{} reads a node that is not there", edge.id));
-        let node = graph.nodes.get(node).ok_or_else(missing)?;
+        let producer = edge.task.inputs[edge.id.input as usize].node;
         let outgoing: Result<Vec<_>> = addressed(outgoing);
         let incoming: Result<Vec<_>> = addressed(incoming);
         Ok(EdgeLinks {
             edge: edge.id,
-            schema: arrow_schema(&node.schema),
+            schema: edge_schema(graph, producer, edge.task.nodes[0])?,
             outgoing: outgoing?,
             incoming: incoming?,
         })

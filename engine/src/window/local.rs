@@ -120,6 +120,11 @@ impl LocalWindowAggregate {
         (1..=self.keys.len()).collect()
     }
 
+    /// Columns of the output.
+    pub fn output_schema(&self) -> &SchemaRef {
+        &self.output
+    }
+
     fn emit_part(&mut self, out: &mut Output) -> Result<Progress> {
         if self.part.is_none() {
             let Some(entry) = self.groups.first_entry().filter(|e| *e.key() <= self.flushing)

@@ -107,7 +107,8 @@ fn main() -> Result<()> {
     }
     let mut out = std::io::stdout();
     if options.json {
-        let text = serde_json::to_string(&tables).map_err(|error| Error::internal(error.to_string()))?;
+        let text =
+            serde_json::to_string(&tables).map_err(|error| Error::internal(error.to_string()))?;
         return writeln!(out, "{text}").map_err(io);
     }
     for table in &tables {
@@ -131,9 +132,8 @@ fn main() -> Result<()> {
 /// The best of some rounds: what disturbs only makes slower. Placements take turns, so that what
 /// disturbs for long disturbs all.
 fn measure(shape: Shape, options: &Options) -> Result<Table> {
-    let wanted = |placement: &Placement| {
-        options.only.as_ref().is_none_or(|only| only == placement.name())
-    };
+    let wanted =
+        |placement: &Placement| options.only.as_ref().is_none_or(|only| only == placement.name());
     let placements: Vec<Placement> = Placement::ALL.into_iter().filter(wanted).collect();
     let mut best: Vec<Option<Outcome>> = placements.iter().map(|_| None).collect();
     for _ in 0..options.rounds {
@@ -177,7 +177,8 @@ fn run(placement: Placement, shape: Shape, options: &Options) -> Result<Outcome>
     })?;
     let other = line()?;
     let mut numbers = other.split(' ');
-    let mut number = || numbers.next().and_then(|n| n.parse::<f64>().ok()).ok_or_else(|| lost("sum"));
+    let mut number =
+        || numbers.next().and_then(|n| n.parse::<f64>().ok()).ok_or_else(|| lost("sum"));
     outcome.rows += number()? as u64;
     outcome.bytes += number()? as u64;
     outcome.cpu += number()?;
@@ -245,7 +246,8 @@ fn parse() -> Result<Options> {
 }
 
 fn usage(word: &str) -> Error {
-    let known = "--json, --whole, --seconds N, --rounds N, --compression none|lz4|zstd, --only PLACEMENT";
+    let known =
+        "--json, --whole, --seconds N, --rounds N, --compression none|lz4|zstd, --only PLACEMENT";
     Error::new(tidegate_types::ErrorCode::InvalidOption, format!("'{word}' is not understood"))
         .help(format!("known are {known}"))
 }

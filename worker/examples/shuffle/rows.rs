@@ -40,10 +40,8 @@ impl Shape {
 
 /// The columns of a shape; the first is the key.
 pub(crate) fn schema(shape: Shape) -> SchemaRef {
-    let mut fields = vec![
-        Field::new("key", DataType::Int64, true),
-        Field::new("value", DataType::Int64, true),
-    ];
+    let mut fields =
+        vec![Field::new("key", DataType::Int64, true), Field::new("value", DataType::Int64, true)];
     if shape == Shape::Wide {
         fields.extend([
             Field::new("price", DataType::Int64, true),

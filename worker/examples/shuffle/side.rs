@@ -202,8 +202,7 @@ async fn send(
     whole: bool,
     stop: Arc<AtomicBool>,
 ) -> Result<()> {
-    let exchange =
-        if whole { Exchange::Forward } else { Exchange::Hash { keys: vec![0] } };
+    let exchange = if whole { Exchange::Forward } else { Exchange::Hash { keys: vec![0] } };
     let mut partitioner = Partitioner::new(exchange, KEY_GROUPS, senders);
     let batches = rows::batches(shape);
     for batch in batches.iter().cycle() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{Int64Array, RecordBatch};
 use tidegate_engine::element::{Changes, Element};
+use tidegate_plan::arrow_type::arrow_schema;
 use tidegate_plan::operator::Operator;
 use tidegate_plan::task_graph::TaskInput;
 use tidegate_plan::{Node, StreamGraph};
@@ -130,11 +131,13 @@ async fn a_placed_plan_joins_the_same_subtasks_as_a_local_one() {
     // 2 × 2 and 1 × 2 hashed, 2 forward, 2 to the single one.
     assert_eq!(local.iter().map(|(_, _, numbers)| numbers.len()).sum::<usize>(), 4 + 4 + 2 + 2);
 
-    for spread in [[0usize, 1, 0, 1, 1, 0, 2], [0, 0, 1, 1, 2, 2, 0], [0; 7], [0, 1, 2, 0, 1, 2, 0]] {
+    for spread in [[0usize, 1, 0, 1, 1, 0, 2], [0, 0, 1, 1, 2, 2, 0], [0; 7], [0, 1, 2, 0, 1, 2, 0]]
+    {
         let workers = [worker("w0").await, worker("w1").await, worker("w2").await];
-        let ids = tasks.tasks.iter().enumerate().flat_map(|(task, t)| {
-            (0..t.parallelism).map(move |index| subtask(task as u32, index))
-        });
+        let ids =
+            tasks.tasks.iter().enumerate().flat_map(|(task, t)| {
+                (0..t.parallelism).map(move |index| subtask(task as u32, index))
+            });
         let name = |place: &usize| workers[*place].shuffle.name().clone();
         let subtasks: BTreeMap<_, _> = ids.zip(spread.iter().map(name)).collect();
         let addresses: BTreeMap<_, _> = workers
@@ -168,14 +171,17 @@ async fn a_placement_that_lacks_something_is_a_defect() {
     let (graph, tasks) = plan();
     let worker = worker("w0").await;
     let me = worker.shuffle.name().clone();
-    let nobody = Placement { me: me.clone(), subtasks: BTreeMap::new(), addresses: BTreeMap::new() };
+    let nobody =
+        Placement { me: me.clone(), subtasks: BTreeMap::new(), addresses: BTreeMap::new() };
     let placed = |placement| Channels::placed(&graph, &tasks, placement, &worker.shuffle, key());
     let error = placed(&nobody).err().unwrap();
     assert!(error.message().contains("placed nowhere"), "{error}");
     let other = WorkerName::new("w1");
-    let subtasks = tasks.tasks.iter().enumerate().flat_map(|(task, t)| {
-        (0..t.parallelism).map(move |index| subtask(task as u32, index))
-    });
+    let subtasks = tasks
+        .tasks
+        .iter()
+        .enumerate()
+        .flat_map(|(task, t)| (0..t.parallelism).map(move |index| subtask(task as u32, index)));
     let place = |id: SubtaskId| (id, if id.index == 0 { me.clone() } else { other.clone() });
     let subtasks = subtasks.map(place).collect();
     let nowhere = Placement { me: me.clone(), subtasks, addresses: BTreeMap::new() };

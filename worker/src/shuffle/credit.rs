@@ -102,7 +102,10 @@ impl Window {
         if overdrawn || self.received_elements > self.granted_elements {
             return Err(Error::internal(format!(
                 "a channel of the shuffle was sent {} bytes in {} elements, beyond its credit of {} and {}",
-                self.received_bytes, self.received_elements, self.granted_bytes, self.granted_elements
+                self.received_bytes,
+                self.received_elements,
+                self.granted_bytes,
+                self.granted_elements
             )));
         }
         Ok(())

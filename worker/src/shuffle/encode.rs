@@ -58,8 +58,7 @@ impl BatchEncoder {
         let options = IpcWriteOptions::try_new(ALIGNMENT, false, MetadataVersion::V5)
             .and_then(|options| options.try_with_compression(compression))
             .map_err(internal)?;
-        let mut encoder =
-            StreamEncoder::try_new_with_options(schema, options).map_err(internal)?;
+        let mut encoder = StreamEncoder::try_new_with_options(schema, options).map_err(internal)?;
         // The encoder puts the schema before the first batch: an empty one takes it out.
         let empty = RecordBatch::new_empty(schema.clone());
         let first = encoder.encode(&empty).map_err(internal)?;
@@ -113,12 +112,7 @@ impl BatchEncoder {
         let buffers = self.encoder.encode(&changes.rows).map_err(internal)?;
         let (metadata, rest) = message(&buffers)?;
         let body = rest.iter().filter(|buffer| !buffer.is_empty()).cloned().collect();
-        Ok(Frame {
-            descriptor: None,
-            header: Some(metadata),
-            metadata: header.encode(kinds),
-            body,
-        })
+        Ok(Frame { descriptor: None, header: Some(metadata), metadata: header.encode(kinds), body })
     }
 }
 

@@ -237,8 +237,7 @@ mod tests {
     #[test]
     fn the_layout_is_fixed() {
         let header = Header { barrier: 1, ..Header::control(Kind::Barrier, 2, 9) };
-        let expected =
-            [1, 4, 0, 1, 2, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0];
+        let expected = [1, 4, 0, 1, 2, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0];
         assert_eq!(header.encode(&[]).as_ref(), expected);
     }
 

@@ -98,12 +98,8 @@ fn check_types(rows: &RecordBatch, schema: &SchemaRef) -> Result<()> {
 fn column_size(array: &ArrayRef) -> usize {
     let bitmap = if array.nulls().is_some() { array.len().div_ceil(8) } else { 0 };
     let values = match array.data_type() {
-        DataType::Utf8View => {
-            array.len() * 16 + array.as_string_view().total_buffer_bytes_used()
-        }
-        DataType::BinaryView => {
-            array.len() * 16 + array.as_binary_view().total_buffer_bytes_used()
-        }
+        DataType::Utf8View => array.len() * 16 + array.as_string_view().total_buffer_bytes_used(),
+        DataType::BinaryView => array.len() * 16 + array.as_binary_view().total_buffer_bytes_used(),
         DataType::Struct(_) => array.as_struct().columns().iter().map(column_size).sum(),
         DataType::List(_) => {
             let list = array.as_list::<i32>();

@@ -85,12 +85,11 @@ impl Peers {
         encoder: BatchEncoder,
         hello: Hello,
     ) -> Result<()> {
-        let lost = |status: Status| {
-            refusal(&status).unwrap_or_else(|| call.peer().gone(status.message()))
-        };
+        let lost =
+            |status: Status| refusal(&status).unwrap_or_else(|| call.peer().gone(status.message()));
         let connection = self.connection(peer).await.map_err(|error| call.peer().gone(&error))?;
-        let mut grpc = tonic::client::Grpc::new(connection)
-            .max_decoding_message_size(MAX_MESSAGE_BYTES);
+        let mut grpc =
+            tonic::client::Grpc::new(connection).max_decoding_message_size(MAX_MESSAGE_BYTES);
         let late = |_| call.peer().gone("it does not answer the handshake");
         let patience = self.options.deployment_timeout + self.options.handshake_timeout;
         let frames = FrameStream::new(call.clone(), encoder, hello.encode());

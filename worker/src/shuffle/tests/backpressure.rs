@@ -137,7 +137,8 @@ async fn control_elements_of_a_stalled_reader_are_bounded_too() {
     let (mut sender, mut receiver) = (pair.sending.sender(0), pair.reading.receiver(0));
     let mut sent = 0;
     while let Ok(result) =
-        tokio::time::timeout(Duration::from_millis(300), sender.send(Element::Watermark(sent))).await
+        tokio::time::timeout(Duration::from_millis(300), sender.send(Element::Watermark(sent)))
+            .await
     {
         result.unwrap();
         sent += 1;

@@ -107,11 +107,8 @@ async fn exchange(plan: Vec<(Vec<Step>, Vec<u8>)>) -> Vec<(Vec<Item>, Vec<Item>)
 
 #[test]
 fn every_channel_brings_what_was_sent() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let config = Config { cases: 24, failure_persistence: None, ..Config::default() };
     let result = TestRunner::new(config).run(&plan(), |plan| {
         for (sent, received) in runtime.block_on(exchange(plan)) {

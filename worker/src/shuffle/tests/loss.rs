@@ -78,7 +78,8 @@ async fn senders_notice_that_the_reading_worker_died() {
     let mut receiver = reading.receiver(0);
     send(&mut blocked, Element::Watermark(1)).await.unwrap();
     assert!(matches!(next(&mut receiver).await, Ok(Element::Watermark(1))));
-    let blocked = tidegate_runtime::spawn("blocked", async move { send_until_lost(&mut blocked).await });
+    let blocked =
+        tidegate_runtime::spawn("blocked", async move { send_until_lost(&mut blocked).await });
     tokio::time::sleep(Duration::from_millis(100)).await;
     std::mem::forget((receiver, reading));
     to.kill();
@@ -131,7 +132,10 @@ async fn a_task_that_goes_away_ends_its_channel_alone() {
     let (mut other, mut reader) = (pair.sending.sender(1), pair.reading.receiver(1));
     drop(receiver);
     let error = send_until_lost(&mut sender).await;
-    assert_eq!((error.code(), error.message()), (ErrorCode::Cancelled, "the receiving task is gone"));
+    assert_eq!(
+        (error.code(), error.message()),
+        (ErrorCode::Cancelled, "the receiving task is gone")
+    );
     send(&mut other, Element::Batch(rows(0, 1, 1))).await.unwrap();
     drop(other);
     assert!(matches!(next(&mut reader).await, Ok(Element::Batch(_))));

@@ -70,7 +70,13 @@ impl Worker {
     }
 
     /// Opens the reading side of a run, with `channels` from `from`.
-    fn read_from(&self, from: &Self, key: RunKey, channels: u32, schema: SchemaRef) -> Result<Reading> {
+    fn read_from(
+        &self,
+        from: &Self,
+        key: RunKey,
+        channels: u32,
+        schema: SchemaRef,
+    ) -> Result<Reading> {
         let mut links = links(schema);
         links.incoming.push((from.address(), ids(channels)));
         Ok(Reading(self.shuffle.open_run(key, vec![links])?))

@@ -1,8 +1,7 @@
 //! Every Arrow type that a plan has travels, whole and in slices.
 
 use arrow::array::{
-    BinaryViewArray, BooleanArray, ListArray, MapArray, NullArray, RecordBatchOptions,
-    StructArray,
+    BinaryViewArray, BooleanArray, ListArray, MapArray, NullArray, RecordBatchOptions, StructArray,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
@@ -28,9 +27,9 @@ fn array(ty: &DataType, rows: usize, nullable: bool) -> ArrayRef {
             (0..rows).map(|row| present(row).then_some(row % 3 == 0)).collect::<BooleanArray>(),
         ),
         DataType::Utf8View => Arc::new((0..rows).map(text).collect::<StringViewArray>()),
-        DataType::BinaryView => {
-            Arc::new((0..rows).map(|row| text(row).map(String::into_bytes)).collect::<BinaryViewArray>())
-        }
+        DataType::BinaryView => Arc::new(
+            (0..rows).map(|row| text(row).map(String::into_bytes)).collect::<BinaryViewArray>(),
+        ),
         DataType::Struct(fields) => {
             let columns = fields.iter().map(|f| array(f.data_type(), rows, f.is_nullable()));
             let nulls = nullable.then(|| nulls(rows));
@@ -60,10 +59,8 @@ fn array(ty: &DataType, rows: usize, nullable: bool) -> ArrayRef {
 }
 
 fn map(key: DataType, value: DataType) -> DataType {
-    let entries = Fields::from(vec![
-        Field::new("key", key, false),
-        Field::new("value", value, true),
-    ]);
+    let entries =
+        Fields::from(vec![Field::new("key", key, false), Field::new("value", value, true)]);
     DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entries), false)), false)
 }
 
