@@ -17,7 +17,6 @@ use crate::tidegate::binary;
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a cluster may take to be there.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
-const POLL: Duration = Duration::from_millis(50);
 
 /// Coordinators and workers. Dropping it kills them.
 pub struct Cluster {
@@ -51,12 +50,12 @@ impl Cluster {
         }
         let all = |cluster: &Value| {
             let of = |kind: &str| cluster[kind].as_array().map_or(0, Vec::len);
-            let leads = cluster["coordinators"].as_array().is_some_and(|all| {
-                all.iter().any(|coordinator| coordinator["leader"] == true)
-            });
+            let leads = cluster["coordinators"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(|coordinator| coordinator["leader"] == true));
             leads && of("coordinators") == 3 && of("workers") == workers as usize
         };
-        wait_until(START_TIMEOUT, POLL, "the cluster is there", || {
+        wait_until("the cluster is there", START_TIMEOUT, || {
             Ok(cluster.client(&["cluster", "status"]).is_ok_and(|status| all(&status)))
         })?;
         Ok(cluster)
@@ -132,7 +131,7 @@ impl Cluster {
         let leader = self.leader()?;
         let before = now();
         self.kill(&format!("coordinator-{leader}"))?;
-        wait_until(Duration::from_secs(20), POLL, "another coordinator leads", || {
+        wait_until("another coordinator leads", Duration::from_secs(20), || {
             Ok(self.leader().is_ok_and(|other| other != leader))
         })?;
         let took = before.elapsed();
@@ -194,7 +193,7 @@ impl Cluster {
     /// If it is not in time, or fails before.
     pub fn wait_for(&self, job: &str, state: &str, timeout: Duration) -> Result<Value> {
         let mut last = Value::Null;
-        wait_until(timeout, POLL, &format!("job {job} is {state}"), || {
+        wait_until(&format!("job {job} is {state}"), timeout, || {
             if let Ok(run) = self.run(job) {
                 last = run;
             }

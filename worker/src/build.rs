@@ -321,27 +321,6 @@ fn not_null(node: &Node) -> Vec<(usize, String)> {
         .collect()
 }
 
-/// The columns that travel on an edge: those of the producing node, or what the local phase of a two-phase aggregate
-/// makes of them.
-///
-/// # Errors
-/// `INTERNAL` if the edge names nodes that are not there; what the local phase's construction fails with.
-pub fn edge_schema(graph: &StreamGraph, producer: usize, consumer: usize) -> Result<SchemaRef> {
-    let node = |index: usize| {
-        let missing = || Error::internal(format!("an edge names node {index}, which is not there"));
-        graph.nodes.get(index).ok_or_else(missing)
-    };
-    let (producer, target) = (node(producer)?, node(consumer)?);
-    match &target.operator {
-        PlanOperator::WindowAggregate(plan) if is_two_phase(target) => {
-            let zone = window_zone(graph, producer, &plan.time)?;
-            let local = LocalWindowAggregate::new(plan, &producer.schema, zone)?;
-            Ok(local.output_schema().clone())
-        }
-        _ => Ok(arrow_schema(&producer.schema)),
-    }
-}
-
 /// The nodes of an output edge: the local phase of a two-phase aggregate, then the channels.
 fn edge_nodes(
     graph: &StreamGraph,
@@ -361,11 +340,7 @@ fn edge_nodes(
     };
     let mut nodes = Vec::new();
     let mut exchange = input.exchange.clone();
-    if let PlanOperator::WindowAggregate(plan) = &target.operator
-        && is_two_phase(target)
-    {
-        let zone = window_zone(graph, producer, &plan.time)?;
-        let local = LocalWindowAggregate::new(plan, &producer.schema, zone)?;
+    if let Some(local) = local_phase(graph, producer, target)? {
         if let Exchange::Hash { .. } = exchange {
             exchange = Exchange::Hash { keys: local.output_keys() };
         }
@@ -375,4 +350,37 @@ fn edge_nodes(
     let edge = OutputEdge { partitioner, ended: false };
     nodes.push(node(format!("output to {}", target.name), Stage::Output(edge)));
     Ok(nodes)
+}
+
+/// The columns that travel on the edge from a node of the graph to another: those of the node, or of
+/// the local phase before the exchange.
+pub(crate) fn edge_schema(
+    graph: &StreamGraph,
+    producer: usize,
+    consumer: usize,
+) -> Result<SchemaRef> {
+    let node = |index: usize| {
+        let missing = || Error::internal(format!("the plan has no node {index}"));
+        graph.nodes.get(index).ok_or_else(missing)
+    };
+    let (producer, consumer) = (node(producer)?, node(consumer)?);
+    Ok(match local_phase(graph, producer, consumer)? {
+        Some(local) => local.output_schema().clone(),
+        None => arrow_schema(&producer.schema),
+    })
+}
+
+/// The local phase of a two-phase aggregate.
+fn local_phase(
+    graph: &StreamGraph,
+    producer: &Node,
+    target: &Node,
+) -> Result<Option<LocalWindowAggregate>> {
+    match &target.operator {
+        PlanOperator::WindowAggregate(plan) if is_two_phase(target) => {
+            let zone = window_zone(graph, producer, &plan.time)?;
+            LocalWindowAggregate::new(plan, &producer.schema, zone).map(Some)
+        }
+        _ => Ok(None),
+    }
 }

@@ -231,10 +231,14 @@ impl Placement {
             pairs.map(|(name, channels)| Ok((self.address(name)?, channels))).collect()
         };
         let producer = edge.task.inputs[edge.id.input as usize].node;
-        let schema = edge_schema(graph, producer, edge.task.nodes[0])?;
         let outgoing: Result<Vec<_>> = addressed(outgoing);
         let incoming: Result<Vec<_>> = addressed(incoming);
-        Ok(EdgeLinks { edge: edge.id, schema, outgoing: outgoing?, incoming: incoming? })
+        Ok(EdgeLinks {
+            edge: edge.id,
+            schema: edge_schema(graph, producer, edge.task.nodes[0])?,
+            outgoing: outgoing?,
+            incoming: incoming?,
+        })
     }
 }
 

@@ -74,10 +74,10 @@ impl Coordinator {
         };
         let address = listener.local_addr().map_err(unusable)?;
         let storage = Storage::in_folder(&options.data, &options.node)?;
-        let metadata = Metadata::start(&options.node, storage, connector).await?;
+        let metadata = Metadata::start(&options.node, storage, connector.clone()).await?;
         let pool = WorkerPool::default();
         let (shutdown, stopped) = oneshot::channel();
-        let serving = serve(&metadata, &pool, &clock, listener, stopped)?;
+        let serving = serve(&metadata, &pool, &clock, connector, listener, stopped)?;
         form(&metadata, &options.formation).await?;
         let supervisor =
             Supervisor::new(metadata.clone(), pool, clock.clone(), options.folders.clone());
@@ -140,6 +140,7 @@ fn serve(
     metadata: &Metadata,
     pool: &WorkerPool,
     clock: &Arc<dyn Clock>,
+    connector: Arc<dyn Connector>,
     listener: TcpListener,
     stopped: oneshot::Receiver<()>,
 ) -> Result<impl Future<Output = Result<()>> + use<>> {
@@ -148,7 +149,7 @@ fn serve(
     let workers = WorkerServiceServer::new(streams)
         .max_decoding_message_size(MESSAGE_BYTES)
         .max_encoding_message_size(MESSAGE_BYTES);
-    let api = Api::new(metadata.clone(), pool.clone(), clock.clone());
+    let api = Api::new(metadata.clone(), pool.clone(), clock.clone(), connector);
     let jobs = JobServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES);
     let (health, health_service) = tonic_health::server::health_reporter();
     let reflection = tonic_reflection::server::Builder::configure()

@@ -115,14 +115,14 @@ impl LocalWindowAggregate {
         })
     }
 
-    /// The columns of its output: keys, window ends, accumulators.
-    pub fn output_schema(&self) -> &SchemaRef {
-        &self.output
-    }
-
     /// Columns of the output that hold the keys, for the exchange.
     pub fn output_keys(&self) -> Vec<usize> {
         (1..=self.keys.len()).collect()
+    }
+
+    /// Columns of the output.
+    pub fn output_schema(&self) -> &SchemaRef {
+        &self.output
     }
 
     fn emit_part(&mut self, out: &mut Output) -> Result<Progress> {

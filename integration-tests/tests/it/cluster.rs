@@ -49,7 +49,7 @@ fn further(cluster: &Cluster, checkpoints: u64) -> Result<Value> {
     let newest = |run: &Value| number(&run["latestCheckpoint"]["number"]);
     let before = newest(&cluster.run("numbers")?);
     let mut run = Value::Null;
-    wait_until(Duration::from_secs(60), Duration::from_millis(50), "more checkpoints", || {
+    wait_until("more checkpoints", Duration::from_secs(60), || {
         run = cluster.run("numbers")?;
         ensure!(run["state"] != "FAILED" && run["state"] != "FINISHED", "too early an end: {run}");
         Ok(newest(&run) >= before + checkpoints)
@@ -72,7 +72,10 @@ fn a_job_survives_its_leader_its_workers_and_a_change_of_parallelism() -> Result
     let first = further(&cluster, 3)?;
     let took = cluster.fail_over()?;
     let adopted = further(&cluster, 2)?;
-    ensure!(adopted["attempt"] == first["attempt"], "the run was not taken over as it was: {adopted}");
+    ensure!(
+        adopted["attempt"] == first["attempt"],
+        "the run was not taken over as it was: {adopted}"
+    );
     ensure!(took < Duration::from_secs(10), "a new leader took {took:?}");
 
     cluster.kill("worker-1")?;
@@ -84,7 +87,15 @@ fn a_job_survives_its_leader_its_workers_and_a_change_of_parallelism() -> Result
     further(&cluster, 2)?;
     cluster.client(&["job", "stop", "numbers", "--savepoint", "half"])?;
     cluster.wait_for("numbers", "STOPPED", Duration::from_secs(20))?;
-    cluster.client(&["job", "start", "numbers", "--from-savepoint", "half", "--parallelism", "4"])?;
+    cluster.client(&[
+        "job",
+        "start",
+        "numbers",
+        "--from-savepoint",
+        "half",
+        "--parallelism",
+        "4",
+    ])?;
     further(&cluster, 2)?;
     cluster.kill("worker-2")?;
     cluster.fail_over()?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{Int64Array, RecordBatch};
 use tidegate_engine::element::{Changes, Element};
+use tidegate_plan::arrow_type::arrow_schema;
 use tidegate_plan::operator::Operator;
 use tidegate_plan::task_graph::TaskInput;
 use tidegate_plan::{Node, StreamGraph};

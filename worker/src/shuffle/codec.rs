@@ -1,6 +1,6 @@
 //! `FlightData` on the wire: written field by field from the buffers of a batch straight into the
-//! connection's buffer, read without copying. Bytes are those that any implementation of Arrow
-//! Flight writes and reads; only the copies between are saved.
+//! connection's buffer. Bytes are those that any implementation of Arrow Flight writes and reads; only
+//! the copies between are saved. Reading is here for responses; batches are read by `reader`.
 
 use arrow_flight::FlightData;
 use bytes::BufMut;
@@ -12,10 +12,10 @@ use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder
 use super::encode::Frame;
 
 /// Fields of `FlightData`.
-const DESCRIPTOR: u32 = 1;
-const HEADER: u32 = 2;
-const METADATA: u32 = 3;
-const BODY: u32 = 1000;
+pub(crate) const DESCRIPTOR: u32 = 1;
+pub(crate) const HEADER: u32 = 2;
+pub(crate) const METADATA: u32 = 3;
+pub(crate) const BODY: u32 = 1000;
 /// Bytes that a stream collects before it hands them to the connection, if more are ready.
 const YIELD: usize = 64 << 10;
 const BUFFER: usize = 16 << 10;

@@ -9,12 +9,12 @@ use arrow::buffer::{Buffer, ScalarBuffer};
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ipc::reader::read_record_batch;
 use arrow::ipc::root_as_message;
-use arrow_flight::FlightData;
 use bytes::Bytes;
 use tidegate_engine::element::{Barrier, Changes, Element};
 use tidegate_types::{Epoch, Error, ErrorCode, Result};
 
 use super::header::{Header, Kind, barrier_kind, malformed};
+use super::reader::Received;
 
 /// The largest code of a row kind.
 const LAST_ROW_KIND: i8 = 3;
@@ -25,7 +25,7 @@ pub(crate) struct Message {
     pub(crate) header: Header,
     row_kinds: Bytes,
     metadata: Bytes,
-    body: Bytes,
+    body: Buffer,
 }
 
 impl Message {
@@ -33,10 +33,10 @@ impl Message {
     ///
     /// # Errors
     /// `INCOMPATIBLE` for another version, `INTERNAL` for what is no message of the shuffle.
-    pub(crate) fn parse(data: FlightData) -> Result<Self> {
-        let mut row_kinds = data.app_metadata;
+    pub(crate) fn parse(received: Received) -> Result<Self> {
+        let mut row_kinds = received.metadata;
         let header = Header::decode(&mut row_kinds)?;
-        Ok(Self { header, row_kinds, metadata: data.data_header, body: data.data_body })
+        Ok(Self { header, row_kinds, metadata: received.header, body: received.body })
     }
 
     /// Bytes that it holds.
@@ -71,10 +71,10 @@ impl Message {
         let batch = message
             .header_as_record_batch()
             .ok_or_else(|| malformed("metadata of a batch are those of something else"))?;
-        let body = Buffer::from(self.body);
         let version = message.version();
-        let read =
-            || read_record_batch(&body, batch, schema.clone(), &HashMap::new(), None, &version);
+        let read = || {
+            read_record_batch(&self.body, batch, schema.clone(), &HashMap::new(), None, &version)
+        };
         // Arrow checks values, but takes places and lengths of buffers on trust and panics where they
         // are wrong.
         let rows = std::panic::catch_unwind(AssertUnwindSafe(read))

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use arrow_flight::{FlightData, FlightDescriptor};
+use arrow_flight::FlightDescriptor;
 use prost::Message as _;
 use tidegate_types::{Attempt, Error, ErrorCode, JobId, Result, TaskId};
 
@@ -82,11 +82,9 @@ impl Hello {
     ///
     /// # Errors
     /// `INCOMPATIBLE` for another version, `INTERNAL` for what is no handshake.
-    pub(crate) fn decode(data: &FlightData) -> Result<Self> {
-        let descriptor = data
-            .flight_descriptor
-            .as_ref()
-            .ok_or_else(|| malformed("a call begins without a handshake"))?;
+    pub(crate) fn decode(descriptor: Option<&FlightDescriptor>) -> Result<Self> {
+        let descriptor =
+            descriptor.ok_or_else(|| malformed("a call begins without a handshake"))?;
         let wire = Wire::decode(descriptor.cmd.clone())
             .map_err(|error| malformed(&format!("damaged handshake: {error}")))?;
         if wire.version != VERSION {
@@ -140,13 +138,9 @@ mod tests {
         }
     }
 
-    fn received(descriptor: Option<FlightDescriptor>) -> FlightData {
-        FlightData { flight_descriptor: descriptor, ..FlightData::default() }
-    }
-
     #[test]
     fn it_round_trips() {
-        let decoded = Hello::decode(&received(hello().encode().descriptor)).unwrap();
+        let decoded = Hello::decode(hello().encode().descriptor.as_ref()).unwrap();
         assert_eq!(decoded.channels, hello().channels);
         assert_eq!(
             (decoded.edge, decoded.from, decoded.to),
@@ -159,12 +153,12 @@ mod tests {
     #[test]
     fn other_versions_and_damage_are_refused() {
         let wire = Wire { version: 2, from: "w9".to_owned(), ..Wire::default() };
-        let error = Hello::decode(&received(Some(FlightDescriptor::new_cmd(wire.encode_to_vec()))));
-        let error = error.unwrap_err();
+        let descriptor = FlightDescriptor::new_cmd(wire.encode_to_vec());
+        let error = Hello::decode(Some(&descriptor)).unwrap_err();
         assert_eq!(error.code(), ErrorCode::Incompatible);
         assert!(error.message().contains("w9"), "{error}");
-        assert!(Hello::decode(&received(None)).is_err());
+        assert!(Hello::decode(None).is_err());
         let damaged = FlightDescriptor::new_cmd(vec![0xff; 9]);
-        assert!(Hello::decode(&received(Some(damaged))).is_err());
+        assert!(Hello::decode(Some(&damaged)).is_err());
     }
 }

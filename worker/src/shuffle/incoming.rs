@@ -11,14 +11,13 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
-use arrow_flight::FlightData;
 use futures::Stream;
 use tidegate_engine::element::Element;
 use tidegate_engine::exchange::Receiver;
 use tidegate_runtime::{Clock, Task};
 use tidegate_types::{Error, Result};
 use tokio::sync::OwnedSemaphorePermit;
-use tonic::{Status, Streaming};
+use tonic::Status;
 
 use super::credit::{MIN_WINDOW, Window};
 use super::decode::Message;
@@ -26,8 +25,9 @@ use super::encode::Frame;
 use super::header::{Grant, Kind, malformed};
 use super::names::ChannelId;
 use super::options::ShuffleOptions;
+use super::reader::{Failure, MessageReader};
 use super::run::WorkerAddress;
-use super::status::{refusal, to_status};
+use super::status::to_status;
 use crate::metrics::ShuffleMetrics;
 
 /// The memory that a worker's channels share.
@@ -168,15 +168,13 @@ impl Incoming {
     }
 
     /// Sorts the messages of a call into the channels, until it ends or fails.
-    pub(crate) async fn receive(self: Arc<Self>, mut messages: Streaming<FlightData>) {
+    pub(crate) async fn receive(self: Arc<Self>, mut messages: MessageReader) {
         loop {
-            let delivered = match messages.message().await {
-                Ok(Some(data)) => Message::parse(data).and_then(|message| self.deliver(message)),
+            let delivered = match messages.next().await {
+                Ok(Some(received)) => Message::parse(received).and_then(|m| self.deliver(m)),
                 Ok(None) => return self.close(),
-                Err(status) => {
-                    let lost = || self.peer.gone(status.message());
-                    Err(refusal(&status).unwrap_or_else(lost))
-                }
+                Err(Failure::Lost(how)) => Err(self.peer.gone(&how)),
+                Err(Failure::Malformed(error)) => Err(error),
             };
             if let Err(error) = delivered {
                 return self.fail(error);

@@ -12,7 +12,8 @@
 //! | [`transport`] | how bytes travel: TCP, TLS, or what a simulation puts there |
 //! | `header`, `hello` | the wire format around Arrow's own |
 //! | `credit` | who may send how much: pure arithmetic |
-//! | `payload`, `encode`, `decode`, `codec` | from batches to buffers of the wire, and back |
+//! | `payload`, `encode`, `codec` | from batches to bytes of the wire |
+//! | `reader`, `decode` | and back |
 //! | `outgoing`, `peers` | the dialling side of a call |
 //! | `incoming`, `registry`, `server` | the listening side |
 //! | `run` | all calls of one run |
@@ -32,6 +33,7 @@ pub mod options;
 mod outgoing;
 mod payload;
 mod peers;
+mod reader;
 mod registry;
 mod run;
 mod server;

@@ -24,7 +24,7 @@ use super::hello::Hello;
 use super::incoming::CreditStream;
 use super::names::WorkerName;
 use super::options::{ShuffleOptions, Tls};
-use super::payload::MAX_MESSAGE_BYTES;
+use super::reader::{Failure, MessageReader};
 use super::registry::Registry;
 use super::run::Shuffle;
 use super::status::to_status;
@@ -168,23 +168,33 @@ impl Service<http::Request<Body>> for Exchange {
             if request.uri().path() != DO_EXCHANGE {
                 return Ok(Status::unimplemented("workers only exchange").into_http());
             }
-            let mut grpc =
-                tonic::server::Grpc::new(FlightCodec).max_decoding_message_size(MAX_MESSAGE_BYTES);
-            Ok(grpc.streaming(exchange, request).await)
+            let (parts, body) = request.into_parts();
+            let call = Call { exchange, messages: Some(MessageReader::new(body)) };
+            // tonic answers; what comes is read by the call itself.
+            let request = http::Request::from_parts(parts, Body::empty());
+            Ok(tonic::server::Grpc::new(FlightCodec).streaming(call, request).await)
         }
         .boxed()
     }
 }
 
-impl StreamingService<FlightData> for Exchange {
+/// A call that has come in.
+struct Call {
+    exchange: Exchange,
+    messages: Option<MessageReader>,
+}
+
+impl StreamingService<FlightData> for Call {
     type Response = Frame;
     type ResponseStream = CreditStream;
     type Future = BoxFuture<Response<CreditStream>, Status>;
 
-    fn call(&mut self, request: Request<Streaming<FlightData>>) -> Self::Future {
-        let exchange = self.clone();
+    fn call(&mut self, _: Request<Streaming<FlightData>>) -> Self::Future {
+        let exchange = self.exchange.clone();
+        let messages = self.messages.take();
         async move {
-            exchange.accept(request.into_inner()).await.map_err(|error| {
+            let messages = messages.ok_or_else(|| Status::internal("a call is taken once"))?;
+            exchange.accept(messages).await.map_err(|error| {
                 tracing::warn!(%error, "refused a call of another worker");
                 to_status(&error)
             })
@@ -194,25 +204,28 @@ impl StreamingService<FlightData> for Exchange {
 }
 
 impl Exchange {
-    async fn accept(&self, mut messages: Streaming<FlightData>) -> Result<Response<CreditStream>> {
+    async fn accept(&self, mut messages: MessageReader) -> Result<Response<CreditStream>> {
         let permit = self.calls.clone().try_acquire_owned().map_err(|_| {
             let most = self.options.max_calls;
             let message = format!("worker {} has {most} calls of the shuffle already", self.me);
             Error::new(ErrorCode::ResourceExhausted, message)
         })?;
-        let first = tokio::time::timeout(self.options.handshake_timeout, messages.message())
+        let first = tokio::time::timeout(self.options.handshake_timeout, messages.next())
             .await
             .map_err(|_| Error::new(ErrorCode::Unavailable, "the handshake takes too long"))?
-            .map_err(|status| malformed(status.message()))?
+            .map_err(|failure| match failure {
+                Failure::Lost(how) => malformed(&how),
+                Failure::Malformed(error) => error,
+            })?
             .ok_or_else(|| malformed("a call ends before its handshake"))?;
-        let hello = Hello::decode(&first)?;
+        let hello = Hello::decode(first.descriptor.as_ref())?;
         if hello.to != self.me {
             return Err(Error::new(
                 ErrorCode::NotFound,
                 format!("this is worker {}, not {}", self.me, hello.to),
             ));
         }
-        let schema = decode::schema(&first.data_header)?;
+        let schema = decode::schema(&first.header)?;
         let wait = self.options.deployment_timeout;
         let call = self.registry.claim(&hello, &schema, wait).await?;
         let name = format!("shuffle of {} from {}", hello.key, hello.from);

@@ -3,11 +3,12 @@
 use async_trait::async_trait;
 use tidegate_catalog::{Action, Catalog, OperationKind, ResourceName};
 use tidegate_proto::v1 as api;
+use tidegate_proto::v1::cluster_service_client::ClusterServiceClient;
 use tidegate_proto::v1::cluster_service_server::ClusterService;
 use tidegate_types::{Error, ErrorCode, Result};
 use tonic::{Request, Response, Status};
 
-use super::{Api, answer, convert};
+use super::{Api, answer, convert, passed_on};
 use crate::raft::NodeRole;
 
 impl Api {
@@ -63,9 +64,16 @@ fn worker(name: &str) -> Result<String> {
 impl ClusterService for Api {
     async fn get_cluster(
         &self,
-        _request: Request<api::GetClusterRequest>,
+        request: Request<api::GetClusterRequest>,
     ) -> Result<Response<api::Cluster>, Status> {
-        answer(self.cluster().await)
+        match self.leader(request.metadata()) {
+            Ok(None) => answer(self.cluster().await),
+            Ok(Some(leader)) => {
+                let mut client = ClusterServiceClient::new(leader);
+                client.get_cluster(passed_on(request.into_inner())).await
+            }
+            Err(error) => answer(Err(error)),
+        }
     }
 
     async fn add_coordinator(

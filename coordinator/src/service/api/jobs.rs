@@ -5,11 +5,12 @@ use tidegate_catalog::{
     Action, Catalog, JobName, OperationKind, ResourceName, RestoreOrigin, RunName,
 };
 use tidegate_proto::v1 as api;
+use tidegate_proto::v1::job_service_client::JobServiceClient;
 use tidegate_proto::v1::job_service_server::JobService;
 use tidegate_types::{Error, ErrorCode, Result};
 use tonic::{Request, Response, Status};
 
-use super::{Api, answer, convert, missing, page};
+use super::{Api, answer, convert, missing, page, passed_on};
 use crate::jobs::planning::plan_script;
 use crate::service::workers::totals;
 
@@ -399,6 +400,14 @@ impl JobService for Api {
         &self,
         request: Request<api::GetJobMetricsRequest>,
     ) -> Result<Response<api::JobMetrics>, Status> {
+        match self.leader(request.metadata()) {
+            Ok(None) => {}
+            Ok(Some(leader)) => {
+                let mut client = JobServiceClient::new(leader);
+                return client.get_job_metrics(passed_on(request.into_inner())).await;
+            }
+            Err(error) => return answer(Err(error)),
+        }
         let name = request.into_inner().name;
         let metrics = async {
             let job: JobName = name.parse()?;

@@ -14,10 +14,16 @@ use tidegate_job_control::driver::random;
 use tidegate_proto::status::to_status;
 use tidegate_runtime::Clock;
 use tidegate_types::{Error, ErrorCode, Result};
-use tonic::Status;
+use tonic::metadata::{MetadataMap, MetadataValue};
+use tonic::transport::Channel;
+use tonic::{Request, Status};
 
+use crate::raft::network::Connector;
 use crate::raft::{Consistency, Metadata};
 use crate::service::workers::WorkerPool;
+
+/// Marks a call that another coordinator has passed on.
+const PASSED_ON: &str = "tidegate-passed-on";
 
 /// Objects on a page where the caller does not say.
 const PAGE: usize = 50;
@@ -30,12 +36,35 @@ pub(super) struct Api {
     metadata: Metadata,
     pool: WorkerPool,
     clock: Arc<dyn Clock>,
+    connector: Arc<dyn Connector>,
 }
 
 impl Api {
     /// The API of a coordinator.
-    pub(super) fn new(metadata: Metadata, pool: WorkerPool, clock: Arc<dyn Clock>) -> Self {
-        Self { metadata, pool, clock }
+    pub(super) fn new(
+        metadata: Metadata,
+        pool: WorkerPool,
+        clock: Arc<dyn Clock>,
+        connector: Arc<dyn Connector>,
+    ) -> Self {
+        Self { metadata, pool, clock, connector }
+    }
+
+    /// A channel to the leader for what only it knows: what workers say. `None` if this coordinator leads, or the call
+    /// was passed on already.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` while no leader is known.
+    fn leader(&self, metadata: &MetadataMap) -> Result<Option<Channel>> {
+        let leadership = self.metadata.leadership();
+        let now = leadership.borrow();
+        if now.is_self || metadata.contains_key(PASSED_ON) {
+            return Ok(None);
+        }
+        let (_, address) = now.leader.as_ref().ok_or_else(|| {
+            Error::new(ErrorCode::Unavailable, "no coordinator leads at the moment")
+        })?;
+        self.connector.channel(address).map(Some)
     }
 
     /// Applies an action; `request_id` may be empty.
@@ -77,6 +106,13 @@ fn missing(field: &str) -> Error {
 }
 
 pub(in crate::service) use convert::time;
+
+/// A call that is passed on to the leader.
+fn passed_on<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.metadata_mut().insert(PASSED_ON, MetadataValue::from_static("1"));
+    request
+}
 
 /// Answers a call.
 fn answer<T>(result: Result<T>) -> Result<tonic::Response<T>, Status> {

@@ -2,7 +2,6 @@
 
 use std::task::{Context, Poll, Waker};
 
-use arrow_flight::FlightData;
 use bytes::Bytes;
 use futures::Stream;
 
@@ -11,6 +10,7 @@ use super::super::encode::{BatchEncoder, Frame};
 use super::super::header::{Grant, Kind};
 use super::super::options::Compression;
 use super::super::outgoing::{FrameStream, Outgoing};
+use super::super::reader::Received;
 use super::*;
 
 struct Call {
@@ -42,17 +42,17 @@ impl Call {
     }
 
     fn message(&mut self) -> Option<Message> {
-        self.frame().map(|frame| Message::parse(data(&frame)).unwrap())
+        self.frame().map(|frame| Message::parse(received(&frame)).unwrap())
     }
 }
 
-fn data(frame: &Frame) -> FlightData {
+fn received(frame: &Frame) -> Received {
     let body: Vec<u8> = frame.body.iter().flat_map(|buffer| buffer.to_vec()).collect();
-    FlightData {
-        flight_descriptor: None,
-        data_header: frame.header.as_ref().map_or(Bytes::new(), |h| h.to_vec().into()),
-        app_metadata: frame.metadata.clone(),
-        data_body: body.into(),
+    Received {
+        descriptor: None,
+        header: frame.header.as_ref().map_or(Bytes::new(), |h| h.to_vec().into()),
+        metadata: frame.metadata.clone(),
+        body: body.into(),
     }
 }
 
@@ -119,7 +119,7 @@ async fn the_charge_is_about_what_travels() {
         let frame = call.frame().unwrap();
         let size =
             frame.body_length() + frame.metadata.len() + frame.header.as_ref().unwrap().len();
-        let charge = Message::parse(data(&frame)).unwrap().header.charge as usize;
+        let charge = Message::parse(received(&frame)).unwrap().header.charge as usize;
         // A batch without a few rows is mostly headers.
         assert!(size <= charge + 256 + charge / 20, "{count} rows: {size} bytes, charged {charge}");
         assert!(charge <= size + 256 + size / 20, "{count} rows: {size} bytes, charged {charge}");
@@ -135,7 +135,7 @@ async fn compressed_batches_are_smaller_and_equal() {
         let frame = call.frame().unwrap();
         assert!(frame.body_length() < 4_000 * 84 / 2, "{} bytes", frame.body_length());
         let Element::Batch(changes) =
-            Message::parse(data(&frame)).unwrap().element(&schema()).unwrap()
+            Message::parse(received(&frame)).unwrap().element(&schema()).unwrap()
         else {
             panic!()
         };
@@ -148,25 +148,25 @@ async fn compressed_batches_are_smaller_and_equal() {
 async fn damaged_messages_are_refused() {
     let mut call = call(1, Compression::None);
     call.outgoing.sender(0).send(Element::Batch(with_kinds(rows(0, 50, 30)))).await.unwrap();
-    let good = data(&call.frame().unwrap());
-    let header: Vec<u8> = good.data_header.to_vec();
+    let good = received(&call.frame().unwrap());
+    let header: Vec<u8> = good.header.to_vec();
     let mut refused = 0;
     for place in 0..header.len() {
         for value in [0u8, 1, 0x7f, 0x80, 0xff] {
             let mut damaged = header.clone();
             damaged[place] = value;
-            let message = FlightData { data_header: damaged.into(), ..good.clone() };
+            let message = Received { header: damaged.into(), ..good.clone() };
             refused += usize::from(Message::parse(message).unwrap().element(&schema()).is_err());
         }
     }
     assert!(refused > 0);
-    let cut = FlightData { data_body: good.data_body.slice(..10), ..good.clone() };
+    let cut = Received { body: good.body.slice_with_length(0, 10), ..good.clone() };
     assert!(Message::parse(cut).unwrap().element(&schema()).is_err());
-    let mut kinds = good.app_metadata.to_vec();
+    let mut kinds = good.metadata.to_vec();
     *kinds.last_mut().unwrap() = 9;
-    let unknown = FlightData { app_metadata: kinds.into(), ..good.clone() };
+    let unknown = Received { metadata: kinds.into(), ..good.clone() };
     assert!(Message::parse(unknown).unwrap().element(&schema()).is_err());
-    let few = good.app_metadata.slice(..good.app_metadata.len() - 1);
-    let few = FlightData { app_metadata: few, ..good };
+    let few = good.metadata.slice(..good.metadata.len() - 1);
+    let few = Received { metadata: few, ..good };
     assert!(Message::parse(few).unwrap().element(&schema()).is_err());
 }
