@@ -7,10 +7,10 @@ use tidegate_types::{CompletedCheckpoint, JobRecord, Result};
 
 use crate::job::{Job, JobVersion};
 use crate::name::{JobName, ResourceName, RunName, SavepointName, VersionName};
-use crate::operation::Operation;
+use crate::operation::{Operation, OperationState};
 use crate::page::{Page, PageRequest, page};
 use crate::run::Run;
-use crate::savepoint::Savepoint;
+use crate::savepoint::{Savepoint, SavepointState};
 use crate::shared::SharedMap;
 use crate::state::Catalog;
 use crate::tenancy::{Project, Tenant};
@@ -91,6 +91,19 @@ impl Catalog {
         self.jobs.get(name.job())?.savepoints.get(name.id()).map(Arc::as_ref)
     }
 
+    /// Savepoints whose files are to be deleted, of all jobs, by name.
+    pub fn deleting_savepoints(&self) -> impl Iterator<Item = &Savepoint> {
+        self.index.deleting.iter().filter_map(|name| self.savepoint(name))
+    }
+
+    /// Savepoints of a run that are asked for and not done, by id.
+    pub fn pending_savepoints(&self, run: &RunName) -> impl Iterator<Item = &Savepoint> {
+        let savepoints = self.jobs.get(&run.job).into_iter();
+        let savepoints = savepoints.flat_map(|entry| entry.savepoints.values()).map(Arc::as_ref);
+        let (number, pending) = (run.number, SavepointState::Pending);
+        savepoints.filter(move |savepoint| savepoint.run == number && savepoint.state == pending)
+    }
+
     /// A worker.
     pub fn worker(&self, id: &str) -> Option<&Worker> {
         self.workers.get(id).map(Arc::as_ref)
@@ -104,6 +117,12 @@ impl Catalog {
     /// An operation.
     pub fn operation(&self, id: &str) -> Option<&Operation> {
         self.operations.get(id).map(Arc::as_ref)
+    }
+
+    /// Operations that are not done, by id; there are at most [`crate::Bounds::PENDING_OPERATIONS`].
+    pub fn pending_operations(&self) -> impl Iterator<Item = &Operation> {
+        let operations = self.operations.values().map(Arc::as_ref);
+        operations.filter(|operation| operation.state == OperationState::Pending)
     }
 
     /// Tenants by id.

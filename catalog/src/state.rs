@@ -11,12 +11,12 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::command::Command;
 use crate::job::{Job, JobVersion};
-use crate::name::{JobName, RunName};
+use crate::name::{JobName, RunName, SavepointName};
 use crate::operation::{Operation, OperationState};
 use crate::requests::RequestMemory;
 use crate::response::Response;
 use crate::run::Run;
-use crate::savepoint::Savepoint;
+use crate::savepoint::{Savepoint, SavepointState};
 use crate::shared::{self, SharedMap};
 use crate::tenancy::{DEFAULT_PROJECT, DEFAULT_TENANT, Project, Tenant};
 use crate::worker::Worker;
@@ -63,6 +63,8 @@ pub(crate) struct JobEntry {
 pub(crate) struct Index {
     /// Runs that are not over.
     pub(crate) live_runs: BTreeSet<RunName>,
+    /// Savepoints whose files are to be deleted.
+    pub(crate) deleting: BTreeSet<SavepointName>,
     /// Operations that are done, by when, then by id.
     pub(crate) done_operations: BTreeSet<(i64, String)>,
 }
@@ -147,6 +149,13 @@ impl Catalog {
             .values()
             .flat_map(|entry| entry.runs.values().filter(live))
             .map(|run| run.name.clone())
+            .collect();
+        let deleting = |savepoint: &&Arc<Savepoint>| savepoint.state == SavepointState::Deleting;
+        self.index.deleting = self
+            .jobs
+            .values()
+            .flat_map(|entry| entry.savepoints.values().filter(deleting))
+            .map(|savepoint| savepoint.name.clone())
             .collect();
         self.index.done_operations = self
             .operations

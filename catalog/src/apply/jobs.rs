@@ -101,6 +101,7 @@ impl Catalog {
             ));
         }
         self.jobs.remove(&name);
+        self.index.deleting.retain(|savepoint| *savepoint.job() != name);
         Ok(name.into())
     }
 

@@ -102,6 +102,7 @@ impl Catalog {
                 .help("wait until that run has completed a checkpoint of its own"));
         }
         self.savepoint_mut(stamp, &name)?.state = SavepointState::Deleting;
+        self.index.deleting.insert(name.clone());
         Ok(name.into())
     }
 
@@ -120,6 +121,7 @@ impl Catalog {
             return Err(precondition(format!("forget {name}: its files were not deleted")));
         }
         self.entry_mut(name.job())?.savepoints.remove(name.id());
+        self.index.deleting.remove(&name);
         Ok(name.into())
     }
 

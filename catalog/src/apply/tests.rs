@@ -249,7 +249,9 @@ fn runs_begin_with_state_that_is_there() {
     assert_eq!(story.refuse(delete()), ErrorCode::FailedPrecondition, "run 4 needs it");
     story.apply(Action::SaveRecord { run: job().run(4), record: record(1, Some(5)) });
     story.apply(delete());
+    assert_eq!(story.0.deleting_savepoints().map(|s| s.name.id()).collect::<Vec<_>>(), ["s1"]);
     story.apply(Action::RemoveSavepoint { savepoint });
+    assert_eq!(story.0.deleting_savepoints().count(), 0);
     assert!(story.0.list_savepoints(&job(), &PageRequest::default()).unwrap().items.is_empty());
 }
 
@@ -269,9 +271,11 @@ fn a_stop_takes_a_savepoint_and_the_end_fails_what_is_pending() {
     let rescale = Action::RescaleRun { run: run.clone(), parallelism: 4 };
     assert_eq!(story.refuse(rescale), ErrorCode::FailedPrecondition);
     let name = job().savepoint("last").unwrap();
+    assert_eq!(story.0.pending_savepoints(&run).map(|s| s.name.id()).collect::<Vec<_>>(), ["last"]);
     let wanted = DesiredState::Stopped { savepoint: name.clone(), drain: true };
     assert_eq!(story.0.run(&run).unwrap().desired, wanted);
     story.walk(&run, &[Stopping, Stopped]);
+    assert_eq!(story.0.pending_savepoints(&run).count(), 0);
     let savepoint = story.0.savepoint(&name).unwrap();
     assert_eq!(savepoint.state, SavepointState::Failed);
     assert_eq!(savepoint.error.as_ref().unwrap().code, ErrorCode::Cancelled);
@@ -345,6 +349,7 @@ fn operations_that_are_done_age_out() {
     let finish = |id: &str| Action::FinishOperation { id: id.to_owned(), error: None };
     for n in 0..Bounds::DONE_OPERATIONS + 2 {
         story.apply(create(&format!("o{n}")));
+        assert_eq!(story.0.pending_operations().count(), 1);
         story.apply(finish(&format!("o{n}")));
     }
     assert!(story.0.operation("o1").is_none() && story.0.operation("o2").is_some());

@@ -91,6 +91,9 @@ impl Seen {
         }
         let indexed: Vec<_> = catalog.live_runs().map(|run| run.name.clone()).collect();
         assert_eq!(indexed, live, "{place}: the index of live runs");
+        for savepoint in catalog.deleting_savepoints() {
+            assert_eq!(savepoint.state, SavepointState::Deleting, "{place}: {}", savepoint.name);
+        }
     }
 
     fn check_job(

@@ -55,7 +55,8 @@ impl Folder {
     pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
         fs::create_dir_all(&path)?;
-        if let Some(parent) = path.parent() {
+        // The parent of a bare name is written as nothing.
+        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             File::open(parent)?.sync_all()?;
         }
         Ok(Self(path))
