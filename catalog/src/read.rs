@@ -74,12 +74,6 @@ impl Catalog {
         .next()
     }
 
-    /// Savepoints of a job, by id; none if there is no such job.
-    pub fn savepoints(&self, job: &JobName) -> impl Iterator<Item = &Savepoint> {
-        let entry = self.jobs.get(job).into_iter();
-        entry.flat_map(|entry| entry.savepoints.values().map(Arc::as_ref))
-    }
-
     /// The last record that a run of the job before this one has saved.
     pub fn last_record_before(&self, run: &RunName) -> Option<&JobRecord> {
         let runs = self.jobs.get(&run.job)?.runs.range(..run.number).rev();

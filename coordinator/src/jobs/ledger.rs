@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tidegate_catalog::{Action, Catalog, Command, Failure, RunName, RunState, SavepointState};
+use tidegate_catalog::{Action, Catalog, Command, Failure, RunName, RunState};
 use tidegate_job_control::driver::run::{Ledger, Note};
 use tidegate_runtime::Clock;
 use tidegate_types::{CompletedCheckpoint, ErrorCode, JobRecord, Result};
@@ -47,9 +47,7 @@ impl LogLedger {
 
     async fn pending(&self) -> Vec<tidegate_catalog::SavepointName> {
         let of_run = |catalog: &Catalog| {
-            let pending = catalog.savepoints(&self.run.job).filter(|savepoint| {
-                savepoint.state == SavepointState::Pending && savepoint.run == self.run.number
-            });
+            let pending = catalog.pending_savepoints(&self.run);
             pending.map(|savepoint| savepoint.name.clone()).collect()
         };
         self.metadata.read(Consistency::Stale, of_run).await.unwrap_or_default()

@@ -4,6 +4,7 @@
 //! time to time; what it does for a run that was just asked for and for one that was found when it became leader is the
 //! same. [`driving`] is one driver's life, [`ledger`] writes what a driver saves into the log.
 
+mod deleting;
 mod driving;
 mod folders;
 mod ledger;
@@ -14,9 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_catalog::{
-    Action, Catalog, Command, DesiredState, Run, RunName, SavepointState, WorkerState,
-};
+use tidegate_catalog::{Action, Catalog, Command, DesiredState, Run, RunName, WorkerState};
 use tidegate_job_control::Request;
 use tidegate_runtime::{Clock, Task, spawn};
 use tidegate_types::Result;
@@ -27,6 +26,7 @@ pub use folders::CheckpointFolders;
 use crate::raft::{Consistency, Metadata};
 use crate::service::workers::WorkerPool;
 use crate::service::workers::remote::end_unwanted;
+use deleting::Deletions;
 use driving::{Driving, Environment};
 
 /// How often the supervisor looks although nothing seems to have changed.
@@ -66,6 +66,9 @@ struct Lead<'a> {
     resting: BTreeMap<RunName, Duration>,
     /// When workers have had time to come.
     settled: Duration,
+    /// Runs that were told to leave a worker: job and attempt.
+    moved: BTreeSet<(String, u64)>,
+    deletions: Deletions,
 }
 
 impl Supervisor {
@@ -112,8 +115,14 @@ impl Supervisor {
             tokio::time::sleep(INTERVAL).await;
         }
         let settled = self.clock.elapsed() + ADOPTION;
-        let mut lead =
-            Lead { supervisor: self, active: BTreeMap::new(), resting: BTreeMap::new(), settled };
+        let mut lead = Lead {
+            supervisor: self,
+            active: BTreeMap::new(),
+            resting: BTreeMap::new(),
+            settled,
+            moved: BTreeSet::new(),
+            deletions: Deletions::default(),
+        };
         loop {
             if let Err(error) = lead.reconcile().await {
                 tracing::warn!(%error, "jobs could not be looked after; trying again");
@@ -162,6 +171,7 @@ impl Lead<'_> {
         self.end_unwanted(&wanted);
         self.lose_workers(now).await?;
         self.finish_drains().await?;
+        self.deletions.look(self.supervisor).await?;
         self.finish_operations().await
     }
 
@@ -183,20 +193,27 @@ impl Lead<'_> {
         };
         let draining = self.supervisor.metadata.read(Consistency::Stale, draining).await?;
         let hosted = self.supervisor.pool.hosted();
+        self.moved
+            .retain(|(job, attempt)| hosted.iter().any(|run| run.0 == *job && run.1.0 == *attempt));
         for (worker, incarnation) in draining {
-            let jobs: BTreeSet<&String> =
-                hosted.iter().filter(|run| run.2 == worker).map(|run| &run.0).collect();
-            if jobs.is_empty() {
+            let there: BTreeSet<(String, u64)> = hosted
+                .iter()
+                .filter(|run| run.2 == worker)
+                .map(|run| (run.0.clone(), run.1.0))
+                .collect();
+            if there.is_empty() {
                 let action = Action::FinishDrain { worker, incarnation };
                 self.supervisor.propose(action).await?;
                 continue;
             }
             // The next driver does not take over what is on such a worker: it places the run anew.
+            let begun: Vec<_> = there.difference(&self.moved).cloned().collect();
             for (name, active) in &self.active {
-                if jobs.contains(&name.job.to_string()) {
+                if begun.iter().any(|(job, _)| *job == name.job.to_string()) {
                     active.driving.abort();
                 }
             }
+            self.moved.extend(begun);
         }
         Ok(())
     }
@@ -286,10 +303,8 @@ fn wanted(catalog: &Catalog) -> Vec<Wanted> {
             DesiredState::Stopped { savepoint, .. } => Some(savepoint.id().to_owned()),
             _ => None,
         };
-        let pending = catalog.savepoints(&run.name.job).filter(|savepoint| {
-            savepoint.state == SavepointState::Pending && savepoint.run == run.name.number
-        });
-        let ids = pending.map(|savepoint| savepoint.name.id().to_owned());
+        let ids =
+            catalog.pending_savepoints(&run.name).map(|savepoint| savepoint.name.id().to_owned());
         Wanted {
             run: run.clone(),
             savepoints: ids.filter(|id| Some(id) != stop.as_ref()).collect(),

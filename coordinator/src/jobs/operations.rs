@@ -1,28 +1,20 @@
 //! When a long-running operation is done: read off what it stands for.
 
 use tidegate_catalog::{
-    Action, Catalog, Failure, Operation, OperationKind, OperationState, PageRequest, ResourceName,
-    Run, RunState, SavepointState, WorkerState,
+    Action, Catalog, Failure, Operation, OperationKind, ResourceName, Run, RunState,
+    SavepointState, WorkerState,
 };
 use tidegate_types::ErrorCode;
 
-/// Operations that are looked at in one go.
-const MOST: usize = 1_000;
-
 /// What ends the operations that are done.
 pub(super) fn finished(catalog: &Catalog, now_ms: i64) -> Vec<Action> {
-    let mut actions = Vec::new();
-    let mut request = Some(PageRequest::first(MOST));
-    while let Some(page) = request.as_ref().and_then(|page| catalog.list_operations(page).ok()) {
-        let pending = page.items.iter().filter(|one| one.state == OperationState::Pending);
-        let done = pending.filter_map(|one| Some((one, verdict(catalog, one, now_ms)?)));
-        actions.extend(done.map(|(operation, verdict)| Action::FinishOperation {
-            id: operation.id.clone(),
-            error: verdict.err(),
-        }));
-        request = request.and_then(|asked| asked.after(&page));
-    }
-    actions
+    let pending = catalog.pending_operations();
+    let done = pending.filter_map(|one| Some((one, verdict(catalog, one, now_ms)?)));
+    let finish = done.map(|(operation, verdict)| Action::FinishOperation {
+        id: operation.id.clone(),
+        error: verdict.err(),
+    });
+    finish.collect()
 }
 
 /// How an operation went, if it is done.

@@ -151,6 +151,14 @@ INSERT INTO b SELECT x FROM a;";
     ensure!(used(&cluster, busy)? == ("DRAINED".to_owned(), 0), "it is not empty");
     cluster.wait_for("one", "RUNNING", Duration::from_secs(20))?;
 
+    cluster.client(&["savepoint", "create", "one", "--id", "kept"])?;
+    let savepoint = "projects/default/jobs/one/savepoints/kept";
+    let location = cluster.client(&["savepoint", "describe", savepoint])?["location"].clone();
+    let manifest = std::path::Path::new(location.as_str().unwrap_or_default()).join("_metadata");
+    ensure!(manifest.is_file(), "{} is not there", manifest.display());
+    cluster.client(&["savepoint", "delete", savepoint])?;
+    ensure!(!manifest.exists(), "{} is still there", manifest.display());
+
     // The other worker's only slot is taken.
     cluster.client(&["job", "submit", &path, "--name", "two", "--no-wait"])?;
     pause(Duration::from_secs(1));

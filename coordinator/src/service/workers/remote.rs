@@ -28,6 +28,9 @@ const END_TIMEOUT: Duration = Duration::from_secs(70);
 /// How long workers may take to start a run's tasks (restoring state comes after that).
 const DEPLOY_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// How often a run that waits for slots looks for them although no worker has come.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
 /// What all runs of a job have in common.
 #[derive(Debug, Clone)]
 pub(crate) struct JobOnWorkers {
@@ -95,8 +98,8 @@ impl RemoteRuns {
                 Ok(placement) => return placement,
                 Err(shortage) => {
                     (self.on_wait)(format!("waiting for workers: {shortage}"));
-                    // The pool lives as long as the coordinator.
-                    let _ = changes.changed().await;
+                    // A worker may be taken back from a drain, which is no change of the pool.
+                    let _ = tokio::time::timeout(LOOK_AGAIN, changes.changed()).await;
                 }
             }
         }
