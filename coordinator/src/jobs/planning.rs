@@ -72,7 +72,7 @@ CREATE TABLE b (x INT) WITH ('connector' = 'blackhole');\n";
         let spec = plan("SET 'parallelism.default' = '3'; INSERT INTO b SELECT x FROM a;").unwrap();
         assert_eq!(spec.parallelism, 3);
         assert_eq!(spec.settings["parallelism.default"], "3");
-        assert_eq!(encoding::decode(&spec.plan).unwrap().nodes.len() >= 2, true);
+        assert!(encoding::decode(&spec.plan).unwrap().nodes.len() >= 2);
     }
 
     #[test]

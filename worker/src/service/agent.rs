@@ -78,8 +78,11 @@ enum Finished {
     /// Something that is answered.
     Answer(wire::Answer),
     /// A run whose tasks are there, or not.
-    Deployed { request: u64, job: String, attempt: Attempt, result: Result<RunningTasks> },
+    Deployed { request: u64, job: String, attempt: Attempt, result: Result<Box<RunningTasks>> },
 }
+
+/// A report with the job that it is about.
+type JobEvent = (String, TaskEvent);
 
 /// A worker's stream to the leader and what it runs.
 pub struct Agent {
@@ -91,7 +94,7 @@ pub struct Agent {
     reports: Unacknowledged,
     /// The largest term of a leader so far.
     term: u64,
-    events: (mpsc::Sender<(String, TaskEvent)>, mpsc::Receiver<(String, TaskEvent)>),
+    events: (mpsc::Sender<JobEvent>, mpsc::Receiver<JobEvent>),
     finished: (mpsc::Sender<Finished>, mpsc::Receiver<Finished>),
     background: Vec<Task<()>>,
     /// What the last coordinator that refused said of the leader.
@@ -361,6 +364,7 @@ impl Agent {
                 let links = Links::Placed { placement, shuffle, key };
                 host::start(deployment, prepared, links, &host.runtime, to)
             });
+            let result = result.map(Box::new);
             Finished::Deployed { request, job, attempt, result }
         });
     }
@@ -412,7 +416,7 @@ impl Agent {
                 let result = match result {
                     Ok(tasks) => {
                         // Dropping tasks of a run that was ended in the meantime ends them.
-                        drop(self.runs.begun(&job, attempt, tasks));
+                        drop(self.runs.begun(&job, attempt, *tasks));
                         Ok(wire::answer::Result::Done(wire::answer::Done {}))
                     }
                     Err(error) => {
@@ -434,10 +438,7 @@ fn run_key(job: &str, attempt: Attempt, token: &[u8]) -> RunKey {
 }
 
 /// Adds the job to the reports of a run, until its last task has ended.
-fn forward(
-    job: String,
-    to: mpsc::Sender<(String, TaskEvent)>,
-) -> (mpsc::Sender<TaskEvent>, Task<()>) {
+fn forward(job: String, to: mpsc::Sender<JobEvent>) -> (mpsc::Sender<TaskEvent>, Task<()>) {
     let (sender, mut receiver) = mpsc::channel(EVENTS);
     let forwarding = spawn(format!("reports of {job}"), async move {
         while let Some(event) = receiver.recv().await {
