@@ -56,7 +56,9 @@ pub(crate) struct Side {
     server: ShuffleServer,
 }
 
-type Ends<T> = Vec<Vec<T>>;
+/// Ends of channels, by subtask.
+type Senders = Vec<Vec<Box<dyn Sender>>>;
+type Receivers = Vec<Vec<Box<dyn Receiver>>>;
 
 impl Side {
     pub(crate) fn new(
@@ -170,8 +172,8 @@ impl Side {
             .filter(move |id| !whole || id.producer == id.consumer)
     }
 
-    fn ends(&self, remote: &mut RunChannels) -> (Ends<Box<dyn Sender>>, Ends<Box<dyn Receiver>>) {
-        let (mut senders, mut receivers) = (Ends::new(), Ends::new());
+    fn ends(&self, remote: &mut RunChannels) -> (Senders, Receivers) {
+        let (mut senders, mut receivers) = (Senders::new(), Receivers::new());
         senders.resize_with(2, Vec::new);
         receivers.resize_with(2, Vec::new);
         for id in self.pairs() {

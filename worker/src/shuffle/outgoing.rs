@@ -11,6 +11,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use futures::Stream;
 use tidegate_engine::element::{Changes, Element};
@@ -31,7 +32,7 @@ const JOINED_ROWS: usize = 4096;
 /// The channels of an edge to one worker.
 pub(crate) struct Outgoing {
     peer: WorkerAddress,
-    schema: arrow::datatypes::SchemaRef,
+    schema: SchemaRef,
     metrics: Arc<ShuffleMetrics>,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
@@ -81,7 +82,7 @@ impl Outgoing {
     pub(crate) fn new(
         peer: WorkerAddress,
         count: usize,
-        schema: arrow::datatypes::SchemaRef,
+        schema: SchemaRef,
         metrics: Arc<ShuffleMetrics>,
         clock: Arc<dyn Clock>,
     ) -> Arc<Self> {

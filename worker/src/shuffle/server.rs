@@ -41,7 +41,8 @@ pub(crate) const MAX_FRAME: u32 = 128 << 10;
 /// Pause after a connection could not be accepted, such as for want of descriptors.
 const ACCEPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
 
-/// The listening end of a worker's shuffle. Dropping it ends it, and the calls that came in.
+/// The listening end of a worker's shuffle. Dropping it ends listening; calls that have come in go on
+/// until their runs end.
 pub struct ShuffleServer {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,

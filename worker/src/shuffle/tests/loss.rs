@@ -162,6 +162,23 @@ async fn closing_a_run_ends_it_on_both_sides() {
     assert_eq!(next(&mut receiver).await.unwrap_err().code(), ErrorCode::Cancelled);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_has_everything_may_go_at_once() {
+    for _ in 0..20 {
+        let mut pair = Pair::open(ShuffleOptions::default(), 2, schema()).await;
+        let senders = [pair.sending.sender(0), pair.sending.sender(1)];
+        for mut sender in senders {
+            send(&mut sender, Element::Batch(rows(0, 1_000, 10))).await.unwrap();
+            send(&mut sender, Element::End).await.unwrap();
+        }
+        for channel in 0..2 {
+            assert_eq!(read_all(&mut pair.reading.receiver(channel)).await.len(), 2);
+        }
+        drop(pair.reading);
+        pair.sending.0.run.received().await.unwrap();
+    }
+}
+
 /// A network that swallows everything once it is told to: nobody hears that the other is gone.
 #[derive(Clone, Default)]
 struct Network {
