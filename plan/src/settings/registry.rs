@@ -238,6 +238,12 @@ pub const SETTINGS: &[SettingSpec] = &[
         "What happens after a failure: exponential-delay where checkpoints are taken, none where they are not, if unset.",
     ),
     spec(
+        "scheduler.worker-labels",
+        K::Text,
+        "",
+        "In a cluster: labels that workers must have to run the job, as key:value,key:value.",
+    ),
+    spec(
         "sql-client.execution.result-mode",
         K::OneOf(&["table", "changelog", "tableau"]),
         "table",
