@@ -64,13 +64,16 @@ pub(crate) struct Window {
     received_elements: u64,
     taken_bytes: u64,
     taken_elements: u64,
-    sample_start: Duration,
+    /// Since when the rate is measured; `None` before the first message is taken.
+    sample_start: Option<Duration>,
     sample_bytes: u64,
+    /// Bytes of the message that the task is working on.
+    working_on: u64,
 }
 
 impl Window {
-    /// A window for some `in_flight` of time, at most `limit` bytes; `now` is monotonic time.
-    pub(crate) fn new(in_flight: Duration, limit: u64, now: Duration) -> Self {
+    /// A window for some `in_flight` of time, at most `limit` bytes.
+    pub(crate) fn new(in_flight: Duration, limit: u64) -> Self {
         let window = FIRST_WINDOW.min(limit).max(MIN_WINDOW);
         Self {
             window,
@@ -81,8 +84,9 @@ impl Window {
             received_elements: 0,
             taken_bytes: 0,
             taken_elements: 0,
-            sample_start: now,
+            sample_start: None,
             sample_bytes: 0,
+            working_on: 0,
         }
     }
 
@@ -111,11 +115,12 @@ impl Window {
         Ok(())
     }
 
-    /// The task took a message. Returns whether the sender should hear of a larger allowance.
+    /// The task took a message, at the monotonic time `now`, and has done with the one before. Returns
+    /// whether the sender should hear of a larger allowance.
     pub(crate) fn take(&mut self, bytes: u32, elements: u32, limit: u64, now: Duration) -> bool {
         self.taken_bytes += u64::from(bytes);
         self.taken_elements += u64::from(elements);
-        self.sample_bytes += u64::from(bytes);
+        self.sample_bytes += std::mem::replace(&mut self.working_on, u64::from(bytes));
         self.measure(limit, now);
         let bytes = self.taken_bytes + self.window;
         let more_bytes = bytes.saturating_sub(self.granted_bytes);
@@ -136,14 +141,14 @@ impl Window {
     /// channel that waits for its sender has a window far above its round trip's need, so that its
     /// rate can grow from sample to sample.
     fn measure(&mut self, limit: u64, now: Duration) {
-        let elapsed = now.saturating_sub(self.sample_start);
+        let elapsed = now.saturating_sub(*self.sample_start.get_or_insert(now));
         if elapsed < SAMPLE {
             return;
         }
         let per_second = self.sample_bytes as f64 / elapsed.as_secs_f64();
         let wanted = (per_second * self.in_flight.as_secs_f64()) as u64;
         self.window = wanted.min(limit).max(MIN_WINDOW);
-        self.sample_start = now;
+        self.sample_start = Some(now);
         self.sample_bytes = 0;
     }
 }
@@ -160,7 +165,7 @@ mod tests {
     }
 
     fn pair() -> (Allowance, Window) {
-        let window = Window::new(IN_FLIGHT, LIMIT, ms(0));
+        let window = Window::new(IN_FLIGHT, LIMIT);
         let mut allowance = Allowance::default();
         assert!(!allowance.admits_control(), "nothing goes before the reader has agreed");
         let (bytes, elements) = window.granted();
@@ -206,12 +211,13 @@ mod tests {
         assert_eq!(window.window, 2_000_000);
         // 100 KB/s: the window falls to its floor, and what was allowed stays allowed.
         let before = window.granted().0;
-        window.receive(100_000, 1).unwrap();
         window.take(100_000, 1, LIMIT, ms(2_000));
+        window.take(100_000, 1, LIMIT, ms(3_000));
         assert_eq!(window.window, MIN_WINDOW);
         assert_eq!(window.granted().0, before);
         // 1 GB/s: the limit holds.
-        window.take(100_000_000, 1, LIMIT, ms(2_100));
+        window.take(100_000_000, 1, LIMIT, ms(3_100));
+        window.take(100_000_000, 1, LIMIT, ms(3_200));
         assert_eq!(window.window, LIMIT);
     }
 

@@ -101,10 +101,10 @@ impl Incoming {
         clock: Arc<dyn Clock>,
     ) -> Arc<Self> {
         share.channels.fetch_add(channels.len(), Ordering::Relaxed);
-        let (limit, now) = (share.limit(), clock.elapsed());
+        let limit = share.limit();
         let channel = |_: &ChannelId| Channel {
             queue: VecDeque::new(),
-            window: Window::new(in_flight, limit, now),
+            window: Window::new(in_flight, limit),
             reader: None,
             ended: false,
             reader_gone: false,

@@ -126,9 +126,10 @@ async fn what_is_in_flight_is_bounded_by_time() {
     let waits: Vec<Duration> =
         times.iter().zip(&arrivals).map(|(sent, arrived)| *arrived - *sent).collect();
     assert!(waits.len() >= 5, "{waits:?}");
-    // The first rounds run with the first window; after them 200 ms and a batch or two.
-    let longest = waits[2..].iter().max().unwrap();
-    assert!(*longest < Duration::from_millis(900), "barriers took {waits:?}");
+    // The first round runs with the first window; after it 200 ms, and the messages at both ends: up
+    // to four batches each, because small ones are joined.
+    let longest = waits[1..].iter().max().unwrap();
+    assert!(*longest < Duration::from_millis(700), "barriers took {waits:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
