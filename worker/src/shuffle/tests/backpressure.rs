@@ -53,14 +53,19 @@ async fn a_stalled_reader_bounds_memory_and_holds_up_its_channel_only() {
     send(&mut sending.sender(0), Element::Watermark(9)).await.unwrap();
     assert!(matches!(next(&mut reading.receiver(0)).await, Ok(Element::Watermark(9))));
 
-    // The stalled reader comes back: everything is there, once.
-    let mut seen = 0;
-    while seen < taken as usize * 1_000 {
-        let Element::Batch(changes) = next(&mut stalled_reader).await.unwrap() else { panic!() };
-        seen += changes.len();
-    }
-    send(&mut stalled, Element::Batch(batch)).await.unwrap();
-    assert!(pair.sending.0.run.metrics().blocked.get() > 0 || seen > 0);
+    // The stalled reader comes back: everything is there, once, and the sender goes on.
+    let sending = tidegate_runtime::spawn("stalled", async move {
+        send(&mut stalled, Element::Batch(batch)).await.unwrap();
+        send(&mut stalled, Element::End).await.unwrap();
+    });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(!sending.is_finished());
+    let items = read_all(&mut stalled_reader).await;
+    let Item::Rows(rows) = &items[0] else { panic!("no rows") };
+    assert_eq!(rows.len(), (taken as usize + 1) * 1_000);
+    sending.await.unwrap();
+    let blocked = Duration::from_nanos(pair.sending.0.run.metrics().blocked.get());
+    assert!(blocked >= Duration::from_millis(150), "{blocked:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -124,7 +124,7 @@ async fn an_empty_batch_and_one_larger_than_any_credit_pass() {
     let options = ShuffleOptions { channel_bytes: 64 << 10, ..ShuffleOptions::default() };
     let mut pair = Pair::open(options, 1, schema()).await;
     let (mut sender, mut receiver) = (pair.sending.sender(0), pair.reading.receiver(0));
-    assert!(nothing_left(&pair.sending.0.outputs) && nothing_left(&pair.reading.0.inputs));
+    assert!(pair.sending.0.outputs.is_empty() && pair.reading.0.inputs.is_empty());
     let sending = tidegate_runtime::spawn("sender", async move {
         send(&mut sender, Element::Batch(with_kinds(rows(0, 0, 1)))).await.unwrap();
         send(&mut sender, Element::Watermark(1)).await.unwrap();

@@ -8,7 +8,7 @@ mod loss;
 mod tls;
 mod types;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
@@ -206,9 +206,4 @@ fn push(items: &mut Vec<Item>, element: &Element) {
         _ if changes.is_empty() => {}
         _ => items.push(Item::Rows(more.collect())),
     }
-}
-
-/// Kept for what a run's maps hold: a test that takes all channels leaves none behind.
-fn nothing_left<K, V>(map: &BTreeMap<K, V>) -> bool {
-    map.is_empty()
 }
