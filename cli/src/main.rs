@@ -6,6 +6,7 @@ mod cluster;
 mod embedded;
 mod output;
 mod run;
+mod signals;
 
 use std::process::ExitCode;
 

@@ -426,7 +426,8 @@ impl Job {
         match self.restarts.on_failure(now_ms, jitter).filter(|_| curable) {
             Some(at_ms) => {
                 self.phase = Phase::Restarting(at_ms);
-                actions.push(Action::AwaitRestart { at_ms, error: error.to_string() });
+                let (code, error) = (error.code(), error.to_string());
+                actions.push(Action::AwaitRestart { at_ms, code, error });
             }
             None => {
                 let outcome = Outcome::Failed(error.code(), error.to_string());

@@ -141,7 +141,7 @@ pub enum Action {
     /// visible in between is written again.
     FallBack { damaged: Epoch, used: Epoch, error: String },
     /// The run failed and the next starts at this time.
-    AwaitRestart { at_ms: i64, error: String },
+    AwaitRestart { at_ms: i64, code: ErrorCode, error: String },
     /// The job is over.
     Done(Outcome),
 }

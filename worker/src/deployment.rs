@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidegate_checkpoint::{CheckpointStorage, Manifest};
+use tidegate_checkpoint::{CheckpointStorage, Directory, Manifest};
 use tidegate_engine::connector::{Sink, Source};
 use tidegate_engine::memory::MemoryBudget;
 use tidegate_engine::spill::SpillFolder;
@@ -40,6 +40,21 @@ pub struct Restored {
     pub manifest: Arc<Manifest>,
     /// Whether the new checkpoints may refer to its files (it is in the job's own folder).
     pub reusable: bool,
+}
+
+impl Restored {
+    /// Finds the folders of a checkpoint's files and staged output.
+    ///
+    /// # Errors
+    /// `INVALID_OPTION`, `UNSUPPORTED` for a folder that cannot be used.
+    pub fn new(folder: &str, manifest: Arc<Manifest>, reusable: bool) -> Result<Self> {
+        let storage = Directory::open(folder)?.storage();
+        let staging = match &manifest.staging {
+            Some(folder) => Directory::open(folder)?.storage(),
+            None => storage.clone(),
+        };
+        Ok(Self { storage, staging, manifest, reusable })
+    }
 }
 
 /// A run of a job.

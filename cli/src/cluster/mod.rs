@@ -13,6 +13,8 @@ use tokio::runtime::Runtime;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::args::{ConfigFile, Server};
+use crate::run::runtime;
+use crate::signals::told_to_end;
 use config::Config;
 
 /// How long a connection to a coordinator may take.
@@ -25,7 +27,7 @@ pub(crate) fn coordinator(arguments: &ConfigFile) -> ExitCode {
         let control = runtime("control", 2)?;
         control.block_on(async {
             let coordinator = coordinator::start(&section, clock()).await?;
-            coordinator::run(coordinator, shutdown()).await
+            coordinator::run(coordinator, told_to_end()).await
         })
     }))
 }
@@ -35,7 +37,7 @@ pub(crate) fn worker(arguments: &ConfigFile) -> ExitCode {
     report(Config::read(&arguments.config).and_then(|config| {
         let section = config.worker("tidegate worker")?;
         let (control, data) = (runtime("control", 2)?, data_runtime()?);
-        let ended = control.block_on(worker::run(&section, clock(), data.handle(), shutdown()));
+        let ended = control.block_on(worker::run(&section, clock(), data.handle(), told_to_end()));
         data.shutdown_background();
         ended
     }))
@@ -57,7 +59,7 @@ pub(crate) fn server(arguments: &Server) -> ExitCode {
                 )
             };
             let signal = async {
-                shutdown().await;
+                told_to_end().await;
                 let _ = stop.send(true);
                 std::future::pending::<()>().await;
             };
@@ -91,31 +93,6 @@ fn clock() -> Arc<dyn Clock> {
 
 fn data_runtime() -> Result<Runtime> {
     runtime("data", std::thread::available_parallelism().map_or(2, usize::from))
-}
-
-fn runtime(name: &str, threads: usize) -> Result<Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
-        .thread_name(name)
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            Error::new(ErrorCode::ResourceExhausted, format!("start threads: {error}"))
-        })
-}
-
-/// Waits for Ctrl-C or SIGTERM.
-async fn shutdown() {
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminate => {}
-    }
 }
 
 /// A channel to a coordinator that connects when it is used.

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tidegate_checkpoint::Directory;
 use tidegate_checkpoint::task::{Control, TaskEvent};
 use tidegate_engine::staging::Stored;
 use tidegate_job_control::DriverSpec;
-use tidegate_job_control::driver::run::{RestoredCheckpoint, Run, RunFacts, RunRequest, Runs};
+use tidegate_job_control::driver::run::{Run, RunFacts, RunRequest, Runs};
 use tidegate_plan::task_graph::TaskGraph;
 use tidegate_types::{Attempt, Result};
 use tidegate_worker::{Deployment, Links, Restored, RunMetrics, RunningTasks, resources};
@@ -38,7 +37,9 @@ impl LocalRuns {
             lineage,
             batch_rows: settings.integer("execution.batch-size").unwrap_or(8192) as usize,
             mode: settings.execution_mode(),
-            restored: restored.map(open).transpose()?,
+            restored: restored
+                .map(|from| Restored::new(&from.checkpoint.folder, from.manifest, from.reusable))
+                .transpose()?,
             checkpoints: self.spec.folder.storage(),
             savepoints: self.spec.savepoints.storage(),
             // Compressed where the store is far away.
@@ -49,17 +50,6 @@ impl LocalRuns {
             connectors: self.embedded.connectors.clone(),
         })
     }
-}
-
-/// Where a checkpoint's files are.
-fn open(restored: RestoredCheckpoint) -> Result<Restored> {
-    let RestoredCheckpoint { checkpoint, manifest, reusable } = restored;
-    let storage = Directory::open(&checkpoint.folder)?.storage();
-    let staging = match &manifest.staging {
-        Some(folder) => Directory::open(folder)?.storage(),
-        None => storage.clone(),
-    };
-    Ok(Restored { storage, staging, manifest, reusable })
 }
 
 #[async_trait]

@@ -20,6 +20,7 @@ use super::{live, prometheus, stats};
 use crate::args::Run;
 use crate::embedded::{Embedded, JobReport, JobSpec, Watched};
 use crate::output::{Connectors, Printer, print_rows};
+use crate::signals::told_to_end;
 
 /// Runs a script; true if all of it ended well.
 ///
@@ -54,7 +55,11 @@ pub(crate) fn run(arguments: &Run, script: Script) -> Result<bool> {
     Ok(all_well)
 }
 
-fn runtime(name: &str, threads: usize) -> Result<tokio::runtime::Runtime> {
+/// Threads for tasks.
+///
+/// # Errors
+/// `RESOURCE_EXHAUSTED` if there can be no more.
+pub(crate) fn runtime(name: &str, threads: usize) -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
         .thread_name(name)
@@ -217,16 +222,7 @@ impl Running<'_> {
 async fn on_signals(stops: Stops) {
     let mut asked = 0u32;
     loop {
-        let terminate = async {
-            match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-                Ok(mut signal) => drop(signal.recv().await),
-                Err(_) => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            pressed = tokio::signal::ctrl_c() => if pressed.is_err() { return },
-            () = terminate => {}
-        }
+        told_to_end().await;
         asked += 1;
         let request = if asked == 1 { Request::Stop } else { Request::Cancel };
         if asked == 1 {

@@ -16,7 +16,7 @@ use tidegate_types::Error;
 
 use crate::args::Run;
 
-pub(crate) use execute::stdout_error;
+pub(crate) use execute::{runtime, stdout_error};
 pub(crate) use script::{read as read_script, substitute};
 
 /// Runs the command; errors go to standard error.

@@ -86,8 +86,8 @@ impl Ledger for LogLedger {
                 self.state(RunState::Deploying, None).await;
                 self.state(RunState::Running, None).await;
             }
-            Note::Restarting { error, .. } => {
-                self.state(RunState::Restarting, Some((ErrorCode::Unavailable, error))).await;
+            Note::Restarting { code, error, .. } => {
+                self.state(RunState::Restarting, Some((code, error))).await;
             }
             Note::SavepointPublished(savepoint) => self.published(&savepoint).await,
             Note::SavepointFailed(message) => self.failed(&message).await,

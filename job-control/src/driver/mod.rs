@@ -296,12 +296,12 @@ impl Driver {
                 error,
                 "checkpoint {damaged} is damaged; going back to checkpoint {used}: what files and other sinks got between the two comes again; a Kafka sink that writes exactly once refuses to start"
             ),
-            Action::AwaitRestart { at_ms, error } => {
+            Action::AwaitRestart { at_ms, code, error } => {
                 // Ending the tasks may have taken longer than the pause.
                 let delay = (at_ms - self.surroundings.clock.now_ms()).max(0);
                 tracing::error!(job = %self.spec.job, error, "run failed; restarting in {delay} ms");
                 self.progress.send_modify(|progress| progress.restarts += 1);
-                self.note(Note::Restarting { at_ms, error }).await;
+                self.note(Note::Restarting { at_ms, code, error }).await;
             }
             Action::Done(_) => {}
         }

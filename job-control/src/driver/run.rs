@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tidegate_checkpoint::Manifest;
 use tidegate_checkpoint::task::{Control, TaskEvent};
-use tidegate_types::{Attempt, CompletedCheckpoint, JobRecord, Result, SubtaskId};
+use tidegate_types::{Attempt, CompletedCheckpoint, ErrorCode, JobRecord, Result, SubtaskId};
 use tokio::sync::mpsc;
 
 /// Where a job's record is kept, and who is told how the job goes.
@@ -35,6 +35,8 @@ pub enum Note {
         /// Milliseconds since the epoch.
         at_ms: i64,
         /// Why.
+        code: ErrorCode,
+        /// In words.
         error: String,
     },
     /// A savepoint and its output are complete.

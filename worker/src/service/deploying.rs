@@ -107,9 +107,5 @@ async fn restored(run: &wire::RunSpec) -> Result<Option<Restored>> {
     let checkpoint: CompletedCheckpoint = from_json("a checkpoint", &run.restored)?;
     let storage = Directory::open(&checkpoint.folder)?.storage();
     let manifest = storage.read_manifest(&checkpoint.manifest).await.map_err(of_checkpoint)?;
-    let staging = match &manifest.staging {
-        Some(folder) => Directory::open(folder)?.storage(),
-        None => storage.clone(),
-    };
-    Ok(Some(Restored { storage, staging, manifest: Arc::new(manifest), reusable: run.reusable }))
+    Restored::new(&checkpoint.folder, Arc::new(manifest), run.reusable).map(Some)
 }

@@ -60,7 +60,6 @@ pub(super) fn version(version: &JobVersion) -> api::Version {
         settings: version.spec.settings.clone().into_iter().collect(),
         parallelism: version.spec.parallelism,
         create_time: time(version.created_ms),
-        explanation: String::new(),
     }
 }
 
@@ -92,7 +91,6 @@ pub(super) fn run(run: &Run) -> api::Run {
         create_time: time(run.created_ms),
         start_time: run.started_ms.and_then(time),
         end_time: run.ended_ms.and_then(time),
-        workers: Vec::new(),
         latest_checkpoint: latest.map(|latest| checkpoint(&run.name.job.to_string(), latest)),
     }
 }

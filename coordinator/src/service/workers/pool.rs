@@ -441,3 +441,6 @@ fn hosted(run: &wire::RunStatus) -> HostedRun {
 fn unavailable(worker: &str) -> Error {
     Error::new(ErrorCode::Unavailable, format!("worker {worker} is not connected"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -166,7 +166,7 @@ impl Runs for RemoteRuns {
         };
         self.pool.route(&self.job.job, attempt, events.clone());
         let facts = facts(&self.job.graph, &task_graph, &prepared);
-        let wire_facts = facts_to_wire(&facts, parties.keys());
+        let wire_facts = facts_to_wire(&facts);
         let deploy = wire::Deploy {
             request: 0,
             run: Some(spec),
@@ -366,17 +366,13 @@ fn facts(graph: &StreamGraph, tasks: &TaskGraph, prepared: &wire::Prepared) -> R
     facts
 }
 
-fn facts_to_wire<'a>(
-    facts: &RunFacts,
-    workers: impl Iterator<Item = &'a String>,
-) -> wire::RunFacts {
+fn facts_to_wire(facts: &RunFacts) -> wire::RunFacts {
     let all = |ids: &BTreeSet<SubtaskId>| ids.iter().copied().map(subtask_to_wire).collect();
     wire::RunFacts {
         tasks: all(&facts.tasks),
         sinks: all(&facts.sinks),
         staging: facts.staging,
         waiting: facts.waiting.clone(),
-        workers: workers.cloned().collect(),
     }
 }
 
