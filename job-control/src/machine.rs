@@ -88,6 +88,8 @@ impl Job {
         match self.phase {
             Phase::Restarting(at) => Some(at),
             Phase::Running => match &self.checkpoint {
+                // One that is complete waits for its sinks, however long they take.
+                Some(checkpoint) if checkpoint.completed.is_some() => None,
                 Some(checkpoint) => {
                     Some(checkpoint.triggered_ms + self.settings.timeout.as_millis() as i64)
                 }
@@ -139,17 +141,17 @@ impl Job {
             Event::ManifestWritten(checkpoint) if checkpoint.attempt == self.record.attempt => {
                 self.on_manifest(now_ms, checkpoint, &mut actions);
             }
-            Event::SavepointRequested { stop } => {
+            Event::SavepointRequested { stop, or_cancel } => {
                 let kind = if stop {
                     CheckpointKind::StopWithSavepoint
                 } else {
                     CheckpointKind::Savepoint
                 };
-                if let (Phase::Restarting(_), true) = (self.phase, stop) {
+                if let (Phase::Restarting(_), true) = (self.phase, stop && or_cancel) {
                     // Nothing runs that could be saved: the last checkpoint is what there is.
                     return self.cancelled();
                 }
-                self.requested = Some(kind);
+                self.request(kind);
                 self.settle(now_ms, &mut actions);
             }
             Event::CancelRequested => {
@@ -163,9 +165,18 @@ impl Job {
     }
 
     fn cancelled(&mut self) -> Vec<Action> {
-        let mut actions = vec![Action::KillTasks];
+        let mut actions = Vec::new();
         self.end(JobStatus::Cancelled, Outcome::Cancelled, &mut actions);
+        // Saved first: whoever may not save any more has nothing to say to tasks.
+        actions.insert(actions.len().saturating_sub(1), Action::KillTasks);
         actions
+    }
+
+    /// Notes that a savepoint is wanted; one that is to stop the job is never forgotten for another.
+    fn request(&mut self, kind: CheckpointKind) {
+        if self.requested != Some(CheckpointKind::StopWithSavepoint) {
+            self.requested = Some(kind);
+        }
     }
 
     fn save(&mut self, actions: &mut Vec<Action>) {
@@ -204,29 +215,12 @@ impl Job {
         let own = self.record.checkpoints.iter().rev();
         let mut own =
             own.filter(|known| self.given.is_none() || known.attempt >= self.first_attempt);
-        own.next().or(self.given.as_ref().and_then(VecDeque::front))
-    }
-
-    /// Goes back to an older checkpoint if the one that is being restored is damaged and there is
-    /// another; false if not.
-    fn fall_back(&mut self, error: &Error, actions: &mut Vec<Action>) -> bool {
-        if self.phase != Phase::Deploying || error.code() != ErrorCode::CorruptCheckpoint {
-            return false;
-        }
-        let Some(damaged) = self.restored.take() else { return false };
-        let before = (self.record.checkpoints.clone(), self.given.clone());
-        self.record.checkpoints.retain(|known| *known != damaged);
-        self.given.iter_mut().for_each(|given| given.retain(|known| *known != damaged));
-        let Some(older) = self.restorable() else {
-            // Nothing is left: whoever mends the damage finds the record as it was.
-            (self.record.checkpoints, self.given) = before;
-            return false;
+        let given = match &self.given {
+            Some(given) => given.front(),
+            // A run that was adopted goes on with what it was given once.
+            None => self.record.origin.as_ref(),
         };
-        let (damaged, used, error) = (damaged.epoch, older.epoch, error.to_string());
-        actions.push(Action::KillTasks);
-        actions.push(Action::FallBack { damaged, used, error });
-        self.deploy(actions);
-        true
+        own.next().or(given)
     }
 
     /// Lets sources read once it is known which tasks there are and all of them have their state.
@@ -371,71 +365,6 @@ impl Job {
         self.settle(now_ms, actions);
     }
 
-    fn fail_checkpoint(
-        &mut self,
-        now_ms: i64,
-        jitter: f64,
-        epoch: Epoch,
-        error: &Error,
-        actions: &mut Vec<Action>,
-    ) {
-        let Some(checkpoint) =
-            self.checkpoint.take_if(|c| c.epoch == epoch && c.completed.is_none())
-        else {
-            return;
-        };
-        actions.push(Action::Abandon { epoch, reason: error.to_string() });
-        self.failed_checkpoints += 1;
-        if error.code() != ErrorCode::Fenced {
-            self.save(actions);
-        } else {
-            actions.push(Action::KillTasks);
-            let outcome = Outcome::Failed(error.code(), error.to_string());
-            self.phase = Phase::Over;
-            return actions.push(Action::Done(outcome));
-        }
-        // Without output that waits for it, a failed checkpoint costs only the work it would have saved.
-        // Sources that stopped for a savepoint read no more, though.
-        let fatal = checkpoint.kind == CheckpointKind::StopWithSavepoint || checkpoint.last;
-        if checkpoint.kind != CheckpointKind::Periodic {
-            actions.push(Action::SavepointFailed(error.to_string()));
-        }
-        if checkpoint.kind == CheckpointKind::Savepoint && !fatal {
-            self.failed_checkpoints -= 1;
-        }
-        if fatal || self.failed_checkpoints > self.settings.tolerable_failures {
-            return self.fail(now_ms, jitter, error, actions);
-        }
-        self.next_trigger_ms = self.settings.interval.map(|i| now_ms + i.as_millis() as i64);
-        self.settle(now_ms, actions);
-    }
-
-    fn fail(&mut self, now_ms: i64, jitter: f64, error: &Error, actions: &mut Vec<Action>) {
-        if !matches!(self.phase, Phase::Deploying | Phase::Running)
-            || self.fall_back(error, actions)
-        {
-            return;
-        }
-        actions.push(Action::KillTasks);
-        if let Some(checkpoint) = self.checkpoint.take().filter(|c| c.completed.is_none()) {
-            let reason = "the run failed".to_owned();
-            actions.push(Action::Abandon { epoch: checkpoint.epoch, reason });
-        }
-        // What a restart cannot cure (a malformed record, a missing topic) fails at once.
-        let curable = error.code().is_retryable();
-        match self.restarts.on_failure(now_ms, jitter).filter(|_| curable) {
-            Some(at_ms) => {
-                self.phase = Phase::Restarting(at_ms);
-                let (code, error) = (error.code(), error.to_string());
-                actions.push(Action::AwaitRestart { at_ms, code, error });
-            }
-            None => {
-                let outcome = Outcome::Failed(error.code(), error.to_string());
-                self.end(JobStatus::Failed, outcome, actions);
-            }
-        }
-    }
-
     fn on_tick(&mut self, now_ms: i64, jitter: f64, actions: &mut Vec<Action>) {
         match self.phase {
             Phase::Restarting(at) if now_ms >= at => self.deploy(actions),
@@ -475,5 +404,6 @@ impl Job {
 }
 
 mod adoption;
+mod failing;
 #[cfg(test)]
 mod tests;

@@ -89,7 +89,11 @@ pub enum Event {
     /// The manifest could not be written.
     ManifestRefused { attempt: Attempt, epoch: Epoch, error: Error },
     /// Someone asks for a savepoint.
-    SavepointRequested { stop: bool },
+    SavepointRequested {
+        stop: bool,
+        /// Whether a stop ends the job without one if nothing runs at the moment.
+        or_cancel: bool,
+    },
     /// Someone asks for the end of the job, without a savepoint.
     CancelRequested,
     /// Time has passed.
@@ -128,7 +132,7 @@ pub enum Action {
     /// Forget what was acknowledged for a checkpoint.
     Abandon { epoch: Epoch, reason: String },
     /// Tell people that a savepoint could not be taken.
-    SavepointFailed(String),
+    SavepointFailed { epoch: Epoch, error: String },
     /// Write the final, self-contained form of a savepoint, whose output is now visible.
     PublishSavepoint(CompletedCheckpoint),
     /// Checkpoints that are no longer kept: delete what only they reach.

@@ -224,7 +224,7 @@ async fn on_signals(stops: Stops) {
     loop {
         told_to_end().await;
         asked += 1;
-        let request = if asked == 1 { Request::Stop } else { Request::Cancel };
+        let request = if asked == 1 { Request::StopOrCancel } else { Request::Cancel };
         if asked == 1 {
             eprintln!("stopping with a savepoint; press Ctrl-C again to end at once");
         }

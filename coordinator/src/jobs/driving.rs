@@ -13,7 +13,9 @@ use tidegate_job_control::{Driver, DriverSpec, Outcome, Request, Start, Surround
 use tidegate_plan::encoding;
 use tidegate_plan::settings::Settings;
 use tidegate_runtime::Clock;
-use tidegate_types::{CompletedCheckpoint, Error, ErrorCode, JobId, JobRecord, Result};
+use tidegate_types::{
+    Attempt, CompletedCheckpoint, Error, ErrorCode, JobId, JobRecord, JobStatus, Result,
+};
 use tokio::sync::{mpsc, watch};
 
 use super::folders::CheckpointFolders;
@@ -70,27 +72,23 @@ impl Driving {
     pub(super) async fn run(self, requests: mpsc::Receiver<Request>) {
         let run = self.run.clone();
         let ledger = self.ledger();
-        match self.drive(requests).await {
-            Ok(outcome) => {
-                let (state, failure) = match outcome {
-                    Outcome::Finished => (RunState::Finished, None),
-                    Outcome::Stopped(_) => (RunState::Stopped, None),
-                    Outcome::Cancelled => (RunState::Cancelled, None),
-                    Outcome::Failed(code, message) => (RunState::Failed, Some((code, message))),
-                };
-                if state == RunState::Stopped {
-                    ledger.state(RunState::Stopping, None).await;
-                }
-                ledger.state(state, failure).await;
-                tracing::info!(%run, %state, "a run is over");
+        let (state, failure) = match self.drive(requests).await {
+            Ok(Outcome::Finished) => (RunState::Finished, None),
+            Ok(Outcome::Stopped(_)) => (RunState::Stopped, None),
+            Ok(Outcome::Cancelled) => (RunState::Cancelled, None),
+            // Another driver was faster: what the run does is up to the one that the catalog knows.
+            Ok(Outcome::Failed(ErrorCode::Fenced, message)) => {
+                return tracing::warn!(message, %run, "the driver of a run cannot go on");
             }
+            Ok(Outcome::Failed(code, message)) => (RunState::Failed, Some((code, message))),
             Err(error) if error.code().is_retryable() || error.code() == ErrorCode::Fenced => {
-                tracing::warn!(%error, %run, "the driver of a run cannot go on");
+                return tracing::warn!(%error, %run, "the driver of a run cannot go on");
             }
-            Err(error) => {
-                tracing::error!(%error, %run, "a run cannot go on");
-                ledger.state(RunState::Failed, Some((error.code(), error.to_string()))).await;
-            }
+            Err(error) => (RunState::Failed, Some((error.code(), error.summary()))),
+        };
+        match ledger.over(state, failure).await {
+            Ok(()) => tracing::info!(%run, %state, "a run is over"),
+            Err(error) => tracing::warn!(%error, %run, "the end of a run could not be told"),
         }
     }
 
@@ -100,6 +98,7 @@ impl Driving {
             clock: self.environment.clock.clone(),
             run: self.run.clone(),
             term: self.term,
+            answers: std::sync::Mutex::default(),
         }
     }
 
@@ -110,6 +109,9 @@ impl Driving {
             .metadata
             .read(Consistency::Stale, move |catalog| known(catalog, &name))
             .await??;
+        if let Some(outcome) = known.run.record.as_ref().and_then(ended) {
+            return Ok(outcome);
+        }
         let settings = settings(&known.version)?;
         let graph = Arc::new(encoding::decode(&known.version.plan)?);
         let home = self.environment.folders.home(&self.run, known.uid, &settings)?;
@@ -196,6 +198,9 @@ impl Driving {
         let lineage = format!("{job}-{:016x}", random());
         let mut record = JobRecord::new(job, lineage);
         let mut folder = home.child(&self.run.number.to_string());
+        let mut given = given;
+        // Workers remember attempts by the job's name: those of a job that had it before are all below the uid.
+        record.attempt = Attempt(known.uid);
         if let Some(before) = &known.before {
             record.attempt = before.attempt;
             record.last_epoch = before.last_epoch;
@@ -204,10 +209,13 @@ impl Driving {
             if let (true, Some(chain)) = (continues, &before.folder) {
                 record.lineage = before.lineage.clone();
                 record.checkpoints = before.checkpoints.clone();
+                record.origin = before.origin.clone();
                 folder = Directory::open(chain)?;
+                // The record has them all, older ones for the case that the newest is damaged.
+                given = Vec::new();
             }
         }
-        record.origin = given.first().cloned();
+        record.origin = given.first().cloned().or(record.origin);
         record.folder = Some(folder.url().to_owned());
         Ok(Opening { record, folder, given })
     }
@@ -227,6 +235,20 @@ impl Driving {
             RestoreFrom::Nothing => Ok(Vec::new()),
         }
     }
+}
+
+/// How a run ended of which only its record knows that it is over.
+fn ended(record: &JobRecord) -> Option<Outcome> {
+    Some(match record.status {
+        JobStatus::Running => return None,
+        JobStatus::Finished => Outcome::Finished,
+        JobStatus::Stopped => Outcome::Stopped(record.latest()?.clone()),
+        JobStatus::Cancelled => Outcome::Cancelled,
+        JobStatus::Failed => {
+            let message = "the run failed; why was lost with the leader of that moment";
+            Outcome::Failed(ErrorCode::Unavailable, message.to_owned())
+        }
+    })
 }
 
 fn known(catalog: &Catalog, name: &RunName) -> Result<Known> {

@@ -18,7 +18,7 @@ use std::time::Duration;
 use tidegate_catalog::{Action, Catalog, Command, DesiredState, Run, RunName, WorkerState};
 use tidegate_job_control::Request;
 use tidegate_runtime::{Clock, Task, spawn};
-use tidegate_types::Result;
+use tidegate_types::{ErrorCode, Result};
 use tokio::sync::mpsc;
 
 pub use folders::CheckpointFolders;
@@ -192,6 +192,10 @@ impl Lead<'_> {
             draining.map(|worker| (worker.spec.id.clone(), worker.spec.incarnation)).collect()
         };
         let draining = self.supervisor.metadata.read(Consistency::Stale, draining).await?;
+        // What workers run is known once they have had time to say so.
+        if self.supervisor.clock.elapsed() < self.settled {
+            return Ok(());
+        }
         let hosted = self.supervisor.pool.hosted();
         self.moved
             .retain(|(job, attempt)| hosted.iter().any(|run| run.0 == *job && run.1.0 == *attempt));
@@ -265,7 +269,13 @@ impl Lead<'_> {
                 continue;
             }
             let (id, incarnation) = (worker.name.clone(), worker.incarnation);
-            self.supervisor.propose(Action::LoseWorker { worker: id, incarnation }).await?;
+            let lost = Action::LoseWorker { worker: id, incarnation };
+            match self.supervisor.propose(lost).await {
+                // A newer process has its name: then there is nothing to say.
+                Ok(()) => {}
+                Err(error) if error.code() == ErrorCode::Fenced => {}
+                Err(error) => return Err(error),
+            }
             self.supervisor.pool.forget(&worker.name);
         }
         Ok(())

@@ -7,7 +7,7 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
-use tidegate_types::{Error, MAX_WATERMARK, MIN_WATERMARK, Result, Watermark};
+use tidegate_types::{Epoch, MAX_WATERMARK, MIN_WATERMARK, Result, Watermark};
 
 use super::Receiver;
 use crate::element::{Barrier, Changes, Element};
@@ -39,6 +39,8 @@ pub struct Alignment {
     combined: Watermark,
     idle: bool,
     aligning: Option<Barrier>,
+    /// The newest barrier that any channel has delivered.
+    newest: Epoch,
 }
 
 #[derive(Debug, Clone)]
@@ -54,7 +56,13 @@ impl Alignment {
     pub fn new(count: usize, watermark: Watermark) -> Self {
         let channel =
             Channel { watermark: MIN_WATERMARK, idle: false, blocked: false, ended: false };
-        Self { channels: vec![channel; count], combined: watermark, idle: false, aligning: None }
+        Self {
+            channels: vec![channel; count],
+            combined: watermark,
+            idle: false,
+            aligning: None,
+            newest: Epoch(0),
+        }
     }
 
     /// Whether a channel may be read.
@@ -94,18 +102,20 @@ impl Alignment {
 
     /// A barrier of a channel; returns it once it is aligned.
     ///
-    /// # Errors
-    /// `INTERNAL` if channels deliver different barriers at once, which no coordinator asks for.
-    pub fn barrier(&mut self, channel: usize, barrier: Barrier) -> Result<Option<Barrier>> {
-        if self.aligning.is_some_and(|other| other.epoch != barrier.epoch) {
-            return Err(Error::internal(format!(
-                "barrier {} arrived while another is being aligned",
-                barrier.epoch
-            )));
+    /// Some channels may never deliver a barrier: whoever asked for the checkpoint was lost before every source had
+    /// heard of it. So a newer barrier ends the alignment of an older one, which is given up, and an older one than
+    /// what was seen is passed over.
+    pub fn barrier(&mut self, channel: usize, barrier: Barrier) -> Option<Barrier> {
+        if barrier.epoch < self.newest {
+            return None;
         }
+        if self.aligning.is_some_and(|older| older.epoch < barrier.epoch) {
+            self.channels.iter_mut().for_each(|channel| channel.blocked = false);
+        }
+        self.newest = barrier.epoch;
         self.aligning = Some(barrier);
         self.channels[channel].blocked = true;
-        Ok(self.aligned())
+        self.aligned()
     }
 
     /// A channel has ended, which counts as its watermark's maximum and as every later barrier.
@@ -226,7 +236,7 @@ impl InputGate {
                 self.pending.extend(all.then_some(GateEvent::Idle));
             }
             Element::Barrier(barrier) => {
-                let aligned = self.alignment.barrier(channel, barrier)?;
+                let aligned = self.alignment.barrier(channel, barrier);
                 self.pending.extend(aligned.map(GateEvent::Barrier));
             }
             Element::End => {
@@ -249,8 +259,6 @@ impl InputGate {
 
 #[cfg(test)]
 mod tests {
-    use tidegate_types::Epoch;
-
     use super::*;
     use crate::element::BarrierKind;
 
@@ -281,19 +289,27 @@ mod tests {
     #[test]
     fn a_barrier_blocks_its_channel_until_all_have_it_or_ended() {
         let mut alignment = Alignment::new(3, MIN_WATERMARK);
-        assert_eq!(alignment.barrier(0, barrier(1)).unwrap(), None);
+        assert_eq!(alignment.barrier(0, barrier(1)), None);
         assert!(!alignment.is_readable(0));
         assert_eq!(alignment.end(1).1, None);
-        assert_eq!(alignment.barrier(2, barrier(1)).unwrap(), Some(barrier(1)));
+        assert_eq!(alignment.barrier(2, barrier(1)), Some(barrier(1)));
         assert!(alignment.is_readable(0) && alignment.is_readable(2) && !alignment.is_readable(1));
-        assert_eq!(alignment.barrier(0, barrier(2)).unwrap(), None);
+        assert_eq!(alignment.barrier(0, barrier(2)), None);
         assert_eq!(alignment.end(2).1, Some(barrier(2)));
     }
 
     #[test]
-    fn different_barriers_at_once_are_a_defect() {
-        let mut alignment = Alignment::new(2, MIN_WATERMARK);
-        alignment.barrier(0, barrier(1)).unwrap();
-        assert!(alignment.barrier(1, barrier(2)).is_err());
+    fn a_newer_barrier_ends_the_alignment_of_one_that_not_all_channels_deliver() {
+        let mut alignment = Alignment::new(3, MIN_WATERMARK);
+        assert_eq!(alignment.barrier(0, barrier(1)), None);
+        assert_eq!(alignment.barrier(1, barrier(2)), None);
+        assert!(alignment.is_readable(0), "its rows up to the newer barrier belong to that");
+        assert!(!alignment.is_readable(1));
+        assert_eq!(alignment.barrier(2, barrier(1)), None, "too late");
+        assert!(alignment.is_readable(2));
+        assert_eq!(alignment.barrier(0, barrier(2)), None);
+        assert_eq!(alignment.barrier(2, barrier(2)), Some(barrier(2)));
+        assert_eq!(alignment.barrier(0, barrier(1)), None);
+        assert!(alignment.is_readable(0));
     }
 }

@@ -78,8 +78,10 @@ pub enum Start {
 pub enum Request {
     /// Take a savepoint and go on.
     Savepoint,
-    /// Stop with a savepoint.
+    /// Stop with a savepoint; a job that waits for its restart is stopped when it runs.
     Stop,
+    /// Stop with a savepoint, or without one if nothing runs at the moment.
+    StopOrCancel,
     /// End without one.
     Cancel,
     /// Go on after the connection to tasks of this run was interrupted; those that have ended in the meantime.
@@ -213,8 +215,11 @@ impl Driver {
         };
         tokio::select! {
             Some(request) = requests.recv() => match request {
-                Request::Savepoint => Event::SavepointRequested { stop: false },
-                Request::Stop => Event::SavepointRequested { stop: true },
+                Request::Savepoint => {
+                    Event::SavepointRequested { stop: false, or_cancel: false }
+                }
+                Request::Stop => Event::SavepointRequested { stop: true, or_cancel: false },
+                Request::StopOrCancel => Event::SavepointRequested { stop: true, or_cancel: true },
                 Request::Cancel => Event::CancelRequested,
                 Request::Resume { attempt, ended } => Event::Resumed { attempt, ended },
             },
@@ -267,6 +272,10 @@ impl Driver {
             }
             Action::Trigger { epoch, kind } => {
                 self.triggered.insert(epoch, self.surroundings.clock.elapsed());
+                if kind != CheckpointKind::Periodic {
+                    let stop = kind == CheckpointKind::StopWithSavepoint;
+                    self.note(Note::SavepointTriggered { epoch, stop }).await;
+                }
                 self.tell(&Control::Trigger(Barrier { epoch, kind: barrier_kind(kind) }))?;
             }
             Action::WriteManifest { attempt, epoch, kind, timestamp_ms } => {
@@ -279,7 +288,9 @@ impl Driver {
                 self.tell(&Control::Complete(epoch))?;
             }
             Action::Abandon { epoch, reason } => self.abandon(epoch, &reason),
-            Action::SavepointFailed(reason) => self.note(Note::SavepointFailed(reason)).await,
+            Action::SavepointFailed { epoch, error } => {
+                self.note(Note::SavepointFailed { epoch, error }).await;
+            }
             Action::PublishSavepoint(savepoint) => {
                 self.publish(&savepoint).await?;
                 self.note(Note::SavepointPublished(savepoint)).await;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tidegate_checkpoint::Manifest;
 use tidegate_checkpoint::task::{Control, TaskEvent};
-use tidegate_types::{Attempt, CompletedCheckpoint, ErrorCode, JobRecord, Result, SubtaskId};
+use tidegate_types::{
+    Attempt, CompletedCheckpoint, Epoch, ErrorCode, JobRecord, Result, SubtaskId,
+};
 use tokio::sync::mpsc;
 
 /// Where a job's record is kept, and who is told how the job goes.
@@ -41,8 +43,20 @@ pub enum Note {
     },
     /// A savepoint and its output are complete.
     SavepointPublished(CompletedCheckpoint),
+    /// A savepoint is being taken: whoever has asked for one by now is answered by it.
+    SavepointTriggered {
+        /// Its number.
+        epoch: Epoch,
+        /// Whether the job stops with it.
+        stop: bool,
+    },
     /// A savepoint could not be taken.
-    SavepointFailed(String),
+    SavepointFailed {
+        /// Its number.
+        epoch: Epoch,
+        /// Why.
+        error: String,
+    },
 }
 
 /// A run to be deployed.

@@ -22,6 +22,7 @@ impl Job {
         (self.tasks, self.sinks, self.staging) = (tasks, sinks, staging);
         // The driver before may have given out a number that no saved record knows of.
         self.record.last_epoch = Epoch(self.record.last_epoch.0 + 1);
+        self.save(actions);
         self.begin(now_ms, actions);
         self.tell_complete(now_ms, actions);
     }
@@ -48,7 +49,7 @@ impl Job {
             let reason = "the connection to a worker was interrupted".to_owned();
             actions.push(Action::Abandon { epoch: given_up.epoch, reason });
             if given_up.kind != CheckpointKind::Periodic {
-                self.requested.get_or_insert(given_up.kind);
+                self.request(given_up.kind);
             }
         }
         actions.push(Action::StartSources);

@@ -100,6 +100,7 @@ fn a_failure_restarts_from_the_last_complete_checkpoint_and_fences_the_old_attem
     assert!(matches!(
         &actions[..],
         [
+            Action::Save(_),
             Action::KillTasks,
             Action::Abandon { epoch: Epoch(2), .. },
             Action::AwaitRestart { at_ms: 260, .. }
@@ -170,7 +171,7 @@ fn failed_checkpoints_are_tolerated_up_to_the_limit() {
 fn stop_with_savepoint_publishes_after_the_commit() {
     let mut job = running(true);
     let attempt = job.record().attempt;
-    let actions = job.handle(10, 0.0, Event::SavepointRequested { stop: true });
+    let actions = job.handle(10, 0.0, Event::SavepointRequested { stop: true, or_cancel: true });
     assert!(matches!(
         actions[..],
         [Action::Trigger { kind: CheckpointKind::StopWithSavepoint, .. }]
@@ -296,7 +297,10 @@ fn an_adopted_run_is_told_its_last_checkpoint_again_and_skips_the_one_that_was_u
     let mut record = job.record().clone();
     record.last_epoch = Epoch(1);
     let (mut job, actions) = adopted(record);
-    assert_eq!(actions, [Action::StartSources, Action::Complete(Epoch(1))]);
+    assert!(
+        matches!(&actions[..], [Action::Save(saved), Action::StartSources, Action::Complete(Epoch(1))] if saved.last_epoch == Epoch(2)),
+        "{actions:?}"
+    );
     assert_eq!(job.handle(2_000, 0.0, Event::Tick), [], "the sinks have not answered");
     let attempt = job.record().attempt;
     assert_eq!(attempt, Attempt(1), "the run goes on");
@@ -311,7 +315,7 @@ fn an_adopted_run_is_told_its_last_checkpoint_again_and_skips_the_one_that_was_u
 #[test]
 fn an_adopted_run_without_a_checkpoint_of_its_own_just_goes_on() {
     let (mut job, actions) = adopted(running(true).record().clone());
-    assert_eq!(actions, [Action::StartSources]);
+    assert!(matches!(actions[..], [Action::Save(_), Action::StartSources]), "{actions:?}");
     let actions = job.handle(1_100, 0.0, Event::Tick);
     assert!(matches!(actions[..], [Action::Trigger { epoch: Epoch(2), .. }]), "{actions:?}");
 }
@@ -334,13 +338,16 @@ fn a_savepoint_that_fails_does_not_end_the_run_unless_the_job_was_to_stop() {
     for stop in [false, true] {
         let mut job = running(true);
         job.settings.tolerable_failures = 0;
-        job.handle(10, 0.0, Event::SavepointRequested { stop });
+        job.handle(10, 0.0, Event::SavepointRequested { stop, or_cancel: false });
         let error = Error::new(ErrorCode::Unavailable, "the store is full");
         let attempt = job.record().attempt;
         let declined = Event::Declined { attempt, epoch: Epoch(1), error };
         let actions = job.handle(20, 0.0, declined);
-        assert!(actions.iter().any(|action| matches!(action, Action::SavepointFailed(_))));
+        let failed = |action: &Action| matches!(action, Action::SavepointFailed { .. });
+        assert_eq!(actions.iter().any(failed), !stop, "{actions:?}");
         assert_eq!(actions.contains(&Action::KillTasks), stop, "{actions:?}");
+        let kept = stop.then_some(CheckpointKind::StopWithSavepoint);
+        assert_eq!(job.requested, kept, "what is to stop the job is tried again when it runs");
     }
 }
 
@@ -349,7 +356,7 @@ fn an_interrupted_connection_costs_the_checkpoint_under_way_and_nothing_else() {
     let mut job = running(true);
     job.handle(100, 0.0, Event::Tick);
     complete(&mut job, 110, 1);
-    job.handle(10, 0.0, Event::SavepointRequested { stop: false });
+    job.handle(10, 0.0, Event::SavepointRequested { stop: false, or_cancel: false });
     assert!(matches!(job.checkpoint, Some(InFlight { epoch: Epoch(2), .. })));
     let attempt = job.record().attempt;
     let resumed = || Event::Resumed { attempt, ended: BTreeSet::new() };
@@ -371,5 +378,20 @@ fn an_interrupted_connection_costs_the_checkpoint_under_way_and_nothing_else() {
     assert_eq!(job.handle(320, 0.0, old), []);
     let mut deploying = Job::new(JobRecord::new(JobId::from_name("j"), "l".into()), settings());
     deploying.handle(0, 0.0, Event::Start(Vec::new()));
-    assert_eq!(deploying.handle(1, 0.0, resumed())[0], Action::KillTasks);
+    assert_eq!(deploying.handle(1, 0.0, resumed())[1], Action::KillTasks);
+}
+
+#[test]
+fn an_adopted_run_that_completed_nothing_goes_back_to_what_it_was_given() {
+    let mut record = running(true).record().clone();
+    let given = completed(&running(true), 7);
+    record.origin = Some(given.clone());
+    let (mut job, _) = adopted(record);
+    let error = Error::new(ErrorCode::Unavailable, "a worker is gone");
+    job.handle(1_010, 0.0, Event::Failed { attempt: Attempt(1), error });
+    let actions = job.handle(1_100, 0.0, Event::Tick);
+    assert!(
+        matches!(&actions[1], Action::Deploy { attempt: Attempt(2), restore: Some(from) } if *from == given),
+        "{actions:?}"
+    );
 }

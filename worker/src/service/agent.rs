@@ -10,18 +10,15 @@ use tidegate_checkpoint::task::{Control, TaskEvent};
 use tidegate_proto::internal::v1 as wire;
 use tidegate_proto::internal::v1::worker_command::Command;
 use tidegate_proto::internal::v1::worker_message::Message;
-use tidegate_proto::internal::v1::worker_service_client::WorkerServiceClient;
 use tidegate_proto::tasks;
 use tidegate_runtime::{Task, spawn};
-use tidegate_types::{Attempt, Error, ErrorCode, JobId, Result, SubtaskId};
+use tidegate_types::{Attempt, Error, JobId, Result, SubtaskId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Interval, MissedTickBehavior};
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::Streaming;
-use tonic::transport::Channel;
 
 use super::counters;
 use super::deploying::{self, Host};
+use super::opening::{Connect, Session, open, unavailable};
 use super::reports::Unacknowledged;
 use super::runs::{Hosted, Runs};
 use crate::channels::{Links, Placement};
@@ -29,32 +26,13 @@ use crate::host::{self, RunningTasks};
 use crate::prepare::Prepared;
 use crate::shuffle::{RunKey, Shuffle, Token, WorkerName};
 
-/// Messages to the leader that may wait for the network.
-const OUTGOING: usize = 256;
 /// Reports of tasks that may wait for the agent.
 const EVENTS: usize = 1024;
 /// Pause before the next coordinator is tried; doubles up to [`MAX_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_secs(2);
-/// How long a coordinator may take to take up a stream.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A leader from which nothing was heard for this long is looked for again.
 const SILENCE: Duration = Duration::from_secs(6);
-
-/// Makes channels to coordinators.
-pub trait Connect: Send + Sync {
-    /// A channel to `host:port`; it connects when it is used.
-    ///
-    /// # Errors
-    /// `INVALID_OPTION` if the address is none.
-    fn channel(&self, address: &str) -> Result<Channel>;
-}
-
-impl<F: Fn(&str) -> Result<Channel> + Send + Sync> Connect for F {
-    fn channel(&self, address: &str) -> Result<Channel> {
-        self(address)
-    }
-}
 
 /// Who a worker is and whom it looks for.
 #[derive(Debug, Clone)]
@@ -99,6 +77,8 @@ pub struct Agent {
     background: Vec<Task<()>>,
     /// What the last coordinator that refused said of the leader.
     hint: Option<String>,
+    /// Whether the last stream got as far as that.
+    registered: bool,
 }
 
 /// Why a session is over.
@@ -129,6 +109,7 @@ impl Agent {
             finished: mpsc::channel(EVENTS),
             background: Vec::new(),
             hint: None,
+            registered: false,
         }
     }
 
@@ -160,8 +141,10 @@ impl Agent {
                 Over::Final(error) => break Err(error),
                 Over::Lost(error) => tracing::info!(%error, "no leader at {address}; looking on"),
             }
-            if self.hint.is_some() {
+            if self.hint.is_some() || std::mem::take(&mut self.registered) {
                 pause = FIRST_PAUSE;
+            }
+            if self.hint.is_some() {
                 continue;
             }
             let _ = self.beside(tokio::time::sleep(pause).boxed()).await;
@@ -222,16 +205,19 @@ impl Agent {
         let mut heartbeat = tokio::time::interval(Duration::from_secs(1));
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut registered = false;
+        let silence = tokio::time::sleep(SILENCE);
+        tokio::pin!(silence);
         loop {
             let full = self.reports.is_full();
             let step = tokio::select! {
-                command = tokio::time::timeout(SILENCE, incoming.next()) => match command {
-                    Err(_) => return Over::Lost(unavailable(address, "it is silent")),
-                    Ok(None) => return Over::Lost(unavailable(address, "it closed the stream")),
-                    Ok(Some(Err(status))) => {
+                () = &mut silence => return Over::Lost(unavailable(address, "it is silent")),
+                command = incoming.next() => match command {
+                    None => return Over::Lost(unavailable(address, "it closed the stream")),
+                    Some(Err(status)) => {
                         return Over::Lost(unavailable(address, status.message()));
                     }
-                    Ok(Some(Ok(command))) => {
+                    Some(Ok(command)) => {
+                        silence.set(tokio::time::sleep(SILENCE));
                         match self.command(command, address, &mut registered, &mut heartbeat) {
                             Ok(messages) => messages,
                             Err(over) => return over,
@@ -250,8 +236,12 @@ impl Agent {
             };
             for message in step {
                 let message = wire::WorkerMessage { message: Some(message) };
-                if outgoing.send(message).await.is_err() {
-                    return Over::Lost(unavailable(address, "it closed the stream"));
+                match tokio::time::timeout(SILENCE, outgoing.send(message)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(_)) => {
+                        return Over::Lost(unavailable(address, "it closed the stream"));
+                    }
+                    Err(_) => return Over::Lost(unavailable(address, "it takes nothing")),
                 }
             }
         }
@@ -283,6 +273,7 @@ impl Agent {
         match command.command {
             Some(Command::Registered(welcome)) => {
                 *registered = true;
+                self.registered = true;
                 let interval = Duration::from_millis(welcome.heartbeat_interval_ms.max(50).into());
                 *heartbeat = tokio::time::interval(interval);
                 heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -454,35 +445,4 @@ fn answer(request: u64, result: Result<wire::answer::Result>) -> wire::Answer {
     let result = result
         .unwrap_or_else(|error| wire::answer::Result::Failure(tasks::failure_to_wire(&error)));
     wire::Answer { request, result: Some(result) }
-}
-
-fn unavailable(address: &str, why: &str) -> Error {
-    Error::new(ErrorCode::Unavailable, format!("coordinator {address}: {why}"))
-}
-
-/// A stream to a coordinator.
-struct Session {
-    outgoing: mpsc::Sender<wire::WorkerMessage>,
-    incoming: Streaming<wire::WorkerCommand>,
-}
-
-/// Opens a stream and registers.
-fn open(
-    connect: Arc<dyn Connect>,
-    address: String,
-    register: wire::Register,
-) -> BoxFuture<'static, Result<Session>> {
-    let opening = async move {
-        let channel = connect.channel(&address)?;
-        let (outgoing, messages) = mpsc::channel(OUTGOING);
-        let first = wire::WorkerMessage { message: Some(Message::Register(register)) };
-        outgoing.send(first).await.map_err(|_| unavailable(&address, "closed"))?;
-        let mut client = WorkerServiceClient::new(channel);
-        let opening = client.attach(ReceiverStream::new(messages));
-        let opened = tokio::time::timeout(CONNECT_TIMEOUT, opening).await;
-        let opened = opened.map_err(|_| unavailable(&address, "it does not answer"))?;
-        let incoming = opened.map_err(|status| unavailable(&address, status.message()))?;
-        Ok(Session { outgoing, incoming: incoming.into_inner() })
-    };
-    opening.boxed()
 }

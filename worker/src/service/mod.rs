@@ -6,8 +6,10 @@
 pub mod agent;
 mod counters;
 mod deploying;
+mod opening;
 mod reports;
 mod runs;
 
-pub use agent::{Agent, AgentOptions, Connect};
+pub use agent::{Agent, AgentOptions};
 pub use deploying::{ConnectorFactories, Host};
+pub use opening::Connect;

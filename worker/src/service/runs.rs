@@ -115,7 +115,11 @@ impl Runs {
                 .iter()
                 .map(|(subtask, state)| wire::TaskStatus {
                     subtask: Some(subtask_to_wire(*subtask)),
-                    state: (*state).into(),
+                    // Without its tasks in place it cannot be told anything yet.
+                    state: match hosted.tasks {
+                        Some(_) => (*state).into(),
+                        None => State::Starting.into(),
+                    },
                 })
                 .collect(),
             facts: Some(hosted.facts.clone()),
@@ -159,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn reports_of_the_hosted_attempt_change_what_is_registered() {
+    fn reports_of_the_hosted_attempt_count_once_its_tasks_are_there() {
         let mut runs = Runs::default();
         begin(&mut runs, 1).unwrap();
         let event = |attempt: u64, kind| TaskEvent {
@@ -167,9 +171,11 @@ mod tests {
             report: Report { subtask: TASK, kind },
         };
         runs.note("j", &event(2, ReportKind::Ended));
-        let state = |runs: &Runs| runs.statuses()[0].tasks[0].state();
+        let state = |runs: &Runs| runs.hosted["j"].statuses[&TASK];
         assert_eq!(state(&runs), State::Starting);
         runs.note("j", &event(1, ReportKind::Ready));
         assert_eq!(state(&runs), State::Ready);
+        let told = runs.statuses()[0].tasks[0].state();
+        assert_eq!(told, State::Starting, "its tasks cannot be told anything yet");
     }
 }

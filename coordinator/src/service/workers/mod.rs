@@ -62,6 +62,20 @@ pub(crate) struct WorkerStreams {
     clock: Arc<dyn Clock>,
 }
 
+/// A worker's stream; dropping it tells the pool that it has ended.
+struct Registered<'a> {
+    streams: &'a WorkerStreams,
+    worker: &'a str,
+    session: pool::SessionId,
+}
+
+impl Drop for Registered<'_> {
+    fn drop(&mut self) {
+        let now = self.streams.clock.elapsed();
+        self.streams.pool.disconnected(self.worker, self.session, now);
+    }
+}
+
 type Commands = Pin<Box<dyn Stream<Item = Result<wire::WorkerCommand, Status>> + Send>>;
 
 impl WorkerStreams {
@@ -183,6 +197,8 @@ impl WorkerStreams {
             }
         };
         tracing::info!(worker = worker.name, slots = worker.slots, "a worker has registered");
+        // Also where this task is ended from outside.
+        let _registered = Registered { streams: &self, worker: &worker.name, session };
         let heartbeat_interval_ms = HEARTBEAT.as_millis() as u32;
         let welcome = Command::Registered(wire::Registered { heartbeat_interval_ms });
         let welcome = wire::WorkerCommand { term, command: Some(welcome) };
@@ -203,7 +219,6 @@ impl WorkerStreams {
             why = self.serve(&worker, session, incoming) => why,
         };
         tracing::info!(worker = worker.name, why, "the stream of a worker has ended");
-        self.pool.disconnected(&worker.name, session, self.clock.elapsed());
     }
 }
 

@@ -116,7 +116,10 @@ impl WorkerPool {
 
     /// From now on commands bear this term.
     pub(crate) fn lead(&self, term: u64) {
-        self.lock().term = term;
+        let mut inner = self.lock();
+        inner.term = term;
+        // An answer to a question of an earlier leader is none to one of this.
+        inner.last_request = term << 32;
     }
 
     /// The term of the commands.
@@ -336,13 +339,12 @@ impl WorkerPool {
         entry.runs.insert(job.to_owned(), run);
     }
 
-    /// Notes that a run is no longer on any worker.
-    pub(super) fn ended(&self, job: &str, attempt: Attempt) {
+    /// Notes that a run is no longer on a worker.
+    pub(super) fn ended(&self, worker: &str, job: &str, attempt: Attempt) {
         let mut inner = self.lock();
-        for entry in inner.workers.values_mut() {
-            if entry.runs.get(job).is_some_and(|run| run.attempt == attempt.0) {
-                entry.runs.remove(job);
-            }
+        let Some(entry) = inner.workers.get_mut(worker) else { return };
+        if entry.runs.get(job).is_some_and(|run| run.attempt == attempt.0) {
+            entry.runs.remove(job);
         }
     }
 

@@ -259,9 +259,6 @@ impl Drop for Begun {
             // A worker that is gone has nothing to end; one that comes back with the run is told again.
             let _ = self.pool.tell(worker, *session, end(0, &self.job, self.attempt, false));
         }
-        if !self.parties.is_empty() {
-            self.pool.ended(&self.job, self.attempt);
-        }
     }
 }
 
@@ -286,13 +283,18 @@ impl RemoteRun {
             // A worker that is gone ends the run when it comes back and finds that nobody wants it.
             let Some((_, session)) = self.pool.session(worker) else { continue };
             let (job, attempt) = (self.job.clone(), self.attempt);
-            answers.push(
-                self.pool.ask(worker, session, move |request| end(request, &job, attempt, orderly)),
-            );
+            let pool = self.pool.clone();
+            answers.push(async move {
+                let name = job.clone();
+                let ask =
+                    pool.ask(worker, session, move |request| end(request, &name, attempt, orderly));
+                ask.await?;
+                pool.ended(worker, &job, attempt);
+                Ok::<_, Error>(())
+            });
         }
         let all = futures::future::join_all(answers);
         let answered = tokio::time::timeout(END_TIMEOUT, all).await;
-        self.pool.ended(&self.job, self.attempt);
         let answered = answered.map_err(|_| {
             let message =
                 format!("workers did not end the tasks within {} s", END_TIMEOUT.as_secs());
@@ -342,8 +344,9 @@ pub(crate) fn end_unwanted(
     session: SessionId,
 ) {
     tracing::info!(job, %attempt, worker, "ending a run that nobody wants");
-    let _ = pool.tell(&worker, session, end(0, &job, attempt, false));
-    pool.ended(&job, attempt);
+    if pool.tell(&worker, session, end(0, &job, attempt, false)).is_ok() {
+        pool.ended(&worker, &job, attempt);
+    }
 }
 
 fn facts(graph: &StreamGraph, tasks: &TaskGraph, prepared: &wire::Prepared) -> RunFacts {
