@@ -252,7 +252,7 @@ impl Job {
         if self.staging {
             return self.trigger(now_ms, CheckpointKind::Periodic, actions);
         }
-        actions.push(Action::StopTasks);
+        actions.push(Action::StopTasks { safe: false });
         self.end(JobStatus::Finished, Outcome::Finished, actions);
     }
 
@@ -355,11 +355,11 @@ impl Job {
             actions.push(Action::PublishSavepoint(completed.clone()));
         }
         if checkpoint.kind == CheckpointKind::StopWithSavepoint {
-            actions.push(Action::StopTasks);
+            actions.push(Action::StopTasks { safe: true });
             return self.end(JobStatus::Stopped, Outcome::Stopped(completed), actions);
         }
         if checkpoint.last && self.requested.is_none() {
-            actions.push(Action::StopTasks);
+            actions.push(Action::StopTasks { safe: true });
             return self.end(JobStatus::Finished, Outcome::Finished, actions);
         }
         self.settle(now_ms, actions);

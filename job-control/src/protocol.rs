@@ -138,7 +138,10 @@ pub enum Action {
     /// Checkpoints that are no longer kept: delete what only they reach.
     Discard(Vec<CompletedCheckpoint>),
     /// Let the tasks end.
-    StopTasks,
+    StopTasks {
+        /// Whether all output is in a complete checkpoint, so that nothing can be lost any more.
+        safe: bool,
+    },
     /// End the tasks now.
     KillTasks,
     /// Tell people that a checkpoint is damaged and an older one is used: output of sinks that was

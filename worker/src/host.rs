@@ -44,7 +44,7 @@ const LINGER: Duration = Duration::from_millis(2);
 /// The tasks of a run. Dropping it ends them at once.
 pub struct RunningTasks {
     controls: BTreeMap<SubtaskId, mpsc::Sender<Control>>,
-    tasks: Vec<Task<()>>,
+    tasks: Vec<Task<Result<()>>>,
     sinks: BTreeSet<SubtaskId>,
     staging: bool,
     waiting: Vec<String>,
@@ -157,18 +157,18 @@ impl RunningTasks {
     /// Lets every task end, closing its sinks.
     ///
     /// # Errors
-    /// `UNAVAILABLE` if one does not end in time.
+    /// What a sink fails with that has still something to write; `UNAVAILABLE` if a task does not end in time.
     pub async fn stop(mut self) -> Result<()> {
         self.discovery.clear();
         self.tell_all(&Control::Stop)?;
         let all = futures::future::join_all(self.tasks.drain(..));
-        match tokio::time::timeout(STOP_TIMEOUT, all).await {
-            Ok(_) => Ok(()),
-            Err(_) => Err(Error::new(
-                ErrorCode::Unavailable,
-                format!("tasks did not end within {} s", STOP_TIMEOUT.as_secs()),
-            )),
-        }
+        let Ok(ended) = tokio::time::timeout(STOP_TIMEOUT, all).await else {
+            let message = format!("tasks did not end within {} s", STOP_TIMEOUT.as_secs());
+            return Err(Error::new(ErrorCode::Unavailable, message));
+        };
+        // A task whose neighbour was faster has nothing to complain about.
+        let failed = ended.into_iter().filter_map(|ended| ended.and_then(|ended| ended).err());
+        failed.into_iter().find(|error| error.code() != ErrorCode::Cancelled).map_or(Ok(()), Err)
     }
 
     /// Ends every task at its next await, and waits until it is gone.
@@ -207,7 +207,7 @@ struct TaskStart {
 }
 
 impl TaskStart {
-    async fn run(self) {
+    async fn run(self) -> Result<()> {
         let (id, events, attempt) = (self.id, self.events.clone(), self.deployment.attempt);
         let result = match AssertUnwindSafe(self.run_task()).catch_unwind().await {
             Ok(result) => result,
@@ -218,7 +218,8 @@ impl TaskStart {
                 Err(Error::internal(format!("task {id} panicked: {}", text.unwrap_or_default())))
             }
         };
-        if let Err(mut error) = result {
+        if let Err(error) = &result {
+            let mut error = error.clone();
             if error.code() == ErrorCode::Cancelled {
                 // Most likely a neighbour failed: let it say why first. One that was lost with its worker says nothing,
                 // and a restart may help.
@@ -228,6 +229,7 @@ impl TaskStart {
             let report = Report { subtask: id, kind: ReportKind::Failed(error) };
             let _ = events.send(TaskEvent { attempt, report }).await;
         }
+        result
     }
 
     async fn run_task(self) -> Result<()> {

@@ -296,9 +296,16 @@ impl Driver {
                 self.note(Note::SavepointPublished(savepoint)).await;
             }
             Action::Discard(discarded) => self.discard(discarded),
-            Action::StopTasks => {
-                if let Some(running) = self.running.take() {
-                    running.stop().await?;
+            Action::StopTasks { safe } => {
+                let stopped = match self.running.take() {
+                    Some(running) => running.stop().await,
+                    None => Ok(()),
+                };
+                match stopped {
+                    Err(error) if safe => {
+                        tracing::warn!(job = %self.spec.job, %error, "tasks did not end in order; nothing is lost");
+                    }
+                    stopped => stopped?,
                 }
             }
             Action::KillTasks => self.kill().await,

@@ -142,7 +142,7 @@ fn a_bounded_job_that_stages_ends_with_a_checkpoint_taken_after_everything_ended
         job.handle(108, 0.0, Event::Committed { attempt, epoch: Epoch(2), task: task(1) });
     assert!(matches!(
         &actions[..],
-        [Action::StopTasks, Action::Save(_), Action::Done(Outcome::Finished)]
+        [Action::StopTasks { .. }, Action::Save(_), Action::Done(Outcome::Finished)]
     ));
 }
 
@@ -184,7 +184,7 @@ fn stop_with_savepoint_publishes_after_the_commit() {
         &actions[..],
         [
             Action::PublishSavepoint(_),
-            Action::StopTasks,
+            Action::StopTasks { safe: true },
             Action::Save(_),
             Action::Done(Outcome::Stopped(_))
         ]
