@@ -31,13 +31,7 @@ pub struct Refusal {
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         let help = error.help_text().map(str::to_owned);
-        // Contexts are shown before the message; the help is kept apart.
-        let mut message = error.to_string();
-        if let Some(at) = help.as_ref().and_then(|help| message.rfind(&format!("\n  help: {help}")))
-        {
-            message.truncate(at);
-        }
-        Self { code: error.code(), message, help }
+        Self { code: error.code(), message: error.summary(), help }
     }
 }
 

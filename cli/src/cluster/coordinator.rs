@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use tidegate_coordinator::CheckpointFolders;
 use tidegate_coordinator::raft::NodeOptions;
+use tidegate_coordinator::raft::network::TcpConnector;
 use tidegate_coordinator::service::{Coordinator, CoordinatorOptions, Formation};
 use tidegate_runtime::Clock;
 use tidegate_types::{Error, ErrorCode, Result};
 use tokio::net::TcpListener;
 
-use super::channel;
 use super::config::CoordinatorSection;
 
 /// Starts it.
@@ -38,7 +38,8 @@ pub(super) async fn start(
             savepoints: section.savepoints.clone(),
         },
     };
-    let coordinator = Coordinator::start(options, listener, Arc::new(channel), clock).await?;
+    let coordinator =
+        Coordinator::start(options, listener, Arc::new(TcpConnector::default()), clock).await?;
     let reached = section.advertise.as_ref().unwrap_or(&section.listen);
     eprintln!(
         "coordinator {} listens at {} (others reach it at {reached})",

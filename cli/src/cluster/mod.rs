@@ -8,17 +8,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tidegate_runtime::{Clock, SystemClock};
-use tidegate_types::{Error, ErrorCode, Result};
+use tidegate_types::Result;
 use tokio::runtime::Runtime;
-use tonic::transport::{Channel, Endpoint};
 
 use crate::args::{ConfigFile, Server};
 use crate::run::runtime;
 use crate::signals::told_to_end;
 use config::Config;
-
-/// How long a connection to a coordinator may take.
-const CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// `tidegate coordinator`.
 pub(crate) fn coordinator(arguments: &ConfigFile) -> ExitCode {
@@ -93,13 +89,4 @@ fn clock() -> Arc<dyn Clock> {
 
 fn data_runtime() -> Result<Runtime> {
     runtime("data", std::thread::available_parallelism().map_or(2, usize::from))
-}
-
-/// A channel to a coordinator that connects when it is used.
-pub(crate) fn channel(address: &str) -> Result<Channel> {
-    let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| {
-        Error::new(ErrorCode::InvalidOption, format!("'{address}' is no address: {error}"))
-            .help("write it as host:port")
-    })?;
-    Ok(endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true).connect_lazy())
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use tidegate_connectors::ConnectorEnv;
+use tidegate_coordinator::raft::network::{Connector, TcpConnector};
 use tidegate_functions::Zone;
 use tidegate_plan::StreamGraph;
 use tidegate_runtime::Clock;
@@ -14,7 +15,6 @@ use tidegate_worker::shuffle::{Shuffle, ShuffleOptions, ShuffleServer, Tcp, Work
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::channel;
 use super::config::WorkerSection;
 use crate::output::Connectors;
 
@@ -76,7 +76,12 @@ pub(super) async fn run(
     let connectors = Arc::new(Registry { clock: clock.clone() });
     let host = Host { clock, connectors, runtime: data.clone(), slots };
     eprintln!("worker {} has {slots} slots; its shuffle is reached at {reached}", section.name);
-    let agent = Agent::new(agent_options, Arc::new(channel), host, shuffle);
+    let agent = Agent::new(
+        agent_options,
+        Arc::new(|address: &str| TcpConnector::default().channel(address)),
+        host,
+        shuffle,
+    );
     let (stop, stopped) = oneshot::channel();
     let running = agent.run(stopped);
     tokio::pin!(running);

@@ -25,11 +25,6 @@ use crate::service::workers::WorkerPool;
 /// Marks a call that another coordinator has passed on.
 const PASSED_ON: &str = "tidegate-passed-on";
 
-/// Objects on a page where the caller does not say.
-const PAGE: usize = 50;
-/// Objects on a page at most.
-const MAX_PAGE: usize = 1000;
-
 /// What all services of the API work with.
 #[derive(Clone)]
 pub(super) struct Api {
@@ -88,15 +83,12 @@ impl Api {
     }
 }
 
+/// The page that a call asks for; the catalog bounds its size.
 fn page(size: i32, token: &str) -> Result<PageRequest> {
-    let size = match usize::try_from(size) {
-        Ok(0) => PAGE,
-        Ok(size) => size.min(MAX_PAGE),
-        Err(_) => {
-            let message = format!("page_size {size} is less than 0");
-            return Err(Error::new(ErrorCode::InvalidOption, message));
-        }
-    };
+    let size = usize::try_from(size).map_err(|_| {
+        let message = format!("page_size {size} is less than 0");
+        Error::new(ErrorCode::InvalidOption, message)
+    })?;
     let token = Some(token.to_owned()).filter(|token| !token.is_empty());
     Ok(PageRequest { size, token })
 }
