@@ -1,18 +1,25 @@
 //! The connection of the client to any coordinator that answers.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
+use tidegate_coordinator::raft::network::TcpConnector;
 use tidegate_proto::status::from_status;
 use tidegate_proto::v1 as api;
 use tidegate_proto::v1::cluster_service_client::ClusterServiceClient;
 use tidegate_proto::v1::job_service_client::JobServiceClient;
 use tidegate_proto::v1::operation_service_client::OperationServiceClient;
 use tidegate_proto::v1::savepoint_service_client::SavepointServiceClient;
+use tidegate_security::identity::roots;
 use tidegate_types::{Error, ErrorCode, Result};
-use tonic::Status;
-use tonic::transport::{Channel, Endpoint};
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Channel;
+use tonic::{Request, Status};
 
 use crate::args::{ClientOptions, OutputFormat};
+use crate::security::read;
 
 /// How long a coordinator may take to take a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -21,9 +28,47 @@ const WAIT_SECONDS: i32 = 20;
 /// Bytes of an answer at most.
 const MESSAGE_BYTES: usize = 32 << 20;
 
+/// A channel that says with every call who calls.
+pub(super) type Calls = InterceptedService<Channel, Bearer>;
+
+/// Says with a token who calls, if there is one.
+#[derive(Clone)]
+pub(super) struct Bearer(Option<MetadataValue<Ascii>>);
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(token) = &self.0 {
+            request.metadata_mut().insert("authorization", token.clone());
+        }
+        Ok(request)
+    }
+}
+
+impl Bearer {
+    /// From the file that was named, or the environment.
+    fn find(options: &ClientOptions) -> Result<Self> {
+        let token = match &options.token_file {
+            Some(path) => Some(read(path)?),
+            None => std::env::var("TIDEGATE_TOKEN").ok(),
+        };
+        let Some(token) = token.map(|text| text.trim().to_owned()).filter(|t| !t.is_empty()) else {
+            return Ok(Self(None));
+        };
+        let header = MetadataValue::try_from(format!("Bearer {token}"));
+        let mut header = header.map_err(|_| {
+            let message = "the token has characters that no token has";
+            Error::new(ErrorCode::InvalidOption, message)
+                .help("give what `tidegate token create` printed")
+        })?;
+        // Left out where a request is printed.
+        header.set_sensitive(true);
+        Ok(Self(Some(header)))
+    }
+}
+
 /// A connection to a coordinator.
 pub(super) struct Connection {
-    channel: Channel,
+    channel: Calls,
     /// `projects/{project}`
     pub(super) parent: String,
     /// How answers are printed.
@@ -37,16 +82,25 @@ impl Connection {
     /// # Errors
     /// `UNAVAILABLE` with all addresses.
     pub(super) async fn open(options: &ClientOptions) -> Result<Self> {
+        let bearer = Bearer::find(options)?;
+        let mut connector = match &options.ca {
+            Some(path) => {
+                let authority = read(path)?;
+                roots(&authority).map_err(|error| error.context(path.display().to_string()))?;
+                TcpConnector::with_authority(&authority)
+            }
+            None => TcpConnector::default(),
+        };
+        connector.connect_timeout = CONNECT_TIMEOUT;
         let mut last = String::new();
         for address in &options.coordinator {
-            let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| {
-                let message = format!("'{address}' is no address: {error}");
-                Error::new(ErrorCode::InvalidOption, message).help("write it as host:port")
-            })?;
-            match endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true).connect().await {
+            if bearer.0.is_some() && options.ca.is_none() && !is_local(address) {
+                eprintln!("warning: the token travels to {address} in the clear; give --ca FILE");
+            }
+            match connector.endpoint(address)?.connect().await {
                 Ok(channel) => {
                     return Ok(Self {
-                        channel,
+                        channel: InterceptedService::new(channel, bearer),
                         parent: format!("projects/{}", options.project),
                         format: options.output,
                         wait: !options.no_wait,
@@ -70,15 +124,15 @@ impl Connection {
         }
     }
 
-    pub(super) fn jobs(&self) -> JobServiceClient<Channel> {
+    pub(super) fn jobs(&self) -> JobServiceClient<Calls> {
         JobServiceClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_BYTES)
     }
 
-    pub(super) fn savepoints(&self) -> SavepointServiceClient<Channel> {
+    pub(super) fn savepoints(&self) -> SavepointServiceClient<Calls> {
         SavepointServiceClient::new(self.channel.clone())
     }
 
-    pub(super) fn cluster(&self) -> ClusterServiceClient<Channel> {
+    pub(super) fn cluster(&self) -> ClusterServiceClient<Calls> {
         ClusterServiceClient::new(self.channel.clone())
     }
 
@@ -110,6 +164,13 @@ impl Connection {
 /// What the server says.
 pub(super) fn answer<T>(answer: Result<tonic::Response<T>, Status>) -> Result<T> {
     answer.map(tonic::Response::into_inner).map_err(|status| from_status(&status))
+}
+
+/// Whether an address is on this machine.
+fn is_local(address: &str) -> bool {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn cause(error: &dyn std::error::Error) -> String {

@@ -16,22 +16,35 @@
 //! advertise = "worker-1:7412"
 //! slots = 4
 //! labels = { pool = "production" }
+//!
+//! [tls]                            # of the node, whatever it is
+//! ca = "/etc/tidegate/ca.crt"
+//! certificate = "/etc/tidegate/node.crt"
+//! key = "/etc/tidegate/node.key"
+//!
+//! [auth]                           # of coordinators
+//! tokens = "/etc/tidegate/tokens.toml"
 //! ```
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use tidegate_coordinator::service::Security;
+use tidegate_security::{Identity, NodeRole};
 use tidegate_types::{Error, ErrorCode, Result};
 
+use super::security::{AuthSection, TlsSection};
 use crate::args::Server;
 
 /// A configuration file.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Config {
     coordinator: Option<CoordinatorSection>,
     worker: Option<WorkerSection>,
+    tls: Option<TlsSection>,
+    auth: Option<AuthSection>,
 }
 
 /// What a coordinator is started with.
@@ -96,8 +109,11 @@ impl Config {
         })
     }
 
-    /// One coordinator and one worker on this machine.
+    /// One coordinator and one worker on this machine, unless a file says more.
     pub(super) fn single(arguments: &Server) -> Result<Self> {
+        if let Some(file) = &arguments.config {
+            return Self::read(file);
+        }
         let data = match &arguments.data {
             Some(data) => data.clone(),
             None => default_data()?,
@@ -127,6 +143,8 @@ impl Config {
                 slots: arguments.slots,
                 labels: BTreeMap::new(),
             }),
+            tls: None,
+            auth: None,
         })
     }
 
@@ -136,6 +154,24 @@ impl Config {
     /// `INVALID_OPTION` if it is missing.
     pub(super) fn coordinator(&self, role: &str) -> Result<CoordinatorSection> {
         self.coordinator.clone().ok_or_else(|| missing(role, "coordinator"))
+    }
+
+    /// How callers prove to a coordinator who they are.
+    ///
+    /// # Errors
+    /// What is wrong with certificates or tokens.
+    pub(super) fn security(&self) -> Result<Security> {
+        let identity = self.identity(NodeRole::Coordinator)?;
+        let tokens = self.auth.as_ref().map(AuthSection::tokens).transpose()?;
+        Ok(Security { identity, tokens })
+    }
+
+    /// What this node proves with who it is, in a role.
+    ///
+    /// # Errors
+    /// What is wrong with its certificate.
+    pub(super) fn identity(&self, role: NodeRole) -> Result<Option<Identity>> {
+        self.tls.as_ref().map(|section| section.identity(role)).transpose()
     }
 
     /// The worker's section.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use tidegate_coordinator::CheckpointFolders;
 use tidegate_coordinator::raft::NodeOptions;
 use tidegate_coordinator::raft::network::TcpConnector;
-use tidegate_coordinator::service::{Coordinator, CoordinatorOptions, Formation};
+use tidegate_coordinator::service::{Coordinator, CoordinatorOptions, Formation, Security};
 use tidegate_runtime::Clock;
 use tidegate_types::{Error, ErrorCode, Result};
 use tokio::net::TcpListener;
 
 use super::config::CoordinatorSection;
+use super::security::warn_of_coordinator;
 
 /// Starts it.
 ///
@@ -18,6 +19,7 @@ use super::config::CoordinatorSection;
 /// What is wrong with the configuration or with what is stored.
 pub(super) async fn start(
     section: &CoordinatorSection,
+    security: Security,
     clock: Arc<dyn Clock>,
 ) -> Result<Coordinator> {
     let members = section.members()?;
@@ -29,6 +31,10 @@ pub(super) async fn start(
         let message = format!("listen at {}: {error}", section.listen);
         Error::new(ErrorCode::Unavailable, message)
     })?;
+    let connector = match &security.identity {
+        Some(identity) => TcpConnector::with_identity(identity),
+        None => TcpConnector::default(),
+    };
     let options = CoordinatorOptions {
         node: NodeOptions::new(section.id, &section.cluster),
         formation,
@@ -37,9 +43,10 @@ pub(super) async fn start(
             checkpoints: section.checkpoints.clone(),
             savepoints: section.savepoints.clone(),
         },
+        security: security.clone(),
     };
-    let coordinator =
-        Coordinator::start(options, listener, Arc::new(TcpConnector::default()), clock).await?;
+    let coordinator = Coordinator::start(options, listener, Arc::new(connector), clock).await?;
+    warn_of_coordinator(coordinator.address(), &security);
     let reached = section.advertise.as_ref().unwrap_or(&section.listen);
     eprintln!(
         "coordinator {} listens at {} (others reach it at {reached})",

@@ -2,12 +2,17 @@
 
 mod config;
 mod coordinator;
+mod security;
 mod worker;
+
+#[cfg(test)]
+pub(crate) use security::parse_tokens;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use tidegate_runtime::{Clock, SystemClock};
+use tidegate_security::NodeRole;
 use tidegate_types::Result;
 use tokio::runtime::Runtime;
 
@@ -22,7 +27,7 @@ pub(crate) fn coordinator(arguments: &ConfigFile) -> ExitCode {
         let section = config.coordinator("tidegate coordinator")?;
         let control = runtime("control", 2)?;
         control.block_on(async {
-            let coordinator = coordinator::start(&section, clock()).await?;
+            let coordinator = coordinator::start(&section, config.security()?, clock()).await?;
             coordinator::run(coordinator, told_to_end()).await
         })
     }))
@@ -32,8 +37,10 @@ pub(crate) fn coordinator(arguments: &ConfigFile) -> ExitCode {
 pub(crate) fn worker(arguments: &ConfigFile) -> ExitCode {
     report(Config::read(&arguments.config).and_then(|config| {
         let section = config.worker("tidegate worker")?;
+        let identity = config.identity(NodeRole::Worker)?;
         let (control, data) = (runtime("control", 2)?, data_runtime()?);
-        let ended = control.block_on(worker::run(&section, clock(), data.handle(), told_to_end()));
+        let (section, data_plane) = ((section, identity), data.handle());
+        let ended = control.block_on(worker::run(&section, clock(), data_plane, told_to_end()));
         data.shutdown_background();
         ended
     }))
@@ -43,10 +50,11 @@ pub(crate) fn worker(arguments: &ConfigFile) -> ExitCode {
 pub(crate) fn server(arguments: &Server) -> ExitCode {
     report(Config::single(arguments).and_then(|config| {
         let coordinator = config.coordinator("tidegate server")?;
-        let worker = config.worker("tidegate server")?;
+        let worker = (config.worker("tidegate server")?, config.identity(NodeRole::Worker)?);
+        let security = config.security()?;
         let (control, data) = (runtime("control", 2)?, data_runtime()?);
         let ended = control.block_on(async {
-            let running = coordinator::start(&coordinator, clock()).await?;
+            let running = coordinator::start(&coordinator, security, clock()).await?;
             let (stop, stopped) = tokio::sync::watch::channel(false);
             let both = async {
                 tokio::try_join!(

@@ -8,14 +8,16 @@ use tidegate_coordinator::raft::network::{Connector, TcpConnector};
 use tidegate_functions::Zone;
 use tidegate_plan::StreamGraph;
 use tidegate_runtime::Clock;
+use tidegate_security::Identity;
 use tidegate_types::{Error, ErrorCode, Result};
 use tidegate_worker::ConnectorFactory;
 use tidegate_worker::service::{Agent, AgentOptions, ConnectorFactories, Host};
-use tidegate_worker::shuffle::{Shuffle, ShuffleOptions, ShuffleServer, Tcp, WorkerName};
+use tidegate_worker::shuffle::{Shuffle, ShuffleOptions, ShuffleServer, Tcp, Tls, WorkerName};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::config::WorkerSection;
+use super::security::warn_of_worker;
 use crate::output::Connectors;
 
 /// The connectors of this process.
@@ -42,7 +44,7 @@ impl ConnectorFactories for Registry {
 /// # Errors
 /// What is wrong with the configuration; `FENCED` if a newer process has its name.
 pub(super) async fn run(
-    section: &WorkerSection,
+    (section, identity): &(WorkerSection, Option<Identity>),
     clock: Arc<dyn Clock>,
     data: &Handle,
     shutdown: impl Future<Output = ()>,
@@ -53,13 +55,20 @@ pub(super) async fn run(
     }
     let name = WorkerName::new(section.name.clone());
     let transport = Arc::new(Tcp);
-    let options = ShuffleOptions::default();
+    let tls = identity.as_ref().map(|identity| Tls {
+        authority: identity.authority().to_owned(),
+        certificate: identity.certificate().to_owned(),
+        key: identity.key().to_owned(),
+        server_name: None,
+    });
+    let options = ShuffleOptions { tls, ..ShuffleOptions::default() };
     let shuffle = Shuffle::new(name, options, transport, clock.clone(), data.clone());
     let address: SocketAddr = section.listen.parse().map_err(|error| {
         let message = format!("listen: '{}' is no address: {error}", section.listen);
         Error::new(ErrorCode::InvalidOption, message).help("write it as IP:port")
     })?;
     let server = ShuffleServer::bind(&shuffle, address).await?;
+    warn_of_worker(server.local_address(), identity.as_ref());
     let reached = section.advertise.clone();
     let reached = reached.unwrap_or_else(|| server.local_address().to_string());
     let cores = std::thread::available_parallelism().map_or(1, usize::from) as u32;
@@ -76,9 +85,13 @@ pub(super) async fn run(
     let connectors = Arc::new(Registry { clock: clock.clone() });
     let host = Host { clock, connectors, runtime: data.clone(), slots };
     eprintln!("worker {} has {slots} slots; its shuffle is reached at {reached}", section.name);
+    let connector = match identity {
+        Some(identity) => TcpConnector::with_identity(identity),
+        None => TcpConnector::default(),
+    };
     let agent = Agent::new(
         agent_options,
-        Arc::new(|address: &str| TcpConnector::default().channel(address)),
+        Arc::new(move |address: &str| connector.channel(address)),
         host,
         shuffle,
     );

@@ -65,9 +65,19 @@ pub(crate) const CRATES: &[Crate] = &[
         may_use: &["checkpoint", "plan", "runtime", "types"],
         tests_may_use: &[],
     },
+    Crate { name: "security", may_use: &["types"], tests_may_use: &[] },
     Crate {
         name: "worker",
-        may_use: &["checkpoint", "engine", "functions", "plan", "proto", "runtime", "types"],
+        may_use: &[
+            "checkpoint",
+            "engine",
+            "functions",
+            "plan",
+            "proto",
+            "runtime",
+            "security",
+            "types",
+        ],
         tests_may_use: &["connector-spec", "connectors", "job-control", "planner"],
     },
     Crate {
@@ -81,6 +91,7 @@ pub(crate) const CRATES: &[Crate] = &[
             "planner",
             "proto",
             "runtime",
+            "security",
             "types",
         ],
         tests_may_use: &[],
@@ -100,6 +111,7 @@ pub(crate) const CRATES: &[Crate] = &[
             "planner",
             "proto",
             "runtime",
+            "security",
             "storage",
             "types",
             "worker",
@@ -216,5 +228,6 @@ pub(crate) const WITHOUT_NETWORK: &[&str] = &[
     "job-control",
     "plan",
     "planner",
+    "security",
     "types",
 ];
