@@ -1,5 +1,7 @@
 //! Who the clients are and what they may do.
 
+use std::sync::{Arc, PoisonError, RwLock};
+
 use serde::Deserialize;
 use subtle::{Choice, ConditionallySelectable};
 use tidegate_types::{Error, ErrorCode, Result};
@@ -176,6 +178,27 @@ impl Tokens {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// The tokens that are known now; clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct KnownTokens(Arc<RwLock<Arc<Tokens>>>);
+
+impl KnownTokens {
+    /// These, until others take their place.
+    pub fn new(tokens: Tokens) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(tokens))))
+    }
+
+    /// The tokens.
+    pub fn now(&self) -> Arc<Tokens> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts others in their place; calls that are under way go on.
+    pub fn replace(&self, tokens: Tokens) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(tokens);
     }
 }
 

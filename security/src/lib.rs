@@ -9,7 +9,7 @@ pub mod identity;
 pub mod role;
 pub mod token;
 
-pub use access::{Grants, Principal, Role, TokenEntry, Tokens};
+pub use access::{Grants, KnownTokens, Principal, Role, TokenEntry, Tokens};
 pub use authority::{Authority, Issued, NodeRequest, Validity};
 pub use identity::Identity;
 pub use role::{NodeRole, NodeRoles};

@@ -1,5 +1,6 @@
 //! The connection of the client to any coordinator that answers.
 
+use std::error::Error as _;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -163,7 +164,16 @@ impl Connection {
 /// # Errors
 /// What the server says.
 pub(super) fn answer<T>(answer: Result<tonic::Response<T>, Status>) -> Result<T> {
-    answer.map(tonic::Response::into_inner).map_err(|status| from_status(&status))
+    answer.map(tonic::Response::into_inner).map_err(|status| match status.source() {
+        // Not an answer: the connection ended.
+        Some(source) => {
+            let message = format!("the coordinator does not answer: {}", cause(source));
+            Error::new(ErrorCode::Unavailable, message).help(
+                "is it one, and does its cluster use TLS? Then give --ca FILE, otherwise none",
+            )
+        }
+        None => from_status(&status),
+    })
 }
 
 /// Whether an address is on this machine.

@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use tidegate_coordinator::service::Security;
-use tidegate_security::{Identity, NodeRole};
+use tidegate_security::{Identity, KnownTokens, NodeRole};
 use tidegate_types::{Error, ErrorCode, Result};
 
 use super::security::{AuthSection, TlsSection};
@@ -163,7 +163,15 @@ impl Config {
     pub(super) fn security(&self) -> Result<Security> {
         let identity = self.identity(NodeRole::Coordinator)?;
         let tokens = self.auth.as_ref().map(AuthSection::tokens).transpose()?;
-        Ok(Security { identity, tokens })
+        Ok(Security { identity, tokens: tokens.map(KnownTokens::new) })
+    }
+
+    /// Looks after the tokens of [`Config::security`] for as long as it is polled.
+    pub(super) async fn follow_tokens(&self, security: &Security) {
+        if let (Some(section), Some(known)) = (&self.auth, &security.tokens) {
+            section.follow(known).await;
+        }
+        std::future::pending().await
     }
 
     /// What this node proves with who it is, in a role.

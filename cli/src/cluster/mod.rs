@@ -27,8 +27,12 @@ pub(crate) fn coordinator(arguments: &ConfigFile) -> ExitCode {
         let section = config.coordinator("tidegate coordinator")?;
         let control = runtime("control", 2)?;
         control.block_on(async {
-            let coordinator = coordinator::start(&section, config.security()?, clock()).await?;
-            coordinator::run(coordinator, told_to_end()).await
+            let security = config.security()?;
+            let coordinator = coordinator::start(&section, security.clone(), clock()).await?;
+            tokio::select! {
+                ended = coordinator::run(coordinator, told_to_end()) => ended,
+                () = config.follow_tokens(&security) => Ok(()),
+            }
         })
     }))
 }
@@ -54,7 +58,7 @@ pub(crate) fn server(arguments: &Server) -> ExitCode {
         let security = config.security()?;
         let (control, data) = (runtime("control", 2)?, data_runtime()?);
         let ended = control.block_on(async {
-            let running = coordinator::start(&coordinator, security, clock()).await?;
+            let running = coordinator::start(&coordinator, security.clone(), clock()).await?;
             let (stop, stopped) = tokio::sync::watch::channel(false);
             let both = async {
                 tokio::try_join!(
@@ -70,6 +74,7 @@ pub(crate) fn server(arguments: &Server) -> ExitCode {
             tokio::select! {
                 ended = both => ended.map(drop),
                 () = signal => Ok(()),
+                () = config.follow_tokens(&security) => Ok(()),
             }
         });
         data.shutdown_background();

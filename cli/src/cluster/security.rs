@@ -2,13 +2,17 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 use tidegate_coordinator::service::Security;
-use tidegate_security::{Identity, NodeRole, TokenEntry, Tokens};
+use tidegate_security::{Identity, KnownTokens, NodeRole, TokenEntry, Tokens};
 use tidegate_types::{Error, ErrorCode, Result};
 
 use crate::security;
+
+/// How often the file of tokens is looked at.
+const FOLLOW: Duration = Duration::from_secs(2);
 
 /// The certificates of a node, PEM files.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -79,11 +83,40 @@ impl AuthSection {
     /// # Errors
     /// What is wrong with the file or a token, or that there is none.
     pub(super) fn tokens(&self) -> Result<Tokens> {
-        let of_file = |path: &Path| {
-            let context = |error: Error| error.context(format!("tokens in {}", path.display()));
-            entries(&security::read(path)?).map_err(context)
-        };
-        let mut all = self.tokens.as_deref().map(of_file).transpose()?.unwrap_or_default();
+        let text = self.tokens.as_deref().map(security::read).transpose()?;
+        self.with_file(text.as_deref().unwrap_or_default())
+    }
+
+    /// Reads the file again and again. What is wrong with it is said once, and the tokens before it stay.
+    pub(super) async fn follow(&self, known: &KnownTokens) {
+        let Some(path) = &self.tokens else { return };
+        let mut last = security::read(path).unwrap_or_default();
+        loop {
+            tokio::time::sleep(FOLLOW).await;
+            let read = security::read(path);
+            let seen = match &read {
+                Ok(text) => text.clone(),
+                Err(error) => error.to_string(),
+            };
+            if seen == last {
+                continue;
+            }
+            match read.and_then(|text| self.with_file(&text)) {
+                Ok(tokens) => {
+                    tracing::info!(tokens = tokens.len(), "the file of tokens has changed");
+                    known.replace(tokens);
+                }
+                Err(error) => tracing::error!(%error, "the tokens from before stay"),
+            }
+            last = seen;
+        }
+    }
+
+    fn with_file(&self, text: &str) -> Result<Tokens> {
+        let place = || self.tokens.as_deref().unwrap_or(Path::new("")).display().to_string();
+        let of_file =
+            entries(text).map_err(|error| error.context(format!("tokens in {}", place())));
+        let mut all = of_file?;
         all.extend(self.token.iter().cloned());
         let tokens = Tokens::new(all)?;
         if tokens.is_empty() {

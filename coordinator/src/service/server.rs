@@ -12,7 +12,7 @@ use tidegate_proto::v1::job_service_server::JobServiceServer;
 use tidegate_proto::v1::operation_service_server::OperationServiceServer;
 use tidegate_proto::v1::savepoint_service_server::SavepointServiceServer;
 use tidegate_runtime::{Clock, Task, spawn};
-use tidegate_security::{Identity, Tokens};
+use tidegate_security::{Identity, KnownTokens};
 use tidegate_types::{Error, ErrorCode, Result};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -64,7 +64,7 @@ pub struct Security {
     /// This node's certificate; `None`: nothing is encrypted, and nodes prove nothing.
     pub identity: Option<Identity>,
     /// Tokens of clients; `None`: everybody may do everything.
-    pub tokens: Option<Tokens>,
+    pub tokens: Option<KnownTokens>,
 }
 
 /// A running coordinator.
@@ -188,6 +188,9 @@ fn serve(
     let (health, health_service) = tonic_health::server::health_reporter();
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(tidegate_proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        // So that clients which know an API by reflection can read the details of errors.
+        .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         .build_v1()
         .map_err(|error| Error::internal(format!("describe the API: {error}")))?;
     let router = builder

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use http::header::AUTHORIZATION;
 use http::{Extensions, HeaderMap, Request};
 use tidegate_proto::status::to_status_about;
-use tidegate_security::{Grants, NodeRoles, Principal, Tokens};
+use tidegate_security::{Grants, KnownTokens, NodeRoles, Principal};
 use tidegate_types::{Error, ErrorCode, Result};
 use tonic::Status;
 use tonic::body::Body;
@@ -37,7 +37,7 @@ pub(super) fn is_handed_on(request: &Request<Body>) -> bool {
 ///
 /// # Errors
 /// `UNAUTHENTICATED` without a token that is known.
-pub(super) fn who(request: &Request<Body>, tokens: Option<&Tokens>) -> Result<Principal> {
+pub(super) fn who(request: &Request<Body>, tokens: Option<&KnownTokens>) -> Result<Principal> {
     if is_handed_on(request) {
         return asserted(request.headers());
     }
@@ -53,6 +53,7 @@ pub(super) fn who(request: &Request<Body>, tokens: Option<&Tokens>) -> Result<Pr
     };
     let bearer = header.to_str().ok().and_then(|text| text.split_once(' '));
     let token = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let tokens = tokens.now();
     match token.and_then(|(_, token)| tokens.find(token.trim())) {
         Some(principal) => Ok(principal.clone()),
         None => refused(

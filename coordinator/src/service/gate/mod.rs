@@ -24,7 +24,7 @@ use futures::future::BoxFuture;
 use http::{Request, Response};
 use tidegate_proto::access::{Access, Method, Subject};
 use tidegate_proto::status::to_status;
-use tidegate_security::Tokens;
+use tidegate_security::KnownTokens;
 use tidegate_types::{Error, ErrorCode, Result};
 use tonic::Status;
 use tonic::body::Body;
@@ -42,7 +42,7 @@ const OPEN: [&str; 3] = ["/grpc.health.v1.", "/grpc.reflection.v1.", "/grpc.refl
 struct Rules {
     methods: BTreeMap<String, Method>,
     /// `None`: nobody is asked who they are.
-    tokens: Option<Tokens>,
+    tokens: Option<KnownTokens>,
     /// Whether nodes have certificates.
     certificates: bool,
 }
@@ -56,7 +56,7 @@ impl Gate {
     ///
     /// # Errors
     /// `INTERNAL` if the descriptions cannot be read; the build has read them before.
-    pub(super) fn new(tokens: Option<Tokens>, certificates: bool) -> Result<Self> {
+    pub(super) fn new(tokens: Option<KnownTokens>, certificates: bool) -> Result<Self> {
         let methods = tidegate_proto::access::table(tidegate_proto::DESCRIPTORS)
             .map_err(|error| Error::internal(format!("read who may call what: {error}")))?;
         Ok(Self(Arc::new(Rules { methods, tokens, certificates })))

@@ -12,7 +12,7 @@ use prost::Message;
 use serde_json::Value;
 use tidegate_proto::v1 as api;
 use tidegate_security::token::TokenHash;
-use tidegate_security::{Principal, Role, TokenEntry};
+use tidegate_security::{Principal, Role, TokenEntry, Tokens};
 use tonic::Code;
 use tonic_types::StatusExt;
 use tracing_subscriber::fmt::MakeWriter;
@@ -89,14 +89,15 @@ impl Lines {
     }
 }
 
-fn tokens() -> Option<Tokens> {
+fn tokens() -> Option<KnownTokens> {
     let entry = |principal: &str, role: Role| TokenEntry {
         principal: principal.to_owned(),
         role: Some(role),
         permissions: Vec::new(),
         sha256: TokenHash::of(&format!("{principal}-token")),
     };
-    Some(Tokens::new(vec![entry("look", Role::Viewer), entry("ci", Role::Operator)]).unwrap())
+    let entries = vec![entry("look", Role::Viewer), entry("ci", Role::Operator)];
+    Some(KnownTokens::new(Tokens::new(entries).unwrap()))
 }
 
 fn start_request() -> Vec<u8> {
@@ -202,6 +203,15 @@ async fn nobody_but_a_node_says_for_whom_a_call_is() {
     let open = Gate::new(tokens(), false).unwrap();
     let internal = call("/tidegate.internal.v1.Raft/Forward", None).body(Body::empty());
     assert_eq!(pass(&open, &behind, internal.unwrap()).await.code(), Code::Ok);
+}
+
+#[tokio::test]
+async fn a_token_that_is_taken_back_counts_no_more() {
+    let known = tokens().unwrap();
+    let (gate, behind) = (Gate::new(Some(known.clone()), false).unwrap(), Behind::default());
+    assert_eq!(start(&gate, &behind, Some("ci-token")).await.code(), Code::Ok);
+    known.replace(Tokens::default());
+    assert_eq!(start(&gate, &behind, Some("ci-token")).await.code(), Code::Unauthenticated);
 }
 
 #[tokio::test(start_paused = true)]

@@ -166,7 +166,12 @@ async fn reflection_and_health_need_no_token() {
     let listed = ask(&client, MessageRequest::ListServices(String::new())).await;
     let MessageResponse::ListServicesResponse(listed) = listed else { panic!("{listed:?}") };
     let names: Vec<&str> = listed.service.iter().map(|service| service.name.as_str()).collect();
-    assert!(names.contains(&"tidegate.v1.JobService"), "{names:?}");
+    for name in ["tidegate.v1.JobService", "grpc.health.v1.Health"] {
+        assert!(names.contains(&name), "{names:?}");
+    }
+    let details = MessageRequest::FileContainingSymbol("google.rpc.ErrorInfo".into());
+    let described = ask(&client, details).await;
+    assert!(matches!(described, MessageResponse::FileDescriptorResponse(_)), "{described:?}");
     let symbol = MessageRequest::FileContainingSymbol("tidegate.v1.JobService.StartJob".into());
     let described = ask(&client, symbol).await;
     let MessageResponse::FileDescriptorResponse(files) = described else { panic!("no files") };
