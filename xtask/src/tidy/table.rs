@@ -66,6 +66,7 @@ pub(crate) const CRATES: &[Crate] = &[
         tests_may_use: &[],
     },
     Crate { name: "security", may_use: &["types"], tests_may_use: &[] },
+    Crate { name: "discovery", may_use: &["types"], tests_may_use: &[] },
     Crate {
         name: "worker",
         may_use: &[
@@ -104,6 +105,7 @@ pub(crate) const CRATES: &[Crate] = &[
             "connector-spec",
             "connectors",
             "coordinator",
+            "discovery",
             "engine",
             "functions",
             "job-control",
@@ -135,6 +137,12 @@ pub(crate) const OUTSIDE: &[Outside] = &[
         users: &["cli", "coordinator", "proto", "worker"],
         tests: &["integration-tests"],
         why: "wire types stay at the edge",
+    },
+    Outside {
+        name: "etcd-client",
+        users: &["discovery"],
+        tests: &["integration-tests"],
+        why: "only what finds a cluster knows where addresses are kept",
     },
     Outside {
         name: "rdkafka*",
@@ -199,6 +207,7 @@ pub(crate) const OUTSIDE: &[Outside] = &[
             "cli",
             "connectors",
             "coordinator",
+            "discovery",
             "engine",
             "job-control",
             "runtime",
