@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use tidegate_catalog::{Action, Catalog, Command, DesiredState, Run, RunName, WorkerState};
 use tidegate_job_control::Request;
-use tidegate_runtime::{Clock, Task, spawn};
+use tidegate_runtime::{Clock, Refused, Task, refused, spawn};
 use tidegate_types::{ErrorCode, Result};
 use tokio::sync::mpsc;
 
@@ -258,6 +258,9 @@ impl Lead<'_> {
         for (job, attempt, worker, session) in self.supervisor.pool.hosted() {
             let keep = current.get(&job).is_some_and(|newest| attempt.0 >= *newest);
             if !keep {
+                let why =
+                    format!("{job}: attempt {attempt} on worker {worker} was replaced or is over");
+                refused(Refused::Attempt, why);
                 end_unwanted(&self.supervisor.pool, job, attempt, worker, session);
             }
         }

@@ -11,7 +11,7 @@ use tidegate_proto::internal::v1 as wire;
 use tidegate_proto::internal::v1::worker_command::Command;
 use tidegate_proto::internal::v1::worker_message::Message;
 use tidegate_proto::tasks;
-use tidegate_runtime::{Task, spawn};
+use tidegate_runtime::{Refused, Task, refused, spawn};
 use tidegate_types::{Attempt, Error, JobId, Result, SubtaskId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Interval, MissedTickBehavior};
@@ -267,6 +267,7 @@ impl Agent {
         // The term check: a leader that was deposed has nothing to say any more.
         if command.term < self.term {
             let what = format!("its term {} is over, {} is known", command.term, self.term);
+            refused(Refused::Command, &what);
             return Err(Over::Lost(unavailable(address, &what)));
         }
         self.term = command.term;

@@ -9,6 +9,7 @@ use tidegate_proto::internal::v1 as wire;
 use tidegate_proto::internal::v1::task_status::State;
 use tidegate_proto::internal::v1::worker_command::Command;
 use tidegate_proto::tasks;
+use tidegate_runtime::{Refused, refused};
 use tidegate_types::{Attempt, Error, ErrorCode, Result, SubtaskId};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -147,6 +148,7 @@ impl WorkerPool {
         let known = inner.workers.get(&info.name).map(|entry| entry.info.incarnation);
         if known.is_some_and(|known| known > info.incarnation) {
             let message = format!("a newer process is worker {}", info.name);
+            refused(Refused::Process, &message);
             return Err(
                 Error::new(ErrorCode::Fenced, message).help("give every worker a name of its own")
             );
@@ -205,6 +207,12 @@ impl WorkerPool {
             let route = inner.routes.get(job).cloned();
             let Some(entry) = inner.entry(worker, session) else { return };
             let run = entry.runs.get_mut(job).filter(|run| run.attempt == event.attempt.0);
+            if run.is_none() {
+                let (attempt, subtask) = (event.attempt, event.report.subtask);
+                let why =
+                    format!("{job}: attempt {attempt} of {subtask} on worker {worker} is over");
+                refused(Refused::Report, why);
+            }
             let state = match event.report.kind {
                 ReportKind::Ready => Some(State::Ready),
                 ReportKind::Ended => Some(State::Ended),
