@@ -11,11 +11,18 @@ use tidegate_proto::v1::savepoint_service_client::SavepointServiceClient;
 use tidegate_types::{Error, ErrorCode, Result};
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 
 use crate::args::{ClientOptions, OutputFormat};
 
 /// How long a coordinator may take to take a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long one call may take: longer than any that waits on purpose.
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long it may take to say whether it serves.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
 /// Seconds of one call that waits for an operation.
 const WAIT_SECONDS: i32 = 20;
 /// Bytes of an answer at most.
@@ -32,28 +39,37 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Connects to the first coordinator that answers.
+    /// Connects to the first coordinator that serves; if none says that it does, to the first that answers: a leader
+    /// may be about to be elected.
     ///
     /// # Errors
     /// `UNAVAILABLE` with all addresses.
     pub(super) async fn open(options: &ClientOptions) -> Result<Self> {
         let mut last = String::new();
+        let mut answers = None;
         for address in &options.coordinator {
             let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| {
                 let message = format!("'{address}' is no address: {error}");
                 Error::new(ErrorCode::InvalidOption, message).help("write it as host:port")
             })?;
-            match endpoint.connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true).connect().await {
-                Ok(channel) => {
-                    return Ok(Self {
-                        channel,
-                        parent: format!("projects/{}", options.project),
-                        format: options.output,
-                        wait: !options.no_wait,
-                    });
+            let endpoint =
+                endpoint.connect_timeout(CONNECT_TIMEOUT).timeout(CALL_TIMEOUT).tcp_nodelay(true);
+            match endpoint.connect().await {
+                Ok(channel) if serves(&channel).await => {
+                    answers = Some(channel);
+                    break;
                 }
+                Ok(channel) => drop(answers.get_or_insert(channel)),
                 Err(error) => last = cause(&error),
             }
+        }
+        if let Some(channel) = answers {
+            return Ok(Self {
+                channel,
+                parent: format!("projects/{}", options.project),
+                format: options.output,
+                wait: !options.no_wait,
+            });
         }
         let addresses = options.coordinator.join(", ");
         let message = format!("no coordinator answers at {addresses}: {last}");
@@ -102,6 +118,14 @@ impl Connection {
             None => Ok(operation),
         }
     }
+}
+
+/// Whether a coordinator knows a leader that a majority follows.
+async fn serves(channel: &Channel) -> bool {
+    let request = HealthCheckRequest::default();
+    let mut health = HealthClient::new(channel.clone());
+    let answer = tokio::time::timeout(HEALTH_TIMEOUT, health.check(request)).await;
+    matches!(answer, Ok(Ok(answer)) if answer.get_ref().status() == ServingStatus::Serving)
 }
 
 /// The content of an answer.

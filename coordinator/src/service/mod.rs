@@ -1,6 +1,7 @@
 //! What coordinators serve over gRPC: the public API, the streams of workers, each other.
 
 mod api;
+mod health;
 mod reception;
 mod server;
 pub(crate) mod workers;
