@@ -34,8 +34,8 @@ use driving::{Driving, Environment};
 
 /// How often the supervisor looks although nothing seems to have changed.
 const INTERVAL: Duration = Duration::from_millis(200);
-/// How long a new leader waits for workers to say what they run.
-const ADOPTION: Duration = Duration::from_secs(5);
+/// How long a new leader waits for workers to say what they run: longer than they wait for a leader that is silent.
+const ADOPTION: Duration = Duration::from_secs(6);
 /// How long a worker without a stream is remembered as being there.
 const WORKER_GRACE: Duration = Duration::from_secs(10);
 /// Requests that may wait for a driver.

@@ -32,7 +32,7 @@ const EVENTS: usize = 1024;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 /// A leader from which nothing was heard for this long is looked for again.
-const SILENCE: Duration = Duration::from_secs(6);
+const SILENCE: Duration = Duration::from_millis(3_500);
 
 /// Who a worker is and whom it looks for.
 #[derive(Debug, Clone)]

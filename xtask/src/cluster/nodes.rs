@@ -271,6 +271,17 @@ impl Cluster {
         stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
     }
 
+    /// Memory of a process that is in use at this moment.
+    pub(crate) fn resident_bytes(&self, node: Node) -> Result<u64> {
+        let (child, _) = self.running.get(&node).with_context(|| format!("no {node} runs"))?;
+        let path = format!("/proc/{}/status", child.id());
+        let status = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes =
+            line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+        Ok(kilobytes.with_context(|| format!("{path} does not tell the memory"))? * 1024)
+    }
+
     /// The number of a node's host.
     pub(crate) fn host(node: Node) -> u8 {
         host(node)
