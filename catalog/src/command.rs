@@ -139,6 +139,16 @@ pub enum Action {
         run: RunName,
         /// What is saved.
         record: JobRecord,
+        /// Parallelism of the attempt that the record names, where its driver says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parallelism: Option<u32>,
+    },
+    /// Says what a run waits for.
+    SetRunWaiting {
+        /// The run.
+        run: RunName,
+        /// In words; none if it waits for nothing.
+        waiting: Option<String>,
     },
     /// Says where a run stands. `FAILED_PRECONDITION` if that state may not follow. The same state again is accepted
     /// and changes nothing but the failure.

@@ -90,6 +90,19 @@ impl Catalog {
         self.index.deleting.iter().filter_map(|name| self.savepoint(name))
     }
 
+    /// Whether another savepoint of the job, which is kept, has the same folder: one checkpoint may answer several that
+    /// were asked for at once.
+    pub fn shares_folder(&self, savepoint: &Savepoint) -> bool {
+        let of_job = self.jobs.get(savepoint.name.job()).into_iter();
+        let mut others = of_job.flat_map(|entry| entry.savepoints.values());
+        savepoint.location.is_some()
+            && others.any(|other| {
+                other.name != savepoint.name
+                    && other.location == savepoint.location
+                    && other.state == SavepointState::Completed
+            })
+    }
+
     /// Savepoints of a run that are asked for and not done, by id.
     pub fn pending_savepoints(&self, run: &RunName) -> impl Iterator<Item = &Savepoint> {
         let savepoints = self.jobs.get(&run.job).into_iter();

@@ -162,6 +162,12 @@ pub struct Run {
     pub state: RunState,
     /// What its driver has saved; none before the first save.
     pub record: Option<JobRecord>,
+    /// Parallelism of the attempt under way; none before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployed: Option<u32>,
+    /// What it waits for, in words: slots, above all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<String>,
     /// The last failure, of a restart or of the end.
     pub last_failure: Option<Failure>,
     /// How often it became [`RunState::Restarting`].

@@ -118,7 +118,7 @@ pub(crate) struct ConfigFile {
 /// What every command of the client takes.
 #[derive(Debug, Arguments)]
 pub(crate) struct ClientOptions {
-    /// Addresses of coordinators, tried in order.
+    /// Addresses of coordinators, tried in order; or an etcd that knows them: etcd://HOST:PORT,…/PREFIX.
     #[arg(
         long,
         global = true,

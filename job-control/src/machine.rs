@@ -51,6 +51,8 @@ pub struct Job {
     running: BTreeSet<SubtaskId>,
     checkpoint: Option<InFlight>,
     requested: Option<CheckpointKind>,
+    /// Another driver is to go on.
+    leaving: bool,
     next_trigger_ms: Option<i64>,
     failed_checkpoints: u64,
 }
@@ -73,6 +75,7 @@ impl Job {
             running: BTreeSet::new(),
             checkpoint: None,
             requested: None,
+            leaving: false,
             next_trigger_ms: None,
             failed_checkpoints: 0,
         }
@@ -157,6 +160,12 @@ impl Job {
             Event::CancelRequested => {
                 return self.cancelled();
             }
+            Event::LeaveRequested if self.phase == Phase::Running => {
+                self.leaving = true;
+                self.requested.get_or_insert(CheckpointKind::Periodic);
+                self.settle(now_ms, &mut actions);
+            }
+            Event::LeaveRequested => self.leave(&mut actions),
             Event::Tick => self.on_tick(now_ms, jitter, &mut actions),
             // Anything of an older attempt is refused.
             _ => {}
@@ -170,6 +179,15 @@ impl Job {
         // Saved first: whoever may not save any more has nothing to say to tasks.
         actions.insert(actions.len().saturating_sub(1), Action::KillTasks);
         actions
+    }
+
+    /// Ends the tasks; nothing is said about the job, which goes on.
+    fn leave(&mut self, actions: &mut Vec<Action>) {
+        if self.phase != Phase::Over {
+            self.phase = Phase::Over;
+            actions.push(Action::KillTasks);
+            actions.push(Action::Done(Outcome::Left));
+        }
     }
 
     /// Notes that a savepoint is wanted; one that is to stop the job is never forgotten for another.
@@ -361,6 +379,10 @@ impl Job {
         if checkpoint.last && self.requested.is_none() {
             actions.push(Action::StopTasks { safe: true });
             return self.end(JobStatus::Finished, Outcome::Finished, actions);
+        }
+        if self.leaving && self.requested.is_none() {
+            actions.push(Action::StopTasks { safe: true });
+            return self.leave(actions);
         }
         self.settle(now_ms, actions);
     }

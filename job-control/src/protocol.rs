@@ -96,6 +96,8 @@ pub enum Event {
     },
     /// Someone asks for the end of the job, without a savepoint.
     CancelRequested,
+    /// Another driver is to go on with the job from a checkpoint of this moment: elsewhere, or at another parallelism.
+    LeaveRequested,
     /// Time has passed.
     Tick,
 }
@@ -162,6 +164,8 @@ pub enum Outcome {
     Stopped(CompletedCheckpoint),
     /// Cancelled on request.
     Cancelled,
+    /// The tasks are gone and the job is not over: another driver goes on from the last checkpoint.
+    Left,
     /// Failed; code and message.
     Failed(ErrorCode, String),
 }

@@ -5,8 +5,11 @@
 //! The environment variable `FAILPOINTS` says what happens, in the syntax of the crate `fail`:
 //! `name=actions;name=actions`, actions one after the other with `->`, each
 //! `[percent%][count*]kind`, where a kind is `off` (nothing), `return` (the process dies by SIGKILL,
-//! or the defect is there) or `sleep(milliseconds)`. `inside-transaction=3*off->return` kills at the
-//! fourth time. Percent without a count lasts for ever.
+//! or the defect is there), `stop` (the process stops by SIGSTOP, until somebody lets it go on) or `sleep(milliseconds)`.
+//! `inside-transaction=3*off->return` kills at the fourth time. Percent without a count lasts for ever.
+//!
+//! `FAILPOINTS_FILE` names a file with the same contents. It is read again when it changes, so that a process that runs
+//! can be armed; what was counted begins anew then.
 
 /// Called at the moment `name`: kills the process if that is asked for.
 #[inline]
@@ -35,6 +38,7 @@ pub fn defect(name: &str) -> bool {
 mod active {
     use std::collections::HashMap;
     use std::hash::{BuildHasher, Hasher, RandomState};
+    use std::path::PathBuf;
     use std::sync::{Mutex, OnceLock, PoisonError};
     use std::time::Duration;
 
@@ -43,6 +47,7 @@ mod active {
     pub(super) enum Kind {
         Off,
         Return,
+        Stop,
         Sleep(u64),
     }
 
@@ -54,17 +59,44 @@ mod active {
         pub(super) kind: Kind,
     }
 
-    static STEPS: OnceLock<Mutex<HashMap<String, Vec<Step>>>> = OnceLock::new();
+    /// What is armed, and what the file said when it was read last.
+    #[derive(Default)]
+    struct Armed {
+        steps: HashMap<String, Vec<Step>>,
+        read: String,
+    }
 
-    fn steps() -> &'static Mutex<HashMap<String, Vec<Step>>> {
-        STEPS.get_or_init(|| {
+    static ARMED: OnceLock<Mutex<Armed>> = OnceLock::new();
+
+    // A test that believes it kills and does not would prove nothing.
+    fn armed() -> &'static Mutex<Armed> {
+        ARMED.get_or_init(|| {
             let text = std::env::var("FAILPOINTS").unwrap_or_default();
             match parse(&text) {
-                Ok(steps) => Mutex::new(steps),
-                // A test that believes it kills and does not would prove nothing.
+                Ok(steps) => Mutex::new(Armed { steps, read: String::new() }),
                 Err(error) => panic!("environment variable FAILPOINTS: {error}"),
             }
         })
+    }
+
+    impl Armed {
+        fn look(&mut self) {
+            static FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
+            let file = FILE.get_or_init(|| std::env::var_os("FAILPOINTS_FILE").map(PathBuf::from));
+            let Some(file) = file else { return };
+            let text = match std::fs::read_to_string(file) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+                Ok(text) => text,
+                Err(error) => panic!("failpoints in {}: {error}", file.display()),
+            };
+            if text != self.read {
+                match parse(&text) {
+                    Ok(steps) => self.steps = steps,
+                    Err(error) => panic!("failpoints in {}: {error}", file.display()),
+                }
+                self.read = text;
+            }
+        }
     }
 
     pub(super) fn parse(text: &str) -> Result<HashMap<String, Vec<Step>>, String> {
@@ -93,6 +125,7 @@ mod active {
         let kind = match kind.trim() {
             "off" => Kind::Off,
             "return" | "return()" => Kind::Return,
+            "stop" => Kind::Stop,
             other => {
                 let ms = other.strip_prefix("sleep(").and_then(|rest| rest.strip_suffix(')'));
                 Kind::Sleep(number(ms.ok_or_else(|| format!("'{other}' is no action"))?)?)
@@ -117,19 +150,26 @@ mod active {
     pub(super) fn fires(name: &str) -> bool {
         let dice = RandomState::new().build_hasher().finish();
         let kind = {
-            let mut all = steps().lock().unwrap_or_else(PoisonError::into_inner);
-            all.get_mut(name).map_or(Kind::Off, |steps| next(steps, dice))
+            let mut armed = armed().lock().unwrap_or_else(PoisonError::into_inner);
+            armed.look();
+            armed.steps.get_mut(name).map_or(Kind::Off, |steps| next(steps, dice))
         };
-        if let Kind::Sleep(ms) = kind {
-            std::thread::sleep(Duration::from_millis(ms));
+        match kind {
+            Kind::Sleep(ms) => std::thread::sleep(Duration::from_millis(ms)),
+            Kind::Stop => signal_self(rustix::process::Signal::STOP),
+            Kind::Off | Kind::Return => {}
         }
         kind == Kind::Return
     }
 
     pub(super) fn kill() -> ! {
-        let process = rustix::process::getpid();
-        let _ = rustix::process::kill_process(process, rustix::process::Signal::KILL);
+        signal_self(rustix::process::Signal::KILL);
         std::process::abort()
+    }
+
+    fn signal_self(signal: rustix::process::Signal) {
+        // It fails for no signal that a process may send to itself.
+        let _ = rustix::process::kill_process(rustix::process::getpid(), signal);
     }
 
     #[cfg(test)]
@@ -148,6 +188,10 @@ mod active {
             assert_eq!(next(steps, 49), Kind::Return);
             assert_eq!(next(steps, 10), Kind::Off, "used up");
             assert_eq!(next(all.get_mut("c").unwrap(), 1), Kind::Sleep(10));
+            let mut all = parse("a=1*off->1*stop->off").unwrap();
+            let steps = all.get_mut("a").unwrap();
+            let kinds: Vec<_> = (0..3).map(|_| next(steps, 0)).collect();
+            assert_eq!(kinds, [Kind::Off, Kind::Stop, Kind::Off]);
         }
 
         #[test]

@@ -3,8 +3,10 @@
 
 pub mod clock;
 pub mod failpoint;
+pub mod refusal;
 pub mod task;
 pub mod telemetry;
 
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use refusal::{Refused, refused};
 pub use task::{Task, spawn, spawn_on};

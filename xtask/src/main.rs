@@ -8,6 +8,7 @@
 
 mod bench;
 mod cargo;
+mod cluster;
 mod commands;
 mod interrupt;
 mod process;

@@ -33,6 +33,7 @@ impl Catalog {
             | A::RequestStop { .. }
             | A::RequestCancel { .. }
             | A::SaveRecord { .. }
+            | A::SetRunWaiting { .. }
             | A::SetRunState { .. }
             | A::RescaleRun { .. } => self.apply_run(stamp, action),
             A::CreateSavepoint { .. }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tidegate_types::{ErrorCode, JobRecord, Result};
 
 use super::misdirected;
-use crate::bounds::{self, Bounds, invalid};
+use crate::bounds::{self, Bounds, cut, invalid};
 use crate::command::Action;
 use crate::name::{JobName, ResourceName, RunName};
 use crate::run::{DesiredState, Failure, RestoreOrigin, Run, RunState};
@@ -20,7 +20,14 @@ impl Catalog {
             }
             Action::RequestStop { .. } => self.request_stop(stamp, action),
             Action::RequestCancel { run } => self.request_cancel(stamp, run),
-            Action::SaveRecord { run, record } => self.save_record(stamp, run, record),
+            Action::SaveRecord { run, record, parallelism } => {
+                self.save_record(stamp, run, record, parallelism)
+            }
+            Action::SetRunWaiting { run, waiting } => {
+                self.run_ref(&run)?.check_not_over("waiting")?;
+                self.run_mut(stamp, &run)?.waiting = waiting.map(cut);
+                Ok(run.into())
+            }
             Action::SetRunState { run, state, failure } => {
                 self.set_run_state(stamp, run, state, failure)
             }
@@ -62,6 +69,8 @@ impl Catalog {
             desired: DesiredState::Running,
             state: RunState::Created,
             record: None,
+            deployed: None,
+            waiting: None,
             last_failure: None,
             restarts: 0,
             created_ms: stamp.now_ms,
@@ -130,7 +139,9 @@ impl Catalog {
         stamp: Stamp,
         name: RunName,
         record: JobRecord,
+        parallelism: Option<u32>,
     ) -> Result<ResourceName> {
+        parallelism.map_or(Ok(()), bounds::parallelism)?;
         if record.checkpoints.len() > Bounds::CHECKPOINTS {
             return Err(tidegate_types::Error::new(
                 ErrorCode::ResourceExhausted,
@@ -142,7 +153,9 @@ impl Catalog {
             ));
         }
         self.run_ref(&name)?.check_record(&record)?;
-        self.run_mut(stamp, &name)?.record = Some(record);
+        let run = self.run_mut(stamp, &name)?;
+        run.record = Some(record);
+        run.deployed = parallelism.or(run.deployed);
         Ok(name.into())
     }
 
@@ -176,6 +189,7 @@ impl Catalog {
             _ => {}
         }
         if state.is_terminal() {
+            run.waiting = None;
             self.index.live_runs.remove(&name);
             self.fail_pending_savepoints(stamp, &name)?;
         }
@@ -194,11 +208,7 @@ impl Catalog {
         if run.desired != DesiredState::Running {
             return Err(precondition(format!("rescale of {name}: it is being stopped")));
         }
-        let run = self.run_mut(stamp, &name)?;
-        if run.parallelism != parallelism && run.state == RunState::Running {
-            run.state = RunState::Restarting;
-        }
-        run.parallelism = parallelism;
+        self.run_mut(stamp, &name)?.parallelism = parallelism;
         Ok(name.into())
     }
 

@@ -98,7 +98,7 @@ impl Catalog {
         }
         if let Some(run) = self.dependent_run(&name) {
             let run = &run.name;
-            return Err(precondition(format!("delete {name}: {run} began with it"))
+            return Err(precondition(format!("delete {name}: {run} would go back to it"))
                 .help("wait until that run has completed a checkpoint of its own"));
         }
         self.savepoint_mut(stamp, &name)?.state = SavepointState::Deleting;
@@ -106,11 +106,17 @@ impl Catalog {
         Ok(name.into())
     }
 
-    /// A run that is not over, began with the savepoint, and has no checkpoint of its own.
+    /// A run that is not over and would go back to the savepoint: it is its newest checkpoint, or what it began with if
+    /// it has none.
     fn dependent_run(&self, name: &SavepointName) -> Option<&Run> {
+        let location = self.savepoint_ref(name).ok().and_then(|known| known.location.as_deref());
         let depends = |run: &&Run| {
-            let own = run.record.as_ref().is_some_and(|record| !record.checkpoints.is_empty());
-            !own && matches!(&run.origin, RestoreOrigin::Savepoint(origin) if origin == name)
+            let record = run.record.as_ref();
+            let newest = record.and_then(|record| record.latest().or(record.origin.as_ref()));
+            match newest {
+                Some(newest) => newest.savepoint && Some(newest.folder.as_str()) == location,
+                None => matches!(&run.origin, RestoreOrigin::Savepoint(origin) if origin == name),
+            }
         };
         self.index.live_runs.iter().filter_map(|run| self.run_ref(run).ok()).find(depends)
     }

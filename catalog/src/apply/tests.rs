@@ -203,7 +203,7 @@ fn numbers_and_uids_are_not_used_again() {
 #[test]
 fn records_are_saved_in_order_and_older_drivers_are_fenced() {
     let (mut story, run) = Story::with_run();
-    let save = |record| Action::SaveRecord { run: job().run(1), record };
+    let save = |record| Action::SaveRecord { run: job().run(1), record, parallelism: None };
     assert_eq!(story.refuse(save(record(2, None))), ErrorCode::Fenced);
     story.apply(save(record(1, None)));
     story.apply(save(record(2, Some(3))));
@@ -233,7 +233,11 @@ fn runs_begin_with_state_that_is_there() {
     assert_eq!(story.refuse(start(RestoreOrigin::Path(String::new()))), ErrorCode::InvalidOption);
     story.apply(start(RestoreOrigin::Path("file:///s".to_owned())));
     let second = job().run(2);
-    story.apply(Action::SaveRecord { run: second.clone(), record: record(1, Some(1)) });
+    story.apply(Action::SaveRecord {
+        run: second.clone(),
+        record: record(1, Some(1)),
+        parallelism: None,
+    });
     story.apply(Action::CreateSavepoint { savepoint: savepoint.clone(), run: 2, location: None });
     story.apply(Action::CompleteSavepoint {
         savepoint: savepoint.clone(),
@@ -247,7 +251,11 @@ fn runs_begin_with_state_that_is_there() {
     story.apply(from());
     let delete = || Action::DeleteSavepoint { savepoint: job().savepoint("s1").unwrap() };
     assert_eq!(story.refuse(delete()), ErrorCode::FailedPrecondition, "run 4 needs it");
-    story.apply(Action::SaveRecord { run: job().run(4), record: record(1, Some(5)) });
+    story.apply(Action::SaveRecord {
+        run: job().run(4),
+        record: record(1, Some(5)),
+        parallelism: None,
+    });
     story.apply(delete());
     assert_eq!(story.0.deleting_savepoints().map(|s| s.name.id()).collect::<Vec<_>>(), ["s1"]);
     story.apply(Action::RemoveSavepoint { savepoint });
@@ -391,6 +399,6 @@ fn sizes_are_bounded() {
     let mut long = record(1, None);
     let one = record(1, Some(1)).checkpoints;
     long.checkpoints = one.iter().cycle().take(Bounds::CHECKPOINTS + 1).cloned().collect();
-    let save = Action::SaveRecord { run, record: long };
+    let save = Action::SaveRecord { run, record: long, parallelism: None };
     assert_eq!(story.refuse(save), ErrorCode::ResourceExhausted);
 }

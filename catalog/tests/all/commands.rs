@@ -161,7 +161,7 @@ fn run_of(random: &mut Seeded, catalog: &Catalog, job: &JobName) -> RunName {
 fn about_runs(random: &mut Seeded, catalog: &Catalog) -> Action {
     let job = job(random);
     let run = run_of(random, catalog, &job);
-    match random.below(10) {
+    match random.below(11) {
         0..=2 => Action::StartRun {
             job,
             version: None,
@@ -180,8 +180,11 @@ fn about_runs(random: &mut Seeded, catalog: &Catalog) -> Action {
             drain: random.below(2) == 0,
         },
         4 => Action::RequestCancel { run },
-        5 | 6 => Action::SaveRecord { record: record(random, catalog, &run), run },
+        5 | 6 => {
+            Action::SaveRecord { record: record(random, catalog, &run), run, parallelism: Some(1) }
+        }
         7 => Action::RescaleRun { run, parallelism: random.below(9) as u32 },
+        8 => Action::SetRunWaiting { run, waiting: random.maybe("for 2 slots".to_owned()) },
         _ => {
             let now = catalog.run(&run).map(|run| run.state);
             let follow = |state: &RunState| now.is_some_and(|now| now.may_become(*state));
@@ -333,7 +336,7 @@ pub(crate) fn story() -> Vec<Command> {
     ];
     actions.extend([Scheduling, Deploying, Running, Restarting].map(|next| state(1, next)));
     actions.extend([
-        Action::SaveRecord { run: one.clone(), record },
+        Action::SaveRecord { run: one.clone(), record, parallelism: None },
         Action::RescaleRun { run: one.clone(), parallelism: 5 },
         Action::CreateSavepoint { savepoint: point("keep"), run: 1, location: None },
         Action::CompleteSavepoint {

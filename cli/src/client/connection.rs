@@ -2,9 +2,11 @@
 
 use std::error::Error as _;
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use tidegate_coordinator::raft::network::TcpConnector;
+use tidegate_discovery::{EtcdOptions, EtcdTls, look_up};
 use tidegate_proto::status::from_status;
 use tidegate_proto::v1 as api;
 use tidegate_proto::v1::cluster_service_client::ClusterServiceClient;
@@ -18,12 +20,19 @@ use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 
 use crate::args::{ClientOptions, OutputFormat};
 use crate::security::read;
 
 /// How long a coordinator may take to take a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long one call may take: longer than any that waits on purpose.
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long it may take to say whether it serves.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
 /// Seconds of one call that waits for an operation.
 const WAIT_SECONDS: i32 = 20;
 /// Bytes of an answer at most.
@@ -78,7 +87,8 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Connects to the first coordinator that answers.
+    /// Connects to the first coordinator that serves; if none says that it does, to the first that answers: a leader
+    /// may be about to be elected.
     ///
     /// # Errors
     /// `UNAVAILABLE` with all addresses.
@@ -94,23 +104,30 @@ impl Connection {
         };
         connector.connect_timeout = CONNECT_TIMEOUT;
         let mut last = String::new();
-        for address in &options.coordinator {
+        let mut answers = None;
+        let coordinators = addresses(options).await?;
+        for address in &coordinators {
             if bearer.0.is_some() && options.ca.is_none() && !is_local(address) {
                 eprintln!("warning: the token travels to {address} in the clear; give --ca FILE");
             }
-            match connector.endpoint(address)?.connect().await {
-                Ok(channel) => {
-                    return Ok(Self {
-                        channel: InterceptedService::new(channel, bearer),
-                        parent: format!("projects/{}", options.project),
-                        format: options.output,
-                        wait: !options.no_wait,
-                    });
+            match connector.endpoint(address)?.timeout(CALL_TIMEOUT).connect().await {
+                Ok(channel) if serves(&channel).await => {
+                    answers = Some(channel);
+                    break;
                 }
+                Ok(channel) => drop(answers.get_or_insert(channel)),
                 Err(error) => last = cause(&error),
             }
         }
-        let addresses = options.coordinator.join(", ");
+        if let Some(channel) = answers {
+            return Ok(Self {
+                channel: InterceptedService::new(channel, bearer),
+                parent: format!("projects/{}", options.project),
+                format: options.output,
+                wait: !options.no_wait,
+            });
+        }
+        let addresses = coordinators.join(", ");
         let message = format!("no coordinator answers at {addresses}: {last}");
         Err(Error::new(ErrorCode::Unavailable, message).help(
             "start one (`tidegate server`), or name the coordinators with --coordinator or TIDEGATE_COORDINATOR",
@@ -157,6 +174,33 @@ impl Connection {
             None => Ok(operation),
         }
     }
+}
+
+/// Where the coordinators are: as named, or as the etcd that is named knows.
+async fn addresses(options: &ClientOptions) -> Result<Vec<String>> {
+    // What was split at commas is one address again, if it is that of an etcd.
+    let Some(etcd) = EtcdOptions::from_address(&options.coordinator.join(",")) else {
+        return Ok(options.coordinator.clone());
+    };
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let file = |name: &str| set(name).map(|path| read(Path::new(&path))).transpose();
+    let mut etcd = etcd?;
+    if let Some(user) = set("TIDEGATE_ETCD_USER") {
+        etcd = etcd.with_user(user, set("TIDEGATE_ETCD_PASSWORD").unwrap_or_default());
+    }
+    if let Some(authority) = file("TIDEGATE_ETCD_CA")? {
+        let identity = file("TIDEGATE_ETCD_CERTIFICATE")?.zip(file("TIDEGATE_ETCD_KEY")?);
+        etcd = etcd.with_tls(EtcdTls { authority, identity });
+    }
+    Box::pin(look_up(&etcd)).await
+}
+
+/// Whether a coordinator knows a leader that a majority follows.
+async fn serves(channel: &Channel) -> bool {
+    let request = HealthCheckRequest::default();
+    let mut health = HealthClient::new(channel.clone());
+    let answer = tokio::time::timeout(HEALTH_TIMEOUT, health.check(request)).await;
+    matches!(answer, Ok(Ok(answer)) if answer.get_ref().status() == ServingStatus::Serving)
 }
 
 /// The content of an answer.

@@ -186,6 +186,9 @@ async fn describe(connection: &mut Connection, name: &str) -> Result<()> {
             ("started", time(run.start_time.as_ref())),
             ("ended", time(run.end_time.as_ref())),
         ]);
+        if !run.waiting.is_empty() {
+            rows.push(("waiting", run.waiting.clone()));
+        }
         if let Some(checkpoint) = &run.latest_checkpoint {
             rows.push(("checkpoint", format!("{} ({})", checkpoint.number, checkpoint.manifest)));
         }
@@ -260,7 +263,12 @@ async fn watch(connection: &mut Connection, name: &str) -> Result<()> {
             let head = run.map_or("no run".to_owned(), |run| {
                 let checkpoint = run.latest_checkpoint.as_ref();
                 let checkpoint = checkpoint.map_or(0, |checkpoint| checkpoint.number);
-                format!("{}, attempt {}, checkpoint {checkpoint}", state(run), run.attempt)
+                let waiting = match run.waiting.as_str() {
+                    "" => String::new(),
+                    waiting => format!(", waiting {waiting}"),
+                };
+                let (state, attempt) = (state(run), run.attempt);
+                format!("{state}, attempt {attempt}, checkpoint {checkpoint}{waiting}")
             });
             // Clears the screen of a terminal.
             lines(&format!(

@@ -24,6 +24,10 @@
 //!
 //! [auth]                           # of coordinators
 //! tokens = "/etc/tidegate/tokens.toml"
+//!
+//! [discovery]                      # instead of the worker's `coordinators`
+//! etcd = ["etcd-1:2379"]
+//! prefix = "/tidegate"
 //! ```
 
 use std::collections::BTreeMap;
@@ -31,9 +35,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use tidegate_coordinator::service::Security;
+use tidegate_discovery::EtcdOptions;
 use tidegate_security::{Identity, KnownTokens, NodeRole};
 use tidegate_types::{Error, ErrorCode, Result};
 
+use super::discovery::DiscoverySection;
 use super::security::{AuthSection, TlsSection};
 use crate::args::Server;
 
@@ -45,6 +51,7 @@ pub(super) struct Config {
     worker: Option<WorkerSection>,
     tls: Option<TlsSection>,
     auth: Option<AuthSection>,
+    discovery: Option<DiscoverySection>,
 }
 
 /// What a coordinator is started with.
@@ -77,7 +84,8 @@ pub(super) struct CoordinatorSection {
 pub(super) struct WorkerSection {
     /// Its name: lower-case letters, digits, `-`.
     pub(super) name: String,
-    /// Addresses of coordinators.
+    /// Addresses of coordinators; not needed where etcd knows them.
+    #[serde(default)]
     pub(super) coordinators: Vec<String>,
     /// Where its shuffle listens.
     pub(super) listen: String,
@@ -145,6 +153,7 @@ impl Config {
             }),
             tls: None,
             auth: None,
+            discovery: None,
         })
     }
 
@@ -172,6 +181,14 @@ impl Config {
             section.follow(known).await;
         }
         std::future::pending().await
+    }
+
+    /// The etcd in which coordinators are announced.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn etcd(&self) -> Result<Option<EtcdOptions>> {
+        self.discovery.as_ref().map(DiscoverySection::options).transpose()
     }
 
     /// What this node proves with who it is, in a role.

@@ -11,6 +11,7 @@ use tidegate_types::{Error, ErrorCode, Result};
 use tokio::net::TcpListener;
 
 use super::config::CoordinatorSection;
+use super::discovery::Announced;
 use super::security::warn_of_coordinator;
 
 /// Starts it.
@@ -62,11 +63,15 @@ pub(super) async fn start(
 /// Why it failed: the process must end, and may be started again.
 pub(super) async fn run(
     mut coordinator: Coordinator,
+    announced: Option<Announced>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
     tokio::select! {
         error = coordinator.failed() => return Err(error),
         () = shutdown => {}
+    }
+    if let Some(announced) = announced {
+        announced.take_back().await;
     }
     coordinator.stop().await
 }

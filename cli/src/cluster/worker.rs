@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tidegate_connectors::ConnectorEnv;
 use tidegate_coordinator::raft::network::{Connector, TcpConnector};
+use tidegate_discovery::EtcdOptions;
 use tidegate_functions::Zone;
 use tidegate_plan::StreamGraph;
 use tidegate_runtime::Clock;
@@ -17,6 +18,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::config::WorkerSection;
+use super::discovery::Known;
 use super::security::warn_of_worker;
 use crate::output::Connectors;
 
@@ -39,20 +41,32 @@ impl ConnectorFactories for Registry {
     }
 }
 
+/// Whom a worker believes.
+pub(super) struct Trust {
+    /// What it proves with who it is.
+    pub(super) identity: Option<Identity>,
+    /// The etcd that knows the coordinators.
+    pub(super) etcd: Option<EtcdOptions>,
+}
+
 /// Runs it until it is told to stop.
 ///
 /// # Errors
 /// What is wrong with the configuration; `FENCED` if a newer process has its name.
 pub(super) async fn run(
-    (section, identity): &(WorkerSection, Option<Identity>),
+    section: &WorkerSection,
+    trust: Trust,
     clock: Arc<dyn Clock>,
     data: &Handle,
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
-    if section.coordinators.is_empty() {
+    let Trust { identity, etcd } = &trust;
+    if section.coordinators.is_empty() && etcd.is_none() {
         let message = "the section [worker] names no coordinators";
-        return Err(Error::new(ErrorCode::InvalidOption, message));
+        return Err(Error::new(ErrorCode::InvalidOption, message)
+            .help("name them, or an etcd that knows them in a section [discovery]"));
     }
+    let known = Known::start(section.coordinators.clone(), etcd.clone());
     let name = WorkerName::new(section.name.clone());
     let transport = Arc::new(Tcp);
     let tls = identity.as_ref().map(|identity| Tls {
@@ -80,7 +94,7 @@ pub(super) async fn run(
         shuffle_address: reached.clone(),
         slots,
         labels: section.labels.clone(),
-        coordinators: section.coordinators.clone(),
+        coordinators: known.addresses.clone(),
     };
     let connectors = Arc::new(Registry { clock: clock.clone() });
     let host = Host { clock, connectors, runtime: data.clone(), slots };

@@ -204,6 +204,8 @@ impl Running<'_> {
                         eprintln!("job {job} was cancelled without a savepoint");
                         self.all_well = false;
                     }
+                    // Nobody asks for that here.
+                    Outcome::Left => self.all_well = false,
                     Outcome::Failed(code, message) => {
                         eprintln!("error [{}]: job {job}: {message}", code.as_str());
                         self.all_well = false;

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use tidegate_engine::staging::Records;
-use tidegate_runtime::failpoint;
+use tidegate_runtime::{Refused, failpoint, refused};
 use tidegate_types::{Error, ErrorCode, Result};
 
 use super::client::{Context, error_code};
@@ -212,14 +212,15 @@ impl Transactions {
                 | Code::ProducerFenced
                 | Code::InvalidProducerEpoch
                 | Code::TransactionCoordinatorFenced,
-            ) => Error::new(
+            ) => {
                 // A restart finds out: an older run is stopped by its own record, a transaction that
                 // was open for too long is settled.
-                ErrorCode::Unavailable,
-                format!(
+                let message = format!(
                     "{doing}: another run has taken over, or the transaction was open for longer than transaction.timeout.ms: {error}"
-                ),
-            ),
+                );
+                refused(Refused::Transaction, &message);
+                Error::new(ErrorCode::Unavailable, message)
+            }
             Some(Code::InvalidTransactionTimeout) => Error::new(
                 ErrorCode::InvalidOption,
                 format!(

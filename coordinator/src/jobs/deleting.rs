@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tidegate_catalog::{Action, Catalog, SavepointName};
+use tidegate_catalog::{Action, Catalog, Savepoint, SavepointName};
 use tidegate_checkpoint::Directory;
 use tidegate_runtime::{Task, spawn};
 use tidegate_types::Result;
@@ -20,7 +20,9 @@ impl Deletions {
     pub(super) async fn look(&mut self, supervisor: &Supervisor) -> Result<()> {
         let asked = |catalog: &Catalog| -> Vec<(SavepointName, Option<String>)> {
             let deleting = catalog.deleting_savepoints();
-            deleting.map(|one| (one.name.clone(), one.location.clone())).collect()
+            let files =
+                |one: &Savepoint| one.location.clone().filter(|_| !catalog.shares_folder(one));
+            deleting.map(|one| (one.name.clone(), files(one))).collect()
         };
         let asked = supervisor.metadata.read(Consistency::Stale, asked).await?;
         self.0.retain(|name, _| asked.iter().any(|(asked, _)| asked == name));

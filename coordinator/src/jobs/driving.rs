@@ -1,5 +1,6 @@
 //! The life of one driver: it takes over what it finds on the workers, or begins a new run.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +41,10 @@ pub(super) struct Environment {
 pub(super) struct Driving {
     pub(super) environment: Environment,
     pub(super) run: RunName,
+    /// At which it is deployed; another one is for another driver.
+    pub(super) parallelism: u32,
+    /// What the run waits for is told here.
+    pub(super) waiting: watch::Sender<Option<String>>,
     /// When workers have had time to say what they run.
     pub(super) settled: Duration,
     pub(super) requests: mpsc::Sender<Request>,
@@ -76,6 +81,7 @@ impl Driving {
             Ok(Outcome::Finished) => (RunState::Finished, None),
             Ok(Outcome::Stopped(_)) => (RunState::Stopped, None),
             Ok(Outcome::Cancelled) => (RunState::Cancelled, None),
+            Ok(Outcome::Left) => return ledger.state(RunState::Restarting, None).await,
             // Another driver was faster: what the run does is up to the one that the catalog knows.
             Ok(Outcome::Failed(ErrorCode::Fenced, message)) => {
                 return tracing::warn!(message, %run, "the driver of a run cannot go on");
@@ -98,6 +104,7 @@ impl Driving {
             clock: self.environment.clock.clone(),
             run: self.run.clone(),
             term: self.term,
+            parallelism: self.parallelism,
             answers: std::sync::Mutex::default(),
         }
     }
@@ -122,7 +129,7 @@ impl Driving {
             job: self.run.job.to_string(),
             graph: graph.clone(),
             settings: known.version.settings.clone(),
-            parallelism: known.run.parallelism,
+            parallelism: self.parallelism,
             folder: folder.url().to_owned(),
             savepoints: savepoints.url().to_owned(),
             labels: labels(&settings),
@@ -150,12 +157,13 @@ impl Driving {
     }
 
     fn remote_runs(&self, job: JobOnWorkers) -> RemoteRuns {
-        let (metadata, run) = (self.environment.metadata.clone(), self.run.clone());
+        let metadata = self.environment.metadata.clone();
+        let waiting = self.waiting.clone();
         RemoteRuns {
             pool: self.environment.pool.clone(),
             job,
             drained: Arc::new(move || metadata.peek(drained)),
-            on_wait: Arc::new(move |why| tracing::info!(%run, "{why}")),
+            on_wait: Arc::new(move |why| drop(waiting.send_replace(why))),
             token: Arc::new(|| [random().to_be_bytes(), random().to_be_bytes()].concat()),
             requests: self.requests.clone(),
         }
@@ -285,8 +293,16 @@ fn settings(version: &VersionSpec) -> Result<Settings> {
     Ok(settings)
 }
 
+/// Labels that workers must have by the settings of a version.
+///
+/// # Errors
+/// `INVALID_OPTION` for settings that are none.
+pub(super) fn worker_labels(version: &VersionSpec) -> Result<BTreeMap<String, String>> {
+    Ok(labels(&settings(version)?))
+}
+
 /// Labels that workers must have: `scheduler.worker-labels`, as `key:value,key:value`.
-fn labels(settings: &Settings) -> std::collections::BTreeMap<String, String> {
+fn labels(settings: &Settings) -> BTreeMap<String, String> {
     let text = settings.get("scheduler.worker-labels").unwrap_or_default();
     let pairs = text.split(',').filter_map(|pair| pair.trim().split_once(':'));
     pairs.map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned())).collect()

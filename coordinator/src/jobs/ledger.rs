@@ -21,6 +21,8 @@ pub(super) struct LogLedger {
     pub(super) run: RunName,
     /// The term in which this driver's leader leads.
     pub(super) term: u64,
+    /// At which its driver deploys the run.
+    pub(super) parallelism: u32,
     /// Which savepoints are answered by which epoch.
     pub(super) answers: Mutex<BTreeMap<Epoch, Vec<SavepointName>>>,
 }
@@ -45,9 +47,14 @@ impl LogLedger {
     pub(super) async fn state(&self, state: RunState, failure: Option<(ErrorCode, String)>) {
         let current = |catalog: &Catalog| catalog.run(&self.run).map(|run| run.state);
         let current = self.metadata.read(Consistency::Stale, current).await;
-        // A run that was taken over is where it was.
-        if !matches!(current, Ok(Some(current)) if current.may_become(state)) {
-            return;
+        // A run that was taken over is where it was; one that is deployed anew was running until then.
+        match current {
+            Ok(Some(RunState::Running)) if state == RunState::Scheduling => {
+                let (run, state) = (self.run.clone(), RunState::Restarting);
+                self.tell(Action::SetRunState { run, state, failure: None }).await;
+            }
+            Ok(Some(current)) if current.may_become(state) => {}
+            _ => return,
         }
         let at_ms = self.clock.now_ms();
         let failure = failure.map(|(code, message)| Failure { code, message, at_ms });
@@ -133,7 +140,8 @@ impl LogLedger {
 impl Ledger for LogLedger {
     async fn save(&self, record: &JobRecord) -> Result<()> {
         let (run, record) = (self.run.clone(), record.clone());
-        self.propose(Action::SaveRecord { run, record }).await
+        let parallelism = Some(self.parallelism);
+        self.propose(Action::SaveRecord { run, record, parallelism }).await
     }
 
     async fn note(&self, note: Note) {

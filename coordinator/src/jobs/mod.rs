@@ -8,6 +8,7 @@ mod deleting;
 mod driving;
 mod folders;
 mod ledger;
+mod moving;
 mod operations;
 pub(crate) mod planning;
 
@@ -15,11 +16,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_catalog::{Action, Catalog, Command, DesiredState, Run, RunName, WorkerState};
+use tidegate_catalog::{
+    Action, Catalog, Command, DesiredState, Run, RunName, RunState, WorkerState,
+};
 use tidegate_job_control::Request;
-use tidegate_runtime::{Clock, Task, spawn};
+use tidegate_runtime::{Clock, Refused, Task, refused, spawn};
 use tidegate_types::{ErrorCode, Result};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 pub use folders::CheckpointFolders;
 
@@ -31,8 +34,8 @@ use driving::{Driving, Environment};
 
 /// How often the supervisor looks although nothing seems to have changed.
 const INTERVAL: Duration = Duration::from_millis(200);
-/// How long a new leader waits for workers to say what they run.
-const ADOPTION: Duration = Duration::from_secs(5);
+/// How long a new leader waits for workers to say what they run: longer than they wait for a leader that is silent.
+const ADOPTION: Duration = Duration::from_secs(6);
 /// How long a worker without a stream is remembered as being there.
 const WORKER_GRACE: Duration = Duration::from_secs(10);
 /// Requests that may wait for a driver.
@@ -56,6 +59,12 @@ struct Active {
     asked_end: bool,
     asked_savepoints: BTreeSet<String>,
     parallelism: u32,
+    /// Since when it is to leave the run to another driver.
+    leaving: Option<Duration>,
+    /// What its driver waits for.
+    waiting: watch::Sender<Option<String>>,
+    /// Why it cannot leave yet, although it is to.
+    kept: Option<String>,
 }
 
 /// The work of a leader.
@@ -66,8 +75,6 @@ struct Lead<'a> {
     resting: BTreeMap<RunName, Duration>,
     /// When workers have had time to come.
     settled: Duration,
-    /// Runs that were told to leave a worker: job and attempt.
-    moved: BTreeSet<(String, u64)>,
     deletions: Deletions,
 }
 
@@ -120,7 +127,6 @@ impl Supervisor {
             active: BTreeMap::new(),
             resting: BTreeMap::new(),
             settled,
-            moved: BTreeSet::new(),
             deletions: Deletions::default(),
         };
         loop {
@@ -152,7 +158,7 @@ impl Lead<'_> {
         let now = self.supervisor.clock.elapsed();
         self.active.retain(|name, active| {
             let over = active.driving.is_finished();
-            if over && names.contains(name) {
+            if over && names.contains(name) && active.leaving.is_none() {
                 self.resting.insert(name.clone(), now + RETRY);
             }
             !over
@@ -164,13 +170,16 @@ impl Lead<'_> {
                 let active = self.start(&wanted.run);
                 self.active.insert(name.clone(), active);
             }
-            if let Some(active) = self.active.get_mut(name) {
-                active.ask(wanted);
+            let asked_end = self.active.get_mut(name).is_some_and(|active| active.ask(wanted));
+            if asked_end && wanted.run.state == RunState::Running {
+                let (run, state) = (name.clone(), RunState::Stopping);
+                self.supervisor.propose(Action::SetRunState { run, state, failure: None }).await?;
             }
         }
+        self.move_runs(&wanted, now).await?;
+        self.tell_waiting(&wanted).await?;
         self.end_unwanted(&wanted);
         self.lose_workers(now).await?;
-        self.finish_drains().await?;
         self.deletions.look(self.supervisor).await?;
         self.finish_operations().await
     }
@@ -184,46 +193,9 @@ impl Lead<'_> {
         Ok(())
     }
 
-    /// Moves runs off workers that are draining, and says when nothing is left there.
-    async fn finish_drains(&mut self) -> Result<()> {
-        let draining = |catalog: &Catalog| -> Vec<(String, u64)> {
-            let workers = catalog.workers();
-            let draining = workers.filter(|worker| worker.state == WorkerState::Draining);
-            draining.map(|worker| (worker.spec.id.clone(), worker.spec.incarnation)).collect()
-        };
-        let draining = self.supervisor.metadata.read(Consistency::Stale, draining).await?;
-        // What workers run is known once they have had time to say so.
-        if self.supervisor.clock.elapsed() < self.settled {
-            return Ok(());
-        }
-        let hosted = self.supervisor.pool.hosted();
-        self.moved
-            .retain(|(job, attempt)| hosted.iter().any(|run| run.0 == *job && run.1.0 == *attempt));
-        for (worker, incarnation) in draining {
-            let there: BTreeSet<(String, u64)> = hosted
-                .iter()
-                .filter(|run| run.2 == worker)
-                .map(|run| (run.0.clone(), run.1.0))
-                .collect();
-            if there.is_empty() {
-                let action = Action::FinishDrain { worker, incarnation };
-                self.supervisor.propose(action).await?;
-                continue;
-            }
-            // The next driver does not take over what is on such a worker: it places the run anew.
-            let begun: Vec<_> = there.difference(&self.moved).cloned().collect();
-            for (name, active) in &self.active {
-                if begun.iter().any(|(job, _)| *job == name.job.to_string()) {
-                    active.driving.abort();
-                }
-            }
-            self.moved.extend(begun);
-        }
-        Ok(())
-    }
-
     fn start(&self, run: &Run) -> Active {
         let (requests, receiver) = mpsc::channel(REQUESTS);
+        let (waiting, _) = watch::channel(run.waiting.clone());
         let supervisor = self.supervisor;
         let driving = Driving {
             environment: Environment {
@@ -233,6 +205,8 @@ impl Lead<'_> {
                 folders: supervisor.folders.clone(),
             },
             run: run.name.clone(),
+            parallelism: run.parallelism,
+            waiting: waiting.clone(),
             settled: self.settled,
             requests: requests.clone(),
             term: supervisor.pool.term(),
@@ -243,6 +217,9 @@ impl Lead<'_> {
             asked_end: false,
             asked_savepoints: BTreeSet::new(),
             parallelism: run.parallelism,
+            leaving: None,
+            waiting,
+            kept: None,
         }
     }
 
@@ -258,12 +235,24 @@ impl Lead<'_> {
         for (job, attempt, worker, session) in self.supervisor.pool.hosted() {
             let keep = current.get(&job).is_some_and(|newest| attempt.0 >= *newest);
             if !keep {
+                let why =
+                    format!("{job}: attempt {attempt} on worker {worker} was replaced or is over");
+                refused(Refused::Attempt, why);
                 end_unwanted(&self.supervisor.pool, job, attempt, worker, session);
             }
         }
     }
 
     async fn lose_workers(&self, now: Duration) -> Result<()> {
+        // Those that were there under an earlier leader have had time to come.
+        if now >= self.settled + WORKER_GRACE {
+            let known = self.supervisor.pool.known();
+            let missing = move |catalog: &Catalog| missing(catalog, &known);
+            let missing = self.supervisor.metadata.read(Consistency::Stale, missing).await?;
+            for (worker, incarnation) in missing {
+                self.supervisor.propose(Action::LoseWorker { worker, incarnation }).await?;
+            }
+        }
         for (worker, since) in self.supervisor.pool.gone() {
             if now.saturating_sub(since) < WORKER_GRACE {
                 continue;
@@ -283,15 +272,17 @@ impl Lead<'_> {
 }
 
 impl Active {
-    /// Passes on what the catalog wants, once.
-    fn ask(&mut self, wanted: &Wanted) {
+    /// Passes on what the catalog wants, once; says whether that was the end of the run.
+    fn ask(&mut self, wanted: &Wanted) -> bool {
         let end = match &wanted.run.desired {
             DesiredState::Running => None,
             DesiredState::Stopped { .. } => Some(Request::Stop),
             DesiredState::Cancelled => Some(Request::Cancel),
         };
+        let mut asked_end = false;
         if let Some(end) = end.filter(|_| !self.asked_end) {
-            self.asked_end = self.requests.try_send(end).is_ok();
+            asked_end = self.requests.try_send(end).is_ok();
+            self.asked_end = asked_end;
         }
         for id in &wanted.savepoints {
             if !self.asked_savepoints.contains(id)
@@ -300,11 +291,16 @@ impl Active {
                 self.asked_savepoints.insert(id.clone());
             }
         }
-        if wanted.run.parallelism != self.parallelism {
-            // The next driver finds the run at its new parallelism and starts it again from its last checkpoint.
-            self.driving.abort();
-        }
+        asked_end
     }
+}
+
+/// Workers that should be there and are not among those that are known.
+fn missing(catalog: &Catalog, known: &BTreeSet<String>) -> Vec<(String, u64)> {
+    let gone = catalog
+        .workers()
+        .filter(|worker| worker.state != WorkerState::Lost && !known.contains(&worker.spec.id));
+    gone.map(|worker| (worker.spec.id.clone(), worker.spec.incarnation)).collect()
 }
 
 fn wanted(catalog: &Catalog) -> Vec<Wanted> {

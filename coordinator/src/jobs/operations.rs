@@ -65,7 +65,9 @@ fn of_run(kind: OperationKind, run: &Run, now_ms: i64) -> Option<Result<(), Fail
         OperationKind::StartRun => {
             matches!(run.state, RunState::Running | RunState::Finished | RunState::Stopped)
         }
-        OperationKind::RescaleRun => run.state == RunState::Running,
+        OperationKind::RescaleRun => {
+            run.state == RunState::Running && run.deployed == Some(run.parallelism)
+        }
         OperationKind::StopRun => matches!(run.state, RunState::Stopped | RunState::Finished),
         _ => run.state.is_terminal(),
     };

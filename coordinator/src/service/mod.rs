@@ -2,6 +2,7 @@
 
 mod api;
 mod gate;
+mod health;
 mod reception;
 mod server;
 pub(crate) mod workers;

@@ -202,8 +202,9 @@ fn serve(
         .add_service(OperationServiceServer::new(api))
         .add_service(health_service)
         .add_service(reflection);
+    let healthy = spawn("health", super::health::report(health, metadata.leadership()));
     Ok(async move {
-        health.set_serving::<JobServiceServer<Api>>().await;
+        let _healthy = healthy;
         let stopped = async {
             let _ = stopped.await;
         };

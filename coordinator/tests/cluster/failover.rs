@@ -118,11 +118,15 @@ fn a_minority_refuses_to_claim_anything() {
         sandbox.kill(id);
     }
     let node = &sandbox.nodes[&leader];
-    let read = node.read(Consistency::Linearizable, |_| ()).unwrap_err();
-    assert_eq!(read.code(), ErrorCode::Unavailable, "{read}");
     let wrote = node.create("b").unwrap_err();
     assert_eq!(wrote.code(), ErrorCode::Unavailable, "{wrote}");
     assert!(wrote.to_string().contains("outcome unknown"), "{wrote}");
+    let read = node.read(Consistency::Linearizable, |_| ()).unwrap_err();
+    assert_eq!(read.code(), ErrorCode::Unavailable, "{read}");
+    // It does not lead any more, as nobody follows: what it is told now is certainly not done.
+    eventually("it gives up", || (!node.metadata.leadership().borrow().is_self).then_some(()));
+    let late = node.create("d").unwrap_err();
+    assert!(late.to_string().contains("not done"), "{late}");
     let stale = node.read(Consistency::Stale, |catalog| catalog.job(&name("a")).is_some());
     assert!(stale.unwrap(), "a stale read needs nobody");
     let back = if leader == 1 { 2 } else { 1 };

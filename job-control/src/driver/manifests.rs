@@ -5,7 +5,7 @@ use tidegate_checkpoint::manifest::digest;
 use tidegate_checkpoint::records::overwrite;
 use tidegate_checkpoint::storage::{manifest_path, savepoint_name};
 use tidegate_checkpoint::{Directory, Manifest};
-use tidegate_runtime::failpoint;
+use tidegate_runtime::{Refused, failpoint, refused};
 use tidegate_types::{Attempt, CompletedCheckpoint, Epoch, Error, ErrorCode, Result};
 
 use super::opening::operator_states;
@@ -69,10 +69,10 @@ impl Driver {
         if !created && failpoint::defect("skip-attempt-check") {
             overwrite(&storage, &name, bytes).await?;
         } else if !created {
-            return Err(Error::new(
-                ErrorCode::Fenced,
-                format!("checkpoint {epoch} of job {} was written by another run", self.spec.job),
-            ));
+            let message =
+                format!("checkpoint {epoch} of job {} was written by another run", self.spec.job);
+            refused(Refused::Manifest, &message);
+            return Err(Error::new(ErrorCode::Fenced, message));
         }
         if savepoint {
             self.prepared.insert(epoch, manifest);

@@ -84,6 +84,8 @@ pub enum Request {
     StopOrCancel,
     /// End without one.
     Cancel,
+    /// Take a checkpoint and end the tasks: another driver goes on from it. Without one where it cannot be taken.
+    Leave,
     /// Go on after the connection to tasks of this run was interrupted; those that have ended in the meantime.
     Resume {
         /// The run.
@@ -221,6 +223,7 @@ impl Driver {
                 Request::Stop => Event::SavepointRequested { stop: true, or_cancel: false },
                 Request::StopOrCancel => Event::SavepointRequested { stop: true, or_cancel: true },
                 Request::Cancel => Event::CancelRequested,
+                Request::Leave => Event::LeaveRequested,
                 Request::Resume { attempt, ended } => Event::Resumed { attempt, ended },
             },
             (attempt, deployment) = deploying => self.on_deployed(attempt, deployment),

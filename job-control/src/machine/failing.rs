@@ -44,6 +44,9 @@ impl Job {
             return self.fail(now_ms, jitter, error, actions);
         }
         self.save(actions);
+        if self.leaving {
+            return self.leave(actions);
+        }
         self.next_trigger_ms = self.settings.interval.map(|i| now_ms + i.as_millis() as i64);
         self.settle(now_ms, actions);
     }
@@ -74,6 +77,10 @@ impl Job {
         // What a restart cannot cure (a malformed record, a missing topic) fails at once.
         let curable = error.code().is_retryable();
         match self.restarts.on_failure(now_ms, jitter).filter(|_| curable) {
+            Some(_) if self.leaving => {
+                self.phase = Phase::Over;
+                actions.push(Action::Done(Outcome::Left));
+            }
             Some(at_ms) => {
                 self.phase = Phase::Restarting(at_ms);
                 let (code, error) = (error.code(), error.to_string());

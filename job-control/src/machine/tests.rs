@@ -395,3 +395,65 @@ fn an_adopted_run_that_completed_nothing_goes_back_to_what_it_was_given() {
         "{actions:?}"
     );
 }
+
+#[test]
+fn a_driver_leaves_after_a_checkpoint_that_was_triggered_for_it() {
+    let mut job = running(true);
+    job.handle(100, 0.0, Event::Tick);
+    assert_eq!(job.handle(105, 0.0, Event::LeaveRequested), [], "a checkpoint is under way");
+    assert!(matches!(acknowledge(&mut job, 110, 1)[..], [Action::WriteManifest { .. }]));
+    let (attempt, checkpoint) = (job.record().attempt, completed(&job, 1));
+    job.handle(110, 0.0, Event::ManifestWritten(checkpoint));
+    let committed = |epoch| Event::Committed { attempt, epoch: Epoch(epoch), task: task(1) };
+    let actions = job.handle(111, 0.0, committed(1));
+    assert!(matches!(&actions[..], [Action::Trigger { epoch: Epoch(2), .. }]), "{actions:?}");
+    assert!(matches!(acknowledge(&mut job, 112, 2)[..], [Action::WriteManifest { .. }]));
+    let checkpoint = completed(&job, 2);
+    job.handle(113, 0.0, Event::ManifestWritten(checkpoint));
+    let actions = job.handle(114, 0.0, committed(2));
+    let left = [Action::StopTasks { safe: true }, Action::KillTasks, Action::Done(Outcome::Left)];
+    assert_eq!(actions, left, "its output is visible, and the job is not over");
+    assert_eq!(job.record().status, JobStatus::Running);
+}
+
+#[test]
+fn a_driver_leaves_at_once_where_no_checkpoint_can_be_taken() {
+    let mut job = running(true);
+    let actions = job.handle(50, 0.0, Event::LeaveRequested);
+    assert!(matches!(&actions[..], [Action::Trigger { .. }]));
+    let (attempt, error) = (job.record().attempt, Error::new(ErrorCode::Unavailable, "store"));
+    let actions = job.handle(60, 0.0, Event::Declined { attempt, epoch: Epoch(1), error });
+    let left = [Action::KillTasks, Action::Done(Outcome::Left)];
+    assert!(actions.ends_with(&left), "{actions:?}");
+
+    let mut job = running(true);
+    job.handle(50, 0.0, Event::LeaveRequested);
+    let error = Error::new(ErrorCode::Unavailable, "broker gone");
+    let actions = job.handle(60, 0.0, Event::Failed { attempt, error });
+    assert!(matches!(actions.last(), Some(Action::Done(Outcome::Left))), "{actions:?}");
+    assert!(matches!(&actions[..2], [Action::Save(_), Action::KillTasks]), "{actions:?}");
+
+    let record = JobRecord::new(JobId::from_name("j"), "lineage".into());
+    let mut waits = Job::new(record, settings());
+    waits.handle(0, 0.0, Event::Start(Vec::new()));
+    assert_eq!(waits.handle(1, 0.0, Event::LeaveRequested), left, "nothing runs yet");
+}
+
+#[test]
+fn a_stop_that_was_asked_for_before_the_driver_leaves_ends_the_job() {
+    let mut job = running(false);
+    job.handle(10, 0.0, Event::LeaveRequested);
+    job.handle(11, 0.0, Event::SavepointRequested { stop: true, or_cancel: false });
+    complete(&mut job, 20, 1);
+    let actions = complete_with(&mut job, 30, 2);
+    assert!(matches!(actions.last(), Some(Action::Done(Outcome::Stopped(_)))), "{actions:?}");
+}
+
+/// As [`complete`], with what follows the commit.
+fn complete_with(job: &mut Job, now: i64, epoch: u64) -> Vec<Action> {
+    acknowledge(job, now, epoch);
+    let checkpoint = completed(job, epoch);
+    job.handle(now, 0.0, Event::ManifestWritten(checkpoint));
+    let attempt = job.record().attempt;
+    job.handle(now, 0.0, Event::Committed { attempt, epoch: Epoch(epoch), task: task(1) })
+}

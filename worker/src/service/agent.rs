@@ -11,9 +11,9 @@ use tidegate_proto::internal::v1 as wire;
 use tidegate_proto::internal::v1::worker_command::Command;
 use tidegate_proto::internal::v1::worker_message::Message;
 use tidegate_proto::tasks;
-use tidegate_runtime::{Task, spawn};
+use tidegate_runtime::{Refused, Task, refused, spawn};
 use tidegate_types::{Attempt, Error, JobId, Result, SubtaskId};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::counters;
@@ -32,7 +32,7 @@ const EVENTS: usize = 1024;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 /// A leader from which nothing was heard for this long is looked for again.
-const SILENCE: Duration = Duration::from_secs(6);
+const SILENCE: Duration = Duration::from_millis(3_500);
 
 /// Who a worker is and whom it looks for.
 #[derive(Debug, Clone)]
@@ -47,8 +47,8 @@ pub struct AgentOptions {
     pub slots: u32,
     /// For placement.
     pub labels: BTreeMap<String, String>,
-    /// Addresses of coordinators.
-    pub coordinators: Vec<String>,
+    /// Addresses of coordinators as far as they are known now; whoever looks for them may not have found any yet.
+    pub coordinators: watch::Receiver<Vec<String>>,
 }
 
 /// What a background piece of work has done.
@@ -121,10 +121,18 @@ impl Agent {
         let mut pause = FIRST_PAUSE;
         let mut next = 0;
         let outcome = loop {
-            let address = self.hint.take().unwrap_or_else(|| {
-                next += 1;
-                self.options.coordinators[(next - 1) % self.options.coordinators.len()].clone()
-            });
+            let address = self.hint.take().or_else(|| self.next_address(&mut next));
+            let Some(address) = address else {
+                // Nobody has found one yet.
+                let wait = tokio::time::sleep(MAX_PAUSE).boxed();
+                let mut known = self.options.coordinators.clone();
+                tokio::select! {
+                    _ = &mut shutdown => break Ok(()),
+                    _ = known.changed() => {}
+                    () = self.beside(wait) => {}
+                }
+                continue;
+            };
             let opening = open(self.connect.clone(), address.clone(), self.register());
             let opened = tokio::select! {
                 _ = &mut shutdown => break Ok(()),
@@ -153,6 +161,17 @@ impl Agent {
         let running = self.runs.take_all().into_iter().filter_map(|hosted| hosted.tasks);
         futures::future::join_all(running.map(RunningTasks::kill)).await;
         outcome
+    }
+
+    /// One after the other; from the start when others became known, because the leader is the first of them.
+    fn next_address(&mut self, next: &mut usize) -> Option<String> {
+        if self.options.coordinators.has_changed().unwrap_or(false) {
+            *next = 0;
+        }
+        let known = self.options.coordinators.borrow_and_update();
+        let address = known.get(next.checked_rem(known.len())?).cloned();
+        *next = next.wrapping_add(1);
+        address
     }
 
     fn register(&self) -> wire::Register {
@@ -267,6 +286,7 @@ impl Agent {
         // The term check: a leader that was deposed has nothing to say any more.
         if command.term < self.term {
             let what = format!("its term {} is over, {} is known", command.term, self.term);
+            refused(Refused::Command, &what);
             return Err(Over::Lost(unavailable(address, &what)));
         }
         self.term = command.term;

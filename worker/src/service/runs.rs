@@ -6,6 +6,7 @@ use tidegate_checkpoint::task::{Control, ReportKind, TaskEvent};
 use tidegate_proto::internal::v1 as wire;
 use tidegate_proto::internal::v1::task_status::State;
 use tidegate_proto::tasks::subtask_to_wire;
+use tidegate_runtime::{Refused, refused};
 use tidegate_types::{Attempt, Error, ErrorCode, Result, SubtaskId};
 
 use crate::host::RunningTasks;
@@ -47,6 +48,7 @@ impl Runs {
         if attempt <= known {
             let message =
                 format!("deploy attempt {attempt} of {job}: attempt {known} is known here already");
+            refused(Refused::Deployment, &message);
             return Err(Error::new(ErrorCode::Fenced, message));
         }
         if self.newest.len() >= REMEMBERED {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arrow::datatypes::Schema;
+use tidegate_runtime::{Refused, refused};
 use tidegate_types::{Attempt, Error, ErrorCode, JobId, Result};
 use tokio::sync::Notify;
 
@@ -189,7 +190,9 @@ impl State {
 }
 
 fn fenced(key: &RunKey, newer: Attempt) -> Error {
-    Error::new(ErrorCode::Fenced, format!("{key} is refused: run {newer} has begun"))
+    let message = format!("{key} is refused: run {newer} has begun");
+    refused(Refused::Call, &message);
+    Error::new(ErrorCode::Fenced, message)
 }
 
 fn over(key: &RunKey) -> Error {

@@ -65,7 +65,7 @@ impl Query {
     }
 
     /// Tables and query as one script.
-    fn script(self, project: &Project) -> Result<String> {
+    pub(crate) fn script(self, project: &Project) -> Result<String> {
         let mut script = String::new();
         for name in ["ddl", self.name()] {
             let path = project.root.join(FOLDER).join(format!("{name}.sql"));

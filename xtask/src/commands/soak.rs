@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::interrupt::{self, Interrupt};
 use crate::project::Project;
+use crate::soak::cluster;
 use crate::soak::plan::{Fault, Mutation, name_of};
 use crate::soak::proxy::faults::Rates;
 use crate::soak::report::Report;
@@ -27,6 +28,12 @@ pub(crate) struct Args {
     /// Records, the same number for each of four partitions
     #[arg(long, value_name = "N", default_value_t = 2_000_000, value_parser = clap::value_parser!(u64).range(1..=400_000_000))]
     records: u64,
+    /// Soak three coordinators and three workers instead of one process; --cluster-faults chooses among their faults
+    #[arg(long, conflicts_with_all = ["mutation", "faults", "guarantee"])]
+    cluster: bool,
+    /// Kinds of faults of a cluster, separated by commas; without, all
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "KIND,…", requires = "cluster")]
+    cluster_faults: Vec<cluster::plan::Fault>,
     /// Repeats rounds and records of another soak; the moments of faults belong to the machine
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
@@ -63,17 +70,51 @@ pub(crate) struct Args {
 /// Fails if the output or a process offended.
 pub(crate) fn run(project: &Project, args: &Args) -> Result<ExitCode> {
     let interrupt = Interrupt::listen()?;
-    let outcome = soak(project, args, &interrupt);
+    let outcome = if args.cluster {
+        soak_cluster(project, args, &interrupt)
+            .and_then(|report| Ok((report.passed, report.text(), report.json()?)))
+    } else {
+        soak(project, args, &interrupt)
+            .and_then(|report| Ok((report.passed, report.text(), report.json()?)))
+    };
     if interrupt.raised() {
         eprintln!("interrupted");
         return Ok(ExitCode::from(interrupt::EXIT_CODE));
     }
-    let report = outcome?;
-    eprint!("{}", report.text());
+    let (passed, text, json) = outcome?;
+    eprint!("{text}");
     if args.json {
-        println!("{}", report.json()?);
+        println!("{json}");
     }
-    Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn soak_cluster(
+    project: &Project,
+    args: &Args,
+    interrupt: &Interrupt,
+) -> Result<cluster::report::Report> {
+    let seed = match args.seed {
+        Some(seed) => seed,
+        None => entropy()?,
+    };
+    eprintln!("seed {seed}");
+    let program = match &args.program {
+        Some(program) => std::path::absolute(program).context("find the binary")?,
+        None => binary::build_with(project, args.profile, &[FAILPOINTS], interrupt)?,
+    };
+    let settings = cluster::run::Settings {
+        program,
+        rounds: args.rounds,
+        seed,
+        records: args.records,
+        faults: args.cluster_faults.clone(),
+        store_faults: args.store_faults.unwrap_or_default(),
+        interval_ms: args.interval,
+        keep_going: args.keep_going,
+        command: command(args, seed),
+    };
+    cluster::run::run(project, &settings, interrupt)
 }
 
 fn soak(project: &Project, args: &Args, interrupt: &Interrupt) -> Result<Report> {
@@ -114,9 +155,11 @@ fn soak(project: &Project, args: &Args, interrupt: &Interrupt) -> Result<Report>
     run::run(project, &settings, interrupt)
 }
 
-/// Few rounds and records, for `cargo xtask test`; says whether it passed.
+/// Few rounds and records, of one process and of a cluster, for `cargo xtask test`; says whether both passed.
 pub(crate) fn in_short(project: &Project, interrupt: &Interrupt) -> Result<bool> {
-    let args = Args {
+    let mut args = Args {
+        cluster: false,
+        cluster_faults: Vec::new(),
         rounds: 5,
         records: 100_000,
         seed: None,
@@ -132,7 +175,10 @@ pub(crate) fn in_short(project: &Project, interrupt: &Interrupt) -> Result<bool>
     };
     let report = soak(project, &args, interrupt)?;
     eprint!("{}", report.text());
-    Ok(report.passed)
+    args.cluster = true;
+    let of_cluster = soak_cluster(project, &args, interrupt)?;
+    eprint!("{}", of_cluster.text());
+    Ok(report.passed && of_cluster.passed)
 }
 
 /// Whether the command-line crate can be built with failpoints.
@@ -155,13 +201,21 @@ fn entropy() -> Result<u64> {
 /// What repeats a soak.
 fn command(args: &Args, seed: u64) -> String {
     let mut command = format!(
-        "cargo xtask soak --rounds {} --records {} --seed {seed} --interval {} --guarantee {} --profile {}",
+        "cargo xtask soak --rounds {} --records {} --seed {seed} --interval {} --profile {}",
         args.rounds,
         args.records,
         args.interval,
-        name_of(args.guarantee),
         args.profile.name(),
     );
+    if args.cluster {
+        command.push_str(" --cluster");
+    } else {
+        command.push_str(&format!(" --guarantee {}", name_of(args.guarantee)));
+    }
+    if !args.cluster_faults.is_empty() {
+        let names: Vec<String> = args.cluster_faults.iter().map(|fault| name_of(*fault)).collect();
+        command.push_str(&format!(" --cluster-faults {}", names.join(",")));
+    }
     if let Some(mutation) = args.mutation {
         command.push_str(&format!(" --mutation {}", name_of(mutation)));
     }

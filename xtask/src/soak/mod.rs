@@ -2,14 +2,16 @@
 //! its output that share no code with it. What is written is in [`input`], how rounds end is drawn in [`plan`], a
 //! round is carried out by [`round`] on processes of [`subject`] (ways back and forks by [`journey`], by what a
 //! [`savepoint`] says; deleted markers by [`expiry`]), the object store's faults are in [`proxy`], what
-//! comes out is judged in [`judge`], and [`run`] puts it together.
+//! comes out is judged in [`judge`], and [`run`] puts it together. The same on a cluster is [`cluster`].
 
+pub(crate) mod cluster;
 mod expiry;
 pub(crate) mod feed;
 pub(crate) mod input;
 mod journey;
 pub(crate) mod judge;
 mod last;
+mod place;
 pub(crate) mod plan;
 mod prng;
 pub(crate) mod proxy;

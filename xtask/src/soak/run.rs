@@ -1,7 +1,6 @@
 //! A whole soak: services of its own, topics, producer and reader, the rounds, the last run, the verdict.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use super::feed::Feed;
 use super::input::{Input, PARTITIONS};
 use super::judge::{Judge, Verdict};
+use super::place::{self, Store};
 use super::plan::{self, Ending, Fault, Mix, Mutation, Round, name_of};
 use super::proxy::Proxy;
 use super::proxy::faults::Rates;
@@ -20,7 +20,6 @@ use super::witness::Witness;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::services::kafka_tools::Tools;
-use crate::services::{self, Profile, control, env_file, install};
 
 /// How long the reader goes on behind an offence, to see more of it.
 const AFTER_OFFENCE: Duration = Duration::from_secs(3);
@@ -53,31 +52,12 @@ pub(crate) struct Settings {
     pub(crate) command: String,
 }
 
-/// Starts services, soaks, and stops the services whatever happened. Outputs of processes are kept unless all went
-/// well.
+/// Soaks on services of its own.
 pub(crate) fn run(project: &Project, settings: &Settings, interrupt: &Interrupt) -> Result<Report> {
-    let place = project.run_dir.join("soak");
-    fs::create_dir_all(&place).with_context(|| format!("create {}", place.display()))?;
-    let home = Project {
-        root: project.root.clone(),
-        cache: project.cache.clone(),
-        run_dir: place.join("services"),
-    };
-    // Nobody else is in there while this is held, so what runs there was left behind by a crash.
-    let _lock = install::lock(&place.join(".lock"))?;
-    let core = services::of_profile(Profile::Core);
-    control::down(&home, &core)?;
-    let folder = tempfile::Builder::new()
-        .prefix(&format!("{:x}-", settings.seed))
-        .tempdir_in(&place)
-        .context("create a folder for the processes' output")?;
-    let outcome =
-        control::up(&home, &core).and_then(|_| soak(&home, settings, folder.path(), interrupt));
-    control::down(&home, &core).context("stop the services")?;
-    if !outcome.as_ref().is_ok_and(|report| report.passed) {
-        eprintln!("scripts and outputs of all processes are in {}", folder.keep().display());
-    }
-    outcome
+    place::with_services(project, settings.seed, |home, folder| {
+        let report = soak(home, settings, folder, interrupt)?;
+        Ok((report.passed, report))
+    })
 }
 
 fn soak(
@@ -217,35 +197,6 @@ impl Soak<'_> {
             verdict,
             wall_seconds: self.start.elapsed().as_secs_f64(),
             command: self.settings.command.clone(),
-        })
-    }
-}
-
-/// The object store.
-struct Store {
-    endpoint: String,
-    port: u16,
-    bucket: String,
-    keys: Vec<(String, String)>,
-}
-
-impl Store {
-    fn of(home: &Project) -> Result<Self> {
-        let variables = env_file::variables(home)?;
-        let get = |name: &str| {
-            let found = variables.iter().find(|(key, _)| key == name);
-            found.map(|(_, value)| value.clone()).with_context(|| format!("{name} is not set"))
-        };
-        let endpoint = get("TIDEGATE_S3_ENDPOINT")?;
-        let port = endpoint.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
-        let port = port.with_context(|| format!("{endpoint} has no port"))?;
-        let names = ["TIDEGATE_S3_ACCESS_KEY", "TIDEGATE_S3_SECRET_KEY"];
-        let keys = names.map(|name| Ok((name.to_owned(), get(name)?)));
-        Ok(Self {
-            endpoint,
-            port,
-            bucket: get("TIDEGATE_S3_BUCKET")?,
-            keys: keys.into_iter().collect::<Result<_>>()?,
         })
     }
 }

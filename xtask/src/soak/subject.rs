@@ -99,7 +99,7 @@ impl Subject {
     }
 
     /// The statement set: windowed sums per key, and a branch that passes records on.
-    fn script(&self) -> String {
+    pub(super) fn script(&self) -> String {
         let [input, passed, sums] = &self.topics;
         let kafka = format!(
             "'connector' = 'kafka', 'properties.bootstrap.servers' = '{}', 'format' = 'json'",
@@ -154,13 +154,7 @@ END;
             let setting = format!("execution.checkpointing.savepoint-dir={}", folder.display());
             command.arg("--set").arg(setting);
         }
-        for (key, value) in [
-            ("execution.checkpointing.interval", format!("{} ms", self.interval_ms)),
-            ("execution.checkpointing.timeout", "10 s".to_owned()),
-            ("restart-strategy.type", "exponential-delay".to_owned()),
-            ("restart-strategy.exponential-delay.initial-backoff", "100 ms".to_owned()),
-            ("restart-strategy.exponential-delay.max-backoff", "2 s".to_owned()),
-        ] {
+        for (key, value) in self.settings() {
             command.arg("--set").arg(format!("{key}={value}"));
         }
         command.args(["--stats", "json"]);
@@ -174,6 +168,17 @@ END;
             command.env("FAILPOINTS", failpoints);
         }
         Running::start(&mut command, &path("out"), &path("err"))
+    }
+
+    /// What every run is set to.
+    pub(super) fn settings(&self) -> [(&'static str, String); 5] {
+        [
+            ("execution.checkpointing.interval", format!("{} ms", self.interval_ms)),
+            ("execution.checkpointing.timeout", "10 s".to_owned()),
+            ("restart-strategy.type", "exponential-delay".to_owned()),
+            ("restart-strategy.exponential-delay.initial-backoff", "100 ms".to_owned()),
+            ("restart-strategy.exponential-delay.max-backoff", "2 s".to_owned()),
+        ]
     }
 
     /// The value of `FAILPOINTS`.

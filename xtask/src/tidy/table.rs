@@ -106,6 +106,7 @@ pub(crate) const CRATES: &[Crate] = &[
             "connectors",
             "coordinator",
             "discovery",
+            "discovery",
             "engine",
             "functions",
             "job-control",

@@ -81,7 +81,8 @@ impl Metadata {
             Error::new(ErrorCode::Corrupt, format!("start coordinator {}: {error}", options.id))
         })?;
         let batcher = Batcher::start(options.id, raft.clone(), options.request_timeout);
-        let (leadership, watcher) = leadership::watch_leadership(options.id, raft.metrics());
+        let (leadership, watcher) =
+            leadership::watch_leadership(options.id, options.timing.lease(), raft.metrics());
         Ok(Self {
             id: options.id,
             cluster: options.cluster.as_str().into(),

@@ -42,6 +42,14 @@ impl Default for Timing {
     }
 }
 
+impl Timing {
+    /// How long a leader believes in itself without hearing from a majority: longer than another election takes, and
+    /// short enough that workers which it has kept find the new leader before that gives them up.
+    pub fn lease(&self) -> Duration {
+        self.election_max * 5 / 2
+    }
+}
+
 /// One coordinator's part.
 #[derive(Debug, Clone)]
 pub struct NodeOptions {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tidegate_catalog::{Command, Response};
+use tidegate_runtime::{Refused, refused};
 use tidegate_types::{Error, ErrorCode, Result};
 use tokio::time::{sleep, timeout};
 
@@ -61,7 +62,10 @@ pub(super) async fn propose_as_leader(
     command: Command,
 ) -> Result<Response> {
     let fenced = |why: &str| {
-        Err(Error::new(ErrorCode::Fenced, format!("act as the leader of term {term}: {why}")))
+        let error =
+            Error::new(ErrorCode::Fenced, format!("act as the leader of term {term}: {why}"));
+        refused(Refused::Proposal, &error);
+        Err(error)
     };
     {
         let known = node.leadership.borrow();
@@ -72,7 +76,13 @@ pub(super) async fn propose_as_leader(
     let leader = node.leader_side();
     match timeout(node.request_timeout, leader.propose(Some(term), command)).await {
         Ok(Answer::Applied(response)) => Ok(response),
-        Ok(Answer::Refused(refusal)) => Err(refusal.into()),
+        Ok(Answer::Refused(refusal)) => {
+            let error = Error::from(refusal);
+            if error.code() == ErrorCode::Fenced {
+                refused(Refused::Proposal, &error);
+            }
+            Err(error)
+        }
         Ok(Answer::NotLeader) => fenced("another coordinator leads"),
         Ok(Answer::Unavailable(why) | Answer::Unknown(why)) => Err(unknown(&why)),
         Ok(other) => Err(nonsense(&other)),

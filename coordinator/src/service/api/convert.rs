@@ -87,6 +87,7 @@ pub(super) fn run(run: &Run) -> api::Run {
         state: state.into(),
         attempt: record.map_or(0, |record| record.attempt.0),
         restarts: run.restarts,
+        waiting: run.waiting.clone().unwrap_or_default(),
         last_failure: run.last_failure.as_ref().map(error),
         create_time: time(run.created_ms),
         start_time: run.started_ms.and_then(time),

@@ -9,6 +9,7 @@ use tidegate_proto::internal::v1 as wire;
 use tidegate_proto::internal::v1::task_status::State;
 use tidegate_proto::internal::v1::worker_command::Command;
 use tidegate_proto::tasks;
+use tidegate_runtime::{Refused, refused};
 use tidegate_types::{Attempt, Error, ErrorCode, Result, SubtaskId};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -147,6 +148,7 @@ impl WorkerPool {
         let known = inner.workers.get(&info.name).map(|entry| entry.info.incarnation);
         if known.is_some_and(|known| known > info.incarnation) {
             let message = format!("a newer process is worker {}", info.name);
+            refused(Refused::Process, &message);
             return Err(
                 Error::new(ErrorCode::Fenced, message).help("give every worker a name of its own")
             );
@@ -205,6 +207,12 @@ impl WorkerPool {
             let route = inner.routes.get(job).cloned();
             let Some(entry) = inner.entry(worker, session) else { return };
             let run = entry.runs.get_mut(job).filter(|run| run.attempt == event.attempt.0);
+            if run.is_none() {
+                let (attempt, subtask) = (event.attempt, event.report.subtask);
+                let why =
+                    format!("{job}: attempt {attempt} of {subtask} on worker {worker} is over");
+                refused(Refused::Report, why);
+            }
             let state = match event.report.kind {
                 ReportKind::Ready => Some(State::Ready),
                 ReportKind::Ended => Some(State::Ended),
@@ -378,15 +386,19 @@ impl WorkerPool {
     ) -> Result<T, E> {
         let mut inner = self.lock();
         inner.reserved.remove(job);
-        let used = |worker: &str| -> u32 {
-            inner.reserved.values().filter_map(|slots| slots.get(worker)).sum()
-        };
-        let there = inner.workers.values().filter(|entry| entry.session.is_some());
-        let there: Vec<_> =
-            there.map(|entry| (entry.info.clone(), used(&entry.info.name))).collect();
-        let (chosen, slots) = choose(&there)?;
+        let (chosen, slots) = choose(&inner.there(job))?;
         inner.reserved.insert(job.to_owned(), slots);
         Ok(chosen)
+    }
+
+    /// Looks at the workers that are there, and the slots that others than this job hold of them.
+    pub(super) fn without<T>(&self, job: &str, look: impl FnOnce(&[(WorkerInfo, u32)]) -> T) -> T {
+        look(&self.lock().there(job))
+    }
+
+    /// Names of the workers that are known, with and without a stream.
+    pub(crate) fn known(&self) -> BTreeSet<String> {
+        self.lock().workers.keys().cloned().collect()
     }
 
     /// Notes the slots that an adopted run holds.
@@ -410,6 +422,14 @@ impl Inner {
         let entry = self.workers.get_mut(worker)?;
         let current = entry.session.as_ref().is_some_and(|current| current.id == session);
         current.then_some(entry)
+    }
+
+    /// Workers that are there, with the slots that others than this job hold of them.
+    fn there(&self, job: &str) -> Vec<(WorkerInfo, u32)> {
+        let others = || self.reserved.iter().filter(|(other, _)| *other != job);
+        let used = |worker: &str| others().filter_map(|(_, slots)| slots.get(worker)).sum();
+        let there = self.workers.values().filter(|entry| entry.session.is_some());
+        there.map(|entry| (entry.info.clone(), used(&entry.info.name))).collect()
     }
 
     fn find(&self, job: &str, attempt: Attempt) -> FoundRun {

@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 
 use super::pool::{SessionId, WorkerInfo, WorkerPool};
 use super::watch::Watch;
-use crate::scheduler::{Candidate, Placement, Problem, place, slots_by_worker};
+use crate::scheduler::{Candidate, Placement, Problem, Shortage, place, slots_by_worker};
 
 /// How long workers may take to end a run.
 const END_TIMEOUT: Duration = Duration::from_secs(70);
@@ -46,8 +46,8 @@ pub(crate) struct JobOnWorkers {
     pub(crate) labels: BTreeMap<String, String>,
 }
 
-/// Where a job waits for slots is told here.
-pub(crate) type OnWait = Arc<dyn Fn(String) + Send + Sync>;
+/// What a job waits for is told here; none once it waits for nothing.
+pub(crate) type OnWait = Arc<dyn Fn(Option<String>) + Send + Sync>;
 
 /// Runs of one job on the workers of a pool.
 pub(crate) struct RemoteRuns {
@@ -59,6 +59,27 @@ pub(crate) struct RemoteRuns {
     pub(crate) token: Arc<dyn Fn() -> Vec<u8> + Send + Sync>,
     /// Where the driver of the job takes requests.
     pub(crate) requests: mpsc::Sender<Request>,
+}
+
+/// Why a job could not be placed at this moment if its run was not there; none if it could.
+pub(crate) fn shortage(
+    pool: &WorkerPool,
+    job: &str,
+    drained: &BTreeSet<String>,
+    problem: &Problem,
+) -> Option<Shortage> {
+    pool.without(job, |workers| place(&candidates(workers, drained), problem).err())
+}
+
+fn candidates(workers: &[(WorkerInfo, u32)], drained: &BTreeSet<String>) -> Vec<Candidate> {
+    let candidate = |(info, used): &(WorkerInfo, u32)| Candidate {
+        name: info.name.clone(),
+        slots: info.slots,
+        used: *used,
+        labels: info.labels.clone(),
+        draining: drained.contains(&info.name),
+    };
+    workers.iter().map(candidate).collect()
 }
 
 /// A worker with its stream.
@@ -80,24 +101,17 @@ impl RemoteRuns {
             changes.mark_unchanged();
             let drained = (self.drained)();
             let placed = self.pool.reserve(&self.job.job, |workers| {
-                let candidates: Vec<Candidate> = workers
-                    .iter()
-                    .map(|(info, used)| Candidate {
-                        name: info.name.clone(),
-                        slots: info.slots,
-                        used: *used,
-                        labels: info.labels.clone(),
-                        draining: drained.contains(&info.name),
-                    })
-                    .collect();
-                let placement = place(&candidates, &problem)?;
+                let placement = place(&candidates(workers, &drained), &problem)?;
                 let slots = slots_by_worker(&placement);
-                Ok::<_, crate::scheduler::Shortage>((placement, slots))
+                Ok::<_, Shortage>((placement, slots))
             });
             match placed {
-                Ok(placement) => return placement,
+                Ok(placement) => {
+                    (self.on_wait)(None);
+                    return placement;
+                }
                 Err(shortage) => {
-                    (self.on_wait)(format!("waiting for workers: {shortage}"));
+                    (self.on_wait)(Some(shortage.to_string()));
                     // A worker may be taken back from a drain, which is no change of the pool.
                     let _ = tokio::time::timeout(LOOK_AGAIN, changes.changed()).await;
                 }

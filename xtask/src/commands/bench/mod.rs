@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: builds Tidegate, measures it, prints the figures.
 
+mod cluster;
 mod flink;
 mod kafka;
 mod latency;
@@ -37,6 +38,8 @@ enum Benchmark {
     State(state::Args),
     /// Rows between two processes, against the channels of one
     Shuffle(shuffle::Args),
+    /// Losses of workers and leaders, queries across workers, many tasks and jobs, on one machine
+    Cluster(cluster::Args),
     /// Queries over files of JSON, in Tidegate and in real Flink
     Flink(flink::Args),
 }
@@ -106,6 +109,7 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<ExitCode> {
         Benchmark::Latency(args) => latency::run(project, args, &interrupt),
         Benchmark::State(args) => state::run(project, args, &interrupt),
         Benchmark::Shuffle(args) => shuffle::run(project, args, &interrupt),
+        Benchmark::Cluster(args) => cluster::run(project, args, &interrupt),
         Benchmark::Flink(args) => flink::run(project, args, &interrupt),
     };
     if interrupt.raised() {
