@@ -24,7 +24,52 @@ pub struct Cluster {
     addresses: BTreeMap<u64, String>,
     processes: BTreeMap<String, Child>,
     slots: u32,
-    security: Option<Security>,
+    setup: Setup,
+}
+
+/// What a cluster has beyond the least.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    /// Everybody must prove who they are.
+    pub security: Option<Security>,
+    /// Workers and the client know no address but that of an etcd.
+    pub discovery: Option<Discovery>,
+}
+
+/// An etcd through which a cluster is found.
+#[derive(Debug, Clone)]
+pub struct Discovery {
+    /// `host:port`
+    pub etcd: String,
+    /// Below it are the keys of the cluster.
+    pub prefix: String,
+    /// Name and password.
+    pub user: Option<(String, String)>,
+}
+
+impl Discovery {
+    fn section(&self, folder: &Path) -> Result<String> {
+        let mut section =
+            format!("[discovery]\netcd = [\"{}\"]\nprefix = \"{}\"\n", self.etcd, self.prefix);
+        if let Some((user, password)) = &self.user {
+            let file = folder.join("etcd.password");
+            std::fs::write(&file, password)?;
+            let file = file.display();
+            section += &format!("user = \"{user}\"\npassword-file = \"{file}\"\n");
+        }
+        Ok(section)
+    }
+
+    /// Variables for the client.
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
+        let address = format!("etcd://{}{}", self.etcd, self.prefix);
+        let mut variables = vec![("TIDEGATE_COORDINATOR", address)];
+        if let Some((user, password)) = &self.user {
+            variables.push(("TIDEGATE_ETCD_USER", user.clone()));
+            variables.push(("TIDEGATE_ETCD_PASSWORD", password.clone()));
+        }
+        variables
+    }
 }
 
 /// What the processes of a cluster prove with who they are.
@@ -57,19 +102,14 @@ impl Cluster {
     /// # Errors
     /// If one does not start in time.
     pub fn start(folder: &Path, workers: u32, slots: u32) -> Result<Self> {
-        Self::start_with(folder, workers, slots, None)
+        Self::start_with(folder, workers, slots, Setup::default())
     }
 
-    /// The same, where everybody must prove who they are.
+    /// The same with a setup.
     ///
     /// # Errors
     /// If one does not start in time.
-    pub fn start_with(
-        folder: &Path,
-        workers: u32,
-        slots: u32,
-        security: Option<Security>,
-    ) -> Result<Self> {
+    pub fn start_with(folder: &Path, workers: u32, slots: u32, setup: Setup) -> Result<Self> {
         let mut addresses = BTreeMap::new();
         // Held together, so that all are different.
         let held: Vec<TcpListener> =
@@ -80,7 +120,7 @@ impl Cluster {
         drop(held);
         let folder = folder.to_owned();
         let processes = BTreeMap::new();
-        let mut cluster = Self { folder, addresses, processes, slots, security };
+        let mut cluster = Self { folder, addresses, processes, slots, setup };
         for id in 1..=3 {
             cluster.start_coordinator(id)?;
         }
@@ -114,7 +154,10 @@ impl Cluster {
             members.join(", ")
         );
         let name = format!("coordinator-{id}");
-        if let Some(security) = &self.security {
+        if let Some(discovery) = &self.setup.discovery {
+            config += &discovery.section(&self.folder)?;
+        }
+        if let Some(security) = &self.setup.security {
             let tokens = security.tokens.display();
             config += &format!("[auth]\ntokens = \"{tokens}\"\n{}", security.section(&name));
         }
@@ -127,7 +170,7 @@ impl Cluster {
     /// If the process cannot be started.
     pub fn start_worker(&mut self, number: u32) -> Result<()> {
         let name = format!("worker-{number}");
-        let section = self.security.as_ref().map(|security| security.section(&name));
+        let section = self.setup.security.as_ref().map(|security| security.section(&name));
         self.start_worker_as(&name, &section.unwrap_or_default())
     }
 
@@ -136,10 +179,16 @@ impl Cluster {
     /// # Errors
     /// If the process cannot be started.
     pub fn start_worker_as(&mut self, name: &str, section: &str) -> Result<()> {
-        let addresses: Vec<String> =
-            self.addresses.values().map(|address| format!("\"{address}\"")).collect();
+        let coordinators = match &self.setup.discovery {
+            Some(discovery) => discovery.section(&self.folder)?,
+            None => String::new(),
+        };
+        let addresses: Vec<String> = match &self.setup.discovery {
+            Some(_) => Vec::new(),
+            None => self.addresses.values().map(|address| format!("\"{address}\"")).collect(),
+        };
         let config = format!(
-            "[worker]\nname = \"{name}\"\ncoordinators = [{}]\nlisten = \"127.0.0.1:0\"\nslots = {}\n{section}",
+            "[worker]\nname = \"{name}\"\ncoordinators = [{}]\nlisten = \"127.0.0.1:0\"\nslots = {}\n{coordinators}{section}",
             addresses.join(", "),
             self.slots
         );
@@ -193,7 +242,11 @@ impl Cluster {
         Ok(took)
     }
 
-    fn leader(&self) -> Result<u64> {
+    /// The number of the coordinator that leads.
+    ///
+    /// # Errors
+    /// If none does, or nobody answers.
+    pub fn leader(&self) -> Result<u64> {
         let status = self.client(&["cluster", "status"])?;
         let coordinators = status["coordinators"].as_array().context("no coordinators")?;
         let leader = coordinators.iter().find(|one| one["leader"] == true).context("no leader")?;
@@ -208,8 +261,11 @@ impl Cluster {
     /// What the command says.
     pub fn client(&self, arguments: &[&str]) -> Result<Value> {
         let addresses: Vec<&str> = self.addresses.values().map(String::as_str).collect();
-        let mut variables = vec![("TIDEGATE_COORDINATOR", addresses.join(","))];
-        if let Some(security) = &self.security {
+        let mut variables = match &self.setup.discovery {
+            Some(discovery) => discovery.variables(),
+            None => vec![("TIDEGATE_COORDINATOR", addresses.join(","))],
+        };
+        if let Some(security) = &self.setup.security {
             let ca = security.certificates.join("ca.crt");
             variables.push(("TIDEGATE_CA", ca.display().to_string()));
             variables.push(("TIDEGATE_TOKEN_FILE", security.token.display().to_string()));

@@ -8,6 +8,7 @@ pub mod checkpoints;
 pub mod clock;
 pub mod cluster;
 pub mod compare;
+pub mod etcd;
 pub mod flink;
 pub mod folder;
 pub mod kafka;

@@ -16,6 +16,7 @@ mod cli;
 mod clicks;
 mod cluster;
 mod corrupt_state;
+mod discovery;
 mod files_exactly_once;
 mod kafka_at_least_once;
 mod kafka_bounded;

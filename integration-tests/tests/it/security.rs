@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tidegate_integration_tests::clock::{pause, wait_until};
-use tidegate_integration_tests::cluster::{Cluster, Security};
+use tidegate_integration_tests::cluster::{Cluster, Security, Setup};
 use tidegate_integration_tests::folder::CaseFolder;
 use tidegate_integration_tests::rows::json_folder;
 use tidegate_integration_tests::tidegate::binary;
@@ -118,8 +118,9 @@ fn nodes_with_certificates_and_clients_with_tokens_work_and_others_do_not() -> R
     let certificates = certificates(&folder.join("pki"), &names)?;
     let (tokens, olga, vic) = tokens(&folder)?;
     let security = Security { certificates, tokens, token: olga.clone() };
+    let setup = Setup { security: Some(security.clone()), ..Setup::default() };
     // One slot each: two subtasks are on two workers, and half of the rows cross.
-    let mut cluster = Cluster::start_with(folder.path(), 2, 1, Some(security.clone()))?;
+    let mut cluster = Cluster::start_with(folder.path(), 2, 1, setup)?;
     let path = folder.join("numbers.sql");
     std::fs::write(&path, script(&folder))?;
     let path = path.display().to_string();

@@ -50,7 +50,7 @@ pub(crate) const BUILD: &[Need] = &[
 /// The server of etcd, and its client for a look inside.
 pub(crate) const ETCD: &[Need] = &[
     Need { package: "etcd-server", sign: Sign::Runs("etcd", &["--version"]) },
-    Need { package: "etcd-client", sign: Sign::Runs("etcdctl", &["version"]) },
+    Need { package: "etcd-client", sign: Sign::Runs("etcdctl", &["--help"]) },
 ];
 
 /// For jars from Maven Central, and to run them.

@@ -7,6 +7,7 @@
 pub(crate) mod control;
 pub(crate) mod debian;
 pub(crate) mod env_file;
+mod etcd;
 pub(crate) mod flink;
 pub(crate) mod install;
 mod java;
@@ -88,7 +89,8 @@ pub(crate) trait Server: Sync {
 }
 
 /// All services, in the order in which they start.
-pub(crate) static ALL: [&dyn Service; 3] = [&kafka::Kafka, &s3::SeaweedFs, &flink::Flink];
+pub(crate) static ALL: [&dyn Service; 4] =
+    [&kafka::Kafka, &s3::SeaweedFs, &etcd::Etcd, &flink::Flink];
 
 /// The services of a profile.
 pub(crate) fn of_profile(profile: Profile) -> Vec<&'static dyn Service> {
@@ -128,6 +130,6 @@ mod tests {
     #[test]
     fn an_unknown_name_is_refused_with_the_known_ones() {
         let error = named(&["kafak".to_owned()]).err().unwrap().to_string();
-        assert!(error.contains("kafak") && error.contains("kafka, s3, flink"), "{error}");
+        assert!(error.contains("kafak") && error.contains("kafka, s3, etcd, flink"), "{error}");
     }
 }

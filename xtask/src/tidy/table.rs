@@ -106,7 +106,6 @@ pub(crate) const CRATES: &[Crate] = &[
             "connectors",
             "coordinator",
             "discovery",
-            "discovery",
             "engine",
             "functions",
             "job-control",
