@@ -7,6 +7,7 @@ mod embedded;
 mod output;
 mod run;
 mod signals;
+mod telemetry;
 
 use std::process::ExitCode;
 

@@ -1,7 +1,10 @@
 //! Fills the catalog of a cluster with jobs and measures how long lists of them take: `catalog ADDRESS,… JOBS` prints one
 //! line of JSON. `cargo xtask bench cluster` runs it.
 
-#![allow(clippy::disallowed_methods, reason = "it measures time and has nothing that could be simulated")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "it measures time and has nothing that could be simulated"
+)]
 
 use std::error::Error;
 use std::io::Write;

@@ -2,6 +2,7 @@
 
 mod api;
 mod health;
+mod metrics;
 mod reception;
 mod server;
 pub(crate) mod workers;

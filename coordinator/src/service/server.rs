@@ -10,6 +10,7 @@ use tidegate_proto::v1::cluster_service_server::ClusterServiceServer;
 use tidegate_proto::v1::job_service_server::JobServiceServer;
 use tidegate_proto::v1::operation_service_server::OperationServiceServer;
 use tidegate_proto::v1::savepoint_service_server::SavepointServiceServer;
+use tidegate_runtime::telemetry::metrics::Source;
 use tidegate_runtime::{Clock, Task, spawn};
 use tidegate_types::{Error, ErrorCode, Result};
 use tokio::net::TcpListener;
@@ -18,6 +19,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
 
 use super::api::Api;
+use super::metrics::CoordinatorMetrics;
 use super::reception::Desk;
 use super::workers::{WorkerPool, WorkerStreams};
 use crate::jobs::{CheckpointFolders, Supervisor};
@@ -52,6 +54,7 @@ pub struct CoordinatorOptions {
 /// A running coordinator.
 pub struct Coordinator {
     metadata: Metadata,
+    pool: WorkerPool,
     address: SocketAddr,
     shutdown: Option<oneshot::Sender<()>>,
     serving: Task<Result<()>>,
@@ -80,9 +83,10 @@ impl Coordinator {
         let serving = serve(&metadata, &pool, &clock, connector, listener, stopped)?;
         form(&metadata, &options.formation).await?;
         let supervisor =
-            Supervisor::new(metadata.clone(), pool, clock.clone(), options.folders.clone());
+            Supervisor::new(metadata.clone(), pool.clone(), clock.clone(), options.folders.clone());
         Ok(Self {
             metadata,
+            pool,
             address,
             shutdown: Some(shutdown),
             serving: spawn("gRPC server", serving),
@@ -98,6 +102,12 @@ impl Coordinator {
     /// Its handle to the replicated metadata.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
+    }
+
+    /// Its metrics.
+    pub fn metrics(&self) -> Arc<dyn Source> {
+        let (metadata, pool) = (self.metadata.clone(), self.pool.clone());
+        Arc::new(CoordinatorMetrics { metadata, pool })
     }
 
     /// Waits until it cannot go on, and says why.

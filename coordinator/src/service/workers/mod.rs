@@ -1,5 +1,6 @@
 //! The streams of workers. `pool` knows who is there, `remote` runs jobs on them.
 
+pub(crate) mod logs;
 mod pool;
 pub(crate) mod remote;
 mod watch;

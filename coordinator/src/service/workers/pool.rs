@@ -406,6 +406,13 @@ impl WorkerPool {
         self.lock().reserved.insert(job.to_owned(), slots);
     }
 
+    /// Slots of the workers that are there.
+    pub(crate) fn slots(&self) -> BTreeMap<String, u32> {
+        let inner = self.lock();
+        let there = inner.workers.values().filter(|entry| entry.session.is_some());
+        there.map(|entry| (entry.info.name.clone(), entry.info.slots)).collect()
+    }
+
     /// Slots in use by worker.
     pub(crate) fn used_slots(&self) -> BTreeMap<String, u32> {
         let inner = self.lock();
