@@ -1,7 +1,12 @@
-//! Generates Rust from every `.proto` file below `tidegate/`, without a protoc.
+//! Generates Rust from every `.proto` file below `tidegate/`, without a protoc. Fails if a method does not say who may
+//! call it.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
+
+#[path = "src/access.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the build only checks that the table can be made")]
+mod access;
 
 #[allow(clippy::print_stdout, reason = "cargo reads it")]
 fn main() -> Result<(), Box<dyn Error>> {
@@ -13,8 +18,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut compiler = protox::Compiler::new([&root])?;
     compiler.include_imports(true).include_source_info(true).open_files(&files)?;
     // Encoded by the compiler: a decoded set would have lost the options of methods.
+    let encoded = compiler.encode_file_descriptor_set();
+    access::table(&encoded)?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?).join("descriptors.bin");
-    std::fs::write(out, compiler.encode_file_descriptor_set())?;
+    std::fs::write(out, encoded)?;
     let descriptors = compiler.file_descriptor_set();
     let mut config = tonic_prost_build::Config::new();
     config.enable_type_names();

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 use tidegate_runtime::telemetry;
 
+use crate::security::{CertCommand, TokenCommand};
+
 /// Stream processing with Flink SQL, in one binary.
 #[derive(Debug, Parser)]
 #[command(name = "tidegate", version, about)]
@@ -17,6 +19,18 @@ pub(crate) struct Args {
     pub(crate) log_level: String,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Args {
+    /// What is logged. Audit records of a coordinator are, unless the directives speak of them.
+    pub(crate) fn log_filter(&self) -> String {
+        match &self.command {
+            Command::Coordinator(_) | Command::Server(_) if !self.log_level.contains("audit") => {
+                format!("{},audit=info", self.log_level)
+            }
+            _ => self.log_level.clone(),
+        }
+    }
 }
 
 /// What to do.
@@ -61,11 +75,24 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: ClusterCommand,
     },
+    /// Make the certificates with which nodes prove who they are.
+    #[command(subcommand)]
+    Cert(CertCommand),
+    /// Make the tokens with which clients prove who they are.
+    #[command(subcommand)]
+    Token(TokenCommand),
 }
 
 /// Arguments of `tidegate server`.
 #[derive(Debug, Arguments)]
 pub(crate) struct Server {
+    /// A configuration with the sections of a coordinator and a worker, for all that follows and more.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["listen", "data", "checkpoints", "slots"]
+    )]
+    pub(crate) config: Option<PathBuf>,
     /// Where the API listens.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7411")]
     pub(crate) listen: std::net::SocketAddr,
@@ -91,7 +118,7 @@ pub(crate) struct ConfigFile {
 /// What every command of the client takes.
 #[derive(Debug, Arguments)]
 pub(crate) struct ClientOptions {
-    /// Addresses of coordinators, tried in order.
+    /// Addresses of coordinators, tried in order; or an etcd that knows them: etcd://HOST:PORT,…/PREFIX.
     #[arg(
         long,
         global = true,
@@ -101,6 +128,12 @@ pub(crate) struct ClientOptions {
         env = "TIDEGATE_COORDINATOR"
     )]
     pub(crate) coordinator: Vec<String>,
+    /// Certificate of the cluster's authority, PEM: the connection is encrypted.
+    #[arg(long, global = true, value_name = "FILE", env = "TIDEGATE_CA")]
+    pub(crate) ca: Option<PathBuf>,
+    /// A file with the token that says who you are; TIDEGATE_TOKEN may hold the token itself.
+    #[arg(long, global = true, value_name = "FILE", env = "TIDEGATE_TOKEN_FILE")]
+    pub(crate) token_file: Option<PathBuf>,
     /// The project.
     #[arg(
         long,

@@ -6,6 +6,7 @@ mod cluster;
 mod embedded;
 mod output;
 mod run;
+mod security;
 mod signals;
 mod telemetry;
 
@@ -22,9 +23,8 @@ fn main() -> ExitCode {
         eprintln!("error: another TLS provider is installed in this process");
         return ExitCode::FAILURE;
     }
-    if let Err(error) =
-        tidegate_runtime::telemetry::start_logs(args.log_format.into(), &args.log_level)
-    {
+    let filter = args.log_filter();
+    if let Err(error) = tidegate_runtime::telemetry::start_logs(args.log_format.into(), &filter) {
         eprintln!("error: {error}");
         return ExitCode::from(2);
     }
@@ -37,5 +37,7 @@ fn main() -> ExitCode {
         args::Command::Savepoint { options, command } => client::savepoint(&options, command),
         args::Command::Checkpoint { options, command } => client::checkpoint(&options, command),
         args::Command::Cluster { options, command } => client::cluster(&options, command),
+        args::Command::Cert(command) => security::cert(command),
+        args::Command::Token(command) => security::token(command),
     }
 }

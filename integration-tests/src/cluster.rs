@@ -24,6 +24,31 @@ pub struct Cluster {
     addresses: BTreeMap<u64, String>,
     processes: BTreeMap<String, Child>,
     slots: u32,
+    security: Option<Security>,
+}
+
+/// What the processes of a cluster prove with who they are.
+#[derive(Debug, Clone)]
+pub struct Security {
+    /// A folder of `tidegate cert init`, with a certificate by the name of each process.
+    pub certificates: PathBuf,
+    /// The file of tokens that coordinators know.
+    pub tokens: PathBuf,
+    /// The file with the client's token.
+    pub token: PathBuf,
+}
+
+impl Security {
+    /// The section of a process's configuration.
+    pub fn section(&self, name: &str) -> String {
+        let file = |name: &str| self.certificates.join(name).display().to_string();
+        format!(
+            "[tls]\nca = \"{}\"\ncertificate = \"{}\"\nkey = \"{}\"\n",
+            file("ca.crt"),
+            file(&format!("{name}.crt")),
+            file(&format!("{name}.key"))
+        )
+    }
 }
 
 impl Cluster {
@@ -32,6 +57,19 @@ impl Cluster {
     /// # Errors
     /// If one does not start in time.
     pub fn start(folder: &Path, workers: u32, slots: u32) -> Result<Self> {
+        Self::start_with(folder, workers, slots, None)
+    }
+
+    /// The same, where everybody must prove who they are.
+    ///
+    /// # Errors
+    /// If one does not start in time.
+    pub fn start_with(
+        folder: &Path,
+        workers: u32,
+        slots: u32,
+        security: Option<Security>,
+    ) -> Result<Self> {
         let mut addresses = BTreeMap::new();
         // Held together, so that all are different.
         let held: Vec<TcpListener> =
@@ -41,7 +79,8 @@ impl Cluster {
         }
         drop(held);
         let folder = folder.to_owned();
-        let mut cluster = Self { folder, addresses, processes: BTreeMap::new(), slots };
+        let processes = BTreeMap::new();
+        let mut cluster = Self { folder, addresses, processes, slots, security };
         for id in 1..=3 {
             cluster.start_coordinator(id)?;
         }
@@ -67,14 +106,19 @@ impl Cluster {
             .iter()
             .map(|(number, address)| format!("{number} = \"{address}\""))
             .collect();
-        let config = format!(
+        let mut config = format!(
             "[coordinator]\nid = {id}\nlisten = \"{}\"\ndata = \"{}\"\ncheckpoints = \"{}\"\nmembers = {{ {} }}\n",
             self.addresses[&id],
             self.folder.join(format!("coordinator-{id}")).display(),
             self.folder.join("checkpoints").display(),
             members.join(", ")
         );
-        self.spawn("coordinator", &format!("coordinator-{id}"), &config)
+        let name = format!("coordinator-{id}");
+        if let Some(security) = &self.security {
+            let tokens = security.tokens.display();
+            config += &format!("[auth]\ntokens = \"{tokens}\"\n{}", security.section(&name));
+        }
+        self.spawn("coordinator", &name, &config)
     }
 
     /// Starts a worker, again if it was killed.
@@ -82,14 +126,24 @@ impl Cluster {
     /// # Errors
     /// If the process cannot be started.
     pub fn start_worker(&mut self, number: u32) -> Result<()> {
+        let name = format!("worker-{number}");
+        let section = self.security.as_ref().map(|security| security.section(&name));
+        self.start_worker_as(&name, &section.unwrap_or_default())
+    }
+
+    /// Starts a worker that proves with a section `[tls]` who it is, or with none.
+    ///
+    /// # Errors
+    /// If the process cannot be started.
+    pub fn start_worker_as(&mut self, name: &str, section: &str) -> Result<()> {
         let addresses: Vec<String> =
             self.addresses.values().map(|address| format!("\"{address}\"")).collect();
         let config = format!(
-            "[worker]\nname = \"worker-{number}\"\ncoordinators = [{}]\nlisten = \"127.0.0.1:0\"\nslots = {}\n",
+            "[worker]\nname = \"{name}\"\ncoordinators = [{}]\nlisten = \"127.0.0.1:0\"\nslots = {}\n{section}",
             addresses.join(", "),
             self.slots
         );
-        self.spawn("worker", &format!("worker-{number}"), &config)
+        self.spawn("worker", name, &config)
     }
 
     fn spawn(&mut self, role: &str, name: &str, config: &str) -> Result<()> {
@@ -154,10 +208,37 @@ impl Cluster {
     /// What the command says.
     pub fn client(&self, arguments: &[&str]) -> Result<Value> {
         let addresses: Vec<&str> = self.addresses.values().map(String::as_str).collect();
+        let mut variables = vec![("TIDEGATE_COORDINATOR", addresses.join(","))];
+        if let Some(security) = &self.security {
+            let ca = security.certificates.join("ca.crt");
+            variables.push(("TIDEGATE_CA", ca.display().to_string()));
+            variables.push(("TIDEGATE_TOKEN_FILE", security.token.display().to_string()));
+        }
+        self.client_with(arguments, &variables)
+    }
+
+    /// Where the coordinators listen.
+    pub fn addresses(&self) -> impl Iterator<Item = &str> {
+        self.addresses.values().map(String::as_str)
+    }
+
+    /// What a process has logged.
+    ///
+    /// # Errors
+    /// If it has not been started.
+    pub fn log(&self, name: &str) -> Result<String> {
+        Ok(std::fs::read_to_string(self.folder.join(format!("{name}.log")))?)
+    }
+
+    /// Runs a command of the client with these variables in its environment, and reads its answer.
+    ///
+    /// # Errors
+    /// What the command says.
+    pub fn client_with(&self, arguments: &[&str], variables: &[(&str, String)]) -> Result<Value> {
         let mut child = Command::new(binary()?)
             .args(arguments)
             .args(["--output", "json"])
-            .env("TIDEGATE_COORDINATOR", addresses.join(","))
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

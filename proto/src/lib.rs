@@ -1,5 +1,6 @@
 //! What is generated from the `.proto` files, and conversions between it and types of the domain.
 
+pub mod access;
 pub mod status;
 pub mod tasks;
 

@@ -24,6 +24,7 @@ pub fn grpc_code(code: ErrorCode) -> Code {
         ErrorCode::NotFound => Code::NotFound,
         ErrorCode::AlreadyExists => Code::AlreadyExists,
         ErrorCode::Unavailable => Code::Unavailable,
+        ErrorCode::Unauthenticated => Code::Unauthenticated,
         ErrorCode::PermissionDenied => Code::PermissionDenied,
         ErrorCode::Corrupt | ErrorCode::CorruptCheckpoint => Code::DataLoss,
         ErrorCode::Incompatible | ErrorCode::FailedPrecondition => Code::FailedPrecondition,
@@ -36,7 +37,11 @@ pub fn grpc_code(code: ErrorCode) -> Code {
 
 /// An error as a status.
 pub fn to_status(error: &Error) -> Status {
-    let mut metadata = HashMap::new();
+    to_status_about(error, HashMap::new())
+}
+
+/// An error as a status whose `google.rpc.ErrorInfo` says more in its metadata.
+pub fn to_status_about(error: &Error, mut metadata: HashMap<String, String>) -> Status {
     if let Some(help) = error.help_text() {
         metadata.insert("help".to_owned(), help.to_owned());
     }
@@ -56,7 +61,8 @@ pub fn from_status(status: &Status) -> Error {
             Code::InvalidArgument | Code::OutOfRange => ErrorCode::InvalidOption,
             Code::NotFound => ErrorCode::NotFound,
             Code::AlreadyExists => ErrorCode::AlreadyExists,
-            Code::PermissionDenied | Code::Unauthenticated => ErrorCode::PermissionDenied,
+            Code::Unauthenticated => ErrorCode::Unauthenticated,
+            Code::PermissionDenied => ErrorCode::PermissionDenied,
             Code::Unimplemented => ErrorCode::Unsupported,
             Code::FailedPrecondition => ErrorCode::FailedPrecondition,
             Code::Aborted => ErrorCode::Conflict,

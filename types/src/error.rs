@@ -29,7 +29,9 @@ pub enum ErrorCode {
     Conflict,
     /// An outside system did not answer or refused: check address, network and credentials; retried by restart strategies.
     Unavailable,
-    /// An outside system refused the credentials.
+    /// The caller did not say who it is, or with a token or certificate that is not known: give one that is.
+    Unauthenticated,
+    /// An outside system refused the credentials, or the caller may not do this.
     PermissionDenied,
     /// A record could not be decoded or converted: mend the data or allow it to be skipped.
     BadRecord,
@@ -69,6 +71,7 @@ impl ErrorCode {
             Self::FailedPrecondition => "FAILED_PRECONDITION",
             Self::Conflict => "CONFLICT",
             Self::Unavailable => "UNAVAILABLE",
+            Self::Unauthenticated => "UNAUTHENTICATED",
             Self::PermissionDenied => "PERMISSION_DENIED",
             Self::BadRecord => "BAD_RECORD",
             Self::Evaluation => "EVALUATION",

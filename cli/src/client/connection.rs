@@ -1,21 +1,31 @@
 //! The connection of the client to any coordinator that answers.
 
+use std::error::Error as _;
+use std::net::IpAddr;
+use std::path::Path;
 use std::time::Duration;
 
+use tidegate_coordinator::raft::network::TcpConnector;
+use tidegate_discovery::{EtcdOptions, EtcdTls, look_up};
 use tidegate_proto::status::from_status;
 use tidegate_proto::v1 as api;
 use tidegate_proto::v1::cluster_service_client::ClusterServiceClient;
 use tidegate_proto::v1::job_service_client::JobServiceClient;
 use tidegate_proto::v1::operation_service_client::OperationServiceClient;
 use tidegate_proto::v1::savepoint_service_client::SavepointServiceClient;
+use tidegate_security::identity::roots;
 use tidegate_types::{Error, ErrorCode, Result};
-use tonic::Status;
-use tonic::transport::{Channel, Endpoint};
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::Channel;
+use tonic::{Request, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::args::{ClientOptions, OutputFormat};
+use crate::security::read;
 
 /// How long a coordinator may take to take a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -28,9 +38,47 @@ const WAIT_SECONDS: i32 = 20;
 /// Bytes of an answer at most.
 const MESSAGE_BYTES: usize = 32 << 20;
 
+/// A channel that says with every call who calls.
+pub(super) type Calls = InterceptedService<Channel, Bearer>;
+
+/// Says with a token who calls, if there is one.
+#[derive(Clone)]
+pub(super) struct Bearer(Option<MetadataValue<Ascii>>);
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(token) = &self.0 {
+            request.metadata_mut().insert("authorization", token.clone());
+        }
+        Ok(request)
+    }
+}
+
+impl Bearer {
+    /// From the file that was named, or the environment.
+    fn find(options: &ClientOptions) -> Result<Self> {
+        let token = match &options.token_file {
+            Some(path) => Some(read(path)?),
+            None => std::env::var("TIDEGATE_TOKEN").ok(),
+        };
+        let Some(token) = token.map(|text| text.trim().to_owned()).filter(|t| !t.is_empty()) else {
+            return Ok(Self(None));
+        };
+        let header = MetadataValue::try_from(format!("Bearer {token}"));
+        let mut header = header.map_err(|_| {
+            let message = "the token has characters that no token has";
+            Error::new(ErrorCode::InvalidOption, message)
+                .help("give what `tidegate token create` printed")
+        })?;
+        // Left out where a request is printed.
+        header.set_sensitive(true);
+        Ok(Self(Some(header)))
+    }
+}
+
 /// A connection to a coordinator.
 pub(super) struct Connection {
-    channel: Channel,
+    channel: Calls,
     /// `projects/{project}`
     pub(super) parent: String,
     /// How answers are printed.
@@ -45,16 +93,24 @@ impl Connection {
     /// # Errors
     /// `UNAVAILABLE` with all addresses.
     pub(super) async fn open(options: &ClientOptions) -> Result<Self> {
+        let bearer = Bearer::find(options)?;
+        let mut connector = match &options.ca {
+            Some(path) => {
+                let authority = read(path)?;
+                roots(&authority).map_err(|error| error.context(path.display().to_string()))?;
+                TcpConnector::with_authority(&authority)
+            }
+            None => TcpConnector::default(),
+        };
+        connector.connect_timeout = CONNECT_TIMEOUT;
         let mut last = String::new();
         let mut answers = None;
-        for address in &options.coordinator {
-            let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| {
-                let message = format!("'{address}' is no address: {error}");
-                Error::new(ErrorCode::InvalidOption, message).help("write it as host:port")
-            })?;
-            let endpoint =
-                endpoint.connect_timeout(CONNECT_TIMEOUT).timeout(CALL_TIMEOUT).tcp_nodelay(true);
-            match endpoint.connect().await {
+        let coordinators = addresses(options).await?;
+        for address in &coordinators {
+            if bearer.0.is_some() && options.ca.is_none() && !is_local(address) {
+                eprintln!("warning: the token travels to {address} in the clear; give --ca FILE");
+            }
+            match connector.endpoint(address)?.timeout(CALL_TIMEOUT).connect().await {
                 Ok(channel) if serves(&channel).await => {
                     answers = Some(channel);
                     break;
@@ -65,13 +121,13 @@ impl Connection {
         }
         if let Some(channel) = answers {
             return Ok(Self {
-                channel,
+                channel: InterceptedService::new(channel, bearer),
                 parent: format!("projects/{}", options.project),
                 format: options.output,
                 wait: !options.no_wait,
             });
         }
-        let addresses = options.coordinator.join(", ");
+        let addresses = coordinators.join(", ");
         let message = format!("no coordinator answers at {addresses}: {last}");
         Err(Error::new(ErrorCode::Unavailable, message).help(
             "start one (`tidegate server`), or name the coordinators with --coordinator or TIDEGATE_COORDINATOR",
@@ -86,15 +142,15 @@ impl Connection {
         }
     }
 
-    pub(super) fn jobs(&self) -> JobServiceClient<Channel> {
+    pub(super) fn jobs(&self) -> JobServiceClient<Calls> {
         JobServiceClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_BYTES)
     }
 
-    pub(super) fn savepoints(&self) -> SavepointServiceClient<Channel> {
+    pub(super) fn savepoints(&self) -> SavepointServiceClient<Calls> {
         SavepointServiceClient::new(self.channel.clone())
     }
 
-    pub(super) fn cluster(&self) -> ClusterServiceClient<Channel> {
+    pub(super) fn cluster(&self) -> ClusterServiceClient<Calls> {
         ClusterServiceClient::new(self.channel.clone())
     }
 
@@ -120,6 +176,25 @@ impl Connection {
     }
 }
 
+/// Where the coordinators are: as named, or as the etcd that is named knows.
+async fn addresses(options: &ClientOptions) -> Result<Vec<String>> {
+    // What was split at commas is one address again, if it is that of an etcd.
+    let Some(etcd) = EtcdOptions::from_address(&options.coordinator.join(",")) else {
+        return Ok(options.coordinator.clone());
+    };
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let file = |name: &str| set(name).map(|path| read(Path::new(&path))).transpose();
+    let mut etcd = etcd?;
+    if let Some(user) = set("TIDEGATE_ETCD_USER") {
+        etcd = etcd.with_user(user, set("TIDEGATE_ETCD_PASSWORD").unwrap_or_default());
+    }
+    if let Some(authority) = file("TIDEGATE_ETCD_CA")? {
+        let identity = file("TIDEGATE_ETCD_CERTIFICATE")?.zip(file("TIDEGATE_ETCD_KEY")?);
+        etcd = etcd.with_tls(EtcdTls { authority, identity });
+    }
+    Box::pin(look_up(&etcd)).await
+}
+
 /// Whether a coordinator knows a leader that a majority follows.
 async fn serves(channel: &Channel) -> bool {
     let request = HealthCheckRequest::default();
@@ -133,7 +208,23 @@ async fn serves(channel: &Channel) -> bool {
 /// # Errors
 /// What the server says.
 pub(super) fn answer<T>(answer: Result<tonic::Response<T>, Status>) -> Result<T> {
-    answer.map(tonic::Response::into_inner).map_err(|status| from_status(&status))
+    answer.map(tonic::Response::into_inner).map_err(|status| match status.source() {
+        // Not an answer: the connection ended.
+        Some(source) => {
+            let message = format!("the coordinator does not answer: {}", cause(source));
+            Error::new(ErrorCode::Unavailable, message).help(
+                "is it one, and does its cluster use TLS? Then give --ca FILE, otherwise none",
+            )
+        }
+        None => from_status(&status),
+    })
+}
+
+/// Whether an address is on this machine.
+fn is_local(address: &str) -> bool {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn cause(error: &dyn std::error::Error) -> String {

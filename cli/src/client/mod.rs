@@ -13,6 +13,7 @@ use tidegate_types::{Error, ErrorCode, Result};
 
 use crate::args::{CheckpointCommand, ClientOptions, ClusterCommand, JobCommand, SavepointCommand};
 use connection::Connection;
+pub(crate) use output::lines;
 
 /// `tidegate job …`
 pub(crate) fn job(options: &ClientOptions, command: JobCommand) -> ExitCode {

@@ -38,7 +38,7 @@ pub(super) fn json<M: Message + Name>(message: &M) -> Result<()> {
 ///
 /// # Errors
 /// `UNAVAILABLE` if standard output is closed.
-pub(super) fn lines(text: &str) -> Result<()> {
+pub(crate) fn lines(text: &str) -> Result<()> {
     use std::io::Write as _;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()).map_err(stdout_error)

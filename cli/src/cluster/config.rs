@@ -16,22 +16,42 @@
 //! advertise = "worker-1:7412"
 //! slots = 4
 //! labels = { pool = "production" }
+//!
+//! [tls]                            # of the node, whatever it is
+//! ca = "/etc/tidegate/ca.crt"
+//! certificate = "/etc/tidegate/node.crt"
+//! key = "/etc/tidegate/node.key"
+//!
+//! [auth]                           # of coordinators
+//! tokens = "/etc/tidegate/tokens.toml"
+//!
+//! [discovery]                      # instead of the worker's `coordinators`
+//! etcd = ["etcd-1:2379"]
+//! prefix = "/tidegate"
 //! ```
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use tidegate_coordinator::service::Security;
+use tidegate_discovery::EtcdOptions;
+use tidegate_security::{Identity, KnownTokens, NodeRole};
 use tidegate_types::{Error, ErrorCode, Result};
 
+use super::discovery::DiscoverySection;
+use super::security::{AuthSection, TlsSection};
 use crate::args::Server;
 
 /// A configuration file.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Config {
     coordinator: Option<CoordinatorSection>,
     worker: Option<WorkerSection>,
+    tls: Option<TlsSection>,
+    auth: Option<AuthSection>,
+    discovery: Option<DiscoverySection>,
 }
 
 /// What a coordinator is started with.
@@ -64,7 +84,8 @@ pub(super) struct CoordinatorSection {
 pub(super) struct WorkerSection {
     /// Its name: lower-case letters, digits, `-`.
     pub(super) name: String,
-    /// Addresses of coordinators.
+    /// Addresses of coordinators; not needed where etcd knows them.
+    #[serde(default)]
     pub(super) coordinators: Vec<String>,
     /// Where its shuffle listens.
     pub(super) listen: String,
@@ -96,8 +117,11 @@ impl Config {
         })
     }
 
-    /// One coordinator and one worker on this machine.
+    /// One coordinator and one worker on this machine, unless a file says more.
     pub(super) fn single(arguments: &Server) -> Result<Self> {
+        if let Some(file) = &arguments.config {
+            return Self::read(file);
+        }
         let data = match &arguments.data {
             Some(data) => data.clone(),
             None => default_data()?,
@@ -127,6 +151,9 @@ impl Config {
                 slots: arguments.slots,
                 labels: BTreeMap::new(),
             }),
+            tls: None,
+            auth: None,
+            discovery: None,
         })
     }
 
@@ -136,6 +163,40 @@ impl Config {
     /// `INVALID_OPTION` if it is missing.
     pub(super) fn coordinator(&self, role: &str) -> Result<CoordinatorSection> {
         self.coordinator.clone().ok_or_else(|| missing(role, "coordinator"))
+    }
+
+    /// How callers prove to a coordinator who they are.
+    ///
+    /// # Errors
+    /// What is wrong with certificates or tokens.
+    pub(super) fn security(&self) -> Result<Security> {
+        let identity = self.identity(NodeRole::Coordinator)?;
+        let tokens = self.auth.as_ref().map(AuthSection::tokens).transpose()?;
+        Ok(Security { identity, tokens: tokens.map(KnownTokens::new) })
+    }
+
+    /// Looks after the tokens of [`Config::security`] for as long as it is polled.
+    pub(super) async fn follow_tokens(&self, security: &Security) {
+        if let (Some(section), Some(known)) = (&self.auth, &security.tokens) {
+            section.follow(known).await;
+        }
+        std::future::pending().await
+    }
+
+    /// The etcd in which coordinators are announced.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn etcd(&self) -> Result<Option<EtcdOptions>> {
+        self.discovery.as_ref().map(DiscoverySection::options).transpose()
+    }
+
+    /// What this node proves with who it is, in a role.
+    ///
+    /// # Errors
+    /// What is wrong with its certificate.
+    pub(super) fn identity(&self, role: NodeRole) -> Result<Option<Identity>> {
+        self.tls.as_ref().map(|section| section.identity(role)).transpose()
     }
 
     /// The worker's section.

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use tidegate_coordinator::CheckpointFolders;
 use tidegate_coordinator::raft::NodeOptions;
 use tidegate_coordinator::raft::network::TcpConnector;
-use tidegate_coordinator::service::{Coordinator, CoordinatorOptions, Formation};
+use tidegate_coordinator::service::{Coordinator, CoordinatorOptions, Formation, Security};
 use tidegate_runtime::Clock;
 use tidegate_types::{Error, ErrorCode, Result};
 use tokio::net::TcpListener;
 
 use super::config::CoordinatorSection;
+use super::discovery::Announced;
+use super::security::warn_of_coordinator;
 
 /// Starts it.
 ///
@@ -18,6 +20,7 @@ use super::config::CoordinatorSection;
 /// What is wrong with the configuration or with what is stored.
 pub(super) async fn start(
     section: &CoordinatorSection,
+    security: Security,
     clock: Arc<dyn Clock>,
 ) -> Result<Coordinator> {
     let members = section.members()?;
@@ -29,6 +32,10 @@ pub(super) async fn start(
         let message = format!("listen at {}: {error}", section.listen);
         Error::new(ErrorCode::Unavailable, message)
     })?;
+    let connector = match &security.identity {
+        Some(identity) => TcpConnector::with_identity(identity),
+        None => TcpConnector::default(),
+    };
     let options = CoordinatorOptions {
         node: NodeOptions::new(section.id, &section.cluster),
         formation,
@@ -37,9 +44,10 @@ pub(super) async fn start(
             checkpoints: section.checkpoints.clone(),
             savepoints: section.savepoints.clone(),
         },
+        security: security.clone(),
     };
-    let coordinator =
-        Coordinator::start(options, listener, Arc::new(TcpConnector::default()), clock).await?;
+    let coordinator = Coordinator::start(options, listener, Arc::new(connector), clock).await?;
+    warn_of_coordinator(coordinator.address(), &security);
     let reached = section.advertise.as_ref().unwrap_or(&section.listen);
     eprintln!(
         "coordinator {} listens at {} (others reach it at {reached})",
@@ -55,11 +63,15 @@ pub(super) async fn start(
 /// Why it failed: the process must end, and may be started again.
 pub(super) async fn run(
     mut coordinator: Coordinator,
+    announced: Option<Announced>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
     tokio::select! {
         error = coordinator.failed() => return Err(error),
         () = shutdown => {}
+    }
+    if let Some(announced) = announced {
+        announced.take_back().await;
     }
     coordinator.stop().await
 }

@@ -2,19 +2,28 @@
 
 mod config;
 mod coordinator;
+mod discovery;
+mod security;
 mod worker;
+
+#[cfg(test)]
+pub(crate) use security::parse_tokens;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use tidegate_coordinator::service::Coordinator;
+use tidegate_discovery::EtcdOptions;
 use tidegate_runtime::{Clock, SystemClock};
+use tidegate_security::NodeRole;
 use tidegate_types::Result;
 use tokio::runtime::Runtime;
 
 use crate::args::{ConfigFile, Server};
 use crate::run::runtime;
 use crate::signals::told_to_end;
-use config::Config;
+use config::{Config, CoordinatorSection};
+use discovery::Announced;
 
 /// `tidegate coordinator`.
 pub(crate) fn coordinator(arguments: &ConfigFile) -> ExitCode {
@@ -22,8 +31,13 @@ pub(crate) fn coordinator(arguments: &ConfigFile) -> ExitCode {
         let section = config.coordinator("tidegate coordinator")?;
         let control = runtime("control", 2)?;
         control.block_on(async {
-            let coordinator = coordinator::start(&section, clock()).await?;
-            coordinator::run(coordinator, told_to_end()).await
+            let security = config.security()?;
+            let coordinator = coordinator::start(&section, security.clone(), clock()).await?;
+            let announced = announce(&coordinator, config.etcd()?, &section);
+            tokio::select! {
+                ended = coordinator::run(coordinator, announced, told_to_end()) => ended,
+                () = config.follow_tokens(&security) => Ok(()),
+            }
         })
     }))
 }
@@ -32,8 +46,11 @@ pub(crate) fn coordinator(arguments: &ConfigFile) -> ExitCode {
 pub(crate) fn worker(arguments: &ConfigFile) -> ExitCode {
     report(Config::read(&arguments.config).and_then(|config| {
         let section = config.worker("tidegate worker")?;
+        let trust =
+            worker::Trust { identity: config.identity(NodeRole::Worker)?, etcd: config.etcd()? };
         let (control, data) = (runtime("control", 2)?, data_runtime()?);
-        let ended = control.block_on(worker::run(&section, clock(), data.handle(), told_to_end()));
+        let worker = worker::run(&section, trust, clock(), data.handle(), told_to_end());
+        let ended = control.block_on(worker);
         data.shutdown_background();
         ended
     }))
@@ -44,14 +61,18 @@ pub(crate) fn server(arguments: &Server) -> ExitCode {
     report(Config::single(arguments).and_then(|config| {
         let coordinator = config.coordinator("tidegate server")?;
         let worker = config.worker("tidegate server")?;
+        let trust =
+            worker::Trust { identity: config.identity(NodeRole::Worker)?, etcd: config.etcd()? };
+        let security = config.security()?;
         let (control, data) = (runtime("control", 2)?, data_runtime()?);
         let ended = control.block_on(async {
-            let running = coordinator::start(&coordinator, clock()).await?;
+            let running = coordinator::start(&coordinator, security.clone(), clock()).await?;
+            let announced = announce(&running, config.etcd()?, &coordinator);
             let (stop, stopped) = tokio::sync::watch::channel(false);
             let both = async {
                 tokio::try_join!(
-                    coordinator::run(running, until(stopped.clone())),
-                    worker::run(&worker, clock(), data.handle(), until(stopped)),
+                    coordinator::run(running, announced, until(stopped.clone())),
+                    worker::run(&worker, trust, clock(), data.handle(), until(stopped)),
                 )
             };
             let signal = async {
@@ -62,11 +83,22 @@ pub(crate) fn server(arguments: &Server) -> ExitCode {
             tokio::select! {
                 ended = both => ended.map(drop),
                 () = signal => Ok(()),
+                () = config.follow_tokens(&security) => Ok(()),
             }
         });
         data.shutdown_background();
         ended
     }))
+}
+
+/// Announces a coordinator where others look for it.
+fn announce(
+    coordinator: &Coordinator,
+    etcd: Option<EtcdOptions>,
+    section: &CoordinatorSection,
+) -> Option<Announced> {
+    let address = section.advertise.as_ref().unwrap_or(&section.listen);
+    etcd.map(|etcd| Announced::start(coordinator, etcd, address))
 }
 
 async fn until(mut stopped: tokio::sync::watch::Receiver<bool>) {

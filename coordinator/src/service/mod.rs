@@ -1,10 +1,11 @@
 //! What coordinators serve over gRPC: the public API, the streams of workers, each other.
 
 mod api;
+mod gate;
 mod health;
 mod metrics;
 mod reception;
 mod server;
 pub(crate) mod workers;
 
-pub use server::{Coordinator, CoordinatorOptions, Formation};
+pub use server::{Coordinator, CoordinatorOptions, Formation, Security};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tidegate_proto::internal::v1::worker_service_server::WorkerServiceServer;
 use tidegate_proto::v1::cluster_service_server::ClusterServiceServer;
@@ -12,13 +13,16 @@ use tidegate_proto::v1::operation_service_server::OperationServiceServer;
 use tidegate_proto::v1::savepoint_service_server::SavepointServiceServer;
 use tidegate_runtime::telemetry::metrics::Source;
 use tidegate_runtime::{Clock, Task, spawn};
+use tidegate_security::{Identity, KnownTokens};
 use tidegate_types::{Error, ErrorCode, Result};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::Server;
+use tonic::transport::{Certificate, Server, ServerTlsConfig};
+use tower_layer::{Identity as NoLayer, Stack};
 
 use super::api::Api;
+use super::gate::Gate;
 use super::metrics::CoordinatorMetrics;
 use super::reception::Desk;
 use super::workers::{WorkerPool, WorkerStreams};
@@ -27,7 +31,10 @@ use crate::raft::network::{Connector, raft_service};
 use crate::raft::{Metadata, NodeId, NodeOptions, Storage};
 
 /// Bytes of a message at most: a script with its plan, a report with the state of a task.
-const MESSAGE_BYTES: usize = 32 << 20;
+pub(super) const MESSAGE_BYTES: usize = 32 << 20;
+
+/// How long a client may take to secure its connection.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How a coordinator comes into its cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +56,17 @@ pub struct CoordinatorOptions {
     pub data: PathBuf,
     /// Where checkpoints go.
     pub folders: CheckpointFolders,
+    /// Who may call.
+    pub security: Security,
+}
+
+/// How callers prove who they are.
+#[derive(Debug, Clone, Default)]
+pub struct Security {
+    /// This node's certificate; `None`: nothing is encrypted, and nodes prove nothing.
+    pub identity: Option<Identity>,
+    /// Tokens of clients; `None`: everybody may do everything.
+    pub tokens: Option<KnownTokens>,
 }
 
 /// A running coordinator.
@@ -80,7 +98,8 @@ impl Coordinator {
         let metadata = Metadata::start(&options.node, storage, connector.clone()).await?;
         let pool = WorkerPool::default();
         let (shutdown, stopped) = oneshot::channel();
-        let serving = serve(&metadata, &pool, &clock, connector, listener, stopped)?;
+        let builder = secured(&options.security)?;
+        let serving = serve(&metadata, &pool, &clock, connector, builder, (listener, stopped))?;
         form(&metadata, &options.formation).await?;
         let supervisor =
             Supervisor::new(metadata.clone(), pool.clone(), clock.clone(), options.folders.clone());
@@ -146,13 +165,28 @@ async fn form(metadata: &Metadata, formation: &Formation) -> Result<()> {
     metadata.initialize(members.clone()).await
 }
 
+/// A server behind the gate, with TLS if there is a certificate. Clients need none: the gate asks nodes for theirs.
+fn secured(security: &Security) -> Result<Server<Stack<Gate, NoLayer>>> {
+    let gate = Gate::new(security.tokens.clone(), security.identity.is_some())?;
+    let Some(identity) = &security.identity else { return Ok(Server::builder().layer(gate)) };
+    let tls = ServerTlsConfig::new()
+        .identity(tonic::transport::Identity::from_pem(identity.certificate(), identity.key()))
+        .client_ca_root(Certificate::from_pem(identity.authority()))
+        .client_auth_optional(true)
+        .timeout(HANDSHAKE_TIMEOUT);
+    let server = Server::builder().tls_config(tls).map_err(|error| {
+        Error::new(ErrorCode::InvalidOption, format!("TLS of the coordinator: {error}"))
+    })?;
+    Ok(server.layer(gate))
+}
+
 fn serve(
     metadata: &Metadata,
     pool: &WorkerPool,
     clock: &Arc<dyn Clock>,
     connector: Arc<dyn Connector>,
-    listener: TcpListener,
-    stopped: oneshot::Receiver<()>,
+    mut builder: Server<Stack<Gate, NoLayer>>,
+    (listener, stopped): (TcpListener, oneshot::Receiver<()>),
 ) -> Result<impl Future<Output = Result<()>> + use<>> {
     let desk = Desk { metadata: metadata.clone(), clock: clock.clone() };
     let streams = WorkerStreams::new(pool.clone(), Arc::new(desk), clock.clone());
@@ -164,9 +198,12 @@ fn serve(
     let (health, health_service) = tonic_health::server::health_reporter();
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(tidegate_proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        // So that clients which know an API by reflection can read the details of errors.
+        .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         .build_v1()
         .map_err(|error| Error::internal(format!("describe the API: {error}")))?;
-    let router = Server::builder()
+    let router = builder
         .add_service(raft_service(metadata))
         .add_service(workers)
         .add_service(jobs)

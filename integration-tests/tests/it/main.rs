@@ -21,6 +21,7 @@ mod kafka_at_least_once;
 mod kafka_bounded;
 mod kafka_exactly_once;
 mod recorded_windows;
+mod security;
 mod spilled_windows;
 mod windows_differential;
 mod zoned_windows;

@@ -14,7 +14,7 @@ use tidegate_proto::tasks;
 use tidegate_runtime::telemetry::job_logs;
 use tidegate_runtime::{Refused, Task, refused, spawn};
 use tidegate_types::{Attempt, Error, JobId, Result, SubtaskId};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::counters;
@@ -50,8 +50,8 @@ pub struct AgentOptions {
     pub slots: u32,
     /// For placement.
     pub labels: BTreeMap<String, String>,
-    /// Addresses of coordinators.
-    pub coordinators: Vec<String>,
+    /// Addresses of coordinators as far as they are known now; whoever looks for them may not have found any yet.
+    pub coordinators: watch::Receiver<Vec<String>>,
 }
 
 /// What a background piece of work has done.
@@ -129,10 +129,18 @@ impl Agent {
         let mut pause = FIRST_PAUSE;
         let mut next = 0;
         let outcome = loop {
-            let address = self.hint.take().unwrap_or_else(|| {
-                next += 1;
-                self.options.coordinators[(next - 1) % self.options.coordinators.len()].clone()
-            });
+            let address = self.hint.take().or_else(|| self.next_address(&mut next));
+            let Some(address) = address else {
+                // Nobody has found one yet.
+                let wait = tokio::time::sleep(MAX_PAUSE).boxed();
+                let mut known = self.options.coordinators.clone();
+                tokio::select! {
+                    _ = &mut shutdown => break Ok(()),
+                    _ = known.changed() => {}
+                    () = self.beside(wait) => {}
+                }
+                continue;
+            };
             let opening = open(self.connect.clone(), address.clone(), self.register());
             let opened = tokio::select! {
                 _ = &mut shutdown => break Ok(()),
@@ -161,6 +169,17 @@ impl Agent {
         let running = self.runs.take_all().into_iter().filter_map(|hosted| hosted.tasks);
         futures::future::join_all(running.map(RunningTasks::kill)).await;
         outcome
+    }
+
+    /// One after the other; from the start when others became known, because the leader is the first of them.
+    fn next_address(&mut self, next: &mut usize) -> Option<String> {
+        if self.options.coordinators.has_changed().unwrap_or(false) {
+            *next = 0;
+        }
+        let known = self.options.coordinators.borrow_and_update();
+        let address = known.get(next.checked_rem(known.len())?).cloned();
+        *next = next.wrapping_add(1);
+        address
     }
 
     fn register(&self) -> wire::Register {

@@ -8,11 +8,13 @@ use std::task::{Context, Poll};
 use arrow_flight::FlightData;
 use futures::{FutureExt, Stream, stream};
 use tidegate_runtime::{Task, spawn, spawn_on};
+use tidegate_security::NodeRoles;
 use tidegate_types::{Error, ErrorCode, Result};
 use tokio::sync::{Semaphore, oneshot};
 use tonic::body::Body;
 use tonic::codegen::{BoxFuture, Service, http};
 use tonic::server::{NamedService, StreamingService};
+use tonic::transport::server::TlsConnectInfo;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -166,6 +168,10 @@ impl Service<http::Request<Body>> for Exchange {
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let exchange = self.clone();
         async move {
+            if let Err(error) = exchange.check_peer(request.extensions()) {
+                tracing::warn!(%error, "refused a call of another node");
+                return Ok(to_status(&error).into_http());
+            }
             if request.uri().path() != DO_EXCHANGE {
                 return Ok(Status::unimplemented("workers only exchange").into_http());
             }
@@ -205,6 +211,20 @@ impl StreamingService<FlightData> for Call {
 }
 
 impl Exchange {
+    /// Only workers exchange rows. That their certificates are of the right authority, TLS has checked.
+    fn check_peer(&self, extensions: &http::Extensions) -> Result<()> {
+        let shown = || {
+            let certificates = extensions.get::<TlsConnectInfo<()>>()?.peer_certs()?;
+            Some(NodeRoles::of_certificate(certificates.first()?))
+        };
+        if self.options.tls.is_none() || shown().is_some_and(|roles| roles.worker) {
+            return Ok(());
+        }
+        let message = "only a certificate of a worker gives access to the shuffle";
+        Err(Error::new(ErrorCode::PermissionDenied, message)
+            .help("`tidegate cert issue --worker NAME=HOST` makes one"))
+    }
+
     async fn accept(&self, mut messages: MessageReader) -> Result<Response<CreditStream>> {
         let permit = self.calls.clone().try_acquire_owned().map_err(|_| {
             let most = self.options.max_calls;

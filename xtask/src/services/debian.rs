@@ -29,7 +29,8 @@ enum Sign {
 /// Oldest Java that the servers take.
 const JAVA: u32 = 17;
 
-/// For the workspace itself: librdkafka is built from source, with TLS, SASL/GSSAPI and zlib.
+/// For the workspace itself: librdkafka is built from source, with TLS, SASL/GSSAPI and zlib; the client of etcd from
+/// its `.proto` files.
 pub(crate) const BUILD: &[Need] = &[
     Need { package: "build-essential", sign: Sign::Runs("cc", &["--version"]) },
     Need { package: "build-essential", sign: Sign::Runs("c++", &["--version"]) },
@@ -41,6 +42,15 @@ pub(crate) const BUILD: &[Need] = &[
     // librdkafka's build takes up curl wherever it finds a library, also one without headers.
     Need { package: "libcurl4-openssl-dev", sign: Sign::Library("libcurl") },
     Need { package: "zlib1g-dev", sign: Sign::Library("zlib") },
+    Need { package: "protobuf-compiler", sign: Sign::Runs("protoc", &["--version"]) },
+    // What the `.proto` files of others import: `google/protobuf/*.proto`.
+    Need { package: "libprotobuf-dev", sign: Sign::Library("protobuf") },
+];
+
+/// The server of etcd, and its client for a look inside.
+pub(crate) const ETCD: &[Need] = &[
+    Need { package: "etcd-server", sign: Sign::Runs("etcd", &["--version"]) },
+    Need { package: "etcd-client", sign: Sign::Runs("etcdctl", &["version"]) },
 ];
 
 /// For jars from Maven Central, and to run them.

@@ -70,7 +70,7 @@ impl ClusterService for Api {
             Ok(None) => answer(self.cluster().await),
             Ok(Some(leader)) => {
                 let mut client = ClusterServiceClient::new(leader);
-                client.get_cluster(passed_on(request.into_inner())).await
+                client.get_cluster(passed_on(request)).await
             }
             Err(error) => answer(Err(error)),
         }

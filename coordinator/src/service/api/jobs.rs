@@ -446,7 +446,7 @@ impl JobService for Api {
             Ok(None) => {}
             Ok(Some(leader)) => {
                 let mut client = JobServiceClient::new(leader);
-                return client.get_job_metrics(passed_on(request.into_inner())).await;
+                return client.get_job_metrics(passed_on(request)).await;
             }
             Err(error) => return answer(Err(error)),
         }

@@ -21,6 +21,7 @@ use tonic::{Request, Status};
 
 use crate::raft::network::Connector;
 use crate::raft::{Consistency, Metadata};
+use crate::service::gate::hand_on;
 use crate::service::workers::WorkerPool;
 
 /// Marks a call that another coordinator has passed on.
@@ -100,10 +101,12 @@ fn missing(field: &str) -> Error {
 
 pub(in crate::service) use convert::time;
 
-/// A call that is passed on to the leader.
-fn passed_on<T>(message: T) -> Request<T> {
+/// A call that is passed on to the leader, for the same caller.
+fn passed_on<T>(call: Request<T>) -> Request<T> {
+    let (metadata, extensions, message) = call.into_parts();
     let mut request = Request::new(message);
     request.metadata_mut().insert(PASSED_ON, MetadataValue::from_static("1"));
+    hand_on(&metadata, &extensions, request.metadata_mut());
     request
 }
 

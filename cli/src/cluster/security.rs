@@ -1,0 +1,160 @@
+//! The sections `[tls]` and `[auth]` of a configuration, and what is said where they are missing.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use tidegate_coordinator::service::Security;
+use tidegate_security::{Identity, KnownTokens, NodeRole, TokenEntry, Tokens};
+use tidegate_types::{Error, ErrorCode, Result};
+
+use crate::security;
+
+/// How often the file of tokens is looked at.
+const FOLLOW: Duration = Duration::from_secs(2);
+
+/// The certificates of a node, PEM files.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct TlsSection {
+    /// The authority of the cluster.
+    ca: PathBuf,
+    /// This node's certificate, with its chain.
+    certificate: PathBuf,
+    /// Its key.
+    key: PathBuf,
+}
+
+impl TlsSection {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// What is wrong with them, or that the certificate does not allow the role.
+    pub(super) fn identity(&self, role: NodeRole) -> Result<Identity> {
+        let identity = security::identity(&self.ca, &self.certificate, &self.key)
+            .map_err(|error| error.context("section [tls]"))?;
+        if !identity.roles().has(role) {
+            let file = self.certificate.display();
+            let message = format!("section [tls]: {file} is not the certificate of a {role}");
+            return Err(Error::new(ErrorCode::InvalidOption, message)
+                .help(format!("`tidegate cert issue --{role} NAME=HOST` makes one")));
+        }
+        Ok(identity)
+    }
+}
+
+/// Who may call.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct AuthSection {
+    /// A file with `[[token]]` sections.
+    tokens: Option<PathBuf>,
+    /// Tokens that are in the configuration.
+    #[serde(default)]
+    token: Vec<TokenEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenFile {
+    #[serde(default)]
+    token: Vec<TokenEntry>,
+}
+
+fn entries(text: &str) -> Result<Vec<TokenEntry>> {
+    let file: TokenFile = toml::from_str(text)
+        .map_err(|error| Error::new(ErrorCode::InvalidOption, error.to_string()))?;
+    Ok(file.token)
+}
+
+/// Tokens of a file.
+///
+/// # Errors
+/// `INVALID_OPTION` with the place.
+#[cfg(test)]
+pub(crate) fn parse_tokens(text: &str) -> Result<Tokens> {
+    Tokens::new(entries(text)?)
+}
+
+impl AuthSection {
+    /// Every token.
+    ///
+    /// # Errors
+    /// What is wrong with the file or a token, or that there is none.
+    pub(super) fn tokens(&self) -> Result<Tokens> {
+        let text = self.tokens.as_deref().map(security::read).transpose()?;
+        self.with_file(text.as_deref().unwrap_or_default())
+    }
+
+    /// Reads the file again and again. What is wrong with it is said once, and the tokens before it stay.
+    pub(super) async fn follow(&self, known: &KnownTokens) {
+        let Some(path) = &self.tokens else { return };
+        let mut last = security::read(path).unwrap_or_default();
+        loop {
+            tokio::time::sleep(FOLLOW).await;
+            let read = security::read(path);
+            let seen = match &read {
+                Ok(text) => text.clone(),
+                Err(error) => error.to_string(),
+            };
+            if seen == last {
+                continue;
+            }
+            match read.and_then(|text| self.with_file(&text)) {
+                Ok(tokens) => {
+                    tracing::info!(tokens = tokens.len(), "the file of tokens has changed");
+                    known.replace(tokens);
+                }
+                Err(error) => tracing::error!(%error, "the tokens from before stay"),
+            }
+            last = seen;
+        }
+    }
+
+    fn with_file(&self, text: &str) -> Result<Tokens> {
+        let place = || self.tokens.as_deref().unwrap_or(Path::new("")).display().to_string();
+        let of_file =
+            entries(text).map_err(|error| error.context(format!("tokens in {}", place())));
+        let mut all = of_file?;
+        all.extend(self.token.iter().cloned());
+        let tokens = Tokens::new(all)?;
+        if tokens.is_empty() {
+            let message = "section [auth] has no token, so that nobody could call";
+            return Err(Error::new(ErrorCode::InvalidOption, message)
+                .help("`tidegate token create` makes one; leave the section out to ask nobody"));
+        }
+        Ok(tokens)
+    }
+}
+
+/// Says what everybody who reaches a coordinator can do.
+pub(super) fn warn_of_coordinator(address: SocketAddr, security: &Security) {
+    if address.ip().is_loopback() {
+        return;
+    }
+    match (&security.identity, &security.tokens) {
+        (Some(_), Some(_)) => {}
+        (Some(_), None) => tracing::warn!(
+            %address,
+            "whoever reaches this address may do everything: the configuration has no section [auth]"
+        ),
+        (None, Some(_)) => tracing::warn!(
+            %address,
+            "tokens travel in the clear, and whoever reaches this address can act as a node: the configuration has no \
+             section [tls]"
+        ),
+        (None, None) => tracing::warn!(
+            %address,
+            "nothing is encrypted, and whoever reaches this address may do everything: the configuration has no \
+             sections [tls] and [auth]"
+        ),
+    }
+}
+
+/// Says it of a worker's shuffle.
+pub(super) fn warn_of_worker(address: SocketAddr, identity: Option<&Identity>) {
+    if !address.ip().is_loopback() && identity.is_none() {
+        tracing::warn!(%address, "rows travel in the clear: the configuration has no section [tls]");
+    }
+}

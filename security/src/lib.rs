@@ -1,0 +1,15 @@
+//! Who is who in a cluster, and who may do what: certificates of nodes with their roles, tokens of clients, permissions.
+//! Pure: files, sockets, clocks and random sources are their callers'.
+//!
+//! Not here: where permissions are checked (the coordinator's gate) and which one a method needs (the `.proto` files).
+
+pub mod access;
+pub mod authority;
+pub mod identity;
+pub mod role;
+pub mod token;
+
+pub use access::{Grants, KnownTokens, Principal, Role, TokenEntry, Tokens};
+pub use authority::{Authority, Issued, NodeRequest, Validity};
+pub use identity::Identity;
+pub use role::{NodeRole, NodeRoles};
