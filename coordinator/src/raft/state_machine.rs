@@ -74,10 +74,15 @@ impl Applied {
         match entry.payload {
             EntryPayload::Blank => Outcome::Nothing,
             EntryPayload::Normal(proposal) => {
+                #[cfg(feature = "simulation")]
+                let seen = proposal.commands.clone();
                 let commands = proposal.commands.into_iter();
                 let outcomes = commands
                     .map(|proposed| state.propose(entry.log_id, proposed).map_err(Refusal::from));
-                Outcome::Commands(outcomes.collect())
+                let outcome = Outcome::Commands(outcomes.collect());
+                #[cfg(feature = "simulation")]
+                super::observation::applied(entry.log_id, &seen, &outcome);
+                outcome
             }
             EntryPayload::Membership(membership) => {
                 state.change_members(entry.log_id, membership);

@@ -3,6 +3,8 @@
 mod api;
 mod reception;
 mod server;
+#[cfg(feature = "simulation")]
+pub mod simulated;
 pub(crate) mod workers;
 
 pub use server::{Coordinator, CoordinatorOptions, Formation};

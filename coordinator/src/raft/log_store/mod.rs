@@ -209,6 +209,12 @@ impl LogStore {
         self.inner.state().purged
     }
 
+    /// Whether nothing was stored yet.
+    pub(crate) fn is_fresh(&self) -> bool {
+        let state = self.inner.state();
+        state.last.is_none() && state.purged.is_none() && state.vote.is_none()
+    }
+
     /// Writes what would have ridden along with the next change. For a shutdown in order; nothing needs it.
     pub(crate) async fn flush(&self) -> Result<(), Error> {
         let written = self.write(Change::Nothing).await;

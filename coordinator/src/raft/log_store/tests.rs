@@ -1,7 +1,6 @@
 //! Tests of the log on disk: the Raft library's own suite, power cuts at every step, failing disks, damage.
 
 mod damage;
-pub(crate) mod disk;
 mod power_cut;
 
 use std::collections::BTreeSet;

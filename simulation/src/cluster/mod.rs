@@ -1,0 +1,5 @@
+//! The hosts of a cluster: coordinators and workers, with what outlives their processes.
+
+pub(crate) mod coordinator;
+pub(crate) mod machine;
+pub(crate) mod worker;
