@@ -237,7 +237,7 @@ impl World {
             if why.starts_with("panic") || why.contains("panicked") {
                 return Err(("no_panic".to_owned(), format!("{}: {why}", self.kernel.name(host))));
             }
-            if why.starts_with("refuses to start") {
+            if why.contains("Corrupt") {
                 let what = format!("{} {why}", self.kernel.name(host));
                 return Err(("starts_again".to_owned(), what));
             }

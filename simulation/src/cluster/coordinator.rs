@@ -57,7 +57,7 @@ pub(crate) fn main(boot: Boot, beside: Beside) -> Main {
         let incoming = network.listen(&members[&id]);
         let log = match LogStore::open(machine.disk.clone(), id, Execution::Inline) {
             Ok(log) => log,
-            Err(error) => return format!("refuses to start: {error}"),
+            Err(error) => return format!("refuses to start: {:?}: {error}", error.code()),
         };
         let dialer = Dialer(network);
         let parts = Parts {

@@ -1,7 +1,7 @@
 //! Output becomes visible only after its checkpoint is recorded, unit by unit in order, and an older run makes nothing
 //! visible after a newer one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use tidegate_catalog::Action;
 use tidegate_types::{Attempt, Epoch};
@@ -13,15 +13,15 @@ use crate::outside::target::{Producer, Visible};
 pub(super) struct Commits {
     /// Whether records are known here.
     with_catalog: bool,
-    /// Complete checkpoints by lineage.
-    complete: BTreeSet<(String, Epoch)>,
+    /// The newest complete checkpoint by lineage.
+    complete: BTreeMap<String, Epoch>,
     /// What each writer has made visible last.
     last: BTreeMap<Producer, (Attempt, Epoch)>,
 }
 
 impl Commits {
     pub(super) fn new(with_catalog: bool) -> Self {
-        Self { with_catalog, complete: BTreeSet::new(), last: BTreeMap::new() }
+        Self { with_catalog, complete: BTreeMap::new(), last: BTreeMap::new() }
     }
 }
 
@@ -33,8 +33,10 @@ impl Invariant for Commits {
     fn on_applied(&mut self, applied: &Applied) -> Verdict {
         for (proposed, _) in accepted(applied) {
             if let Action::SaveRecord { record, .. } = &proposed.command.action {
-                let numbers = record.checkpoints.iter().map(|checkpoint| checkpoint.epoch);
-                self.complete.extend(numbers.map(|epoch| (record.lineage.clone(), epoch)));
+                for checkpoint in &record.checkpoints {
+                    let newest = self.complete.entry(record.lineage.clone()).or_insert(Epoch(0));
+                    *newest = checkpoint.epoch.max(*newest);
+                }
             }
         }
         Ok(())
@@ -42,9 +44,11 @@ impl Invariant for Commits {
 
     fn on_visible(&mut self, visible: &Visible) -> Verdict {
         let Visible { producer, attempt, epoch, .. } = visible;
-        if self.with_catalog && !self.complete.contains(&(producer.0.clone(), *epoch)) {
+        // What was staged for a checkpoint that was given up is made visible by the next one that is complete.
+        let complete = self.complete.get(&producer.0);
+        if self.with_catalog && complete.is_none_or(|newest| newest < epoch) {
             return Err(format!(
-                "output of checkpoint {epoch} of {producer:?} is visible, and no record has it"
+                "output of checkpoint {epoch} of {producer:?} is visible; the newest on record is {complete:?}"
             ));
         }
         let now = (*attempt, *epoch);
