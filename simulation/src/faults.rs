@@ -109,6 +109,16 @@ impl Mix {
         count: (0, 1),
     };
 
+    /// Only what happens to workers and around them.
+    pub(crate) const WORKERS: Self = Self {
+        kill_worker: 5,
+        pause_worker: 5,
+        store: 4,
+        target: 4,
+        count: (3, 8),
+        ..Self::NONE
+    };
+
     /// Only what happens to coordinators and between them.
     pub(crate) const COORDINATORS: Self = Self {
         kill_worker: 0,
@@ -169,11 +179,12 @@ fn one(random: &mut Random, mix: &Mix, cast: &Cast, number: u64) -> Option<Fault
         drawn = drawn.saturating_sub(*share);
         here
     })?;
-    let coordinator = *random.pick(&cast.coordinators);
-    let worker = (!cast.workers.is_empty()).then(|| random.pick(&cast.workers).clone());
-    let lasting = random.millis(300..6_000);
     let everyone: Vec<HostId> =
         cast.coordinators.iter().copied().chain(cast.workers.iter().map(|w| w.0)).collect();
+    let coordinators = if cast.coordinators.is_empty() { &everyone } else { &cast.coordinators };
+    let coordinator = *random.pick(coordinators);
+    let worker = (!cast.workers.is_empty()).then(|| random.pick(&cast.workers).clone());
+    let lasting = random.millis(300..6_000);
     let (from, to) = (*random.pick(&everyone), *random.pick(&everyone));
     Some(match kind {
         0 => Fault::Kill(coordinator, random.millis(50..3_000)),

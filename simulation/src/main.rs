@@ -6,7 +6,9 @@
 mod ambient;
 mod clients;
 mod cluster;
+mod command;
 mod faults;
+mod guards;
 mod history;
 mod invariants;
 mod job;
@@ -17,16 +19,17 @@ mod scenario;
 mod trace;
 mod world;
 
-fn main() {
-    let seed = std::env::args().nth(1).and_then(|s| s.parse().ok()).unwrap_or(1);
-    let name = std::env::args().nth(2);
-    ambient::simulate(seed);
-    tidegate_runtime::blocking::simulate_this_thread();
-    let scenario = scenario::Scenario::of(seed, name.as_deref());
-    let version = world::version_of(&scenario).unwrap();
-    trace::begin(true);
-    let report = world::World::new(seed, scenario, version).run();
-    if std::env::args().nth(3).is_some() { for l in trace::lines() { println!("{l}"); } }
-    println!("{}", serde_json::to_string(&report).unwrap());
-    std::process::exit(0);
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    match command::run(&command::Arguments::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::from(2)
+        }
+    }
 }

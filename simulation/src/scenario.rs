@@ -10,7 +10,8 @@ use crate::random::Random;
 #[derive(Debug, Clone)]
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
-    /// Workers; without any there is no job.
+    pub(crate) coordinators: u64,
+    /// Workers, or processes that run the job by themselves if there are no coordinators; without any there is no job.
     pub(crate) workers: u32,
     pub(crate) parallelism: u32,
     pub(crate) feed: Feed,
@@ -24,16 +25,17 @@ pub(crate) struct Scenario {
 }
 
 /// The kinds, by name.
-pub(crate) const NAMES: [&str; 2] = ["catalog", "cluster"];
+pub(crate) const NAMES: [&str; 3] = ["catalog", "cluster", "embedded"];
 
 impl Scenario {
-    /// The kind of a seed: of three seeds, one has no job.
+    /// The kind of a seed, or of a name.
     pub(crate) fn of(seed: u64, name: Option<&str>) -> Self {
         let mut random = Random::of(seed, "scenario");
-        let by_seed = if random.below(3) == 0 { "catalog" } else { "cluster" };
+        let by_seed = *random.pick(&["catalog", "catalog", "cluster", "cluster", "embedded"]);
         match name.unwrap_or(by_seed) {
             "catalog" => Self {
                 name: "catalog",
+                coordinators: 3,
                 workers: 0,
                 parallelism: 1,
                 feed: Feed { partitions: 0, rows: 0, every: Duration::from_millis(1) },
@@ -42,8 +44,20 @@ impl Scenario {
                 patience: Duration::from_secs(20),
                 rest: Duration::from_millis(400),
             },
+            "embedded" => Self {
+                name: "embedded",
+                coordinators: 0,
+                workers: 2,
+                parallelism: 1 + random.below(3) as u32,
+                feed: Feed { partitions: 3, rows: 40, every: Duration::from_millis(240) },
+                mix: Mix::WORKERS,
+                calm_at: Duration::from_secs(14),
+                patience: Duration::from_secs(60),
+                rest: Duration::from_millis(6_000),
+            },
             _ => Self {
                 name: "cluster",
+                coordinators: 3,
                 workers: 2,
                 parallelism: 1 + random.below(3) as u32,
                 feed: Feed { partitions: 3, rows: 40, every: Duration::from_millis(240) },

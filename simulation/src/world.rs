@@ -12,7 +12,7 @@ use tidegate_coordinator::raft::observation::observe;
 
 use crate::clients::{self, Clients};
 use crate::cluster::machine::Machine;
-use crate::cluster::{coordinator, worker};
+use crate::cluster::{coordinator, embedded, worker};
 use crate::faults::{Cast, Fault, rates};
 use crate::history::{Answered, History};
 use crate::invariants::{self, FailedDisk, Invariant, Live, Verdict, View};
@@ -56,6 +56,23 @@ pub(crate) struct Report {
     pub(crate) refused: u64,
 }
 
+impl Report {
+    /// Of a seed whose process has died.
+    pub(crate) fn died(seed: u64, violation: Violation) -> Self {
+        Self {
+            seed,
+            scenario: String::new(),
+            violation: Some(violation),
+            trace: String::new(),
+            simulated_ms: 0,
+            faults: 0,
+            calls: 0,
+            rows: 0,
+            refused: 0,
+        }
+    }
+}
+
 /// A worker's place.
 struct WorkerPlace {
     name: String,
@@ -86,6 +103,8 @@ pub(crate) struct World {
     invariants: Vec<Box<dyn Invariant>>,
     seen: usize,
     faults: usize,
+    /// A process has processed all input of the job.
+    finished: bool,
 }
 
 /// What is done at a later time.
@@ -109,7 +128,7 @@ impl World {
         observe(Box::new(history.clone()));
         let mut kernel = Kernel::new(seed);
         let members: BTreeMap<u64, String> =
-            (1..=3).map(|id| (id, format!("10.0.0.{id}:7001"))).collect();
+            (1..=scenario.coordinators).map(|id| (id, format!("10.0.0.{id}:7001"))).collect();
         let mut workers = BTreeMap::new();
         for number in 1..=scenario.workers {
             let place = WorkerPlace {
@@ -143,7 +162,7 @@ impl World {
         };
         Self {
             seed,
-            invariants: invariants::all(true),
+            invariants: invariants::all(scenario.coordinators > 0),
             scenario,
             kernel,
             random: Random::of(seed, "world"),
@@ -162,6 +181,7 @@ impl World {
             failed_disks: Vec::new(),
             seen: 0,
             faults: 0,
+            finished: false,
         }
     }
 
@@ -190,7 +210,9 @@ impl World {
     fn live_through(&mut self) -> Result<(), (String, String)> {
         let hosts: Vec<HostId> =
             self.machines.keys().chain(self.workers.keys()).copied().collect();
-        hosts.into_iter().for_each(|host| self.start(host));
+        if !self.is_embedded() {
+            hosts.into_iter().for_each(|host| self.start(host));
+        }
         let mut calm = false;
         let mut rest = None;
         loop {
@@ -203,6 +225,7 @@ impl World {
             if !now.as_millis().is_multiple_of(LOOK.as_millis()) {
                 continue;
             }
+            self.keep_one_going();
             let view_calls = Vec::new();
             self.judge(|invariant, view| invariant.on_look(view), &view_calls)?;
             if calm && self.is_complete() {
@@ -241,8 +264,11 @@ impl World {
                 let what = format!("{} {why}", self.kernel.name(host));
                 return Err(("starts_again".to_owned(), what));
             }
+            self.finished |= why == embedded::FINISHED;
             self.end(host, false);
-            self.later.push((now + Duration::from_millis(700), Later::Start(host)));
+            if !self.is_embedded() {
+                self.later.push((now + Duration::from_millis(700), Later::Start(host)));
+            }
         }
         self.note_failed_disks();
         self.pass_on()
@@ -324,6 +350,16 @@ impl World {
                 clients::run(clients, metadata, clock).boxed()
             });
             self.kernel.start(host, coordinator::main(boot, beside));
+        } else if self.is_embedded() {
+            let (Some(place), Some(version)) =
+                (self.workers.get(&host), self.clients.version.clone())
+            else {
+                return;
+            };
+            let (ahead, feed, target) =
+                (place.ahead.clone(), self.scenario.feed, self.target.clone());
+            let boot = embedded::Boot { now, ahead, feed, target, version };
+            self.kernel.start(host, embedded::main(boot));
         } else if let Some(place) = self.workers.get(&host) {
             let boot = worker::Boot {
                 name: place.name.clone(),
@@ -336,6 +372,26 @@ impl World {
                 target: self.target.clone(),
             };
             self.kernel.start(host, worker::main(boot));
+        }
+    }
+
+    /// Whether the job runs by itself, without coordinators.
+    fn is_embedded(&self) -> bool {
+        self.machines.is_empty()
+    }
+
+    /// The job of a process of its own: while one stands still or is down, somebody starts another on its folder.
+    fn keep_one_going(&mut self) {
+        if !self.is_embedded() || self.finished {
+            return;
+        }
+        let going = |kernel: &Kernel, host: HostId| kernel.is_running(host) && !kernel.is_paused(host);
+        let hosts: Vec<HostId> = self.workers.keys().copied().collect();
+        if hosts.iter().any(|host| going(&self.kernel, *host)) {
+            return;
+        }
+        if let Some(next) = hosts.into_iter().find(|host| !self.kernel.is_running(*host)) {
+            self.start(next);
         }
     }
 
@@ -443,6 +499,7 @@ impl World {
 
     fn undo(&mut self, what: Later) {
         match what {
+            Later::Start(_) if self.is_embedded() => {}
             Later::Start(host) => self.start(host),
             Later::Mend(from, to) => self.kernel.network().cut(from, to, false),
             Later::Quick(from, to) => self.kernel.network().slow(from, to, 0),
@@ -464,7 +521,9 @@ impl World {
             if self.kernel.is_paused(host) {
                 self.kernel.pause(host, now);
             }
-            self.start(host);
+            if !self.is_embedded() {
+                self.start(host);
+            }
         }
         self.clients.calm.store(true, Ordering::Relaxed);
     }
@@ -476,6 +535,9 @@ impl World {
         let with_job = self.clients.version.is_some();
         let feed = self.scenario.feed;
         let rows = self.target.visible() as u64 == u64::from(feed.partitions) * feed.rows;
+        if self.is_embedded() {
+            return self.finished;
+        }
         all && live.iter().any(|live| live.metadata.leadership().borrow().is_self)
             && (!with_job
                 || rows && live.iter().all(|live| live.metadata.peek(clients::has_finished)))

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tidegate_runtime::failpoint;
 use tidegate_types::{Attempt, Epoch, OperatorId};
 
 use super::service::{Failure, Service};
@@ -111,7 +112,9 @@ impl State {
     fn commit(&mut self, transaction: Transaction) -> bool {
         let Transaction { producer, generation, attempt, epoch, rows } = transaction;
         let (sink, writer) = (producer.1, producer.2);
-        if self.generations.get(&producer) != Some(&generation) {
+        let newest = self.generations.get(&producer) == Some(&generation);
+        // As if every process had names of its own.
+        if !newest && !failpoint::defect("skip-producer-fencing") {
             self.refused += 1;
             trace::line(format!(
                 "target refuses the unit of epoch {epoch}, writer {writer} of {sink}, attempt {attempt}"
