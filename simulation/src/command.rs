@@ -42,6 +42,9 @@ pub(crate) struct Arguments {
     /// Remove this guard, and go on until that is noticed; `all` removes them one after the other
     #[arg(long, value_name = "GUARD")]
     without: Option<String>,
+    /// Run seeds in the worlds of this guard, with the guard in place
+    #[arg(long, value_name = "GUARD", conflicts_with = "without")]
+    world_of: Option<String>,
     /// Print a summary as JSON in the last line
     #[arg(long)]
     json: bool,
@@ -100,23 +103,66 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
         }
         return Ok(true);
     }
-    let guard = match arguments.without.as_deref() {
-        None => None,
-        Some("all") if arguments.seed.is_none() => return without_all(arguments),
-        Some(name) => Some(guards::find(name).with_context(|| {
-            let names: Vec<_> = GUARDS.iter().map(|guard| guard.name).collect();
-            format!("'{name}' is no guard; the guards are {}", names.join(", "))
-        })?),
+    let variant = match (arguments.without.as_deref(), arguments.world_of.as_deref()) {
+        (Some("all"), _) if arguments.seed.is_none() => return without_all(arguments),
+        (Some(name), _) => Variant::Without(guard_of(name)?),
+        (None, Some(name)) => Variant::WorldOf(guard_of(name)?),
+        (None, None) => Variant::Plain,
     };
     if let Some(seed) = arguments.seed {
-        return one(seed, guard, arguments.trace);
+        return one(seed, variant, arguments.trace);
     }
-    match guard {
-        None => many(arguments),
-        Some(guard) => {
+    match variant {
+        Variant::Without(guard) => {
             let began = now();
             let caught = catch(arguments, guard)?;
             finish(arguments, vec![caught], began)
+        }
+        variant => many(arguments, variant),
+    }
+}
+
+fn guard_of(name: &str) -> Result<&'static Guard> {
+    guards::find(name).with_context(|| {
+        let names: Vec<_> = GUARDS.iter().map(|guard| guard.name).collect();
+        format!("'{name}' is no guard; the guards are {}", names.join(", "))
+    })
+}
+
+/// How a seed is run.
+#[derive(Clone, Copy)]
+enum Variant {
+    /// In a world of its own choice.
+    Plain,
+    /// In the world of a guard, which is in place.
+    WorldOf(&'static Guard),
+    /// In the world of a guard, which is removed.
+    Without(&'static Guard),
+}
+
+impl Variant {
+    /// The guard whose world it is.
+    fn guard(self) -> Option<&'static Guard> {
+        match self {
+            Self::Plain => None,
+            Self::WorldOf(guard) | Self::Without(guard) => Some(guard),
+        }
+    }
+
+    /// What a command line says for it.
+    fn arguments(self) -> Vec<&'static str> {
+        match self {
+            Self::Plain => Vec::new(),
+            Self::WorldOf(guard) => vec!["--world-of", guard.name],
+            Self::Without(guard) => vec!["--without", guard.name],
+        }
+    }
+
+    /// What `FAILPOINTS` must say.
+    fn failpoints(self) -> Option<String> {
+        match self {
+            Self::Without(guard) => Some(format!("{}=return", guard.name)),
+            Self::Plain | Self::WorldOf(_) => None,
         }
     }
 }
@@ -135,20 +181,17 @@ fn now() -> Duration {
 }
 
 /// Runs one seed in this process, which ends with it.
-fn one(seed: u64, guard: Option<&Guard>, print: bool) -> Result<bool> {
-    if let Some(guard) = guard {
-        let wanted = format!("{}=return", guard.name);
-        // Defects are read from the environment when a process needs the first.
-        if std::env::var("FAILPOINTS").ok().as_deref() != Some(&wanted) {
-            let status = child(seed, Some(guard), print)?.status();
-            return Ok(status.context("run the seed")?.success());
-        }
+fn one(seed: u64, variant: Variant, print: bool) -> Result<bool> {
+    // Defects are read from the environment when a process needs the first.
+    if std::env::var("FAILPOINTS").ok() != variant.failpoints() {
+        let status = child(seed, variant, print)?.status();
+        return Ok(status.context("run the seed")?.success());
     }
     let limit = Rlimit { current: Some(PROCESSOR_SECONDS), maximum: Some(PROCESSOR_SECONDS) };
     rustix::process::setrlimit(Resource::Cpu, limit).context("limit the processor time")?;
     ambient::simulate(seed);
     tidegate_runtime::blocking::simulate_this_thread();
-    let scenario = guards::scenario(seed, guard);
+    let scenario = guards::scenario(seed, variant.guard());
     let version = world::version_of(&scenario).context("plan the job")?;
     trace::begin(print);
     let report = World::new(seed, scenario, version).run();
@@ -158,12 +201,13 @@ fn one(seed: u64, guard: Option<&Guard>, print: bool) -> Result<bool> {
     std::process::exit(i32::from(report.violation.is_some()));
 }
 
-fn child(seed: u64, guard: Option<&Guard>, print: bool) -> Result<Command> {
+fn child(seed: u64, variant: Variant, print: bool) -> Result<Command> {
     let binary = std::env::current_exe().context("find this binary")?;
     let mut command = Command::new(binary);
     command.args(["--seed", &seed.to_string()]).env("RUST_BACKTRACE", "0").env_remove("FAILPOINTS");
-    if let Some(guard) = guard {
-        command.args(["--without", guard.name]).env("FAILPOINTS", format!("{}=return", guard.name));
+    command.args(variant.arguments());
+    if let Some(failpoints) = variant.failpoints() {
+        command.env("FAILPOINTS", failpoints);
     }
     if print {
         command.arg("--trace");
@@ -174,16 +218,16 @@ fn child(seed: u64, guard: Option<&Guard>, print: bool) -> Result<Command> {
 /// Seeds that run, in order.
 struct Running<'a> {
     arguments: &'a Arguments,
-    guard: Option<&'a Guard>,
+    variant: Variant,
     next: u64,
     last: u64,
     children: VecDeque<(u64, Child)>,
 }
 
 impl<'a> Running<'a> {
-    fn new(arguments: &'a Arguments, guard: Option<&'a Guard>, seeds: u64) -> Self {
+    fn new(arguments: &'a Arguments, variant: Variant, seeds: u64) -> Self {
         let (next, last) = (arguments.first_seed, arguments.first_seed.saturating_add(seeds));
-        Self { arguments, guard, next, last, children: VecDeque::new() }
+        Self { arguments, variant, next, last, children: VecDeque::new() }
     }
 
     /// The next seed's report; none after the last.
@@ -191,7 +235,7 @@ impl<'a> Running<'a> {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let jobs = self.arguments.jobs.unwrap_or_else(cores).max(1);
         while self.children.len() < jobs && self.next < self.last {
-            let mut command = child(self.next, self.guard, false)?;
+            let mut command = child(self.next, self.variant, false)?;
             let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
             let running = command.spawn().with_context(|| format!("start seed {}", self.next))?;
             self.children.push_back((self.next, running));
@@ -232,21 +276,22 @@ fn report(seed: u64, mut child: Child) -> Result<Report> {
     Ok(Report::died(seed, violation))
 }
 
-fn repeat(seed: u64, guard: Option<&Guard>) -> String {
-    let without = guard.map(|guard| format!(" --without {}", guard.name)).unwrap_or_default();
-    format!("cargo xtask simulate --seed {seed}{without} --trace")
+fn repeat(seed: u64, variant: Variant) -> String {
+    let arguments: String =
+        variant.arguments().into_iter().map(|argument| format!(" {argument}")).collect();
+    format!("cargo xtask simulate --seed {seed}{arguments} --trace")
 }
 
 /// Runs many seeds as they are; all must pass.
-fn many(arguments: &Arguments) -> Result<bool> {
+fn many(arguments: &Arguments, variant: Variant) -> Result<bool> {
     if arguments.seeds == 0 {
         bail!("--seeds 0: nothing to run");
     }
     let began = now();
-    let mut running = Running::new(arguments, None, arguments.seeds);
+    let mut running = Running::new(arguments, variant, arguments.seeds);
     let mut summary = Summary::new(arguments);
     while let Some(report) = running.next()? {
-        summary.add(report);
+        summary.add(report, variant);
         if summary.seeds.is_multiple_of(PROGRESS) {
             let seconds = (now() - began).as_secs();
             say(&format!("{} seeds, {} passed, {seconds} s", summary.seeds, summary.passed));
@@ -269,13 +314,13 @@ fn many(arguments: &Arguments) -> Result<bool> {
 
 /// Removes a guard and runs seeds until one notices.
 fn catch(arguments: &Arguments, guard: &'static Guard) -> Result<Caught> {
-    let mut running = Running::new(arguments, Some(guard), CAUGHT_WITHIN);
+    let mut running = Running::new(arguments, Variant::Without(guard), CAUGHT_WITHIN);
     let mut seeds = 0;
     while let Some(report) = running.next()? {
         seeds += 1;
         if let Some(violation) = report.violation {
             running.stop();
-            let repeat = repeat(report.seed, Some(guard));
+            let repeat = repeat(report.seed, Variant::Without(guard));
             say(&format!(
                 "{:<28}noticed after {seeds} seeds by {}: {repeat}",
                 guard.name, violation.invariant
@@ -324,7 +369,7 @@ impl Summary {
         }
     }
 
-    fn add(&mut self, report: Report) {
+    fn add(&mut self, report: Report, variant: Variant) {
         self.seeds += 1;
         self.simulated_seconds += report.simulated_ms as f64 / 1e3;
         self.calls += report.calls;
@@ -334,7 +379,7 @@ impl Summary {
             self.passed += 1;
             return;
         };
-        let (seed, repeat) = (report.seed, repeat(report.seed, None));
+        let (seed, repeat) = (report.seed, repeat(report.seed, variant));
         say(&format!("seed {seed} violates {}: {}", violation.invariant, violation.message));
         say(&format!("  repeat it with: {repeat}"));
         self.violations.push(Found { seed, violation, repeat });

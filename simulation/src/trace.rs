@@ -32,6 +32,7 @@ pub(crate) fn begin(keep: bool) {
     // Library code speaks of its own accord; what it says is part of the trace.
     let levels = tracing_subscriber::filter::Targets::new()
         .with_target("tidegate", tracing::Level::INFO)
+        .with_target("openraft", tracing::level_filters::LevelFilter::OFF)
         .with_default(tracing::Level::ERROR);
     use tracing_subscriber::layer::SubscriberExt as _;
     use tracing_subscriber::util::SubscriberInitExt as _;
