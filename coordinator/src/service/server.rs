@@ -154,11 +154,10 @@ impl Coordinator {
 }
 
 /// Forms the cluster, if this coordinator is to and nobody has.
-async fn form(metadata: &Metadata, formation: &Formation) -> Result<()> {
+pub(super) async fn form(metadata: &Metadata, formation: &Formation) -> Result<()> {
     let Formation::Initial(members) = formation else { return Ok(()) };
     let first = members.keys().next() == Some(&metadata.id());
-    let fresh = metadata.status().last_log.is_none();
-    if !first || !fresh {
+    if !first || !metadata.is_fresh() {
         return Ok(());
     }
     tracing::info!(members = members.len(), "forming a new cluster");

@@ -432,7 +432,7 @@ impl JobService for Api {
             Ok(None) => answer(self.job_log(request.into_inner()).await),
             Ok(Some(leader)) => {
                 let mut client = JobServiceClient::new(leader);
-                client.get_job_log(passed_on(request.into_inner())).await
+                client.get_job_log(passed_on(request)).await
             }
             Err(error) => answer(Err(error)),
         }
