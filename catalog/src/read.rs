@@ -57,6 +57,11 @@ impl Catalog {
         self.jobs.get(job)?.runs.values().next_back().map(Arc::as_ref)
     }
 
+    /// How many jobs there are.
+    pub fn job_count(&self) -> usize {
+        self.jobs.len()
+    }
+
     /// Runs that are not over, of all jobs, by name.
     pub fn live_runs(&self) -> impl Iterator<Item = &Run> {
         self.index.live_runs.iter().filter_map(|name| self.run(name))

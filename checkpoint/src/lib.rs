@@ -14,6 +14,7 @@ pub mod records;
 pub mod staged;
 pub mod storage;
 pub mod task;
+pub mod traces;
 
 pub use directory::Directory;
 pub use manifest::{FileRef, Manifest, OperatorState, SourceState, SubtaskState, TableState};

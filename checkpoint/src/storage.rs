@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use tidegate_runtime::failpoint;
 use tidegate_types::{Attempt, Epoch, Error, ErrorCode, Result};
 
 use crate::manifest::Manifest;
@@ -79,7 +80,11 @@ impl CheckpointStorage {
     /// # Errors
     /// As [`CheckpointStorage::probe`].
     pub async fn create(&self, path: &Path, bytes: Bytes) -> Result<bool> {
-        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        let mode = match failpoint::defect("skip-conditional-put") {
+            true => PutMode::Overwrite,
+            false => PutMode::Create,
+        };
+        let options = PutOptions { mode, ..PutOptions::default() };
         match self.store.put_opts(path, bytes.into(), options).await {
             Ok(_) => Ok(true),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(false),

@@ -203,6 +203,17 @@ pub(crate) enum JobCommand {
         #[arg(long)]
         force: bool,
     },
+    /// Show the log of a job: of its driver, and of its tasks on all workers.
+    Logs {
+        /// The job.
+        name: String,
+        /// Go on with new lines until Ctrl-C.
+        #[arg(long, short)]
+        follow: bool,
+        /// Lines at most, the newest.
+        #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=5000))]
+        lines: u32,
+    },
     /// What the operators of a job have done.
     Metrics {
         /// The job.

@@ -8,6 +8,7 @@ mod output;
 mod run;
 mod security;
 mod signals;
+mod telemetry;
 
 use std::process::ExitCode;
 

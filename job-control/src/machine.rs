@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use tidegate_runtime::failpoint;
 use tidegate_types::{
     Attempt, CompletedCheckpoint, Epoch, Error, ErrorCode, JobRecord, JobStatus, SubtaskId,
 };
@@ -210,11 +211,17 @@ impl Job {
         }
     }
 
+    /// Whoever drove the job before may have given out one number that no saved record knows of.
+    fn skip_number(&mut self) {
+        if !failpoint::defect("skip-number-gap") {
+            self.record.last_epoch = Epoch(self.record.last_epoch.0 + 1);
+        }
+    }
+
     fn deploy(&mut self, actions: &mut Vec<Action>) {
         self.phase = Phase::Deploying;
         if self.record.attempt.0 > 0 {
-            // The run before may have given out one number that no saved record knows of.
-            self.record.last_epoch = Epoch(self.record.last_epoch.0 + 1);
+            self.skip_number();
         }
         self.record.attempt = Attempt(self.record.attempt.0 + 1);
         self.record.status = JobStatus::Running;
@@ -321,6 +328,10 @@ impl Job {
         let discarded = self.retire();
         self.save(actions);
         actions.push(Action::Complete(completed.epoch));
+        if failpoint::defect("skip-save-before-complete") {
+            let last = actions.len() - 1;
+            actions.swap(last - 1, last);
+        }
         if !discarded.is_empty() {
             actions.push(Action::Discard(discarded));
         }

@@ -11,6 +11,27 @@
 //! `FAILPOINTS_FILE` names a file with the same contents. It is read again when it changes, so that a process that runs
 //! can be armed; what was counted begins anew then.
 
+/// The defects that can be switched on, each with the guard that it removes. The soak (`cargo xtask soak --mutation`) and
+/// the simulation (`cargo xtask simulate --without`) put them back one at a time, and must notice.
+#[cfg(feature = "failpoints")]
+pub const DEFECTS: [(&str, &str); 15] = [
+    ("skip-append-sync", "entries of the log are synced before they are acknowledged"),
+    ("skip-attempt-check", "older runs are shut out: records, manifests, names of producers"),
+    ("skip-conditional-put", "manifests and records are created, never written over"),
+    ("skip-logged-check", "a command that was in a log is not proposed again"),
+    ("skip-marker-check", "a restore looks at the markers before it writes staged output"),
+    ("skip-number-gap", "a driver that takes a run over skips the number that may have been given out"),
+    ("skip-producer-fencing", "a start takes over the names under which older runs commit"),
+    ("skip-read-quorum", "a majority confirms the leader before it answers a linearizable read"),
+    ("skip-record-check", "a record is saved only on top of the one that its driver knows"),
+    ("skip-resignation", "a leader that starts again is elected anew"),
+    ("skip-save-before-complete", "sinks are told of a checkpoint after its record is saved"),
+    ("skip-settlement", "a restore settles the staged output that the manifest names"),
+    ("skip-term-check", "what a leader decides by itself counts in its own term only"),
+    ("skip-upload-wait", "staged output is stored before its checkpoint is acknowledged"),
+    ("skip-vote-persistence", "a vote is stored before it is given"),
+];
+
 /// Called at the moment `name`: kills the process if that is asked for.
 #[inline]
 pub fn hit(name: &str) {
@@ -26,7 +47,11 @@ pub fn hit(name: &str) {
 #[inline]
 pub fn defect(name: &str) -> bool {
     #[cfg(feature = "failpoints")]
-    return active::fires(name);
+    {
+        // One that nobody knows of would be tested by nobody.
+        debug_assert!(DEFECTS.iter().any(|(known, _)| *known == name), "defect {name}");
+        active::fires(name)
+    }
     #[cfg(not(feature = "failpoints"))]
     {
         let _ = name;

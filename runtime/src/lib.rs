@@ -1,6 +1,7 @@
 //! Clock, telemetry and shutdown: what every process needs and no domain crate may take from its
 //! surroundings.
 
+pub mod blocking;
 pub mod clock;
 pub mod failpoint;
 pub mod refusal;

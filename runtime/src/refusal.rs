@@ -2,6 +2,7 @@
 //! log in one form, so that operators and tests can count what fencing has kept out.
 
 use std::fmt::Display;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +27,23 @@ pub enum Refused {
     Process,
 }
 
+/// How often each was refused by this process, in the order of [`Refused::ALL`].
+static COUNTS: [AtomicU64; Refused::ALL.len()] = [const { AtomicU64::new(0) }; Refused::ALL.len()];
+
 impl Refused {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Proposal,
+        Self::Command,
+        Self::Report,
+        Self::Attempt,
+        Self::Deployment,
+        Self::Call,
+        Self::Transaction,
+        Self::Manifest,
+        Self::Process,
+    ];
+
     /// As it is told.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -43,7 +60,16 @@ impl Refused {
     }
 }
 
-/// Tells that something was refused, and why.
+/// How often each was refused by this process.
+pub fn counts() -> Vec<(Refused, u64)> {
+    let counts = COUNTS.iter().map(|count| count.load(Ordering::Relaxed));
+    Refused::ALL.into_iter().zip(counts).collect()
+}
+
+/// Tells that something was refused, and why, and counts it.
 pub fn refused(what: Refused, why: impl Display) {
+    if let Some(count) = Refused::ALL.iter().position(|other| *other == what) {
+        COUNTS[count].fetch_add(1, Ordering::Relaxed);
+    }
     tracing::warn!(target: "tidegate::refused", refused = what.as_str(), "{why}");
 }

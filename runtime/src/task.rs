@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use tidegate_types::{Error, ErrorCode};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 /// A running task; dropping it aborts the task.
 #[derive(Debug)]
@@ -33,7 +34,8 @@ pub fn spawn_on<T: Send + 'static>(
     name: impl Into<String>,
     future: impl Future<Output = T> + Send + 'static,
 ) -> Task<T> {
-    Task { name: name.into(), handle: runtime.spawn(future) }
+    // What a task does belongs to whatever has started it.
+    Task { name: name.into(), handle: runtime.spawn(future.in_current_span()) }
 }
 
 impl<T> Task<T> {

@@ -19,6 +19,8 @@ use tidegate_types::{Error, ErrorCode, Result};
 
 #[cfg(feature = "s3")]
 mod s3;
+#[cfg(feature = "simulation")]
+pub mod simulated;
 mod synced;
 
 /// A place in an object store.
@@ -87,6 +89,8 @@ pub fn locate(url: &str, options: &BTreeMap<String, String>) -> Result<Location>
             }
         }
         Some(("s3" | "s3a" | "s3n", rest)) => s3_location(url, rest, options),
+        #[cfg(feature = "simulation")]
+        Some(("sim", rest)) => simulated::locate(rest, url),
         Some((scheme, _)) => {
             let message = format!("path '{url}': there is no support for {scheme}://");
             Err(Error::new(ErrorCode::InvalidOption, message)

@@ -60,6 +60,8 @@ impl Restored {
 /// A run of a job.
 #[derive(Clone)]
 pub struct Deployment {
+    /// Name of the job, for its log.
+    pub job: String,
     /// The plan.
     pub graph: Arc<StreamGraph>,
     /// Its tasks.

@@ -22,12 +22,13 @@ use tidegate_runtime::{Task, spawn_on};
 use tidegate_types::{Epoch, Error, ErrorCode, Result, SubtaskId, TaskId};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 use crate::build::{ChainBuilder, Connectors, OutputChannels};
 use crate::channels::{Inputs, Links};
 use crate::deployment::Deployment;
 use crate::discovery;
-use crate::metrics::{OperatorEntry, RunMetrics};
+use crate::metrics::{OperatorEntry, RunMetrics, ShuffleMetrics};
 use crate::prepare::{Prepared, known_splits};
 use crate::shuffle::OpenRun;
 use crate::splits::KnownSplit;
@@ -107,7 +108,8 @@ pub fn start(
                 metrics: running.metrics.clone(),
             };
             let name = format!("task {id}");
-            running.tasks.push(spawn_on(runtime, name, start.run()));
+            let span = tracing::info_span!("task", job = deployment.job, task = %id);
+            running.tasks.push(spawn_on(runtime, name, start.run().instrument(span)));
         }
     }
     let controls = &running.controls;
@@ -125,6 +127,11 @@ impl RunningTasks {
     /// The tasks that have sinks.
     pub fn sinks(&self) -> &BTreeSet<SubtaskId> {
         &self.sinks
+    }
+
+    /// What is exchanged with other workers, where there are any.
+    pub fn shuffle_metrics(&self) -> Option<Arc<ShuffleMetrics>> {
+        self.open.as_ref().map(|open| open.metrics().clone())
     }
 
     /// Whether a sink shows its output only with a checkpoint.

@@ -8,6 +8,7 @@ pub mod build;
 pub mod channels;
 pub mod deployment;
 mod discovery;
+pub mod exposition;
 pub mod host;
 pub mod metrics;
 pub mod prepare;

@@ -7,6 +7,7 @@ use tidegate_proto::v1 as api;
 use tidegate_types::{Error, ErrorCode, Result};
 
 use super::connection::{Connection, answer};
+use super::logs;
 use super::output::{id, json, lines, table, time};
 use crate::args::{JobCommand, OutputFormat, Start, Submit};
 use crate::run::{read_script, substitute};
@@ -50,6 +51,9 @@ pub(super) async fn run(connection: &mut Connection, command: JobCommand) -> Res
             let etag = String::new();
             let request = api::DeleteJobRequest { name, etag, force, request_id: String::new() };
             answer(connection.jobs().delete_job(request).await).map(drop)
+        }
+        JobCommand::Logs { name, follow, lines } => {
+            logs::show(connection, &name, follow, lines).await
         }
         JobCommand::Metrics { name } => metrics(connection, &name).await,
         JobCommand::Watch { name } => watch(connection, &name).await,

@@ -3,6 +3,7 @@
 mod cluster;
 mod connection;
 mod job;
+mod logs;
 mod output;
 mod savepoint;
 

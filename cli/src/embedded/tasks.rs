@@ -31,6 +31,7 @@ impl LocalRuns {
         let RunRequest { attempt, lineage, restored } = request;
         let settings = &self.spec.settings;
         Ok(Deployment {
+            job: self.spec.job.to_string(),
             graph: self.spec.graph.clone(),
             tasks: self.tasks.clone(),
             attempt,

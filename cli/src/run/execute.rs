@@ -10,6 +10,7 @@ use tidegate_functions::Zone;
 use tidegate_job_control::driver::progress::Progress;
 use tidegate_job_control::{Outcome, Request};
 use tidegate_plan::settings::Settings;
+use tidegate_runtime::telemetry::metrics;
 use tidegate_runtime::{Clock, SystemClock, Task, spawn};
 use tidegate_types::{Error, ErrorCode, Result};
 use tidegate_worker::RunMetrics;
@@ -96,7 +97,10 @@ impl Running<'_> {
         let board = live::Board::new(self.clock.clone());
         let _live = self.arguments.live.then(|| spawn("live view", board.clone().run()));
         let _metrics = match self.arguments.metrics_listen {
-            Some(address) => Some(prometheus::serve(address, board.clone()).await?),
+            Some(address) => {
+                let source = Arc::new(prometheus::OfBoard(board.clone()));
+                Some(metrics::serve(address, source).await?)
+            }
             None => None,
         };
         for step in script.steps {

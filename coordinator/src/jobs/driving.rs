@@ -21,6 +21,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::folders::CheckpointFolders;
 use super::ledger::LogLedger;
+use super::traces::RunTraces;
 use crate::raft::{Consistency, Metadata};
 use crate::service::workers::WorkerPool;
 use crate::service::workers::remote::{JobOnWorkers, RemoteRuns};
@@ -76,7 +77,7 @@ impl Driving {
     /// Drives the run until it is over, or until this driver cannot go on. What keeps a run from starting ends it.
     pub(super) async fn run(self, requests: mpsc::Receiver<Request>) {
         let run = self.run.clone();
-        let ledger = self.ledger();
+        let ledger = self.ledger(RunTraces::new("", 0, "", None));
         let (state, failure) = match self.drive(requests).await {
             Ok(Outcome::Finished) => (RunState::Finished, None),
             Ok(Outcome::Stopped(_)) => (RunState::Stopped, None),
@@ -98,13 +99,14 @@ impl Driving {
         }
     }
 
-    fn ledger(&self) -> LogLedger {
+    fn ledger(&self, traces: RunTraces) -> LogLedger {
         LogLedger {
             metadata: self.environment.metadata.clone(),
             clock: self.environment.clock.clone(),
             run: self.run.clone(),
             term: self.term,
             parallelism: self.parallelism,
+            traces,
             answers: std::sync::Mutex::default(),
         }
     }
@@ -134,10 +136,13 @@ impl Driving {
             savepoints: savepoints.url().to_owned(),
             labels: labels(&settings),
         };
-        let runs = Arc::new(self.remote_runs(job));
+        let first = known.run.record.is_none().then_some(Attempt(record.attempt.0 + 1));
+        let (name, created_ms) = (self.run.to_string(), known.run.created_ms);
+        let traces = RunTraces::new(&name, created_ms, &record.lineage, first);
+        let runs = Arc::new(self.remote_runs(job, traces.clone()));
         let surroundings = Surroundings {
             clock: self.environment.clock.clone(),
-            ledger: Arc::new(self.ledger()),
+            ledger: Arc::new(self.ledger(traces)),
             runs: runs.clone(),
         };
         let spec = DriverSpec { job: record.job.clone(), graph, settings, folder, savepoints };
@@ -156,12 +161,13 @@ impl Driving {
         outcome
     }
 
-    fn remote_runs(&self, job: JobOnWorkers) -> RemoteRuns {
+    fn remote_runs(&self, job: JobOnWorkers, traces: RunTraces) -> RemoteRuns {
         let metadata = self.environment.metadata.clone();
         let waiting = self.waiting.clone();
         RemoteRuns {
             pool: self.environment.pool.clone(),
             job,
+            traces,
             drained: Arc::new(move || metadata.peek(drained)),
             on_wait: Arc::new(move |why| drop(waiting.send_replace(why))),
             token: Arc::new(|| [random().to_be_bytes(), random().to_be_bytes()].concat()),

@@ -12,6 +12,7 @@ use tidegate_job_control::driver::run::{Ledger, Note};
 use tidegate_runtime::Clock;
 use tidegate_types::{CompletedCheckpoint, Epoch, Error, ErrorCode, JobRecord, Result};
 
+use super::traces::RunTraces;
 use crate::raft::{Consistency, Metadata};
 
 /// The ledger of one run.
@@ -23,6 +24,7 @@ pub(super) struct LogLedger {
     pub(super) term: u64,
     /// At which its driver deploys the run.
     pub(super) parallelism: u32,
+    pub(super) traces: RunTraces,
     /// Which savepoints are answered by which epoch.
     pub(super) answers: Mutex<BTreeMap<Epoch, Vec<SavepointName>>>,
 }
@@ -146,12 +148,17 @@ impl Ledger for LogLedger {
 
     async fn note(&self, note: Note) {
         match note {
-            Note::Deploying(_) => self.state(RunState::Scheduling, None).await,
-            Note::Running(_) => {
+            Note::Deploying(_) => {
+                self.traces.begins();
+                self.state(RunState::Scheduling, None).await;
+            }
+            Note::Running(attempt) => {
+                self.traces.runs(attempt);
                 self.state(RunState::Deploying, None).await;
                 self.state(RunState::Running, None).await;
             }
             Note::Restarting { code, error, .. } => {
+                self.traces.begins();
                 self.state(RunState::Restarting, Some((code, error))).await;
             }
             Note::SavepointTriggered { epoch, stop } => self.triggered(epoch, stop).await,

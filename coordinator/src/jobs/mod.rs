@@ -11,6 +11,7 @@ mod ledger;
 mod moving;
 mod operations;
 pub(crate) mod planning;
+pub(crate) mod traces;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -212,7 +213,10 @@ impl Lead<'_> {
             term: supervisor.pool.term(),
         };
         Active {
-            driving: spawn(format!("driver of {}", run.name), driving.run(receiver)),
+            driving: {
+                let span = tracing::info_span!("driver", job = %run.name.job);
+                span.in_scope(|| spawn(format!("driver of {}", run.name), driving.run(receiver)))
+            },
             requests,
             asked_end: false,
             asked_savepoints: BTreeSet::new(),

@@ -11,10 +11,14 @@
 //! saved records (the catalog's `Run::check_record`).
 
 mod codec;
+#[cfg(any(test, feature = "simulation"))]
+pub mod disk;
 mod execution;
 pub mod log_store;
 pub mod network;
 pub mod node;
+#[cfg(feature = "simulation")]
+pub mod observation;
 pub mod snapshots;
 pub mod state_machine;
 mod storage_error;

@@ -11,7 +11,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use openraft::storage::RaftStateMachine;
 use openraft::{EntryPayload, ErrorSubject, ErrorVerb, OptionalSend, RaftSnapshotBuilder};
 use serde::{Deserialize, Serialize};
-use tidegate_catalog::{Catalog, Refusal, Response};
+use tidegate_catalog::{Action, Catalog, Refusal, Response};
+use tidegate_runtime::failpoint;
 use tidegate_types::{Error, ErrorCode, Result};
 
 use super::codec;
@@ -74,10 +75,15 @@ impl Applied {
         match entry.payload {
             EntryPayload::Blank => Outcome::Nothing,
             EntryPayload::Normal(proposal) => {
+                #[cfg(feature = "simulation")]
+                let seen = proposal.commands.clone();
                 let commands = proposal.commands.into_iter();
                 let outcomes = commands
                     .map(|proposed| state.propose(entry.log_id, proposed).map_err(Refusal::from));
-                Outcome::Commands(outcomes.collect())
+                let outcome = Outcome::Commands(outcomes.collect());
+                #[cfg(feature = "simulation")]
+                super::observation::applied(entry.log_id, &seen, &outcome);
+                outcome
             }
             EntryPayload::Membership(membership) => {
                 state.change_members(entry.log_id, membership);
@@ -90,7 +96,22 @@ impl Applied {
 impl State {
     fn propose(&mut self, id: LogId, proposed: Proposed) -> Result<Response> {
         check_term(id, &proposed)?;
-        self.catalog.apply(proposed.command)
+        let mut command = proposed.command;
+        if failpoint::defect("skip-record-check") {
+            self.fit_record(&mut command.action);
+        }
+        self.catalog.apply(command)
+    }
+
+    /// Makes a record look as if its driver knew the one before: a defect, for tests that must notice it.
+    fn fit_record(&self, action: &mut Action) {
+        let Action::SaveRecord { run, record, .. } = action else { return };
+        let saved = self.catalog.run(run).and_then(|run| run.record.as_ref());
+        record.revision = saved.map_or(0, |saved| saved.revision) + 1;
+        if let Some(saved) = saved {
+            record.attempt = record.attempt.max(saved.attempt);
+            record.last_epoch = record.last_epoch.max(saved.last_epoch);
+        }
     }
 
     fn change_members(&mut self, id: LogId, membership: Membership) {
@@ -124,6 +145,7 @@ impl State {
 /// The guard against leaders of the past: what a leader decided by itself counts only in its own term.
 fn check_term(id: LogId, proposed: &Proposed) -> Result<()> {
     match proposed.leader_term {
+        Some(_) if failpoint::defect("skip-term-check") => Ok(()),
         Some(term) if term != id.leader_id.term => Err(Error::new(
             ErrorCode::Fenced,
             format!(

@@ -3,8 +3,11 @@
 mod api;
 mod gate;
 mod health;
+mod metrics;
 mod reception;
 mod server;
+#[cfg(feature = "simulation")]
+pub mod simulated;
 pub(crate) mod workers;
 
 pub use server::{Coordinator, CoordinatorOptions, Formation, Security};

@@ -11,6 +11,7 @@ use tidegate_proto::v1::cluster_service_server::ClusterServiceServer;
 use tidegate_proto::v1::job_service_server::JobServiceServer;
 use tidegate_proto::v1::operation_service_server::OperationServiceServer;
 use tidegate_proto::v1::savepoint_service_server::SavepointServiceServer;
+use tidegate_runtime::telemetry::metrics::Source;
 use tidegate_runtime::{Clock, Task, spawn};
 use tidegate_security::{Identity, KnownTokens};
 use tidegate_types::{Error, ErrorCode, Result};
@@ -22,6 +23,7 @@ use tower_layer::{Identity as NoLayer, Stack};
 
 use super::api::Api;
 use super::gate::Gate;
+use super::metrics::CoordinatorMetrics;
 use super::reception::Desk;
 use super::workers::{WorkerPool, WorkerStreams};
 use crate::jobs::{CheckpointFolders, Supervisor};
@@ -70,6 +72,7 @@ pub struct Security {
 /// A running coordinator.
 pub struct Coordinator {
     metadata: Metadata,
+    pool: WorkerPool,
     address: SocketAddr,
     shutdown: Option<oneshot::Sender<()>>,
     serving: Task<Result<()>>,
@@ -99,9 +102,10 @@ impl Coordinator {
         let serving = serve(&metadata, &pool, &clock, connector, builder, (listener, stopped))?;
         form(&metadata, &options.formation).await?;
         let supervisor =
-            Supervisor::new(metadata.clone(), pool, clock.clone(), options.folders.clone());
+            Supervisor::new(metadata.clone(), pool.clone(), clock.clone(), options.folders.clone());
         Ok(Self {
             metadata,
+            pool,
             address,
             shutdown: Some(shutdown),
             serving: spawn("gRPC server", serving),
@@ -117,6 +121,12 @@ impl Coordinator {
     /// Its handle to the replicated metadata.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
+    }
+
+    /// Its metrics.
+    pub fn metrics(&self) -> Arc<dyn Source> {
+        let (metadata, pool) = (self.metadata.clone(), self.pool.clone());
+        Arc::new(CoordinatorMetrics { metadata, pool })
     }
 
     /// Waits until it cannot go on, and says why.
@@ -144,11 +154,10 @@ impl Coordinator {
 }
 
 /// Forms the cluster, if this coordinator is to and nobody has.
-async fn form(metadata: &Metadata, formation: &Formation) -> Result<()> {
+pub(super) async fn form(metadata: &Metadata, formation: &Formation) -> Result<()> {
     let Formation::Initial(members) = formation else { return Ok(()) };
     let first = members.keys().next() == Some(&metadata.id());
-    let fresh = metadata.status().last_log.is_none();
-    if !first || !fresh {
+    if !first || !metadata.is_fresh() {
         return Ok(());
     }
     tracing::info!(members = members.len(), "forming a new cluster");

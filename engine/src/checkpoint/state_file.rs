@@ -88,6 +88,5 @@ pub(crate) async fn beside_operators<T: Send + 'static>(
     what: &str,
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| Error::internal(format!("{what}: {error}")))?
+    tidegate_runtime::blocking::beside(what, work).await?
 }

@@ -176,9 +176,8 @@ impl StagingArea {
         let content = chunk.content.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(content) = content else { return Ok(()) };
         let stored = self.folder.stored;
-        let encoded = tokio::task::spawn_blocking(move || chunk::encode(&content, stored)).await;
-        let bytes = encoded
-            .map_err(|error| Error::internal(format!("encode staged output: {error}")))??;
+        let encode = move || chunk::encode(&content, stored);
+        let bytes = tidegate_runtime::blocking::beside("encode staged output", encode).await??;
         let place = self.folder.storage.path(path);
         let put = self.folder.storage.store().put(&place, Bytes::from(bytes).into()).await;
         put.map(drop).map_err(|error| storage_error("write", &place, &error))

@@ -8,11 +8,12 @@ mod manifests;
 pub mod opening;
 pub mod progress;
 pub mod run;
+mod traces;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -22,6 +23,7 @@ use tidegate_checkpoint::task::{Control, ReportKind, TaskEvent, TaskState};
 use tidegate_checkpoint::{Directory, Manifest};
 use tidegate_plan::StreamGraph;
 use tidegate_plan::settings::Settings;
+use tidegate_runtime::telemetry::trace;
 use tidegate_runtime::{Clock, Task, failpoint};
 use tidegate_types::{Attempt, CompletedCheckpoint, Epoch, JobId, JobRecord, Result, SubtaskId};
 use tokio::sync::{mpsc, watch};
@@ -108,7 +110,7 @@ pub struct Driver {
     deploying: Option<(Attempt, BoxFuture<'static, Deployment>)>,
     acknowledged: BTreeMap<Epoch, BTreeMap<SubtaskId, TaskState>>,
     prepared: HashMap<Epoch, Manifest>,
-    triggered: HashMap<Epoch, Duration>,
+    triggered: HashMap<Epoch, (Duration, SystemTime)>,
     /// What checkpoints that are being completed cost so far.
     costs: HashMap<Epoch, CheckpointSample>,
     events: (mpsc::Sender<TaskEvent>, mpsc::Receiver<TaskEvent>),
@@ -274,7 +276,8 @@ impl Driver {
                 self.note(Note::Running(self.machine.record().attempt)).await;
             }
             Action::Trigger { epoch, kind } => {
-                self.triggered.insert(epoch, self.surroundings.clock.elapsed());
+                let now = (self.surroundings.clock.elapsed(), trace::now());
+                self.triggered.insert(epoch, now);
                 if kind != CheckpointKind::Periodic {
                     let stop = kind == CheckpointKind::StopWithSavepoint;
                     self.note(Note::SavepointTriggered { epoch, stop }).await;
@@ -282,7 +285,14 @@ impl Driver {
                 self.tell(&Control::Trigger(Barrier { epoch, kind: barrier_kind(kind) }))?;
             }
             Action::WriteManifest { attempt, epoch, kind, timestamp_ms } => {
-                return Ok(vec![self.write_manifest(attempt, epoch, kind, timestamp_ms).await]);
+                let begin = trace::now();
+                let event = self.write_manifest(attempt, epoch, kind, timestamp_ms).await;
+                let failed = match &event {
+                    Event::ManifestRefused { error, .. } => Some(error.to_string()),
+                    _ => None,
+                };
+                self.trace_part("write manifest", epoch, begin, failed);
+                return Ok(vec![event]);
             }
             Action::Complete(epoch) => {
                 failpoint::hit("complete-commit");
@@ -340,7 +350,9 @@ impl Driver {
     fn abandon(&mut self, epoch: Epoch, reason: &str) {
         tracing::warn!(job = %self.spec.job, %epoch, reason, "checkpoint given up");
         self.acknowledged.remove(&epoch);
-        self.triggered.remove(&epoch);
+        if let Some((_, begin)) = self.triggered.remove(&epoch) {
+            self.trace_checkpoint(epoch, begin, Some(reason.to_owned()));
+        }
         self.costs.remove(&epoch);
         self.sweep_later();
     }
@@ -390,7 +402,8 @@ impl Driver {
     }
 
     fn on_complete(&mut self, epoch: Epoch) {
-        let Some(triggered) = self.triggered.remove(&epoch) else { return };
+        let Some((triggered, begin)) = self.triggered.remove(&epoch) else { return };
+        self.trace_checkpoint(epoch, begin, None);
         let took = (self.surroundings.clock.elapsed() - triggered).as_secs_f64() * 1e3;
         let cost = self.costs.remove(&epoch).unwrap_or_default();
         let sample = CheckpointSample { duration_ms: took, ..cost };

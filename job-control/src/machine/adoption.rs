@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use tidegate_types::{CompletedCheckpoint, Epoch, Error, ErrorCode, SubtaskId};
+use tidegate_types::{CompletedCheckpoint, Error, ErrorCode, SubtaskId};
 
 use super::{InFlight, Job, Phase};
 use crate::protocol::{Action, Adopted, CheckpointKind};
@@ -20,8 +20,7 @@ impl Job {
         let Adopted { tasks, sinks, staging, ended } = adopted;
         self.running = tasks.difference(&ended).copied().collect();
         (self.tasks, self.sinks, self.staging) = (tasks, sinks, staging);
-        // The driver before may have given out a number that no saved record knows of.
-        self.record.last_epoch = Epoch(self.record.last_epoch.0 + 1);
+        self.skip_number();
         self.save(actions);
         self.begin(now_ms, actions);
         self.tell_complete(now_ms, actions);

@@ -11,6 +11,7 @@ use tidegate_proto::internal::v1 as wire;
 use tidegate_proto::internal::v1::worker_command::Command;
 use tidegate_proto::internal::v1::worker_message::Message;
 use tidegate_proto::tasks;
+use tidegate_runtime::telemetry::job_logs;
 use tidegate_runtime::{Refused, Task, refused, spawn};
 use tidegate_types::{Attempt, Error, JobId, Result, SubtaskId};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -18,9 +19,11 @@ use tokio::time::{Interval, MissedTickBehavior};
 
 use super::counters;
 use super::deploying::{self, Host};
+use super::metrics::WorkerMetrics;
 use super::opening::{Connect, Session, open, unavailable};
 use super::reports::Unacknowledged;
 use super::runs::{Hosted, Runs};
+use super::traces::RunTraces;
 use crate::channels::{Links, Placement};
 use crate::host::{self, RunningTasks};
 use crate::prepare::Prepared;
@@ -111,6 +114,11 @@ impl Agent {
             hint: None,
             registered: false,
         }
+    }
+
+    /// The metrics of this worker.
+    pub fn metrics(&self) -> WorkerMetrics {
+        self.runs.shown.clone()
     }
 
     /// Works until `shutdown`, or until a newer process has this worker's name.
@@ -307,6 +315,7 @@ impl Agent {
             Some(Command::Deploy(deploy)) => self.deploy(deploy),
             Some(Command::Tell(tell)) => self.tell(&tell),
             Some(Command::EndRun(end)) => self.end_run(end),
+            Some(Command::FetchLogs(fetch)) => return Ok(vec![Message::Answer(log(&fetch))]),
             Some(Command::Refused(_)) => {}
             None => tracing::warn!("a command that this release does not know; it is ignored"),
         }
@@ -357,7 +366,8 @@ impl Agent {
         };
         let slots =
             own.iter().map(|subtask| subtask.index).collect::<std::collections::BTreeSet<_>>();
-        let old = match self.runs.begin(&job, attempt, facts, own.into_iter()) {
+        let traces = RunTraces::new(&self.options.name, &run);
+        let old = match self.runs.begin(&job, attempt, facts, own.into_iter(), traces) {
             Ok(old) => old.and_then(|hosted| hosted.tasks),
             Err(error) => return self.refuse(request, &job, attempt, error),
         };
@@ -431,7 +441,7 @@ impl Agent {
                         Ok(wire::answer::Result::Done(wire::answer::Done {}))
                     }
                     Err(error) => {
-                        self.runs.end(&job, attempt);
+                        self.runs.failed(&job, attempt, &error);
                         Err(error)
                     }
                 };
@@ -459,6 +469,19 @@ fn forward(job: String, to: mpsc::Sender<JobEvent>) -> (mpsc::Sender<TaskEvent>,
         }
     });
     (sender, forwarding)
+}
+
+/// The lines of a job's log on this process.
+fn log(fetch: &wire::FetchLogs) -> wire::Answer {
+    let lines = job_logs::lines(&fetch.job, fetch.after_ns, fetch.limit as usize);
+    let line = |line: job_logs::Line| wire::LogLine {
+        time_ns: line.time_ns,
+        level: line.level.to_owned(),
+        target: line.target,
+        message: line.message,
+    };
+    let lines = lines.into_iter().map(line).collect();
+    answer(fetch.request, Ok(wire::answer::Result::Log(wire::JobLog { lines })))
 }
 
 fn answer(request: u64, result: Result<wire::answer::Result>) -> wire::Answer {

@@ -59,6 +59,7 @@ impl Host {
         let folder = Directory::open(&run.folder)?;
         let share = f64::from(own_slots.max(1)) / f64::from(self.slots.max(1));
         Ok(Deployment {
+            job: run.job.clone(),
             tasks: Arc::new(TaskGraph::build(&graph, run.parallelism)),
             connectors: self.connectors.of_plan(&graph)?,
             graph,

@@ -6,10 +6,13 @@
 pub mod agent;
 mod counters;
 mod deploying;
+mod metrics;
 mod opening;
 mod reports;
 mod runs;
+mod traces;
 
 pub use agent::{Agent, AgentOptions};
 pub use deploying::{ConnectorFactories, Host};
+pub use metrics::WorkerMetrics;
 pub use opening::Connect;

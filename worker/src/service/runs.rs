@@ -9,6 +9,8 @@ use tidegate_proto::tasks::subtask_to_wire;
 use tidegate_runtime::{Refused, refused};
 use tidegate_types::{Attempt, Error, ErrorCode, Result, SubtaskId};
 
+use super::metrics::WorkerMetrics;
+use super::traces::RunTraces;
 use crate::host::RunningTasks;
 
 /// Jobs of which the newest attempt is remembered after their run has ended.
@@ -20,12 +22,15 @@ pub(super) struct Hosted {
     pub(super) facts: wire::RunFacts,
     /// None while it is being made or ended.
     pub(super) tasks: Option<RunningTasks>,
+    traces: RunTraces,
     statuses: BTreeMap<SubtaskId, State>,
 }
 
 /// The runs of a process.
 #[derive(Default)]
 pub(super) struct Runs {
+    /// For exporters.
+    pub(super) shown: WorkerMetrics,
     hosted: BTreeMap<String, Hosted>,
     newest: BTreeMap<String, Attempt>,
 }
@@ -42,6 +47,7 @@ impl Runs {
         attempt: Attempt,
         facts: wire::RunFacts,
         own: impl Iterator<Item = SubtaskId>,
+        traces: RunTraces,
     ) -> Result<Option<Hosted>> {
         // The attempt check: a run that was replaced elsewhere never comes back.
         let known = self.newest.get(job).copied().unwrap_or(Attempt(0));
@@ -55,8 +61,9 @@ impl Runs {
             self.newest.retain(|job, _| self.hosted.contains_key(job));
         }
         self.newest.insert(job.to_owned(), attempt);
+        self.shown.hide(job);
         let statuses = own.map(|subtask| (subtask, State::Starting)).collect();
-        let hosted = Hosted { attempt, facts, tasks: None, statuses };
+        let hosted = Hosted { attempt, facts, tasks: None, traces, statuses };
         Ok(self.hosted.insert(job.to_owned(), hosted))
     }
 
@@ -69,6 +76,8 @@ impl Runs {
     ) -> Option<RunningTasks> {
         match self.hosted.get_mut(job).filter(|hosted| hosted.attempt == attempt) {
             Some(hosted) => {
+                hosted.traces.started(None);
+                self.shown.show(job, tasks.metrics.clone(), tasks.shuffle_metrics());
                 hosted.tasks = Some(tasks);
                 None
             }
@@ -76,10 +85,21 @@ impl Runs {
         }
     }
 
+    /// Takes a run out whose tasks could not be made.
+    pub(super) fn failed(&mut self, job: &str, attempt: Attempt, error: &Error) {
+        if let Some(hosted) = self.end(job, attempt) {
+            hosted.traces.started(Some(error.to_string()));
+        }
+    }
+
     /// Takes a run out.
     pub(super) fn end(&mut self, job: &str, attempt: Attempt) -> Option<Hosted> {
         let is_it = self.hosted.get(job).is_some_and(|hosted| hosted.attempt == attempt);
-        if is_it { self.hosted.remove(job) } else { None }
+        if !is_it {
+            return None;
+        }
+        self.shown.hide(job);
+        self.hosted.remove(job)
     }
 
     /// Tells the tasks of a run something. An attempt that does not run here hears nothing: it has ended, and what it
@@ -87,18 +107,19 @@ impl Runs {
     ///
     /// # Errors
     /// As [`RunningTasks::tell_all`].
-    pub(super) fn tell(&self, job: &str, attempt: Attempt, control: &Control) -> Result<()> {
-        let hosted = self.hosted.get(job).filter(|hosted| hosted.attempt == attempt);
-        let tasks = hosted.and_then(|hosted| hosted.tasks.as_ref());
-        tasks.map_or(Ok(()), |tasks| tasks.tell_all(control))
+    pub(super) fn tell(&mut self, job: &str, attempt: Attempt, control: &Control) -> Result<()> {
+        let hosted = self.hosted.get_mut(job).filter(|hosted| hosted.attempt == attempt);
+        let Some(Hosted { tasks: Some(tasks), traces, .. }) = hosted else { return Ok(()) };
+        traces.told(control);
+        tasks.tell_all(control)
     }
 
     /// Notes what a task reports.
     pub(super) fn note(&mut self, job: &str, event: &TaskEvent) {
         let hosted = self.hosted.get_mut(job).filter(|hosted| hosted.attempt == event.attempt);
-        let Some(status) = hosted.and_then(|h| h.statuses.get_mut(&event.report.subtask)) else {
-            return;
-        };
+        let Some(hosted) = hosted else { return };
+        hosted.traces.reported(event);
+        let Some(status) = hosted.statuses.get_mut(&event.report.subtask) else { return };
         match event.report.kind {
             ReportKind::Ready => *status = State::Ready,
             ReportKind::Ended => *status = State::Ended,
@@ -150,7 +171,8 @@ mod tests {
     const TASK: SubtaskId = SubtaskId { task: TaskId(0), index: 0 };
 
     fn begin(runs: &mut Runs, attempt: u64) -> Result<Option<Hosted>> {
-        runs.begin("j", Attempt(attempt), wire::RunFacts::default(), [TASK].into_iter())
+        let traces = RunTraces::new("w", &wire::RunSpec::default());
+        runs.begin("j", Attempt(attempt), wire::RunFacts::default(), [TASK].into_iter(), traces)
     }
 
     #[test]

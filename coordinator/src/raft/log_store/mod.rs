@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use openraft::storage::{LogFlushed, RaftLogStorage};
 use openraft::{EntryPayload, ErrorSubject, ErrorVerb, LogState, OptionalSend, RaftLogReader};
 use redb::{Database, Durability, ReadableDatabase, TableDefinition, WriteTransaction};
+use tidegate_runtime::failpoint;
 use tidegate_types::{Error, ErrorCode};
 
 use super::codec;
@@ -134,7 +135,10 @@ impl Inner {
         committed: Option<LogId>,
     ) -> Result<Option<LogId>, redb::Error> {
         let mut transaction = self.database.begin_write()?;
-        transaction.set_durability(Durability::Immediate)?;
+        let unsynced =
+            matches!(change, Change::Append(_)) && failpoint::defect("skip-append-sync");
+        let durability = if unsynced { Durability::None } else { Durability::Immediate };
+        transaction.set_durability(durability)?;
         let last = stage(&transaction, change, committed)?;
         transaction.commit()?;
         Ok(last)
@@ -176,6 +180,7 @@ fn stage(
         facts.insert(COMMITTED, codec::seal_json(&committed).as_slice())?;
     }
     match change {
+        Change::Vote(_) if failpoint::defect("skip-vote-persistence") => {}
         Change::Vote(vote) => {
             facts.insert(VOTE, codec::seal_json(vote).as_slice())?;
         }
@@ -207,6 +212,12 @@ impl LogStore {
     /// What was purged last; entries up to it are only in snapshots.
     pub(crate) fn purged(&self) -> Option<LogId> {
         self.inner.state().purged
+    }
+
+    /// Whether nothing was stored yet.
+    pub(crate) fn is_fresh(&self) -> bool {
+        let state = self.inner.state();
+        state.last.is_none() && state.purged.is_none() && state.vote.is_none()
     }
 
     /// Writes what would have ridden along with the next change. For a shutdown in order; nothing needs it.

@@ -16,6 +16,7 @@ use redb::{
     TableError,
 };
 use serde::de::DeserializeOwned;
+use tidegate_runtime::failpoint;
 use tidegate_types::{Error, ErrorCode, Result};
 
 use super::{COMMITTED, ENTRIES, FACTS, Inner, LogStore, NODE, PURGED, State, VOTE, re_create};
@@ -117,7 +118,9 @@ fn scan(database: &Database, node: NodeId) -> Result<State> {
 /// A leader that comes back must be elected anew, so that a term is led by one process only and can fence another; the
 /// Raft library would let it go on in its old term.
 fn resign(vote: Vote, node: NodeId) -> Vote {
-    let led = vote.committed && vote.leader_id.node_id == node;
+    let led = vote.committed
+        && vote.leader_id.node_id == node
+        && !failpoint::defect("skip-resignation");
     Vote { committed: vote.committed && !led, ..vote }
 }
 

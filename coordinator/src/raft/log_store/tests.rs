@@ -1,7 +1,6 @@
 //! Tests of the log on disk: the Raft library's own suite, power cuts at every step, failing disks, damage.
 
 mod damage;
-pub(crate) mod disk;
 mod power_cut;
 
 use std::collections::BTreeSet;
@@ -14,6 +13,7 @@ use tempfile::TempDir;
 use tidegate_catalog::{Action, Command};
 
 use super::*;
+use crate::raft::disk;
 use crate::raft::snapshots::{Folder, Snapshots};
 use crate::raft::state_machine::StateMachine;
 use crate::raft::types::{Membership, Proposal, Proposed};

@@ -159,6 +159,12 @@ impl Metadata {
         status::status(&self.raft.metrics().borrow(), self.applied.retired())
     }
 
+    /// Whether the node has stored nothing yet: no entry, and no vote. [`Metadata::status`] may not know yet of what a
+    /// node has stored that has just been started.
+    pub fn is_fresh(&self) -> bool {
+        self.log.is_fresh()
+    }
+
     /// A number for a node that is to be added: larger than all that were used.
     pub fn next_node_id(&self) -> NodeId {
         let status = self.status();

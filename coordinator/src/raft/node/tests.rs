@@ -4,7 +4,7 @@ use tidegate_catalog::Action;
 
 use super::*;
 use crate::raft::execution::Execution;
-use crate::raft::log_store::tests::disk::Disk;
+use crate::raft::disk::Disk;
 use crate::raft::network::TcpConnector;
 use crate::raft::snapshots::Folder;
 

@@ -1,5 +1,7 @@
 //! Jobs, versions and runs.
 
+use std::time::SystemTime;
+
 use async_trait::async_trait;
 use tidegate_catalog::{
     Action, Catalog, JobName, OperationKind, ResourceName, RestoreOrigin, RunName,
@@ -7,11 +9,13 @@ use tidegate_catalog::{
 use tidegate_proto::v1 as api;
 use tidegate_proto::v1::job_service_client::JobServiceClient;
 use tidegate_proto::v1::job_service_server::JobService;
+use tidegate_runtime::telemetry::trace;
 use tidegate_types::{Error, ErrorCode, Result};
 use tonic::{Request, Response, Status};
 
 use super::{Api, answer, convert, missing, page, passed_on};
 use crate::jobs::planning::plan_script;
+use crate::jobs::traces;
 use crate::service::workers::totals;
 
 impl Api {
@@ -96,7 +100,9 @@ impl Api {
         let priority = convert::priority(request.priority());
         let parallelism = Some(request.parallelism).filter(|number| *number > 0);
         let settings = request.settings.into_iter().collect();
+        let begin = trace::now();
         let spec = plan_script(&request.sql, &settings, parallelism)?;
+        let planned = trace::now();
         if request.validate_only {
             let version = Some(preview(&name, spec));
             return Ok(api::SubmitJobResponse { version, operation: None });
@@ -126,6 +132,7 @@ impl Api {
             origin: RestoreOrigin::Fresh,
         };
         let started = self.apply(start, &id("run")).await?;
+        self.trace_call("submit", &started.name, begin, &[("plan", begin, planned)]).await;
         let operation = self.operate(OperationKind::StartRun, started.name).await?;
         Ok(api::SubmitJobResponse { version: Some(version), operation: Some(operation) })
     }
@@ -144,8 +151,29 @@ impl Api {
             parallelism: Some(request.parallelism).filter(|number| *number > 0),
             origin,
         };
+        let begin = trace::now();
         let started = self.apply(action, &request.request_id).await?;
+        self.trace_call("start job", &started.name, begin, &[]).await;
         self.operate(OperationKind::StartRun, started.name).await
+    }
+
+    /// Tells the span of a call that has asked for a run.
+    async fn trace_call(
+        &self,
+        name: &'static str,
+        run: &ResourceName,
+        begin: SystemTime,
+        parts: &[(&'static str, SystemTime, SystemTime)],
+    ) {
+        let ResourceName::Run(run) = run else { return };
+        if !trace::enabled() {
+            return;
+        }
+        let created = |catalog: &Catalog| catalog.run(run).map(|run| run.created_ms);
+        // Without it there is no trace to add to.
+        if let Ok(Some(created_ms)) = self.read(|catalog| Ok(created(catalog))).await {
+            traces::call(name, &run.to_string(), created_ms, begin, parts);
+        }
     }
 
     async fn stop(&self, request: api::StopJobRequest) -> Result<api::Operation> {
@@ -266,7 +294,7 @@ fn project(parent: &str) -> Result<String> {
     }
 }
 
-fn unknown(name: &impl std::fmt::Display) -> Error {
+pub(super) fn unknown(name: &impl std::fmt::Display) -> Error {
     Error::new(ErrorCode::NotFound, format!("{name} does not exist"))
 }
 
@@ -394,6 +422,20 @@ impl JobService for Api {
         request: Request<api::ListCheckpointsRequest>,
     ) -> Result<Response<api::ListCheckpointsResponse>, Status> {
         answer(Self::list_checkpoints(self, request.into_inner()).await)
+    }
+
+    async fn get_job_log(
+        &self,
+        request: Request<api::GetJobLogRequest>,
+    ) -> Result<Response<api::JobLog>, Status> {
+        match self.leader(request.metadata()) {
+            Ok(None) => answer(self.job_log(request.into_inner()).await),
+            Ok(Some(leader)) => {
+                let mut client = JobServiceClient::new(leader);
+                client.get_job_log(passed_on(request)).await
+            }
+            Err(error) => answer(Err(error)),
+        }
     }
 
     async fn get_job_metrics(

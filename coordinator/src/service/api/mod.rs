@@ -4,6 +4,7 @@
 mod clusters;
 mod convert;
 mod jobs;
+mod logs;
 mod operations;
 mod savepoints;
 

@@ -1,5 +1,6 @@
 //! The streams of workers. `pool` knows who is there, `remote` runs jobs on them.
 
+pub(crate) mod logs;
 mod pool;
 pub(crate) mod remote;
 mod watch;
@@ -121,7 +122,8 @@ impl WorkerStreams {
         };
         let admitted = self.reception.admit(&info, &register.version).await;
         admitted.map_err(|error| refused(&error, None))?;
-        let registered = self.pool.register(info.clone(), &register.runs);
+        // The lead may have been lost meanwhile: then nobody would ever look at this stream again.
+        let registered = self.pool.register(term, info.clone(), &register.runs);
         let (session, commands) = registered.map_err(|error| refused(&error, None))?;
         Ok((info, session, commands, term))
     }

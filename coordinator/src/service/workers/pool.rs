@@ -68,6 +68,8 @@ struct Inner {
     last_session: SessionId,
     last_request: u64,
     term: u64,
+    /// Whether this coordinator leads in the term.
+    leads: bool,
 }
 
 /// The workers. Cheap to clone.
@@ -118,7 +120,7 @@ impl WorkerPool {
     /// From now on commands bear this term.
     pub(crate) fn lead(&self, term: u64) {
         let mut inner = self.lock();
-        inner.term = term;
+        (inner.term, inner.leads) = (term, true);
         // An answer to a question of an earlier leader is none to one of this.
         inner.last_request = term << 32;
     }
@@ -135,16 +137,21 @@ impl WorkerPool {
         self.changed();
     }
 
-    /// Takes a worker in; its stream before, if there is one, ends.
+    /// Takes a worker in for the leader of a term; its stream before, if there is one, ends.
     ///
     /// # Errors
-    /// `FENCED` if a newer process has its name.
+    /// `FENCED` if a newer process has its name; `UNAVAILABLE` if this coordinator does not lead in the term any more.
     pub(super) fn register(
         &self,
+        term: u64,
         info: WorkerInfo,
         runs: &[wire::RunStatus],
     ) -> Result<(SessionId, mpsc::Receiver<wire::WorkerCommand>)> {
         let mut inner = self.lock();
+        if !inner.leads || inner.term != term {
+            let message = format!("this coordinator does not lead in term {term} any more");
+            return Err(Error::new(ErrorCode::Unavailable, message));
+        }
         let known = inner.workers.get(&info.name).map(|entry| entry.info.incarnation);
         if known.is_some_and(|known| known > info.incarnation) {
             let message = format!("a newer process is worker {}", info.name);
@@ -404,6 +411,13 @@ impl WorkerPool {
     /// Notes the slots that an adopted run holds.
     pub(super) fn hold(&self, job: &str, slots: BTreeMap<String, u32>) {
         self.lock().reserved.insert(job.to_owned(), slots);
+    }
+
+    /// Slots of the workers that are there.
+    pub(crate) fn slots(&self) -> BTreeMap<String, u32> {
+        let inner = self.lock();
+        let there = inner.workers.values().filter(|entry| entry.session.is_some());
+        there.map(|entry| (entry.info.name.clone(), entry.info.slots)).collect()
     }
 
     /// Slots in use by worker.

@@ -16,11 +16,13 @@ use tidegate_proto::internal::v1::task_status::State;
 use tidegate_proto::internal::v1::worker_command::Command;
 use tidegate_proto::tasks::{self, subtask_to_wire, to_json};
 use tidegate_runtime::Task;
+use tidegate_runtime::telemetry::trace;
 use tidegate_types::{Attempt, Error, ErrorCode, Result, SubtaskId, TaskId};
 use tokio::sync::mpsc;
 
 use super::pool::{SessionId, WorkerInfo, WorkerPool};
 use super::watch::Watch;
+use crate::jobs::traces::RunTraces;
 use crate::scheduler::{Candidate, Placement, Problem, Shortage, place, slots_by_worker};
 
 /// How long workers may take to end a run.
@@ -53,6 +55,7 @@ pub(crate) type OnWait = Arc<dyn Fn(Option<String>) + Send + Sync>;
 pub(crate) struct RemoteRuns {
     pub(crate) pool: WorkerPool,
     pub(crate) job: JobOnWorkers,
+    pub(crate) traces: RunTraces,
     pub(crate) drained: Arc<dyn Fn() -> BTreeSet<String> + Send + Sync>,
     pub(crate) on_wait: OnWait,
     /// By which workers of a run know each other.
@@ -133,6 +136,7 @@ impl RemoteRuns {
             savepoints: self.job.savepoints.clone(),
             restored: bytes.unwrap_or_default(),
             reusable: restored.is_some_and(|restored| restored.reusable),
+            traceparent: self.traces.traceparent(request.attempt),
         })
     }
 
@@ -157,7 +161,9 @@ impl Runs for RemoteRuns {
         events: mpsc::Sender<TaskEvent>,
     ) -> Result<Box<dyn Run>> {
         let task_graph = self.task_graph();
+        let begin = trace::now();
         let placement = self.place(&task_graph).await;
+        self.traces.step("schedule", request.attempt, begin, None);
         let parties = self.parties(&placement)?;
         let spec = self.spec(&request)?;
         let attempt = request.attempt;
@@ -174,7 +180,11 @@ impl Runs for RemoteRuns {
             .ok_or_else(|| Error::internal("a run without tasks"))?;
         let prepare =
             |request| Command::Prepare(wire::Prepare { request, run: Some(spec.clone()) });
-        let prepared = match self.pool.ask(&leader, session, prepare).await? {
+        let begin = trace::now();
+        let prepared = self.pool.ask(&leader, session, prepare).await;
+        let failed = prepared.as_ref().err().map(Error::to_string);
+        self.traces.step("prepare", attempt, begin, failed);
+        let prepared = match prepared? {
             wire::answer::Result::Prepared(prepared) => prepared,
             _ => return Err(tasks::malformed("an answer to something else")),
         };
@@ -190,6 +200,7 @@ impl Runs for RemoteRuns {
             token: (self.token)(),
         };
         let mut answers = Vec::new();
+        let begin = trace::now();
         for (name, (_, session)) in &parties {
             let of_it =
                 |(subtask, worker): (&SubtaskId, &String)| (worker == name).then_some(*subtask);
@@ -203,11 +214,14 @@ impl Runs for RemoteRuns {
         }
         let all = futures::future::try_join_all(answers);
         let answered = tokio::time::timeout(DEPLOY_TIMEOUT, all).await;
-        answered.map_err(|_| {
+        let answered = answered.unwrap_or_else(|_| {
             let message =
                 format!("workers did not start the tasks within {} s", DEPLOY_TIMEOUT.as_secs());
-            Error::new(ErrorCode::Unavailable, message)
-        })??;
+            Err(Error::new(ErrorCode::Unavailable, message))
+        });
+        let failed = answered.as_ref().err().map(Error::to_string);
+        self.traces.step("deploy", attempt, begin, failed);
+        answered?;
         let parties = std::mem::take(&mut begun.parties);
         Ok(Box::new(self.watched(attempt, facts, parties, events)))
     }

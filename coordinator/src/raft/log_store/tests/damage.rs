@@ -1,6 +1,6 @@
 //! Bytes of a log that change on the disk: the node refuses to start, says which entry, and what to do.
 
-use super::disk::{Disk, Trouble};
+use crate::raft::disk::{Disk, Trouble};
 use super::*;
 
 /// The bytes of a log that was closed in order.

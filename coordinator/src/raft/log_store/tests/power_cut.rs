@@ -1,7 +1,7 @@
 //! The power fails at every single write and sync of a log's life. What was acknowledged must be there afterwards; what
 //! was under way is there whole or not at all.
 
-use super::disk::{Disk, Trouble, Unsynced};
+use crate::raft::disk::{Disk, Trouble, Unsynced};
 use super::*;
 
 const UNSYNCED: [Unsynced; 6] = [

@@ -38,14 +38,14 @@ fn event(attempt: u64, index: u32, kind: ReportKind) -> TaskEvent {
 async fn a_newer_stream_of_a_worker_replaces_the_older_and_an_older_process_is_refused() {
     let pool = WorkerPool::default();
     pool.lead(7);
-    let (first, mut commands) = pool.register(info("a", 5), &[]).unwrap();
-    let (second, mut newer) = pool.register(info("a", 5), &[]).unwrap();
+    let (first, mut commands) = pool.register(7, info("a", 5), &[]).unwrap();
+    let (second, mut newer) = pool.register(7, info("a", 5), &[]).unwrap();
     assert!(commands.recv().await.is_none(), "the older stream ends");
     let acknowledge = || Command::Acknowledge(wire::Acknowledge { sequence: 1 });
     assert_eq!(pool.tell("a", first, acknowledge()).unwrap_err().code(), ErrorCode::Unavailable);
     pool.tell("a", second, acknowledge()).unwrap();
     assert_eq!(newer.recv().await.unwrap().term, 7, "commands bear the leader's term");
-    assert_eq!(pool.register(info("a", 4), &[]).unwrap_err().code(), ErrorCode::Fenced);
+    assert_eq!(pool.register(7, info("a", 4), &[]).unwrap_err().code(), ErrorCode::Fenced);
     pool.disconnected("a", first, Duration::ZERO);
     assert!(pool.session("a").is_some(), "the end of an older stream means nothing");
     pool.disconnected("a", second, Duration::from_secs(3));
@@ -55,8 +55,9 @@ async fn a_newer_stream_of_a_worker_replaces_the_older_and_an_older_process_is_r
 #[tokio::test]
 async fn what_is_found_of_a_run_is_what_was_registered_and_reported_since() {
     let pool = WorkerPool::default();
+    pool.lead(7);
     let starting = [(0, State::Ready), (1, State::Starting)];
-    let (session, _commands) = pool.register(info("a", 1), &[running(3, &starting)]).unwrap();
+    let (session, _commands) = pool.register(7, info("a", 1), &[running(3, &starting)]).unwrap();
     let (events, mut received) = mpsc::channel(4);
     assert_eq!(pool.route(JOB, Attempt(3), events).states[&task(1)], State::Starting);
     pool.report("a", session, JOB, event(3, 1, ReportKind::Ready)).await;
@@ -73,7 +74,8 @@ async fn what_is_found_of_a_run_is_what_was_registered_and_reported_since() {
 #[tokio::test]
 async fn a_question_ends_with_the_answer_or_with_the_stream() {
     let pool = WorkerPool::default();
-    let (session, mut commands) = pool.register(info("a", 1), &[]).unwrap();
+    pool.lead(7);
+    let (session, mut commands) = pool.register(7, info("a", 1), &[]).unwrap();
     let end = |request| {
         Command::EndRun(wire::EndRun { request, job: JOB.to_owned(), attempt: 1, orderly: false })
     };
@@ -95,7 +97,8 @@ async fn a_question_ends_with_the_answer_or_with_the_stream() {
 #[test]
 fn slots_are_given_once() {
     let pool = WorkerPool::default();
-    let _a = pool.register(info("a", 1), &[]).unwrap();
+    pool.lead(7);
+    let _a = pool.register(7, info("a", 1), &[]).unwrap();
     let take = |job: &str, wanted: u32| {
         pool.reserve(job, |workers| {
             let (worker, used) = &workers[0];
@@ -114,4 +117,9 @@ fn slots_are_given_once() {
     assert_eq!(pool.used_slots(), BTreeMap::from([("a".to_owned(), 2)]));
     pool.resign();
     assert!(pool.used_slots().is_empty() && pool.session("a").is_none());
+    let late = pool.register(7, info("a", 1), &[]).unwrap_err();
+    assert_eq!(late.code(), ErrorCode::Unavailable, "nobody would look at its stream any more");
+    pool.lead(8);
+    assert!(pool.register(7, info("a", 1), &[]).is_err());
+    assert!(pool.register(8, info("a", 1), &[]).is_ok());
 }

@@ -1,4 +1,4 @@
-//! A disk in memory that loses its power or fails when a test wants it to.
+//! A disk in memory that loses its power or fails when a test or a simulation wants it to.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ const SECTOR: usize = 512;
 
 /// What becomes of writes that were not synced when the power fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unsynced {
+pub enum Unsynced {
     /// None is there.
     Lost,
     /// All are there.
@@ -23,7 +23,7 @@ pub(crate) enum Unsynced {
 
 /// What goes wrong, and at which operation (writes, changes of length and syncs are counted from 0).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub enum Trouble {
     /// Nothing.
     None,
     /// From this operation on nothing is done any more.
@@ -36,7 +36,7 @@ pub(crate) enum Trouble {
 
 /// Handles to one disk are clones.
 #[derive(Debug, Clone)]
-pub(crate) struct Disk(Arc<Mutex<State>>);
+pub struct Disk(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
@@ -57,33 +57,48 @@ enum Operation {
 }
 
 impl Disk {
-    pub(crate) fn empty() -> Self {
+    /// A disk with nothing on it.
+    pub fn empty() -> Self {
         Self::with(Vec::new(), Trouble::None)
     }
 
-    pub(crate) fn with(bytes: Vec<u8>, trouble: Trouble) -> Self {
+    /// A disk with these bytes that will have this trouble.
+    pub fn with(bytes: Vec<u8>, trouble: Trouble) -> Self {
         let (seen, unsynced) = (bytes.clone(), Vec::new());
         Self(Arc::new(Mutex::new(State { synced: bytes, seen, unsynced, operations: 0, trouble })))
     }
 
     /// How many operations there were.
-    pub(crate) fn operations(&self) -> usize {
+    pub fn operations(&self) -> usize {
         self.lock().operations
     }
 
     /// The next operation fails.
-    pub(crate) fn fail_next(&self) {
+    pub fn fail_next(&self) {
         let mut state = self.lock();
         state.trouble = Trouble::Error(state.operations);
     }
 
+    /// Whether the operation has come that was to fail.
+    pub fn has_failed(&self) -> bool {
+        let state = self.lock();
+        matches!(state.trouble, Trouble::Error(at) if state.operations > at)
+    }
+
+    /// From now on nothing is done any more: whoever has the disk open is dead.
+    pub fn freeze(&self) {
+        let mut state = self.lock();
+        state.trouble = Trouble::PowerCut(state.operations);
+        state.operations += 1;
+    }
+
     /// What is seen now.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
+    pub fn bytes(&self) -> Vec<u8> {
         self.lock().seen.clone()
     }
 
     /// What is there when the power comes back.
-    pub(crate) fn after_power_cut(&self, unsynced: Unsynced) -> Vec<u8> {
+    pub fn after_power_cut(&self, unsynced: Unsynced) -> Vec<u8> {
         let state = self.lock();
         let mut bytes = state.synced.clone();
         let count = state.unsynced.len();
@@ -126,15 +141,17 @@ impl Operation {
                 }
             }
             Self::Write(offset, data) => {
-                for (n, byte) in data.iter().enumerate() {
-                    let at = offset + n;
-                    if !kept(at / SECTOR) {
-                        continue;
+                let (mut at, mut rest) = (*offset, data.as_slice());
+                while !rest.is_empty() {
+                    let (piece, left) = rest.split_at(rest.len().min(SECTOR - at % SECTOR));
+                    let end = at + piece.len();
+                    if kept(at / SECTOR) {
+                        if bytes.len() < end {
+                            bytes.resize(end, 0);
+                        }
+                        bytes[at..end].copy_from_slice(piece);
                     }
-                    if bytes.len() <= at {
-                        bytes.resize(at + 1, 0);
-                    }
-                    bytes[at] = *byte;
+                    (at, rest) = (end, left);
                 }
             }
         }
@@ -160,8 +177,9 @@ impl State {
             None if self.trouble == Trouble::PowerCut(now) => {}
             None if matches!(self.trouble, Trouble::Lie(_)) => {}
             None => {
-                self.synced = self.seen.clone();
-                self.unsynced.clear();
+                for operation in self.unsynced.drain(..) {
+                    operation.apply(&mut self.synced, |_| true);
+                }
             }
         }
         if self.trouble == Trouble::PowerCut(now) { Err(failed()) } else { Ok(()) }

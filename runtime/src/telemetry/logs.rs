@@ -3,8 +3,12 @@
 use std::io::{self, IsTerminal};
 
 use tidegate_types::{Error, ErrorCode, Result};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
+
+use super::job_logs::KeepJobLines;
 
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,12 +28,14 @@ pub fn start_logs(format: LogFormat, filter: &str) -> Result<()> {
     let filter = EnvFilter::try_new(filter).map_err(|error| {
         Error::new(ErrorCode::InvalidOption, format!("'{filter}' is not a log filter: {error}"))
     })?;
-    let builder =
-        fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
-    // A subscriber that is set already stays: tests start several.
-    let _ = match format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().try_init(),
+    let shown = fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+    let shown = match format {
+        LogFormat::Text => shown.boxed(),
+        LogFormat::Json => shown.json().boxed(),
     };
+    let kept = KeepJobLines.with_filter(LevelFilter::INFO);
+    let all = tracing_subscriber::registry().with(shown.with_filter(filter)).with(kept);
+    // A subscriber that is set already stays: tests start several.
+    let _ = all.try_init();
     Ok(())
 }
