@@ -116,9 +116,10 @@ impl Agent {
         }
     }
 
-    /// The metrics of this worker.
-    pub fn metrics(&self) -> WorkerMetrics {
-        self.runs.shown.clone()
+    /// The agent, with its runs shown among these metrics.
+    pub fn shown_by(mut self, metrics: WorkerMetrics) -> Self {
+        self.runs.shown = metrics;
+        self
     }
 
     /// Works until `shutdown`, or until a newer process has this worker's name.
