@@ -24,6 +24,7 @@ mod kafka_exactly_once;
 mod recorded_windows;
 mod security;
 mod spilled_windows;
+mod telemetry;
 mod windows_differential;
 mod zoned_windows;
 

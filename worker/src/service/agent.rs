@@ -372,6 +372,7 @@ impl Agent {
             Ok(old) => old.and_then(|hosted| hosted.tasks),
             Err(error) => return self.refuse(request, &job, attempt, error),
         };
+        tracing::info!(job, %attempt, slots = slots.len(), "starting tasks");
         let key = run_key(&job, attempt, &token);
         let (placement, shuffle) = (self.placement(&placement), self.shuffle.clone());
         let (to, forwarding) = forward(job.clone(), self.events.0.clone());
