@@ -6,15 +6,28 @@ use tidegate_catalog::VersionSpec;
 use tidegate_plan::encoding;
 use tidegate_plan::settings::Settings;
 use tidegate_planner::{JobPlan, Planned, Session, parse_script};
+use tidegate_runtime::blocking::beside;
 use tidegate_types::error::ResultExt;
 use tidegate_types::{Error, ErrorCode, Result};
+
+/// As [`plan_script`], on a thread of its own: heartbeats and the log must not wait for a large script.
+///
+/// # Errors
+/// As [`plan_script`].
+pub(crate) async fn plan(
+    sql: String,
+    settings: BTreeMap<String, String>,
+    parallelism: Option<u32>,
+) -> Result<VersionSpec> {
+    beside("plan a script", move || plan_script(&sql, &settings, parallelism)).await?
+}
 
 /// Plans a script that has one job: any DDL and SET, and one INSERT or one statement set. `settings` count before the
 /// script's own SETs; `parallelism` counts above all.
 ///
 /// # Errors
 /// What is wrong with an option or a statement, with its place; `UNSUPPORTED` for scripts of none or several jobs.
-pub(crate) fn plan_script(
+fn plan_script(
     sql: &str,
     settings: &BTreeMap<String, String>,
     parallelism: Option<u32>,

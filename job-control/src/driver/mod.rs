@@ -254,7 +254,9 @@ impl Driver {
         match event.report.kind {
             ReportKind::Ready => Event::Ready { attempt, task },
             ReportKind::Snapshot { epoch, state } => {
-                if attempt == self.machine.record().attempt {
+                // One that was given up needs nothing any more.
+                let wanted = self.triggered.contains_key(&epoch);
+                if wanted && attempt == self.machine.record().attempt {
                     self.acknowledged.entry(epoch).or_default().insert(task, state);
                 }
                 Event::Acknowledged { attempt, epoch, task }

@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
-use tidegate_checkpoint::task::{Control, TaskEvent};
+use tidegate_checkpoint::task::{Control, Report, ReportKind, TaskEvent};
 use tidegate_proto::internal::v1 as wire;
 use tidegate_proto::internal::v1::worker_command::Command;
 use tidegate_proto::internal::v1::worker_message::Message;
 use tidegate_proto::tasks;
-use tidegate_runtime::telemetry::job_logs;
 use tidegate_runtime::{Refused, Task, refused, spawn};
 use tidegate_types::{Attempt, Error, JobId, Result, SubtaskId};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Interval, MissedTickBehavior};
 
+use super::answers::{answer, log};
 use super::counters;
 use super::deploying::{self, Host};
 use super::metrics::WorkerMetrics;
@@ -326,9 +326,19 @@ impl Agent {
     fn tell(&mut self, tell: &wire::Tell) {
         let told = tasks::from_json::<Control>("an instruction", &tell.control)
             .and_then(|control| self.runs.tell(&tell.job, Attempt(tell.attempt), &control));
-        if let Err(error) = told {
-            tracing::error!(%error, job = tell.job, "tasks could not be told something");
-        }
+        let Err(error) = told else { return };
+        tracing::error!(%error, job = tell.job, "tasks could not be told something");
+        // Some may have missed it: the run cannot go on as if all had heard.
+        let attempt = Attempt(tell.attempt);
+        let Some(subtask) = self.runs.first_task(&tell.job, attempt) else { return };
+        let report = Report { subtask, kind: ReportKind::Failed(error) };
+        let event = (tell.job.clone(), TaskEvent { attempt, report });
+        let events = self.events.0.clone();
+        self.background.retain(|task| !task.is_finished());
+        self.background.push(spawn(format!("failure of {}", tell.job), async move {
+            // Nobody is there to be told only when the process ends.
+            let _ = events.send(event).await;
+        }));
     }
 
     fn spawn(&mut self, name: String, work: impl Future<Output = Finished> + Send + 'static) {
@@ -471,23 +481,4 @@ fn forward(job: String, to: mpsc::Sender<JobEvent>) -> (mpsc::Sender<TaskEvent>,
         }
     });
     (sender, forwarding)
-}
-
-/// The lines of a job's log on this process.
-fn log(fetch: &wire::FetchLogs) -> wire::Answer {
-    let lines = job_logs::lines(&fetch.job, fetch.after_ns, fetch.limit as usize);
-    let line = |line: job_logs::Line| wire::LogLine {
-        time_ns: line.time_ns,
-        level: line.level.to_owned(),
-        target: line.target,
-        message: line.message,
-    };
-    let lines = lines.into_iter().map(line).collect();
-    answer(fetch.request, Ok(wire::answer::Result::Log(wire::JobLog { lines })))
-}
-
-fn answer(request: u64, result: Result<wire::answer::Result>) -> wire::Answer {
-    let result = result
-        .unwrap_or_else(|error| wire::answer::Result::Failure(tasks::failure_to_wire(&error)));
-    wire::Answer { request, result: Some(result) }
 }

@@ -4,6 +4,7 @@
 //! acknowledged yet. The protocol is described in `proto/tidegate/internal/v1/worker.proto`.
 
 pub mod agent;
+mod answers;
 mod counters;
 mod deploying;
 mod metrics;

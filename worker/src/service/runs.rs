@@ -114,6 +114,12 @@ impl Runs {
         tasks.tell_all(control)
     }
 
+    /// A task of a run, for reports about the whole.
+    pub(super) fn first_task(&self, job: &str, attempt: Attempt) -> Option<SubtaskId> {
+        let hosted = self.hosted.get(job).filter(|hosted| hosted.attempt == attempt)?;
+        hosted.statuses.keys().next().copied()
+    }
+
     /// Notes what a task reports.
     pub(super) fn note(&mut self, job: &str, event: &TaskEvent) {
         let hosted = self.hosted.get_mut(job).filter(|hosted| hosted.attempt == event.attempt);

@@ -14,7 +14,7 @@ use tidegate_types::{Error, ErrorCode, Result};
 use tonic::{Request, Response, Status};
 
 use super::{Api, answer, convert, missing, page, passed_on};
-use crate::jobs::planning::plan_script;
+use crate::jobs::planning::plan;
 use crate::jobs::traces;
 use crate::service::workers::totals;
 
@@ -75,7 +75,7 @@ impl Api {
         let job: JobName = request.parent.parse()?;
         let parallelism = Some(request.parallelism).filter(|number| *number > 0);
         let settings = request.settings.into_iter().collect();
-        let spec = plan_script(&request.sql, &settings, parallelism)?;
+        let spec = plan(request.sql.clone(), settings, parallelism).await?;
         if request.validate_only {
             return Ok(preview(&job, spec));
         }
@@ -101,7 +101,7 @@ impl Api {
         let parallelism = Some(request.parallelism).filter(|number| *number > 0);
         let settings = request.settings.into_iter().collect();
         let begin = trace::now();
-        let spec = plan_script(&request.sql, &settings, parallelism)?;
+        let spec = plan(request.sql.clone(), settings, parallelism).await?;
         let planned = trace::now();
         if request.validate_only {
             let version = Some(preview(&name, spec));
@@ -178,10 +178,7 @@ impl Api {
 
     async fn stop(&self, request: api::StopJobRequest) -> Result<api::Operation> {
         let run = self.live_run(&request.name).await?;
-        let savepoint = match request.savepoint_id.as_str() {
-            "" => self.new_id("savepoint"),
-            id => id.to_owned(),
-        };
+        let savepoint = self.id_or_new(&request.savepoint_id, &request.request_id, "savepoint");
         let action =
             Action::RequestStop { run: run.clone(), savepoint, location: None, drain: false };
         self.apply(action, &request.request_id).await?;

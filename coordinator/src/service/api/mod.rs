@@ -18,6 +18,7 @@ use tidegate_types::{Error, ErrorCode, Result};
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::transport::Channel;
 use tonic::{Request, Status};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::raft::network::Connector;
 use crate::raft::{Consistency, Metadata};
@@ -77,6 +78,15 @@ impl Api {
     /// Reads what everybody was told before this call began.
     async fn read<T>(&self, read: impl FnOnce(&Catalog) -> Result<T>) -> Result<T> {
         self.metadata.read(Consistency::Linearizable, read).await?
+    }
+
+    /// The id that a call gives, or one that nobody else makes up. A call that is repeated comes to the same again.
+    fn id_or_new(&self, given: &str, request_id: &str, prefix: &str) -> String {
+        match (given, request_id) {
+            ("", "") => self.new_id(prefix),
+            ("", request) => format!("{prefix}-{:016x}", xxh3_64(request.as_bytes())),
+            (given, _) => given.to_owned(),
+        }
     }
 
     /// An id that nobody else makes up.

@@ -15,10 +15,7 @@ impl Api {
         request: api::CreateSavepointRequest,
     ) -> Result<api::Operation> {
         let run = self.live_run(&request.parent).await?;
-        let id = match request.savepoint_id.as_str() {
-            "" => self.new_id("savepoint"),
-            id => id.to_owned(),
-        };
+        let id = self.id_or_new(&request.savepoint_id, &request.request_id, "savepoint");
         let savepoint = run.job.savepoint(id)?;
         let action = Action::CreateSavepoint {
             savepoint: savepoint.clone(),

@@ -27,6 +27,8 @@ use crate::scheduler::{Candidate, Placement, Problem, Shortage, place, slots_by_
 
 /// How long workers may take to end a run.
 const END_TIMEOUT: Duration = Duration::from_secs(70);
+/// How long a worker may take to find out about the outside systems of a run.
+const PREPARE_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long workers may take to start a run's tasks (restoring state comes after that).
 const DEPLOY_TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -181,7 +183,14 @@ impl Runs for RemoteRuns {
         let prepare =
             |request| Command::Prepare(wire::Prepare { request, run: Some(spec.clone()) });
         let begin = trace::now();
-        let prepared = self.pool.ask(&leader, session, prepare).await;
+        let asked = self.pool.ask(&leader, session, prepare);
+        let prepared = tokio::time::timeout(PREPARE_TIMEOUT, asked).await.unwrap_or_else(|_| {
+            let message = format!(
+                "worker {leader} has not reached the systems of the job's tables within {} s",
+                PREPARE_TIMEOUT.as_secs()
+            );
+            Err(Error::new(ErrorCode::Unavailable, message))
+        });
         let failed = prepared.as_ref().err().map(Error::to_string);
         self.traces.step("prepare", attempt, begin, failed);
         let prepared = match prepared? {
