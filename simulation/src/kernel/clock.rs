@@ -1,7 +1,7 @@
 //! The clock of a host: monotonic time as its runtime has it, wall-clock time that is wrong and jumps.
 
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use tidegate_runtime::Clock;
