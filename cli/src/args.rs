@@ -102,6 +102,9 @@ pub(crate) struct Server {
     /// Where checkpoints go: a directory or URL (file:, s3:); by default below the data folder.
     #[arg(long, value_name = "URL")]
     pub(crate) checkpoints: Option<String>,
+    /// Serve metrics for Prometheus at http://ADDRESS/metrics.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) metrics_listen: Option<std::net::SocketAddr>,
     /// How many slots the worker has; by default as many as cores.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(crate) slots: Option<u32>,

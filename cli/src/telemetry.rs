@@ -40,7 +40,7 @@ pub(crate) struct Options {
 pub(crate) struct Exporters {
     processor: Arc<BatchSpanProcessor>,
     meters: SdkMeterProvider,
-    _runtime: Runtime,
+    runtime: Option<Runtime>,
 }
 
 impl Exporters {
@@ -88,7 +88,7 @@ impl Exporters {
             SdkMeterProvider::builder().with_resource(resource).with_reader(reader).build();
         instruments(&meters.meter("tidegate"), source);
         tracing::info!(endpoint, "traces and metrics are exported");
-        Ok(Some(Self { processor, meters, _runtime: runtime }))
+        Ok(Some(Self { processor, meters, runtime: Some(runtime) }))
     }
 }
 
@@ -101,6 +101,10 @@ impl Drop for Exporters {
             if let Err(error) = outcome {
                 tracing::warn!(%error, "the last telemetry may not have arrived");
             }
+        }
+        // Another runtime may be what this is dropped on: waiting for one is not allowed there.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
         }
     }
 }

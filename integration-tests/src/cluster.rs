@@ -25,6 +25,8 @@ pub struct Cluster {
     processes: BTreeMap<String, Child>,
     slots: u32,
     setup: Setup,
+    /// Where processes serve metrics.
+    metrics: BTreeMap<String, String>,
 }
 
 /// What a cluster has beyond the least.
@@ -34,6 +36,8 @@ pub struct Setup {
     pub security: Option<Security>,
     /// Workers and the client know no address but that of an etcd.
     pub discovery: Option<Discovery>,
+    /// URL of an OTLP receiver; every process also serves metrics then.
+    pub otlp: Option<String>,
 }
 
 /// An etcd through which a cluster is found.
@@ -120,7 +124,8 @@ impl Cluster {
         drop(held);
         let folder = folder.to_owned();
         let processes = BTreeMap::new();
-        let mut cluster = Self { folder, addresses, processes, slots, setup };
+        let metrics = BTreeMap::new();
+        let mut cluster = Self { folder, addresses, processes, slots, setup, metrics };
         for id in 1..=3 {
             cluster.start_coordinator(id)?;
         }
@@ -195,9 +200,25 @@ impl Cluster {
         self.spawn("worker", name, &config)
     }
 
+    /// Where processes serve metrics, by name.
+    pub fn metrics(&self) -> &BTreeMap<String, String> {
+        &self.metrics
+    }
+
+    /// The section `[telemetry]` of a process, if it has one.
+    fn telemetry(&mut self, name: &str) -> Result<String> {
+        let Some(otlp) = self.setup.otlp.clone() else { return Ok(String::new()) };
+        let free = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let address = self.metrics.entry(name.to_owned()).or_insert(free);
+        Ok(format!(
+            "\n[telemetry]\nmetrics-listen = \"{address}\"\notlp = \"{otlp}\"\notlp-interval-seconds = 1\n"
+        ))
+    }
+
     fn spawn(&mut self, role: &str, name: &str, config: &str) -> Result<()> {
         let path = self.folder.join(format!("{name}.toml"));
-        std::fs::write(&path, config)?;
+        let telemetry = self.telemetry(name)?;
+        std::fs::write(&path, format!("{config}{telemetry}"))?;
         let log = File::options()
             .create(true)
             .append(true)

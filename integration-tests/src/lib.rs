@@ -16,5 +16,6 @@ pub mod oracle;
 pub mod prng;
 pub mod rows;
 pub mod services;
+pub mod telemetry;
 pub mod tidegate;
 pub mod value;

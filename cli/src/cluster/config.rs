@@ -28,6 +28,11 @@
 //! [discovery]                      # instead of the worker's `coordinators`
 //! etcd = ["etcd-1:2379"]
 //! prefix = "/tidegate"
+//!
+//! [telemetry]                      # all of it may be left out
+//! metrics-listen = "0.0.0.0:9464"  # Prometheus' /metrics
+//! otlp = "http://collector:4317"   # traces and metrics; by default what OTEL_EXPORTER_OTLP_ENDPOINT says
+//! otlp-interval-seconds = 15
 //! ```
 
 use std::collections::BTreeMap;
@@ -41,6 +46,7 @@ use tidegate_types::{Error, ErrorCode, Result};
 
 use super::discovery::DiscoverySection;
 use super::security::{AuthSection, TlsSection};
+use super::telemetry::TelemetrySection;
 use crate::args::Server;
 
 /// A configuration file.
@@ -52,6 +58,9 @@ pub(super) struct Config {
     tls: Option<TlsSection>,
     auth: Option<AuthSection>,
     discovery: Option<DiscoverySection>,
+    /// What the process tells of itself.
+    #[serde(default)]
+    pub(super) telemetry: TelemetrySection,
 }
 
 /// What a coordinator is started with.
@@ -154,6 +163,10 @@ impl Config {
             tls: None,
             auth: None,
             discovery: None,
+            telemetry: TelemetrySection {
+                metrics_listen: arguments.metrics_listen,
+                ..TelemetrySection::default()
+            },
         })
     }
 

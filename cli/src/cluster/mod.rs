@@ -4,6 +4,7 @@ mod config;
 mod coordinator;
 mod discovery;
 mod security;
+mod telemetry;
 mod worker;
 
 #[cfg(test)]
@@ -14,9 +15,11 @@ use std::sync::Arc;
 
 use tidegate_coordinator::service::Coordinator;
 use tidegate_discovery::EtcdOptions;
+use tidegate_runtime::telemetry::metrics::Source;
 use tidegate_runtime::{Clock, SystemClock};
 use tidegate_security::NodeRole;
 use tidegate_types::Result;
+use tidegate_worker::service::WorkerMetrics;
 use tokio::runtime::Runtime;
 
 use crate::args::{ConfigFile, Server};
@@ -33,6 +36,8 @@ pub(crate) fn coordinator(arguments: &ConfigFile) -> ExitCode {
         control.block_on(async {
             let security = config.security()?;
             let coordinator = coordinator::start(&section, security.clone(), clock()).await?;
+            let instance = format!("coordinator-{}", section.id);
+            let _telling = config.telemetry.start(instance, vec![coordinator.metrics()]).await?;
             let announced = announce(&coordinator, config.etcd()?, &section);
             tokio::select! {
                 ended = coordinator::run(coordinator, announced, told_to_end()) => ended,
@@ -49,8 +54,14 @@ pub(crate) fn worker(arguments: &ConfigFile) -> ExitCode {
         let trust =
             worker::Trust { identity: config.identity(NodeRole::Worker)?, etcd: config.etcd()? };
         let (control, data) = (runtime("control", 2)?, data_runtime()?);
-        let worker = worker::run(&section, trust, clock(), data.handle(), told_to_end());
-        let ended = control.block_on(worker);
+        let metrics = WorkerMetrics::default();
+        let ended = control.block_on(async {
+            let instance = section.name.clone();
+            let shown = Arc::new(metrics.clone());
+            let _telling = config.telemetry.start(instance, vec![shown]).await?;
+            let told = worker::Told { trust, metrics };
+            worker::run(&section, told, clock(), data.handle(), told_to_end()).await
+        });
         data.shutdown_background();
         ended
     }))
@@ -67,12 +78,16 @@ pub(crate) fn server(arguments: &Server) -> ExitCode {
         let (control, data) = (runtime("control", 2)?, data_runtime()?);
         let ended = control.block_on(async {
             let running = coordinator::start(&coordinator, security.clone(), clock()).await?;
+            let metrics = WorkerMetrics::default();
+            let sources: Vec<Arc<dyn Source>> = vec![running.metrics(), Arc::new(metrics.clone())];
+            let _telling = config.telemetry.start("server".to_owned(), sources).await?;
+            let told = worker::Told { trust, metrics };
             let announced = announce(&running, config.etcd()?, &coordinator);
             let (stop, stopped) = tokio::sync::watch::channel(false);
             let both = async {
                 tokio::try_join!(
                     coordinator::run(running, announced, until(stopped.clone())),
-                    worker::run(&worker, trust, clock(), data.handle(), until(stopped)),
+                    worker::run(&worker, told, clock(), data.handle(), until(stopped)),
                 )
             };
             let signal = async {

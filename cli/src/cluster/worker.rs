@@ -12,7 +12,7 @@ use tidegate_runtime::Clock;
 use tidegate_security::Identity;
 use tidegate_types::{Error, ErrorCode, Result};
 use tidegate_worker::ConnectorFactory;
-use tidegate_worker::service::{Agent, AgentOptions, ConnectorFactories, Host};
+use tidegate_worker::service::{Agent, AgentOptions, ConnectorFactories, Host, WorkerMetrics};
 use tidegate_worker::shuffle::{Shuffle, ShuffleOptions, ShuffleServer, Tcp, Tls, WorkerName};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -49,18 +49,26 @@ pub(super) struct Trust {
     pub(super) etcd: Option<EtcdOptions>,
 }
 
+/// What a worker is told by its process.
+pub(super) struct Told {
+    /// Whom it believes.
+    pub(super) trust: Trust,
+    /// Where its runs are shown.
+    pub(super) metrics: WorkerMetrics,
+}
+
 /// Runs it until it is told to stop.
 ///
 /// # Errors
 /// What is wrong with the configuration; `FENCED` if a newer process has its name.
 pub(super) async fn run(
     section: &WorkerSection,
-    trust: Trust,
+    told: Told,
     clock: Arc<dyn Clock>,
     data: &Handle,
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
-    let Trust { identity, etcd } = &trust;
+    let Trust { identity, etcd } = &told.trust;
     if section.coordinators.is_empty() && etcd.is_none() {
         let message = "the section [worker] names no coordinators";
         return Err(Error::new(ErrorCode::InvalidOption, message)
@@ -108,7 +116,8 @@ pub(super) async fn run(
         Arc::new(move |address: &str| connector.channel(address)),
         host,
         shuffle,
-    );
+    )
+    .shown_by(told.metrics);
     let (stop, stopped) = oneshot::channel();
     let running = agent.run(stopped);
     tokio::pin!(running);

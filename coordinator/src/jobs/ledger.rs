@@ -148,11 +148,14 @@ impl Ledger for LogLedger {
 
     async fn note(&self, note: Note) {
         match note {
-            Note::Deploying(_) => {
+            Note::Deploying(attempt) => {
+                let (run, parallelism) = (&self.run, self.parallelism);
+                tracing::info!(%run, %attempt, parallelism, "deploying");
                 self.traces.begins();
                 self.state(RunState::Scheduling, None).await;
             }
             Note::Running(attempt) => {
+                tracing::info!(run = %self.run, %attempt, "running");
                 self.traces.runs(attempt);
                 self.state(RunState::Deploying, None).await;
                 self.state(RunState::Running, None).await;
@@ -162,7 +165,11 @@ impl Ledger for LogLedger {
                 self.state(RunState::Restarting, Some((code, error))).await;
             }
             Note::SavepointTriggered { epoch, stop } => self.triggered(epoch, stop).await,
-            Note::SavepointPublished(savepoint) => self.published(&savepoint).await,
+            Note::SavepointPublished(savepoint) => {
+                let (run, location) = (&self.run, &savepoint.folder);
+                tracing::info!(%run, location, "a savepoint is complete");
+                self.published(&savepoint).await;
+            }
             Note::SavepointFailed { epoch, error } => self.failed(epoch, &error).await,
         }
     }

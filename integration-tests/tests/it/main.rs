@@ -21,9 +21,11 @@ mod files_exactly_once;
 mod kafka_at_least_once;
 mod kafka_bounded;
 mod kafka_exactly_once;
+mod memory_budgets;
 mod recorded_windows;
 mod security;
 mod spilled_windows;
+mod telemetry;
 mod windows_differential;
 mod zoned_windows;
 

@@ -116,9 +116,10 @@ impl Agent {
         }
     }
 
-    /// The metrics of this worker.
-    pub fn metrics(&self) -> WorkerMetrics {
-        self.runs.shown.clone()
+    /// The agent, with its runs shown among these metrics.
+    pub fn shown_by(mut self, metrics: WorkerMetrics) -> Self {
+        self.runs.shown = metrics;
+        self
     }
 
     /// Works until `shutdown`, or until a newer process has this worker's name.
@@ -371,6 +372,7 @@ impl Agent {
             Ok(old) => old.and_then(|hosted| hosted.tasks),
             Err(error) => return self.refuse(request, &job, attempt, error),
         };
+        tracing::info!(job, %attempt, slots = slots.len(), "starting tasks");
         let key = run_key(&job, attempt, &token);
         let (placement, shuffle) = (self.placement(&placement), self.shuffle.clone());
         let (to, forwarding) = forward(job.clone(), self.events.0.clone());

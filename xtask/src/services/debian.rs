@@ -53,6 +53,10 @@ pub(crate) const ETCD: &[Need] = &[
     Need { package: "etcd-client", sign: Sign::Runs("etcdctl", &["--help"]) },
 ];
 
+/// The server of Prometheus.
+pub(crate) const PROMETHEUS: &[Need] =
+    &[Need { package: "prometheus", sign: Sign::Runs("prometheus", &["--version"]) }];
+
 /// For jars from Maven Central, and to run them.
 pub(crate) const JAVA_AND_MAVEN: &[Need] = &[
     Need { package: "openjdk-17-jdk-headless", sign: Sign::Java(JAVA) },

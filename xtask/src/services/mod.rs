@@ -16,7 +16,9 @@ pub(crate) mod kafka_tools;
 mod maven;
 pub(crate) mod ports;
 pub(crate) mod probe;
+mod prometheus;
 pub(crate) mod record;
+mod rotel;
 mod s3;
 mod secrets;
 pub(crate) mod status;
@@ -34,7 +36,7 @@ use record::Instance;
 /// A named set of services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Profile {
-    /// What nearly every integration test needs: Kafka and S3
+    /// What nearly every integration test needs
     Core,
     /// Everything
     All,
@@ -89,8 +91,14 @@ pub(crate) trait Server: Sync {
 }
 
 /// All services, in the order in which they start.
-pub(crate) static ALL: [&dyn Service; 4] =
-    [&kafka::Kafka, &s3::SeaweedFs, &etcd::Etcd, &flink::Flink];
+pub(crate) static ALL: [&dyn Service; 6] = [
+    &kafka::Kafka,
+    &s3::SeaweedFs,
+    &etcd::Etcd,
+    &rotel::Rotel,
+    &prometheus::Prometheus,
+    &flink::Flink,
+];
 
 /// The services of a profile.
 pub(crate) fn of_profile(profile: Profile) -> Vec<&'static dyn Service> {
@@ -130,6 +138,9 @@ mod tests {
     #[test]
     fn an_unknown_name_is_refused_with_the_known_ones() {
         let error = named(&["kafak".to_owned()]).err().unwrap().to_string();
-        assert!(error.contains("kafak") && error.contains("kafka, s3, etcd, flink"), "{error}");
+        assert!(
+            error.contains("kafak") && error.contains("kafka, s3, etcd, rotel, prometheus, flink"),
+            "{error}"
+        );
     }
 }
