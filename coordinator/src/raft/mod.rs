@@ -3,6 +3,7 @@
 //! - [`log_store`]: the log on disk; nothing is acknowledged before it is synced.
 //! - [`snapshots`]: files of the whole catalog, written so that a crash leaves the older one.
 //! - [`state_machine`]: applies committed entries to the catalog.
+//! - `applied_cache`: what was applied since the last snapshot, in a database that may lie and is checked.
 //! - [`network`]: what coordinators say to each other, over gRPC; the only place here that knows it.
 //! - [`node`]: one coordinator's handle, [`Metadata`], which is all that others use.
 //!
@@ -10,6 +11,7 @@
 //! (`state_machine::check_term`), the sync before an acknowledgement (`log_store::Inner::commit`), and the revision of
 //! saved records (the catalog's `Run::check_record`).
 
+mod applied_cache;
 mod codec;
 #[cfg(any(test, feature = "simulation"))]
 pub mod disk;

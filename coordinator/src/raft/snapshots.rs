@@ -213,7 +213,8 @@ fn file_name(meta: &SnapshotMeta) -> String {
     format!("{index:020}-{term:020}{COMPLETE}")
 }
 
-fn encode(meta: &SnapshotMeta, state: &[u8]) -> Vec<u8> {
+/// A file from what it holds.
+pub(super) fn encode(meta: &SnapshotMeta, state: &[u8]) -> Vec<u8> {
     let facts = codec::json(&Facts { version: VERSION, meta: meta.clone() });
     let mut bytes = Vec::with_capacity(MAGIC.len() + 4 + facts.len() + state.len() + CHECKSUM);
     bytes.extend_from_slice(MAGIC);
@@ -225,7 +226,8 @@ fn encode(meta: &SnapshotMeta, state: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn decode(bytes: &[u8]) -> Result<Stored> {
+/// What a file holds. `CORRUPT` if it is damaged, `INCOMPATIBLE` if a later release wrote it.
+pub(super) fn decode(bytes: &[u8]) -> Result<Stored> {
     let corrupt = |why: &str| Error::new(ErrorCode::Corrupt, format!("it is damaged: {why}"));
     let (body, checksum) =
         bytes.split_last_chunk::<CHECKSUM>().ok_or_else(|| corrupt("it is too short"))?;

@@ -1,6 +1,6 @@
 //! The catalog as the state machine of the Raft group.
 //!
-//! It lives in memory: after a start it is the newest snapshot, and the log says the rest. Readers share a lock with the
+//! It lives in memory: after a start it is the newest snapshot, or what a cache has kept since, and the log says the rest. Readers share a lock with the
 //! application of single entries only; a snapshot copies the catalog (which shares its objects) under the lock and
 //! writes it without.
 
@@ -59,6 +59,16 @@ impl Applied {
     fn progress(&self) -> (Option<LogId>, StoredMembership) {
         let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
         (state.last, state.membership.clone())
+    }
+
+    /// What a snapshot of it would be, unless it ends with an entry that is known already, or with none.
+    pub(super) fn to_stored(&self, known: Option<LogId>) -> Option<Stored> {
+        let (last, _) = self.progress();
+        if last.is_none() || last == known {
+            return None;
+        }
+        let state = self.copy();
+        Some(Stored { meta: state.meta(), state: state.encode() })
     }
 
     fn copy(&self) -> State {
@@ -121,6 +131,15 @@ impl State {
         self.membership = StoredMembership::new(Some(id), membership);
     }
 
+    /// What a snapshot of it covers.
+    fn meta(&self) -> SnapshotMeta {
+        SnapshotMeta {
+            last_log_id: self.last,
+            last_membership: self.membership.clone(),
+            snapshot_id: self.last.map_or_else(|| "empty".to_owned(), |id| id.to_string()),
+        }
+    }
+
     /// The bytes that travel between nodes and are kept in files: what is beside the catalog, then the catalog.
     fn encode(&self) -> Vec<u8> {
         let beside = codec::seal_json(&Beside { retired: self.retired.clone() });
@@ -166,7 +185,7 @@ pub struct StateMachine {
 }
 
 impl StateMachine {
-    /// A state machine that begins with the snapshot, if there is one. `CORRUPT`, or `INCOMPATIBLE` if a later release
+    /// A state machine that begins with a snapshot, or with what was kept of it, if there is one. `CORRUPT`, or `INCOMPATIBLE` if a later release
     /// wrote it.
     pub fn new(snapshots: Snapshots, stored: Option<Stored>, execution: Execution) -> Result<Self> {
         let applied = Applied::default();
@@ -198,12 +217,7 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
     async fn build_snapshot(&mut self) -> Result<Snapshot, StorageError> {
         let state = std::mem::take(&mut self.state);
         let snapshots = self.snapshots.clone();
-        let id = state.last.map_or_else(|| "empty".to_owned(), |id| id.to_string());
-        let meta = SnapshotMeta {
-            last_log_id: state.last,
-            last_membership: state.membership.clone(),
-            snapshot_id: id,
-        };
+        let meta = state.meta();
         let written = meta.clone();
         let write = move || {
             let bytes = state.encode();

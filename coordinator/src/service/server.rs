@@ -95,7 +95,10 @@ impl Coordinator {
         };
         let address = listener.local_addr().map_err(unusable)?;
         let storage = Storage::in_folder(&options.data, &options.node)?;
-        let metadata = Metadata::start(&options.node, storage, connector.clone()).await?;
+        let kept = options.data.join("applied.sled");
+        let metadata =
+            Metadata::start_with_cache(&options.node, storage, connector.clone(), Some(&kept));
+        let metadata = metadata.await?;
         let pool = WorkerPool::default();
         let (shutdown, stopped) = oneshot::channel();
         let builder = secured(&options.security)?;

@@ -145,6 +145,12 @@ pub(crate) const OUTSIDE: &[Outside] = &[
         why: "only what finds a cluster knows where addresses are kept",
     },
     Outside {
+        name: "sled",
+        users: &["coordinator"],
+        tests: &[],
+        why: "its flush does not sync: only what can be rebuilt may be in it",
+    },
+    Outside {
         name: "rdkafka*",
         users: &["connectors", "integration-tests"],
         tests: &[],

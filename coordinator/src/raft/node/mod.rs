@@ -4,6 +4,7 @@
 //! *as* the leader uses [`Metadata::propose_as_leader`] with the term in which it decided.
 
 mod batch;
+mod kept;
 mod leader;
 mod leadership;
 mod options;
@@ -11,6 +12,7 @@ mod request;
 mod status;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +23,7 @@ use tidegate_types::{Error, ErrorCode, Result};
 use tokio::sync::watch;
 
 use batch::Batcher;
+use kept::Kept;
 pub use leader::Change;
 pub(crate) use leader::{Answer, LeaderSide};
 pub use leadership::Leadership;
@@ -58,6 +61,7 @@ pub struct Metadata {
     snapshot_bytes: u64,
     leadership: watch::Receiver<Leadership>,
     _watcher: Arc<Task<()>>,
+    kept: Option<Arc<Kept>>,
 }
 
 impl Metadata {
@@ -68,12 +72,32 @@ impl Metadata {
         storage: Storage,
         connector: Arc<dyn Connector>,
     ) -> Result<Self> {
+        Self::start_with_cache(options, storage, connector, None).await
+    }
+
+    /// The same with a folder that keeps what was applied since the last snapshot, so that the next start has less to do.
+    /// What is in it is checked, and made anew if there is any doubt.
+    pub async fn start_with_cache(
+        options: &NodeOptions,
+        storage: Storage,
+        connector: Arc<dyn Connector>,
+        folder: Option<&Path>,
+    ) -> Result<Self> {
         let config = Arc::new(options.config()?);
         let log_begins = storage.log.purged().map_or(0, |purged| purged.index + 1);
         let (snapshots, stored) = Snapshots::open(storage.snapshots, log_begins)?;
-        let machine = StateMachine::new(snapshots, stored, options.execution)
-            .map_err(|error| super::log_store::re_create(error.context("load the snapshot")))?;
+        let (cache, kept) = match folder {
+            Some(folder) => kept::begin(options, folder, &storage.log, stored.as_ref()).await?,
+            None => (None, None),
+        };
+        let machine = kept::machine(options, &snapshots, kept);
+        let machine = match machine {
+            Some(machine) => machine,
+            None => StateMachine::new(snapshots, stored, options.execution)
+                .map_err(|error| super::log_store::re_create(error.context("load the snapshot")))?,
+        };
         let applied = machine.applied();
+        let kept = cache.map(|cache| Kept::follow(cache, applied.clone(), options.execution));
         let peers = Peers::new(&options.cluster, connector);
         let network = Network { peers: peers.clone() };
         let raft = Raft::new(options.id, config, network, storage.log.clone(), machine).await;
@@ -96,6 +120,7 @@ impl Metadata {
             snapshot_bytes: options.snapshot_bytes,
             leadership,
             _watcher: Arc::new(watcher),
+            kept: kept.map(Arc::new),
         })
     }
 
@@ -209,6 +234,9 @@ impl Metadata {
         })?;
         // Only a hint is lost if this fails, and a failed disk was reported when it failed.
         let _ = self.log.flush().await;
+        if let Some(kept) = &self.kept {
+            kept.close(&self.applied).await;
+        }
         Ok(())
     }
 
