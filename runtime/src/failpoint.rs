@@ -17,7 +17,10 @@ pub const DEFECTS: [(&str, &str); 14] = [
     ("skip-conditional-put", "manifests and records are created, never written over"),
     ("skip-logged-check", "a command that was in a log is not proposed again"),
     ("skip-marker-check", "a restore looks at the markers before it writes staged output"),
-    ("skip-number-gap", "a driver that takes a run over skips the number that may have been given out"),
+    (
+        "skip-number-gap",
+        "a driver that takes a run over skips the number that may have been given out",
+    ),
     ("skip-producer-fencing", "a start takes over the names under which older runs commit"),
     ("skip-read-quorum", "a majority confirms the leader before it answers a linearizable read"),
     ("skip-resignation", "a leader that starts again is elected anew"),

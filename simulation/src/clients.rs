@@ -205,8 +205,7 @@ async fn look_after(
     let next = metadata.read(Consistency::Linearizable, |catalog| next(catalog, version)).await?;
     if clients.calm.load(Ordering::Relaxed) {
         let drained = metadata.peek(|catalog| {
-            let not_active =
-                |state| matches!(state, WorkerState::Draining | WorkerState::Drained);
+            let not_active = |state| matches!(state, WorkerState::Draining | WorkerState::Drained);
             let workers = catalog.workers().filter(|worker| not_active(worker.state));
             workers.map(|worker| worker.spec.id.clone()).collect::<Vec<_>>()
         });

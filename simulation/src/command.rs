@@ -264,7 +264,9 @@ fn report(seed: u64, mut child: Child) -> Result<Report> {
     }
     let mut errors = String::new();
     if let Some(mut output) = child.stderr.take() {
-        output.read_to_string(&mut errors).with_context(|| format!("read errors of seed {seed}"))?;
+        output
+            .read_to_string(&mut errors)
+            .with_context(|| format!("read errors of seed {seed}"))?;
     }
     let status = child.wait().with_context(|| format!("wait for seed {seed}"))?;
     if let Some(report) = last.and_then(|line| serde_json::from_str::<Report>(&line).ok()) {

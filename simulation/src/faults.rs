@@ -110,14 +110,8 @@ impl Mix {
     };
 
     /// Only what happens to workers and around them.
-    pub(crate) const WORKERS: Self = Self {
-        kill_worker: 5,
-        pause_worker: 5,
-        store: 4,
-        target: 4,
-        count: (3, 8),
-        ..Self::NONE
-    };
+    pub(crate) const WORKERS: Self =
+        Self { kill_worker: 5, pause_worker: 5, store: 4, target: 4, count: (3, 8), ..Self::NONE };
 
     /// Only what happens to coordinators and between them.
     pub(crate) const COORDINATORS: Self = Self {

@@ -76,8 +76,7 @@ pub(crate) fn lines() -> Vec<String> {
 
 impl Trace {
     fn add(&mut self, text: &str) {
-        let line =
-            format!("{:>9.3} {:<3} {}", self.now.as_secs_f64(), self.host, text.trim_end());
+        let line = format!("{:>9.3} {:<3} {}", self.now.as_secs_f64(), self.host, text.trim_end());
         self.digest.update(line.as_bytes());
         self.count += 1;
         if self.keep && self.lines.len() < KEPT {

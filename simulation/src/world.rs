@@ -17,7 +17,6 @@ use crate::faults::{Cast, Fault, rates};
 use crate::history::{Answered, History};
 use crate::invariants::{self, FailedDisk, Invariant, Live, Verdict, View};
 use crate::kernel::{HostId, Kernel};
-use crate::outside::feed::Feed;
 use crate::outside::service::Service;
 use crate::outside::store::SimulatedStore;
 use crate::outside::target::Target;
@@ -208,8 +207,7 @@ impl World {
     }
 
     fn live_through(&mut self) -> Result<(), (String, String)> {
-        let hosts: Vec<HostId> =
-            self.machines.keys().chain(self.workers.keys()).copied().collect();
+        let hosts: Vec<HostId> = self.machines.keys().chain(self.workers.keys()).copied().collect();
         if !self.is_embedded() {
             hosts.into_iter().for_each(|host| self.start(host));
         }
@@ -251,7 +249,8 @@ impl World {
             self.faults += 1;
             self.strike(fault);
         }
-        let (due, later) = std::mem::take(&mut self.later).into_iter().partition(|(at, _)| *at <= now);
+        let (due, later) =
+            std::mem::take(&mut self.later).into_iter().partition(|(at, _)| *at <= now);
         self.later = later;
         let due: Vec<(Duration, Later)> = due;
         due.into_iter().for_each(|(_, what)| self.undo(what));
@@ -385,7 +384,8 @@ impl World {
         if !self.is_embedded() || self.finished {
             return;
         }
-        let going = |kernel: &Kernel, host: HostId| kernel.is_running(host) && !kernel.is_paused(host);
+        let going =
+            |kernel: &Kernel, host: HostId| kernel.is_running(host) && !kernel.is_paused(host);
         let hosts: Vec<HostId> = self.workers.keys().copied().collect();
         if hosts.iter().any(|host| going(&self.kernel, *host)) {
             return;
@@ -569,7 +569,10 @@ impl World {
             let leadership = live.metadata.leadership();
             let led = leadership.borrow().clone();
             let revision = live.metadata.peek(Catalog::revision);
-            format!("c{}: leader {:?} in term {}, revision {revision}, {run:?}", live.host, led.leader, led.term)
+            format!(
+                "c{}: leader {:?} in term {}, revision {revision}, {run:?}",
+                live.host, led.leader, led.term
+            )
         };
         let nodes: Vec<_> = live.iter().map(of).collect();
         format!(

@@ -62,9 +62,9 @@ impl Invariant for Acknowledged {
         }
         // It is still there: every node that has caught up has it.
         for live in view.live {
-            let lost = live.metadata.peek(|catalog| {
-                self.0.keys().find(|name| catalog.tenant(name).is_none()).cloned()
-            });
+            let lost = live
+                .metadata
+                .peek(|catalog| self.0.keys().find(|name| catalog.tenant(name).is_none()).cloned());
             if let Some(name) = lost {
                 return Err(format!("tenant {name} is gone from host {}", live.host));
             }

@@ -21,7 +21,7 @@ use crate::history::{Applied, Call};
 use crate::kernel::HostId;
 use crate::outside::feed::Feed;
 use crate::outside::store::SimulatedStore;
-use crate::outside::target::{Target, Visible};
+use crate::outside::target::Visible;
 
 /// Whether it holds; what is wrong if not.
 pub(crate) type Verdict = Result<(), String>;
@@ -106,9 +106,7 @@ pub(crate) fn all(with_catalog: bool) -> Vec<Box<dyn Invariant>> {
 /// Commands of an entry that were applied and not refused, with their answers.
 pub(crate) fn accepted(
     applied: &Applied,
-) -> impl Iterator<
-    Item = (&tidegate_coordinator::raft::Proposed, &tidegate_catalog::Response),
-> {
+) -> impl Iterator<Item = (&tidegate_coordinator::raft::Proposed, &tidegate_catalog::Response)> {
     let outcomes = match &applied.outcome {
         tidegate_coordinator::raft::Outcome::Commands(outcomes) => outcomes.as_slice(),
         tidegate_coordinator::raft::Outcome::Nothing => &[],

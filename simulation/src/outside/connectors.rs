@@ -9,8 +9,7 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type};
 use async_trait::async_trait;
 use tidegate_engine::connector::{
-    Committer, DeliveryGuarantee, RestoredOutput, Sink, SinkContext, SinkWriter, Source,
-    StagedUnit,
+    Committer, DeliveryGuarantee, RestoredOutput, Sink, SinkContext, SinkWriter, Source, StagedUnit,
 };
 use tidegate_engine::element::Changes;
 use tidegate_engine::staging::{StagedChunks, StagedOutput};
@@ -239,8 +238,7 @@ impl Committer for TargetCommitter {
         if self.failed {
             return Err(Error::internal("a commit after one that failed"));
         }
-        let written =
-            write(&self.target, self.generation, self.attempt, unit, &self.chunks).await;
+        let written = write(&self.target, self.generation, self.attempt, unit, &self.chunks).await;
         self.failed = written.is_err();
         written
     }

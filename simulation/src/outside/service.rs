@@ -112,7 +112,6 @@ impl Service {
             due();
         }
     }
-
 }
 
 impl State {

@@ -106,6 +106,23 @@ pub(crate) const CRATES: &[Crate] = &[
         ],
         tests_may_use: &[],
     },
+    Crate {
+        name: "simulation",
+        may_use: &[
+            "catalog",
+            "checkpoint",
+            "coordinator",
+            "engine",
+            "job-control",
+            "plan",
+            "planner",
+            "runtime",
+            "storage",
+            "types",
+            "worker",
+        ],
+        tests_may_use: &[],
+    },
     Crate { name: "integration-tests", may_use: &[EVERYONE], tests_may_use: &[] },
     Crate { name: "xtask", may_use: &[], tests_may_use: &[] },
 ];
@@ -114,7 +131,7 @@ pub(crate) const CRATES: &[Crate] = &[
 pub(crate) const OUTSIDE: &[Outside] = &[
     Outside {
         name: "tonic*",
-        users: &["cli", "coordinator", "proto", "worker"],
+        users: &["cli", "coordinator", "proto", "simulation", "worker"],
         tests: &["integration-tests"],
         why: "wire types stay at the edge",
     },

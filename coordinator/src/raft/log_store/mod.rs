@@ -135,8 +135,7 @@ impl Inner {
         committed: Option<LogId>,
     ) -> Result<Option<LogId>, redb::Error> {
         let mut transaction = self.database.begin_write()?;
-        let unsynced =
-            matches!(change, Change::Append(_)) && failpoint::defect("skip-append-sync");
+        let unsynced = matches!(change, Change::Append(_)) && failpoint::defect("skip-append-sync");
         let durability = if unsynced { Durability::None } else { Durability::Immediate };
         transaction.set_durability(durability)?;
         let last = stage(&transaction, change, committed)?;

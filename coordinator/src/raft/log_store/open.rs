@@ -118,9 +118,8 @@ fn scan(database: &Database, node: NodeId) -> Result<State> {
 /// A leader that comes back must be elected anew, so that a term is led by one process only and can fence another; the
 /// Raft library would let it go on in its old term.
 fn resign(vote: Vote, node: NodeId) -> Vote {
-    let led = vote.committed
-        && vote.leader_id.node_id == node
-        && !failpoint::defect("skip-resignation");
+    let led =
+        vote.committed && vote.leader_id.node_id == node && !failpoint::defect("skip-resignation");
     Vote { committed: vote.committed && !led, ..vote }
 }
 

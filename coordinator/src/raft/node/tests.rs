@@ -3,8 +3,8 @@
 use tidegate_catalog::Action;
 
 use super::*;
-use crate::raft::execution::Execution;
 use crate::raft::disk::Disk;
+use crate::raft::execution::Execution;
 use crate::raft::network::TcpConnector;
 use crate::raft::snapshots::Folder;
 

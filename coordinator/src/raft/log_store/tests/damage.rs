@@ -1,7 +1,7 @@
 //! Bytes of a log that change on the disk: the node refuses to start, says which entry, and what to do.
 
-use crate::raft::disk::{Disk, Trouble};
 use super::*;
+use crate::raft::disk::{Disk, Trouble};
 
 /// The bytes of a log that was closed in order.
 async fn closed_log(entries: u64) -> Vec<u8> {

@@ -1,8 +1,8 @@
 //! The power fails at every single write and sync of a log's life. What was acknowledged must be there afterwards; what
 //! was under way is there whole or not at all.
 
-use crate::raft::disk::{Disk, Trouble, Unsynced};
 use super::*;
+use crate::raft::disk::{Disk, Trouble, Unsynced};
 
 const UNSYNCED: [Unsynced; 6] = [
     Unsynced::Lost,
