@@ -14,7 +14,7 @@
 /// The defects that can be switched on, each with the guard that it removes. The soak (`cargo xtask soak --mutation`) and
 /// the simulation (`cargo xtask simulate --without`) put them back one at a time, and must notice.
 #[cfg(feature = "failpoints")]
-pub const DEFECTS: [(&str, &str); 15] = [
+pub const DEFECTS: [(&str, &str); 14] = [
     ("skip-append-sync", "entries of the log are synced before they are acknowledged"),
     ("skip-attempt-check", "older runs are shut out: records, manifests, names of producers"),
     ("skip-conditional-put", "manifests and records are created, never written over"),
@@ -26,7 +26,6 @@ pub const DEFECTS: [(&str, &str); 15] = [
     ),
     ("skip-producer-fencing", "a start takes over the names under which older runs commit"),
     ("skip-read-quorum", "a majority confirms the leader before it answers a linearizable read"),
-    ("skip-record-check", "a record is saved only on top of the one that its driver knows"),
     ("skip-resignation", "a leader that starts again is elected anew"),
     ("skip-save-before-complete", "sinks are told of a checkpoint after its record is saved"),
     ("skip-settlement", "a restore settles the staged output that the manifest names"),

@@ -37,18 +37,12 @@ const COMMITS: Mix = Mix {
 };
 
 /// The guards.
-pub(crate) const GUARDS: [Guard; 14] = [
+pub(crate) const GUARDS: [Guard; 13] = [
     Guard {
         name: "skip-term-check",
         what: "what a leader decides by itself counts in its own term only",
         scenario: CATALOG,
         mix: ELECTIONS,
-    },
-    Guard {
-        name: "skip-record-check",
-        what: "a record is saved only on top of the one that its driver knows",
-        scenario: CLUSTER,
-        mix: Mix { pause_coordinator: 3, deed: 6, slow: 3, count: (6, 12), ..Mix::NONE },
     },
     Guard {
         name: "skip-append-sync",
@@ -78,7 +72,7 @@ pub(crate) const GUARDS: [Guard; 14] = [
         name: "skip-logged-check",
         what: "a command that was in a log is not proposed again",
         scenario: CATALOG,
-        mix: ELECTIONS,
+        mix: Mix { one_way: 6, slow: 6, isolate_coordinator: 3, count: (8, 14), ..Mix::NONE },
     },
     Guard {
         name: "skip-conditional-put",
@@ -90,7 +84,13 @@ pub(crate) const GUARDS: [Guard; 14] = [
         name: "skip-number-gap",
         what: "a driver that takes a run over skips the number that may have been given out",
         scenario: CLUSTER,
-        mix: Mix { kill_coordinator: 6, isolate_coordinator: 3, count: (4, 8), ..Mix::NONE },
+        mix: Mix {
+            slow: 5,
+            isolate_coordinator: 6,
+            pause_coordinator: 2,
+            count: (6, 10),
+            ..Mix::NONE
+        },
     },
     Guard {
         name: "skip-save-before-complete",

@@ -24,14 +24,12 @@ pub(crate) struct Scenario {
     pub(crate) rest: Duration,
 }
 
-/// The kinds, by name.
-pub(crate) const NAMES: [&str; 3] = ["catalog", "cluster", "embedded"];
-
 impl Scenario {
     /// The kind of a seed, or of a name.
     pub(crate) fn of(seed: u64, name: Option<&str>) -> Self {
         let mut random = Random::of(seed, "scenario");
-        let by_seed = *random.pick(&["catalog", "catalog", "cluster", "cluster", "embedded"]);
+        let by_seed =
+            *random.pick(&["catalog", "catalog", "cluster", "cluster", "embedded", "embedded"]);
         match name.unwrap_or(by_seed) {
             "catalog" => Self {
                 name: "catalog",
@@ -40,7 +38,7 @@ impl Scenario {
                 parallelism: 1,
                 feed: Feed { partitions: 0, rows: 0, every: Duration::from_millis(1) },
                 mix: Mix::COORDINATORS,
-                calm_at: Duration::from_secs(9),
+                calm_at: Duration::from_secs(8),
                 patience: Duration::from_secs(20),
                 rest: Duration::from_millis(400),
             },
@@ -60,11 +58,11 @@ impl Scenario {
                 coordinators: 3,
                 workers: 2,
                 parallelism: 1 + random.below(3) as u32,
-                feed: Feed { partitions: 3, rows: 40, every: Duration::from_millis(240) },
+                feed: Feed { partitions: 3, rows: 32, every: Duration::from_millis(250) },
                 mix: Mix::ALL,
-                calm_at: Duration::from_secs(12),
+                calm_at: Duration::from_secs(10),
                 patience: Duration::from_secs(60),
-                rest: Duration::from_millis(1_500),
+                rest: Duration::from_millis(1_200),
             },
         }
     }

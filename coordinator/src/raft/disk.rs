@@ -131,13 +131,23 @@ fn mix(seed: u64, a: usize, b: usize) -> u64 {
     z ^ (z >> 31)
 }
 
+/// Cuts bytes, or appends zeros, many at a time.
+fn resize(bytes: &mut Vec<u8>, length: usize) {
+    const ZEROS: [u8; 4096] = [0; 4096];
+    bytes.truncate(length);
+    while bytes.len() < length {
+        let some = (length - bytes.len()).min(ZEROS.len());
+        bytes.extend_from_slice(&ZEROS[..some]);
+    }
+}
+
 impl Operation {
     /// Does the operation on those sectors that are kept.
     fn apply(&self, bytes: &mut Vec<u8>, kept: impl Fn(usize) -> bool) {
         match self {
             Self::Length(length) => {
                 if kept(0) {
-                    bytes.resize(*length, 0);
+                    resize(bytes, *length);
                 }
             }
             Self::Write(offset, data) => {
@@ -147,7 +157,7 @@ impl Operation {
                     let end = at + piece.len();
                     if kept(at / SECTOR) {
                         if bytes.len() < end {
-                            bytes.resize(end, 0);
+                            resize(bytes, end);
                         }
                         bytes[at..end].copy_from_slice(piece);
                     }

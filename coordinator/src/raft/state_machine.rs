@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use openraft::storage::RaftStateMachine;
 use openraft::{EntryPayload, ErrorSubject, ErrorVerb, OptionalSend, RaftSnapshotBuilder};
 use serde::{Deserialize, Serialize};
-use tidegate_catalog::{Action, Catalog, Refusal, Response};
+use tidegate_catalog::{Catalog, Refusal, Response};
 use tidegate_runtime::failpoint;
 use tidegate_types::{Error, ErrorCode, Result};
 
@@ -106,22 +106,7 @@ impl Applied {
 impl State {
     fn propose(&mut self, id: LogId, proposed: Proposed) -> Result<Response> {
         check_term(id, &proposed)?;
-        let mut command = proposed.command;
-        if failpoint::defect("skip-record-check") {
-            self.fit_record(&mut command.action);
-        }
-        self.catalog.apply(command)
-    }
-
-    /// Makes a record look as if its driver knew the one before: a defect, for tests that must notice it.
-    fn fit_record(&self, action: &mut Action) {
-        let Action::SaveRecord { run, record, .. } = action else { return };
-        let saved = self.catalog.run(run).and_then(|run| run.record.as_ref());
-        record.revision = saved.map_or(0, |saved| saved.revision) + 1;
-        if let Some(saved) = saved {
-            record.attempt = record.attempt.max(saved.attempt);
-            record.last_epoch = record.last_epoch.max(saved.last_epoch);
-        }
+        self.catalog.apply(proposed.command)
     }
 
     fn change_members(&mut self, id: LogId, membership: Membership) {

@@ -33,9 +33,9 @@ pub(crate) type Beside =
 
 fn options(id: u64) -> NodeOptions {
     // Drawn from a range of one, so that nothing is drawn.
-    let election = Duration::from_millis(500 + 130 * id);
+    let election = Duration::from_millis(600 + 160 * id);
     let timing = Timing {
-        heartbeat: Duration::from_millis(150),
+        heartbeat: Duration::from_millis(250),
         election_min: election,
         election_max: election + Duration::from_millis(1),
     };

@@ -21,7 +21,7 @@ use crate::history::{Applied, Call};
 use crate::kernel::HostId;
 use crate::outside::feed::Feed;
 use crate::outside::store::SimulatedStore;
-use crate::outside::target::{Target, Visible};
+use crate::outside::target::Visible;
 
 /// Whether it holds; what is wrong if not.
 pub(crate) type Verdict = Result<(), String>;

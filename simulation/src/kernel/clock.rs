@@ -21,6 +21,7 @@ pub(crate) struct HostClock {
 
 impl HostClock {
     /// The clock of a process that begins now; call it on the process's runtime.
+    #[allow(clippy::disallowed_methods, reason = "this is the clock that is handed in")]
     pub(crate) fn begin(now: Duration, ahead: Arc<AtomicI64>) -> Arc<dyn Clock> {
         Arc::new(Self { began_at: now, began: Instant::now(), ahead })
     }

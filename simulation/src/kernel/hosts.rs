@@ -42,6 +42,10 @@ impl Host {
         self.process.is_some()
     }
 
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the clock of the runtime is the one that is moved"
+    )]
     pub(super) fn start(&mut self, now: Duration, main: Main) {
         let runtime = Builder::new_current_thread()
             .enable_time()
@@ -59,6 +63,10 @@ impl Host {
     }
 
     /// Does everything that is to be done until a time; answers why the process has ended if it has.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the clock of the runtime is the one that is moved"
+    )]
     pub(super) fn run_until(&mut self, now: Duration) -> Option<Ending> {
         let process = self.process.as_mut().filter(|process| !process.over)?;
         let until = process.began + now.saturating_sub(process.began_at);

@@ -4,6 +4,7 @@ mod bench;
 mod demo;
 mod fix;
 mod services;
+mod simulate;
 mod soak;
 mod test;
 mod tidy;
@@ -32,6 +33,8 @@ enum Command {
     Bench(bench::Args),
     /// Crash an exactly-once job in many ways and judge its output
     Soak(soak::Args),
+    /// Simulate clusters under faults that seeds choose
+    Simulate(simulate::Args),
     /// Install, start and stop the real servers that tests and demos talk to
     Services(services::Args),
     /// Run every test against the real services, which are started before and stopped after
@@ -52,6 +55,7 @@ impl Cli {
             Command::Demo(args) => demo::run(&project, &args),
             Command::Bench(args) => bench::run(&project, &args),
             Command::Soak(args) => soak::run(&project, &args),
+            Command::Simulate(args) => simulate::run(&project, &args),
             Command::Services(args) => services::run(&project, args),
             Command::Test(args) => test::run(&project, args),
             Command::Verify(args) => verify::run(&project, &args),

@@ -55,6 +55,9 @@ pub(crate) fn run(project: &Project, args: Args) -> Result<ExitCode> {
             })
         });
     }
+    if args.arguments.is_empty() && !stages.failed() && !interrupt.raised() {
+        stages.run("simulation", || simulation(project, &interrupt));
+    }
     let soak = !args.no_soak && args.arguments.is_empty();
     if soak && !stages.failed() && !interrupt.raised() {
         stages.run("soak", || {
@@ -101,6 +104,17 @@ fn build(project: &Project, arguments: &[String], interrupt: &Interrupt) -> Resu
     }
     let mut command = cargo(project);
     command.args(["build", "--workspace", "--bins", "--tests"]);
+    let status = process::run_interruptible(&mut command, interrupt)?;
+    Ok(match status.code() {
+        Some(0) => Outcome::Passed,
+        code => Outcome::Failed(format!("exit code {}", code.unwrap_or(1))),
+    })
+}
+
+/// The tests of the simulation, which no other build has: they need features that are in no binary.
+fn simulation(project: &Project, interrupt: &Interrupt) -> Result<Outcome> {
+    let mut command = cargo(project);
+    command.args(["test", "--package", "tidegate-simulation", "--features", "simulation"]);
     let status = process::run_interruptible(&mut command, interrupt)?;
     Ok(match status.code() {
         Some(0) => Outcome::Passed,

@@ -33,6 +33,11 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<ExitCode> {
         let arguments = ["clippy", "--locked", "--workspace", "--all-targets"];
         ends_well(cargo(project).args(arguments).args(["--", "-D", "warnings"]))
     });
+    stages.run("clippy of the simulation", || {
+        let arguments = ["clippy", "--locked", "--package", "tidegate-simulation"];
+        let features = ["--features", "simulation", "--all-targets", "--", "-D", "warnings"];
+        ends_well(cargo(project).args(arguments).args(features))
+    });
     stages.run("tidy", || tidy::stage(project));
     stages.run("licences", || {
         ends_well(deny(project)?.args(["check", "licenses", "bans", "sources"]))

@@ -120,6 +120,23 @@ pub(crate) const CRATES: &[Crate] = &[
         ],
         tests_may_use: &[],
     },
+    Crate {
+        name: "simulation",
+        may_use: &[
+            "catalog",
+            "checkpoint",
+            "coordinator",
+            "engine",
+            "job-control",
+            "plan",
+            "planner",
+            "runtime",
+            "storage",
+            "types",
+            "worker",
+        ],
+        tests_may_use: &[],
+    },
     Crate { name: "integration-tests", may_use: &[EVERYONE], tests_may_use: &[] },
     Crate { name: "xtask", may_use: &[], tests_may_use: &[] },
 ];
@@ -128,7 +145,7 @@ pub(crate) const CRATES: &[Crate] = &[
 pub(crate) const OUTSIDE: &[Outside] = &[
     Outside {
         name: "tonic*",
-        users: &["cli", "coordinator", "proto", "worker"],
+        users: &["cli", "coordinator", "proto", "simulation", "worker"],
         tests: &["integration-tests"],
         why: "wire types stay at the edge",
     },
@@ -187,6 +204,7 @@ pub(crate) const OUTSIDE: &[Outside] = &[
             "cli",
             "connectors",
             "engine",
+            "simulation",
             "storage",
             "worker",
             "integration-tests",
@@ -217,6 +235,7 @@ pub(crate) const OUTSIDE: &[Outside] = &[
             "engine",
             "job-control",
             "runtime",
+            "simulation",
             "storage",
             "worker",
             "xtask",
@@ -227,7 +246,7 @@ pub(crate) const OUTSIDE: &[Outside] = &[
     },
     Outside {
         name: "anyhow",
-        users: &["cli", "xtask", "integration-tests"],
+        users: &["cli", "simulation", "xtask", "integration-tests"],
         tests: &[EVERYONE],
         why: "libraries have errors that a caller can match",
     },
