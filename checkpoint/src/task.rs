@@ -19,6 +19,9 @@ pub enum Control {
     Trigger(Barrier),
     /// A checkpoint is complete: staged output up to it becomes visible.
     Complete(Epoch),
+    /// Checkpoints up to this one are not waited for any more: tasks end alignments of their barriers, some of which may
+    /// never come.
+    Aborted(Epoch),
     /// More splits for a source; `last`: no more will come.
     Splits {
         /// The new splits.

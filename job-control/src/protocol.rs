@@ -131,7 +131,9 @@ pub enum Action {
     WriteManifest { attempt: Attempt, epoch: Epoch, kind: CheckpointKind, timestamp_ms: i64 },
     /// Tell every task that a checkpoint is complete.
     Complete(Epoch),
-    /// Forget what was acknowledged for a checkpoint.
+    /// Tell every task that checkpoints up to this one are given up, whether there was one or not.
+    Abort(Epoch),
+    /// Forget what was acknowledged for a checkpoint, and tell every task that it is given up.
     Abandon { epoch: Epoch, reason: String },
     /// Tell people that a savepoint could not be taken.
     SavepointFailed { epoch: Epoch, error: String },

@@ -118,6 +118,15 @@ impl Alignment {
         self.aligned()
     }
 
+    /// Barriers up to this one are given up: channels that wait for others to deliver one are read again, and those that
+    /// still come are passed over.
+    pub fn abort(&mut self, epoch: Epoch) {
+        if self.aligning.take_if(|barrier| barrier.epoch <= epoch).is_some() {
+            self.channels.iter_mut().for_each(|channel| channel.blocked = false);
+        }
+        self.newest = self.newest.max(Epoch(epoch.0.saturating_add(1)));
+    }
+
     /// A channel has ended, which counts as its watermark's maximum and as every later barrier.
     /// Returns an advanced watermark and a barrier that is aligned thereby.
     pub fn end(&mut self, channel: usize) -> (Option<Watermark>, Option<Barrier>) {
@@ -167,6 +176,11 @@ impl InputGate {
     pub fn new(channels: Vec<(usize, Box<dyn Receiver>)>, watermark: Watermark) -> Self {
         let alignment = Alignment::new(channels.len(), watermark);
         Self { channels, alignment, next: 0, pending: Default::default(), finished: false }
+    }
+
+    /// As [`Alignment::abort`].
+    pub fn abort(&mut self, epoch: Epoch) {
+        self.alignment.abort(epoch);
     }
 
     /// Whether every channel has ended.
@@ -311,5 +325,20 @@ mod tests {
         assert_eq!(alignment.barrier(2, barrier(2)), Some(barrier(2)));
         assert_eq!(alignment.barrier(0, barrier(1)), None);
         assert!(alignment.is_readable(0));
+    }
+
+    #[test]
+    fn an_aborted_barrier_blocks_nothing_and_is_passed_over_when_it_comes_late() {
+        let mut alignment = Alignment::new(2, MIN_WATERMARK);
+        assert_eq!(alignment.barrier(0, barrier(3)), None);
+        alignment.abort(Epoch(2));
+        assert!(!alignment.is_readable(0), "it is of another one");
+        alignment.abort(Epoch(4));
+        assert!(alignment.is_readable(0));
+        assert_eq!(alignment.barrier(1, barrier(3)), None);
+        assert_eq!(alignment.barrier(1, barrier(4)), None);
+        assert!(alignment.is_readable(1));
+        assert_eq!(alignment.barrier(1, barrier(5)), None);
+        assert_eq!(alignment.barrier(0, barrier(5)), Some(barrier(5)));
     }
 }

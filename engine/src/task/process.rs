@@ -176,7 +176,7 @@ pub async fn run(mut core: TaskCore, mut gate: InputGate) -> Result<()> {
     let mut mark = core.clock.elapsed();
     loop {
         while let Ok(control) = core.controls.try_recv() {
-            if !on_control(&mut core, gate.is_finished(), control, &mut early_trigger).await? {
+            if !on_control(&mut core, &mut gate, control, &mut early_trigger).await? {
                 return core.chain.close().await;
             }
         }
@@ -199,9 +199,7 @@ pub async fn run(mut core: TaskCore, mut gate: InputGate) -> Result<()> {
                 match woken {
                     Woken::Event(event) => event,
                     Woken::Control(control) => {
-                        if !on_control(&mut core, gate.is_finished(), control, &mut early_trigger)
-                            .await?
-                        {
+                        if !on_control(&mut core, &mut gate, control, &mut early_trigger).await? {
                             return core.chain.close().await;
                         }
                         continue;
@@ -276,19 +274,23 @@ pub async fn ended(upload: &mut Option<(Epoch, Task<Result<Uploaded>>)>) -> Resu
 /// Handles an instruction; false: stop.
 async fn on_control(
     core: &mut TaskCore,
-    inputs_ended: bool,
+    gate: &mut InputGate,
     control: Control,
     early_trigger: &mut Option<Barrier>,
 ) -> Result<bool> {
     match control {
         Control::Start | Control::Splits { .. } => {}
-        Control::Trigger(barrier) if inputs_ended => {
+        Control::Trigger(barrier) if gate.is_finished() => {
             if barrier.epoch > core.taken {
                 core.barrier(barrier, None).await?;
             }
         }
         Control::Trigger(barrier) => *early_trigger = Some(barrier),
         Control::Complete(epoch) => core.complete(epoch).await?,
+        Control::Aborted(epoch) => {
+            gate.abort(epoch);
+            early_trigger.take_if(|barrier| barrier.epoch <= epoch);
+        }
         Control::Stop => return Ok(false),
     }
     Ok(true)

@@ -276,7 +276,7 @@ impl SourceLoop {
                 self.core.chain.flush().await?;
                 self.stopped |= barrier.kind == BarrierKind::StopWithSavepoint;
             }
-            Control::Trigger(_) => {}
+            Control::Trigger(_) | Control::Aborted(_) => {}
             Control::Complete(epoch) => {
                 self.announce(epoch);
                 self.core.complete(epoch).await?;

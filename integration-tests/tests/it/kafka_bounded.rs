@@ -122,3 +122,25 @@ fn an_open_transaction_is_behind_the_end_and_takes_nothing_with_it() -> Result<(
     case.folder.succeed();
     Ok(())
 }
+
+#[test]
+fn what_the_broker_refuses_at_the_end_fails_the_job() -> Result<()> {
+    let folder = CaseFolder::new("refused-at-the-end")?;
+    let cluster = Cluster::from_environment()?;
+    let topic = format!("it-refusing-{:x}", entropy());
+    cluster.create_topic_with(&topic, 1, &[("max.message.bytes", "300")])?;
+    // So few rows that the client still holds them when the input ends.
+    let script = format!(
+        "SET 'restart-strategy.type' = 'none';
+CREATE TABLE i (s STRING) WITH ('connector'='datagen', 'number-of-rows'='3', 'fields.s.length'='2000');
+CREATE TABLE o (s STRING) WITH ('connector'='kafka', 'properties.bootstrap.servers'='{}', 'topic'='{topic}',
+  'format'='json');
+INSERT INTO o SELECT s FROM i;
+",
+        cluster.brokers()
+    );
+    let run = Run::new(folder.path(), "refused", &script)?.parallelism(1).timeout(LIMIT);
+    run.finish()?.failure(&[topic.as_str()])?;
+    folder.succeed();
+    Ok(())
+}

@@ -302,7 +302,11 @@ impl Driver {
                 self.sweep_if_due();
                 self.tell(&Control::Complete(epoch))?;
             }
-            Action::Abandon { epoch, reason } => self.abandon(epoch, &reason),
+            Action::Abort(epoch) => self.tell(&Control::Aborted(epoch))?,
+            Action::Abandon { epoch, reason } => {
+                self.abandon(epoch, &reason);
+                self.tell(&Control::Aborted(epoch))?;
+            }
             Action::SavepointFailed { epoch, error } => {
                 self.note(Note::SavepointFailed { epoch, error }).await;
             }

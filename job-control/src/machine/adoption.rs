@@ -22,6 +22,8 @@ impl Job {
         (self.tasks, self.sinks, self.staging) = (tasks, sinks, staging);
         self.skip_number();
         self.save(actions);
+        // Tasks may wait for barriers that nobody sends any more, and hold up those that must hear what follows.
+        actions.push(Action::Abort(self.record.last_epoch));
         self.begin(now_ms, actions);
         self.tell_complete(now_ms, actions);
     }

@@ -298,7 +298,7 @@ fn an_adopted_run_is_told_its_last_checkpoint_again_and_skips_the_one_that_was_u
     record.last_epoch = Epoch(1);
     let (mut job, actions) = adopted(record);
     assert!(
-        matches!(&actions[..], [Action::Save(saved), Action::StartSources, Action::Complete(Epoch(1))] if saved.last_epoch == Epoch(2)),
+        matches!(&actions[..], [Action::Save(saved), Action::Abort(Epoch(2)), Action::StartSources, Action::Complete(Epoch(1))] if saved.last_epoch == Epoch(2)),
         "{actions:?}"
     );
     assert_eq!(job.handle(2_000, 0.0, Event::Tick), [], "the sinks have not answered");
@@ -315,7 +315,10 @@ fn an_adopted_run_is_told_its_last_checkpoint_again_and_skips_the_one_that_was_u
 #[test]
 fn an_adopted_run_without_a_checkpoint_of_its_own_just_goes_on() {
     let (mut job, actions) = adopted(running(true).record().clone());
-    assert!(matches!(actions[..], [Action::Save(_), Action::StartSources]), "{actions:?}");
+    assert!(
+        matches!(actions[..], [Action::Save(_), Action::Abort(Epoch(1)), Action::StartSources]),
+        "{actions:?}"
+    );
     let actions = job.handle(1_100, 0.0, Event::Tick);
     assert!(matches!(actions[..], [Action::Trigger { epoch: Epoch(2), .. }]), "{actions:?}");
 }
