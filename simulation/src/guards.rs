@@ -66,7 +66,7 @@ pub(crate) const GUARDS: [Guard; 12] = [
         name: "skip-read-quorum",
         what: "a majority confirms the leader before it answers a linearizable read",
         scenario: CATALOG,
-        mix: ELECTIONS,
+        mix: Mix { isolate_coordinator: 1, count: (5, 9), ..Mix::NONE },
     },
     Guard {
         name: "skip-conditional-put",
