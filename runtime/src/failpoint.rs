@@ -14,11 +14,10 @@
 /// The defects that can be switched on, each with the guard that it removes. The soak (`cargo xtask soak --mutation`) and
 /// the simulation (`cargo xtask simulate --without`) put them back one at a time, and must notice.
 #[cfg(feature = "failpoints")]
-pub const DEFECTS: [(&str, &str); 14] = [
+pub const DEFECTS: [(&str, &str); 13] = [
     ("skip-append-sync", "entries of the log are synced before they are acknowledged"),
     ("skip-attempt-check", "older runs are shut out: records, manifests, names of producers"),
     ("skip-conditional-put", "manifests and records are created, never written over"),
-    ("skip-logged-check", "a command that was in a log is not proposed again"),
     ("skip-marker-check", "a restore looks at the markers before it writes staged output"),
     (
         "skip-number-gap",

@@ -104,7 +104,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
         return Ok(true);
     }
     let variant = match (arguments.without.as_deref(), arguments.world_of.as_deref()) {
-        (Some("all"), _) if arguments.seed.is_none() => return without_all(arguments),
+        (Some("all"), _) if arguments.seed.is_none() => return without(arguments, &GUARDS),
         (Some(name), _) => Variant::Without(guard_of(name)?),
         (None, Some(name)) => Variant::WorldOf(guard_of(name)?),
         (None, None) => Variant::Plain,
@@ -113,11 +113,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
         return one(seed, variant, arguments.trace);
     }
     match variant {
-        Variant::Without(guard) => {
-            let began = now();
-            let caught = catch(arguments, guard)?;
-            finish(arguments, vec![caught], began)
-        }
+        Variant::Without(guard) => without(arguments, [guard]),
         variant => many(arguments, variant),
     }
 }
@@ -215,6 +211,13 @@ fn child(seed: u64, variant: Variant, print: bool) -> Result<Command> {
     Ok(command)
 }
 
+/// Starts a seed whose report is to be read.
+fn piped(seed: u64, variant: Variant) -> Result<Child> {
+    let mut command = child(seed, variant, false)?;
+    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().with_context(|| format!("start seed {seed}"))
+}
+
 /// Seeds that run, in order.
 struct Running<'a> {
     arguments: &'a Arguments,
@@ -235,10 +238,7 @@ impl<'a> Running<'a> {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let jobs = self.arguments.jobs.unwrap_or_else(cores).max(1);
         while self.children.len() < jobs && self.next < self.last {
-            let mut command = child(self.next, self.variant, false)?;
-            let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-            let running = command.spawn().with_context(|| format!("start seed {}", self.next))?;
-            self.children.push_back((self.next, running));
+            self.children.push_back((self.next, piped(self.next, self.variant)?));
             self.next += 1;
         }
         let Some((seed, child)) = self.children.pop_front() else { return Ok(None) };
@@ -314,45 +314,54 @@ fn many(arguments: &Arguments, variant: Variant) -> Result<bool> {
     Ok(good)
 }
 
-/// Removes a guard and runs seeds until one notices.
-fn catch(arguments: &Arguments, guard: &'static Guard) -> Result<Caught> {
-    let mut running = Running::new(arguments, Variant::Without(guard), CAUGHT_WITHIN);
+/// Removes a guard and runs seeds until one notices. What a seed notices must come of the removal: with the guard in place
+/// it has to pass.
+fn catch(arguments: &Arguments, guard: &'static Guard, summary: &mut Summary) -> Result<()> {
+    let variant = Variant::Without(guard);
+    let mut running = Running::new(arguments, variant, CAUGHT_WITHIN);
     let mut seeds = 0;
+    let mut caught = Caught { guard: guard.name, seeds: None, invariant: None, repeat: None };
     while let Some(report) = running.next()? {
         seeds += 1;
-        if let Some(violation) = report.violation {
-            running.stop();
-            let repeat = repeat(report.seed, Variant::Without(guard));
-            say(&format!(
-                "{:<28}noticed after {seeds} seeds by {}: {repeat}",
-                guard.name, violation.invariant
-            ));
-            return Ok(Caught {
-                guard: guard.name,
-                seeds: Some(seeds),
-                invariant: Some(violation.invariant),
-                repeat: Some(repeat),
-            });
+        summary.seeds += 1;
+        let Some(violation) = report.violation else { continue };
+        let control = Variant::WorldOf(guard);
+        let with = self::report(report.seed, piped(report.seed, control)?)?;
+        if with.violation.is_some() {
+            summary.add(with, control);
+            continue;
         }
+        let repeat = repeat(report.seed, variant);
+        say(&format!(
+            "{:<28}noticed after {seeds} seeds by {}: {repeat}",
+            guard.name, violation.invariant
+        ));
+        caught.seeds = Some(seeds);
+        (caught.invariant, caught.repeat) = (Some(violation.invariant), Some(repeat));
+        break;
     }
-    say(&format!("{:<28}NOT NOTICED in {seeds} seeds", guard.name));
-    Ok(Caught { guard: guard.name, seeds: None, invariant: None, repeat: None })
+    running.stop();
+    if caught.seeds.is_none() {
+        say(&format!("{:<28}NOT NOTICED in {seeds} seeds", guard.name));
+    }
+    summary.guards.push(caught);
+    Ok(())
 }
 
-fn without_all(arguments: &Arguments) -> Result<bool> {
+/// Removes these guards, one after the other.
+fn without(
+    arguments: &Arguments,
+    guards: impl IntoIterator<Item = &'static Guard>,
+) -> Result<bool> {
     let began = now();
-    let caught: Result<Vec<_>> = GUARDS.iter().map(|guard| catch(arguments, guard)).collect();
-    finish(arguments, caught?, began)
-}
-
-fn finish(arguments: &Arguments, guards: Vec<Caught>, began: Duration) -> Result<bool> {
-    let good = guards.iter().all(|caught| caught.seeds.is_some());
     let mut summary = Summary::new(arguments);
-    summary.seeds = guards.iter().map(|caught| caught.seeds.unwrap_or(CAUGHT_WITHIN)).sum();
+    for guard in guards {
+        catch(arguments, guard, &mut summary)?;
+    }
     summary.seconds = (now() - began).as_secs_f64();
-    summary.guards = guards;
     summary.print(arguments)?;
-    Ok(good)
+    let caught = summary.guards.iter().all(|caught| caught.seeds.is_some());
+    Ok(caught && summary.violations.is_empty())
 }
 
 impl Summary {

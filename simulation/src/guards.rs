@@ -37,7 +37,7 @@ const COMMITS: Mix = Mix {
 };
 
 /// The guards.
-pub(crate) const GUARDS: [Guard; 13] = [
+pub(crate) const GUARDS: [Guard; 12] = [
     Guard {
         name: "skip-term-check",
         what: "what a leader decides by itself counts in its own term only",
@@ -66,13 +66,7 @@ pub(crate) const GUARDS: [Guard; 13] = [
         name: "skip-read-quorum",
         what: "a majority confirms the leader before it answers a linearizable read",
         scenario: CATALOG,
-        mix: ELECTIONS,
-    },
-    Guard {
-        name: "skip-logged-check",
-        what: "a command that was in a log is not proposed again",
-        scenario: CATALOG,
-        mix: Mix { one_way: 6, slow: 6, isolate_coordinator: 3, count: (8, 14), ..Mix::NONE },
+        mix: Mix { isolate_coordinator: 1, count: (5, 9), ..Mix::NONE },
     },
     Guard {
         name: "skip-conditional-put",

@@ -7,6 +7,9 @@ use crate::clients;
 use crate::history::Answered;
 use crate::invariants::{Invariant, Live, Verdict, View};
 
+/// Calls that must be answered after the faults.
+const SERVED: usize = 6;
+
 impl World {
     /// Shows invariants what has happened.
     pub(super) fn pass_on(&mut self) -> Result<(), (String, String)> {
@@ -73,11 +76,11 @@ impl World {
             && self.served()
     }
 
-    /// Whether a call that began after the faults was answered.
+    /// Whether calls that began after the faults were answered.
     pub(super) fn served(&self) -> bool {
         let calls = self.history.calls();
-        let last = calls.iter().rev().take(12);
-        last.filter(|call| matches!(call.ended, Some((_, Answered::At(_))))).count() >= 6
+        let since = calls.iter().skip(self.calls_before_calm);
+        since.filter(|call| matches!(call.ended, Some((_, Answered::At(_))))).count() >= SERVED
     }
 
     /// Whether all nodes have applied as much.

@@ -106,6 +106,8 @@ pub(crate) struct World {
     invariants: Vec<Box<dyn Invariant>>,
     seen: usize,
     faults: usize,
+    /// Calls that had begun when faults ended.
+    calls_before_calm: usize,
     /// A process has processed all input of the job.
     finished: bool,
 }
@@ -174,6 +176,7 @@ impl World {
             failed_disks: Vec::new(),
             seen: 0,
             faults: 0,
+            calls_before_calm: 0,
             finished: false,
         }
     }

@@ -124,6 +124,7 @@ impl World {
                 self.start(host);
             }
         }
+        self.calls_before_calm = self.history.calls().len();
         self.clients.calm.store(true, Ordering::Relaxed);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use openraft::BasicNode;
 use openraft::error::{ClientWriteError, Fatal, RaftError};
-use tidegate_runtime::{Task, failpoint, spawn};
+use tidegate_runtime::{Task, spawn};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -105,10 +105,7 @@ async fn write(raft: &Raft, batch: Vec<Waiting>, within: Duration) {
             }
             _ => Answer::Unknown("the entry has other answers than commands".to_owned()),
         },
-        Ok(Err(error)) => {
-            let logged = logged.get() && !failpoint::defect("skip-logged-check");
-            not_written(error, logged)
-        }
+        Ok(Err(error)) => not_written(error, logged.get()),
         Err(_) => Answer::Unknown("no majority has confirmed it in time".to_owned()),
     };
     for answer in answers {
