@@ -38,6 +38,10 @@ pub(super) struct Figures {
     worker_pause_ms: Vec<u64>,
     /// Of a restart of all coordinators, one after the other.
     rolling_pause_ms: u64,
+    /// By change of the parallelism.
+    rescale_pause_ms: Vec<u64>,
+    /// By worker that was drained.
+    drain_pause_ms: Vec<u64>,
     /// Whether the job had the same attempt after every loss of a leader.
     tasks_ran_on: bool,
 }
@@ -47,13 +51,15 @@ impl Figures {
         let longest = |times: &[u64]| times.iter().max().copied().unwrap_or(0);
         format!(
             "output pauses, ms: calm {}; leader lost at most {} (another one leads after {}), {}; worker lost at most {}; \
-             rolling restart of the coordinators {}\n",
+             rolling restart of the coordinators {}; another parallelism at most {}; a worker drained at most {}\n",
             self.calm_pause_ms,
             longest(&self.leader_pause_ms),
             longest(&self.new_leader_ms),
             if self.tasks_ran_on { "tasks ran on" } else { "TASKS WERE RESTARTED" },
             longest(&self.worker_pause_ms),
-            self.rolling_pause_ms
+            self.rolling_pause_ms,
+            longest(&self.rescale_pause_ms),
+            longest(&self.drain_pause_ms)
         )
     }
 }
@@ -130,6 +136,8 @@ impl Bench<'_> {
             new_leader_ms: Vec::new(),
             worker_pause_ms: Vec::new(),
             rolling_pause_ms: 0,
+            rescale_pause_ms: Vec::new(),
+            drain_pause_ms: Vec::new(),
             tasks_ran_on: true,
         };
         for _ in 0..self.losses {
@@ -144,7 +152,27 @@ impl Bench<'_> {
         self.pause(CALM)?;
         figures.rolling_pause_ms = arrivals.longest_pause(begin, Instant::now());
         figures.tasks_ran_on &= cluster.client.run(JOB)?.attempt == before.attempt;
+        for parallelism in ["2", "4", "3"] {
+            let rescale = ["job", "rescale", JOB, "--parallelism", parallelism];
+            let pause = self.while_asked(&cluster, &arrivals, &rescale)?;
+            figures.rescale_pause_ms.push(pause);
+        }
+        for _ in 0..2 {
+            let busy = cluster.client.members()?.workers.into_iter().find(|(_, used)| *used > 0);
+            let worker = Node::Worker(busy.context("no worker runs anything")?.0).to_string();
+            let drain = ["cluster", "drain-worker", worker.as_str()];
+            figures.drain_pause_ms.push(self.while_asked(&cluster, &arrivals, &drain)?);
+            cluster.client.ask(&["cluster", "undrain-worker", worker.as_str()])?;
+        }
         Ok(figures)
+    }
+
+    /// The longest pause while a command is carried out, and for a while after that.
+    fn while_asked(&self, cluster: &Cluster, arrivals: &Arrivals, command: &[&str]) -> Result<u64> {
+        let begin = Instant::now();
+        cluster.client.ask(command)?;
+        self.pause(CALM)?;
+        Ok(arrivals.longest_pause(begin, Instant::now()))
     }
 
     fn whole(&self, cluster: &Cluster) -> Result<()> {
