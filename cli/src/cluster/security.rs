@@ -130,24 +130,26 @@ impl AuthSection {
 
 /// Says what everybody who reaches a coordinator can do.
 pub(super) fn warn_of_coordinator(address: SocketAddr, security: &Security) {
-    if address.ip().is_loopback() {
-        return;
+    let (encrypted, asked) = (security.identity.is_some(), security.tokens.is_some());
+    if let Some(exposure) = exposure(address, encrypted, asked) {
+        tracing::warn!(%address, "{exposure}");
     }
-    match (&security.identity, &security.tokens) {
-        (Some(_), Some(_)) => {}
-        (Some(_), None) => tracing::warn!(
-            %address,
-            "whoever reaches this address may do everything: the configuration has no section [auth]"
+}
+
+/// What everybody can do who reaches an address, if that is too much.
+fn exposure(address: SocketAddr, encrypted: bool, asked: bool) -> Option<&'static str> {
+    match (address.ip().is_loopback(), encrypted, asked) {
+        (true, ..) | (false, true, true) => None,
+        (false, true, false) => Some(
+            "whoever reaches this address may do everything: the configuration has no section [auth]",
         ),
-        (None, Some(_)) => tracing::warn!(
-            %address,
+        (false, false, true) => Some(
             "tokens travel in the clear, and whoever reaches this address can act as a node: the configuration has no \
-             section [tls]"
+             section [tls]",
         ),
-        (None, None) => tracing::warn!(
-            %address,
+        (false, false, false) => Some(
             "nothing is encrypted, and whoever reaches this address may do everything: the configuration has no \
-             sections [tls] and [auth]"
+             sections [tls] and [auth]",
         ),
     }
 }
@@ -156,5 +158,39 @@ pub(super) fn warn_of_coordinator(address: SocketAddr, security: &Security) {
 pub(super) fn warn_of_worker(address: SocketAddr, identity: Option<&Identity>) {
     if !address.ip().is_loopback() && identity.is_none() {
         tracing::warn!(%address, "rows travel in the clear: the configuration has no section [tls]");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_others_reach_is_warned_of() {
+        let at = |address: &str, encrypted, asked| {
+            exposure(address.parse().unwrap(), encrypted, asked).unwrap_or_default()
+        };
+        for local in ["127.0.0.1:1", "[::1]:1"] {
+            assert_eq!(at(local, false, false), "");
+        }
+        for open in ["0.0.0.0:1", "10.0.0.1:1", "[::]:1"] {
+            assert_eq!(at(open, true, true), "");
+            assert!(at(open, true, false).contains("no section [auth]"));
+            assert!(at(open, false, true).contains("tokens travel in the clear"));
+            assert!(at(open, false, false).contains("[tls] and [auth]"));
+        }
+    }
+
+    #[test]
+    fn a_section_without_a_token_is_refused_and_mistakes_are_named() {
+        let section = |text: &str| toml::from_str::<AuthSection>(text).unwrap().tokens();
+        let refused = |text: &str| section(text).unwrap_err().to_string();
+        assert!(refused("").contains("nobody could call"));
+        assert!(refused("tokens = '/none/tokens.toml'").contains("/none/tokens.toml"));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens.toml");
+        std::fs::write(&path, "[[token]]\nprincipal = 'a'\nsha256 = 'x'\n").unwrap();
+        let error = refused(&format!("tokens = '{}'", path.display()));
+        assert!(error.contains("tokens.toml") && error.contains("64 hexadecimal"), "{error}");
     }
 }
