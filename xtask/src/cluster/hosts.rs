@@ -3,13 +3,14 @@
 //! the loopback of every host, by a relay that is not touched by cuts.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tokio::runtime::Runtime;
 
 use crate::process;
+use crate::services::debian;
 
 /// What the names of bridges and namespaces begin with; the number of the process that made them follows.
 const PREFIX: &str = "tgate";
@@ -23,18 +24,12 @@ pub(crate) struct Hosts {
 }
 
 impl Hosts {
-    /// Whether this user can make hosts here; else why not.
+    /// Whether this user can make hosts here, after installing what that takes; else why not.
     pub(crate) fn possible() -> Result<()> {
         if !rustix::process::geteuid().is_root() {
             bail!("network namespaces need root");
         }
-        for program in ["ip", "nft"] {
-            let found = Command::new(program).arg("-V").stdout(Stdio::null()).status();
-            if !found.is_ok_and(|status| status.success()) {
-                bail!("there is no program `{program}`: install iproute2 and nftables");
-            }
-        }
-        Ok(())
+        debian::ensure(debian::HOSTS)
     }
 
     /// Makes so many hosts, after removing those that ended processes have left.

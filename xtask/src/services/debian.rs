@@ -57,6 +57,12 @@ pub(crate) const ETCD: &[Need] = &[
 pub(crate) const PROMETHEUS: &[Need] =
     &[Need { package: "prometheus", sign: Sign::Runs("prometheus", &["--version"]) }];
 
+/// For hosts of a cluster on one machine.
+pub(crate) const HOSTS: &[Need] = &[
+    Need { package: "iproute2", sign: Sign::Runs("ip", &["-V"]) },
+    Need { package: "nftables", sign: Sign::Runs("nft", &["-v"]) },
+];
+
 /// For jars from Maven Central, and to run them.
 pub(crate) const JAVA_AND_MAVEN: &[Need] = &[
     Need { package: "openjdk-17-jdk-headless", sign: Sign::Java(JAVA) },
