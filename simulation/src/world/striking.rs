@@ -59,6 +59,15 @@ impl World {
                     }
                 }
             }
+            Fault::Secede(host, lasting) => {
+                let others: Vec<_> = self.machines.keys().copied().collect();
+                for other in others.into_iter().filter(|other| *other != host) {
+                    for (from, to) in [(host, other), (other, host)] {
+                        self.kernel.network().cut(from, to, true);
+                        self.at(lasting, Later::Mend(from, to));
+                    }
+                }
+            }
             Fault::CutOneWay(from, to, lasting) => {
                 self.kernel.network().cut(from, to, true);
                 self.at(lasting, Later::Mend(from, to));

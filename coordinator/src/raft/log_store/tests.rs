@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use tidegate_catalog::{Action, Command};
 
 use super::*;
+use crate::raft::disk;
 use crate::raft::snapshots::{Folder, Snapshots};
 use crate::raft::state_machine::StateMachine;
 use crate::raft::types::{Membership, Proposal, Proposed};
