@@ -20,6 +20,8 @@ pub(crate) enum Fault {
     Pause(HostId, Duration),
     /// A host reaches no other for a while, and is not reached.
     Isolate(HostId, Duration),
+    /// A coordinator and the others do not reach each other for a while; workers reach it.
+    Secede(HostId, Duration),
     /// What one host sends to another does not arrive for a while.
     CutOneWay(HostId, HostId, Duration),
     /// What one host sends to another takes longer.
@@ -54,6 +56,7 @@ pub(crate) struct Mix {
     pub(crate) blackout: u64,
     pub(crate) pause_coordinator: u64,
     pub(crate) isolate_coordinator: u64,
+    pub(crate) secede: u64,
     pub(crate) one_way: u64,
     pub(crate) slow: u64,
     pub(crate) kill_worker: u64,
@@ -75,7 +78,8 @@ impl Mix {
         power_cut: 5,
         blackout: 1,
         pause_coordinator: 5,
-        isolate_coordinator: 5,
+        isolate_coordinator: 4,
+        secede: 4,
         one_way: 4,
         slow: 2,
         kill_worker: 5,
@@ -96,6 +100,7 @@ impl Mix {
         blackout: 0,
         pause_coordinator: 0,
         isolate_coordinator: 0,
+        secede: 0,
         one_way: 0,
         slow: 0,
         kill_worker: 0,
@@ -166,6 +171,7 @@ fn one(random: &mut Random, mix: &Mix, cast: &Cast, number: u64) -> Option<Fault
         mix.disk,
         mix.clock,
         mix.deed,
+        mix.secede,
     ];
     let mut drawn = random.below(shares.iter().sum::<u64>().max(1));
     let kind = shares.iter().position(|share| {
@@ -196,7 +202,8 @@ fn one(random: &mut Random, mix: &Mix, cast: &Cast, number: u64) -> Option<Fault
         11 => Fault::Target((random.below(40), random.below(40), random.below(20)), lasting),
         12 => Fault::Disk(coordinator),
         13 => Fault::Clock(coordinator, random.below(120_000) as i64 - 60_000),
-        _ => Fault::Deed(deed(random, worker?.1, number)),
+        14 => Fault::Deed(deed(random, worker?.1, number)),
+        _ => Fault::Secede(coordinator, lasting),
     })
 }
 

@@ -78,19 +78,13 @@ pub(crate) const GUARDS: [Guard; 12] = [
         name: "skip-number-gap",
         what: "a driver that takes a run over skips the number that may have been given out",
         scenario: CLUSTER,
-        mix: Mix {
-            slow: 5,
-            isolate_coordinator: 6,
-            pause_coordinator: 2,
-            count: (6, 10),
-            ..Mix::NONE
-        },
+        mix: Mix { secede: 1, count: (2, 4), ..Mix::NONE },
     },
     Guard {
         name: "skip-save-before-complete",
         what: "sinks are told of a checkpoint after its record is saved",
         scenario: CLUSTER,
-        mix: Mix { isolate_coordinator: 5, kill_coordinator: 3, count: (3, 6), ..Mix::NONE },
+        mix: Mix { secede: 5, kill_coordinator: 3, count: (3, 6), ..Mix::NONE },
     },
     Guard {
         name: "skip-upload-wait",

@@ -37,8 +37,8 @@ struct State {
     random: Random,
     /// Milliseconds that bytes take.
     latency: Range<u64>,
-    /// Links that are cut, in one direction.
-    cut: BTreeSet<(HostId, HostId)>,
+    /// Links that are cut, in one direction, and how often: what was cut twice has to be mended twice.
+    cut: BTreeMap<(HostId, HostId), u32>,
     /// Links that are slow, and by how much more.
     slow: BTreeMap<(HostId, HostId), u64>,
     without_power: BTreeSet<HostId>,
@@ -61,7 +61,7 @@ impl Network {
             now: Duration::ZERO,
             random: Random::of(seed, "network"),
             latency: 1..30,
-            cut: BTreeSet::new(),
+            cut: BTreeMap::new(),
             slow: BTreeMap::new(),
             without_power: BTreeSet::new(),
             listeners: BTreeMap::new(),
@@ -101,10 +101,8 @@ impl Network {
     /// Cuts one direction of a link, or mends it.
     pub(crate) fn cut(&self, from: HostId, to: HostId, cut: bool) {
         let mut state = self.state();
-        match cut {
-            true => state.cut.insert((from, to)),
-            false => state.cut.remove(&(from, to)),
-        };
+        let cuts = state.cut.entry((from, to)).or_default();
+        *cuts = if cut { *cuts + 1 } else { cuts.saturating_sub(1) };
     }
 
     /// Makes one direction of a link slow by so many milliseconds; 0 mends it.
@@ -150,7 +148,7 @@ impl Network {
         let pipes = state.pipes.clone();
         let open = |pipe: &&SharedPipe| {
             let pipe = lock(pipe);
-            !state.cut.contains(&(pipe.from, pipe.to))
+            !state.is_cut(pipe.from, pipe.to)
         };
         let open: Vec<_> = pipes.iter().filter(open).collect();
         let dialing = std::mem::take(&mut state.dialing);
@@ -195,6 +193,10 @@ fn ends_at(pipe: &SharedPipe, host: HostId) -> bool {
 }
 
 impl State {
+    fn is_cut(&self, from: HostId, to: HostId) -> bool {
+        self.cut.get(&(from, to)).is_some_and(|cuts| *cuts > 0)
+    }
+
     fn arrival(&mut self, from: HostId, to: HostId) -> Duration {
         let more = self.slow.get(&(from, to)).copied().unwrap_or(0);
         let takes = self.random.millis(self.latency.clone());
@@ -209,8 +211,7 @@ impl State {
         let Some((to, _)) = self.listeners.get(&dialing.address) else {
             return self.without_power.is_empty();
         };
-        let cut = |from, to| self.cut.contains(&(from, to));
-        !cut(dialing.from, *to) && !cut(*to, dialing.from)
+        !self.is_cut(dialing.from, *to) && !self.is_cut(*to, dialing.from)
     }
 }
 

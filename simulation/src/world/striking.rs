@@ -51,13 +51,9 @@ impl World {
                 let until = self.kernel.now() + lasting;
                 self.kernel.pause(host, until);
             }
-            Fault::Isolate(host, lasting) => {
-                for other in self.everyone().into_iter().filter(|other| *other != host) {
-                    for (from, to) in [(host, other), (other, host)] {
-                        self.kernel.network().cut(from, to, true);
-                        self.at(lasting, Later::Mend(from, to));
-                    }
-                }
+            Fault::Isolate(host, lasting) => self.cut_off(host, self.everyone(), lasting),
+            Fault::Secede(host, lasting) => {
+                self.cut_off(host, self.machines.keys().copied().collect(), lasting);
             }
             Fault::CutOneWay(from, to, lasting) => {
                 self.kernel.network().cut(from, to, true);
@@ -92,6 +88,16 @@ impl World {
             Fault::Deed(deed) => {
                 let mut deeds = self.clients.deeds.lock().unwrap_or_else(PoisonError::into_inner);
                 deeds.push_back(deed);
+            }
+        }
+    }
+
+    /// Cuts the links between a host and others, both ways.
+    fn cut_off(&mut self, host: HostId, from: Vec<HostId>, lasting: Duration) {
+        for other in from.into_iter().filter(|other| *other != host) {
+            for (from, to) in [(host, other), (other, host)] {
+                self.kernel.network().cut(from, to, true);
+                self.at(lasting, Later::Mend(from, to));
             }
         }
     }

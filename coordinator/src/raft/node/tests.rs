@@ -3,7 +3,7 @@
 use tidegate_catalog::Action;
 
 use super::*;
-use crate::raft::disk::Disk;
+use crate::raft::disk::{Disk, Trouble};
 use crate::raft::execution::Execution;
 use crate::raft::network::TcpConnector;
 use crate::raft::snapshots::Folder;
@@ -52,6 +52,17 @@ async fn without_a_cluster_nothing_is_done() {
     let read = node.read(Consistency::Linearizable, |_| ()).await.unwrap_err();
     assert_eq!(read.code(), ErrorCode::Unavailable);
     assert_eq!(node.next_node_id(), 1);
+}
+
+#[tokio::test]
+async fn what_was_stored_is_known_as_soon_as_a_node_has_started() {
+    let (disk, folder) = (Disk::empty(), tempfile::tempdir().unwrap());
+    let node = alone(disk.clone(), folder.path()).await;
+    assert!(node.is_fresh());
+    node.initialize(BTreeMap::from([(1, "127.0.0.1:1".to_owned())])).await.unwrap();
+    let again = Disk::with(disk.bytes(), Trouble::None);
+    // The library's view of a node that has just been started may still be empty; this must not be.
+    assert!(!alone(again, folder.path()).await.is_fresh());
 }
 
 #[tokio::test]
