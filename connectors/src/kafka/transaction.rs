@@ -23,6 +23,8 @@ use super::patience::Patience;
 use super::sink::Shared;
 use super::staged_record;
 
+/// How long a transaction is tried to be taken back before the run fails.
+const ABORT_PATIENCE: Duration = Duration::from_secs(15);
 /// How long one call of the client may take before it is repeated.
 const CALL: Duration = Duration::from_secs(10);
 /// How long setting up may take: a transaction that a dead run left open is ended first.
@@ -188,11 +190,13 @@ impl Transactions {
             }
             _ => why,
         };
+        // A new run ends the transaction as well, and does not depend on a client that has lost its way.
+        let limit = Patience::new(&self.shared.monotonic, ABORT_PATIENCE);
         loop {
             let Err(error) = self.producer.abort_transaction(CALL) else {
                 return Failure::Aborted(why);
             };
-            if !is_retriable(&error) || patience.is_over() {
+            if !is_retriable(&error) || patience.is_over() || limit.is_over() {
                 let failed = self.failed("abort a transaction", &error);
                 return Failure::Over(why.context(failed.to_string()));
             }

@@ -44,6 +44,8 @@ pub(super) struct Driving {
     pub(super) run: RunName,
     /// At which it is deployed; another one is for another driver.
     pub(super) parallelism: u32,
+    /// Whether the tasks of the run have ended for it to begin otherwise: nothing is taken over then.
+    pub(super) anew: bool,
     /// What the run waits for is told here.
     pub(super) waiting: watch::Sender<Option<String>>,
     /// When workers have had time to say what they run.
@@ -183,6 +185,9 @@ impl Driving {
         events: mpsc::Sender<TaskEvent>,
     ) -> Option<tidegate_job_control::driver::run::AdoptedRun> {
         let attempt = known.run.record.as_ref()?.attempt;
+        if self.anew {
+            return None;
+        }
         loop {
             if let Some(adopted) = runs.adopt(attempt, events.clone()) {
                 return Some(adopted);

@@ -76,6 +76,10 @@ struct Lead<'a> {
     resting: BTreeMap<RunName, Duration>,
     /// When workers have had time to come.
     settled: Duration,
+    /// Runs whose tasks have ended so that they begin as their owners want them now.
+    left: BTreeSet<RunName>,
+    /// The run that moves, and until when others wait for it: two must not leave for the same slots.
+    moving: Option<(RunName, Duration)>,
     deletions: Deletions,
 }
 
@@ -128,6 +132,8 @@ impl Supervisor {
             active: BTreeMap::new(),
             resting: BTreeMap::new(),
             settled,
+            left: BTreeSet::new(),
+            moving: None,
             deletions: Deletions::default(),
         };
         loop {
@@ -159,11 +165,15 @@ impl Lead<'_> {
         let now = self.supervisor.clock.elapsed();
         self.active.retain(|name, active| {
             let over = active.driving.is_finished();
-            if over && names.contains(name) && active.leaving.is_none() {
-                self.resting.insert(name.clone(), now + RETRY);
+            if over && names.contains(name) {
+                match active.leaving {
+                    Some(_) => drop(self.left.insert(name.clone())),
+                    None => drop(self.resting.insert(name.clone(), now + RETRY)),
+                }
             }
             !over
         });
+        self.left.retain(|name| names.contains(name));
         self.resting.retain(|name, until| names.contains(name) && *until > now);
         for wanted in &wanted {
             let name = &wanted.run.name;
@@ -194,9 +204,12 @@ impl Lead<'_> {
         Ok(())
     }
 
-    fn start(&self, run: &Run) -> Active {
+    fn start(&mut self, run: &Run) -> Active {
         let (requests, receiver) = mpsc::channel(REQUESTS);
-        let (waiting, _) = watch::channel(run.waiting.clone());
+        let (waiting, _) = watch::channel(None);
+        // A run that was under way goes on as it is; it is moved when there is room for what is wanted of it.
+        let anew = self.left.remove(&run.name);
+        let parallelism = run.deployed.filter(|_| !anew).unwrap_or(run.parallelism);
         let supervisor = self.supervisor;
         let driving = Driving {
             environment: Environment {
@@ -206,7 +219,8 @@ impl Lead<'_> {
                 folders: supervisor.folders.clone(),
             },
             run: run.name.clone(),
-            parallelism: run.parallelism,
+            parallelism,
+            anew,
             waiting: waiting.clone(),
             settled: self.settled,
             requests: requests.clone(),
@@ -220,7 +234,7 @@ impl Lead<'_> {
             requests,
             asked_end: false,
             asked_savepoints: BTreeSet::new(),
-            parallelism: run.parallelism,
+            parallelism,
             leaving: None,
             waiting,
             kept: None,

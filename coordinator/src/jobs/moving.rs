@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tidegate_catalog::{Action, Catalog, Run, WorkerState};
+use tidegate_catalog::{Action, Catalog, Run, RunState, WorkerState};
 use tidegate_job_control::Request;
 use tidegate_types::Result;
 
@@ -14,8 +14,11 @@ use crate::raft::Consistency;
 use crate::scheduler::Problem;
 use crate::service::workers::remote::shortage;
 
-/// How long a run may take to leave in order; then its tasks are replaced where they are.
+/// How long a run that has a checkpoint may take to leave in order; then its tasks are replaced where they are.
 const LEAVING: Duration = Duration::from_secs(60);
+
+/// How long other runs wait for one that moves.
+const MOVING: Duration = Duration::from_secs(120);
 
 /// A worker that is not to run anything.
 struct Drained {
@@ -33,6 +36,14 @@ impl Lead<'_> {
         // What workers run is known once they have had time to say so.
         let settled = now >= self.settled;
         let hosted = if settled { self.supervisor.pool.hosted() } else { Vec::new() };
+        self.moving = self.moving.take().filter(|(name, until)| {
+            let run = wanted.iter().find(|wanted| wanted.run.name == *name);
+            let leaves = self.active.get(name).is_none_or(|active| active.leaving.is_some());
+            let arrived = |run: &Run| {
+                run.state == RunState::Running && run.deployed == Some(run.parallelism) && !leaves
+            };
+            now < *until && run.is_some_and(|wanted| !arrived(&wanted.run))
+        });
         for Wanted { run, .. } in wanted {
             let Some(active) = self.active.get(&run.name) else { continue };
             let job = run.name.job.to_string();
@@ -44,14 +55,23 @@ impl Lead<'_> {
                 Some((_, _, worker, _)) => Some(format!("leave worker {worker}")),
                 None => None,
             };
-            let room = if why.is_some() { self.room(run, &names).await? } else { None };
+            let other = self.moving.as_ref().filter(|(name, _)| *name != run.name);
+            let room = match (&why, other) {
+                (None, _) => None,
+                (Some(_), Some((other, _))) => Some(format!("{other} moves first")),
+                (Some(_), None) => self.room(run, &names).await?,
+            };
+            let saved = run.record.as_ref().is_some_and(|record| record.latest().is_some());
             if let Some(active) = self.active.get_mut(&run.name) {
                 match (why, room) {
                     (None, _) => active.kept = None,
                     (Some(why), Some(shortage)) if active.leaving.is_none() => {
                         active.kept = Some(format!("to {why}: {shortage}"));
                     }
-                    (Some(_), _) => active.leave(now),
+                    (Some(_), _) => {
+                        active.leave(now, saved);
+                        self.moving.get_or_insert((run.name.clone(), now + MOVING));
+                    }
                 }
             }
         }
@@ -105,7 +125,7 @@ impl Lead<'_> {
 
 impl Active {
     /// Has the driver leave the run to another one.
-    fn leave(&mut self, now: Duration) {
+    fn leave(&mut self, now: Duration, saved: bool) {
         match self.leaving {
             None => {
                 self.kept = None;
@@ -113,7 +133,8 @@ impl Active {
                     self.leaving = Some(now);
                 }
             }
-            Some(since) if now.saturating_sub(since) > LEAVING => self.driving.abort(),
+            // Without any checkpoint the run would begin from nothing: it is left alone until it has one.
+            Some(since) if saved && now.saturating_sub(since) > LEAVING => self.driving.abort(),
             Some(_) => {}
         }
     }

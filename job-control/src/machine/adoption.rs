@@ -47,11 +47,16 @@ impl Job {
         }
         self.running.retain(|task| !ended.contains(task));
         if let Some(given_up) = self.checkpoint.take_if(|under_way| under_way.completed.is_none()) {
+            // Whoever follows this driver skips one number only: those that were given out before must be known.
+            self.save(actions);
             let reason = "the connection to a worker was interrupted".to_owned();
             actions.push(Action::Abandon { epoch: given_up.epoch, reason });
             if given_up.kind != CheckpointKind::Periodic {
                 self.request(given_up.kind);
             }
+        }
+        if self.leaving {
+            self.next_trigger_ms = Some(now_ms);
         }
         actions.push(Action::StartSources);
         match &self.checkpoint {

@@ -5,6 +5,9 @@ use tidegate_types::{Epoch, Error, ErrorCode, JobStatus};
 use super::{Job, Phase};
 use crate::protocol::{Action, CheckpointKind, Outcome};
 
+/// Pause before a checkpoint to leave with is tried again, milliseconds.
+const LEAVING_AGAIN_MS: i64 = 1_000;
+
 impl Job {
     /// A checkpoint could not be taken.
     pub(super) fn fail_checkpoint(
@@ -40,13 +43,16 @@ impl Job {
             CheckpointKind::StopWithSavepoint => self.request(checkpoint.kind),
             CheckpointKind::Periodic => {}
         }
+        if self.leaving && !fatal {
+            // Nothing is wrong with the run: it goes on, and the checkpoint to leave with is tried again.
+            self.save(actions);
+            self.next_trigger_ms = Some(now_ms + LEAVING_AGAIN_MS);
+            return;
+        }
         if fatal || self.failed_checkpoints > self.settings.tolerable_failures {
             return self.fail(now_ms, jitter, error, actions);
         }
         self.save(actions);
-        if self.leaving {
-            return self.leave(actions);
-        }
         self.next_trigger_ms = self.settings.interval.map(|i| now_ms + i.as_millis() as i64);
         self.settle(now_ms, actions);
     }
@@ -79,6 +85,8 @@ impl Job {
         match self.restarts.on_failure(now_ms, jitter).filter(|_| curable) {
             Some(_) if self.leaving => {
                 self.phase = Phase::Over;
+                let (code, error) = (error.code(), error.to_string());
+                actions.push(Action::AwaitRestart { at_ms: now_ms, code, error });
                 actions.push(Action::Done(Outcome::Left));
             }
             Some(at_ms) => {

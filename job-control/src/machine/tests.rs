@@ -366,8 +366,18 @@ fn an_interrupted_connection_costs_the_checkpoint_under_way_and_nothing_else() {
     let actions = job.handle(300, 0.0, resumed());
     assert!(matches!(
         &actions[..],
-        [Action::Abandon { epoch: Epoch(2), .. }, Action::StartSources, Action::Complete(Epoch(1))]
+        [
+            Action::Save(_),
+            Action::Abandon { epoch: Epoch(2), .. },
+            Action::StartSources,
+            Action::Complete(Epoch(1))
+        ]
     ));
+    assert_eq!(
+        job.record().last_epoch,
+        Epoch(2),
+        "a driver after this one must not give it out again"
+    );
     let committed = Event::Committed { attempt, epoch: Epoch(1), task: task(1) };
     let actions = job.handle(310, 0.0, committed);
     assert!(
@@ -420,13 +430,18 @@ fn a_driver_leaves_after_a_checkpoint_that_was_triggered_for_it() {
 }
 
 #[test]
-fn a_driver_leaves_at_once_where_no_checkpoint_can_be_taken() {
+fn a_driver_leaves_with_the_next_checkpoint_if_one_fails_and_at_once_if_the_run_does() {
     let mut job = running(true);
+    job.settings.tolerable_failures = 0;
     let actions = job.handle(50, 0.0, Event::LeaveRequested);
     assert!(matches!(&actions[..], [Action::Trigger { .. }]));
     let (attempt, error) = (job.record().attempt, Error::new(ErrorCode::Unavailable, "store"));
     let actions = job.handle(60, 0.0, Event::Declined { attempt, epoch: Epoch(1), error });
+    assert!(!actions.contains(&Action::KillTasks), "the run is well: {actions:?}");
+    let actions = job.handle(1_060, 0.0, Event::Tick);
+    assert!(matches!(&actions[..], [Action::Trigger { epoch: Epoch(2), .. }]), "{actions:?}");
     let left = [Action::KillTasks, Action::Done(Outcome::Left)];
+    let actions = complete_with(&mut job, 1_070, 2);
     assert!(actions.ends_with(&left), "{actions:?}");
 
     let mut job = running(true);

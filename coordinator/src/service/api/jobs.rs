@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use tidegate_catalog::{
-    Action, Catalog, JobName, OperationKind, ResourceName, RestoreOrigin, RunName,
+    Action, Catalog, JobName, OperationKind, ResourceName, RestoreOrigin, Run, RunName,
 };
 use tidegate_proto::v1 as api;
 use tidegate_proto::v1::job_service_client::JobServiceClient;
@@ -177,7 +177,7 @@ impl Api {
     }
 
     async fn stop(&self, request: api::StopJobRequest) -> Result<api::Operation> {
-        let run = self.live_run(&request.name).await?;
+        let run = self.live_run(&request.name, &request.request_id).await?;
         let savepoint = self.id_or_new(&request.savepoint_id, &request.request_id, "savepoint");
         let action =
             Action::RequestStop { run: run.clone(), savepoint, location: None, drain: false };
@@ -186,25 +186,27 @@ impl Api {
     }
 
     async fn cancel(&self, request: api::CancelJobRequest) -> Result<api::Operation> {
-        let run = self.live_run(&request.name).await?;
+        let run = self.live_run(&request.name, &request.request_id).await?;
         self.apply(Action::RequestCancel { run: run.clone() }, &request.request_id).await?;
         self.operate(OperationKind::CancelRun, run.into()).await
     }
 
     async fn rescale(&self, request: api::RescaleJobRequest) -> Result<api::Operation> {
-        let run = self.live_run(&request.name).await?;
+        let run = self.live_run(&request.name, &request.request_id).await?;
         let parallelism = request.parallelism;
         let action = Action::RescaleRun { run: run.clone(), parallelism };
         self.apply(action, &request.request_id).await?;
         self.operate(OperationKind::RescaleRun, run.into()).await
     }
 
-    /// The run of a job that is not over.
-    pub(super) async fn live_run(&self, job: &str) -> Result<RunName> {
+    /// The run of a job that is not over. For a call that may be a repetition (it has a `request_id`) the last one: the
+    /// call may have ended it, and the catalog knows what it answered then.
+    pub(super) async fn live_run(&self, job: &str, request_id: &str) -> Result<RunName> {
         let job: JobName = job.parse()?;
         self.read(|catalog| {
             catalog.job(&job).ok_or_else(|| unknown(&job))?;
-            let last = catalog.last_run(&job).filter(|run| !run.state.is_terminal());
+            let counts = |run: &&Run| !run.state.is_terminal() || !request_id.is_empty();
+            let last = catalog.last_run(&job).filter(counts);
             last.map(|run| run.name.clone()).ok_or_else(|| {
                 let message = format!("{job} does not run");
                 Error::new(ErrorCode::FailedPrecondition, message)

@@ -14,7 +14,7 @@ impl Api {
         &self,
         request: api::CreateSavepointRequest,
     ) -> Result<api::Operation> {
-        let run = self.live_run(&request.parent).await?;
+        let run = self.live_run(&request.parent, &request.request_id).await?;
         let id = self.id_or_new(&request.savepoint_id, &request.request_id, "savepoint");
         let savepoint = run.job.savepoint(id)?;
         let action = Action::CreateSavepoint {

@@ -121,8 +121,8 @@ impl WorkerPool {
     pub(crate) fn lead(&self, term: u64) {
         let mut inner = self.lock();
         (inner.term, inner.leads) = (term, true);
-        // An answer to a question of an earlier leader is none to one of this.
-        inner.last_request = term << 32;
+        // An answer to a question of an earlier lead is none to one of this, also where the term is the same.
+        inner.last_request = inner.last_request.max(term << 32);
     }
 
     /// The term of the commands.
@@ -132,8 +132,10 @@ impl WorkerPool {
 
     /// This coordinator leads no longer: every stream ends, and nothing is known any more.
     pub(crate) fn resign(&self) {
-        let term = self.lock().term;
-        *self.lock() = Inner { term, ..Inner::default() };
+        let mut inner = self.lock();
+        let Inner { term, last_session, last_request, .. } = *inner;
+        *inner = Inner { term, last_session, last_request, ..Inner::default() };
+        drop(inner);
         self.changed();
     }
 

@@ -266,12 +266,10 @@ impl RemoteRuns {
         let usable = |subtask: &SubtaskId| {
             matches!(found.states.get(subtask), Some(State::Ready | State::Ended))
         };
-        // One of another parallelism, or on a worker that is to be emptied, is placed anew.
+        // On a worker that is to be emptied it stays until there is room elsewhere.
         let expected: usize =
             self.task_graph().tasks.iter().map(|task| task.parallelism as usize).sum();
-        let drained = (self.drained)();
-        let stays = found.workers.keys().all(|worker| !drained.contains(worker));
-        if facts.tasks.len() != expected || !stays || !facts.tasks.iter().all(usable) {
+        if facts.tasks.len() != expected || !facts.tasks.iter().all(usable) {
             return None;
         }
         let ended = found.states.iter().filter(|(_, state)| **state == State::Ended);

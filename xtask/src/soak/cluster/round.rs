@@ -74,7 +74,8 @@ impl Stage<'_> {
         }
         outcome?;
         let now = self.current()?;
-        if let Some(after) = self.further(round, &now, TWO, BOUND, tally)? {
+        let limit = if round.broker.is_some() { BOUND * 2 } else { BOUND };
+        if let Some(after) = self.further(round, &now, TWO, limit, tally)? {
             self.compare(round, &before, &after, begin, tally);
         }
         if let Err(last) = self.cluster.whole(BOUND)? {
