@@ -378,11 +378,12 @@ impl Agent {
         let slots =
             own.iter().map(|subtask| subtask.index).collect::<std::collections::BTreeSet<_>>();
         let traces = RunTraces::new(&self.options.name, &run);
+        let tasks = own.len();
         let old = match self.runs.begin(&job, attempt, facts, own.into_iter(), traces) {
             Ok(old) => old.and_then(|hosted| hosted.tasks),
             Err(error) => return self.refuse(request, &job, attempt, error),
         };
-        tracing::info!(job, %attempt, slots = slots.len(), "starting tasks");
+        tracing::info!(job, %attempt, slots = slots.len(), tasks, "starting tasks");
         let key = run_key(&job, attempt, &token);
         let (placement, shuffle) = (self.placement(&placement), self.shuffle.clone());
         let (to, forwarding) = forward(job.clone(), self.events.0.clone());

@@ -29,8 +29,9 @@ impl Api {
             time.seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(time.nanos))
         });
         let coordinator = self.metadata.id();
-        let lines = gather(&self.pool, coordinator, &job.to_string(), after_ns, limit).await;
-        Ok(api::JobLog { lines: lines.into_iter().map(line).collect() })
+        let job = job.to_string();
+        let (lines, missing) = gather(&self.pool, coordinator, &job, after_ns, limit).await;
+        Ok(api::JobLog { lines: lines.into_iter().map(line).collect(), missing })
     }
 }
 

@@ -19,14 +19,14 @@ pub(crate) struct Line {
     pub(crate) line: wire::LogLine,
 }
 
-/// The newest lines of a job's log that are younger than a moment, by time.
+/// The newest lines of a job's log that are younger than a moment, by time, and the workers that have not answered.
 pub(crate) async fn gather(
     pool: &WorkerPool,
     coordinator: u64,
     job: &str,
     after_ns: i64,
     limit: u32,
-) -> Vec<Line> {
+) -> (Vec<Line>, Vec<String>) {
     let own = job_logs::lines(job, after_ns, limit as usize).into_iter().map(|line| Line {
         process: format!("coordinators/{coordinator}"),
         line: wire::LogLine {
@@ -45,21 +45,23 @@ pub(crate) async fn gather(
                 |request| Command::FetchLogs(wire::FetchLogs { request, job, after_ns, limit });
             let answer = tokio::time::timeout(PATIENCE, pool.ask(&worker, session, fetch)).await;
             match answer {
-                Ok(Ok(wire::answer::Result::Log(log))) => (worker, log.lines),
-                Ok(Err(error)) => {
-                    tracing::debug!(%error, worker, "a worker has not told its log");
-                    (worker, Vec::new())
-                }
-                _ => (worker, Vec::new()),
+                Ok(Ok(wire::answer::Result::Log(log))) => (worker, Some(log.lines)),
+                _ => (worker, None),
             }
         })
     });
+    let mut missing = Vec::new();
     for (worker, lines) in futures::future::join_all(asked).await {
         let process = format!("workers/{worker}");
-        all.extend(lines.into_iter().map(|line| Line { process: process.clone(), line }));
+        match lines {
+            Some(lines) => {
+                all.extend(lines.into_iter().map(|line| Line { process: process.clone(), line }));
+            }
+            None => missing.push(process),
+        }
     }
     all.sort_by_key(|line| line.line.time_ns);
     let surplus = all.len().saturating_sub(limit as usize);
     all.drain(..surplus);
-    all
+    (all, missing)
 }

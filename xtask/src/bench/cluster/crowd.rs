@@ -1,5 +1,6 @@
 //! Many tasks on one worker, many jobs on one cluster, many jobs in the catalog.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -7,15 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use super::Bench;
 use crate::cargo::cargo;
-use crate::cluster::nodes::{COORDINATORS, Node};
+use crate::cluster::nodes::{COORDINATORS, Node, lines_with};
 use crate::tidegate::lines;
 
 /// Jobs that run at once.
 const RUNNING: u32 = 50;
 
-/// Parallelism of the job of many tasks, and how many tasks it has of that.
+/// Parallelism of the job of many tasks: a source and three windows, each a task.
 const WIDE: u32 = 50;
-const TASKS: u32 = 4;
 
 /// Figures of the catalog, as the program prints them.
 #[derive(Debug, Deserialize, Serialize)]
@@ -82,9 +82,7 @@ impl Bench<'_> {
         self.submit(&cluster, "wide", WIDE, WIDE_JOB)?;
         self.wait(&cluster, "wide", |run| run.state == "RUNNING" && run.checkpoint > 2)?;
         let tasks_seconds = begin.elapsed().as_secs_f64();
-        let metrics = cluster.client.ask(&["job", "metrics", "wide"])?;
-        let subtasks = metrics["operators"].as_array().map_or(0, Vec::len);
-        ensure!(subtasks > 0, "the job of many tasks reports no operators: {metrics}");
+        let tasks_on_a_worker = tasks(&cluster.log(Node::Worker(1)))?;
         cluster.client.ask(&["job", "cancel", "wide"])?;
         let addresses: Vec<&str> =
             (1..=COORDINATORS).map(|id| cluster.address(Node::Coordinator(id))).collect();
@@ -92,7 +90,7 @@ impl Bench<'_> {
         Ok(Figures {
             running_jobs: RUNNING,
             running_jobs_seconds,
-            tasks_on_a_worker: WIDE * TASKS,
+            tasks_on_a_worker,
             tasks_seconds,
             catalog,
         })
@@ -114,6 +112,18 @@ impl Bench<'_> {
         }
         figures.context("the measurement of the catalog printed no figures")
     }
+}
+
+/// How many tasks of the last job were started, as the worker's log says.
+fn tasks(log: &Path) -> Result<u32> {
+    let (lines, _) = lines_with(log, 0, &["starting tasks"])?;
+    let last = lines.last().context("the worker has started no tasks")?;
+    let number = last
+        .split("tasks=")
+        .nth(1)
+        .map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>());
+    let number = number.and_then(|digits| digits.parse().ok());
+    number.with_context(|| format!("no number of tasks in: {last}"))
 }
 
 /// A job that goes on for ever and costs little.
