@@ -125,6 +125,7 @@ impl Runs for LocalRuns {
         let RunRequest { attempt, lineage, restored } = request;
         let settings = &self.spec.settings;
         let deployment = Deployment {
+            job: self.spec.job.to_string(),
             graph: self.spec.graph.clone(),
             tasks: self.tasks.clone(),
             attempt,

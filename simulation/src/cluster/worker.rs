@@ -13,7 +13,7 @@ use tidegate_worker::service::{Agent, AgentOptions, Host};
 use tidegate_worker::shuffle::transport::{BoxIo, Listener};
 use tidegate_worker::shuffle::{Shuffle, ShuffleOptions, ShuffleServer, Transport, WorkerName};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio_stream::wrappers::ReceiverStream;
 
 use crate::kernel::{Dialer, HostClock, Main, Network, Stream};
@@ -53,13 +53,14 @@ pub(crate) fn main(boot: Boot) -> Main {
             Ok(server) => server,
             Err(error) => return format!("does not start: {error}"),
         };
+        let (_known, known) = watch::channel(boot.coordinators);
         let options = AgentOptions {
             name: boot.name,
             incarnation: clock.now_ms().unsigned_abs(),
             shuffle_address: server.local_address().to_string(),
             slots: SLOTS,
             labels: BTreeMap::new(),
-            coordinators: boot.coordinators,
+            coordinators: known,
         };
         let connectors = Connectors { feed: boot.feed, target: boot.target, clock: clock.clone() };
         let host = Host { clock, connectors: Arc::new(connectors), runtime, slots: SLOTS };

@@ -20,7 +20,7 @@ impl Invariant for Checkpoints {
 
     fn on_applied(&mut self, applied: &Applied) -> Verdict {
         for (proposed, _) in accepted(applied) {
-            let Action::SaveRecord { run, record } = &proposed.command.action else { continue };
+            let Action::SaveRecord { run, record, .. } = &proposed.command.action else { continue };
             for checkpoint in &record.checkpoints {
                 let key = (checkpoint.folder.clone(), checkpoint.epoch);
                 let known = self.0.entry(key).or_insert_with(|| checkpoint.digest.clone());

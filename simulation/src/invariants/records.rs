@@ -26,7 +26,7 @@ impl Invariant for Records {
             return Ok(());
         }
         for (proposed, _) in accepted(applied) {
-            let Action::SaveRecord { run, record } = &proposed.command.action else { continue };
+            let Action::SaveRecord { run, record, .. } = &proposed.command.action else { continue };
             let before = self.0.insert(run.clone(), record.clone());
             let Some(before) = before else { continue };
             if record.revision != before.revision + 1 || record.attempt < before.attempt {

@@ -45,6 +45,8 @@ async fn filled(folder: &Path) -> Vec<u8> {
     propose(&node, 0..60).await;
     let state = node.peek(Catalog::encode);
     node.shutdown().await.unwrap();
+    drop(node);
+    drop(opened(folder));
     state
 }
 
@@ -59,7 +61,21 @@ async fn started(folder: &Path, cached: bool) -> (Vec<u8>, Vec<u8>) {
 }
 
 fn kept(folder: &Path) -> Option<Stored> {
-    AppliedCache::open(&database(folder), 1, "test").unwrap().1
+    opened(folder).1
+}
+
+/// The database, once nobody else has it open: the last write of a node that was stopped may take a moment longer.
+#[allow(clippy::disallowed_methods, reason = "what is waited for is on another thread")]
+fn opened(folder: &Path) -> (AppliedCache, Option<Stored>) {
+    for _ in 0..200 {
+        match AppliedCache::open(&database(folder), 1, "test") {
+            Err(error) if error.code() == ErrorCode::FailedPrecondition => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            opened => return opened.unwrap(),
+        }
+    }
+    panic!("the database stays open");
 }
 
 /// Something that happens to the database in a folder.
