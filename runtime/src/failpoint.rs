@@ -14,15 +14,11 @@
 /// The defects that can be switched on, each with the guard that it removes. The soak (`cargo xtask soak --mutation`) and
 /// the simulation (`cargo xtask simulate --without`) put them back one at a time, and must notice.
 #[cfg(feature = "failpoints")]
-pub const DEFECTS: [(&str, &str); 13] = [
+pub const DEFECTS: [(&str, &str); 12] = [
     ("skip-append-sync", "entries of the log are synced before they are acknowledged"),
     ("skip-attempt-check", "older runs are shut out: records, manifests, names of producers"),
     ("skip-conditional-put", "manifests and records are created, never written over"),
     ("skip-marker-check", "a restore looks at the markers before it writes staged output"),
-    (
-        "skip-number-gap",
-        "a driver that takes a run over skips the number that may have been given out",
-    ),
     ("skip-producer-fencing", "a start takes over the names under which older runs commit"),
     ("skip-read-quorum", "a majority confirms the leader before it answers a linearizable read"),
     ("skip-resignation", "a leader that starts again is elected anew"),

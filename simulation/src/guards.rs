@@ -37,7 +37,7 @@ const COMMITS: Mix = Mix {
 };
 
 /// The guards.
-pub(crate) const GUARDS: [Guard; 12] = [
+pub(crate) const GUARDS: [Guard; 11] = [
     Guard {
         name: "skip-term-check",
         what: "what a leader decides by itself counts in its own term only",
@@ -73,12 +73,6 @@ pub(crate) const GUARDS: [Guard; 12] = [
         what: "manifests and records are created, never written over",
         scenario: EMBEDDED,
         mix: Mix { pause_worker: 5, store: 2, count: (3, 6), ..Mix::NONE },
-    },
-    Guard {
-        name: "skip-number-gap",
-        what: "a driver that takes a run over skips the number that may have been given out",
-        scenario: CLUSTER,
-        mix: Mix { secede: 1, count: (2, 4), ..Mix::NONE },
     },
     Guard {
         name: "skip-save-before-complete",

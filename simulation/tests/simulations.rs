@@ -8,14 +8,13 @@ use std::process::Command;
 const SEEDS: u64 = 120;
 
 /// Each guard with a seed from which on its removal is noticed soon.
-const GUARDS: [(&str, u64); 12] = [
+const GUARDS: [(&str, u64); 11] = [
     ("skip-term-check", 1),
     ("skip-append-sync", 1),
     ("skip-vote-persistence", 6),
     ("skip-resignation", 2),
     ("skip-read-quorum", 3),
     ("skip-conditional-put", 21),
-    ("skip-number-gap", 61),
     ("skip-save-before-complete", 1),
     ("skip-upload-wait", 46),
     ("skip-settlement", 10),
