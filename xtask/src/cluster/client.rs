@@ -97,7 +97,12 @@ impl Client {
 
     /// Who is in the cluster.
     pub(crate) fn members(&self) -> Result<Members> {
-        let answer = self.ask(&["cluster", "status"])?;
+        self.members_at(&self.coordinators)
+    }
+
+    /// Who is in the cluster, as certain coordinators say.
+    pub(crate) fn members_at(&self, coordinators: &str) -> Result<Members> {
+        let answer = self.ask_at(coordinators, &["cluster", "status"])?;
         let list = |kind: &str| answer[kind].as_array().cloned().unwrap_or_default();
         let leads = |one: &&Value| one["leader"] == true;
         let leader = list("coordinators").iter().find(leads).map(|one| number(&one["id"]));

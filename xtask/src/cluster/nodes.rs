@@ -95,7 +95,7 @@ impl Cluster {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let picked = ports::pick(&names, &BTreeSet::new())?;
         let address = |node: &Node| match &hosts {
-            Some(hosts) => format!("{}:{PORT}", hosts.address(host(*node))),
+            Some(hosts) => format!("{}:{PORT}", hosts.address(node.host())),
             None => format!("127.0.0.1:{}", picked[&node.to_string()]),
         };
         let addresses: BTreeMap<Node, String> =
@@ -132,7 +132,7 @@ impl Cluster {
         };
         fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
         let mut command = match &self.hosts {
-            Some(hosts) => hosts.command(host(node), &self.settings.program),
+            Some(hosts) => hosts.command(node.host(), &self.settings.program),
             None => Command::new(&self.settings.program),
         };
         let log = fs::File::options().create(true).append(true).open(self.log(node))?;
@@ -282,16 +282,23 @@ impl Cluster {
         Ok(kilobytes.with_context(|| format!("{path} does not tell the memory"))? * 1024)
     }
 
-    /// The number of a node's host.
-    pub(crate) fn host(node: Node) -> u8 {
-        host(node)
+    /// The coordinator that leads, another than this one, as the others say; none while none does.
+    pub(crate) fn other_leader(&self, old: Node) -> Option<Node> {
+        let coordinators = (1..=COORDINATORS).map(Node::Coordinator);
+        let others = coordinators.filter(|node| *node != old);
+        let others: Vec<&str> = others.map(|node| self.address(node)).collect();
+        let members = self.client.members_at(&others.join(",")).ok()?;
+        members.leader.map(Node::Coordinator).filter(|leader| *leader != old)
     }
 }
 
-fn host(node: Node) -> u8 {
-    match node {
-        Node::Coordinator(id) => id,
-        Node::Worker(number) => COORDINATORS + number,
+impl Node {
+    /// The number of its host.
+    pub(crate) fn host(self) -> u8 {
+        match self {
+            Self::Coordinator(id) => id,
+            Self::Worker(number) => COORDINATORS + number,
+        }
     }
 }
 

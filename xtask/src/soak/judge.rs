@@ -83,6 +83,29 @@ struct SumsRow<'a> {
     s: i64,
 }
 
+impl Verdict {
+    /// For people: what came out of so many records.
+    pub(crate) fn text(&self, records: u64) -> String {
+        let again = match self.repeated {
+            0 => String::new(),
+            repeated => format!(", {repeated} because of ways back"),
+        };
+        format!(
+            "{} of {records} records came out{again}: {} twice, {} lost, {} unknown; {} of {} windows compared, {} twice, {} \
+             missing, {} wrong\n",
+            self.passed,
+            self.duplicates,
+            self.losses,
+            self.unknown,
+            self.sums_compared,
+            self.sums_expected,
+            self.sums_duplicate,
+            self.sums_missing,
+            self.sums_wrong,
+        )
+    }
+}
+
 impl Judge {
     /// Before anything came out.
     pub(crate) fn new(input: Input) -> Self {

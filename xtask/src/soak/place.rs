@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::project::Project;
-use crate::services::{self, Profile, control, env_file, install};
+use crate::services::{self, Profile, control, env_file, install, kafka_tools};
 
 /// Starts services, soaks, and stops the services whatever happened. `soak` gets their project and a folder for outputs
 /// of processes, which is kept unless it says that all went well.
@@ -36,6 +36,15 @@ pub(super) fn with_services<T>(
         eprintln!("scripts and outputs of all processes are in {}", folder.keep().display());
     }
     outcome.map(|(_, report)| report)
+}
+
+/// Stops or kills the broker and starts it again on its data.
+pub(super) fn restart_broker(home: &Project, kill: bool) -> Result<()> {
+    let kafka = [kafka_tools::service()];
+    if kill {
+        control::kill(home, &kafka)?;
+    }
+    control::restart(home, &kafka)
 }
 
 /// The object store.

@@ -129,8 +129,7 @@ impl Report {
         let mut text = format!(
             "{} rounds in {:.0} s: {} kills, {hit} failpoints hit, {} broker restarts, {} of {} older \
              runs refused ({} by the record), {} checkpoints\n{} rounds with an idle partition, {} ways back, {} forks \
-             ({} records, {} windows), {} starts without markers refused\n{} of {} records came out, {} because of ways \
-             back: {} twice, {} lost, {} unknown; {} of {} windows compared, {} twice, {} missing, {} wrong\n",
+             ({} records, {} windows), {} starts without markers refused\n{}",
             self.rounds,
             self.wall_seconds,
             tally.kills,
@@ -145,25 +144,19 @@ impl Report {
             tally.fork_records,
             tally.fork_windows,
             tally.markers_missed,
-            verdict.passed,
-            self.records,
-            verdict.repeated,
-            verdict.duplicates,
-            verdict.losses,
-            verdict.unknown,
-            verdict.sums_compared,
-            verdict.sums_expected,
-            verdict.sums_duplicate,
-            verdict.sums_missing,
-            verdict.sums_wrong,
+            verdict.text(self.records),
         );
-        for offence in tally.offences.iter().chain(&verdict.offences()) {
-            text.push_str(&format!("OFFENCE: {offence}\n"));
-        }
-        let word = if self.passed { "passed" } else { "FAILED" };
-        text.push_str(&format!("{word}; to repeat it: {}\n", self.command));
+        let offences = [tally.offences.clone(), verdict.offences()].concat();
+        text.push_str(&closing(offences, self.passed, &self.command));
         text
     }
+}
+
+/// The last lines for people.
+pub(super) fn closing(offences: Vec<String>, passed: bool, command: &str) -> String {
+    let offences: String = offences.iter().map(|offence| format!("OFFENCE: {offence}\n")).collect();
+    let word = if passed { "passed" } else { "FAILED" };
+    format!("{offences}{word}; to repeat it: {command}\n")
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use super::feed::Feed;
 use super::input::Input;
+use super::place::restart_broker;
 use super::plan::{Broker, End, Ending, Failpoint, Round, Store, name_of};
 use super::proxy::Proxy;
 use super::report::Tally;
@@ -15,8 +16,7 @@ use super::subject::{From, Guarantee, Start, Subject, by_kill, told};
 use super::witness::Witness;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
-use crate::services::control;
-use crate::services::kafka_tools::{self, Tools};
+use crate::services::kafka_tools::Tools;
 use crate::tidegate::running::{Running, Watched};
 use crate::tidegate::stats::Stats;
 
@@ -104,11 +104,7 @@ impl Stage<'_> {
     /// Stops or kills the broker and starts it again on its data.
     fn restart(&self, broker: Broker) -> Result<()> {
         std::thread::sleep(Duration::from_millis(broker.delay_ms));
-        let kafka = [kafka_tools::service()];
-        if broker.killed {
-            control::kill(self.home, &kafka)?;
-        }
-        control::restart(self.home, &kafka)
+        restart_broker(self.home, broker.killed)
     }
 
     fn end(&self, round: &Round, tally: &mut Tally) -> Result<()> {

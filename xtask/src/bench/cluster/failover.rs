@@ -191,21 +191,7 @@ impl Bench<'_> {
         let node = Node::Coordinator(leader);
         let begin = Instant::now();
         cluster.kill(node)?;
-        let others: Vec<String> = (1..=COORDINATORS)
-            .filter(|id| *id != leader)
-            .map(|id| cluster.address(Node::Coordinator(id)).to_owned())
-            .collect();
-        let others = others.join(",");
-        loop {
-            let answer = cluster.client.ask_at(&others, &["cluster", "status"]);
-            let leads = |answer: &serde_json::Value| {
-                let all = answer["coordinators"].as_array().cloned().unwrap_or_default();
-                all.iter()
-                    .any(|one| one["leader"] == true && one["id"] != leader.to_string().as_str())
-            };
-            if answer.is_ok_and(|answer| leads(&answer)) {
-                break;
-            }
+        while cluster.other_leader(node).is_none() {
             if begin.elapsed() > super::LIMIT {
                 bail!("nobody took the place of the leader");
             }

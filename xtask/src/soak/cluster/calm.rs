@@ -145,17 +145,10 @@ impl Stage<'_> {
         round: &Round,
         tally: &mut Tally,
     ) -> Result<()> {
-        let others = |node: &&Node| matches!(node, Node::Coordinator(_)) && **node != old;
-        let nodes = self.cluster.nodes();
-        let others: Vec<&str> =
-            nodes.iter().filter(others).map(|node| self.cluster.address(*node)).collect();
-        let others = others.join(",");
         let begin = Instant::now();
         loop {
             self.go_on()?;
-            let leader = self.client().ask_at(&others, &["cluster", "status"]);
-            let leads = leader.is_ok_and(|answer| leads_other(&answer, old));
-            if leads {
+            if self.cluster.other_leader(old).is_some() {
                 tally.new_leader_ms.push(u64::try_from(since.elapsed().as_millis()).unwrap_or(0));
                 return Ok(());
             }
@@ -183,16 +176,6 @@ impl Stage<'_> {
         }
         Ok(())
     }
-}
-
-fn leads_other(answer: &serde_json::Value, old: Node) -> bool {
-    let all = answer["coordinators"].as_array();
-    all.is_some_and(|all| {
-        all.iter().any(|one| {
-            let id = one["id"].as_str().and_then(|id| id.parse().ok());
-            one["leader"] == true && id.map(Node::Coordinator) != Some(old)
-        })
-    })
 }
 
 /// What is written into a node's file to make something happen at a place after passing it.

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::super::judge::Verdict;
 use super::super::proxy::faults::Counts;
+use super::super::report::closing;
 use super::refusals::Refusals;
 
 /// How many offences are listed.
@@ -104,8 +105,7 @@ impl Report {
         let mut text = format!(
             "{} rounds in {:.0} s: {} kills, {hit} failpoints hit, {} stops, {} cuts ({} packets swallowed), {} broker \
              restarts, {} checkpoints in {} attempts\n{} losses of the leader left the tasks alone; another one led after \
-             at most {} ms; refused: {}\n{} of {} records came out: {} twice, {} lost, {} unknown; {} of {} windows \
-             compared, {} twice, {} missing, {} wrong\n",
+             at most {} ms; refused: {}\n{}",
             self.rounds,
             self.wall_seconds,
             tally.kills,
@@ -118,25 +118,13 @@ impl Report {
             tally.adopted,
             longest(&tally.new_leader_ms),
             tally.refusals.text(),
-            verdict.passed,
-            self.records,
-            verdict.duplicates,
-            verdict.losses,
-            verdict.unknown,
-            verdict.sums_compared,
-            verdict.sums_expected,
-            verdict.sums_duplicate,
-            verdict.sums_missing,
-            verdict.sums_wrong,
+            verdict.text(self.records),
         );
         for (kind, why) in &tally.left_out {
             text.push_str(&format!("left out: {kind}: {why}\n"));
         }
-        for offence in tally.offences.iter().chain(&verdict.offences()) {
-            text.push_str(&format!("OFFENCE: {offence}\n"));
-        }
-        let word = if self.passed { "passed" } else { "FAILED" };
-        text.push_str(&format!("{word}; to repeat it: {}\n", self.command));
+        let offences = [tally.offences.clone(), verdict.offences()].concat();
+        text.push_str(&closing(offences, self.passed, &self.command));
         text
     }
 }

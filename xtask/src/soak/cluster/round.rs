@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
+use super::super::place::restart_broker;
 use super::super::plan::{Failpoint, name_of};
 use super::super::subject::by_kill;
 use super::calm::{BOUND, JOB, Progress, Stage, armed};
@@ -11,9 +12,7 @@ use super::plan::{Among, Deed, Direction, Round, Stop, Whom, whose};
 use super::refusals::Logs;
 use super::report::Tally;
 use crate::cluster::client::Run;
-use crate::cluster::nodes::{COORDINATORS, Cluster, Node};
-use crate::services::control;
-use crate::services::kafka_tools;
+use crate::cluster::nodes::{COORDINATORS, Node};
 
 /// How long a process may take to a failpoint.
 const FAILPOINT: Duration = Duration::from_secs(20);
@@ -311,12 +310,12 @@ impl Stage<'_> {
     ) -> Result<()> {
         let node = self.victim(round, whom)?;
         let Some(hosts) = &self.cluster.hosts else { return Ok(()) };
-        let victim = Cluster::host(node);
+        let victim = node.host();
         let others = self.cluster.nodes().into_iter().filter(|other| {
             *other != node && (among == Among::All || matches!(other, Node::Coordinator(_)))
         });
         let since = Instant::now();
-        for other in others.map(Cluster::host) {
+        for other in others.map(Node::host) {
             if direction != Direction::Out {
                 hosts.cut(other, victim)?;
             }
@@ -361,15 +360,6 @@ impl Stage<'_> {
             ));
         }
     }
-}
-
-/// Stops or kills the broker and starts it again on its data.
-fn restart_broker(home: &crate::project::Project, kill: bool) -> Result<()> {
-    let kafka = [kafka_tools::service()];
-    if kill {
-        control::kill(home, &kafka)?;
-    }
-    control::restart(home, &kafka)
 }
 
 /// One line about a round, before it begins.
