@@ -76,6 +76,7 @@ fn sessions() -> Box<dyn Operator> {
     let call = |function, argument| AggregateCall {
         function,
         argument,
+        parameters: Vec::new(),
         distinct: false,
         filter: None,
         name: "a".into(),

@@ -13,7 +13,7 @@ pub fn result_type(function: AggregateFunction, argument: Option<&SqlType>) -> R
     let Some(argument) = argument else {
         return match function {
             AggregateFunction::Count => Ok(TypeKind::BigInt.not_null()),
-            _ => Err(fail(format!("{} takes one argument", name(function)))),
+            _ => Err(fail(format!("{} takes one argument", function.name()))),
         };
     };
     let kind = match function {
@@ -31,6 +31,7 @@ pub fn result_type(function: AggregateFunction, argument: Option<&SqlType>) -> R
             }
             _ => numeric(function, argument)?,
         },
+        _ => return Err(Error::unsupported(format!("{} is not supported yet", function.name()))),
     };
     Ok(kind.nullable())
 }
@@ -50,21 +51,11 @@ fn comparable(function: AggregateFunction, argument: &SqlType) -> Result<TypeKin
 }
 
 fn refuse(function: AggregateFunction, argument: &SqlType) -> Result<TypeKind> {
-    Err(fail(format!("{} does not take {}", name(function), argument.kind)))
+    Err(fail(format!("{} does not take {}", function.name(), argument.kind)))
 }
 
 fn fail(message: String) -> Error {
     Error::new(ErrorCode::SqlSemantic, message)
-}
-
-fn name(function: AggregateFunction) -> &'static str {
-    match function {
-        AggregateFunction::Count => "COUNT",
-        AggregateFunction::Sum => "SUM",
-        AggregateFunction::Min => "MIN",
-        AggregateFunction::Max => "MAX",
-        AggregateFunction::Avg => "AVG",
-    }
 }
 
 #[cfg(test)]

@@ -53,9 +53,14 @@ pub struct Node {
     /// Changes that its output carries.
     #[serde(default)]
     pub changelog: ChangelogMode,
-    /// Columns that identify a row of the output in an upsert stream.
+    /// Columns whose values no two rows of the output share at a time; what updates of an upsert stream
+    /// are by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upsert_key: Option<Vec<usize>>,
+    /// How long state of each input is kept after its last use, in ms of the clock; 0 is for ever. Empty:
+    /// for ever.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub state_ttl_ms: Vec<u64>,
     /// Parallelism set for this operator (`scan.parallelism`, `sink.parallelism`), else the job's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parallelism: Option<u32>,
@@ -117,6 +122,7 @@ impl StreamGraph {
             let expected = match node.operator {
                 Operator::Source(_) | Operator::Values(_) => node.inputs.is_empty(),
                 Operator::Union => !node.inputs.is_empty(),
+                ref operator if operator.is_binary() => node.inputs.len() == 2,
                 _ => node.inputs.len() == 1,
             };
             if !expected {

@@ -17,7 +17,7 @@ pub mod task_graph;
 pub mod window;
 
 pub use aggregate::{AggregateCall, AggregateFunction};
-pub use changelog::{ChangelogMode, RowKind};
+pub use changelog::{ChangelogMode, RowKind, Updates};
 pub use expr::{CastMode, Expr, FunctionRef, Literal, NamedExpr, Scalar};
 pub use graph::{Exchange, Input, Node, PlanSettings, Schema, StreamGraph};
 pub use operator::Operator;

@@ -47,8 +47,9 @@ fn node(id: u64, operator: Operator, inputs: Vec<Input>, schema: Vec<Field>) -> 
         operator,
         inputs,
         schema,
-        changelog: ChangelogMode::Append,
+        changelog: ChangelogMode::APPEND,
         upsert_key: (id == 6).then(|| vec![0]),
+        state_ttl_ms: vec![],
         parallelism: (id == 7).then_some(2),
     }
 }
@@ -116,6 +117,7 @@ fn graph() -> StreamGraph {
         aggregates: vec![AggregateCall {
             function: AggregateFunction::Count,
             argument: Some(1),
+            parameters: vec![],
             distinct: true,
             filter: None,
             name: "n".into(),

@@ -176,6 +176,7 @@ fn operator(graph: &StreamGraph, node: &Node) -> Result<Box<dyn Operator>> {
         PlanOperator::Source(_) | PlanOperator::Values(_) | PlanOperator::Sink(_) => {
             return Err(Error::internal(format!("{} is not an operator", node.name)));
         }
+        _ => return Err(Error::unsupported(format!("{} does not run yet", node.operator.kind()))),
     })
 }
 

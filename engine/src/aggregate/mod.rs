@@ -97,6 +97,7 @@ fn plain_accumulator(
         AggregateFunction::Min => extreme::accumulator(argument, false),
         AggregateFunction::Max => extreme::accumulator(argument, true),
         AggregateFunction::Count => Ok(Box::new(count::Count::default())),
+        _ => Err(Error::unsupported(format!("{} is not supported yet", function.name()))),
     }
 }
 

@@ -21,6 +21,7 @@ fn make(
     let call = AggregateCall {
         function,
         argument: Some(0),
+        parameters: Vec::new(),
         distinct,
         filter: None,
         name: "a".into(),

@@ -215,6 +215,7 @@ fn row_count() -> AggregateCall {
     AggregateCall {
         function: AggregateFunction::Count,
         argument: None,
+        parameters: Vec::new(),
         distinct: false,
         filter: None,
         name: "rows".to_owned(),

@@ -42,6 +42,7 @@ fn operator_within(
     let count = AggregateCall {
         function: AggregateFunction::Count,
         argument: None,
+        parameters: Vec::new(),
         distinct: false,
         filter: None,
         name: "n".into(),

@@ -70,6 +70,7 @@ fn plan(shape: &WindowShape) -> Plan {
     let call = |function, argument, name: &str| AggregateCall {
         function,
         argument,
+        parameters: Vec::new(),
         distinct: false,
         filter: None,
         name: name.into(),

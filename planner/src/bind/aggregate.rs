@@ -285,6 +285,7 @@ impl AggregateItem {
         AggregateCall {
             function: self.function,
             argument: self.argument.as_ref().map(|argument| inputs.place(argument)),
+            parameters: Vec::new(),
             distinct: self.distinct,
             filter: self.filter.as_ref().map(|filter| inputs.place(filter)),
             name: format!("$agg{index}"),

@@ -55,6 +55,7 @@ pub(super) fn line(node: &Node, inputs: &[&[Field]]) -> String {
         Operator::WindowAggregate(aggregate) => aggregate_line(aggregate, input),
         Operator::WindowRank(rank) => rank_line(rank, input),
         Operator::Sink(sink) => sink_line(sink, &node.schema),
+        other => format!("{}()", other.kind()),
     };
     let parallelism = node.parallelism.map(|n| format!(", parallelism=[{n}]")).unwrap_or_default();
     line.insert_str(line.len() - 1, &parallelism);
@@ -68,7 +69,7 @@ pub(super) fn line(node: &Node, inputs: &[&[Field]]) -> String {
 }
 
 fn changelog(node: &Node) -> String {
-    node.changelog.to_string().trim_matches(['[', ']']).to_owned()
+    node.changelog.to_string()
 }
 
 fn source_line(source: &Source, schema: &[Field]) -> String {

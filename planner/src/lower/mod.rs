@@ -133,8 +133,9 @@ impl Lowering<'_> {
             operator: draft.operator,
             inputs: draft.inputs,
             schema: draft.schema,
-            changelog: ChangelogMode::Append,
+            changelog: ChangelogMode::APPEND,
             upsert_key: None,
+            state_ttl_ms: Vec::new(),
             parallelism: draft.parallelism,
         });
         self.identities.push(draft.identity);

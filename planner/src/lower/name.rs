@@ -33,6 +33,7 @@ pub(super) fn of(operator: &Operator, inputs: &[&[Field]], schema: &[Field]) -> 
         }
         Operator::WindowRank(rank) => format!("WindowRank({})", names(&rank.keys)),
         Operator::Sink(sink) => format!("Sink({})", sink.insert),
+        other => other.kind().to_owned(),
     };
     if name.chars().count() <= MAX_LENGTH {
         return name;

@@ -27,6 +27,7 @@ fn plan() -> (StreamGraph, TaskGraph) {
         schema: schema.clone(),
         changelog: Default::default(),
         upsert_key: None,
+        state_ttl_ms: Vec::new(),
         parallelism: None,
     };
     let input = |task, exchange| TaskInput { task: TaskId(task), node: task as usize, exchange };

@@ -1,5 +1,8 @@
 //! The operators of a stream graph: what each computes, not how.
 
+mod join;
+mod updating;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +11,15 @@ use tidegate_types::Field;
 use crate::aggregate::AggregateCall;
 use crate::expr::{Expr, Literal, NamedExpr};
 use crate::window::{WindowColumn, WindowShape, WindowTime};
+
+pub use join::{
+    IntervalJoin, Join, JoinKind, JoinOn, LookupJoin, LookupKey, LookupRetry, TemporalJoin,
+    WindowJoin,
+};
+pub use updating::{
+    ChangelogNormalize, Deduplicate, Expand, GroupAggregate, OverAggregate, OverFrame, OverGroup,
+    OverOrder, Rank, RankFunction, TemporalSort, Unnest, UpsertMaterialize,
+};
 
 /// What a node of the graph computes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +39,36 @@ pub enum Operator {
     WindowAggregate(WindowAggregate),
     /// Keeps the first rows of each window and partition by an order; emits when the window is complete.
     WindowRank(WindowRank),
+    /// Multiplies rows for several groupings.
+    Expand(Expand),
+    /// One row per element of a collection.
+    Unnest(Unnest),
+    /// Aggregates by keys over the whole table; emits updates.
+    GroupAggregate(GroupAggregate),
+    /// Adds aggregates over the rows before each row.
+    OverAggregate(OverAggregate),
+    /// Keeps rows by their rank in a partition of the whole table.
+    Rank(Rank),
+    /// Keeps the first or last row per key by time.
+    Deduplicate(Deduplicate),
+    /// Sorts by event time.
+    TemporalSort(TemporalSort),
+    /// Joins whole tables.
+    Join(Join),
+    /// Joins rows whose times are close.
+    IntervalJoin(IntervalJoin),
+    /// Joins rows of equal windows.
+    WindowJoin(WindowJoin),
+    /// Joins rows with versions.
+    TemporalJoin(TemporalJoin),
+    /// Joins rows with what an outside table holds.
+    LookupJoin(LookupJoin),
+    /// Completes an upsert stream.
+    ChangelogNormalize(ChangelogNormalize),
+    /// Drops the old content of updated rows (`-U`).
+    DropUpdateBefore,
+    /// Orders changes for a sink with a key of its own.
+    UpsertMaterialize(UpsertMaterialize),
     /// Writes to an outside system.
     Sink(Sink),
 }
@@ -191,7 +233,30 @@ impl Operator {
             Self::WindowTvf(_) => "WindowTableFunction",
             Self::WindowAggregate(_) => "WindowAggregate",
             Self::WindowRank(_) => "WindowRank",
+            Self::Expand(_) => "Expand",
+            Self::Unnest(_) => "Correlate",
+            Self::GroupAggregate(_) => "GroupAggregate",
+            Self::OverAggregate(_) => "OverAggregate",
+            Self::Rank(_) => "Rank",
+            Self::Deduplicate(_) => "Deduplicate",
+            Self::TemporalSort(_) => "TemporalSort",
+            Self::Join(_) => "Join",
+            Self::IntervalJoin(_) => "IntervalJoin",
+            Self::WindowJoin(_) => "WindowJoin",
+            Self::TemporalJoin(_) => "TemporalJoin",
+            Self::LookupJoin(_) => "LookupJoin",
+            Self::ChangelogNormalize(_) => "ChangelogNormalize",
+            Self::DropUpdateBefore => "DropUpdateBefore",
+            Self::UpsertMaterialize(_) => "SinkMaterializer",
             Self::Sink(_) => "Sink",
         }
+    }
+
+    /// Whether it reads two inputs, which the exchanges keep apart.
+    pub fn is_binary(&self) -> bool {
+        matches!(
+            self,
+            Self::Join(_) | Self::IntervalJoin(_) | Self::WindowJoin(_) | Self::TemporalJoin(_)
+        )
     }
 }
