@@ -9,6 +9,7 @@ pub mod checkpoint;
 pub mod connector;
 pub mod element;
 pub mod exchange;
+mod keyed;
 pub mod keys;
 pub mod memory;
 pub mod metrics;
@@ -16,6 +17,8 @@ pub mod operator;
 pub mod spill;
 pub mod staging;
 pub mod task;
+#[cfg(test)]
+mod testing;
 pub mod values;
 pub mod window;
 

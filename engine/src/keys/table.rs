@@ -34,6 +34,8 @@ struct Slots {
     hashes: Vec<u64>,
     /// Slots of removed keys.
     free: Vec<u32>,
+    /// Slots that the last upsert gave to new keys.
+    added: Vec<u32>,
 }
 
 enum Keys {
@@ -52,7 +54,7 @@ impl Slots {
     /// A slot for a new key, not yet in the index.
     #[inline]
     fn make(&mut self, hash: u64) -> u32 {
-        match self.free.pop() {
+        let slot = match self.free.pop() {
             Some(slot) => {
                 self.hashes[slot as usize] = hash;
                 slot
@@ -61,7 +63,9 @@ impl Slots {
                 self.hashes.push(hash);
                 (self.hashes.len() - 1) as u32
             }
-        }
+        };
+        self.added.push(slot);
+        slot
     }
 
     #[inline]
@@ -136,6 +140,11 @@ impl KeyTable {
         self.len() - self.slots.free.len()
     }
 
+    /// The slots that the last upsert gave to new keys.
+    pub fn added(&self) -> &[u32] {
+        &self.slots.added
+    }
+
     /// The hashes of the keys, by slot; of a slot without a key anything.
     pub fn hashes(&self) -> &[u64] {
         &self.slots.hashes
@@ -154,8 +163,9 @@ impl KeyTable {
             Keys::Nested { parents, values } => parents.capacity() * 4 + values.capacity() * 8,
             Keys::Rows { arena, .. } => arena.memory_size(),
         };
-        let Slots { index, hashes, free } = &self.slots;
-        keys + hashes.capacity() * 8 + index.capacity() * 5 + free.capacity() * 4
+        let Slots { index, hashes, free, added } = &self.slots;
+        let lists = (free.capacity() + added.capacity()) * 4;
+        keys + hashes.capacity() * 8 + index.capacity() * 5 + lists
     }
 
     /// Finds or adds the key of every row; `slots` is overwritten with one slot per row. New keys take
@@ -172,6 +182,7 @@ impl KeyTable {
         slots.clear();
         slots.reserve(hashes.len());
         let own = &mut self.slots;
+        own.added.clear();
         match &mut self.keys {
             Keys::Unit => {
                 if own.hashes.len() == own.free.len() && !hashes.is_empty() {

@@ -18,8 +18,7 @@ fn upsert(table: &mut KeyTable, columns: &[ArrayRef]) -> Vec<u32> {
 #[test]
 fn native_keys_keep_null_apart_and_come_back() {
     let mut table = KeyTable::new(&[DataType::Int32]).unwrap();
-    let column: ArrayRef =
-        Arc::new(Int32Array::from(vec![Some(5), None, Some(0), Some(5), None]));
+    let column: ArrayRef = Arc::new(Int32Array::from(vec![Some(5), None, Some(0), Some(5), None]));
     assert_eq!(upsert(&mut table, &[column]), [0, 1, 2, 0, 1]);
     let keys = table.columns(&[1, 2, 0]).unwrap();
     assert_eq!(keys[0].as_ref(), &Int32Array::from(vec![None, Some(0), Some(5)]) as &dyn Array);
@@ -62,7 +61,8 @@ fn find(table: &KeyTable, columns: &[ArrayRef]) -> Vec<u32> {
 
 #[test]
 fn slots_of_removed_keys_go_to_new_ones() {
-    let ints = |values: Vec<Option<i64>>| -> Vec<ArrayRef> { vec![Arc::new(Int64Array::from(values))] };
+    let ints =
+        |values: Vec<Option<i64>>| -> Vec<ArrayRef> { vec![Arc::new(Int64Array::from(values))] };
     let texts = |values: Vec<Option<i64>>| -> Vec<ArrayRef> {
         let texts = values.iter().map(|v| v.map(|v| format!("the key of {v}")));
         vec![Arc::new(texts.collect::<StringViewArray>())]
