@@ -9,6 +9,7 @@ pub mod checkpoint;
 pub mod connector;
 pub mod element;
 pub mod exchange;
+pub mod group;
 mod keyed;
 pub mod keys;
 pub mod memory;

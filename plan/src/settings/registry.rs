@@ -264,9 +264,24 @@ pub const SETTINGS: &[SettingSpec] = &[
         "false",
         "Whether each INSERT waits for the one before it to end.",
     ),
-    spec("table.exec.mini-batch.allow-latency", K::Duration, "0 ms", COMPATIBLE),
-    spec("table.exec.mini-batch.enabled", K::Boolean, "false", COMPATIBLE),
-    spec("table.exec.mini-batch.size", K::Integer(-1, i64::MAX), "-1", COMPATIBLE),
+    spec(
+        "table.exec.mini-batch.allow-latency",
+        K::Duration,
+        "0 ms",
+        "With mini-batches: how long updating aggregates may hold back changes of a group.",
+    ),
+    spec(
+        "table.exec.mini-batch.enabled",
+        K::Boolean,
+        "false",
+        "Whether updating aggregates hold back changes, so that a group emits fewer of them.",
+    ),
+    spec(
+        "table.exec.mini-batch.size",
+        K::Integer(-1, i64::MAX),
+        "-1",
+        "With mini-batches: rows after which changes are emitted at the latest; -1 is no such bound.",
+    ),
     spec(
         "table.exec.source.idle-timeout",
         K::Duration,
