@@ -7,6 +7,7 @@ pub mod aggregate;
 pub mod calc;
 pub mod checkpoint;
 pub mod connector;
+pub mod deduplicate;
 pub mod element;
 pub mod exchange;
 pub mod group;
