@@ -192,8 +192,7 @@ impl Deduplicate {
         for (row, slot) in (0u32..).zip(&self.slots) {
             let index = *slot as usize;
             let time = times.map_or(0, |times| times[row as usize]);
-            let wins = !seen[index]
-                || if last { time >= kept[index] } else { time < kept[index] };
+            let wins = !seen[index] || if last { time >= kept[index] } else { time < kept[index] };
             if !wins {
                 continue;
             }

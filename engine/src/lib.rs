@@ -5,17 +5,21 @@
 
 pub mod aggregate;
 pub mod calc;
+pub mod changelog;
 pub mod checkpoint;
 pub mod connector;
 pub mod deduplicate;
 pub mod element;
 pub mod exchange;
+pub mod expand;
 pub mod group;
 mod keyed;
 pub mod keys;
 pub mod memory;
 pub mod metrics;
 pub mod operator;
+pub mod rank;
+pub mod sort;
 pub mod spill;
 pub mod staging;
 pub mod task;

@@ -134,11 +134,6 @@ impl RowEntries {
         self.layout.table()
     }
 
-    /// Entries, those out of use among them.
-    pub(crate) fn len(&self) -> usize {
-        self.owners.len()
-    }
-
     /// Entries in use.
     pub(crate) fn live(&self) -> usize {
         self.live
@@ -187,7 +182,12 @@ impl RowEntries {
     ///
     /// # Errors
     /// `INTERNAL` on a defect of Arrow building.
-    pub(crate) fn fill(&mut self, entries: &[u32], rows: &[u32], batch: &RecordBatch) -> Result<()> {
+    pub(crate) fn fill(
+        &mut self,
+        entries: &[u32],
+        rows: &[u32],
+        batch: &RecordBatch,
+    ) -> Result<()> {
         self.rows.resize(self.owners.len());
         self.rows.set(entries, rows, batch)
     }
@@ -234,9 +234,14 @@ impl RowEntries {
     ) -> Result<TableSnapshot> {
         let due = self.journal.take(request.mode(self.table()), self.live);
         snapshot(due, &self.layout, &self.journal, self.live, |entries| {
-            let used = |entry: &u32| owners.ttl.as_ref().and_then(|t| t.used_ms(self.owner(*entry)));
+            let used =
+                |entry: &u32| owners.ttl.as_ref().and_then(|t| t.used_ms(self.owner(*entry)));
             let used = entries.iter().map(used).collect();
-            self.layout.live(self.stored_keys(entries, &owners.keys)?, used, self.rows.gather(entries)?)
+            self.layout.live(
+                self.stored_keys(entries, &owners.keys)?,
+                used,
+                self.rows.gather(entries)?,
+            )
         })
     }
 
@@ -291,6 +296,8 @@ impl RowEntries {
         let restored = std::mem::take(&mut self.restoring);
         let mut entries: Vec<u32> = restored.into_values().collect();
         entries.sort_unstable_by_key(|entry| (self.owner(*entry), self.number(*entry)));
+        self.links = Links::default();
+        entries.iter().for_each(|entry| self.links.add(self.owners[*entry as usize], *entry));
         let empty = |slot: &u32| self.links.of(*slot).next().is_none();
         let empty: Vec<u32> = (0..owners.keys.len() as u32).filter(empty).collect();
         owners.remove(&empty);

@@ -4,6 +4,7 @@
 //! Used by the operators over changing tables; windows have tables of their own (`window/store.rs`).
 
 mod entries;
+mod identity;
 mod journal;
 mod layout;
 mod links;
@@ -16,6 +17,7 @@ mod tests;
 mod ttl;
 
 pub(crate) use entries::{Owners, RowEntries, hashes_of};
+pub(crate) use identity::Identity;
 pub(crate) use journal::Journal;
 pub(crate) use layout::{EntryLayout, VERSION};
 pub(crate) use links::Links;

@@ -49,4 +49,3 @@ fn too_large(what: &str, count: usize, bytes: usize) -> Error {
         "raise 'taskmanager.memory.managed.size', spread the job over more workers, or let state expire with 'table.exec.state.ttl'",
     )
 }
-
