@@ -1,6 +1,6 @@
 //! Result types of aggregate functions. Accumulators are in the engine.
 
-use tidegate_plan::AggregateFunction;
+use tidegate_plan::{AggregateFunction, Literal};
 use tidegate_types::sql_type::MAX_DECIMAL_PRECISION;
 use tidegate_types::{Error, ErrorCode, Result, SqlType, TypeKind};
 
@@ -9,10 +9,17 @@ use tidegate_types::{Error, ErrorCode, Result, SqlType, TypeKind};
 ///
 /// # Errors
 /// `SQL_SEMANTIC` if the function does not take that type.
-pub fn result_type(function: AggregateFunction, argument: Option<&SqlType>) -> Result<SqlType> {
+pub fn result_type(
+    function: AggregateFunction,
+    argument: Option<&SqlType>,
+    _parameters: &[Literal],
+) -> Result<SqlType> {
     let Some(argument) = argument else {
         return match function {
-            AggregateFunction::Count => Ok(TypeKind::BigInt.not_null()),
+            AggregateFunction::Count
+            | AggregateFunction::RowNumber
+            | AggregateFunction::Rank
+            | AggregateFunction::DenseRank => Ok(TypeKind::BigInt.not_null()),
             _ => Err(fail(format!("{} takes one argument", function.name()))),
         };
     };
@@ -31,6 +38,7 @@ pub fn result_type(function: AggregateFunction, argument: Option<&SqlType>) -> R
             }
             _ => numeric(function, argument)?,
         },
+        AggregateFunction::Lag | AggregateFunction::Lead => argument.clone().materialized().kind,
         _ => return Err(Error::unsupported(format!("{} is not supported yet", function.name()))),
     };
     Ok(kind.nullable())
@@ -66,7 +74,7 @@ mod tests {
     fn types_follow_flink() {
         let decimal = TypeKind::Decimal { precision: 10, scale: 2 }.not_null();
         let is = |function, argument: Option<&SqlType>, expected: &str| {
-            assert_eq!(result_type(function, argument).unwrap().to_string(), expected);
+            assert_eq!(result_type(function, argument, &[]).unwrap().to_string(), expected);
         };
         is(AggregateFunction::Count, None, "BIGINT NOT NULL");
         is(AggregateFunction::Sum, Some(&TypeKind::Int.nullable()), "INT");
@@ -74,7 +82,7 @@ mod tests {
         is(AggregateFunction::Avg, Some(&decimal), "DECIMAL(38, 6)");
         is(AggregateFunction::Max, Some(&TypeKind::STRING.nullable()), "STRING");
         let text = TypeKind::STRING.nullable();
-        assert!(result_type(AggregateFunction::Sum, Some(&text)).is_err());
-        assert!(result_type(AggregateFunction::Avg, None).is_err());
+        assert!(result_type(AggregateFunction::Sum, Some(&text), &[]).is_err());
+        assert!(result_type(AggregateFunction::Avg, None, &[]).is_err());
     }
 }
