@@ -8,6 +8,7 @@ use tidegate_engine::calc::{Calc, Union};
 use tidegate_engine::connector::{DeliveryGuarantee, Sink, SinkContext, Source};
 use tidegate_engine::exchange::Sender;
 use tidegate_engine::exchange::partition::Partitioner;
+use tidegate_engine::group::{self, GroupAggregate, LocalGroupAggregate};
 use tidegate_engine::metrics::{OperatorMetrics, SinkMetrics, TaskMetrics};
 use tidegate_engine::operator::Operator;
 use tidegate_engine::staging::{StagingArea, StagingFolder};
@@ -173,11 +174,19 @@ fn operator(graph: &StreamGraph, node: &Node) -> Result<Box<dyn Operator>> {
                 if is_two_phase(node) { AggregateInput::Partials } else { AggregateInput::Rows };
             Box::new(WindowAggregate::new(plan, &input.schema, &node.schema, zone, kind)?)
         }
+        PlanOperator::GroupAggregate(plan) => {
+            Box::new(GroupAggregate::new(plan, node, &inputs_of(graph, node), &graph.settings)?)
+        }
         PlanOperator::Source(_) | PlanOperator::Values(_) | PlanOperator::Sink(_) => {
             return Err(Error::internal(format!("{} is not an operator", node.name)));
         }
         _ => return Err(Error::unsupported(format!("{} does not run yet", node.operator.kind()))),
     })
+}
+
+/// The nodes that a node reads.
+fn inputs_of<'a>(graph: &'a StreamGraph, node: &Node) -> Vec<&'a Node> {
+    node.inputs.iter().filter_map(|input| graph.nodes.get(input.node)).collect()
 }
 
 /// Whether a local phase runs before the exchange into this node.
@@ -343,9 +352,9 @@ fn edge_nodes(
     let mut exchange = input.exchange.clone();
     if let Some(local) = local_phase(graph, producer, target)? {
         if let Exchange::Hash { .. } = exchange {
-            exchange = Exchange::Hash { keys: local.output_keys() };
+            exchange = Exchange::Hash { keys: local.keys };
         }
-        nodes.push(node(format!("Local{}", target.name), Stage::Operator(Box::new(local))));
+        nodes.push(node(format!("Local{}", target.name), Stage::Operator(local.operator)));
     }
     let partitioner = Partitioner::new(exchange, graph.settings.key_groups, senders);
     let edge = OutputEdge { partitioner, ended: false };
@@ -366,21 +375,32 @@ pub(crate) fn edge_schema(
     };
     let (producer, consumer) = (node(producer)?, node(consumer)?);
     Ok(match local_phase(graph, producer, consumer)? {
-        Some(local) => local.output_schema().clone(),
+        Some(local) => local.schema,
         None => arrow_schema(&producer.schema),
     })
 }
 
+/// The part of a two-phase aggregate that runs before the exchange.
+struct LocalPhase {
+    operator: Box<dyn Operator>,
+    /// Columns of its output that hold the keys.
+    keys: Vec<usize>,
+    schema: SchemaRef,
+}
+
 /// The local phase of a two-phase aggregate.
-fn local_phase(
-    graph: &StreamGraph,
-    producer: &Node,
-    target: &Node,
-) -> Result<Option<LocalWindowAggregate>> {
+fn local_phase(graph: &StreamGraph, producer: &Node, target: &Node) -> Result<Option<LocalPhase>> {
     match &target.operator {
         PlanOperator::WindowAggregate(plan) if is_two_phase(target) => {
             let zone = window_zone(graph, producer, &plan.time)?;
-            LocalWindowAggregate::new(plan, &producer.schema, zone).map(Some)
+            let local = LocalWindowAggregate::new(plan, &producer.schema, zone)?;
+            let (keys, schema) = (local.output_keys(), local.output_schema().clone());
+            Ok(Some(LocalPhase { operator: Box::new(local), keys, schema }))
+        }
+        PlanOperator::GroupAggregate(plan) if group::is_two_phase(plan, target, &[producer]) => {
+            let local = LocalGroupAggregate::new(plan, producer, &graph.settings)?;
+            let (keys, schema) = (local.output_keys(), local.output_schema().clone());
+            Ok(Some(LocalPhase { operator: Box::new(local), keys, schema }))
         }
         _ => Ok(None),
     }
