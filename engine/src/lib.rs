@@ -9,6 +9,7 @@ pub mod checkpoint;
 pub mod connector;
 pub mod element;
 pub mod exchange;
+pub mod join;
 pub mod keys;
 pub mod memory;
 pub mod metrics;

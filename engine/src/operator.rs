@@ -6,7 +6,7 @@
 //! `drain` until it is done, then `snapshot`, after which `copy` comes between the other calls until it
 //! is done. After each of `watermark`, `timer` and `before_barrier` the chain calls `drain` until it
 //! returns [`Progress::Done`], sending what was emitted in between, so that no call has to emit more
-//! than a few batches.
+//! than a few batches. After `process` it does so only if the operator says that something is pending.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -295,6 +295,17 @@ pub trait Operator: Send {
     /// # Errors
     /// Fails the job.
     fn process(&mut self, input: usize, changes: Changes, out: &mut Output) -> Result<()>;
+
+    /// Whether [`Operator::process`] left output behind: `drain` is then called before anything else.
+    fn is_pending(&self) -> bool {
+        false
+    }
+
+    /// Milliseconds by which the watermark of the output stays behind that of the input, as the operator
+    /// emits rows that much older.
+    fn watermark_delay(&self) -> i64 {
+        0
+    }
 
     /// Event time of the combined inputs has advanced.
     ///

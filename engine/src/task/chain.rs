@@ -292,6 +292,9 @@ impl Chain {
             Element::Batch(changes) => {
                 node.metrics.records_in.add(changes.len() as u64);
                 operator.process(input, changes, &mut out).map_err(context)?;
+                if operator.is_pending() {
+                    self.steps.push(Step::Drain(index, None));
+                }
             }
             Element::Watermark(watermark) => {
                 node.metrics.watermark.set(watermark);
