@@ -10,6 +10,7 @@ pub mod connector;
 pub mod element;
 pub mod exchange;
 pub mod join;
+mod keyed;
 pub mod keys;
 pub mod memory;
 pub mod metrics;
@@ -17,6 +18,8 @@ pub mod operator;
 pub mod spill;
 pub mod staging;
 pub mod task;
+#[cfg(test)]
+mod testing;
 pub mod values;
 pub mod window;
 

@@ -96,6 +96,11 @@ impl ChangedSlots {
         self.current.retain(|slot| *slot < first);
     }
 
+    /// How many lists of earlier epochs are kept.
+    pub(crate) fn kept(&self) -> usize {
+        self.earlier.len()
+    }
+
     /// How many epochs before the one under way [`ChangedSlots::end_epoch`] can recall.
     pub(crate) fn recallable(&self) -> u32 {
         if self.forgotten { self.earlier.len() as u32 } else { u32::MAX }

@@ -1,8 +1,10 @@
 //! Keys: hashing them, tables that map them to dense slots, and which slots have changed.
 
+mod arena;
 mod changes;
 pub mod hash;
+mod native;
 mod table;
 
 pub(crate) use changes::{ChangeList, ChangedSlots};
-pub use table::KeyTable;
+pub use table::{KeyTable, NO_SLOT};

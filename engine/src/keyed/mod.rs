@@ -1,0 +1,15 @@
+//! State by key that comes and goes: a table of slots with what changed since which snapshot, removal,
+//! a time to live, snapshots and restore. The values are the operator's own columns by slot.
+//!
+//! Used by the operators over changing tables; windows have tables of their own (`window/store.rs`).
+
+mod journal;
+mod layout;
+mod table;
+#[cfg(test)]
+mod tests;
+mod ttl;
+
+pub(crate) use journal::{Due, Journal};
+pub(crate) use layout::{EntryLayout, VERSION};
+pub(crate) use table::{Keyed, SlotValues};

@@ -1,0 +1,193 @@
+//! Subtasks of an operator under test: rows come to them by key group, their output is replayed,
+//! they are stopped and restored from snapshots.
+
+use std::sync::Arc;
+
+use tidegate_types::{KeyGroupRange, MIN_WATERMARK, Watermark, key_group};
+
+use super::{Random, Replay, Stored};
+use crate::element::Changes;
+use crate::keys::hash::hash_columns;
+use crate::memory::MemoryBudget;
+use crate::metrics::OperatorMetrics;
+use crate::operator::{Operator, OperatorContext, Output, Progress, SnapshotRequest};
+use crate::spill::SpillFolder;
+
+/// Key groups of the jobs under test.
+pub(crate) const GROUPS: u16 = 16;
+/// The key groups of two subtasks.
+pub(crate) const HALVES: [KeyGroupRange; 2] =
+    [KeyGroupRange { start: 0, end: 5 }, KeyGroupRange { start: 5, end: GROUPS }];
+/// The key groups of three subtasks.
+pub(crate) const THIRDS: [KeyGroupRange; 3] = [
+    KeyGroupRange { start: 0, end: 4 },
+    KeyGroupRange { start: 4, end: 11 },
+    KeyGroupRange { start: 11, end: GROUPS },
+];
+
+/// What an operator of a subtask learns.
+pub(crate) fn context(owned: KeyGroupRange, watermark: Watermark) -> OperatorContext {
+    OperatorContext {
+        subtask: 0,
+        parallelism: 1,
+        key_groups: GROUPS,
+        owned,
+        watermark,
+        batch_rows: 7,
+        metrics: Arc::new(OperatorMetrics::default()),
+        memory: MemoryBudget::unlimited(),
+        spill: SpillFolder::new(&std::env::temp_dir()),
+    }
+}
+
+type Make<'a> = Box<dyn Fn() -> Box<dyn Operator> + 'a>;
+
+/// Subtasks of an operator.
+pub(crate) struct Subject<'a> {
+    make: Make<'a>,
+    /// Key columns by input; none: everything goes to the first subtask.
+    routes: Vec<Option<Vec<usize>>>,
+    tables: &'static [&'static str],
+    subtasks: Vec<(Box<dyn Operator>, KeyGroupRange)>,
+    stored: Stored,
+    /// What came out.
+    pub(crate) replay: Replay,
+    /// The clock, ms.
+    pub(crate) now: i64,
+    watermark: Watermark,
+    fresh: bool,
+}
+
+impl<'a> Subject<'a> {
+    /// One subtask of the operator, whose inputs are partitioned by `routes` and whose state tables are
+    /// `tables`.
+    pub(crate) fn new(
+        make: impl Fn() -> Box<dyn Operator> + 'a,
+        routes: Vec<Option<Vec<usize>>>,
+        tables: &'static [&'static str],
+        replay: Replay,
+    ) -> Self {
+        let mut subject = Self {
+            make: Box::new(make),
+            routes,
+            tables,
+            subtasks: Vec::new(),
+            stored: Stored::default(),
+            replay,
+            now: 1_700_000_000_000,
+            watermark: MIN_WATERMARK,
+            fresh: true,
+        };
+        subject.start(KeyGroupRange::all(GROUPS));
+        subject
+    }
+
+    fn start(&mut self, owned: KeyGroupRange) {
+        let mut operator = (self.make)();
+        operator.open(&context(owned, self.watermark)).unwrap();
+        self.subtasks.push((operator, owned));
+    }
+
+    /// Rows of an input.
+    pub(crate) fn feed(&mut self, input: usize, changes: &Changes) {
+        let mut hashes = vec![0; changes.len()];
+        if let Some(keys) = &self.routes[input] {
+            hash_columns(&changes.rows, keys, &mut hashes).unwrap();
+        }
+        for index in 0..self.subtasks.len() {
+            let owned = self.subtasks[index].1;
+            let mine =
+                |row: &u32| owned.contains(key_group::key_group(hashes[*row as usize], GROUPS));
+            let rows: Vec<u32> = match (&self.routes[input], self.subtasks.len()) {
+                (Some(_), 2..) => (0..changes.len() as u32).filter(mine).collect(),
+                _ => (0..changes.len() as u32).collect(),
+            };
+            let part = changes.take(&rows.into()).unwrap();
+            if !part.is_empty() {
+                self.act(index, |operator, out| operator.process(input, part, out).unwrap());
+            }
+        }
+    }
+
+    fn act(&mut self, index: usize, act: impl FnOnce(&mut dyn Operator, &mut Output)) {
+        let mut out = Output::new(self.now);
+        let operator = self.subtasks[index].0.as_mut();
+        act(operator, &mut out);
+        while operator.drain(&mut out).unwrap() == Progress::More {}
+        out.take().iter().for_each(|changes| self.replay.apply(changes));
+    }
+
+    fn each(&mut self, mut act: impl FnMut(&mut dyn Operator, &mut Output)) {
+        (0..self.subtasks.len()).for_each(|index| self.act(index, &mut act));
+    }
+
+    /// Event time advances.
+    pub(crate) fn watermark(&mut self, watermark: Watermark) {
+        self.watermark = watermark;
+        self.each(|operator, out| operator.watermark(watermark, out).unwrap());
+    }
+
+    /// The clock advances; timers that are due run.
+    pub(crate) fn advance(&mut self, ms: i64) {
+        self.now += ms;
+        let now = self.now;
+        self.each(|operator, out| {
+            if operator.next_timer().is_some_and(|at| at <= now) {
+                operator.timer(out).unwrap();
+            }
+        });
+    }
+
+    /// What is buffered goes out.
+    pub(crate) fn flush(&mut self) {
+        self.each(|operator, out| operator.before_barrier(out).unwrap());
+    }
+
+    /// A checkpoint, of random kind.
+    pub(crate) fn checkpoint(&mut self, random: &mut Random) {
+        self.flush();
+        for (index, (operator, _)) in self.subtasks.iter_mut().enumerate() {
+            let request = if self.stored.has_files(index) || self.fresh {
+                self.stored.request(index, self.tables, random)
+            } else {
+                SnapshotRequest::full()
+            };
+            self.stored.snapshot(index, operator.as_mut(), &request, self.watermark);
+        }
+        self.fresh = false;
+    }
+
+    /// After a checkpoint: a crash, and new subtasks that share the key groups.
+    pub(crate) fn restart(&mut self, owned: &[KeyGroupRange]) {
+        self.subtasks.clear();
+        self.stored.end_run();
+        for owned in owned {
+            self.start(*owned);
+            let alone = *owned == KeyGroupRange::all(GROUPS);
+            if let Some((operator, _)) = self.subtasks.last_mut() {
+                self.stored.restore(operator.as_mut(), *owned, alone);
+            }
+        }
+    }
+
+    /// A checkpoint now and then, after which subtasks may be restored, also in other numbers.
+    pub(crate) fn disturb(&mut self, random: &mut Random) {
+        if random.below(3) > 0 {
+            return;
+        }
+        self.checkpoint(random);
+        if random.below(3) == 0 {
+            let parallel = self.routes.iter().all(Option::is_some);
+            match random.below(4) {
+                0 if parallel => self.restart(&HALVES),
+                1 if parallel => self.restart(&super::THIRDS),
+                _ => self.restart(&[KeyGroupRange::all(GROUPS)]),
+            }
+        }
+    }
+
+    /// Bytes that the operators report.
+    pub(crate) fn state_bytes(&self) -> usize {
+        self.subtasks.iter().map(|(operator, _)| operator.state_bytes()).sum()
+    }
+}
