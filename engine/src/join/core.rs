@@ -358,7 +358,10 @@ impl Core {
         } else if !kept.is_empty() {
             side.add_some(work, kept)?;
         }
-        side.compact()
+        side.compact()?;
+        #[cfg(test)]
+        side.check();
+        Ok(())
     }
 }
 

@@ -199,3 +199,33 @@ struct Moved {
     number: u64,
     saved: bool,
 }
+
+#[cfg(test)]
+impl Side {
+    /// Every live row is where its hashes lead, and nothing else is.
+    pub(super) fn check(&self) {
+        let mut live = 0;
+        for (place, chunk) in self.rows.iter() {
+            let hashes = self.hashes_of(place, &self.spec.keys).unwrap();
+            let identities = self.identities_of(place).unwrap();
+            let rows = self.live_of(place);
+            assert_eq!(rows.len(), chunk.live as usize);
+            live += rows.len() as u64;
+            for row in rows {
+                let at = (row - Self::first_of(place)) as usize;
+                let found = |links: &super::links::Links, hash: u64| {
+                    let mut next = links.first(hash);
+                    while next != NONE && next != row {
+                        next = links.next(next);
+                    }
+                    next == row
+                };
+                assert!(!self.links.is_linked(row) || found(&self.links, hashes[at]));
+                if let Some(links) = &self.identities {
+                    assert!(found(links, identities[at]), "{row} is not found");
+                }
+            }
+        }
+        assert_eq!(live, self.live);
+    }
+}

@@ -14,5 +14,7 @@ mod rows;
 mod side;
 mod snapshot;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use regular::Join;

@@ -101,28 +101,30 @@ impl Restoring {
         let mut hashes = Vec::new();
         hash_columns(&rows, &side.spec.keys, &mut hashes)?;
         let (_, expiry) = times(&rows)?;
-        let mine: Vec<bool> = hashes
-            .iter()
-            .enumerate()
-            .map(|(row, hash)| {
-                let over = expiry.get(row).is_some_and(|expiry| *expiry <= now);
-                taken.groups.contains(key_group(*hash, taken.key_groups)) && !over
-            })
-            .collect();
+        let partners = entries.column(3).as_primitive::<Int64Type>();
+        let mut mine = vec![false; hashes.len()];
+        for (at, (number, hash)) in numbers_of(entries).zip(&hashes).enumerate() {
+            let over = expiry.get(at).is_some_and(|expiry| *expiry <= now);
+            if over || !taken.groups.contains(key_group(*hash, taken.key_groups)) {
+                continue;
+            }
+            // A row that was written again is the same; only the number of its partners may be another.
+            let row = self.find(side, *hash, number);
+            mine[at] = row == NONE;
+            if row != NONE && side.spec.counted {
+                side.count(row, |_| count_of(partners.value(at)));
+            }
+        }
         let entries = filter_record_batch(entries, &BooleanArray::from(mine))
             .map_err(|error| Error::internal(error.to_string()))?;
         let rows = of(&entries)?;
         hash_columns(&rows, &side.spec.keys, &mut hashes)?;
         let numbers: Vec<u64> = numbers_of(&entries).collect();
-        let old = hashes.iter().zip(&numbers).map(|(hash, number)| self.find(side, *hash, *number));
-        let old: Vec<RowId> = old.filter(|row| *row != NONE).collect();
-        self.remove(side, &old)?;
         let (times, expiry) = times(&rows)?;
         let loose = without_partner(rows.columns(), &side.spec.keys, taken.null_safe);
-        let partners = entries.column(3).as_primitive::<Int64Type>().iter();
+        let partners = entries.column(3).as_primitive::<Int64Type>().values();
         let used = entries.column(4).as_primitive::<Int64Type>();
-        let counts: Vec<u32> =
-            partners.map(|count| u32::try_from(count.unwrap_or(0)).unwrap_or(u32::MAX)).collect();
+        let counts: Vec<u32> = partners.iter().map(|count| count_of(*count)).collect();
         let new = New {
             hashes: &hashes,
             loose: loose.as_deref(),
@@ -154,8 +156,7 @@ impl Restoring {
                 continue;
             }
             if partners.is_valid(at) && side.spec.counted {
-                let count = u32::try_from(partners.value(at)).unwrap_or(u32::MAX);
-                side.count(row, |_| count);
+                side.count(row, |_| count_of(partners.value(at)));
             } else {
                 gone.push(row);
             }
@@ -204,8 +205,15 @@ impl Restoring {
         side.open.clear();
         side.saved();
         side.next_number = side.next_number.max(self.next_number);
-        side.compact()
+        side.compact()?;
+        #[cfg(test)]
+        side.check();
+        Ok(())
     }
+}
+
+fn count_of(partners: i64) -> u32 {
+    u32::try_from(partners).unwrap_or(u32::MAX)
 }
 
 fn numbers_of(entries: &RecordBatch) -> impl Iterator<Item = u64> + '_ {

@@ -93,7 +93,11 @@ impl Snapshots {
             let schema = table_schema(side.rows.schema());
             let (mode, changed) = match request.mode(table) {
                 SnapshotMode::Full => {
-                    self.everything(table, &schema, side, event, self.laps[index]);
+                    // A new round: no file may begin behind the lap and end before it, or what is gone of
+                    // it would be forgotten first.
+                    let round = self.laps[index].round + 1;
+                    self.laps[index] = Lap { round, ..Lap::default() };
+                    self.everything(table, &schema, side, event);
                     (SnapshotMode::Full, Entries::default())
                 }
                 SnapshotMode::Incremental { refresh, .. } => {
@@ -139,7 +143,6 @@ impl Snapshots {
         schema: &SchemaRef,
         side: &Side,
         event: bool,
-        _lap: Lap,
     ) {
         let most = piece_entries(side.live);
         let (mut parts, mut rows, mut bounds) = (Vec::new(), 0, (u64::MAX, 0));
