@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use tidegate_types::{Error, KeyGroupRange, Result, Watermark};
+use tidegate_types::{Error, KeyGroupRange, MAX_WATERMARK, Result, Watermark};
 
 use crate::element::Changes;
 use crate::memory::MemoryBudget;
@@ -252,6 +252,11 @@ pub enum Copied {
     Changed(&'static str, Entries),
     /// There is nothing left to copy.
     Done,
+}
+
+/// A watermark that stays behind by so many ms; the last one of a stream does not.
+pub fn delayed(watermark: Watermark, delay_ms: i64) -> Watermark {
+    if watermark == MAX_WATERMARK { watermark } else { watermark.saturating_sub(delay_ms) }
 }
 
 /// A synchronous operator with one or more inputs.

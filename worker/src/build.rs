@@ -8,6 +8,7 @@ use tidegate_engine::calc::{Calc, Union};
 use tidegate_engine::connector::{DeliveryGuarantee, Sink, SinkContext, Source};
 use tidegate_engine::exchange::Sender;
 use tidegate_engine::exchange::partition::Partitioner;
+use tidegate_engine::join::{IntervalJoin, Join};
 use tidegate_engine::metrics::{OperatorMetrics, SinkMetrics, TaskMetrics};
 use tidegate_engine::operator::Operator;
 use tidegate_engine::staging::{StagingArea, StagingFolder};
@@ -173,11 +174,24 @@ fn operator(graph: &StreamGraph, node: &Node) -> Result<Box<dyn Operator>> {
                 if is_two_phase(node) { AggregateInput::Partials } else { AggregateInput::Rows };
             Box::new(WindowAggregate::new(plan, &input.schema, &node.schema, zone, kind)?)
         }
+        PlanOperator::Join(plan) => {
+            Box::new(Join::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+        }
+        PlanOperator::IntervalJoin(plan) => {
+            Box::new(IntervalJoin::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+        }
         PlanOperator::Source(_) | PlanOperator::Values(_) | PlanOperator::Sink(_) => {
             return Err(Error::internal(format!("{} is not an operator", node.name)));
         }
         _ => return Err(Error::unsupported(format!("{} does not run yet", node.operator.kind()))),
     })
+}
+
+/// The nodes that a node reads.
+fn inputs<'a>(graph: &'a StreamGraph, node: &Node) -> Result<Vec<&'a Node>> {
+    let missing = |index: usize| Error::internal(format!("the plan has no node {index}"));
+    let inputs = node.inputs.iter();
+    inputs.map(|i| graph.nodes.get(i.node).ok_or_else(|| missing(i.node))).collect()
 }
 
 /// Whether a local phase runs before the exchange into this node.

@@ -143,9 +143,9 @@ fn find(
         }
         let candidates = added.get_mut(hash);
         let found = candidates.and_then(|rows| {
-            let place = rows.iter().rposition(|other| {
-                matches!(equal(row, Origin::Batch(*other)), Ok(true))
-            })?;
+            let place = rows
+                .iter()
+                .rposition(|other| matches!(equal(row, Origin::Batch(*other)), Ok(true)))?;
             Some(rows.remove(place))
         });
         if let Some(other) = found {
@@ -197,11 +197,7 @@ fn are_equal(rows: &RecordBatch, side: &Side, origins: &[(u32, Origin)]) -> Resu
     let columns = rows.columns();
     let taken = |rows: &[u32]| take_columns(columns, &all, rows);
     Ok(equal(&taken(&in_batch.0)?, &taken(&in_batch.1)?, in_batch.0.len())?
-        && equal(
-            &taken(&in_side.0)?,
-            &side.rows.gather(&all, &in_side.1)?,
-            in_side.0.len(),
-        )?)
+        && equal(&taken(&in_side.0)?, &side.rows.gather(&all, &in_side.1)?, in_side.0.len())?)
 }
 
 /// What became of a key in a batch.

@@ -69,12 +69,7 @@ impl Core {
     ///
     /// # Errors
     /// As [`Steps::of`].
-    pub(super) fn begin(
-        &mut self,
-        input: usize,
-        changes: Changes,
-        now_ms: i64,
-    ) -> Result<()> {
+    pub(super) fn begin(&mut self, input: usize, changes: Changes, now_ms: i64) -> Result<()> {
         let side = &self.sides[input];
         let steps = Steps::of(changes, side, self.modes[input])?;
         let (times, expiry) = self.clock.times(input, &steps.rows, now_ms)?;
@@ -153,7 +148,8 @@ impl Core {
         let (limit, mut pairs) = (self.layout.batch_rows, Pairs::default());
         let updates_whole = self.changelog.is_upsert() && !work.steps.replaces.is_empty();
         while work.step < work.heads.len() {
-            let inside_update = updates_whole && work.step > 0 && work.steps.replaces(work.step - 1);
+            let inside_update =
+                updates_whole && work.step > 0 && work.steps.replaces(work.step - 1);
             let full = pairs.rows.len() >= limit && !inside_update;
             if full {
                 break;
@@ -217,7 +213,8 @@ impl Core {
                 None => None,
             };
             for partner in partners {
-                let stays = stays.as_ref().is_some_and(|stays| stays.binary_search(partner).is_ok());
+                let stays =
+                    stays.as_ref().is_some_and(|stays| stays.binary_search(partner).is_ok());
                 self.pair(work, step, *partner, stays, &mut emission);
             }
             if step < work.step {
@@ -289,7 +286,9 @@ impl Core {
             JoinKind::Semi | JoinKind::Inner => false,
             JoinKind::Anti if work.input == 0 => !matched,
             JoinKind::Anti => false,
-            kind => !matched && if work.input == 0 { kind.keeps_left() } else { kind.keeps_right() },
+            kind => {
+                !matched && if work.input == 0 { kind.keeps_left() } else { kind.keeps_right() }
+            }
         };
         if !comes_out || (!adds && stays == Some(matched)) {
             return;

@@ -10,7 +10,11 @@ use tidegate_types::{Error, Result};
 ///
 /// # Errors
 /// `UNSUPPORTED` if values of a type cannot be compared.
-pub(super) fn equal_rows(left: &[ArrayRef], right: &[ArrayRef], rows: usize) -> Result<BooleanBuffer> {
+pub(super) fn equal_rows(
+    left: &[ArrayRef],
+    right: &[ArrayRef],
+    rows: usize,
+) -> Result<BooleanBuffer> {
     let mut equal = BooleanBuffer::new_set(rows);
     for (left, right) in left.iter().zip(right) {
         let columns = if left.data_type().is_nested() {

@@ -97,7 +97,9 @@ impl Links {
 
     /// Whether a row is in a chain.
     pub(super) fn is_linked(&self, row: RowId) -> bool {
-        !self.removable || self.previous[row as usize] < LOOSE || self.previous[row as usize] == NONE
+        !self.removable
+            || self.previous[row as usize] < LOOSE
+            || self.previous[row as usize] == NONE
     }
 
     /// Takes a row out of its chain; `hash` is asked for only if it is the first.

@@ -6,6 +6,7 @@ mod core;
 mod emission;
 mod equality;
 mod evict;
+mod interval;
 mod links;
 mod regular;
 mod residual;
@@ -16,5 +17,8 @@ mod snapshot;
 mod state;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod timed_tests;
 
+pub use interval::IntervalJoin;
 pub use regular::Join;

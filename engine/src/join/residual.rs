@@ -50,7 +50,8 @@ impl Residual {
             let mut expr = expr.clone();
             expr.remap_columns(&|index| used.binary_search(&index).unwrap_or(index));
             let split = used.partition_point(|column| *column < left);
-            let columns = [used[..split].to_vec(), used[split..].iter().map(|c| c - left).collect()];
+            let columns =
+                [used[..split].to_vec(), used[split..].iter().map(|c| c - left).collect()];
             let fields = [0, 1].into_iter().flat_map(|side: usize| {
                 let columns = &columns[side];
                 columns.iter().map(move |column| schemas[side][*column].clone())
@@ -180,4 +181,3 @@ pub(super) fn without_partner(
     }
     without
 }
-

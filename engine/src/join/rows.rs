@@ -73,7 +73,9 @@ impl Numbers {
 
     /// Numbers of the rows behind `len` others.
     fn extend(&mut self, len: usize, more: &[u64]) {
-        if len == 0 && let (Self::From(first), Some(number)) = (&mut *self, more.first()) {
+        if len == 0
+            && let (Self::From(first), Some(number)) = (&mut *self, more.first())
+        {
             *first = *number;
         }
         if let Self::From(first) = *self {
@@ -203,7 +205,8 @@ impl Rows {
                 continue;
             }
             let (slot, row) = split(*row);
-            let chunk = self.chunks[slot].as_ref().ok_or_else(|| Error::internal("a row is gone"))?;
+            let chunk =
+                self.chunks[slot].as_ref().ok_or_else(|| Error::internal("a row is gone"))?;
             if dense[slot] == u32::MAX {
                 dense[slot] = batches.len() as u32;
                 batches.extend(&chunk.pieces);

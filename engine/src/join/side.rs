@@ -124,6 +124,11 @@ impl Side {
         })
     }
 
+    /// The widest that a time bucket is, ms.
+    pub(super) fn widest(&self) -> i64 {
+        1 << self.width
+    }
+
     /// Keeps rows; their places are in the answer.
     ///
     /// # Errors

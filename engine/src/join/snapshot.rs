@@ -137,13 +137,7 @@ impl Snapshots {
     }
 
     /// All rows, in pieces by their numbers.
-    fn everything(
-        &mut self,
-        table: &'static str,
-        schema: &SchemaRef,
-        side: &Side,
-        event: bool,
-    ) {
+    fn everything(&mut self, table: &'static str, schema: &SchemaRef, side: &Side, event: bool) {
         let most = piece_entries(side.live);
         let (mut parts, mut rows, mut bounds) = (Vec::new(), 0, (u64::MAX, 0));
         let chunks = side.chunks_by_number();
@@ -187,7 +181,8 @@ impl Snapshots {
         }
         let end = until.unwrap_or(u64::MAX);
         let mut parts = Vec::new();
-        for (_, _, place) in chunks.iter().filter(|(first, last, _)| *last >= from && *first < end) {
+        for (_, _, place) in chunks.iter().filter(|(first, last, _)| *last >= from && *first < end)
+        {
             let Some(chunk) = side.rows.chunk(*place) else { continue };
             let first = Side::first_of(*place);
             let inside = |row: &RowId| {
@@ -291,8 +286,9 @@ impl Side {
                 let numbers = (0..chunk.len()).map(|row| chunk.numbers.get(row));
                 let ends = match &chunk.numbers {
                     super::rows::Numbers::From(first) => (*first, first + chunk.len() as u64 - 1),
-                    super::rows::Numbers::Each(_) => numbers
-                        .fold((u64::MAX, 0), |ends, number| (ends.0.min(number), ends.1.max(number))),
+                    super::rows::Numbers::Each(_) => numbers.fold((u64::MAX, 0), |ends, number| {
+                        (ends.0.min(number), ends.1.max(number))
+                    }),
                 };
                 (ends.0, ends.1, place)
             })
@@ -304,12 +300,13 @@ impl Side {
     /// Live rows of a chunk as they are now.
     fn part(&self, place: u32, rows: Vec<RowId>, event: bool) -> Part {
         let first = Self::first_of(place);
-        let partners =
-            self.spec.counted.then(|| rows.iter().map(|r| self.counts[*r as usize].into()).collect());
+        let partners = self
+            .spec
+            .counted
+            .then(|| rows.iter().map(|r| self.counts[*r as usize].into()).collect());
         let chunk = self.rows.chunk(place);
-        let number = |row: &RowId| {
-            chunk.map_or(0, |chunk| chunk.numbers.get((row - first) as usize) as i64)
-        };
+        let number =
+            |row: &RowId| chunk.map_or(0, |chunk| chunk.numbers.get((row - first) as usize) as i64);
         Part {
             numbers: rows.iter().map(number).collect(),
             partners,

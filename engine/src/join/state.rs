@@ -40,10 +40,10 @@ impl State {
         entries: &RecordBatch,
         groups: KeyGroupRange,
     ) -> Result<()> {
-        let context = self.context.as_ref().ok_or_else(|| Error::internal("restore before open"))?;
+        let context =
+            self.context.as_ref().ok_or_else(|| Error::internal("restore before open"))?;
         let side = side_of(table, version)?;
-        let taken =
-            Taken { groups, key_groups: context.key_groups, null_safe: &core.null_safe };
+        let taken = Taken { groups, key_groups: context.key_groups, null_safe: &core.null_safe };
         let times = |rows: &RecordBatch| core.clock.times(side, rows, 0);
         self.restoring[side].get_or_insert_default().take(
             &mut core.sides[side],

@@ -83,9 +83,15 @@ impl Case {
         };
         // An upsert key of the output is unique only if both sides have keys.
         let keyed = inputs.iter().all(|input| input.is_upsert());
-        let output =
-            if output.is_upsert() && !keyed { ChangelogMode::RETRACT } else { output };
-        Self { kind, inputs, keys, null_safe: random.below(3) == 0, condition: random.below(2) == 0, output }
+        let output = if output.is_upsert() && !keyed { ChangelogMode::RETRACT } else { output };
+        Self {
+            kind,
+            inputs,
+            keys,
+            null_safe: random.below(3) == 0,
+            condition: random.below(2) == 0,
+            output,
+        }
     }
 
     fn plan(&self) -> (Plan, Node, [Node; 2]) {
@@ -96,11 +102,8 @@ impl Case {
             condition: self.condition.then(|| at_most(2, 5)),
         };
         let plan = Plan { kind: self.kind, on, expiry: [None, None] };
-        let names = if self.kind.has_right_columns() {
-            [NAMES, NAMES].concat()
-        } else {
-            NAMES.to_vec()
-        };
+        let names =
+            if self.kind.has_right_columns() { [NAMES, NAMES].concat() } else { NAMES.to_vec() };
         let node_of = node(PlanOperator::Join(plan.clone()), &names, self.output);
         let inputs = self.inputs.map(|mode| {
             let mut input = node(PlanOperator::Union, &NAMES, mode);
@@ -124,37 +127,37 @@ impl Case {
             let condition = matches!((a[2], b[2]), (Some(a), Some(b)) if a <= b);
             equal(a, b) && (!self.condition || condition)
         };
-        nested_loops(self.kind, tables, fits)
+        let rows = nested_loops(self.kind, tables, fits);
+        let mut rows: Vec<Row> = rows.iter().map(|row| ints(row)).collect();
+        rows.sort();
+        rows
     }
 }
 
-/// The join of two tables, sorted.
+/// The join of two tables.
 pub(super) fn nested_loops(
     kind: JoinKind,
     tables: &[Vec<Values>; 2],
     fits: impl Fn(&Values, &Values) -> bool,
-) -> Vec<Row> {
-    let width = |side: usize| tables[side].first().map_or(3, Vec::len);
-    let joined = |a: &[Option<i64>], b: &[Option<i64>]| ints(&[a, b].concat());
+) -> Vec<Values> {
+    let nulls: Values = vec![None; 3];
     let mut rows = Vec::new();
     for left in &tables[0] {
         let partners: Vec<&Values> = tables[1].iter().filter(|right| fits(left, right)).collect();
         match kind {
-            JoinKind::Semi if !partners.is_empty() => rows.push(ints(left)),
-            JoinKind::Anti if partners.is_empty() => rows.push(ints(left)),
+            JoinKind::Semi if !partners.is_empty() => rows.push(left.clone()),
+            JoinKind::Anti if partners.is_empty() => rows.push(left.clone()),
             JoinKind::Semi | JoinKind::Anti => {}
-            _ => rows.extend(partners.iter().map(|right| joined(left, right))),
+            _ => rows.extend(partners.iter().map(|right| [left.as_slice(), right].concat())),
         }
         if matches!(kind, JoinKind::Left | JoinKind::Full) && partners.is_empty() {
-            rows.push(joined(left, &vec![None; width(1)]));
+            rows.push([left.as_slice(), &nulls].concat());
         }
     }
     if kind.keeps_right() {
         let alone = |right: &&Values| !tables[0].iter().any(|left| fits(left, right));
-        let nulls = vec![None; width(0)];
-        rows.extend(tables[1].iter().filter(alone).map(|right| joined(&nulls, right)));
+        rows.extend(tables[1].iter().filter(alone).map(|right| [nulls.as_slice(), right].concat()));
     }
-    rows.sort();
     rows
 }
 
@@ -166,7 +169,11 @@ fn row(random: &mut Random, keyed: bool) -> Values {
 }
 
 /// Random changes of a table, which are made.
-fn change(random: &mut Random, table: &mut Vec<Values>, mode: ChangelogMode) -> Vec<(RowKind, Values)> {
+fn change(
+    random: &mut Random,
+    table: &mut Vec<Values>,
+    mode: ChangelogMode,
+) -> Vec<(RowKind, Values)> {
     let mut batch = Vec::new();
     for _ in 0..random.below(12) {
         let new = row(random, mode.is_upsert());
@@ -224,7 +231,12 @@ fn run(seed: u64, kind: JoinKind, inputs: [ChangelogMode; 2]) {
             subject.feed(side, &changes(&schema, &batch));
         }
         let table = subject.replay.table();
-        assert_eq!(table, case.expected(&tables), "seed {seed} {kind:?} {inputs:?} {:?}", case.keys);
+        assert_eq!(
+            table,
+            case.expected(&tables),
+            "seed {seed} {kind:?} {inputs:?} {:?}",
+            case.keys
+        );
         subject.disturb(&mut random);
     }
 }
