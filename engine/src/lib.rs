@@ -10,6 +10,7 @@ pub mod connector;
 pub mod element;
 pub mod exchange;
 pub mod group;
+pub mod join;
 mod keyed;
 pub mod keys;
 pub mod memory;

@@ -9,6 +9,7 @@ use tidegate_engine::connector::{DeliveryGuarantee, Sink, SinkContext, Source};
 use tidegate_engine::exchange::Sender;
 use tidegate_engine::exchange::partition::Partitioner;
 use tidegate_engine::group::{self, GroupAggregate, LocalGroupAggregate};
+use tidegate_engine::join::{IntervalJoin, Join};
 use tidegate_engine::metrics::{OperatorMetrics, SinkMetrics, TaskMetrics};
 use tidegate_engine::operator::Operator;
 use tidegate_engine::staging::{StagingArea, StagingFolder};
@@ -175,7 +176,13 @@ fn operator(graph: &StreamGraph, node: &Node) -> Result<Box<dyn Operator>> {
             Box::new(WindowAggregate::new(plan, &input.schema, &node.schema, zone, kind)?)
         }
         PlanOperator::GroupAggregate(plan) => {
-            Box::new(GroupAggregate::new(plan, node, &inputs_of(graph, node), &graph.settings)?)
+            Box::new(GroupAggregate::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+        }
+        PlanOperator::Join(plan) => {
+            Box::new(Join::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+        }
+        PlanOperator::IntervalJoin(plan) => {
+            Box::new(IntervalJoin::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
         }
         PlanOperator::Source(_) | PlanOperator::Values(_) | PlanOperator::Sink(_) => {
             return Err(Error::internal(format!("{} is not an operator", node.name)));
@@ -185,8 +192,10 @@ fn operator(graph: &StreamGraph, node: &Node) -> Result<Box<dyn Operator>> {
 }
 
 /// The nodes that a node reads.
-fn inputs_of<'a>(graph: &'a StreamGraph, node: &Node) -> Vec<&'a Node> {
-    node.inputs.iter().filter_map(|input| graph.nodes.get(input.node)).collect()
+fn inputs<'a>(graph: &'a StreamGraph, node: &Node) -> Result<Vec<&'a Node>> {
+    let missing = |index: usize| Error::internal(format!("the plan has no node {index}"));
+    let inputs = node.inputs.iter();
+    inputs.map(|i| graph.nodes.get(i.node).ok_or_else(|| missing(i.node))).collect()
 }
 
 /// Whether a local phase runs before the exchange into this node.

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use crate::element::{Barrier, Element};
 use crate::exchange::partition::Partitioner;
 use crate::metrics::{OperatorMetrics, TaskMetrics};
-use crate::operator::{Copied, Operator, Output, Progress};
+use crate::operator::{Copied, Operator, Output, Progress, delayed};
 use crate::task::sink_stage::{Committed, SinkStage};
 use crate::task::snapshot::{NodeSnapshot, SinkSnapshot, StateFiles};
 
@@ -105,6 +105,22 @@ impl Chain {
     /// Sets the restored watermark.
     pub fn set_watermark(&mut self, watermark: Watermark) {
         self.watermark = watermark;
+    }
+
+    /// By how many ms the watermark of each node stays behind that of the chain.
+    pub fn delays(&self) -> Vec<i64> {
+        let mut delays = vec![0i64; self.nodes.len()];
+        for (index, node) in self.nodes.iter().enumerate() {
+            let Stage::Operator(operator) = &node.stage else { continue };
+            let behind = delays[index].saturating_add(operator.watermark_delay());
+            node.next.iter().for_each(|next| delays[*next] = behind);
+        }
+        delays
+    }
+
+    /// The watermark that a node was given last.
+    fn watermark_at(&self, node: usize) -> Watermark {
+        delayed(self.watermark, self.delays().get(node).copied().unwrap_or(0))
     }
 
     /// Runs an element through the chain.
@@ -292,6 +308,9 @@ impl Chain {
             Element::Batch(changes) => {
                 node.metrics.records_in.add(changes.len() as u64);
                 operator.process(input, changes, &mut out).map_err(context)?;
+                if operator.is_pending() {
+                    self.steps.push(Step::Drain(index, None));
+                }
             }
             Element::Watermark(watermark) => {
                 node.metrics.watermark.set(watermark);
@@ -317,6 +336,7 @@ impl Chain {
         let node = &mut self.nodes[index];
         let Stage::Operator(operator) = &mut node.stage else { return Ok(()) };
         let mut out = Output::new(self.clock.now_ms());
+        let delay = operator.watermark_delay();
         let progress =
             operator.drain(&mut out).map_err(|error| error.context(node.name.clone()))?;
         if progress == Progress::More {
@@ -325,6 +345,10 @@ impl Chain {
             if let Element::Barrier(barrier) = &element {
                 self.snapshot_operator(index, *barrier)?;
             }
+            let element = match element {
+                Element::Watermark(watermark) => Element::Watermark(delayed(watermark, delay)),
+                other => other,
+            };
             let next = self.nodes[index].next.clone();
             self.deliver(&next, 0, element);
         }
@@ -342,12 +366,17 @@ impl Chain {
             operator.snapshot(&request).map_err(|error| error.context(node.name.clone()))?;
         node.metrics.state_bytes.set(operator.state_bytes() as i64);
         node.metrics.spilled_bytes.set(operator.spilled_bytes() as i64);
-        self.snapshots.push(NodeSnapshot { node: index, id, tables, sink: None });
+        let watermark = self.watermark_at(index);
+        self.snapshots.push(NodeSnapshot { node: index, id, watermark, tables, sink: None });
         self.copying.push_back(index);
         Ok(())
     }
 
     async fn write(&mut self, index: usize, element: Element) -> Result<()> {
+        let watermark = match element {
+            Element::Barrier(_) => self.watermark_at(index),
+            _ => self.watermark,
+        };
         let node = &mut self.nodes[index];
         match &mut node.stage {
             Stage::Operator(_) => Ok(()),
@@ -391,6 +420,7 @@ impl Chain {
                             self.snapshots.push(NodeSnapshot {
                                 node: index,
                                 id,
+                                watermark,
                                 tables: Vec::new(),
                                 sink: Some(output),
                             });
