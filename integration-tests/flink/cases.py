@@ -1,9 +1,13 @@
 # Copyright the Tidegate authors. Licensed under the Apache License, Version 2.0.
 """What record.py asks: for each section its description, the kind of request, and what makes the cases."""
+import cases_aggregation
 import cases_casts
 import cases_expressions
 import cases_io
 import cases_windows
+
+RELATIONAL = ("Bounded files at parallelism 1; `plan` is the physical plan with its changelog modes. The rows between the first and the last depend on the order "
+              "of arrival; of cases that are `interleaved` (two inputs) only the folded table is a fact")
 
 SECTIONS = {
     "casts": ("CAST and TRY_CAST between types; rendering of every type as STRING. Cases with `strings` run over a source src(i INT, s STRING) with those rows; the others are literals, which Calcite partly folds by rules of its own",
@@ -13,4 +17,6 @@ SECTIONS = {
     "print": ("lines of the print connector (`printed`), what SELECT shows, names of columns, datagen", "script", cases_io.prints),
     "errors": ("what is refused and when; with the chain of messages", "script-chain", cases_io.errors),
     "json_csv": ("formats JSON, CSV and raw, read and written through the filesystem connector; `files` of an answer is what was written", "script", cases_io.formats),
+    "aggregation": ("unbounded aggregation. " + RELATIONAL, "script", cases_aggregation.aggregation),
+    "grouping": ("DISTINCT, FILTER, grouping sets, nested aggregates, changing inputs. " + RELATIONAL, "script", cases_aggregation.grouping),
 }
