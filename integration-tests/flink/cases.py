@@ -4,6 +4,8 @@ import cases_aggregation
 import cases_casts
 import cases_expressions
 import cases_io
+import cases_over
+import cases_ranking
 import cases_windows
 
 RELATIONAL = ("Bounded files at parallelism 1; `plan` is the physical plan with its changelog modes. The rows between the first and the last depend on the order "
@@ -19,4 +21,6 @@ SECTIONS = {
     "json_csv": ("formats JSON, CSV and raw, read and written through the filesystem connector; `files` of an answer is what was written", "script", cases_io.formats),
     "aggregation": ("unbounded aggregation. " + RELATIONAL, "script", cases_aggregation.aggregation),
     "grouping": ("DISTINCT, FILTER, grouping sets, nested aggregates, changing inputs. " + RELATIONAL, "script", cases_aggregation.grouping),
+    "ranking": ("Top-N, deduplication, window Top-N. " + RELATIONAL, "script", cases_ranking.ranking),
+    "over": ("OVER. " + RELATIONAL, "script", cases_over.over),
 }

@@ -87,7 +87,8 @@ def table(name, columns, text, ts=None, delay=0, pk=None, computed="", changing=
 
 
 def ask(name, tables, query, note=None, settings=None, more=(), plan=True, **marks):
-    """A case. `marks`: unordered, interleaved (the rows between depend on how two inputs meet: fold them)."""
+    """A case. `marks`: unordered, interleaved (the rows between depend on how two inputs meet: fold them),
+    bug (what is wrong about Flink's answer)."""
     case = {"name": name}
     if note:
         case["note"] = note
@@ -97,5 +98,5 @@ def ask(name, tables, query, note=None, settings=None, more=(), plan=True, **mar
     case["files"] = {file: content for _, file, content in tables}
     case["statements"] = [ddl for ddl, _, _ in tables] + list(more) + [query]
     case["plan"] = plan
-    case.update(marks)
+    case.update({k: v for k, v in marks.items() if v})
     return case

@@ -163,7 +163,7 @@ def scripts(oracle, requests, chain=False):
     for request in requests:
         assert request["name"] not in seen, request["name"]
         seen.add(request["name"])
-        ask = {k: v for k, v in request.items() if k not in ("name", "note", "unordered", "interleaved", "plan")}
+        ask = {k: v for k, v in request.items() if k not in ("name", "note", "unordered", "interleaved", "bug", "plan")}
         plan, answer = planned(oracle, ask) if request.get("plan") else (None, oracle.ask(dict(ask, op="script")))
         got = []
         for s in answer.get("statements", []):
