@@ -4,6 +4,7 @@ import cases_aggregation
 import cases_casts
 import cases_expressions
 import cases_io
+import cases_joins
 import cases_over
 import cases_ranking
 import cases_windows
@@ -23,4 +24,7 @@ SECTIONS = {
     "grouping": ("DISTINCT, FILTER, grouping sets, nested aggregates, changing inputs. " + RELATIONAL, "script", cases_aggregation.grouping),
     "ranking": ("Top-N, deduplication, window Top-N. " + RELATIONAL, "script", cases_ranking.ranking),
     "over": ("OVER. " + RELATIONAL, "script", cases_over.over),
+    "joins": ("regular joins. " + RELATIONAL, "script", cases_joins.joins),
+    "unnest": ("UNNEST and LATERAL. " + RELATIONAL, "script", cases_joins.unnest),
+    "lookups": ("lookup joins with a CSV file. " + RELATIONAL, "script", cases_joins.lookups),
 }
