@@ -7,6 +7,7 @@ import cases_io
 import cases_joins
 import cases_over
 import cases_ranking
+import cases_temporal
 import cases_windows
 
 RELATIONAL = ("Bounded files at parallelism 1; `plan` is the physical plan with its changelog modes. The rows between the first and the last depend on the order "
@@ -27,4 +28,7 @@ SECTIONS = {
     "joins": ("regular joins. " + RELATIONAL, "script", cases_joins.joins),
     "unnest": ("UNNEST and LATERAL. " + RELATIONAL, "script", cases_joins.unnest),
     "lookups": ("lookup joins with a CSV file. " + RELATIONAL, "script", cases_joins.lookups),
+    "interval_joins": ("interval joins. " + RELATIONAL, "script", cases_temporal.intervals),
+    "window_joins": ("window joins. " + RELATIONAL, "script", cases_temporal.windows),
+    "version_joins": ("joins with versions of a table by event time. " + RELATIONAL, "script", cases_temporal.versions),
 }

@@ -75,7 +75,7 @@ def table(name, columns, text, ts=None, delay=0, pk=None, computed="", changing=
     rows = changes(lines, columns_of) if changing else (row(words, columns_of) for words in lines)
     more = ", " + computed if computed else ""
     if ts:
-        more += ", WATERMARK FOR %s AS %s" % (ts, "%s - INTERVAL '%d' SECOND" % (ts, delay) if delay else ts)
+        more += ", WATERMARK FOR %s AS %s" % (ts, "%s - INTERVAL '%d' %s" % (ts, delay // 60 if delay > 60 else delay, "MINUTE" if delay > 60 else "SECOND") if delay else ts)
     if pk:
         more += ", PRIMARY KEY (%s) NOT ENFORCED" % pk
         for key in pk.split(", "):
