@@ -3,10 +3,13 @@
 import cases_aggregation
 import cases_casts
 import cases_expressions
+import cases_group_windows
 import cases_io
 import cases_joins
 import cases_over
 import cases_ranking
+import cases_sets
+import cases_statements
 import cases_temporal
 import cases_windows
 
@@ -31,4 +34,11 @@ SECTIONS = {
     "interval_joins": ("interval joins. " + RELATIONAL, "script", cases_temporal.intervals),
     "window_joins": ("window joins. " + RELATIONAL, "script", cases_temporal.windows),
     "version_joins": ("joins with versions of a table by event time. " + RELATIONAL, "script", cases_temporal.versions),
+    "sets": ("set operations, IN, EXISTS, scalar subqueries. " + RELATIONAL, "script", cases_sets.sets),
+    "queries": ("VALUES, WITH, ORDER BY, LIMIT. " + RELATIONAL, "script", cases_sets.queries),
+    "group_windows": ("group windows, early and late firing. " + RELATIONAL, "script", cases_group_windows.group_windows),
+    "explain": ("EXPLAIN in all its details; `rows` hold the text", "script", cases_statements.explains),
+    "plans": ("COMPILE PLAN and EXECUTE PLAN; `files` of an answer holds the plan", "script", cases_statements.plans),
+    "statements": ("DESCRIBE, SHOW, LIKE, CREATE TABLE AS, ALTER", "script", cases_statements.statements),
+    "refusals": ("what is refused of the relational surface; with the chain of messages", "script-chain", cases_statements.refusals),
 }
