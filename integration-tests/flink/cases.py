@@ -2,13 +2,16 @@
 """What record.py asks: for each section its description, the kind of request, and what makes the cases."""
 import cases_aggregation
 import cases_casts
+import cases_documented
 import cases_expressions
 import cases_group_windows
 import cases_io
 import cases_joins
+import cases_nexmark
 import cases_over
 import cases_ranking
 import cases_sets
+import cases_sinks
 import cases_statements
 import cases_temporal
 import cases_windows
@@ -41,4 +44,7 @@ SECTIONS = {
     "plans": ("COMPILE PLAN and EXECUTE PLAN; `files` of an answer holds the plan", "script", cases_statements.plans),
     "statements": ("DESCRIBE, SHOW, LIKE, CREATE TABLE AS, ALTER", "script", cases_statements.statements),
     "refusals": ("what is refused of the relational surface; with the chain of messages", "script-chain", cases_statements.refusals),
+    "sinks": ("sinks of changes, upsert materialisation, ON CONFLICT, debezium-json. " + RELATIONAL, "script", cases_sinks.sinks),
+    "nexmark": ("the queries of examples/nexmark over the same 110 events. " + RELATIONAL, "script", cases_nexmark.nexmark),
+    "documented": ("examples of Flink's documentation. " + RELATIONAL, "script", cases_documented.documented),
 }

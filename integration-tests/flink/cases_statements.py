@@ -77,7 +77,7 @@ def plans():
     one("COMPILE PLAN of a join", ["COMPILE PLAN 'file://${DIR}/plan.json' FOR INSERT INTO p SELECT /*+ STATE_TTL('t' = '1 d', 'u' = '2 h') */ t.k, CAST(w AS BIGINT) FROM t JOIN u ON k = uk"], read=["plan.json"])
     one("COMPILE PLAN twice", ["COMPILE PLAN 'file://${DIR}/plan.json' FOR " + insert, "COMPILE PLAN 'file://${DIR}/plan.json' FOR " + insert])
     one("COMPILE PLAN IF NOT EXISTS", ["COMPILE PLAN 'file://${DIR}/plan.json' FOR " + insert, "COMPILE PLAN 'file://${DIR}/plan.json' IF NOT EXISTS FOR " + insert])
-    one("COMPILE PLAN of a query", ["COMPILE PLAN 'file://${DIR}/plan.json' FOR " + COUNT])
+    one("COMPILE PLAN of a query", ["COMPILE PLAN 'file://${DIR}/plan.json' FOR\n" + COUNT])
     one("COMPILE PLAN of a statement set", ["COMPILE PLAN 'file://${DIR}/plan.json' FOR STATEMENT SET BEGIN INSERT INTO p %s; INSERT INTO q %s; END" % (COUNT, COUNT)])
     one("EXECUTE PLAN", ["COMPILE PLAN 'file://${DIR}/plan.json' FOR " + insert, "EXECUTE PLAN 'file://${DIR}/plan.json'"])
     one("EXPLAIN PLAN FOR a file", ["COMPILE PLAN 'file://${DIR}/plan.json' FOR " + insert, "EXPLAIN PLAN FOR 'file://${DIR}/plan.json'"])

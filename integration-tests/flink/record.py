@@ -75,8 +75,19 @@ STABLE = [
 ]
 
 
+NODE = re.compile(r"""((?:\\?"(?:id|source|target)\\?" : |(?<=[\w"])\[))(\d+)(?=[,\s\]])""")
+
+
+def renumber(text):
+    """Plans count their nodes on from the job before: here they count from 1."""
+    seen = {}
+    return NODE.sub(lambda m: m.group(1) + str(seen.setdefault(m.group(2), len(seen) + 1)), text)
+
+
 def stable(value):
     if isinstance(value, str):
+        if '"nodes" : [' in value:
+            value = renumber(value)
         for pattern, by in STABLE:
             value = pattern.sub(by, value)
         return value
