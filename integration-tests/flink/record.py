@@ -2,7 +2,7 @@
 # Copyright the Tidegate authors. Licensed under the Apache License, Version 2.0.
 """Asks real Flink and writes its answers into recorded/*.json.
 
-    ./record.py [casts|expressions|windows|print|errors|json_csv ...] [--check]
+    ./record.py [SECTION ...] [--check]      (sections: cases.py)
 
 With --check nothing is written; it says which recorded answers differ from Flink's of today.
 Python's standard library only; run.sh beside it starts Flink.
