@@ -13,6 +13,7 @@ pub mod group;
 pub mod join;
 mod keyed;
 pub mod keys;
+pub mod lookup;
 pub mod memory;
 pub mod metrics;
 pub mod operator;

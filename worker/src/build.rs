@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use tidegate_engine::calc::{Calc, Union};
-use tidegate_engine::connector::{DeliveryGuarantee, Sink, SinkContext, Source};
+use tidegate_engine::connector::{DeliveryGuarantee, LookupTable, Sink, SinkContext, Source};
 use tidegate_engine::exchange::Sender;
 use tidegate_engine::exchange::partition::Partitioner;
 use tidegate_engine::group::{self, GroupAggregate, LocalGroupAggregate};
 use tidegate_engine::join::{IntervalJoin, Join};
+use tidegate_engine::lookup::LookupStage;
 use tidegate_engine::metrics::{OperatorMetrics, SinkMetrics, TaskMetrics};
 use tidegate_engine::operator::Operator;
 use tidegate_engine::staging::{StagingArea, StagingFolder};
@@ -37,6 +38,7 @@ use crate::restore::{self, restored_operator};
 pub struct Connectors {
     sources: HashMap<usize, Arc<dyn Source>>,
     sinks: HashMap<usize, Arc<dyn Sink>>,
+    lookups: HashMap<usize, Arc<dyn LookupTable>>,
 }
 
 impl Connectors {
@@ -45,7 +47,8 @@ impl Connectors {
     /// # Errors
     /// What a connector refuses, with its table's name.
     pub fn make(deployment: &Deployment) -> Result<Self> {
-        let (mut sources, mut sinks) = (HashMap::new(), HashMap::new());
+        let (mut sources, mut sinks, mut lookups) =
+            (HashMap::new(), HashMap::new(), HashMap::new());
         for (index, node) in deployment.graph.nodes.iter().enumerate() {
             match &node.operator {
                 PlanOperator::Source(plan) => {
@@ -58,10 +61,13 @@ impl Connectors {
                 PlanOperator::Sink(plan) => {
                     sinks.insert(index, deployment.connectors.sink(plan, &node.schema)?);
                 }
+                PlanOperator::LookupJoin(plan) => {
+                    lookups.insert(index, deployment.connectors.lookup(plan)?);
+                }
                 _ => {}
             }
         }
-        Ok(Self { sources, sinks })
+        Ok(Self { sources, sinks, lookups })
     }
 
     /// Sources by node.
@@ -302,6 +308,19 @@ impl ChainBuilder<'_> {
                 };
                 let (writer, lineage) = (sink.writer(context)?, deployment.lineage.clone());
                 Stage::Sink(SinkStage::new(writer, staging, lineage, not_null(node)))
+            }
+            None if let PlanOperator::LookupJoin(plan) = &node.operator => {
+                let table = self.connectors.lookups.get(&index);
+                let table = table.ok_or_else(|| Error::internal("a lookup without a table"))?;
+                let graph = &self.deployment.graph;
+                Stage::Lookup(Box::new(LookupStage::new(
+                    plan,
+                    node,
+                    &inputs(graph, node)?,
+                    &graph.settings,
+                    table.connect()?,
+                    self.deployment.batch_rows,
+                )?))
             }
             None => Stage::Operator(
                 operator(&self.deployment.graph, node).context(|| node.name.clone())?,
