@@ -6,13 +6,13 @@
 //! `drain` until it is done, then `snapshot`, after which `copy` comes between the other calls until it
 //! is done. After each of `watermark`, `timer` and `before_barrier` the chain calls `drain` until it
 //! returns [`Progress::Done`], sending what was emitted in between, so that no call has to emit more
-//! than a few batches.
+//! than a few batches. After `process` it does so only if the operator says that something is pending.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use tidegate_types::{Error, KeyGroupRange, Result, Watermark};
+use tidegate_types::{Error, KeyGroupRange, MAX_WATERMARK, Result, Watermark};
 
 use crate::element::Changes;
 use crate::memory::MemoryBudget;
@@ -254,6 +254,11 @@ pub enum Copied {
     Done,
 }
 
+/// A watermark that stays behind by so many ms; the last one of a stream does not.
+pub fn delayed(watermark: Watermark, delay_ms: i64) -> Watermark {
+    if watermark == MAX_WATERMARK { watermark } else { watermark.saturating_sub(delay_ms) }
+}
+
 /// A synchronous operator with one or more inputs.
 pub trait Operator: Send {
     /// Learns its place.
@@ -295,6 +300,17 @@ pub trait Operator: Send {
     /// # Errors
     /// Fails the job.
     fn process(&mut self, input: usize, changes: Changes, out: &mut Output) -> Result<()>;
+
+    /// Whether [`Operator::process`] left output behind: `drain` is then called before anything else.
+    fn is_pending(&self) -> bool {
+        false
+    }
+
+    /// Milliseconds by which the watermark of the output stays behind that of the input, as the operator
+    /// emits rows that much older.
+    fn watermark_delay(&self) -> i64 {
+        0
+    }
 
     /// Event time of the combined inputs has advanced.
     ///

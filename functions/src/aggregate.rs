@@ -1,6 +1,6 @@
 //! Result types of aggregate functions. Accumulators are in the engine.
 
-use tidegate_plan::AggregateFunction;
+use tidegate_plan::{AggregateFunction, Literal};
 use tidegate_types::sql_type::MAX_DECIMAL_PRECISION;
 use tidegate_types::{Error, ErrorCode, Result, SqlType, TypeKind};
 
@@ -10,7 +10,11 @@ use tidegate_types::{Error, ErrorCode, Result, SqlType, TypeKind};
 ///
 /// # Errors
 /// `SQL_SEMANTIC` if the function does not take that type.
-pub fn result_type(function: AggregateFunction, argument: Option<&SqlType>) -> Result<SqlType> {
+pub fn result_type(
+    function: AggregateFunction,
+    argument: Option<&SqlType>,
+    parameters: &[Literal],
+) -> Result<SqlType> {
     let Some(argument) = argument else {
         return match function {
             AggregateFunction::Count
@@ -36,7 +40,7 @@ pub fn result_type(function: AggregateFunction, argument: Option<&SqlType>) -> R
             _ => numeric(function, argument)?,
         },
         AggregateFunction::Sum0 => {
-            let sum = result_type(AggregateFunction::Sum, Some(argument))?;
+            let sum = result_type(AggregateFunction::Sum, Some(argument), &[])?;
             return Ok(sum.kind.not_null());
         }
         AggregateFunction::StddevPop
@@ -61,7 +65,11 @@ pub fn result_type(function: AggregateFunction, argument: Option<&SqlType>) -> R
         AggregateFunction::ArrayAgg => TypeKind::Array(Box::new(argument.clone().materialized())),
         AggregateFunction::Percentile => {
             numeric(function, argument)?;
-            TypeKind::Double
+            // One fraction gives a value, several an array.
+            match parameters {
+                [_, _, ..] => TypeKind::Array(Box::new(TypeKind::Double.nullable())),
+                _ => TypeKind::Double,
+            }
         }
         AggregateFunction::ApproxCountDistinct
         | AggregateFunction::RowNumber
@@ -101,7 +109,7 @@ mod tests {
     fn types_follow_flink() {
         let decimal = TypeKind::Decimal { precision: 10, scale: 2 }.not_null();
         let is = |function, argument: Option<&SqlType>, expected: &str| {
-            assert_eq!(result_type(function, argument).unwrap().to_string(), expected);
+            assert_eq!(result_type(function, argument, &[]).unwrap().to_string(), expected);
         };
         is(AggregateFunction::Count, None, "BIGINT NOT NULL");
         is(AggregateFunction::Sum, Some(&TypeKind::Int.nullable()), "INT");
@@ -117,8 +125,8 @@ mod tests {
         is(AggregateFunction::Collect, Some(&text), "MULTISET<STRING> NOT NULL");
         is(AggregateFunction::ArrayAgg, Some(&text), "ARRAY<STRING>");
         is(AggregateFunction::ApproxCountDistinct, Some(&text), "BIGINT NOT NULL");
-        assert!(result_type(AggregateFunction::ListAgg, Some(&decimal)).is_err());
-        assert!(result_type(AggregateFunction::Sum, Some(&text)).is_err());
-        assert!(result_type(AggregateFunction::Avg, None).is_err());
+        assert!(result_type(AggregateFunction::ListAgg, Some(&decimal), &[]).is_err());
+        assert!(result_type(AggregateFunction::Sum, Some(&text), &[]).is_err());
+        assert!(result_type(AggregateFunction::Avg, None, &[]).is_err());
     }
 }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use tidegate_engine::calc::{Calc, Union};
 use tidegate_engine::changelog::{ChangelogNormalize, DropUpdateBefore, UpsertMaterialize};
-use tidegate_engine::connector::{DeliveryGuarantee, Sink, SinkContext, Source};
+use tidegate_engine::connector::{DeliveryGuarantee, LookupTable, Sink, SinkContext, Source};
 use tidegate_engine::deduplicate::Deduplicate;
 use tidegate_engine::exchange::Sender;
 use tidegate_engine::exchange::partition::Partitioner;
 use tidegate_engine::expand::Expand;
 use tidegate_engine::group::{self, GroupAggregate, LocalGroupAggregate};
+use tidegate_engine::join::{IntervalJoin, Join};
+use tidegate_engine::lookup::LookupStage;
 use tidegate_engine::metrics::{OperatorMetrics, SinkMetrics, TaskMetrics};
 use tidegate_engine::operator::Operator;
 use tidegate_engine::rank::Rank;
@@ -41,6 +43,7 @@ use crate::restore::{self, restored_operator};
 pub struct Connectors {
     sources: HashMap<usize, Arc<dyn Source>>,
     sinks: HashMap<usize, Arc<dyn Sink>>,
+    lookups: HashMap<usize, Arc<dyn LookupTable>>,
 }
 
 impl Connectors {
@@ -49,7 +52,8 @@ impl Connectors {
     /// # Errors
     /// What a connector refuses, with its table's name.
     pub fn make(deployment: &Deployment) -> Result<Self> {
-        let (mut sources, mut sinks) = (HashMap::new(), HashMap::new());
+        let (mut sources, mut sinks, mut lookups) =
+            (HashMap::new(), HashMap::new(), HashMap::new());
         for (index, node) in deployment.graph.nodes.iter().enumerate() {
             match &node.operator {
                 PlanOperator::Source(plan) => {
@@ -62,10 +66,13 @@ impl Connectors {
                 PlanOperator::Sink(plan) => {
                     sinks.insert(index, deployment.connectors.sink(plan, &node.schema)?);
                 }
+                PlanOperator::LookupJoin(plan) => {
+                    lookups.insert(index, deployment.connectors.lookup(plan)?);
+                }
                 _ => {}
             }
         }
-        Ok(Self { sources, sinks })
+        Ok(Self { sources, sinks, lookups })
     }
 
     /// Sources by node.
@@ -180,25 +187,31 @@ fn operator(graph: &StreamGraph, node: &Node) -> Result<Box<dyn Operator>> {
             Box::new(WindowAggregate::new(plan, &input.schema, &node.schema, zone, kind)?)
         }
         PlanOperator::GroupAggregate(plan) => {
-            Box::new(GroupAggregate::new(plan, node, &inputs_of(graph, node), &graph.settings)?)
+            Box::new(GroupAggregate::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+        }
+        PlanOperator::Join(plan) => {
+            Box::new(Join::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+        }
+        PlanOperator::IntervalJoin(plan) => {
+            Box::new(IntervalJoin::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
         }
         PlanOperator::Rank(plan) => {
-            Box::new(Rank::new(plan, node, &inputs_of(graph, node), &graph.settings)?)
+            Box::new(Rank::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
         }
         PlanOperator::Deduplicate(plan) => {
-            Box::new(Deduplicate::new(plan, node, &inputs_of(graph, node), &graph.settings)?)
+            Box::new(Deduplicate::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
         }
         PlanOperator::Expand(plan) => {
-            Box::new(Expand::new(plan, node, &inputs_of(graph, node), &graph.settings)?)
+            Box::new(Expand::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
         }
         PlanOperator::TemporalSort(plan) => {
-            Box::new(TemporalSort::new(plan, node, &inputs_of(graph, node), &graph.settings)?)
+            Box::new(TemporalSort::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
         }
         PlanOperator::ChangelogNormalize(plan) => {
-            Box::new(ChangelogNormalize::new(plan, node, &inputs_of(graph, node), &graph.settings)?)
+            Box::new(ChangelogNormalize::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
         }
         PlanOperator::UpsertMaterialize(plan) => {
-            Box::new(UpsertMaterialize::new(plan, node, &inputs_of(graph, node), &graph.settings)?)
+            Box::new(UpsertMaterialize::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
         }
         PlanOperator::DropUpdateBefore => Box::new(DropUpdateBefore),
         PlanOperator::Source(_) | PlanOperator::Values(_) | PlanOperator::Sink(_) => {
@@ -209,8 +222,10 @@ fn operator(graph: &StreamGraph, node: &Node) -> Result<Box<dyn Operator>> {
 }
 
 /// The nodes that a node reads.
-fn inputs_of<'a>(graph: &'a StreamGraph, node: &Node) -> Vec<&'a Node> {
-    node.inputs.iter().filter_map(|input| graph.nodes.get(input.node)).collect()
+fn inputs<'a>(graph: &'a StreamGraph, node: &Node) -> Result<Vec<&'a Node>> {
+    let missing = |index: usize| Error::internal(format!("the plan has no node {index}"));
+    let inputs = node.inputs.iter();
+    inputs.map(|i| graph.nodes.get(i.node).ok_or_else(|| missing(i.node))).collect()
 }
 
 /// Whether a local phase runs before the exchange into this node.
@@ -317,6 +332,19 @@ impl ChainBuilder<'_> {
                 };
                 let (writer, lineage) = (sink.writer(context)?, deployment.lineage.clone());
                 Stage::Sink(SinkStage::new(writer, staging, lineage, not_null(node)))
+            }
+            None if let PlanOperator::LookupJoin(plan) = &node.operator => {
+                let table = self.connectors.lookups.get(&index);
+                let table = table.ok_or_else(|| Error::internal("a lookup without a table"))?;
+                let graph = &self.deployment.graph;
+                Stage::Lookup(Box::new(LookupStage::new(
+                    plan,
+                    node,
+                    &inputs(graph, node)?,
+                    &graph.settings,
+                    table.connect()?,
+                    self.deployment.batch_rows,
+                )?))
             }
             None => Stage::Operator(
                 operator(&self.deployment.graph, node).context(|| node.name.clone())?,

@@ -5,7 +5,7 @@ use futures::future::try_join_all;
 use tidegate_checkpoint::{Manifest, TableState};
 use tidegate_engine::connector::{Confirmed, RestoredEpoch, RestoredOutput, StagedUnit};
 use tidegate_engine::metrics::TaskMetrics;
-use tidegate_engine::operator::OperatorContext;
+use tidegate_engine::operator::{OperatorContext, delayed};
 use tidegate_engine::staging::StagingFolder;
 use tidegate_engine::task::chain::{Chain, Stage};
 use tidegate_engine::task::sink_stage::SinkStage;
@@ -60,7 +60,8 @@ pub(crate) async fn open(
     let key_groups = deployment.graph.settings.key_groups;
     let watermark = chain.watermark();
     let mut sinks = Vec::new();
-    for node in chain.nodes_mut() {
+    let delays = chain.delays();
+    for (node, delay) in chain.nodes_mut().iter_mut().zip(delays) {
         let restored = deployment.restored.as_ref();
         let manifest =
             restored.map(|restored| restored.manifest.as_ref()).filter(|_| node.id.is_some());
@@ -73,7 +74,7 @@ pub(crate) async fn open(
                     parallelism: task.parallelism,
                     key_groups,
                     owned,
-                    watermark,
+                    watermark: delayed(watermark, delay),
                     batch_rows: deployment.batch_rows,
                     metrics: node.metrics.clone(),
                     memory: deployment.memory.clone(),
@@ -93,7 +94,7 @@ pub(crate) async fn open(
                 let output = output_of(state, deployment, subtask.index, task.parallelism);
                 sinks.push((sink, output, node.name.as_str()));
             }
-            Stage::Output(_) => {}
+            Stage::Output(_) | Stage::Lookup(_) => {}
         }
     }
     // Side by side: one may have to wait until another has ended what a dead run left open.

@@ -13,8 +13,9 @@ use tokio::sync::mpsc;
 
 use crate::element::{Barrier, Element};
 use crate::exchange::partition::Partitioner;
+use crate::lookup::LookupStage;
 use crate::metrics::{OperatorMetrics, TaskMetrics};
-use crate::operator::{Copied, Operator, Output, Progress};
+use crate::operator::{Copied, Operator, Output, Progress, delayed};
 use crate::task::sink_stage::{Committed, SinkStage};
 use crate::task::snapshot::{NodeSnapshot, SinkSnapshot, StateFiles};
 
@@ -22,6 +23,8 @@ use crate::task::snapshot::{NodeSnapshot, SinkSnapshot, StateFiles};
 pub enum Stage {
     /// Runs an operator.
     Operator(Box<dyn Operator>),
+    /// Joins with what an outside table holds.
+    Lookup(Box<LookupStage>),
     /// Writes to an outside system.
     Sink(SinkStage),
     /// Sends to another task.
@@ -107,6 +110,22 @@ impl Chain {
         self.watermark = watermark;
     }
 
+    /// By how many ms the watermark of each node stays behind that of the chain.
+    pub fn delays(&self) -> Vec<i64> {
+        let mut delays = vec![0i64; self.nodes.len()];
+        for (index, node) in self.nodes.iter().enumerate() {
+            let Stage::Operator(operator) = &node.stage else { continue };
+            let behind = delays[index].saturating_add(operator.watermark_delay());
+            node.next.iter().for_each(|next| delays[*next] = behind);
+        }
+        delays
+    }
+
+    /// The watermark that a node was given last.
+    fn watermark_at(&self, node: usize) -> Watermark {
+        delayed(self.watermark, self.delays().get(node).copied().unwrap_or(0))
+    }
+
     /// Runs an element through the chain.
     ///
     /// # Errors
@@ -156,7 +175,7 @@ impl Chain {
     pub async fn flush(&mut self) -> Result<()> {
         for node in &mut self.nodes {
             match &mut node.stage {
-                Stage::Operator(_) => {}
+                Stage::Operator(_) | Stage::Lookup(_) => {}
                 Stage::Sink(sink) => {
                     sink.writer.linger().await.map_err(|error| error.context(node.name.clone()))?;
                 }
@@ -271,6 +290,7 @@ impl Chain {
             let result = match step {
                 Step::Deliver(node, input, element) => match self.nodes[node].stage {
                     Stage::Operator(_) => self.operate(node, input, element),
+                    Stage::Lookup(_) => self.look_up(node, element).await,
                     _ => self.write(node, element).await,
                 },
                 Step::Drain(node, after) => self.drain(node, after),
@@ -292,6 +312,9 @@ impl Chain {
             Element::Batch(changes) => {
                 node.metrics.records_in.add(changes.len() as u64);
                 operator.process(input, changes, &mut out).map_err(context)?;
+                if operator.is_pending() {
+                    self.steps.push(Step::Drain(index, None));
+                }
             }
             Element::Watermark(watermark) => {
                 node.metrics.watermark.set(watermark);
@@ -313,10 +336,34 @@ impl Chain {
         Ok(())
     }
 
+    /// Joins a batch; what controls the stream follows behind the rows that came before it.
+    async fn look_up(&mut self, index: usize, element: Element) -> Result<()> {
+        let node = &mut self.nodes[index];
+        let Stage::Lookup(lookup) = &mut node.stage else { return Ok(()) };
+        match element {
+            Element::Batch(changes) => {
+                node.metrics.records_in.add(changes.len() as u64);
+                let mut out = Output::new(self.clock.now_ms());
+                let joined = lookup.process(changes, &mut out).await;
+                joined.map_err(|error| error.context(node.name.clone()))?;
+                self.emitted(index, &mut out);
+            }
+            control => {
+                if let Element::Watermark(watermark) = &control {
+                    node.metrics.watermark.set(*watermark);
+                }
+                let next = node.next.clone();
+                self.deliver(&next, 0, control);
+            }
+        }
+        Ok(())
+    }
+
     fn drain(&mut self, index: usize, after: Option<Element>) -> Result<()> {
         let node = &mut self.nodes[index];
         let Stage::Operator(operator) = &mut node.stage else { return Ok(()) };
         let mut out = Output::new(self.clock.now_ms());
+        let delay = operator.watermark_delay();
         let progress =
             operator.drain(&mut out).map_err(|error| error.context(node.name.clone()))?;
         if progress == Progress::More {
@@ -325,6 +372,10 @@ impl Chain {
             if let Element::Barrier(barrier) = &element {
                 self.snapshot_operator(index, *barrier)?;
             }
+            let element = match element {
+                Element::Watermark(watermark) => Element::Watermark(delayed(watermark, delay)),
+                other => other,
+            };
             let next = self.nodes[index].next.clone();
             self.deliver(&next, 0, element);
         }
@@ -342,15 +393,20 @@ impl Chain {
             operator.snapshot(&request).map_err(|error| error.context(node.name.clone()))?;
         node.metrics.state_bytes.set(operator.state_bytes() as i64);
         node.metrics.spilled_bytes.set(operator.spilled_bytes() as i64);
-        self.snapshots.push(NodeSnapshot { node: index, id, tables, sink: None });
+        let watermark = self.watermark_at(index);
+        self.snapshots.push(NodeSnapshot { node: index, id, watermark, tables, sink: None });
         self.copying.push_back(index);
         Ok(())
     }
 
     async fn write(&mut self, index: usize, element: Element) -> Result<()> {
+        let watermark = match element {
+            Element::Barrier(_) => self.watermark_at(index),
+            _ => self.watermark,
+        };
         let node = &mut self.nodes[index];
         match &mut node.stage {
-            Stage::Operator(_) => Ok(()),
+            Stage::Operator(_) | Stage::Lookup(_) => Ok(()),
             Stage::Output(edge) => {
                 if edge.ended {
                     return Ok(());
@@ -391,6 +447,7 @@ impl Chain {
                             self.snapshots.push(NodeSnapshot {
                                 node: index,
                                 id,
+                                watermark,
                                 tables: Vec::new(),
                                 sink: Some(output),
                             });

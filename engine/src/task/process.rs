@@ -68,7 +68,6 @@ impl TaskCore {
         self.taken = barrier.epoch;
         let before = self.clock.elapsed();
         self.chain.push(0, Element::Barrier(barrier)).await?;
-        let watermark: Watermark = self.chain.watermark();
         let snapshots = self.chain.take_snapshots();
         let nodes = self.chain.nodes_mut();
         let nodes = snapshots
@@ -79,7 +78,7 @@ impl TaskCore {
             })
             .collect();
         let copied = self.start_copying(self.clock.elapsed() - before);
-        let upload = Upload { barrier, watermark, nodes, source, copied };
+        let upload = Upload { barrier, nodes, source, copied };
         let name = format!("upload {} of {}", barrier.epoch, self.subtask);
         self.upload = Some((barrier.epoch, spawn(name, upload.run(self.target.clone()))));
         Ok(())

@@ -27,6 +27,8 @@ pub struct NodeSnapshot {
     pub node: usize,
     /// The operator.
     pub id: OperatorId,
+    /// Its watermark: operators before it may hold back that of the task.
+    pub watermark: Watermark,
     /// Its tables.
     pub tables: Vec<TableSnapshot>,
     /// Output of a sink.

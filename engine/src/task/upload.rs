@@ -50,8 +50,6 @@ pub enum CopiedPart {
 pub struct Upload {
     /// The barrier.
     pub barrier: Barrier,
-    /// The task's watermark at the barrier.
-    pub watermark: Watermark,
     /// The nodes with the files of their previous snapshots.
     pub nodes: Vec<(NodeSnapshot, StateFiles)>,
     /// State of the task's source, if it has one.
@@ -100,12 +98,12 @@ impl Upload {
             // A savepoint stands alone: it neither uses nor becomes part of the checkpoints' files,
             // but its snapshot took the changes, so the next checkpoint must be a full one.
             let mut own = if savepoint { node.files.without_files() } else { node.files.clone() };
-            let tables = own.apply(written, self.watermark);
+            let tables = own.apply(written, node.watermark);
             if savepoint {
                 own = node.files;
                 own.forget();
             }
-            let watermark = (self.watermark > MIN_WATERMARK).then_some(self.watermark);
+            let watermark = (node.watermark > MIN_WATERMARK).then_some(node.watermark);
             let mut subtask = SubtaskState { watermark, tables, ..SubtaskState::default() };
             if let Some(mut sink) = node.sink {
                 state.uploaded_bytes += sink.store().await?;
@@ -123,6 +121,7 @@ impl Upload {
 struct OpenNode {
     index: usize,
     id: OperatorId,
+    watermark: Watermark,
     tables: Vec<OpenTable>,
     sink: Option<SinkSnapshot>,
     /// Of the previous snapshots.
@@ -150,7 +149,14 @@ impl OpenNode {
                 pieces: Vec::new(),
             })
             .collect();
-        Self { index: node.node, id: node.id, tables, sink: node.sink, files }
+        Self {
+            index: node.node,
+            id: node.id,
+            watermark: node.watermark,
+            tables,
+            sink: node.sink,
+            files,
+        }
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct Stored {
     subtasks: Vec<BTreeMap<&'static str, TableFiles>>,
     /// The tables restored from, by subtask then.
     restored: BTreeMap<String, Vec<TableState>>,
+    /// Whether one subtask wrote all of them.
+    one_wrote: bool,
 }
 
 impl Stored {
@@ -102,6 +104,7 @@ impl Stored {
     /// All subtasks end: their tables are what new ones are restored from.
     pub(crate) fn end_run(&mut self) {
         self.restored.clear();
+        self.one_wrote = self.subtasks.len() == 1;
         for tables in std::mem::take(&mut self.subtasks) {
             for (name, files) in tables {
                 let state = files.state(name, None);
@@ -126,7 +129,7 @@ impl Stored {
                     }
                 }
             }
-            if let ([state], true) = (states.as_slice(), alone) {
+            if let ([state], true) = (states.as_slice(), alone && self.one_wrote) {
                 let name: &'static str = Box::leak(name.clone().into_boxed_str());
                 own.insert(name, TableFiles::restored(state));
             }

@@ -1,0 +1,142 @@
+//! The state of a join as an operator sees it: restored, snapshotted, weighed, forgotten by the clock.
+
+use arrow::array::RecordBatch;
+use tidegate_types::{Error, ErrorCode, KeyGroupRange, Result};
+
+use super::core::Core;
+use super::restore::{Restoring, Taken, side_of};
+use super::snapshot::Snapshots;
+use crate::memory::MemoryShare;
+use crate::operator::{Copied, OperatorContext, SnapshotRequest, TableSnapshot};
+
+/// What a join has beside its rows.
+#[derive(Default)]
+pub(super) struct State {
+    context: Option<OperatorContext>,
+    share: Option<MemoryShare>,
+    snapshots: Snapshots,
+    restoring: [Option<Restoring>; 2],
+    /// The clock when unused rows are looked for next.
+    sweep: Option<i64>,
+}
+
+impl State {
+    /// As the operator's.
+    pub(super) fn open(&mut self, core: &mut Core, context: &OperatorContext) {
+        core.layout.batch_rows = context.batch_rows.max(1);
+        self.share = Some(context.memory.share());
+        self.context = Some(context.clone());
+    }
+
+    /// As the operator's.
+    ///
+    /// # Errors
+    /// `INCOMPATIBLE` if the state is that of another join.
+    pub(super) fn restore(
+        &mut self,
+        core: &mut Core,
+        table: &str,
+        version: u16,
+        entries: &RecordBatch,
+        groups: KeyGroupRange,
+    ) -> Result<()> {
+        let context =
+            self.context.as_ref().ok_or_else(|| Error::internal("restore before open"))?;
+        let side = side_of(table, version)?;
+        let taken = Taken { groups, key_groups: context.key_groups, null_safe: &core.null_safe };
+        let times = |rows: &RecordBatch| core.clock.times(side, rows, 0);
+        self.restoring[side].get_or_insert_default().take(
+            &mut core.sides[side],
+            entries,
+            &taken,
+            (core.now, &times),
+        )
+    }
+
+    /// As the operator's.
+    ///
+    /// # Errors
+    /// As [`Restoring::finish`].
+    pub(super) fn restored(&mut self, core: &mut Core) -> Result<()> {
+        for (restoring, side) in self.restoring.iter_mut().zip(&mut core.sides) {
+            if let Some(restoring) = restoring.take() {
+                restoring.finish(side)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// As the operator's; `event`: rows are forgotten by the watermark.
+    ///
+    /// # Errors
+    /// `INTERNAL` on a defect of Arrow building.
+    pub(super) fn snapshot(
+        &mut self,
+        core: &mut Core,
+        event: bool,
+        request: &SnapshotRequest,
+    ) -> Result<Vec<TableSnapshot>> {
+        self.snapshots.take(&mut core.sides, event, request)
+    }
+
+    /// As the operator's.
+    ///
+    /// # Errors
+    /// `INTERNAL` on a defect of Arrow building.
+    pub(super) fn copy(&mut self, entries: usize) -> Result<Copied> {
+        self.snapshots.copy(entries)
+    }
+
+    /// As the operator's.
+    pub(super) fn abandon(&mut self) {
+        self.snapshots.abandon();
+    }
+
+    /// The clock when unused rows are to be forgotten.
+    pub(super) fn next_sweep(&self, core: &Core) -> Option<i64> {
+        let keeps = core.sides.iter().any(|side| side.spec.ttl > 0 && side.live > 0);
+        keeps.then_some(self.sweep.unwrap_or(i64::MIN))
+    }
+
+    /// Forgets unused rows.
+    ///
+    /// # Errors
+    /// `INTERNAL` on a defect of Arrow building.
+    pub(super) fn sweep(&mut self, core: &mut Core, now: i64) -> Result<()> {
+        let mut shortest = i64::MAX;
+        for side in core.sides.iter_mut().filter(|side| side.spec.ttl > 0) {
+            side.evict_unused(now.saturating_sub(side.spec.ttl))?;
+            shortest = shortest.min(side.spec.ttl);
+        }
+        self.sweep = Some(now.saturating_add((shortest / 16).max(1)));
+        Ok(())
+    }
+
+    /// Reports what is held.
+    ///
+    /// # Errors
+    /// `RESOURCE_EXHAUSTED` if it is more than may be.
+    pub(super) fn weigh(&mut self, core: &Core) -> Result<()> {
+        let bytes = core.memory_size();
+        let Some(share) = &mut self.share else { return Ok(()) };
+        if !share.report(bytes) {
+            return Ok(());
+        }
+        let rows: u64 = core.sides.iter().map(|side| side.live).sum();
+        let message = format!(
+            "the join keeps {rows} rows in {} MiB, and the state of the job takes more memory than it may (one operator {} MiB)",
+            bytes >> 20,
+            share.equal_part() >> 20
+        );
+        Err(Error::new(ErrorCode::ResourceExhausted, message).help(
+            "raise 'taskmanager.memory.managed.size', set 'table.exec.state.ttl' or the hint STATE_TTL, or bound the join by time",
+        ))
+    }
+}
+
+impl Core {
+    /// Bytes held.
+    pub(super) fn memory_size(&self) -> usize {
+        self.sides.iter().map(super::side::Side::memory_size).sum()
+    }
+}
