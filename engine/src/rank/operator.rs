@@ -18,7 +18,7 @@ use super::order::{Order, Place};
 use crate::element::Changes;
 use crate::keyed::{Identity, Owners, RowEntries, Scales};
 use crate::keys::hash::hash_columns;
-use crate::operator::{Operator, OperatorContext, Output, SnapshotRequest, TableSnapshot};
+use crate::operator::{Copied, Operator, OperatorContext, Output, SnapshotRequest, TableSnapshot};
 
 /// Name of the state table.
 const TABLE: &str = "rows";
@@ -164,7 +164,7 @@ impl Rank {
 
     fn drop_entries(&mut self, work: Work) -> Result<()> {
         work.out.iter().for_each(|entry| self.order.forget(*entry));
-        self.entries.remove(&work.out, self.owners.keys())?;
+        self.entries.remove(&work.out, &self.owners)?;
         if let Some(identity) = &mut self.identity {
             identity.sweep(work.ids);
         }
@@ -435,7 +435,15 @@ impl Operator for Rank {
     }
 
     fn snapshot(&mut self, request: &SnapshotRequest) -> Result<Vec<TableSnapshot>> {
-        Ok(vec![self.entries.snapshot(request, &self.owners)?])
+        Ok(vec![self.entries.snapshot(request)?])
+    }
+
+    fn copy(&mut self, entries: usize) -> Result<Copied> {
+        self.entries.copy(entries, &self.owners)
+    }
+
+    fn abandon_copy(&mut self) {
+        self.entries.abandon_copy();
     }
 
     fn state_bytes(&self) -> usize {
