@@ -95,7 +95,7 @@ impl SourceReader for ValuesReader {
         }
         let rows = self.rows.slice(*position, left.min(self.batch_rows));
         *position += rows.num_rows();
-        Ok(Read::Batch { split: index, rows })
+        Ok(Read::Batch { split: index, rows, kinds: None })
     }
 
     fn snapshot(&mut self) -> Result<Vec<Split>> {

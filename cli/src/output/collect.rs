@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use tidegate_connectors::{ConnectorEnv, registry};
 use tidegate_engine::Changes;
 use tidegate_engine::connector::{
-    LookupTable,     DeliveryGuarantee, Sink, SinkContext, SinkWriter, Source, StagedUnit,
+    DeliveryGuarantee, LookupTable, Sink, SinkContext, SinkWriter, Source, StagedUnit,
 };
 use tidegate_plan::operator;
 use tidegate_types::{Epoch, Error, ErrorCode, Field, Result};

@@ -52,8 +52,9 @@ impl Cached {
 impl LookupTable for Cached {
     fn connect(&self) -> Result<Box<dyn Lookup>> {
         let fields = self.types.iter().map(|ty| SortField::new(ty.clone())).collect();
-        let converter = RowConverter::new(fields)
-            .map_err(|error| Error::unsupported(format!("these columns cannot be keys: {error}")))?;
+        let converter = RowConverter::new(fields).map_err(|error| {
+            Error::unsupported(format!("these columns cannot be keys: {error}"))
+        })?;
         Ok(Box::new(Cache {
             inner: self.table.connect()?,
             limits: self.limits.clone(),

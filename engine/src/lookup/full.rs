@@ -73,7 +73,11 @@ impl FullTable {
 
 impl LookupTable for FullTable {
     fn connect(&self) -> Result<Box<dyn Lookup>> {
-        Ok(Box::new(FullLookup { shared: self.shared.clone(), hashes: Vec::new(), slots: Vec::new() }))
+        Ok(Box::new(FullLookup {
+            shared: self.shared.clone(),
+            hashes: Vec::new(),
+            slots: Vec::new(),
+        }))
     }
 }
 

@@ -233,9 +233,8 @@ fn taken(column: &ArrayRef, places: &UInt32Array) -> Result<ArrayRef> {
 fn distinct_keys(keys: &[ArrayRef]) -> Result<(Vec<ArrayRef>, Vec<Option<u32>>)> {
     let rows = keys.first().map_or(0, |key| key.len());
     let types: Vec<_> = keys.iter().map(|key| key.data_type().clone()).collect();
-    let valid: Vec<u32> = (0..rows as u32)
-        .filter(|row| keys.iter().all(|key| key.is_valid(*row as usize)))
-        .collect();
+    let valid: Vec<u32> =
+        (0..rows as u32).filter(|row| keys.iter().all(|key| key.is_valid(*row as usize))).collect();
     let mut slots = vec![None; rows];
     let places = UInt32Array::from(valid.clone());
     let keys = keys.iter().map(|key| taken(key, &places)).collect::<Result<Vec<_>>>()?;

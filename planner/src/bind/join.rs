@@ -39,10 +39,6 @@ impl Binder<'_> {
             on.push(ExprBinder::new(self, &scope, "USING").apply("=", vec![a, b], span)?);
         }
         // The shared column stands once: that of the side whose rows all stay.
-        if kind == JoinKind::Full && !shared.is_empty() {
-            return Err(unsupported("USING or NATURAL in a FULL JOIN", span)
-                .help("write ON a.x = b.x and SELECT COALESCE(a.x, b.x)"));
-        }
         let hide = if kind == JoinKind::Right { &mut left_scope } else { &mut right_scope };
         for column in &mut hide.columns {
             column.hidden |= shared.iter().any(|name| name.value == column.name);

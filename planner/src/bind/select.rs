@@ -60,6 +60,7 @@ impl Binder<'_> {
 
     fn select_body(&mut self, select: &Select, order: &[&ast::Expr]) -> Result<Relation> {
         let (relation, mut scope) = self.from(select)?;
+        self.check_hints(&scope)?;
         let mut relation = self.filtered(relation, &mut scope, select.selection.as_ref())?;
         let keys = aggregate::group_by(select).map_err(|error| error.at(self.span_of(select)))?;
         let group_window = self.group_window(&mut relation, &mut scope, keys)?;
