@@ -5,14 +5,19 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use tidegate_engine::calc::{Calc, Union};
+use tidegate_engine::changelog::{ChangelogNormalize, DropUpdateBefore, UpsertMaterialize};
 use tidegate_engine::connector::{DeliveryGuarantee, LookupTable, Sink, SinkContext, Source};
+use tidegate_engine::deduplicate::Deduplicate;
 use tidegate_engine::exchange::Sender;
 use tidegate_engine::exchange::partition::Partitioner;
+use tidegate_engine::expand::Expand;
 use tidegate_engine::group::{self, GroupAggregate, LocalGroupAggregate};
 use tidegate_engine::join::{IntervalJoin, Join};
 use tidegate_engine::lookup::LookupStage;
 use tidegate_engine::metrics::{OperatorMetrics, SinkMetrics, TaskMetrics};
 use tidegate_engine::operator::Operator;
+use tidegate_engine::rank::Rank;
+use tidegate_engine::sort::TemporalSort;
 use tidegate_engine::staging::{StagingArea, StagingFolder};
 use tidegate_engine::task::chain::{Chain, ChainNode, OutputEdge, Stage};
 use tidegate_engine::task::sink_stage::SinkStage;
@@ -190,6 +195,25 @@ fn operator(graph: &StreamGraph, node: &Node) -> Result<Box<dyn Operator>> {
         PlanOperator::IntervalJoin(plan) => {
             Box::new(IntervalJoin::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
         }
+        PlanOperator::Rank(plan) => {
+            Box::new(Rank::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+        }
+        PlanOperator::Deduplicate(plan) => {
+            Box::new(Deduplicate::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+        }
+        PlanOperator::Expand(plan) => {
+            Box::new(Expand::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+        }
+        PlanOperator::TemporalSort(plan) => {
+            Box::new(TemporalSort::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+        }
+        PlanOperator::ChangelogNormalize(plan) => {
+            Box::new(ChangelogNormalize::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+        }
+        PlanOperator::UpsertMaterialize(plan) => {
+            Box::new(UpsertMaterialize::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+        }
+        PlanOperator::DropUpdateBefore => Box::new(DropUpdateBefore),
         PlanOperator::Source(_) | PlanOperator::Values(_) | PlanOperator::Sink(_) => {
             return Err(Error::internal(format!("{} is not an operator", node.name)));
         }
