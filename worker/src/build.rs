@@ -8,7 +8,7 @@ use tidegate_engine::calc::{Calc, Union};
 use tidegate_engine::connector::{DeliveryGuarantee, Sink, SinkContext, Source};
 use tidegate_engine::exchange::Sender;
 use tidegate_engine::exchange::partition::Partitioner;
-use tidegate_engine::join::{IntervalJoin, Join};
+use tidegate_engine::join::{IntervalJoin, Join, TemporalJoin, WindowJoin};
 use tidegate_engine::metrics::{OperatorMetrics, SinkMetrics, TaskMetrics};
 use tidegate_engine::operator::Operator;
 use tidegate_engine::staging::{StagingArea, StagingFolder};
@@ -179,6 +179,15 @@ fn operator(graph: &StreamGraph, node: &Node) -> Result<Box<dyn Operator>> {
         }
         PlanOperator::IntervalJoin(plan) => {
             Box::new(IntervalJoin::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+        }
+        PlanOperator::WindowJoin(plan) => {
+            let (start, end) = (plan.starts[0], plan.ends[0]);
+            let zone = window_zone(graph, input()?, &WindowTime::Attached { start, end })?;
+            let inputs = inputs(graph, node)?;
+            Box::new(WindowJoin::new(plan, node, &inputs, &graph.settings, zone)?)
+        }
+        PlanOperator::TemporalJoin(plan) => {
+            Box::new(TemporalJoin::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
         }
         PlanOperator::Source(_) | PlanOperator::Values(_) | PlanOperator::Sink(_) => {
             return Err(Error::internal(format!("{} is not an operator", node.name)));

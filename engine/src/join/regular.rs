@@ -73,6 +73,8 @@ impl Parts<'_> {
                 kinds: !self.node.changelog.is_append(),
                 batch_rows: 8192,
             },
+            waits: self.clock.interval().is_some(),
+            keeps: [true; 2],
             clock: self.clock,
             now: MIN_WATERMARK,
             work: None,
@@ -83,6 +85,7 @@ impl Parts<'_> {
         let input = self.inputs[side];
         let columns = || (0..input.schema.len()).collect::<Vec<usize>>();
         let identity = match mode(input.changelog) {
+            _ if matches!(self.clock, RowClock::Version { .. }) => None,
             InputMode::Append => None,
             InputMode::Retract => Some(input.upsert_key.clone().unwrap_or_else(columns)),
             InputMode::Upsert => Some(input.upsert_key.clone().ok_or_else(|| {
@@ -97,11 +100,12 @@ impl Parts<'_> {
         let keys = if side == 0 { &self.on.left_keys } else { &self.on.right_keys };
         let (expiring, timed) = match &self.clock {
             RowClock::Expiry(expiry) => (expiry[side].is_some(), false),
-            RowClock::Interval { .. } => (true, true),
+            RowClock::Interval { .. } | RowClock::Version { .. } => (true, true),
         };
         Side::new(SideSpec {
             schema: self.kept[side].clone(),
             keys: keys.clone(),
+            removable: identity.is_some() || expiring || ttl > 0,
             identity,
             counted: kept,
             expiring,
