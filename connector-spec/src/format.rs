@@ -22,6 +22,7 @@ static FORMATS: &[FormatSpec] = &[
         },
         options: JSON,
         projection: Projection::Nested,
+        changelog: false,
     },
     FormatSpec {
         name: "csv",
@@ -32,6 +33,7 @@ static FORMATS: &[FormatSpec] = &[
         },
         options: CSV,
         projection: Projection::Columns,
+        changelog: false,
     },
     FormatSpec {
         name: "raw",
@@ -42,6 +44,7 @@ static FORMATS: &[FormatSpec] = &[
         },
         options: RAW,
         projection: Projection::Columns,
+        changelog: false,
     },
     FormatSpec {
         name: "parquet",
@@ -49,6 +52,7 @@ static FORMATS: &[FormatSpec] = &[
         summary: Text { en: "Columnar files.", zh: "列式文件。" },
         options: PARQUET,
         projection: Projection::Nested,
+        changelog: false,
     },
 ];
 

@@ -5,6 +5,7 @@
 //! here: anything that opens a connection. Names, defaults and meanings are those of Apache Flink's
 //! connectors; the few additions say so in their help.
 
+mod changes;
 mod connector;
 mod format;
 mod kafka_offsets;
@@ -14,12 +15,13 @@ mod spec;
 mod validate;
 pub mod value;
 
+pub use changes::changes;
 pub use connector::{common_source_options, connector, connectors};
 pub use format::{format, formats};
 pub use kafka_offsets::{PartitionOffset, specific_offsets};
 pub use options::{FormatOptions, Options};
 pub use spec::{
-    ConnectorSpec, FormatSpec, MetadataSpec, OptionKind, OptionSpec, Projection, Required, Role,
-    Roles, Text, Unsupported,
+    Changes, ConnectorSpec, FormatSpec, MetadataSpec, OptionKind, OptionSpec, Projection, Required,
+    Role, Roles, Text, Unsupported,
 };
 pub use validate::validate;

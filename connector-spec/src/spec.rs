@@ -232,6 +232,11 @@ pub struct ConnectorSpec {
     pub projection: Projection,
     /// Columns on which a source applies simple conditions itself (`=`, `IN`, ranges, constants).
     pub filter_columns: &'static [&'static str],
+    /// What reading it gives and writing it takes; a format may raise both to everything, see
+    /// [`crate::changes`].
+    pub changes: Changes,
+    /// Whether rows can be looked up by key (`JOIN … FOR SYSTEM_TIME AS OF`).
+    pub looks_up: bool,
 }
 
 impl ConnectorSpec {
@@ -239,6 +244,19 @@ impl ConnectorSpec {
     pub fn metadata(&self, key: &str) -> Option<&'static MetadataSpec> {
         self.metadata.iter().find(|spec| spec.key == key)
     }
+}
+
+/// Which changes a table's rows come with, or can be written with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Changes {
+    /// Inserted rows only.
+    Append,
+    /// New content and deletes, by the table's primary key.
+    Upsert,
+    /// New content of updated rows without the old, and deletes; no key is needed.
+    WithoutOld,
+    /// Inserts, updates with the old and the new content, deletes.
+    All,
 }
 
 /// A record format.
@@ -254,4 +272,6 @@ pub struct FormatSpec {
     pub options: &'static [OptionSpec],
     /// What its decoder can leave out.
     pub projection: Projection,
+    /// Whether its records say which kind of change they are.
+    pub changelog: bool,
 }

@@ -12,6 +12,7 @@ pub mod filesystem;
 pub mod format;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+mod lookup;
 mod nexmark;
 mod numbered;
 mod print;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidegate_connector_spec::{Options, Role, validate};
-use tidegate_engine::connector::{Sink, Source};
+use tidegate_engine::connector::{LookupTable, Sink, Source};
 use tidegate_plan::operator;
 use tidegate_types::error::ResultExt;
 use tidegate_types::{Error, Field, Result};
@@ -14,6 +14,7 @@ use crate::env::ConnectorEnv;
 use crate::filesystem;
 #[cfg(feature = "kafka")]
 use crate::kafka;
+use crate::lookup;
 use crate::nexmark::Nexmark;
 use crate::print::Print;
 
@@ -61,6 +62,14 @@ fn make_sink(
         "print" => Ok(Arc::new(Print::new(plan, &options, env)?)),
         other => Err(not_built_in(other)),
     }
+}
+
+/// The table of a lookup join. Opens no connection.
+///
+/// # Errors
+/// `INVALID_OPTION` or `UNSUPPORTED` with the table's name.
+pub fn lookup(plan: &operator::LookupJoin, env: &ConnectorEnv) -> Result<Arc<dyn LookupTable>> {
+    lookup::table(plan, env).context(|| format!("table {}", plan.table.name))
 }
 
 fn not_built_in(name: &str) -> Error {

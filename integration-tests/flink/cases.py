@@ -1,9 +1,23 @@
 # Copyright the Tidegate authors. Licensed under the Apache License, Version 2.0.
 """What record.py asks: for each section its description, the kind of request, and what makes the cases."""
+import cases_aggregation
 import cases_casts
+import cases_documented
 import cases_expressions
+import cases_group_windows
 import cases_io
+import cases_joins
+import cases_nexmark
+import cases_over
+import cases_ranking
+import cases_sets
+import cases_sinks
+import cases_statements
+import cases_temporal
 import cases_windows
+
+RELATIONAL = ("Bounded files at parallelism 1; `plan` is the physical plan with its changelog modes. The rows between the first and the last depend on the order "
+              "of arrival; of cases that are `interleaved` (two inputs) only the folded table is a fact")
 
 SECTIONS = {
     "casts": ("CAST and TRY_CAST between types; rendering of every type as STRING. Cases with `strings` run over a source src(i INT, s STRING) with those rows; the others are literals, which Calcite partly folds by rules of its own",
@@ -13,4 +27,24 @@ SECTIONS = {
     "print": ("lines of the print connector (`printed`), what SELECT shows, names of columns, datagen", "script", cases_io.prints),
     "errors": ("what is refused and when; with the chain of messages", "script-chain", cases_io.errors),
     "json_csv": ("formats JSON, CSV and raw, read and written through the filesystem connector; `files` of an answer is what was written", "script", cases_io.formats),
+    "aggregation": ("unbounded aggregation. " + RELATIONAL, "script", cases_aggregation.aggregation),
+    "grouping": ("DISTINCT, FILTER, grouping sets, nested aggregates, changing inputs. " + RELATIONAL, "script", cases_aggregation.grouping),
+    "ranking": ("Top-N, deduplication, window Top-N. " + RELATIONAL, "script", cases_ranking.ranking),
+    "over": ("OVER. " + RELATIONAL, "script", cases_over.over),
+    "joins": ("regular joins. " + RELATIONAL, "script", cases_joins.joins),
+    "unnest": ("UNNEST and LATERAL. " + RELATIONAL, "script", cases_joins.unnest),
+    "lookups": ("lookup joins with a CSV file. " + RELATIONAL, "script", cases_joins.lookups),
+    "interval_joins": ("interval joins. " + RELATIONAL, "script", cases_temporal.intervals),
+    "window_joins": ("window joins. " + RELATIONAL, "script", cases_temporal.windows),
+    "version_joins": ("joins with versions of a table by event time. " + RELATIONAL, "script", cases_temporal.versions),
+    "sets": ("set operations, IN, EXISTS, scalar subqueries. " + RELATIONAL, "script", cases_sets.sets),
+    "queries": ("VALUES, WITH, ORDER BY, LIMIT. " + RELATIONAL, "script", cases_sets.queries),
+    "group_windows": ("group windows, early and late firing. " + RELATIONAL, "script", cases_group_windows.group_windows),
+    "explain": ("EXPLAIN in all its details; `rows` hold the text", "script", cases_statements.explains),
+    "plans": ("COMPILE PLAN and EXECUTE PLAN; `files` of an answer holds the plan", "script", cases_statements.plans),
+    "statements": ("DESCRIBE, SHOW, LIKE, CREATE TABLE AS, ALTER", "script", cases_statements.statements),
+    "refusals": ("what is refused of the relational surface; with the chain of messages", "script-chain", cases_statements.refusals),
+    "sinks": ("sinks of changes, upsert materialisation, ON CONFLICT, debezium-json. " + RELATIONAL, "script", cases_sinks.sinks),
+    "nexmark": ("the queries of examples/nexmark over the same 110 events. " + RELATIONAL, "script", cases_nexmark.nexmark),
+    "documented": ("examples of Flink's documentation. " + RELATIONAL, "script", cases_documented.documented),
 }

@@ -2,7 +2,7 @@
 # Copyright the Tidegate authors. Licensed under the Apache License, Version 2.0.
 """Asks real Flink and writes its answers into recorded/*.json.
 
-    ./record.py [casts|expressions|windows|print|errors|json_csv ...] [--check]
+    ./record.py [SECTION ...] [--check]      (sections: cases.py)
 
 With --check nothing is written; it says which recorded answers differ from Flink's of today.
 Python's standard library only; run.sh beside it starts Flink.
@@ -75,8 +75,19 @@ STABLE = [
 ]
 
 
+NODE = re.compile(r"""((?:\\?"(?:id|source|target)\\?" : |(?<=[\w"])\[))(\d+)(?=[,\s\]])""")
+
+
+def renumber(text):
+    """Plans count their nodes on from the job before: here they count from 1."""
+    seen = {}
+    return NODE.sub(lambda m: m.group(1) + str(seen.setdefault(m.group(2), len(seen) + 1)), text)
+
+
 def stable(value):
     if isinstance(value, str):
+        if '"nodes" : [' in value:
+            value = renumber(value)
         for pattern, by in STABLE:
             value = pattern.sub(by, value)
         return value
@@ -121,6 +132,41 @@ def evaluate(oracle, groups):
     return cases
 
 
+PHYSICAL = re.compile(r"== Optimized Physical Plan ==\n(.*?)\n\n", re.S)
+
+
+def planned(oracle, request):
+    """The answer, and the physical plan with its changelog modes if the last statement can be planned."""
+    *before, last = request["statements"]
+    answer = oracle.ask(dict(request, op="script", statements=[*before, "EXPLAIN CHANGELOG_MODE " + last, last]))
+    explained = answer["statements"][len(before)] if len(answer["statements"]) > len(before) else {}
+    if not explained.get("ok"):
+        # Not planned, so its error is that of the statement itself; ask for that one.
+        return None, oracle.ask(dict(request, op="script"))
+    del answer["statements"][len(before)]
+    return PHYSICAL.search(explained["rows"][0][1] + "\n\n").group(1), answer
+
+
+def fold(rows):
+    """What is in the table after these changes, as a sorted list: how often each row is there."""
+    count = {}
+    for kind, *values in rows:
+        key = json.dumps(values)
+        count[key] = count.get(key, 0) + (1 if kind in ("+I", "+U") else -1)
+    return sorted((k, n) for k, n in count.items() if n)
+
+
+def comparable(case):
+    """A case as --check compares it: of interleaved inputs only the table in the end is a fact."""
+    if not case.get("interleaved"):
+        return case
+    case = json.loads(json.dumps(case))
+    for s in case["answer"]["statements"]:
+        if "rows" in s:
+            s["rows"] = fold(s["rows"])
+    return case
+
+
 def scripts(oracle, requests, chain=False):
     """requests: [{"name", "note"?, "statements", "settings"?, "files"?, "read"?, …}] → recorded cases."""
     cases = []
@@ -128,8 +174,8 @@ def scripts(oracle, requests, chain=False):
     for request in requests:
         assert request["name"] not in seen, request["name"]
         seen.add(request["name"])
-        ask = {k: v for k, v in request.items() if k not in ("name", "note", "unordered")}
-        answer = oracle.ask(dict(ask, op="script"))
+        ask = {k: v for k, v in request.items() if k not in ("name", "note", "unordered", "interleaved", "bug", "plan")}
+        plan, answer = planned(oracle, ask) if request.get("plan") else (None, oracle.ask(dict(ask, op="script")))
         got = []
         for s in answer.get("statements", []):
             if s.get("skipped"):
@@ -141,7 +187,9 @@ def scripts(oracle, requests, chain=False):
                 s.update({k: [re.sub(r"^((?:id:)?)\d> ", r"\1N> ", line) for line in s[k]] for k in ("printed",) if k in s})
                 s.update({k: sorted(s[k]) for k in ("printed", "printed_err", "rows") if k in s})
             got.append({k: v for k, v in s.items() if k != "ms"})
-        case = dict(request)
+        case = {k: v for k, v in request.items() if k != "plan"}
+        if plan:
+            case["plan"] = plan
         case["answer"] = {"statements": got}
         if "files" in answer:
             case["answer"]["files"] = [list(f) for f in answer["files"].items()]
@@ -160,7 +208,7 @@ def write(name, what, cases, header, check):
     if check:
         with open(path, encoding="utf-8") as f:
             old = json.load(f)["cases"]
-        differ = [(a, b) for a, b in zip(old, cases) if a != b]
+        differ = [(a, b) for a, b in zip(old, cases) if comparable(a) != comparable(b)]
         for a, b in differ:
             print("differs in %s:\n  recorded %s\n  now      %s" % (name, json.dumps(a), json.dumps(b)))
         if len(old) != len(cases):

@@ -98,6 +98,19 @@ impl AggregateFunction {
         Self::NAMES.iter().find(|(function, _)| *function == self).map_or("?", |(_, name)| name)
     }
 
+    /// All names.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Self::NAMES.iter().map(|(_, name)| *name)
+    }
+
+    /// Whether it may be NULL over values that are not.
+    pub fn may_be_null(self) -> bool {
+        matches!(
+            self,
+            Self::StddevSamp | Self::VarSamp | Self::SingleValue | Self::Lag | Self::Lead
+        )
+    }
+
     /// Whether it makes sense only in an OVER frame.
     pub fn is_over_only(self) -> bool {
         matches!(self, Self::RowNumber | Self::Rank | Self::DenseRank | Self::Lag | Self::Lead)

@@ -25,6 +25,18 @@ pub struct PlanSettings {
     pub time_zone: String,
     /// `pipeline.max-parallelism`: the number of key groups.
     pub key_groups: u16,
+    /// `table.exec.mini-batch.*`, if it is enabled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mini_batch: Option<MiniBatch>,
+}
+
+/// How long updating operators may hold back changes, to emit fewer of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MiniBatch {
+    /// Longest wait, ms.
+    pub latency_ms: u64,
+    /// Most rows that wait.
+    pub size: u64,
 }
 
 impl Default for PlanSettings {
@@ -32,6 +44,7 @@ impl Default for PlanSettings {
         Self {
             time_zone: "UTC".to_owned(),
             key_groups: tidegate_types::key_group::DEFAULT_KEY_GROUPS,
+            mini_batch: None,
         }
     }
 }

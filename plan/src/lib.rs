@@ -19,5 +19,5 @@ pub mod window;
 pub use aggregate::{AggregateCall, AggregateFunction};
 pub use changelog::{ChangelogMode, RowKind, Updates};
 pub use expr::{CastMode, Expr, FunctionRef, Literal, NamedExpr, Scalar};
-pub use graph::{Exchange, Input, Node, PlanSettings, Schema, StreamGraph};
+pub use graph::{Exchange, Input, MiniBatch, Node, PlanSettings, Schema, StreamGraph};
 pub use operator::Operator;

@@ -158,7 +158,11 @@ fn graph() -> StreamGraph {
     };
     let three = vec![k, v, ts];
     StreamGraph {
-        settings: PlanSettings { time_zone: "Asia/Shanghai".into(), key_groups: 128 },
+        settings: PlanSettings {
+            time_zone: "Asia/Shanghai".into(),
+            key_groups: 128,
+            mini_batch: None,
+        },
         nodes: vec![
             node(1, Operator::Source(source), vec![], physical),
             node(2, Operator::Calc(calc), from(0, Exchange::Forward), three),

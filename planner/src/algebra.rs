@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use tidegate_plan::operator::{MetadataColumn, SortKey};
+use tidegate_plan::operator::{
+    JoinKind, MetadataColumn, OverAggregate, Rank, RankFunction, SortKey, TemporalSort, Unnest,
+};
 use tidegate_plan::window::{WindowColumn, WindowShape};
 use tidegate_plan::{AggregateCall, Expr, Literal, NamedExpr, Schema};
 use tidegate_types::{Field, Span};
@@ -43,16 +45,101 @@ pub(crate) enum RelOp {
         input: Box<Relation>,
         aggregate: Aggregate,
     },
-    /// `ROW_NUMBER() OVER (…)`: the input's columns and the number. The optimizer turns it into
-    /// [`RelOp::Rank`] where a filter bounds the number.
+    /// `GROUP BY` without a window; `SELECT DISTINCT`. Output: keys, aggregates.
+    Group {
+        input: Box<Relation>,
+        group: Group,
+    },
+    /// Each row once per projection, all of the output's width.
+    Expand {
+        input: Box<Relation>,
+        projections: Vec<Vec<Expr>>,
+    },
+    /// `ROW_NUMBER() OVER (…)`: the input's columns and the number. The optimizer turns it into a
+    /// rank where a filter bounds the number, else into [`RelOp::Over`].
     Number {
         input: Box<Relation>,
         number: Number,
     },
+    WindowRank {
+        input: Box<Relation>,
+        rank: WindowRank,
+    },
+    /// Top-N of a whole table, `ORDER BY … LIMIT`, `LIMIT`.
     Rank {
         input: Box<Relation>,
         rank: Rank,
     },
+    /// Output: the input's columns, then the aggregates, group by group.
+    Over {
+        input: Box<Relation>,
+        over: OverAggregate,
+    },
+    Sort {
+        input: Box<Relation>,
+        sort: TemporalSort,
+    },
+    /// Output: the input's columns, then the element's.
+    Unnest {
+        input: Box<Relation>,
+        unnest: Unnest,
+    },
+    /// Output: the left columns, then (except for semi and anti joins) the right ones.
+    Join {
+        left: Box<Relation>,
+        right: Box<Relation>,
+        join: Join,
+    },
+}
+
+/// A join before its keys are found.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Join {
+    pub(crate) kind: JoinKind,
+    /// Conjuncts over the left, then the right columns.
+    pub(crate) on: Vec<Expr>,
+    pub(crate) form: JoinForm,
+    /// State TTL per side by hint, in ms.
+    pub(crate) ttl: [Option<u64>; 2],
+    pub(crate) span: Span,
+}
+
+/// How a join treats time.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum JoinForm {
+    /// Not decided before WHERE is known; none is left when a SELECT is bound.
+    Undecided,
+    /// Both inputs are kept.
+    Regular,
+    /// `left_time` between `right_time + lower` and `right_time + upper`, in ms; the conjuncts that say
+    /// so are not among `on`.
+    Interval { times: [usize; 2], event: bool, lower: i64, upper: i64 },
+    /// Rows of equal windows: `window_start` and `window_end` of either side, whose equality is not among
+    /// `on`.
+    Window { starts: [usize; 2], ends: [usize; 2], event: bool },
+    /// With the version of the right row at the left row's time.
+    Temporal { times: [usize; 2] },
+    /// With what the right table, a scan, holds when the row passes.
+    Lookup { options: Box<LookupOptions> },
+}
+
+/// What a `LOOKUP` hint and the settings say.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct LookupOptions {
+    pub(crate) asynchronous: Option<bool>,
+    pub(crate) ordered: Option<bool>,
+    pub(crate) capacity: Option<u32>,
+    pub(crate) timeout_ms: Option<u64>,
+    pub(crate) retry: Option<tidegate_plan::operator::LookupRetry>,
+}
+
+/// A grouping of the whole table.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Group {
+    pub(crate) keys: Vec<usize>,
+    pub(crate) calls: Vec<AggregateCall>,
+    /// State TTL by hint, in ms.
+    pub(crate) ttl: Option<u64>,
 }
 
 /// Reads a table.
@@ -113,9 +200,10 @@ pub(crate) struct Aggregate {
     pub(crate) columns: Vec<WindowColumn>,
 }
 
-/// `ROW_NUMBER() OVER (PARTITION BY … ORDER BY …)`.
+/// `ROW_NUMBER() OVER (PARTITION BY … ORDER BY …)`, `RANK`, `DENSE_RANK`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Number {
+    pub(crate) function: RankFunction,
     pub(crate) partition: Vec<usize>,
     pub(crate) order: Vec<SortKey>,
     pub(crate) span: Span,
@@ -123,7 +211,7 @@ pub(crate) struct Number {
 
 /// Window Top-N. Output: the input's columns, and the rank if it is asked for.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Rank {
+pub(crate) struct WindowRank {
     pub(crate) start: usize,
     pub(crate) end: usize,
     pub(crate) event: bool,
@@ -158,6 +246,70 @@ impl WindowProperties {
 }
 
 impl Relation {
+    /// No rows and no columns; what stands where a relation was taken out.
+    pub(crate) fn empty() -> Self {
+        Self { op: RelOp::Values(Vec::new()), schema: Vec::new() }
+    }
+
+    /// A reference to a column.
+    pub(crate) fn column(&self, index: usize) -> Expr {
+        Expr::column(index, self.schema[index].ty.clone())
+    }
+
+    /// The relations below.
+    pub(crate) fn inputs(&self) -> Vec<&Relation> {
+        match &self.op {
+            RelOp::Scan(_) | RelOp::Values(_) => Vec::new(),
+            RelOp::Union { inputs } => inputs.iter().collect(),
+            RelOp::Join { left, right, .. } => vec![left, right],
+            RelOp::Project { input, .. }
+            | RelOp::Filter { input, .. }
+            | RelOp::WindowTvf { input, .. }
+            | RelOp::Aggregate { input, .. }
+            | RelOp::Group { input, .. }
+            | RelOp::Expand { input, .. }
+            | RelOp::Number { input, .. }
+            | RelOp::WindowRank { input, .. }
+            | RelOp::Rank { input, .. }
+            | RelOp::Over { input, .. }
+            | RelOp::Sort { input, .. }
+            | RelOp::Unnest { input, .. } => vec![input],
+        }
+    }
+
+    /// The relations below, to be rewritten in place.
+    pub(crate) fn inputs_mut(&mut self) -> Vec<&mut Relation> {
+        match &mut self.op {
+            RelOp::Scan(_) | RelOp::Values(_) => Vec::new(),
+            RelOp::Union { inputs } => inputs.iter_mut().collect(),
+            RelOp::Join { left, right, .. } => vec![left, right],
+            RelOp::Project { input, .. }
+            | RelOp::Filter { input, .. }
+            | RelOp::WindowTvf { input, .. }
+            | RelOp::Aggregate { input, .. }
+            | RelOp::Group { input, .. }
+            | RelOp::Expand { input, .. }
+            | RelOp::Number { input, .. }
+            | RelOp::WindowRank { input, .. }
+            | RelOp::Rank { input, .. }
+            | RelOp::Over { input, .. }
+            | RelOp::Sort { input, .. }
+            | RelOp::Unnest { input, .. } => vec![input],
+        }
+    }
+
+    /// The expressions that the operator itself evaluates.
+    pub(crate) fn exprs(&self) -> Vec<&Expr> {
+        match &self.op {
+            RelOp::Project { exprs, .. } => exprs.iter().map(|named| &named.expr).collect(),
+            RelOp::Filter { predicate, .. } => vec![predicate],
+            RelOp::Expand { projections, .. } => projections.iter().flatten().collect(),
+            RelOp::Unnest { unnest, .. } => vec![&unnest.collection],
+            RelOp::Join { join, .. } => join.on.iter().collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// A projection; the columns get the types of the expressions.
     pub(crate) fn project(self, exprs: Vec<NamedExpr>) -> Self {
         let schema = schema_of(&exprs);
@@ -194,7 +346,22 @@ impl Relation {
             }
             RelOp::Filter { input, .. }
             | RelOp::Number { input, .. }
-            | RelOp::Rank { input, .. } => input.window(),
+            | RelOp::WindowRank { input, .. }
+            | RelOp::Over { input, .. }
+            | RelOp::Unnest { input, .. }
+            | RelOp::Sort { input, .. } => input.window(),
+            // The rows change for ever: no window of theirs is complete.
+            RelOp::Group { .. } | RelOp::Rank { .. } => None,
+            RelOp::Expand { input, projections } => {
+                let places = |column: usize| {
+                    let plain = |expr: &Expr| matches!(expr, Expr::Column { index, .. } if *index == column);
+                    let in_all =
+                        |place: &usize| projections.iter().all(|exprs| plain(&exprs[*place]));
+                    (0..self.schema.len()).filter(in_all).collect()
+                };
+                input.window()?.remap(places)
+            }
+            RelOp::Join { left, right, join } => join.window_properties(left, right),
             RelOp::Union { inputs } => {
                 let mut all = inputs.iter().map(Self::window);
                 let first = all.next()??;
@@ -211,6 +378,31 @@ impl Relation {
                 })
             }
             RelOp::Aggregate { aggregate, .. } => Some(aggregate.window_properties()),
+        }
+    }
+}
+
+impl Join {
+    /// A window join's rows have the windows of both sides, other joins of time those of their left rows.
+    fn window_properties(&self, left: &Relation, right: &Relation) -> Option<WindowProperties> {
+        match &self.form {
+            JoinForm::Undecided | JoinForm::Regular => None,
+            JoinForm::Window { .. } => {
+                let mut own = left.window()?;
+                if self.kind.has_right_columns()
+                    && let Some(other) = right.window()
+                {
+                    let width = left.schema.len();
+                    let moved = |columns: Vec<usize>| columns.into_iter().map(move |c| c + width);
+                    own.starts.extend(moved(other.starts));
+                    own.ends.extend(moved(other.ends));
+                    own.times.extend(moved(other.times));
+                }
+                Some(own)
+            }
+            JoinForm::Interval { .. } | JoinForm::Temporal { .. } | JoinForm::Lookup { .. } => {
+                left.window()
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tidegate_functions::Zone;
 use tidegate_plan::settings::{self, Settings};
-use tidegate_plan::{PlanSettings, Schema, StreamGraph};
+use tidegate_plan::{MiniBatch, PlanSettings, Schema, StreamGraph};
 use tidegate_types::key_group::DEFAULT_KEY_GROUPS;
 use tidegate_types::{Error, ErrorCode, Result, Span};
 
@@ -322,7 +322,15 @@ impl Session {
         Zone::parse(&zone)?;
         let groups = self.settings.integer("pipeline.max-parallelism");
         let key_groups = groups.and_then(|n| u16::try_from(n).ok()).unwrap_or(DEFAULT_KEY_GROUPS);
-        Ok(PlanSettings { time_zone: zone, key_groups })
+        let mini_batch = self.settings.boolean("table.exec.mini-batch.enabled").then(|| {
+            let latency = self.settings.duration("table.exec.mini-batch.allow-latency");
+            let size = self.settings.integer("table.exec.mini-batch.size").unwrap_or(-1);
+            MiniBatch {
+                latency_ms: latency.unwrap_or_default().as_millis() as u64,
+                size: u64::try_from(size).unwrap_or(u64::MAX),
+            }
+        });
+        Ok(PlanSettings { time_zone: zone, key_groups, mini_batch })
     }
 }
 

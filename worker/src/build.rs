@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use tidegate_engine::calc::{Calc, Union};
-use tidegate_engine::connector::{DeliveryGuarantee, Sink, SinkContext, Source};
+use tidegate_engine::connector::{DeliveryGuarantee, LookupTable, Sink, SinkContext, Source};
 use tidegate_engine::exchange::Sender;
 use tidegate_engine::exchange::partition::Partitioner;
+use tidegate_engine::group::{self, GroupAggregate, LocalGroupAggregate};
 use tidegate_engine::join::{IntervalJoin, Join, TemporalJoin, WindowJoin};
+use tidegate_engine::lookup::LookupStage;
 use tidegate_engine::metrics::{OperatorMetrics, SinkMetrics, TaskMetrics};
 use tidegate_engine::operator::Operator;
 use tidegate_engine::staging::{StagingArea, StagingFolder};
@@ -36,6 +38,7 @@ use crate::restore::{self, restored_operator};
 pub struct Connectors {
     sources: HashMap<usize, Arc<dyn Source>>,
     sinks: HashMap<usize, Arc<dyn Sink>>,
+    lookups: HashMap<usize, Arc<dyn LookupTable>>,
 }
 
 impl Connectors {
@@ -44,7 +47,8 @@ impl Connectors {
     /// # Errors
     /// What a connector refuses, with its table's name.
     pub fn make(deployment: &Deployment) -> Result<Self> {
-        let (mut sources, mut sinks) = (HashMap::new(), HashMap::new());
+        let (mut sources, mut sinks, mut lookups) =
+            (HashMap::new(), HashMap::new(), HashMap::new());
         for (index, node) in deployment.graph.nodes.iter().enumerate() {
             match &node.operator {
                 PlanOperator::Source(plan) => {
@@ -57,10 +61,13 @@ impl Connectors {
                 PlanOperator::Sink(plan) => {
                     sinks.insert(index, deployment.connectors.sink(plan, &node.schema)?);
                 }
+                PlanOperator::LookupJoin(plan) => {
+                    lookups.insert(index, deployment.connectors.lookup(plan)?);
+                }
                 _ => {}
             }
         }
-        Ok(Self { sources, sinks })
+        Ok(Self { sources, sinks, lookups })
     }
 
     /// Sources by node.
@@ -173,6 +180,9 @@ fn operator(graph: &StreamGraph, node: &Node) -> Result<Box<dyn Operator>> {
             let kind =
                 if is_two_phase(node) { AggregateInput::Partials } else { AggregateInput::Rows };
             Box::new(WindowAggregate::new(plan, &input.schema, &node.schema, zone, kind)?)
+        }
+        PlanOperator::GroupAggregate(plan) => {
+            Box::new(GroupAggregate::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
         }
         PlanOperator::Join(plan) => {
             Box::new(Join::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
@@ -308,6 +318,19 @@ impl ChainBuilder<'_> {
                 let (writer, lineage) = (sink.writer(context)?, deployment.lineage.clone());
                 Stage::Sink(SinkStage::new(writer, staging, lineage, not_null(node)))
             }
+            None if let PlanOperator::LookupJoin(plan) = &node.operator => {
+                let table = self.connectors.lookups.get(&index);
+                let table = table.ok_or_else(|| Error::internal("a lookup without a table"))?;
+                let graph = &self.deployment.graph;
+                Stage::Lookup(Box::new(LookupStage::new(
+                    plan,
+                    node,
+                    &inputs(graph, node)?,
+                    &graph.settings,
+                    table.connect()?,
+                    self.deployment.batch_rows,
+                )?))
+            }
             None => Stage::Operator(
                 operator(&self.deployment.graph, node).context(|| node.name.clone())?,
             ),
@@ -366,9 +389,9 @@ fn edge_nodes(
     let mut exchange = input.exchange.clone();
     if let Some(local) = local_phase(graph, producer, target)? {
         if let Exchange::Hash { .. } = exchange {
-            exchange = Exchange::Hash { keys: local.output_keys() };
+            exchange = Exchange::Hash { keys: local.keys };
         }
-        nodes.push(node(format!("Local{}", target.name), Stage::Operator(Box::new(local))));
+        nodes.push(node(format!("Local{}", target.name), Stage::Operator(local.operator)));
     }
     let partitioner = Partitioner::new(exchange, graph.settings.key_groups, senders);
     let edge = OutputEdge { partitioner, ended: false };
@@ -389,21 +412,32 @@ pub(crate) fn edge_schema(
     };
     let (producer, consumer) = (node(producer)?, node(consumer)?);
     Ok(match local_phase(graph, producer, consumer)? {
-        Some(local) => local.output_schema().clone(),
+        Some(local) => local.schema,
         None => arrow_schema(&producer.schema),
     })
 }
 
+/// The part of a two-phase aggregate that runs before the exchange.
+struct LocalPhase {
+    operator: Box<dyn Operator>,
+    /// Columns of its output that hold the keys.
+    keys: Vec<usize>,
+    schema: SchemaRef,
+}
+
 /// The local phase of a two-phase aggregate.
-fn local_phase(
-    graph: &StreamGraph,
-    producer: &Node,
-    target: &Node,
-) -> Result<Option<LocalWindowAggregate>> {
+fn local_phase(graph: &StreamGraph, producer: &Node, target: &Node) -> Result<Option<LocalPhase>> {
     match &target.operator {
         PlanOperator::WindowAggregate(plan) if is_two_phase(target) => {
             let zone = window_zone(graph, producer, &plan.time)?;
-            LocalWindowAggregate::new(plan, &producer.schema, zone).map(Some)
+            let local = LocalWindowAggregate::new(plan, &producer.schema, zone)?;
+            let (keys, schema) = (local.output_keys(), local.output_schema().clone());
+            Ok(Some(LocalPhase { operator: Box::new(local), keys, schema }))
+        }
+        PlanOperator::GroupAggregate(plan) if group::is_two_phase(plan, target, &[producer]) => {
+            let local = LocalGroupAggregate::new(plan, producer, &graph.settings)?;
+            let (keys, schema) = (local.output_keys(), local.output_schema().clone());
+            Ok(Some(LocalPhase { operator: Box::new(local), keys, schema }))
         }
         _ => Ok(None),
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidegate_checkpoint::{CheckpointStorage, Directory, Manifest};
-use tidegate_engine::connector::{Sink, Source};
+use tidegate_engine::connector::{LookupTable, Sink, Source};
 use tidegate_engine::memory::MemoryBudget;
 use tidegate_engine::spill::SpillFolder;
 use tidegate_engine::staging::Stored;
@@ -12,7 +12,7 @@ use tidegate_plan::operator;
 use tidegate_plan::settings::ExecutionMode;
 use tidegate_plan::task_graph::TaskGraph;
 use tidegate_runtime::Clock;
-use tidegate_types::{Attempt, Field, KeyGroupRange, Result};
+use tidegate_types::{Attempt, Error, Field, KeyGroupRange, Result};
 
 /// Makes connectors; the process decides which exist.
 pub trait ConnectorFactory: Send + Sync {
@@ -27,6 +27,15 @@ pub trait ConnectorFactory: Send + Sync {
     /// # Errors
     /// `INVALID_OPTION`, `UNSUPPORTED` with the table's name.
     fn sink(&self, plan: &operator::Sink, columns: &[Field]) -> Result<Arc<dyn Sink>>;
+
+    /// The table of a plan node that is looked up.
+    ///
+    /// # Errors
+    /// `INVALID_OPTION`, `UNSUPPORTED` with the table's name.
+    fn lookup(&self, plan: &operator::LookupJoin) -> Result<Arc<dyn LookupTable>> {
+        let name = &plan.table.name;
+        Err(Error::unsupported(format!("table {name} cannot be looked up here")))
+    }
 }
 
 /// The checkpoint that a run continues from.

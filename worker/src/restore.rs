@@ -94,7 +94,7 @@ pub(crate) async fn open(
                 let output = output_of(state, deployment, subtask.index, task.parallelism);
                 sinks.push((sink, output, node.name.as_str()));
             }
-            Stage::Output(_) => {}
+            Stage::Output(_) | Stage::Lookup(_) => {}
         }
     }
     // Side by side: one may have to wait until another has ended what a dead run left open.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use tidegate_connectors::{ConnectorEnv, registry};
 use tidegate_engine::Changes;
 use tidegate_engine::connector::{
-    DeliveryGuarantee, Sink, SinkContext, SinkWriter, Source, StagedUnit,
+    DeliveryGuarantee, LookupTable, Sink, SinkContext, SinkWriter, Source, StagedUnit,
 };
 use tidegate_plan::operator;
 use tidegate_types::{Epoch, Error, ErrorCode, Field, Result};
@@ -29,6 +29,10 @@ impl Connectors {
 impl ConnectorFactory for Connectors {
     fn source(&self, plan: &operator::Source) -> Result<Arc<dyn Source>> {
         registry::source(plan, &self.env)
+    }
+
+    fn lookup(&self, plan: &operator::LookupJoin) -> Result<Arc<dyn LookupTable>> {
+        registry::lookup(plan, &self.env)
     }
 
     fn sink(&self, plan: &operator::Sink, columns: &[Field]) -> Result<Arc<dyn Sink>> {

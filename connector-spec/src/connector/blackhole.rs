@@ -1,7 +1,7 @@
 //! `blackhole`: takes every row and keeps none.
 
 use super::SINK_PARALLELISM;
-use crate::spec::{ConnectorSpec, Projection, Text};
+use crate::spec::{Changes, ConnectorSpec, Projection, Text};
 
 pub(super) static SPEC: ConnectorSpec = ConnectorSpec {
     name: "blackhole",
@@ -17,4 +17,6 @@ pub(super) static SPEC: ConnectorSpec = ConnectorSpec {
     metadata: &[],
     projection: Projection::None,
     filter_columns: &[],
+    changes: Changes::WithoutOld,
+    looks_up: false,
 };

@@ -1,6 +1,6 @@
 //! `datagen`: random and sequential rows.
 
-use crate::spec::{ConnectorSpec, OptionKind, OptionSpec, Projection, Text};
+use crate::spec::{Changes, ConnectorSpec, OptionKind, OptionSpec, Projection, Text};
 
 pub(super) static SPEC: ConnectorSpec = ConnectorSpec {
     name: "datagen",
@@ -16,6 +16,8 @@ pub(super) static SPEC: ConnectorSpec = ConnectorSpec {
     metadata: &[],
     projection: Projection::Columns,
     filter_columns: &[],
+    changes: Changes::Append,
+    looks_up: false,
 };
 
 const fn text(key: &'static str, en: &'static str, zh: &'static str) -> OptionSpec {

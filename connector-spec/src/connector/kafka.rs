@@ -4,7 +4,7 @@ use tidegate_types::TypeKind;
 
 use super::SINK_PARALLELISM;
 use crate::spec::{
-    ConnectorSpec, MetadataSpec, OptionKind, OptionSpec, Projection, Required, Text,
+    Changes, ConnectorSpec, MetadataSpec, OptionKind, OptionSpec, Projection, Required, Text,
 };
 
 pub(super) static SPEC: ConnectorSpec = ConnectorSpec {
@@ -21,6 +21,8 @@ pub(super) static SPEC: ConnectorSpec = ConnectorSpec {
     metadata: METADATA,
     projection: Projection::Nested,
     filter_columns: &[],
+    changes: Changes::Append,
+    looks_up: false,
 };
 
 static METADATA: &[MetadataSpec] = &[

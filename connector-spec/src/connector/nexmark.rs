@@ -1,6 +1,6 @@
 //! `nexmark`: the events of the public streaming benchmark.
 
-use crate::spec::{ConnectorSpec, OptionKind, OptionSpec, Projection, Text};
+use crate::spec::{Changes, ConnectorSpec, OptionKind, OptionSpec, Projection, Text};
 
 pub(super) static SPEC: ConnectorSpec = ConnectorSpec {
     name: "nexmark",
@@ -16,6 +16,8 @@ pub(super) static SPEC: ConnectorSpec = ConnectorSpec {
     metadata: &[],
     projection: Projection::Nested,
     filter_columns: &["event_type"],
+    changes: Changes::Append,
+    looks_up: false,
 };
 
 const fn number(

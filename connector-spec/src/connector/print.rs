@@ -1,7 +1,7 @@
 //! `print`: rows as lines on standard output.
 
 use super::SINK_PARALLELISM;
-use crate::spec::{ConnectorSpec, OptionKind, OptionSpec, Projection, Text};
+use crate::spec::{Changes, ConnectorSpec, OptionKind, OptionSpec, Projection, Text};
 
 pub(super) static SPEC: ConnectorSpec = ConnectorSpec {
     name: "print",
@@ -34,4 +34,6 @@ pub(super) static SPEC: ConnectorSpec = ConnectorSpec {
     metadata: &[],
     projection: Projection::None,
     filter_columns: &[],
+    changes: Changes::All,
+    looks_up: false,
 };

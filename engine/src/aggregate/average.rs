@@ -55,28 +55,45 @@ impl Average {
         slots: &[u32],
         values: &ArrayRef,
         filter: Option<&BooleanArray>,
+        sign: i64,
     ) -> Result<()> {
         let values = cast(values, &self.sum_type()).map_err(|e| Error::internal(e.to_string()))?;
         match &mut self.sums {
             Sums::Integer(sums) => {
                 let input = values.as_primitive::<Int64Type>().values();
                 rows::for_each(slots, values.nulls(), filter, |row, slot| {
-                    sums[slot] = sums[slot].wrapping_add(input[row]);
+                    sums[slot] = sums[slot].wrapping_add(sign.wrapping_mul(input[row]));
                 });
             }
             Sums::Double(sums) => {
                 let input = values.as_primitive::<dt::Float64Type>().values();
-                rows::for_each(slots, values.nulls(), filter, |row, slot| sums[slot] += input[row]);
+                let sign = sign as f64;
+                rows::for_each(slots, values.nulls(), filter, |row, slot| {
+                    sums[slot] += sign * input[row];
+                });
             }
             Sums::Decimal { sums, .. } => {
                 let input = values.as_primitive::<dt::Decimal128Type>().values();
                 rows::for_each(slots, values.nulls(), filter, |row, slot| {
                     sums[slot] = sums[slot]
-                        .and_then(|sum| sum.checked_add(input[row]))
+                        .and_then(|sum| sum.checked_add(i128::from(sign) * input[row]))
                         .filter(|sum| sum.abs() < DECIMAL_LIMIT);
                 });
             }
         }
+        Ok(())
+    }
+
+    fn change(
+        &mut self,
+        slots: &[u32],
+        argument: &ArrayRef,
+        filter: Option<&BooleanArray>,
+        sign: i64,
+    ) -> Result<()> {
+        self.add(slots, argument, filter, sign)?;
+        let counts = &mut self.counts;
+        rows::for_each(slots, argument.nulls(), filter, |_, slot| counts[slot] += sign);
         Ok(())
     }
 
@@ -118,10 +135,17 @@ impl Accumulator for Average {
         filter: Option<&BooleanArray>,
     ) -> Result<()> {
         let argument = argument.ok_or_else(|| Error::internal("AVG has no argument"))?;
-        self.add(slots, argument, filter)?;
-        let counts = &mut self.counts;
-        rows::for_each(slots, argument.nulls(), filter, |_, slot| counts[slot] += 1);
-        Ok(())
+        self.change(slots, argument, filter, 1)
+    }
+
+    fn retract(
+        &mut self,
+        slots: &[u32],
+        argument: Option<&ArrayRef>,
+        filter: Option<&BooleanArray>,
+    ) -> Result<()> {
+        let argument = argument.ok_or_else(|| Error::internal("AVG has no argument"))?;
+        self.change(slots, argument, filter, -1)
     }
 
     fn merge(&mut self, slots: &[u32], state: &[ArrayRef]) -> Result<()> {
@@ -134,7 +158,7 @@ impl Accumulator for Average {
                 own[*slot as usize] = None;
             }
         }
-        self.add(slots, sums, None)?;
+        self.add(slots, sums, None, 1)?;
         let values = counts.as_primitive::<Int64Type>().values();
         for (slot, value) in slots.iter().zip(values) {
             self.counts[*slot as usize] += value;

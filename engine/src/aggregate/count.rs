@@ -31,6 +31,18 @@ impl Accumulator for Count {
         Ok(())
     }
 
+    fn retract(
+        &mut self,
+        slots: &[u32],
+        argument: Option<&ArrayRef>,
+        filter: Option<&BooleanArray>,
+    ) -> Result<()> {
+        let nulls = argument.and_then(|argument| argument.logical_nulls());
+        let counts = &mut self.counts;
+        rows::for_each(slots, nulls.as_ref(), filter, |_, slot| counts[slot] -= 1);
+        Ok(())
+    }
+
     fn merge(&mut self, slots: &[u32], state: &[ArrayRef]) -> Result<()> {
         let [state] = state else {
             return Err(Error::internal("COUNT state is one column"));

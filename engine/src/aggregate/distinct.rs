@@ -22,12 +22,14 @@ pub(super) struct Distinct {
     /// `slot << 32 | value`.
     seen: HashSet<u64>,
     by_slot: Vec<Vec<u32>>,
+    /// Whether NULL is a value.
+    nulls: bool,
 }
 
 impl Distinct {
-    pub(super) fn new(inner: Box<dyn Accumulator>, ty: DataType) -> Result<Self> {
+    pub(super) fn new(inner: Box<dyn Accumulator>, ty: DataType, nulls: bool) -> Result<Self> {
         let values = KeyTable::new(std::slice::from_ref(&ty))?;
-        Ok(Self { inner, ty, values, seen: HashSet::new(), by_slot: Vec::new() })
+        Ok(Self { inner, ty, values, seen: HashSet::new(), by_slot: Vec::new(), nulls })
     }
 
     fn field(&self) -> FieldRef {
@@ -59,7 +61,8 @@ impl Accumulator for Distinct {
         let ids = self.value_ids(argument)?;
         let (mut new_rows, mut new_slots) = (Vec::new(), Vec::new());
         let (seen, by_slot) = (&mut self.seen, &mut self.by_slot);
-        rows::for_each(slots, argument.nulls(), filter, |row, slot| {
+        let nulls = argument.nulls().filter(|_| !self.nulls);
+        rows::for_each(slots, nulls, filter, |row, slot| {
             if seen.insert((slot as u64) << 32 | u64::from(ids[row])) {
                 by_slot[slot].push(ids[row]);
                 new_rows.push(row as u32);

@@ -8,8 +8,14 @@ mod count;
 mod distinct;
 mod extreme;
 mod fold;
+mod moments;
+mod multiset;
 mod rows;
+mod sequence;
+mod signed_sum;
+mod sketch;
 mod sum;
+pub(crate) mod worth;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::datatypes::DataType;
@@ -32,6 +38,20 @@ pub trait Accumulator: Send {
         argument: Option<&ArrayRef>,
         filter: Option<&BooleanArray>,
     ) -> Result<()>;
+
+    /// Takes row `i` of `argument` back from slot `slots[i]`, where `filter` (if any) is TRUE.
+    ///
+    /// # Errors
+    /// `INTERNAL` if the argument is not of the expected type, or the accumulator was not made for
+    /// an input that takes rows back.
+    fn retract(
+        &mut self,
+        _slots: &[u32],
+        _argument: Option<&ArrayRef>,
+        _filter: Option<&BooleanArray>,
+    ) -> Result<()> {
+        Err(Error::internal("an aggregate over an input without retractions was to retract"))
+    }
 
     /// Adds partial state `i` to slot `slots[i]`.
     ///
@@ -61,43 +81,74 @@ pub trait Accumulator: Send {
     fn memory_size(&self) -> usize;
 }
 
-/// Makes the accumulator of a call over an input schema.
+/// Makes the accumulator of a call over an input schema; `retracts`: rows may be taken back.
 ///
 /// # Errors
-/// `UNSUPPORTED` if the function does not take the argument's type.
-pub fn accumulator(call: &AggregateCall, input: &Schema) -> Result<Box<dyn Accumulator>> {
+/// `UNSUPPORTED` if the function does not take the argument's type, or cannot take rows back.
+pub fn accumulator(
+    call: &AggregateCall,
+    input: &Schema,
+    retracts: bool,
+) -> Result<Box<dyn Accumulator>> {
     let argument = call.argument.map(|index| &input[index].ty);
-    let plain = plain_accumulator(call.function, argument, &call.ty)?;
+    let plain = plain_accumulator(call, argument, retracts)?;
     match argument {
-        Some(ty) if call.distinct && !is_idempotent(call.function) => {
-            Ok(Box::new(distinct::Distinct::new(plain, data_type(ty))?))
+        Some(ty) if is_distinct(call) => {
+            Ok(Box::new(distinct::Distinct::new(plain, data_type(ty), counts_nulls(call))?))
         }
         _ => Ok(plain),
     }
 }
 
-/// MIN and MAX do not care about doubles.
-fn is_idempotent(function: AggregateFunction) -> bool {
-    matches!(function, AggregateFunction::Min | AggregateFunction::Max)
+/// Whether a call must be given each value once: MIN and MAX do not care about doubles.
+pub(crate) fn is_distinct(call: &AggregateCall) -> bool {
+    call.distinct && !matches!(call.function, AggregateFunction::Min | AggregateFunction::Max)
 }
 
-fn plain_accumulator(
-    function: AggregateFunction,
+/// Whether NULL is a value for a call.
+pub(crate) fn counts_nulls(call: &AggregateCall) -> bool {
+    call.function == AggregateFunction::ArrayAgg
+}
+
+/// As [`accumulator`] without DISTINCT.
+pub(crate) fn plain_accumulator(
+    call: &AggregateCall,
     argument: Option<&SqlType>,
-    result: &SqlType,
+    retracts: bool,
 ) -> Result<Box<dyn Accumulator>> {
-    if function == AggregateFunction::Count {
+    use AggregateFunction as F;
+    let (function, result) = (call.function, &call.ty);
+    if function == F::Count {
         return Ok(Box::new(count::Count::default()));
     }
     let argument =
-        argument.ok_or_else(|| Error::internal(format!("{function:?} has no argument")))?;
+        argument.ok_or_else(|| Error::internal(format!("{} has no argument", function.name())))?;
     match function {
-        AggregateFunction::Sum => sum::accumulator(argument),
-        AggregateFunction::Avg => average::accumulator(argument, result),
-        AggregateFunction::Min => extreme::accumulator(argument, false),
-        AggregateFunction::Max => extreme::accumulator(argument, true),
-        AggregateFunction::Count => Ok(Box::new(count::Count::default())),
-        _ => Err(Error::unsupported(format!("{} is not supported yet", function.name()))),
+        F::Sum if !retracts => sum::accumulator(argument),
+        F::Sum | F::Sum0 => signed_sum::accumulator(argument, function == F::Sum0),
+        F::Avg => average::accumulator(argument, result),
+        F::Min | F::Max if retracts => multiset::extreme(argument, function == F::Max),
+        F::Min => extreme::accumulator(argument, extreme::Pick::Smallest),
+        F::Max => extreme::accumulator(argument, extreme::Pick::Largest),
+        F::StddevPop | F::StddevSamp | F::VarPop | F::VarSamp => {
+            moments::accumulator(function, argument, result)
+        }
+        F::FirstValue if !retracts => extreme::accumulator(argument, extreme::Pick::First),
+        F::LastValue if !retracts => extreme::accumulator(argument, extreme::Pick::Last),
+        F::FirstValue | F::LastValue | F::ListAgg | F::ArrayAgg | F::SingleValue => {
+            sequence::accumulator(call, argument)
+        }
+        F::Collect => multiset::collect(argument, result),
+        F::Percentile => multiset::percentile(call, argument),
+        F::ApproxCountDistinct if retracts => Err(Error::unsupported(
+            "APPROX_COUNT_DISTINCT cannot take rows back, and its input may update or delete rows",
+        )
+        .help("use COUNT(DISTINCT …)")),
+        F::ApproxCountDistinct => Ok(Box::new(sketch::ApproxDistinct::default())),
+        F::Count => Ok(Box::new(count::Count::default())),
+        F::RowNumber | F::Rank | F::DenseRank | F::Lag | F::Lead => {
+            Err(Error::unsupported(format!("{} is for OVER only", function.name())))
+        }
     }
 }
 
@@ -114,7 +165,7 @@ impl AccumulatorSet {
     /// As [`accumulator`].
     pub fn new(calls: &[AggregateCall], input: &Schema) -> Result<Self> {
         let accumulators =
-            calls.iter().map(|call| accumulator(call, input)).collect::<Result<_>>()?;
+            calls.iter().map(|call| accumulator(call, input, false)).collect::<Result<_>>()?;
         Ok(Self { calls: calls.to_vec(), accumulators })
     }
 
@@ -191,7 +242,11 @@ impl AccumulatorSet {
     }
 }
 
-fn boolean(column: &ArrayRef) -> Result<&BooleanArray> {
+/// A FILTER column.
+///
+/// # Errors
+/// `INTERNAL` if it is of another type.
+pub(crate) fn boolean(column: &ArrayRef) -> Result<&BooleanArray> {
     column.as_any().downcast_ref().ok_or_else(|| Error::internal("FILTER column is not BOOLEAN"))
 }
 

@@ -27,7 +27,7 @@ fn make(
         name: "a".into(),
         ty: result.nullable(),
     };
-    accumulator(&call, &schema).unwrap()
+    accumulator(&call, &schema, false).unwrap()
 }
 
 /// Feeds rows in two halves to two accumulators, merges the second's state into the first.

@@ -1,4 +1,4 @@
-//! What a connector implements: sources with splits, sinks with staged output.
+//! What a connector implements: sources with splits, sinks with staged output, tables to look up in.
 //!
 //! Order of calls for a source: [`Source::enumerate`] once per job start (with the splits that a
 //! checkpoint knew) and every [`Source::discovery_interval`]; the new splits are spread over the
@@ -10,10 +10,12 @@
 //! A unit stays in every later manifest until its commit has returned.
 
 mod commit;
+mod lookup;
 mod sink;
 mod source;
 
 pub use commit::{Committer, RestoredEpoch, RestoredOutput};
+pub use lookup::{Found, Lookup, LookupTable};
 pub use sink::{Acknowledgements, DeliveryGuarantee, Sink, SinkContext, SinkWriter};
 pub use source::{Read, ReaderContext, Source, SourceReader};
 pub use tidegate_checkpoint::manifest::Split;

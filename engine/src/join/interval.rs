@@ -246,6 +246,10 @@ impl Operator for IntervalJoin {
         self.state.abandon();
     }
 
+    fn state_rows(&self) -> u64 {
+        self.core.sides.iter().map(|side| side.live).sum()
+    }
+
     fn state_bytes(&self) -> usize {
         self.core.memory_size()
     }

@@ -154,11 +154,6 @@ impl Join {
         };
         Ok(Self { core: parts.core()?, state: State::default() })
     }
-
-    /// Rows that are kept, of both sides.
-    pub fn state_rows(&self) -> u64 {
-        self.core.sides.iter().map(|side| side.live).sum()
-    }
 }
 
 impl Operator for Join {
@@ -227,6 +222,10 @@ impl Operator for Join {
 
     fn abandon_copy(&mut self) {
         self.state.abandon();
+    }
+
+    fn state_rows(&self) -> u64 {
+        self.core.sides.iter().map(|side| side.live).sum()
     }
 
     fn state_bytes(&self) -> usize {

@@ -413,6 +413,10 @@ impl Operator for TemporalJoin {
         self.state.abandon();
     }
 
+    fn state_rows(&self) -> u64 {
+        self.core.sides.iter().map(|side| side.live).sum()
+    }
+
     fn state_bytes(&self) -> usize {
         let begun: usize = self.begun.values().map(|hashes| hashes.capacity() * 8 + 64).sum();
         self.core.memory_size() + begun

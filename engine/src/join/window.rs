@@ -316,6 +316,10 @@ impl Operator for WindowJoin {
         Ok(tables)
     }
 
+    fn state_rows(&self) -> u64 {
+        self.rows
+    }
+
     fn state_bytes(&self) -> usize {
         self.bytes + self.core.memory_size()
     }

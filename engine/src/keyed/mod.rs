@@ -10,6 +10,6 @@ mod table;
 mod tests;
 mod ttl;
 
-pub(crate) use journal::{Due, Journal};
+pub(crate) use journal::Journal;
 pub(crate) use layout::{EntryLayout, VERSION};
-pub(crate) use table::{Keyed, SlotValues};
+pub(crate) use table::{Keyed, SlotValues, snapshot};

@@ -227,13 +227,15 @@ impl Keyed {
             now.for_each(|(row, slot)| ttl.restore(*slot, taken.used.value(row)));
         }
         if !self.restored_gone.is_empty() {
-            self.restored_gone.retain(|slot| !slots.contains(slot));
+            for slot in &slots {
+                self.restored_gone.remove(slot);
+            }
         }
         Ok(())
     }
 
-    /// The slot of a key that entries of another table name, made if it is not there: its own entry
-    /// may still come.
+    /// The slots of keys that entries of another table name, made if they are not there: their own
+    /// entries may still come. Those that get none are removed in the end.
     ///
     /// # Errors
     /// `INTERNAL` if the columns are not of the table's types.
@@ -250,6 +252,7 @@ impl Keyed {
         if let Some(ttl) = &mut self.ttl {
             ttl.resize(self.keys.len());
         }
+        self.restored_gone.extend(self.keys.added());
         Ok(slots)
     }
 

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::element::{Barrier, Element};
 use crate::exchange::partition::Partitioner;
+use crate::lookup::LookupStage;
 use crate::metrics::{OperatorMetrics, TaskMetrics};
 use crate::operator::{Copied, Operator, Output, Progress, delayed};
 use crate::task::sink_stage::{Committed, SinkStage};
@@ -22,6 +23,8 @@ use crate::task::snapshot::{NodeSnapshot, SinkSnapshot, StateFiles};
 pub enum Stage {
     /// Runs an operator.
     Operator(Box<dyn Operator>),
+    /// Joins with what an outside table holds.
+    Lookup(Box<LookupStage>),
     /// Writes to an outside system.
     Sink(SinkStage),
     /// Sends to another task.
@@ -172,7 +175,7 @@ impl Chain {
     pub async fn flush(&mut self) -> Result<()> {
         for node in &mut self.nodes {
             match &mut node.stage {
-                Stage::Operator(_) => {}
+                Stage::Operator(_) | Stage::Lookup(_) => {}
                 Stage::Sink(sink) => {
                     sink.writer.linger().await.map_err(|error| error.context(node.name.clone()))?;
                 }
@@ -287,6 +290,7 @@ impl Chain {
             let result = match step {
                 Step::Deliver(node, input, element) => match self.nodes[node].stage {
                     Stage::Operator(_) => self.operate(node, input, element),
+                    Stage::Lookup(_) => self.look_up(node, element).await,
                     _ => self.write(node, element).await,
                 },
                 Step::Drain(node, after) => self.drain(node, after),
@@ -329,6 +333,29 @@ impl Chain {
             }
         }
         self.emitted(index, &mut out);
+        Ok(())
+    }
+
+    /// Joins a batch; what controls the stream follows behind the rows that came before it.
+    async fn look_up(&mut self, index: usize, element: Element) -> Result<()> {
+        let node = &mut self.nodes[index];
+        let Stage::Lookup(lookup) = &mut node.stage else { return Ok(()) };
+        match element {
+            Element::Batch(changes) => {
+                node.metrics.records_in.add(changes.len() as u64);
+                let mut out = Output::new(self.clock.now_ms());
+                let joined = lookup.process(changes, &mut out).await;
+                joined.map_err(|error| error.context(node.name.clone()))?;
+                self.emitted(index, &mut out);
+            }
+            control => {
+                if let Element::Watermark(watermark) = &control {
+                    node.metrics.watermark.set(*watermark);
+                }
+                let next = node.next.clone();
+                self.deliver(&next, 0, control);
+            }
+        }
         Ok(())
     }
 
@@ -379,7 +406,7 @@ impl Chain {
         };
         let node = &mut self.nodes[index];
         match &mut node.stage {
-            Stage::Operator(_) => Ok(()),
+            Stage::Operator(_) | Stage::Lookup(_) => Ok(()),
             Stage::Output(edge) => {
                 if edge.ended {
                     return Ok(());

@@ -16,10 +16,10 @@ use crate::spill::SpillFolder;
 /// Key groups of the jobs under test.
 pub(crate) const GROUPS: u16 = 16;
 /// The key groups of two subtasks.
-pub(crate) const HALVES: [KeyGroupRange; 2] =
+const HALVES: [KeyGroupRange; 2] =
     [KeyGroupRange { start: 0, end: 5 }, KeyGroupRange { start: 5, end: GROUPS }];
 /// The key groups of three subtasks.
-pub(crate) const THIRDS: [KeyGroupRange; 3] = [
+const THIRDS: [KeyGroupRange; 3] = [
     KeyGroupRange { start: 0, end: 4 },
     KeyGroupRange { start: 4, end: 11 },
     KeyGroupRange { start: 11, end: GROUPS },
@@ -180,7 +180,7 @@ impl<'a> Subject<'a> {
             let parallel = self.routes.iter().all(Option::is_some);
             match random.below(4) {
                 0 if parallel => self.restart(&HALVES),
-                1 if parallel => self.restart(&super::THIRDS),
+                1 if parallel => self.restart(&THIRDS),
                 _ => self.restart(&[KeyGroupRange::all(GROUPS)]),
             }
         }

@@ -23,6 +23,7 @@ use super::assign;
 use super::slice::Slices;
 use super::store::{GroupSpec, Groups};
 use super::time::WindowZone;
+use crate::aggregate::worth::Worth;
 use crate::element::Changes;
 use crate::keys::hash::hash_columns;
 use crate::operator::{Operator, OperatorContext, Output, Progress};
@@ -30,38 +31,6 @@ use crate::operator::{Operator, OperatorContext, Output, Progress};
 /// Groups in all slices above which everything is sent on, and after which it is judged whether
 /// combining is worth it.
 const MAX_GROUPS: usize = if cfg!(test) { 40 } else { 32 << 10 };
-/// Rows that are combined within their batch only before it is tried again.
-const PASSING_ROWS: usize = 64 * MAX_GROUPS;
-
-/// Whether rows are worth combining beyond a batch.
-#[derive(Default)]
-struct Worth {
-    /// Rows and the groups that they made since it was last judged.
-    rows: usize,
-    groups: usize,
-    /// Rows that still pass.
-    passing: usize,
-}
-
-impl Worth {
-    /// Notes a batch; true if its groups are to be sent on at once.
-    fn passes(&mut self, rows: usize, groups: usize) -> bool {
-        if self.passing > 0 {
-            self.passing = self.passing.saturating_sub(rows);
-            return true;
-        }
-        self.rows += rows;
-        self.groups += groups;
-        if self.groups < MAX_GROUPS {
-            return false;
-        }
-        // Three rows for two groups.
-        let worth = self.rows * 2 >= self.groups * 3;
-        *self = Self { passing: if worth { 0 } else { PASSING_ROWS }, ..Self::default() };
-        !worth
-    }
-}
-
 /// Pre-aggregates rows by slice and keys.
 pub struct LocalWindowAggregate {
     column: usize,
@@ -73,7 +42,7 @@ pub struct LocalWindowAggregate {
     batch_rows: usize,
     groups: BTreeMap<i64, Groups>,
     group_count: usize,
-    worth: Worth,
+    worth: Worth<MAX_GROUPS>,
     /// Slices up to this end are being sent on.
     flushing: i64,
     part: Option<(i64, Groups, usize)>,
@@ -231,26 +200,4 @@ fn output_schema(spec: &GroupSpec) -> Result<SchemaRef> {
     let end = Field::new("slice_end", DataType::Int64, false);
     let fields: Vec<Field> = std::iter::once(end).chain(keys).chain(states).collect();
     Ok(Arc::new(arrow::datatypes::Schema::new(fields)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_pass_for_a_while_where_keys_hardly_repeat() {
-        let mut worth = Worth::default();
-        // Four rows a group: combined for ever.
-        assert!((0..1_000).all(|_| !worth.passes(40, 10)));
-        // A group for each row: it passes, is tried again, and passes again.
-        let mut passed = 0;
-        for _ in 0..1_000 {
-            passed += usize::from(worth.passes(MAX_GROUPS / 4, MAX_GROUPS / 4));
-        }
-        assert!((980..1_000).contains(&passed), "{passed} of 1000");
-        // Keys begin to repeat: it is noticed at the next try.
-        let until = (0..1_000).position(|_| !worth.passes(40, 10)).unwrap();
-        assert!(until <= PASSING_ROWS / 40 + 1, "{until}");
-        assert!((0..1_000).all(|_| !worth.passes(40, 10)));
-    }
 }

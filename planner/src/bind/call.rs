@@ -1,36 +1,16 @@
-//! Function calls: built-in functions, aggregates, `ROW_NUMBER`, and names that are not functions.
+//! Function calls: built-in functions, aggregates, calls with OVER, and names that are not functions.
 
 use sqlparser::ast::{
     self, DuplicateTreatment, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
 };
 use tidegate_plan::Expr;
-use tidegate_types::{Error, Result, Span, TimeAttribute};
+use tidegate_types::{Error, Result, Span, TimeAttribute, TypeKind};
 
 use super::aggregate;
 use super::expr::{ExprBinder, simple_name};
 use super::{literal, semantic, unsupported};
 use crate::parser::dialect::{MAP_CONSTRUCTOR, TABLE_ARGUMENT};
 use crate::suggest;
-
-/// Functions of Flink's group windows, which window table functions replaced.
-const GROUP_WINDOWS: &[&str] = &[
-    "TUMBLE",
-    "HOP",
-    "SESSION",
-    "CUMULATE",
-    "TUMBLE_START",
-    "TUMBLE_END",
-    "TUMBLE_ROWTIME",
-    "TUMBLE_PROCTIME",
-    "HOP_START",
-    "HOP_END",
-    "HOP_ROWTIME",
-    "HOP_PROCTIME",
-    "SESSION_START",
-    "SESSION_END",
-    "SESSION_ROWTIME",
-    "SESSION_PROCTIME",
-];
 
 /// Functions whose first argument is a unit of time.
 const UNIT_FUNCTIONS: &[&str] = &["TIMESTAMPADD", "TIMESTAMPDIFF"];
@@ -45,7 +25,7 @@ impl ExprBinder<'_, '_> {
             return Err(unsupported(&format!("WITHIN GROUP or NULLS treatment of {name}"), span));
         }
         if let Some(over) = &call.over {
-            return self.numbered(&name, call, over, span);
+            return self.over(&name, call, over, span);
         }
         if aggregate::is_aggregate(&name) {
             return self.aggregate(&name, call, span);
@@ -56,16 +36,20 @@ impl ExprBinder<'_, '_> {
                 span,
             ));
         }
-        if GROUP_WINDOWS.contains(&name.as_str()) {
-            return Err(unsupported(&format!("the group window function {name}"), span).help(
-                "use a window table function: FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end",
-            ));
+        if let Some(bound) = self.group_window_bound(&name, call, span)? {
+            return Ok(bound);
         }
         let arguments = plain_arguments(call, span)?;
         match name.as_str() {
             TABLE_ARGUMENT => Err(semantic("TABLE t stands only in a window table function", span)),
             MAP_CONSTRUCTOR => self.collection("MAP", &arguments, span),
             "ROW" => self.row(&arguments, span),
+            // Known once the keys are.
+            _ if aggregate::GROUPING.contains(&name.as_str()) => {
+                let args =
+                    arguments.iter().map(|arg| self.bind(arg)).collect::<Result<Vec<_>>>()?;
+                Ok(Expr::call(name, args, TypeKind::BigInt.not_null()))
+            }
             "PROCTIME" => self.proctime(&arguments, span),
             _ if UNIT_FUNCTIONS.contains(&name.as_str()) => self.unit_call(&name, &arguments, span),
             _ => self.call_on(&name, &arguments, span),
@@ -108,7 +92,7 @@ impl ExprBinder<'_, '_> {
     pub(super) fn unknown_function(&self, name: &str, span: Span) -> Error {
         let message = format!("there is no function {name}, or it is not supported yet");
         let error = semantic(message, span);
-        let known = tidegate_functions::names().chain(aggregate::NAMES.iter().copied());
+        let known = tidegate_functions::names().chain(aggregate::names());
         match suggest::advice(&name.to_ascii_uppercase(), known, "known are") {
             Some(advice) => error.help(advice),
             None => error,

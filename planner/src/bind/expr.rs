@@ -9,8 +9,10 @@ use tidegate_plan::{CastMode, Expr, FunctionRef, Literal, Scalar};
 use tidegate_types::{Result, Span, SqlType, TypeKind};
 
 use super::aggregate::AggregateItem;
-use super::number::NumberItem;
+use super::group_window::GroupWindow;
+use super::over::OverItem;
 use super::scope::{Scope, field_of};
+use super::subquery::ScalarSubquery;
 use super::{Binder, cast, constant, literal, semantic, unsupported};
 
 /// Deepest nesting of a bound expression.
@@ -22,8 +24,16 @@ pub(crate) struct ExprBinder<'b, 'a> {
     pub(super) scope: &'b Scope,
     /// Where aggregate calls are collected; none where they may not stand.
     pub(super) aggregates: Option<&'b mut Vec<AggregateItem>>,
-    /// Where `ROW_NUMBER() OVER (…)` is collected; none where it may not stand.
-    pub(super) numbers: Option<&'b mut Vec<NumberItem>>,
+    /// Where calls with OVER are collected; none where they may not stand.
+    pub(super) overs: Option<&'b mut Vec<OverItem>>,
+    /// Where subqueries that are values are collected; none where they may not stand.
+    pub(super) subqueries: Option<&'b mut Vec<ScalarSubquery>>,
+    /// The definitions of the WINDOW clause.
+    pub(super) windows: &'b [ast::NamedWindowDefinition],
+    /// The window of GROUP BY TUMBLE(…), whose bounds functions give.
+    pub(super) group_window: Option<&'b GroupWindow>,
+    /// Whether an aggregate would be of the whole table.
+    pub(super) whole_table: bool,
     /// Name of the clause, for messages.
     pub(super) clause: &'static str,
     /// Places of the columns that were read.
@@ -37,7 +47,11 @@ impl<'b, 'a> ExprBinder<'b, 'a> {
             binder,
             scope,
             aggregates: None,
-            numbers: None,
+            overs: None,
+            subqueries: None,
+            windows: &[],
+            group_window: None,
+            whole_table: false,
             clause,
             references: Vec::new(),
             depth: 0,
@@ -114,7 +128,10 @@ impl<'b, 'a> ExprBinder<'b, 'a> {
     }
 
     fn column(&mut self, path: &[Ident]) -> Result<Expr> {
-        let found = self.scope.resolve(path)?;
+        let found = match self.scope.resolve(path) {
+            Ok(found) => found,
+            Err(error) => self.binder.outer_column(path).ok_or(error)?,
+        };
         if let (Some(first), Some(index)) = (path.first(), found.columns().first()) {
             self.references.push((*index, crate::parser::cursor::span(first.span)));
         }

@@ -1,54 +1,105 @@
-//! FROM: tables, views, WITH tables, subqueries, window table functions; joins are refused by name.
+//! FROM: tables, views, WITH tables, subqueries, window table functions, what is joined to the side.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sqlparser::ast::{self, JoinOperator, Select, TableAlias, TableFactor, TableWithJoins};
+use sqlparser::ast::{
+    self, Join, JoinConstraint, JoinOperator, Select, TableAlias, TableFactor, TableVersion,
+    TableWithJoins,
+};
 use tidegate_plan::operator::MetadataColumn;
 use tidegate_plan::{Expr, Literal, NamedExpr, Scalar};
-use tidegate_types::{Field, Result, Span, TypeKind};
+use tidegate_types::{Field, Result, Span, TimeAttribute, TypeKind};
 
+use super::expr::ExprBinder;
+use super::join::settle;
 use super::query::rename;
 use super::scope::Scope;
+use super::unnest::UnnestCall;
 use super::{Binder, semantic, unsupported};
-use crate::algebra::{RelOp, Relation, Scan, schema_of};
+use crate::algebra::{JoinForm, RelOp, Relation, Scan, schema_of};
 use crate::catalog::{ColumnKind, Object, Table, View};
 use crate::parser::ast::TableName;
 use crate::parser::cursor;
+use crate::parser::tokens::table_options;
 use crate::suggest;
 
 impl Binder<'_> {
     /// The relation of a FROM clause and the names in it; one row without columns in sight if
     /// there is no FROM.
     pub(super) fn from(&mut self, select: &Select) -> Result<(Relation, Scope)> {
-        match select.from.as_slice() {
-            [] => Ok((one_row(), Scope::default())),
-            [one] => self.table_with_joins(one),
-            [_, second, ..] => {
-                Err(unsupported("a join (several tables in FROM)", self.span_of(second)))
+        let mut tables = select.from.iter();
+        let Some(first) = tables.next() else {
+            return Ok((one_row(), Scope::default()));
+        };
+        let mut all = self.table_with_joins(first)?;
+        let comma = JoinOperator::CrossJoin(JoinConstraint::None);
+        for table in tables {
+            // What stands behind the comma sees what stands before it.
+            all = self.join_factor(all, &table.relation, &comma)?;
+            all = self.joins(all, &table.joins)?;
+        }
+        Ok(all)
+    }
+
+    fn table_with_joins(&mut self, table: &TableWithJoins) -> Result<(Relation, Scope)> {
+        let first = self.factor(&table.relation)?;
+        self.joins(first, &table.joins)
+    }
+
+    fn joins(&mut self, mut left: (Relation, Scope), joins: &[Join]) -> Result<(Relation, Scope)> {
+        for join in joins {
+            left = self.join_factor(left, &join.relation, &join.join_operator)?;
+        }
+        Ok(left)
+    }
+
+    /// Joins a table to those before it, which it may refer to.
+    fn join_factor(
+        &mut self,
+        left: (Relation, Scope),
+        factor: &TableFactor,
+        operator: &JoinOperator,
+    ) -> Result<(Relation, Scope)> {
+        let span = self.span_of(factor);
+        if let Some(unnest) = UnnestCall::of(factor) {
+            return self.unnest(left, unnest, operator, span);
+        }
+        match factor {
+            TableFactor::Table { version: Some(version), .. } => {
+                let TableVersion::ForSystemTimeAsOf(time) = version else {
+                    return Err(unsupported("this form of a table's version", span));
+                };
+                let right = self.factor(factor)?;
+                self.versioned(left, right, time, operator, span)
+            }
+            TableFactor::Derived { lateral: true, .. } | TableFactor::Function { .. } => {
+                Err(unsupported("LATERAL", span)
+                    .help("rewrite it as a join, or as Top-N with ROW_NUMBER()"))
+            }
+            _ => {
+                let right = self.factor(factor)?;
+                self.joined(left, right, operator, JoinForm::Undecided, span)
             }
         }
     }
 
-    fn table_with_joins(&mut self, table: &TableWithJoins) -> Result<(Relation, Scope)> {
-        if let Some(join) = table.joins.first() {
-            return Err(unsupported(&join_name(&join.join_operator), self.span_of(join)));
-        }
-        self.factor(&table.relation)
-    }
-
     fn factor(&mut self, factor: &TableFactor) -> Result<(Relation, Scope)> {
         let span = self.span_of(factor);
+        if let Some(unnest) = UnnestCall::of(factor) {
+            // `FROM UNNEST(ARRAY[…])`: beside one row, whose column goes.
+            let comma = JoinOperator::CrossJoin(JoinConstraint::None);
+            let single = (one_row(), Scope::default());
+            let (relation, mut scope) = self.unnest(single, unnest, &comma, span)?;
+            let exprs = relation.identity().split_off(1);
+            let relation = relation.project(exprs);
+            scope.retype(&relation);
+            return Ok((relation, scope));
+        }
         match factor {
-            TableFactor::Table { name, alias, args, version, with_hints, sample, .. } => {
+            TableFactor::Table { name, alias, args, with_hints, sample, .. } => {
                 let path: Vec<ast::Ident> =
                     name.0.iter().filter_map(|part| part.as_ident().cloned()).collect();
-                if version.is_some() {
-                    return Err(unsupported(
-                        "FOR SYSTEM_TIME AS OF (temporal and lookup joins)",
-                        span,
-                    ));
-                }
                 if sample.is_some() || !with_hints.is_empty() {
                     return Err(unsupported("TABLESAMPLE or WITH behind a table", span));
                 }
@@ -78,14 +129,13 @@ impl Binder<'_> {
             TableFactor::NestedJoin { table_with_joins, alias } => {
                 let (relation, scope) = self.table_with_joins(table_with_joins)?;
                 match alias {
-                    Some(_) => self.aliased(relation, alias.as_ref(), None),
+                    Some(_) => self.aliased(settle(relation, Vec::new()), alias.as_ref(), None),
                     None => Ok((relation, scope)),
                 }
             }
             TableFactor::Derived { .. } | TableFactor::Function { .. } => {
                 Err(unsupported("LATERAL", span))
             }
-            TableFactor::UNNEST { .. } => Err(unsupported("UNNEST", span)),
             TableFactor::MatchRecognize { .. } => Err(unsupported("MATCH_RECOGNIZE", span)),
             TableFactor::Pivot { .. } | TableFactor::Unpivot { .. } => {
                 Err(unsupported("PIVOT", span))
@@ -94,7 +144,58 @@ impl Binder<'_> {
         }
     }
 
-    fn aliased(
+    /// `table FOR SYSTEM_TIME AS OF left.time`: a temporal join by event time, a lookup by the clock.
+    fn versioned(
+        &mut self,
+        left: (Relation, Scope),
+        right: (Relation, Scope),
+        time: &ast::Expr,
+        operator: &JoinOperator,
+        span: Span,
+    ) -> Result<(Relation, Scope)> {
+        let place = self.span_of(time);
+        let bound = ExprBinder::new(self, &left.1, "FOR SYSTEM_TIME AS OF").bind(time)?;
+        let attribute = bound.ty().kind.time_attribute();
+        let column = match (&bound, attribute) {
+            (_, TimeAttribute::Processing) => None,
+            (Expr::Column { index, .. }, TimeAttribute::Event) => Some(*index),
+            _ => {
+                let message = format!(
+                    "FOR SYSTEM_TIME AS OF needs a time attribute of the left table, this is {}",
+                    bound.ty()
+                );
+                return Err(semantic(message, place).help(
+                    "name the column of its WATERMARK, or a column AS PROCTIME() for a lookup",
+                ));
+            }
+        };
+        let form = match column {
+            None if lookup_scan(&right.0).is_some() => {
+                JoinForm::Lookup { options: Box::new(self.lookup_options(&right.1)?) }
+            }
+            None => {
+                return Err(unsupported(
+                    "a temporal join by processing time with a table that is not looked up",
+                    span,
+                )
+                .help("join by event time, or use a connector with lookups such as 'jdbc'"));
+            }
+            Some(left_time) => {
+                let rowtime =
+                    |field: &Field| field.ty.kind.time_attribute() == TimeAttribute::Event;
+                let Some(right_time) = right.0.schema.iter().position(rowtime) else {
+                    return Err(semantic(
+                        "the table behind FOR SYSTEM_TIME AS OF has no event time: a versioned table needs a WATERMARK and a PRIMARY KEY",
+                        span,
+                    ));
+                };
+                JoinForm::Temporal { times: [left_time, right_time] }
+            }
+        };
+        self.joined(left, right, operator, form, span)
+    }
+
+    pub(super) fn aliased(
         &self,
         relation: Relation,
         alias: Option<&TableAlias>,
@@ -124,8 +225,9 @@ impl Binder<'_> {
         match catalog.get(resolved) {
             Some(Object::Table(table)) => {
                 let place = (span.end_line, span.end_column + 1);
-                match self.hints.get(&place) {
-                    Some(options) => Ok(scan(&Arc::new(with_options(table, options)))),
+                let options = self.hints.get(&place).map(|hints| table_options(hints));
+                match options.filter(|options| !options.is_empty()) {
+                    Some(options) => Ok(scan(&Arc::new(with_options(table, &options)))),
                     None => Ok(scan(table)),
                 }
             }
@@ -229,14 +331,16 @@ fn name_span(path: &[ast::Ident], fallback: Span) -> Span {
     }
 }
 
-fn join_name(operator: &JoinOperator) -> String {
-    use JoinOperator as J;
-    let kind = match operator {
-        J::Left(_) | J::LeftOuter(_) => "LEFT JOIN",
-        J::Right(_) | J::RightOuter(_) => "RIGHT JOIN",
-        J::FullOuter(_) => "FULL JOIN",
-        J::CrossJoin(_) => "CROSS JOIN",
-        _ => "JOIN",
-    };
-    format!("a join ({kind})")
+/// The table of a relation that is a scan, possibly behind computed columns, of a connector with
+/// lookups.
+pub(crate) fn lookup_scan(relation: &Relation) -> Option<&Arc<Table>> {
+    match &relation.op {
+        RelOp::Scan(scan) => {
+            let name = scan.table.options.get("connector")?;
+            let spec = tidegate_connector_spec::connector(name)?;
+            spec.looks_up.then_some(&scan.table)
+        }
+        RelOp::Project { input, .. } | RelOp::Filter { input, .. } => lookup_scan(input),
+        _ => None,
+    }
 }

@@ -8,16 +8,24 @@ mod call;
 mod cast;
 pub(crate) mod constant;
 mod expr;
-mod from;
+pub(crate) mod from;
+mod group_window;
+mod grouping;
+mod hint;
 pub(crate) mod insert;
+pub(crate) mod join;
 mod literal;
-mod number;
+mod order;
+pub(crate) mod over;
 mod query;
 pub(crate) mod scope;
 mod select;
+mod set_operation;
 mod special;
+mod subquery;
 pub(crate) mod table;
 mod temporal;
+mod unnest;
 mod values;
 mod window_tvf;
 
@@ -28,7 +36,7 @@ use tidegate_types::{Error, ErrorCode, Span};
 use crate::algebra::Relation;
 use crate::catalog::Catalog;
 use crate::parser::cursor;
-use crate::parser::tokens::Hints;
+use crate::parser::tokens::{Hint, Hints};
 
 /// How deep views and subqueries may be nested.
 const MAX_QUERY_DEPTH: usize = 64;
@@ -43,6 +51,10 @@ pub(crate) struct Binder<'a> {
     place: Span,
     /// `WITH` tables in sight, innermost last.
     ctes: Vec<(String, Relation)>,
+    /// Hints of the SELECT that is bound now.
+    select_hints: Vec<Hint>,
+    /// Columns of the query around a subquery, which may refer to them.
+    outer: Option<scope::Scope>,
     depth: usize,
 }
 
@@ -53,7 +65,21 @@ impl<'a> Binder<'a> {
         hints: &'a Hints,
         place: Span,
     ) -> Self {
-        Self { catalog, settings, hints, place, ctes: Vec::new(), depth: 0 }
+        Self {
+            catalog,
+            settings,
+            hints,
+            place,
+            ctes: Vec::new(),
+            select_hints: Vec::new(),
+            outer: None,
+            depth: 0,
+        }
+    }
+
+    /// Whether a query is bound that stands inside another.
+    pub(crate) fn is_nested(&self) -> bool {
+        self.depth > 1
     }
 
     /// The place of a piece of syntax; that of the whole query if it has none.

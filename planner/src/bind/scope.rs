@@ -13,6 +13,8 @@ use crate::suggest;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scope {
     pub(crate) columns: Vec<ScopeColumn>,
+    /// Further names, each standing for a placeholder column.
+    pub(crate) aliases: Vec<(String, usize, SqlType)>,
 }
 
 /// A column in sight.
@@ -22,6 +24,8 @@ pub(crate) struct ScopeColumn {
     pub(crate) qualifier: Option<String>,
     pub(crate) name: String,
     pub(crate) ty: SqlType,
+    /// Whether only its qualified name finds it, and `*` does not: the other column of a USING.
+    pub(crate) hidden: bool,
 }
 
 impl Scope {
@@ -31,8 +35,16 @@ impl Scope {
             qualifier: qualifier.map(str::to_owned),
             name: field.name.clone(),
             ty: field.ty.clone(),
+            hidden: false,
         });
-        Self { columns: columns.collect() }
+        Self { columns: columns.collect(), aliases: Vec::new() }
+    }
+
+    /// Takes the types of the relation that the columns are of.
+    pub(crate) fn retype(&mut self, relation: &Relation) {
+        for (column, field) in self.columns.iter_mut().zip(&relation.schema) {
+            column.ty = field.ty.clone();
+        }
     }
 
     /// Resolves `column`, `table.column`, `column.field`, `table.column.field…`.
@@ -55,8 +67,13 @@ impl Scope {
                 _ => return Err(ambiguous(column)),
             }
         }
-        match self.find(|c| c.name == first.value).as_slice() {
+        match self.find(|c| c.name == first.value && !c.hidden).as_slice() {
             [index] => fields_of(self.column(*index), &path[1..]),
+            [] if let Some((_, index, ty)) =
+                self.aliases.iter().find(|(name, ..)| *name == first.value) =>
+            {
+                fields_of(Expr::column(*index, ty.clone()), &path[1..])
+            }
             [] if path.len() > 1 => Err(self.unknown_table(first, span)),
             [] => Err(self.unknown(first, None)),
             _ => Err(ambiguous(first)),

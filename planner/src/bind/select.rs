@@ -6,16 +6,18 @@ use tidegate_types::{Result, Span, TypeKind};
 
 use super::aggregate::{self, AggregateItem};
 use super::expr::ExprBinder;
-use super::number::{self, NUMBER_BASE, NumberItem};
+use super::group_window::GroupWindow;
+use super::over::{self, OverItem};
 use super::scope::Scope;
-use super::{Binder, query, semantic, unsupported};
+use super::subquery::ScalarSubquery;
+use super::{Binder, grouping, query, semantic, unsupported};
 use crate::algebra::Relation;
 
 /// A column of the result while it is bound.
-struct Item {
+pub(super) struct Item {
     /// The alias or the column's own name.
     name: Option<String>,
-    expr: Expr,
+    pub(super) expr: Expr,
     span: Span,
     references: Vec<(usize, Span)>,
 }
@@ -24,48 +26,97 @@ struct Item {
 #[derive(Default)]
 struct Collected {
     aggregates: Vec<AggregateItem>,
-    numbers: Vec<NumberItem>,
+    overs: Vec<OverItem>,
+    subqueries: Vec<ScalarSubquery>,
+}
+
+/// The clauses of a SELECT that see its input.
+struct Clauses {
+    items: Vec<Item>,
+    having: Option<Item>,
+    qualify: Option<Item>,
+    /// Sort keys of the query around it that are no columns of the result.
+    order: Vec<Item>,
+}
+
+impl Clauses {
+    fn all_mut(&mut self) -> impl Iterator<Item = &mut Item> {
+        let conditions = self.having.iter_mut().chain(&mut self.qualify);
+        self.items.iter_mut().chain(&mut self.order).chain(conditions)
+    }
 }
 
 impl Binder<'_> {
-    pub(super) fn select(&mut self, select: &Select) -> Result<Relation> {
+    /// Binds a SELECT; `order` are sort keys that may name columns of its input: their values come as
+    /// further columns.
+    pub(super) fn select(&mut self, select: &Select, order: &[&ast::Expr]) -> Result<Relation> {
         self.refuse_select_clauses(select)?;
-        let (mut relation, scope) = self.from(select)?;
-        if let Some(condition) = &select.selection {
-            let predicate = ExprBinder::new(self, &scope, "WHERE").bind_condition(condition)?;
-            relation = relation.filter(predicate);
-        }
-        let mut collected = Collected::default();
-        let mut items = self.items(select, &scope, &mut collected)?;
-        let mut having = match &select.having {
-            Some(having) => Some(self.having(having, &scope, &mut collected)?),
-            None => None,
-        };
+        let hints = self.hints_of(select);
+        let around = std::mem::replace(&mut self.select_hints, hints);
+        let bound = self.select_body(select, order);
+        self.select_hints = around;
+        bound
+    }
+
+    fn select_body(&mut self, select: &Select, order: &[&ast::Expr]) -> Result<Relation> {
+        let (relation, mut scope) = self.from(select)?;
+        let mut relation = self.filtered(relation, &mut scope, select.selection.as_ref())?;
         let keys = aggregate::group_by(select).map_err(|error| error.at(self.span_of(select)))?;
-        let grouped = !keys.is_empty() || !collected.aggregates.is_empty() || having.is_some();
+        let group_window = self.group_window(&mut relation, &mut scope, keys)?;
+        let mut collected = Collected::default();
+        let context = Context {
+            select,
+            scope: &scope,
+            window: group_window.as_ref(),
+            whole_table: keys.is_empty(),
+        };
+        let mut clauses = self.clauses(&context, order, &mut collected)?;
+        let grouped =
+            !keys.is_empty() || !collected.aggregates.is_empty() || clauses.having.is_some();
         if grouped {
-            relation =
-                self.group(relation, &scope, select, &mut items, &mut having, &mut collected)?;
+            relation = self.group(relation, &context, keys, &mut clauses, &mut collected)?;
         }
-        if let Some(having) = having {
+        relation = self.join_scalars(relation, &collected.subqueries, |rewrite| {
+            clauses.all_mut().for_each(|item| rewrite(&mut item.expr));
+        })?;
+        if let Some(having) = clauses.having.take() {
             relation = relation.filter(having.expr);
         }
-        if !collected.numbers.is_empty() {
-            let (numbered, column) = number::add(relation, &collected.numbers)?;
-            relation = numbered;
-            for item in &mut items {
-                item.expr.remap_columns(&|index| if index == NUMBER_BASE { column } else { index });
-            }
+        if !collected.overs.is_empty() {
+            let (with_results, columns) = over::add(relation, &collected.overs)?;
+            relation = with_results;
+            let place = |index: usize| match index.checked_sub(over::OVER_BASE) {
+                Some(over) => columns.get(over).copied().unwrap_or(index),
+                None => index,
+            };
+            clauses.all_mut().for_each(|item| item.expr.remap_columns(&place));
         }
-        if let Some(item) = items.iter().find(|item| item.expr.ty().kind == TypeKind::Null) {
+        if let Some(qualify) = clauses.qualify.take() {
+            relation = relation.filter(qualify.expr);
+        }
+        if let Some(item) = clauses.items.iter().find(|item| item.expr.ty().kind == TypeKind::Null)
+        {
             return Err(bare_null(item.span));
         }
-        let exprs = name_items(items);
+        let mut exprs = name_items(clauses.items);
         if exprs.is_empty() {
             return Err(query::no_columns(self.span_of(select)));
         }
+        let hidden = clauses.order.into_iter().enumerate();
+        exprs.extend(
+            hidden.map(|(index, item)| NamedExpr { name: format!("$o{index}"), expr: item.expr }),
+        );
         let result = relation.project(exprs);
-        if select.distinct.is_some() { self.distinct(result, select) } else { Ok(result) }
+        if select.distinct.is_none() {
+            return Ok(result);
+        }
+        if !order.is_empty() {
+            return Err(semantic(
+                "ORDER BY of SELECT DISTINCT may name columns of the result only",
+                self.span_of(select),
+            ));
+        }
+        distinct(result, self.span_of(select))
     }
 
     fn refuse_select_clauses(&self, select: &Select) -> Result<()> {
@@ -75,11 +126,9 @@ impl Binder<'_> {
             (select.into.is_some(), "SELECT INTO"),
             (!select.lateral_views.is_empty(), "LATERAL VIEW"),
             (select.prewhere.is_some(), "PREWHERE"),
-            (select.qualify.is_some(), "QUALIFY"),
             (!select.cluster_by.is_empty(), "CLUSTER BY"),
             (!select.distribute_by.is_empty(), "DISTRIBUTE BY"),
             (!select.sort_by.is_empty(), "SORT BY"),
-            (!select.named_window.is_empty(), "WINDOW"),
             (!select.connect_by.is_empty(), "CONNECT BY"),
             (select.value_table_mode.is_some(), "SELECT AS STRUCT"),
             (select.exclude.is_some(), "EXCLUDE"),
@@ -91,23 +140,37 @@ impl Binder<'_> {
         }
     }
 
-    /// Binds the columns of the result, stars spread out.
-    fn items(
+    /// Binds everything that sees the input.
+    fn clauses(
         &self,
-        select: &Select,
-        scope: &Scope,
+        context: &Context<'_>,
+        order: &[&ast::Expr],
         collected: &mut Collected,
-    ) -> Result<Vec<Item>> {
+    ) -> Result<Clauses> {
+        let select = context.select;
+        let items = self.items(context, collected)?;
+        let order = order.iter().map(|node| self.item(node, context, collected, "ORDER BY"));
+        let order = order.collect::<Result<_>>()?;
+        let having = select.having.as_ref();
+        let having = having.map(|node| self.condition(node, context, collected, "HAVING"));
+        let qualify = select.qualify.as_ref();
+        let qualify = qualify.map(|node| self.qualify(node, context, &items, collected));
+        Ok(Clauses { items, having: having.transpose()?, qualify: qualify.transpose()?, order })
+    }
+
+    /// Binds the columns of the result, stars spread out.
+    fn items(&self, context: &Context<'_>, collected: &mut Collected) -> Result<Vec<Item>> {
+        let (select, scope) = (context.select, context.scope);
         let mut items = Vec::new();
         for item in &select.projection {
             match item {
                 SelectItem::UnnamedExpr(node) => {
-                    let mut bound = self.item(node, scope, collected)?;
+                    let mut bound = self.item(node, context, collected, "SELECT")?;
                     bound.name = natural_name(node);
                     items.push(bound);
                 }
                 SelectItem::ExprWithAlias { expr, alias } => {
-                    let mut bound = self.item(expr, scope, collected)?;
+                    let mut bound = self.item(expr, context, collected, "SELECT")?;
                     bound.name = Some(alias.value.clone());
                     items.push(bound);
                 }
@@ -116,9 +179,9 @@ impl Binder<'_> {
                     if scope.columns.is_empty() {
                         return Err(semantic("SELECT * needs a FROM clause", span));
                     }
-                    items.extend(
-                        (0..scope.columns.len()).map(|index| star_item(scope, index, span)),
-                    );
+                    let shown =
+                        (0..scope.columns.len()).filter(|index| !scope.columns[*index].hidden);
+                    items.extend(shown.map(|index| star_item(scope, index, span)));
                 }
                 SelectItem::QualifiedWildcard(kind, _) => {
                     items.extend(self.qualified_star(kind, scope, self.span_of(item))?);
@@ -129,21 +192,58 @@ impl Binder<'_> {
         Ok(items)
     }
 
-    fn item(&self, node: &ast::Expr, scope: &Scope, collected: &mut Collected) -> Result<Item> {
-        let mut binder = ExprBinder::new(self, scope, "SELECT");
-        binder.aggregates = Some(&mut collected.aggregates);
-        binder.numbers = Some(&mut collected.numbers);
+    fn item(
+        &self,
+        node: &ast::Expr,
+        context: &Context<'_>,
+        collected: &mut Collected,
+        clause: &'static str,
+    ) -> Result<Item> {
+        let mut binder = context.binder(self, clause, collected);
         let expr = binder.bind(node)?;
         let references = binder.references;
         Ok(Item { name: None, expr, span: self.span_of(node), references })
     }
 
-    fn having(&self, node: &ast::Expr, scope: &Scope, collected: &mut Collected) -> Result<Item> {
-        let mut binder = ExprBinder::new(self, scope, "HAVING");
-        binder.aggregates = Some(&mut collected.aggregates);
+    fn condition(
+        &self,
+        node: &ast::Expr,
+        context: &Context<'_>,
+        collected: &mut Collected,
+        clause: &'static str,
+    ) -> Result<Item> {
+        let mut binder = context.binder(self, clause, collected);
+        if clause == "HAVING" {
+            binder.overs = None;
+        }
         let expr = binder.bind_condition(node)?;
         let references = binder.references;
         Ok(Item { name: None, expr, span: self.span_of(node), references })
+    }
+
+    /// QUALIFY also sees the names of the result.
+    fn qualify(
+        &self,
+        node: &ast::Expr,
+        context: &Context<'_>,
+        items: &[Item],
+        collected: &mut Collected,
+    ) -> Result<Item> {
+        let mut scope = context.scope.clone();
+        let first = over::ALIAS_BASE;
+        let mut aliases = Vec::new();
+        for item in items {
+            let Some(name) = &item.name else { continue };
+            if scope.columns.iter().any(|column| column.name == *name && !column.hidden) {
+                continue;
+            }
+            aliases.push(item.expr.clone());
+            scope.aliases.push((name.clone(), first + aliases.len() - 1, item.expr.ty().clone()));
+        }
+        let context = Context { scope: &scope, ..*context };
+        let mut bound = self.condition(node, &context, collected, "QUALIFY")?;
+        over::replace_aliases(&mut bound.expr, &aliases);
+        Ok(bound)
     }
 
     /// `t.*`, and `t.row_column.*` or `row_column.*` for the fields of a ROW.
@@ -182,56 +282,80 @@ impl Binder<'_> {
     fn group(
         &self,
         relation: Relation,
-        scope: &Scope,
-        select: &Select,
-        items: &mut [Item],
-        having: &mut Option<Item>,
+        context: &Context<'_>,
+        nodes: &[ast::Expr],
+        clauses: &mut Clauses,
         collected: &mut Collected,
     ) -> Result<Relation> {
-        let mut binder = ExprBinder::new(self, scope, "GROUP BY");
-        let nodes = aggregate::group_by(select)?;
-        let span = nodes.first().map_or_else(|| self.span_of(select), |first| self.span_of(first));
-        let keys = nodes
-            .iter()
-            .map(|node| aggregate::bind_key(&mut binder, node))
-            .collect::<Result<Vec<_>>>()?;
+        let mut binder = ExprBinder::new(self, context.scope, "GROUP BY");
+        binder.group_window = context.window;
+        let sets = grouping::sets(nodes, &mut |node| {
+            if let Some(window) = context.window.filter(|window| window.is(node)) {
+                return Ok(window.keys());
+            }
+            Ok(vec![aggregate::bind_key(&mut binder, node)?])
+        })?;
         let names = relation.schema.clone();
-        let grouped = aggregate::group(relation, keys, &collected.aggregates, span)?;
-        for item in items.iter_mut().chain(having) {
+        let ttl = self.state_ttl(context.scope)?;
+        let grouped = grouping::group(relation, sets, &collected.aggregates, ttl)?;
+        for item in clauses.all_mut() {
             item.expr = grouped.rewrite(item.expr.clone(), &item.references, &names, item.span)?;
         }
-        for number in &mut collected.numbers {
-            let rewrite = |expr: &mut Expr| -> Result<()> {
-                *expr = grouped.rewrite(expr.clone(), &[], &names, number.span)?;
-                Ok(())
-            };
-            number.partition.iter_mut().try_for_each(rewrite)?;
-            number.order.iter_mut().try_for_each(|(expr, ..)| rewrite(expr))?;
+        for over in &mut collected.overs {
+            let span = over.span;
+            for expr in over.exprs_mut() {
+                *expr = grouped.rewrite(expr.clone(), &[], &names, span)?;
+            }
         }
         Ok(grouped.relation)
     }
+}
 
-    /// SELECT DISTINCT is a grouping by all columns; it needs the window's bounds among them.
-    fn distinct(&self, relation: Relation, select: &Select) -> Result<Relation> {
-        let span = self.span_of(select);
-        let window = relation.window().filter(|w| !w.starts.is_empty() && !w.ends.is_empty());
-        if window.is_none() {
-            return Err(unsupported("SELECT DISTINCT without a window", span)
-                .help("select window_start and window_end of a window table function as well"));
-        }
-        let columns = relation.identity();
-        let names = relation.schema.clone();
-        let keys = columns.iter().map(|named| named.expr.clone()).collect();
-        let grouped = aggregate::group(relation, keys, &[], span)?;
-        let exprs = columns
-            .into_iter()
-            .map(|named| {
-                let expr = grouped.rewrite(named.expr, &[], &names, span)?;
-                Ok(NamedExpr { name: named.name, expr })
-            })
-            .collect::<Result<Vec<_>>>()?;
-        Ok(grouped.relation.project(exprs))
+/// What the clauses of a SELECT are bound in.
+#[derive(Clone, Copy)]
+struct Context<'c> {
+    select: &'c Select,
+    scope: &'c Scope,
+    window: Option<&'c GroupWindow>,
+    /// Whether an aggregate would be of the whole table.
+    whole_table: bool,
+}
+
+impl<'c> Context<'c> {
+    fn binder<'b, 'a>(
+        &self,
+        binder: &'b Binder<'a>,
+        clause: &'static str,
+        collected: &'b mut Collected,
+    ) -> ExprBinder<'b, 'a>
+    where
+        'c: 'b,
+    {
+        let mut bound = ExprBinder::new(binder, self.scope, clause);
+        bound.aggregates = Some(&mut collected.aggregates);
+        bound.overs = Some(&mut collected.overs);
+        bound.subqueries = Some(&mut collected.subqueries);
+        bound.windows = &self.select.named_window;
+        bound.group_window = self.window;
+        bound.whole_table = self.whole_table;
+        bound
     }
+}
+
+/// SELECT DISTINCT is a grouping by all columns.
+pub(super) fn distinct(relation: Relation, span: Span) -> Result<Relation> {
+    let columns = relation.identity();
+    let names = relation.schema.clone();
+    let keys = columns.iter().map(|named| named.expr.clone()).collect();
+    let grouped = aggregate::group(relation, keys, &[], None);
+    let exprs = columns
+        .into_iter()
+        .map(|named| {
+            let expr = grouped.rewrite(named.expr, &[], &names, span)?;
+            Ok(NamedExpr { name: named.name, expr })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    Ok(grouped.relation.project(exprs))
 }
 
 /// A NULL of which nothing says the type, as Flink refuses it too.
@@ -245,7 +369,7 @@ fn star_item(scope: &Scope, index: usize, span: Span) -> Item {
 }
 
 /// A column or field keeps its name; other expressions have none.
-fn natural_name(node: &ast::Expr) -> Option<String> {
+pub(super) fn natural_name(node: &ast::Expr) -> Option<String> {
     match node {
         ast::Expr::Identifier(name) => Some(name.value.clone()),
         ast::Expr::CompoundIdentifier(path) => path.last().map(|name| name.value.clone()),

@@ -56,16 +56,16 @@ impl ExprBinder<'_, '_> {
             E::Array(array) => {
                 self.collection("ARRAY", &array.elem.iter().collect::<Vec<_>>(), span)
             }
-            E::InSubquery { .. } => {
-                Err(unsupported("IN (SELECT …)", span).help("list the values, or wait for joins"))
+            E::InSubquery { .. } | E::Exists { .. } => {
+                Err(unsupported("IN (SELECT …) or EXISTS (SELECT …) here", span)
+                    .help("it may stand in WHERE, joined to other conditions by AND"))
             }
-            E::Exists { .. } => Err(unsupported("EXISTS (SELECT …)", span)),
-            E::Subquery(_) => Err(unsupported("a subquery as a value", span)),
+            E::Subquery(query) => self.scalar_subquery(query, span),
             E::AnyOp { .. } | E::AllOp { .. } => {
                 Err(unsupported("a comparison with ANY or ALL", span))
             }
             E::GroupingSets(_) | E::Cube(_) | E::Rollup(_) => {
-                Err(unsupported("a set of groupings (GROUPING SETS, CUBE, ROLLUP)", span))
+                Err(semantic("GROUPING SETS, CUBE and ROLLUP stand only in GROUP BY", span))
             }
             E::Wildcard(_) | E::QualifiedWildcard(..) => {
                 Err(semantic("* stands only in SELECT and COUNT(*)", span))

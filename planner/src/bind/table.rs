@@ -97,6 +97,7 @@ fn read_scope(create: &CreateTable) -> Scope {
         qualifier: Some(create.name.parts.last().cloned().unwrap_or_default()),
         name: def.name.value.clone(),
         ty: ty.clone(),
+        hidden: false,
     };
     let physical = create.columns.iter().filter_map(|def| match &def.kind {
         syntax::ColumnKind::Physical(ty) => Some(column(def, ty)),
@@ -106,7 +107,7 @@ fn read_scope(create: &CreateTable) -> Scope {
         syntax::ColumnKind::Metadata { ty, .. } => Some(column(def, ty)),
         _ => None,
     });
-    Scope { columns: physical.chain(metadata).collect() }
+    Scope { columns: physical.chain(metadata).collect(), ..Scope::default() }
 }
 
 /// Checks the rowtime column, gives it its attribute, and binds the watermark over all columns.
@@ -146,8 +147,10 @@ fn watermark(
                 qualifier: None,
                 name: column.name.clone(),
                 ty: column.ty.clone().materialized(),
+                hidden: false,
             })
             .collect(),
+        ..Scope::default()
     };
     let expr = ExprBinder::new(binder, &scope, "WATERMARK").bind(&def.expr)?;
     let place = binder.span_of(def.expr.as_ref());

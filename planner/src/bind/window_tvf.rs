@@ -292,7 +292,7 @@ fn shape(signature: &Signature, lengths: &[Option<i64>], span: Span) -> Result<W
 }
 
 /// The input's columns, and the window's three.
-fn build(input: Relation, tvf: WindowTvf, time_column: usize) -> Relation {
+pub(super) fn build(input: Relation, tvf: WindowTvf, time_column: usize) -> Relation {
     let mut schema = input.schema.clone();
     let time_type = input.schema[time_column].ty.clone();
     let bound = TypeKind::timestamp(3).not_null();

@@ -39,7 +39,7 @@ pub(super) fn text(expr: &Expr, input: &[Field]) -> String {
         Expr::Column { index, .. } => {
             input.get(*index).map_or_else(|| format!("${index}"), |field| field.name.clone())
         }
-        Expr::Literal(value) => literal(value),
+        Expr::Literal(value) => literal_text(value),
         Expr::Call { function, args, .. } => call(&function.name, args, input),
         Expr::Cast { input: value, ty, mode } => {
             let name = match mode {
@@ -86,7 +86,8 @@ fn is_infix(name: &str) -> bool {
     symbol || matches!(name, "AND" | "OR" | "LIKE" | "IS DISTINCT FROM" | "IS NOT DISTINCT FROM")
 }
 
-fn literal(literal: &Literal) -> String {
+/// A constant.
+pub(super) fn literal_text(literal: &Literal) -> String {
     match (&literal.value, &literal.ty.kind) {
         (Scalar::Null, kind) => format!("NULL:{kind}"),
         (Scalar::Boolean(value), _) => value.to_string().to_uppercase(),

@@ -2,6 +2,8 @@
 
 mod expression;
 mod operator;
+mod state;
+mod updating;
 
 use tidegate_plan::window::WindowTime;
 use tidegate_plan::{Exchange, Operator, StreamGraph};
@@ -30,6 +32,7 @@ pub fn explain(graph: &StreamGraph) -> String {
     }
     printer.text.truncate(printer.text.trim_end().len());
     printer.text.push('\n');
+    printer.text.push_str(&state::section(graph));
     printer.text
 }
 

@@ -1,12 +1,13 @@
 //! One line per operator, with its key facts.
 
-use tidegate_plan::operator::{Sink, Source, WindowAggregate, WindowRank};
+use tidegate_plan::operator::{Sink, SortKey, Source, WindowAggregate, WindowRank};
 use tidegate_plan::window::{WindowColumn, WindowShape};
-use tidegate_plan::{AggregateCall, Node, Operator};
+use tidegate_plan::{AggregateCall, AggregateFunction, Node, Operator};
 use tidegate_types::Field;
 
-use super::expression::{condition, projection, text};
+use super::expression::{condition, literal_text, projection, text};
 use super::time_name;
+use super::updating;
 
 /// Names of columns.
 pub(super) fn names(columns: &[usize], schema: &[Field]) -> String {
@@ -17,7 +18,7 @@ pub(super) fn names(columns: &[usize], schema: &[Field]) -> String {
     names.join(", ")
 }
 
-fn all_names(schema: &[Field]) -> String {
+pub(super) fn all_names(schema: &[Field]) -> String {
     let names: Vec<&str> = schema.iter().map(|field| field.name.as_str()).collect();
     names.join(", ")
 }
@@ -55,7 +56,7 @@ pub(super) fn line(node: &Node, inputs: &[&[Field]]) -> String {
         Operator::WindowAggregate(aggregate) => aggregate_line(aggregate, input),
         Operator::WindowRank(rank) => rank_line(rank, input),
         Operator::Sink(sink) => sink_line(sink, &node.schema),
-        other => format!("{}()", other.kind()),
+        other => updating::line(other, node, inputs),
     };
     let parallelism = node.parallelism.map(|n| format!(", parallelism=[{n}]")).unwrap_or_default();
     line.insert_str(line.len() - 1, &parallelism);
@@ -111,7 +112,7 @@ fn sink_line(sink: &Sink, schema: &[Field]) -> String {
     format!("Sink(table=[{}], fields=[{}]{overwrite})", sink.insert, all_names(schema))
 }
 
-fn shape_name(shape: &WindowShape) -> &'static str {
+pub(super) fn shape_name(shape: &WindowShape) -> &'static str {
     match shape {
         WindowShape::Tumble { .. } => "TUMBLE",
         WindowShape::Hop { .. } => "HOP",
@@ -183,27 +184,31 @@ fn aggregate_facts(aggregate: &WindowAggregate, input: &[Field]) -> String {
     facts.join(", ")
 }
 
-fn call_text(call: &AggregateCall, input: &[Field]) -> String {
+pub(super) fn call_text(call: &AggregateCall, input: &[Field]) -> String {
     let distinct = if call.distinct { "DISTINCT " } else { "" };
-    let argument = call.argument.map_or("*".to_owned(), |argument| names(&[argument], input));
+    let star = if call.function == AggregateFunction::Count { "*" } else { "" };
+    let argument = call.argument.map_or(star.to_owned(), |argument| names(&[argument], input));
+    let parameters: String =
+        call.parameters.iter().map(|value| format!(", {}", literal_text(value))).collect();
     let filter = call
         .filter
         .map(|filter| format!(" FILTER {}", names(&[filter], input)))
         .unwrap_or_default();
-    let function = format!("{:?}", call.function).to_uppercase();
-    format!("{function}({distinct}{argument}){filter} AS {}", call.name)
+    format!("{}({distinct}{argument}{parameters}){filter} AS {}", call.function.name(), call.name)
+}
+
+/// Sort keys: `v DESC NULLS LAST`.
+pub(super) fn order_text(order: &[SortKey], input: &[Field]) -> String {
+    let keys = order.iter().map(|key| {
+        let direction = if key.descending { "DESC" } else { "ASC" };
+        let nulls = if key.nulls_first { "FIRST" } else { "LAST" };
+        format!("{} {direction} NULLS {nulls}", names(&[key.column], input))
+    });
+    keys.collect::<Vec<_>>().join(", ")
 }
 
 fn rank_line(rank: &WindowRank, input: &[Field]) -> String {
-    let order: Vec<String> = rank
-        .order
-        .iter()
-        .map(|key| {
-            let direction = if key.descending { "DESC" } else { "ASC" };
-            let nulls = if key.nulls_first { "FIRST" } else { "LAST" };
-            format!("{} {direction} NULLS {nulls}", names(&[key.column], input))
-        })
-        .collect();
+    let order = order_text(&rank.order, input);
     let partition = match rank.keys.as_slice() {
         [] => String::new(),
         keys => format!(", partitionBy=[{}]", names(keys, input)),
@@ -215,6 +220,6 @@ fn rank_line(rank: &WindowRank, input: &[Field]) -> String {
         time_name(&rank.time, input),
         rank.from,
         rank.to,
-        order.join(", ")
+        order
     )
 }

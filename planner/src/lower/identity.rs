@@ -5,9 +5,13 @@
 //! script that makes a shared source read more changes no id. Types of columns are left out for the
 //! same reason: pruned ROWs differ.
 
-use tidegate_plan::operator::{WindowAggregate, WindowRank};
+use super::updating::{frame_text, order_keys};
+use tidegate_plan::operator::{
+    Expand, GroupAggregate, JoinKind, JoinOn, LookupJoin, LookupKey, OverAggregate, Rank, SortKey,
+    Unnest, WindowAggregate, WindowRank,
+};
 use tidegate_plan::window::{WindowShape, WindowTime};
-use tidegate_plan::{Expr, Literal, NamedExpr};
+use tidegate_plan::{AggregateCall, Expr, Literal, NamedExpr, Operator};
 use tidegate_types::TypeKind;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -96,28 +100,122 @@ impl Identity {
         let rows = self.windows(&aggregate.shape, &aggregate.time).word("group");
         let keys: Vec<Digest> = aggregate.keys.iter().map(|key| self.column(*key)).collect();
         let rows = keys.iter().fold(rows, |digest, key| digest.digest(*key));
-        let calls = aggregate.aggregates.iter().map(|call| {
-            let argument = call.argument.map_or(Digest::new("*"), |column| self.column(column));
-            let filter = call.filter.map_or(Digest::new("-"), |column| self.column(column));
-            let digest = rows.word(&format!("{:?} {}", call.function, call.distinct));
-            digest.digest(argument).digest(filter)
-        });
+        let calls = aggregate.aggregates.iter().map(|call| self.call(rows, call));
         let columns = aggregate.columns.iter().map(|column| rows.word(&format!("{column:?}")));
         Self { rows, columns: keys.iter().copied().chain(calls).chain(columns).collect() }
     }
 
-    pub(super) fn rank(&self, rank: &WindowRank) -> Self {
-        let mut rows = self.window_time(self.rows.word("rank"), &rank.time);
-        for key in &rank.keys {
-            rows = rows.digest(self.column(*key));
-        }
-        for key in &rank.order {
-            let order = format!("{} {}", key.descending, key.nulls_first);
-            rows = rows.word(&order).digest(self.column(key.column));
-        }
-        rows = rows.number(rank.from).number(rank.to);
+    pub(super) fn window_rank(&self, rank: &WindowRank) -> Self {
+        let ranked = self.keyed("rank", &rank.keys, &rank.order);
+        let rows = self.window_time(ranked.rows, &rank.time).number(rank.from).number(rank.to);
         let number = rank.rank_column.iter().map(|_| rows.word("rank"));
         Self { rows, columns: self.columns.iter().copied().chain(number).collect() }
+    }
+
+    /// An operator that passes its input's columns on, by keys and an order.
+    pub(super) fn keyed(&self, kind: &str, keys: &[usize], order: &[SortKey]) -> Self {
+        let mut rows = self.rows.word(kind);
+        for key in keys {
+            rows = rows.digest(self.column(*key));
+        }
+        for key in order {
+            let direction = format!("{} {}", key.descending, key.nulls_first);
+            rows = rows.word(&direction).digest(self.column(key.column));
+        }
+        Self { rows, columns: self.columns.clone() }
+    }
+
+    pub(super) fn group(&self, group: &GroupAggregate) -> Self {
+        let keys: Vec<Digest> = group.keys.iter().map(|key| self.column(*key)).collect();
+        let rows = keys.iter().fold(self.rows.word("group"), |digest, key| digest.digest(*key));
+        let calls = group.aggregates.iter().map(|call| self.call(rows, call));
+        Self { rows, columns: keys.iter().copied().chain(calls).collect() }
+    }
+
+    pub(super) fn expand(&self, expand: &Expand) -> Self {
+        let width = expand.projections.first().map_or(0, Vec::len);
+        let column = |index: usize| {
+            let exprs = expand.projections.iter().map(|exprs| &exprs[index]);
+            exprs.fold(Digest::new("expand"), |digest, expr| digest.digest(self.expr(expr)))
+        };
+        let rows = self.rows.word("expand").number(expand.projections.len() as u64);
+        Self { rows, columns: (0..width).map(column).collect() }
+    }
+
+    pub(super) fn unnest(&self, unnest: &Unnest, width: usize) -> Self {
+        let rows = self.rows.word("unnest").digest(self.expr(&unnest.collection));
+        let rows = rows.word(&format!("{} {}", unnest.ordinality, unnest.outer));
+        let own = (self.columns.len()..width).map(|index| rows.number(index as u64));
+        Self { rows, columns: self.columns.iter().copied().chain(own).collect() }
+    }
+
+    pub(super) fn rank(&self, rank: &Rank) -> Self {
+        let mut ranked = self.keyed(&format!("{:?}", rank.function), &rank.keys, &rank.order);
+        ranked.rows = ranked.rows.number(rank.from).number(rank.to);
+        ranked.columns.extend(rank.rank_column.iter().map(|_| ranked.rows.word("rank")));
+        ranked
+    }
+
+    pub(super) fn over(&self, over: &OverAggregate) -> Self {
+        let order = order_keys(&over.order);
+        let mut identity = self.keyed("over", &over.keys, &order);
+        for group in &over.groups {
+            let frame = identity.rows.word(&frame_text(&group.frame));
+            let calls = group.aggregates.iter().map(|call| self.call(frame, call));
+            identity.columns.extend(calls);
+        }
+        identity
+    }
+
+    pub(super) fn join(&self, right: &Self, operator: &Operator) -> Self {
+        let mut rows = self.rows.word(operator.kind()).digest(right.rows);
+        let both: Vec<Digest> = self.columns.iter().chain(&right.columns).copied().collect();
+        let joined = Self { rows, columns: both };
+        let width = self.columns.len();
+        let (kind, on, times): (JoinKind, &JoinOn, String) = match operator {
+            Operator::Join(join) => (join.kind, &join.on, String::new()),
+            Operator::IntervalJoin(join) => {
+                (join.kind, &join.on, format!("{} {}", join.lower, join.upper))
+            }
+            Operator::WindowJoin(join) => (join.kind, &join.on, String::new()),
+            Operator::TemporalJoin(join) => (join.kind, &join.on, String::new()),
+            _ => return joined,
+        };
+        rows = rows.word(&format!("{kind:?} {times}"));
+        for (a, b) in on.left_keys.iter().zip(&on.right_keys) {
+            rows = rows.digest(joined.column(*a)).digest(joined.column(width + b));
+        }
+        if let Some(condition) = &on.condition {
+            rows = rows.digest(joined.expr(condition));
+        }
+        let columns = if kind.has_right_columns() { joined.columns } else { self.columns.clone() };
+        Self { rows, columns }
+    }
+
+    pub(super) fn lookup(&self, lookup: &LookupJoin) -> Self {
+        let mut rows = self.rows.word("lookup").word(&lookup.table.name);
+        for (column, key) in &lookup.keys {
+            rows = rows.word(&lookup.read[*column].name);
+            rows = match key {
+                LookupKey::Column(input) => rows.digest(self.column(*input)),
+                LookupKey::Constant(value) => rows.literal(value),
+            };
+        }
+        let own = lookup.output.iter().map(|column| rows.word(&lookup.read[*column].name));
+        Self { rows, columns: self.columns.iter().copied().chain(own).collect() }
+    }
+
+    /// A digest with those of all columns.
+    pub(super) fn all(&self, digest: Digest) -> Digest {
+        self.columns.iter().fold(digest, |digest, column| digest.digest(*column))
+    }
+
+    fn call(&self, rows: Digest, call: &AggregateCall) -> Digest {
+        let argument = call.argument.map_or(Digest::new("*"), |column| self.column(column));
+        let filter = call.filter.map_or(Digest::new("-"), |column| self.column(column));
+        let digest = rows.word(&format!("{:?} {}", call.function, call.distinct));
+        let digest = call.parameters.iter().fold(digest, |digest, value| digest.literal(value));
+        digest.digest(argument).digest(filter)
     }
 
     fn windows(&self, shape: &WindowShape, time: &WindowTime) -> Digest {

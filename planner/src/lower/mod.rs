@@ -3,25 +3,31 @@
 //! Equal parts of the queries of a job become one node. Ids come from `identity`: from what a node
 //! computes, not from where it stands or what else the script does.
 
+mod changelog;
 mod identity;
+mod join;
 mod name;
 mod sink;
 mod source;
+mod updating;
+mod windowed;
 
 pub use sink::COLLECT;
+pub(crate) use updating::frame_text;
 
 use std::collections::{BTreeMap, HashMap};
 
-use tidegate_plan::operator::{Calc, Values, WindowAggregate, WindowRank};
+use tidegate_connector_spec::{Changes, Role, changes};
+use tidegate_plan::operator::{Calc, Values};
 use tidegate_plan::settings::Settings;
-use tidegate_plan::window::{WindowShape, WindowTime};
 use tidegate_plan::{
     ChangelogMode, Exchange, Expr, Input, NamedExpr, Node, Operator, PlanSettings, StreamGraph,
 };
-use tidegate_types::{Error, Field, OperatorId, Result};
+use tidegate_types::{Error, ErrorCode, Field, OperatorId, Result};
 
-use crate::algebra::{Aggregate, AggregateWindow, Rank, RelOp, Relation, TvfTime, WindowTvf};
+use crate::algebra::{RelOp, Relation, Scan};
 use crate::bind::insert::BoundInsert;
+use changelog::Facts;
 use identity::{Digest, Identity};
 
 /// A query with the place its rows go to.
@@ -51,6 +57,7 @@ pub(crate) fn lower(
         settings,
         nodes: Vec::new(),
         identities: Vec::new(),
+        facts: Vec::new(),
         known: HashMap::new(),
         ids: BTreeMap::new(),
     };
@@ -59,7 +66,8 @@ pub(crate) fn lower(
         let input = lowering.relation(target.relation)?;
         inserts.push(lowering.sink(target.sink, input, &inserts)?);
     }
-    let graph = StreamGraph { settings: plan_settings.clone(), nodes: lowering.nodes };
+    let nodes = changelog::settle(lowering.nodes, &lowering.facts);
+    let graph = StreamGraph { settings: plan_settings.clone(), nodes };
     graph.validate()?;
     Ok((graph, inserts))
 }
@@ -69,6 +77,8 @@ struct Lowering<'a> {
     nodes: Vec<Node>,
     /// What each node computes, beside `nodes`.
     identities: Vec<Identity>,
+    /// What is known of its changes, beside `nodes`.
+    facts: Vec<Facts>,
     /// Nodes by their content, to share equal ones.
     known: HashMap<String, usize>,
     /// How often an id was wanted.
@@ -84,13 +94,39 @@ struct Draft {
     /// What its id comes from.
     id: Digest,
     parallelism: Option<u32>,
+    /// State TTL per input in ms; empty where there is none.
+    ttl: Vec<u64>,
+    /// How many of a join's columns are the right side's.
+    right_width: usize,
+}
+
+impl Draft {
+    /// A node with its own parallelism left to the job, and no TTL.
+    fn new(
+        operator: Operator,
+        inputs: Vec<Input>,
+        schema: Vec<Field>,
+        identity: Identity,
+        id: Digest,
+    ) -> Self {
+        Self {
+            operator,
+            inputs,
+            schema,
+            identity,
+            id,
+            parallelism: None,
+            ttl: Vec::new(),
+            right_width: 0,
+        }
+    }
 }
 
 impl Lowering<'_> {
     fn relation(&mut self, relation: Relation) -> Result<usize> {
         let schema = relation.schema;
         match relation.op {
-            RelOp::Scan(scan) => self.source(*scan, schema),
+            RelOp::Scan(scan) => self.scan(*scan, schema),
             RelOp::Values(rows) => self.values(rows, schema),
             RelOp::Project { input, exprs } => match input.op {
                 RelOp::Filter { input, predicate } => self.calc(*input, Some(predicate), exprs),
@@ -102,13 +138,38 @@ impl Lowering<'_> {
             }
             RelOp::Union { inputs } => self.union(inputs, schema),
             RelOp::WindowTvf { input, tvf } => self.window_tvf(*input, tvf, schema),
-            RelOp::Aggregate { input, aggregate } => self.aggregate(*input, aggregate, schema),
+            RelOp::Aggregate { input, aggregate } => {
+                self.window_aggregate(*input, aggregate, schema)
+            }
+            RelOp::WindowRank { input, rank } => self.window_rank(*input, rank, schema),
+            RelOp::Group { input, group } => self.group(*input, group, schema),
+            RelOp::Expand { input, projections } => self.expand(*input, projections, schema),
             RelOp::Rank { input, rank } => self.rank(*input, rank, schema),
+            RelOp::Over { input, over } => self.over(*input, over, schema),
+            RelOp::Sort { input, sort } => self.sort(*input, sort, schema),
+            RelOp::Unnest { input, unnest } => self.unnest(*input, unnest, schema),
+            RelOp::Join { left, right, join } => self.join(*left, *right, join, schema),
             RelOp::Number { number, .. } => {
-                Err(Error::unsupported("ROW_NUMBER without a bound is not supported yet")
-                    .at(number.span))
+                Err(Error::internal("a row number was not planned").at(number.span))
             }
         }
+    }
+
+    /// A scan; rows that come as updates by key are completed.
+    fn scan(&mut self, scan: Scan, schema: Vec<Field>) -> Result<usize> {
+        let table = scan.table.clone();
+        let upserts = changes(&table.options, Role::Source) == Changes::Upsert;
+        let source = self.source(scan, schema)?;
+        if !upserts {
+            return Ok(source);
+        }
+        let Some(keys) = self.facts[source].keys.first().cloned() else {
+            let message =
+                format!("table {}: rows that come as updates need a PRIMARY KEY", table.name);
+            return Err(Error::new(ErrorCode::SqlSemantic, message)
+                .help("declare PRIMARY KEY (…) NOT ENFORCED"));
+        };
+        self.normalize(source, keys)
     }
 
     /// Adds a node, or finds an equal one.
@@ -118,11 +179,13 @@ impl Lowering<'_> {
             &draft.inputs,
             &draft.schema,
             draft.parallelism,
+            &draft.ttl,
         ))
         .map_err(|error| Error::internal(format!("encode plan node: {error}")))?;
         if let Some(known) = self.known.get(&content) {
             return Ok(*known);
         }
+        let facts = changelog::facts(&draft, &self.nodes, &self.facts)?;
         let id = self.id(draft.id);
         let inputs: Vec<&[Field]> =
             draft.inputs.iter().map(|input| self.nodes[input.node].schema.as_slice()).collect();
@@ -133,11 +196,13 @@ impl Lowering<'_> {
             operator: draft.operator,
             inputs: draft.inputs,
             schema: draft.schema,
+            // Known when all readers are.
             changelog: ChangelogMode::APPEND,
-            upsert_key: None,
-            state_ttl_ms: Vec::new(),
+            upsert_key: facts.keys.first().cloned(),
+            state_ttl_ms: draft.ttl,
             parallelism: draft.parallelism,
         });
+        self.facts.push(facts);
         self.identities.push(draft.identity);
         self.known.insert(content, self.nodes.len() - 1);
         Ok(self.nodes.len() - 1)
@@ -163,7 +228,7 @@ impl Lowering<'_> {
         let identity = Identity::values(&rows, schema.len());
         let id = identity.rows.word("values");
         let operator = Operator::Values(Values { rows });
-        self.add(Draft { operator, inputs: Vec::new(), schema, identity, id, parallelism: None })
+        self.add(Draft::new(operator, Vec::new(), schema, identity, id))
     }
 
     fn calc(
@@ -181,7 +246,7 @@ impl Lowering<'_> {
             .fold(identity.rows.word("calc"), |id, column| id.digest(*column));
         let schema = crate::algebra::schema_of(&projection);
         let operator = Operator::Calc(Calc { filter, projection });
-        self.add(Draft { operator, inputs: forward(node), schema, identity, id, parallelism: None })
+        self.add(Draft::new(operator, forward(node), schema, identity, id))
     }
 
     fn union(&mut self, inputs: Vec<Relation>, schema: Vec<Field>) -> Result<usize> {
@@ -192,100 +257,7 @@ impl Lowering<'_> {
         let id = identity.rows.word("union");
         let inputs =
             nodes.into_iter().map(|node| Input { node, exchange: Exchange::Forward }).collect();
-        self.add(Draft {
-            operator: Operator::Union,
-            inputs,
-            schema,
-            identity,
-            id,
-            parallelism: None,
-        })
-    }
-
-    fn window_tvf(&mut self, input: Relation, tvf: WindowTvf, schema: Vec<Field>) -> Result<usize> {
-        let node = self.relation(input)?;
-        let keys = tvf.partition_keys;
-        // Sessions are found per key; other windows depend on nothing but the row.
-        let inputs = match tvf.shape {
-            WindowShape::Session { .. } => keyed(node, &keys),
-            _ => forward(node),
-        };
-        let time = window_time(tvf.time);
-        let below = &self.identities[node];
-        let identity = below.window(&tvf.shape, &time, &keys);
-        let id = identity.rows.word("window-tvf");
-        let operator =
-            tidegate_plan::operator::WindowTvf { shape: tvf.shape, time, partition_keys: keys };
-        let operator = Operator::WindowTvf(operator);
-        self.add(Draft { operator, inputs, schema, identity, id, parallelism: None })
-    }
-
-    fn aggregate(
-        &mut self,
-        input: Relation,
-        aggregate: Aggregate,
-        schema: Vec<Field>,
-    ) -> Result<usize> {
-        let node = self.relation(input)?;
-        let time = match aggregate.window {
-            AggregateWindow::Time(time) => window_time(time),
-            AggregateWindow::Attached { start, end, event: true } => {
-                WindowTime::Attached { start, end }
-            }
-            AggregateWindow::Attached { start, end, event: false } => {
-                WindowTime::AttachedProcessing { start, end }
-            }
-        };
-        let two_phase = self.two_phase(&aggregate.shape, &time);
-        let operator = WindowAggregate {
-            shape: aggregate.shape,
-            time,
-            keys: aggregate.keys,
-            aggregates: aggregate.calls,
-            columns: aggregate.columns,
-            two_phase,
-        };
-        let identity = self.identities[node].aggregate(&operator);
-        let id = identity
-            .columns
-            .iter()
-            .fold(identity.rows.word("window-aggregate"), |id, c| id.digest(*c));
-        let inputs = keyed(node, &operator.keys);
-        let operator = Operator::WindowAggregate(operator);
-        self.add(Draft { operator, inputs, schema, identity, id, parallelism: None })
-    }
-
-    /// A local phase needs windows that are known from the row's time alone and complete by event
-    /// time.
-    fn two_phase(&self, shape: &WindowShape, time: &WindowTime) -> bool {
-        let one_phase = self
-            .settings
-            .get("table.optimizer.agg-phase-strategy")
-            .is_some_and(|strategy| strategy.eq_ignore_ascii_case("one_phase"));
-        let event = matches!(time, WindowTime::Event { .. });
-        !one_phase && event && !matches!(shape, WindowShape::Session { .. })
-    }
-
-    fn rank(&mut self, input: Relation, rank: Rank, schema: Vec<Field>) -> Result<usize> {
-        let node = self.relation(input)?;
-        let (start, end) = (rank.start, rank.end);
-        let time = match rank.event {
-            true => WindowTime::Attached { start, end },
-            false => WindowTime::AttachedProcessing { start, end },
-        };
-        let operator = WindowRank {
-            time,
-            keys: rank.keys,
-            order: rank.order,
-            from: rank.from.max(1),
-            to: rank.to,
-            rank_column: rank.rank_column,
-        };
-        let identity = self.identities[node].rank(&operator);
-        let id = identity.rows.word("window-rank");
-        let inputs = keyed(node, &operator.keys);
-        let operator = Operator::WindowRank(operator);
-        self.add(Draft { operator, inputs, schema, identity, id, parallelism: None })
+        self.add(Draft::new(Operator::Union, inputs, schema, identity, id))
     }
 }
 
@@ -300,11 +272,4 @@ fn keyed(node: usize, keys: &[usize]) -> Vec<Input> {
         keys => Exchange::Hash { keys: keys.to_vec() },
     };
     vec![Input { node, exchange }]
-}
-
-fn window_time(time: TvfTime) -> WindowTime {
-    match time {
-        TvfTime::Event(column) => WindowTime::Event { column },
-        TvfTime::Processing => WindowTime::Processing,
-    }
 }

@@ -33,6 +33,17 @@ pub(super) fn of(operator: &Operator, inputs: &[&[Field]], schema: &[Field]) -> 
         }
         Operator::WindowRank(rank) => format!("WindowRank({})", names(&rank.keys)),
         Operator::Sink(sink) => format!("Sink({})", sink.insert),
+        Operator::GroupAggregate(group) => format!("GroupAggregate({})", names(&group.keys)),
+        Operator::OverAggregate(over) => format!("OverAggregate({})", names(&over.keys)),
+        Operator::Rank(rank) => format!("Rank({})", names(&rank.keys)),
+        Operator::Deduplicate(one) => format!("Deduplicate({})", names(&one.keys)),
+        Operator::ChangelogNormalize(one) => format!("ChangelogNormalize({})", names(&one.keys)),
+        Operator::UpsertMaterialize(one) => format!("SinkMaterializer({})", names(&one.keys)),
+        Operator::LookupJoin(join) => format!("LookupJoin({})", join.table.name),
+        Operator::Join(join) => format!("Join({})", names(&join.on.left_keys)),
+        Operator::IntervalJoin(join) => format!("IntervalJoin({})", names(&join.on.left_keys)),
+        Operator::WindowJoin(join) => format!("WindowJoin({})", names(&join.on.left_keys)),
+        Operator::TemporalJoin(join) => format!("TemporalJoin({})", names(&join.on.left_keys)),
         other => other.kind().to_owned(),
     };
     if name.chars().count() <= MAX_LENGTH {

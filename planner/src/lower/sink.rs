@@ -7,6 +7,7 @@ use tidegate_plan::Operator;
 use tidegate_plan::operator::{Sink, Table};
 use tidegate_types::{Field, Result};
 
+use super::changelog::check_sink;
 use super::identity::Digest;
 use super::source::{check, check_metadata, parallelism, plan_table};
 use super::{Draft, Lowering, SinkTarget, forward};
@@ -29,14 +30,34 @@ impl Lowering<'_> {
             SinkTarget::Collect => (collect(&self.nodes[input].schema), Some(1)),
         };
         let name = sink.insert.clone();
+        let key = sink_key(&sink, &self.nodes[input].schema);
+        let disordered = check_sink(&sink.table, &self.facts[input], &self.nodes, key)?;
+        let input = match disordered.filter(|_| self.materializes()) {
+            Some(key) => self.materialize(input, key)?,
+            None => input,
+        };
         let schema = self.nodes[input].schema.clone();
         // A sink keeps its id, and so what it has staged, when its query changes.
         let id = Digest::new("sink").word(&name);
         let identity = self.identities[input].clone();
         let operator = Operator::Sink(sink);
-        self.add(Draft { operator, inputs: forward(input), schema, identity, id, parallelism })?;
+        let draft = Draft::new(operator, forward(input), schema, identity, id);
+        self.add(Draft { parallelism, ..draft })?;
         Ok(name)
     }
+
+    /// Whether changes are brought into the order of a sink's key (`table.exec.sink.upsert-materialize`).
+    fn materializes(&self) -> bool {
+        let setting = self.settings.get("table.exec.sink.upsert-materialize");
+        !setting.is_some_and(|setting| setting.eq_ignore_ascii_case("NONE"))
+    }
+}
+
+/// The columns of the sink's primary key.
+fn sink_key(sink: &Sink, schema: &[Field]) -> Option<Vec<usize>> {
+    let place = |name: &String| schema.iter().position(|field| field.name == *name);
+    let key: Option<Vec<usize>> = sink.table.primary_key.iter().map(place).collect();
+    key.filter(|key| !key.is_empty())
 }
 
 fn table_sink(insert: &BoundInsert, taken: &[String]) -> Result<(Sink, Option<u32>)> {

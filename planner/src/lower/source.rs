@@ -38,7 +38,8 @@ impl Lowering<'_> {
             projection: scan.projection,
             watermark,
         });
-        self.add(Draft { operator, inputs: Vec::new(), schema, identity, id, parallelism })
+        let draft = Draft::new(operator, Vec::new(), schema, identity, id);
+        self.add(Draft { parallelism, ..draft })
     }
 
     /// `scan.watermark.idle-timeout`, else the job's; 0 is never.

@@ -6,7 +6,7 @@ use tidegate_types::TypeKind;
 use crate::bind::constant::is_deterministic;
 
 /// The parts of nested ANDs, in order.
-pub(super) fn split(condition: Expr) -> Vec<Expr> {
+pub(crate) fn split(condition: Expr) -> Vec<Expr> {
     let mut parts = Vec::new();
     let mut rest = vec![condition];
     while let Some(next) = rest.pop() {
@@ -22,7 +22,7 @@ pub(super) fn split(condition: Expr) -> Vec<Expr> {
 }
 
 /// One condition of several as a balanced tree; none for no parts.
-pub(super) fn join(parts: Vec<Expr>) -> Option<Expr> {
+pub(crate) fn join(parts: Vec<Expr>) -> Option<Expr> {
     combine("AND", parts)
 }
 

@@ -4,9 +4,10 @@ use tidegate_plan::Expr;
 use tidegate_plan::window::WindowShape;
 use tidegate_types::Result;
 
-use super::conjunction::{join, may_substitute, split, substitute};
-use super::rank;
+use super::conjunction::{join as conjunction, may_substitute, split, substitute};
+use super::{join, rank};
 use crate::algebra::{RelOp, Relation, WindowTvf};
+use crate::bind::constant::is_deterministic;
 
 /// Pushes all filters down.
 pub(super) fn push_down(relation: Relation) -> Result<Relation> {
@@ -16,7 +17,7 @@ pub(super) fn push_down(relation: Relation) -> Result<Relation> {
 /// The relation with conditions over its columns applied as far down as possible.
 fn push(relation: Relation, mut conditions: Vec<Expr>) -> Result<Relation> {
     let schema = relation.schema;
-    let (op, above) = match relation.op {
+    let (op, left) = match relation.op {
         RelOp::Filter { input, predicate } => {
             // What filters first also guards what comes after it.
             let mut all = split(predicate);
@@ -48,26 +49,72 @@ fn push(relation: Relation, mut conditions: Vec<Expr>) -> Result<Relation> {
         }
         RelOp::Aggregate { input, aggregate } => {
             let keys = aggregate.keys.clone();
-            let (below, above) = conditions.into_iter().partition(|condition: &Expr| {
-                let columns = condition.columns();
-                !columns.is_empty() && columns.iter().all(|column| *column < keys.len())
-            });
-            let mut below: Vec<Expr> = below;
+            let (mut below, above) = on_keys(conditions, &(0..keys.len()).collect::<Vec<_>>());
             below.iter_mut().for_each(|condition| condition.remap_columns(&|column| keys[column]));
             (RelOp::Aggregate { input: Box::new(push(*input, below)?), aggregate }, above)
         }
+        RelOp::Group { input, group } => {
+            let keys = group.keys.clone();
+            let (mut below, above) = on_keys(conditions, &(0..keys.len()).collect::<Vec<_>>());
+            below.iter_mut().for_each(|condition| condition.remap_columns(&|column| keys[column]));
+            (RelOp::Group { input: Box::new(push(*input, below)?), group }, above)
+        }
         RelOp::Number { input, number } => {
-            let input = push(*input, Vec::new())?;
-            return rank::bound(input, number, schema, conditions);
+            let (below, above) = on_keys(conditions, &number.partition);
+            let input = push(*input, below)?;
+            return rank::bound(input, number, schema, above);
+        }
+        RelOp::Over { input, over } => {
+            let (below, above) = on_keys(conditions, &over.keys);
+            (RelOp::Over { input: Box::new(push(*input, below)?), over }, above)
         }
         RelOp::Rank { input, rank } => {
-            (RelOp::Rank { input: Box::new(push(*input, Vec::new())?), rank }, conditions)
+            let (below, above) = on_keys(conditions, &rank.keys);
+            (RelOp::Rank { input: Box::new(push(*input, below)?), rank }, above)
+        }
+        RelOp::WindowRank { input, rank } => {
+            (RelOp::WindowRank { input: Box::new(push(*input, Vec::new())?), rank }, conditions)
+        }
+        RelOp::Sort { input, sort } => {
+            (RelOp::Sort { input: Box::new(push(*input, conditions)?), sort }, Vec::new())
+        }
+        RelOp::Expand { input, projections } => {
+            (RelOp::Expand { input: Box::new(push(*input, Vec::new())?), projections }, conditions)
+        }
+        RelOp::Unnest { input, unnest } => {
+            let width = input.schema.len();
+            let (below, above) = conditions
+                .into_iter()
+                .partition(|condition: &Expr| condition.columns().iter().all(|c| *c < width));
+            (RelOp::Unnest { input: Box::new(push(*input, below)?), unnest }, above)
+        }
+        RelOp::Join { left, right, join } => {
+            let spread = join::spread(*left, *right, join, conditions);
+            let (left, right) =
+                (push(spread.left, spread.to_left)?, push(spread.right, spread.to_right)?);
+            let relation = crate::bind::join::build(left, right, spread.join);
+            return Ok(above(Relation { schema, ..relation }, spread.above));
         }
     };
-    let relation = Relation { op, schema };
-    Ok(match join(above) {
+    Ok(above(Relation { op, schema }, left))
+}
+
+/// A relation under the conditions that stay above it.
+fn above(relation: Relation, conditions: Vec<Expr>) -> Relation {
+    match conjunction(conditions) {
         Some(predicate) => relation.filter(predicate),
         None => relation,
+    }
+}
+
+/// Conditions that read these columns and no others, which pass whole groups of rows or none; and the
+/// rest.
+fn on_keys(conditions: Vec<Expr>, keys: &[usize]) -> (Vec<Expr>, Vec<Expr>) {
+    conditions.into_iter().partition(|condition| {
+        let columns = condition.columns();
+        !columns.is_empty()
+            && is_deterministic(condition)
+            && columns.iter().all(|column| keys.contains(column))
     })
 }
 

@@ -1,11 +1,13 @@
 //! What every operator needs of its inputs, given what is needed of its output.
 
-use tidegate_plan::Expr;
+use tidegate_plan::operator::OverOrder;
+use tidegate_plan::{AggregateCall, Expr};
 
+use super::join_time::expiry;
 use super::need::{Need, add};
-use crate::algebra::{Aggregate, AggregateWindow, RelOp, Relation, TvfTime};
+use crate::algebra::{Aggregate, AggregateWindow, Join, JoinForm, RelOp, Relation, TvfTime};
 
-/// What an operator needs of its inputs, given what is needed of its output.
+/// What an operator with one input (or several alike) needs of it, given what is needed of its output.
 pub(super) fn input_needs(relation: &Relation, needs: &[Need]) -> Vec<Need> {
     let below = |width: usize| vec![Need::No; width];
     match &relation.op {
@@ -36,22 +38,98 @@ pub(super) fn input_needs(relation: &Relation, needs: &[Need]) -> Vec<Need> {
             aggregate_columns(aggregate, needs).for_each(|column| result[column] = Need::All);
             result
         }
-        RelOp::Number { input, number } => {
-            let mut result: Vec<Need> =
-                needs[..input.schema.len()].iter().map(Need::whole).collect();
-            number.partition.iter().for_each(|key| result[*key] = Need::All);
-            number.order.iter().for_each(|key| result[key.column] = Need::All);
+        RelOp::Group { input, group } => {
+            let mut result = below(input.schema.len());
+            let calls = needed_calls(&group.calls, &needs[group.keys.len()..]);
+            group.keys.iter().copied().chain(calls).for_each(|column| result[column] = Need::All);
             result
+        }
+        RelOp::Expand { input, projections } => {
+            let mut result = below(input.schema.len());
+            for exprs in projections {
+                for (expr, _) in exprs.iter().zip(needs).filter(|(_, need)| need.is_needed()) {
+                    add(expr, &Need::All, &mut result);
+                }
+            }
+            result
+        }
+        RelOp::Number { input, number } => {
+            let order = number.order.iter().map(|key| key.column);
+            passed(input, needs, number.partition.iter().copied().chain(order))
+        }
+        RelOp::WindowRank { input, rank } => {
+            let order = rank.order.iter().map(|key| key.column);
+            let read = rank.keys.iter().copied().chain(order).chain([rank.start, rank.end]);
+            passed(input, needs, read)
         }
         RelOp::Rank { input, rank } => {
-            let mut result: Vec<Need> =
-                needs[..input.schema.len()].iter().map(Need::whole).collect();
-            rank.keys.iter().for_each(|key| result[*key] = Need::All);
-            rank.order.iter().for_each(|key| result[key.column] = Need::All);
-            (result[rank.start], result[rank.end]) = (Need::All, Need::All);
+            let order = rank.order.iter().map(|key| key.column);
+            passed(input, needs, rank.keys.iter().copied().chain(order))
+        }
+        RelOp::Sort { input, sort } => {
+            let order = sort.order.iter().map(|key| key.column);
+            passed(input, needs, order.chain([sort.time]))
+        }
+        RelOp::Over { input, over } => {
+            let order: Vec<usize> = match &over.order {
+                OverOrder::Event { column } => vec![*column],
+                OverOrder::Processing => Vec::new(),
+                OverOrder::Columns { keys } => keys.iter().map(|key| key.column).collect(),
+            };
+            let calls = over.groups.iter().flat_map(|group| &group.aggregates);
+            let read = needed_calls(calls, &needs[input.schema.len()..]);
+            passed(input, needs, over.keys.iter().copied().chain(order).chain(read))
+        }
+        RelOp::Unnest { input, unnest } => {
+            let mut result = passed(input, needs, std::iter::empty());
+            add(&unnest.collection, &Need::All, &mut result);
             result
         }
+        // Its inputs need different things: see `join_needs`.
+        RelOp::Join { .. } => Vec::new(),
     }
+}
+
+/// What a join needs of its inputs.
+pub(super) fn join_needs(
+    left: &Relation,
+    join: &Join,
+    needs: &[Need],
+    right: &Relation,
+) -> [Vec<Need>; 2] {
+    let width = left.schema.len();
+    let mut all: Vec<Need> = needs.iter().map(Need::whole).collect();
+    all.resize(width + right.schema.len(), Need::No);
+    join.on.iter().for_each(|condition| add(condition, &Need::All, &mut all));
+    let mut times = |at: &[usize; 2]| {
+        (all[at[0]], all[width + at[1]]) = (Need::All, Need::All);
+    };
+    match &join.form {
+        JoinForm::Undecided | JoinForm::Regular | JoinForm::Lookup { .. } => {}
+        JoinForm::Interval { times: at, .. } | JoinForm::Temporal { times: at } => times(at),
+        JoinForm::Window { starts, ends, .. } => {
+            times(starts);
+            times(ends);
+        }
+    }
+    let right = all.split_off(width);
+    [all, right]
+}
+
+/// The input columns that pass, and those that the operator reads.
+fn passed(input: &Relation, needs: &[Need], read: impl Iterator<Item = usize>) -> Vec<Need> {
+    let mut result: Vec<Need> = needs[..input.schema.len()].iter().map(Need::whole).collect();
+    read.for_each(|column| result[column] = Need::All);
+    result
+}
+
+/// The columns that the calls whose results are needed read.
+fn needed_calls<'a>(
+    calls: impl IntoIterator<Item = &'a AggregateCall>,
+    needs: &'a [Need],
+) -> impl Iterator<Item = usize> {
+    let needed = calls.into_iter().zip(needs).filter(|(_, need)| need.is_needed());
+    needed.flat_map(|(call, _)| call.argument.into_iter().chain(call.filter))
 }
 
 /// The input columns that an aggregate reads for the outputs that are needed.
@@ -77,7 +155,17 @@ pub(super) fn needs_event_time(relation: &Relation) -> bool {
     match &relation.op {
         RelOp::WindowTvf { tvf, .. } => tvf.time.is_event(),
         RelOp::Aggregate { aggregate, .. } => aggregate.is_event(),
-        RelOp::Rank { rank, .. } => rank.event,
+        RelOp::WindowRank { rank, .. } => rank.event,
+        RelOp::Sort { .. } => true,
+        RelOp::Over { over, .. } => matches!(over.order, OverOrder::Event { .. }),
+        RelOp::Join { left, right, join } => match &join.form {
+            JoinForm::Undecided | JoinForm::Regular => {
+                expiry(left, right, &join.on).iter().any(Option::is_some)
+            }
+            JoinForm::Interval { event, .. } | JoinForm::Window { event, .. } => *event,
+            JoinForm::Temporal { .. } => true,
+            JoinForm::Lookup { .. } => false,
+        },
         RelOp::Project { exprs, .. } => exprs.iter().any(|named| reads_watermark(&named.expr)),
         RelOp::Filter { predicate, .. } => reads_watermark(predicate),
         _ => false,

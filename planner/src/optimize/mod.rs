@@ -1,13 +1,15 @@
 //! Rewrites of the algebra that keep its meaning and save work.
 //!
-//! Per query: filters go down (`filter`), row numbers with a bound become window ranks (`rank`),
-//! window functions join their aggregates (`window`), projections merge (`merge`). Then, over all
-//! queries of a job: conditions go into sources (`source`), and columns that nobody reads are left
-//! out (`prune`).
+//! Per query: filters go down (`filter`, `join`), row numbers with a bound become ranks (`rank`),
+//! window functions join their aggregates (`window`), keys of joins become columns (`join`), projections
+//! merge (`merge`). Then, over all queries of a job: conditions go into sources (`source`), and columns
+//! that nobody reads are left out (`prune`).
 
-mod conjunction;
+pub(crate) mod conjunction;
 mod filter;
 mod input;
+pub(crate) mod join;
+pub(crate) mod join_time;
 mod merge;
 mod need;
 mod prune;
@@ -19,7 +21,7 @@ mod window;
 use tidegate_plan::PlanSettings;
 use tidegate_types::Result;
 
-use crate::algebra::{RelOp, Relation};
+use crate::algebra::Relation;
 
 /// Optimizes the queries of one job together.
 ///
@@ -29,7 +31,7 @@ pub(crate) fn optimize(queries: Vec<Relation>, settings: &PlanSettings) -> Resul
     let mut optimized = Vec::with_capacity(queries.len());
     for query in queries {
         let query = filter::push_down(query)?;
-        let query = window::fuse(merge::merge(query, settings));
+        let query = join::key_columns(window::fuse(merge::merge(query, settings)));
         optimized.push(merge::merge(query, settings));
     }
     source::push_filters(&mut optimized, settings);
@@ -40,23 +42,9 @@ pub(crate) fn optimize(queries: Vec<Relation>, settings: &PlanSettings) -> Resul
 
 /// Rewrites the inputs of a relation.
 fn map_inputs(mut relation: Relation, rewrite: &mut dyn FnMut(Relation) -> Relation) -> Relation {
-    match &mut relation.op {
-        RelOp::Scan(_) | RelOp::Values(_) => {}
-        RelOp::Union { inputs } => {
-            *inputs = std::mem::take(inputs).into_iter().map(rewrite).collect();
-        }
-        RelOp::Project { input, .. }
-        | RelOp::Filter { input, .. }
-        | RelOp::WindowTvf { input, .. }
-        | RelOp::Aggregate { input, .. }
-        | RelOp::Number { input, .. }
-        | RelOp::Rank { input, .. } => {
-            let taken = std::mem::replace(
-                input.as_mut(),
-                Relation { op: RelOp::Values(Vec::new()), schema: Vec::new() },
-            );
-            **input = rewrite(taken);
-        }
+    for input in relation.inputs_mut() {
+        let taken = std::mem::replace(input, Relation::empty());
+        *input = rewrite(taken);
     }
     relation
 }

@@ -3,14 +3,17 @@
 //! Two walks: the first collects what every scan must give, over all queries of the job, so that
 //! queries that read one table share one source; the second rewrites.
 
+use tidegate_connector_spec::{Changes, Role, changes};
 use tidegate_plan::window::WindowColumn;
 use tidegate_plan::{Expr, NamedExpr};
 use tidegate_types::Field;
 
-use super::input::{input_needs, needs_event_time};
+use super::input::{input_needs, join_needs, needs_event_time};
 use super::need::{Moved, Moves, Need, rewrite};
 use super::source;
-use crate::algebra::{Aggregate, AggregateWindow, Rank, RelOp, Relation, Scan, TvfTime};
+use crate::algebra::{Aggregate, AggregateWindow, RelOp, Relation, Scan, TvfTime};
+
+mod updating;
 
 /// What the readers of a scan need.
 pub(super) struct ScanNeeds {
@@ -47,17 +50,27 @@ fn collect(relation: &Relation, needs: &[Need], event: bool, scans: &mut Vec<Sca
             let entry = &mut scans[known];
             entry.columns.iter_mut().zip(needs).for_each(|(have, need)| have.merge(need));
             entry.watermark |= event;
+            keep_key(entry);
         }
-        RelOp::Values(_) => {}
-        RelOp::Union { inputs } => {
-            inputs.iter().for_each(|input| collect(input, &below, event, scans))
+        RelOp::Join { left, right, join } => {
+            let [of_left, of_right] = join_needs(left, join, needs, right);
+            collect(left, &of_left, event, scans);
+            collect(right, &of_right, event, scans);
         }
-        RelOp::Project { input, .. }
-        | RelOp::Filter { input, .. }
-        | RelOp::WindowTvf { input, .. }
-        | RelOp::Aggregate { input, .. }
-        | RelOp::Number { input, .. }
-        | RelOp::Rank { input, .. } => collect(input, &below, event, scans),
+        _ => relation.inputs().into_iter().for_each(|input| collect(input, &below, event, scans)),
+    }
+}
+
+/// Rows that come as updates by a key are nothing without it.
+fn keep_key(entry: &mut ScanNeeds) {
+    let table = &entry.scan.table;
+    if changes(&table.options, Role::Source) == Changes::Append {
+        return;
+    }
+    for (column, need) in table.columns.iter().zip(&mut entry.columns) {
+        if table.primary_key.contains(&column.name) {
+            *need = Need::All;
+        }
     }
 }
 
@@ -100,23 +113,93 @@ fn rewritten(relation: Relation, needs: &[Need], scans: &[ScanNeeds]) -> (Relati
             let (input, moves) = rewritten(*input, &below, scans);
             reduce_aggregate(input, aggregate, schema, needs, &moves)
         }
+        RelOp::Group { input, group } => {
+            let (input, moves) = rewritten(*input, &below, scans);
+            updating::group(input, group, schema, needs, &moves)
+        }
+        RelOp::Expand { input, projections } => {
+            let (input, moves) = rewritten(*input, &below, scans);
+            updating::expand(input, projections, schema, needs, &moves)
+        }
+        RelOp::Over { input, over } => {
+            let (input, moves) = rewritten(*input, &below, scans);
+            updating::over(input, over, &schema, needs, moves)
+        }
+        RelOp::Unnest { input, unnest } => {
+            let (input, moves) = rewritten(*input, &below, scans);
+            updating::unnest(input, unnest, &schema, moves)
+        }
+        RelOp::Join { left, right, join } => {
+            let [of_left, of_right] = join_needs(&left, &join, needs, &right);
+            let sides = [rewritten(*left, &of_left, scans), rewritten(*right, &of_right, scans)];
+            updating::join(sides, join, &schema)
+        }
         RelOp::Number { input, mut number } => {
-            let (input, mut moves) = rewritten(*input, &below, scans);
+            let (input, moves) = rewritten(*input, &below, scans);
             number.partition.iter_mut().for_each(|key| *key = place(&moves, *key));
             number.order.iter_mut().for_each(|key| key.column = place(&moves, key.column));
-            let mut fields = input.schema.clone();
-            if let Some(last) = schema.last() {
-                moves.push(Some(whole(fields.len(), last)));
-                fields.push(last.clone());
-            }
-            let op = RelOp::Number { input: Box::new(input), number };
-            (Relation { op, schema: fields }, moves)
+            with_number(input, moves, schema.last(), |input| RelOp::Number { input, number })
         }
-        RelOp::Rank { input, rank } => {
+        RelOp::WindowRank { input, mut rank } => {
             let (input, moves) = rewritten(*input, &below, scans);
-            reduce_rank(input, rank, &schema, needs, moves)
+            rank.keys.iter_mut().for_each(|key| *key = place(&moves, *key));
+            rank.order.iter_mut().for_each(|key| key.column = place(&moves, key.column));
+            (rank.start, rank.end) = (place(&moves, rank.start), place(&moves, rank.end));
+            let number = number_column(&mut rank.rank_column, &schema, needs);
+            with_number(input, moves, number, |input| RelOp::WindowRank { input, rank })
+        }
+        RelOp::Rank { input, mut rank } => {
+            let (input, moves) = rewritten(*input, &below, scans);
+            rank.keys.iter_mut().for_each(|key| *key = place(&moves, *key));
+            rank.order.iter_mut().for_each(|key| key.column = place(&moves, key.column));
+            if rank.rank_column.is_none() {
+                return passing(input, moves, |input| RelOp::Rank { input, rank });
+            }
+            let number = number_column(&mut rank.rank_column, &schema, needs);
+            with_number(input, moves, number, |input| RelOp::Rank { input, rank })
+        }
+        RelOp::Sort { input, mut sort } => {
+            let (input, moves) = rewritten(*input, &below, scans);
+            sort.time = place(&moves, sort.time);
+            sort.order.iter_mut().for_each(|key| key.column = place(&moves, key.column));
+            passing(input, moves, |input| RelOp::Sort { input, sort })
         }
     }
+}
+
+/// An operator that passes its input's columns on.
+fn passing(
+    input: Relation,
+    moves: Moves,
+    op: impl FnOnce(Box<Relation>) -> RelOp,
+) -> (Relation, Moves) {
+    let schema = input.schema.clone();
+    (Relation { op: op(Box::new(input)), schema }, moves)
+}
+
+/// An operator that adds a number to its input's columns, if it is needed.
+fn with_number(
+    input: Relation,
+    mut moves: Moves,
+    number: Option<&Field>,
+    op: impl FnOnce(Box<Relation>) -> RelOp,
+) -> (Relation, Moves) {
+    let mut schema = input.schema.clone();
+    moves.push(number.map(|field| whole(schema.len(), field)));
+    schema.extend(number.cloned());
+    (Relation { op: op(Box::new(input)), schema }, moves)
+}
+
+/// The column of a rank's number; its name goes if it is not needed.
+fn number_column<'s>(
+    name: &mut Option<String>,
+    schema: &'s [Field],
+    needs: &[Need],
+) -> Option<&'s Field> {
+    if !needs.last().is_some_and(Need::is_needed) {
+        *name = None;
+    }
+    schema.last().filter(|_| name.is_some())
 }
 
 fn stays(relation: Relation) -> (Relation, Moves) {
@@ -303,29 +386,4 @@ fn reduce_aggregate(
     let (fields, moved) = keep_fields(schema, kept);
     let op = RelOp::Aggregate { input: Box::new(input), aggregate };
     (Relation { op, schema: fields }, moved)
-}
-
-fn reduce_rank(
-    input: Relation,
-    mut rank: Rank,
-    schema: &[Field],
-    needs: &[Need],
-    mut moves: Moves,
-) -> (Relation, Moves) {
-    rank.keys.iter_mut().for_each(|key| *key = place(&moves, *key));
-    rank.order.iter_mut().for_each(|key| key.column = place(&moves, key.column));
-    (rank.start, rank.end) = (place(&moves, rank.start), place(&moves, rank.end));
-    let mut fields = input.schema.clone();
-    match (schema.last(), needs.last()) {
-        (Some(number), Some(need)) if need.is_needed() => {
-            moves.push(Some(whole(fields.len(), number)));
-            fields.push(number.clone());
-        }
-        _ => {
-            rank.rank_column = None;
-            moves.push(None);
-        }
-    }
-    let op = RelOp::Rank { input: Box::new(input), rank };
-    (Relation { op, schema: fields }, moves)
 }

@@ -1,15 +1,18 @@
-//! `ROW_NUMBER() … WHERE rn <= N` over windows becomes a window rank.
+//! `ROW_NUMBER() … WHERE rn <= N` becomes a rank: per window, or of the whole table.
 
-use tidegate_plan::{Expr, Scalar, Schema};
-use tidegate_types::{Error, Result};
+use tidegate_plan::operator::{OverAggregate, OverFrame, OverGroup, Rank, RankFunction};
+use tidegate_plan::{AggregateCall, AggregateFunction, Expr, NamedExpr, Scalar, Schema};
+use tidegate_types::{Result, TypeKind};
 
 use super::conjunction::join;
-use crate::algebra::{Number, Rank, RelOp, Relation};
+use crate::algebra::{Number, RelOp, Relation, WindowRank};
+use crate::bind::over::over_order;
 
-/// Turns a row number with conditions over it into a rank; what bounds nothing stays above.
+/// Turns a row number with conditions over it into a rank; what bounds nothing stays above. Without a
+/// bound it is counted row by row.
 ///
 /// # Errors
-/// `UNSUPPORTED` if no condition bounds the number, or it is not numbered per window.
+/// `UNSUPPORTED` for a rank of an order that cannot be counted so.
 pub(super) fn bound(
     input: Relation,
     number: Number,
@@ -25,45 +28,107 @@ pub(super) fn bound(
             None => above.push(condition),
         }
     }
-    let refuse = |message: &str, help: &str| {
-        Err(Error::unsupported(message.to_owned()).at(number.span).help(help))
-    };
-    if to == u64::MAX {
-        return refuse(
-            "ROW_NUMBER without a bound on its result is not supported yet",
-            "filter on it outside the subquery: SELECT … FROM (SELECT *, ROW_NUMBER() OVER (…) AS rn FROM …) WHERE rn <= 10",
-        );
-    }
-    let help = "partition by the window_start and window_end of a window table function";
-    let Some(window) = input.window() else {
-        return refuse("Top-N without a window is not supported yet", help);
-    };
-    let find =
-        |columns: &[usize]| number.partition.iter().copied().find(|key| columns.contains(key));
-    let (Some(start), Some(end)) = (find(&window.starts), find(&window.ends)) else {
-        return refuse("Top-N needs both window_start and window_end in PARTITION BY", help);
-    };
-    let of_window = |key: &usize| {
-        [&window.starts, &window.ends, &window.times].iter().any(|columns| columns.contains(key))
-    };
-    let rank = Rank {
-        start,
-        end,
-        event: window.event,
-        keys: number.partition.iter().copied().filter(|key| !of_window(key)).collect(),
-        order: number.order.into_iter().filter(|key| !of_window(&key.column)).collect(),
-        from,
-        to: to.max(from.saturating_sub(1)),
-        rank_column: schema.last().map(|field| field.name.clone()),
-    };
     if from > to {
         above.push(never());
     }
-    let relation = Relation { op: RelOp::Rank { input: Box::new(input), rank }, schema };
+    let bounds = (from.max(1), to.max(from.saturating_sub(1)));
+    let name = schema.last().map(|field| field.name.clone());
+    let relation = if to == u64::MAX {
+        // Ranks from the first on bound nothing, and what the condition says is tested row by row.
+        if from > 1 {
+            above.push(at_least(column, from));
+        }
+        counted(input, &number, schema)?
+    } else if let Some(rank) = window_rank(&input, &number, bounds, name.clone()) {
+        Relation { op: RelOp::WindowRank { input: Box::new(input), rank }, schema }
+    } else {
+        whole_rank(input, number, bounds, name, schema)
+    };
     Ok(match join(above) {
         Some(predicate) => relation.filter(predicate),
         None => relation,
     })
+}
+
+/// The rank within windows, if the partition names both bounds of one.
+fn window_rank(
+    input: &Relation,
+    number: &Number,
+    (from, to): (u64, u64),
+    rank_column: Option<String>,
+) -> Option<WindowRank> {
+    let window = input.window().filter(|_| number.function == RankFunction::RowNumber)?;
+    let find =
+        |columns: &[usize]| number.partition.iter().copied().find(|key| columns.contains(key));
+    let (start, end) = (find(&window.starts)?, find(&window.ends)?);
+    let of_window = |key: &usize| {
+        [&window.starts, &window.ends, &window.times].iter().any(|columns| columns.contains(key))
+    };
+    Some(WindowRank {
+        start,
+        end,
+        event: window.event,
+        keys: number.partition.iter().copied().filter(|key| !of_window(key)).collect(),
+        order: number.order.iter().filter(|key| !of_window(&key.column)).cloned().collect(),
+        from,
+        to,
+        rank_column,
+    })
+}
+
+/// The rank in the whole table.
+fn whole_rank(
+    input: Relation,
+    number: Number,
+    (from, to): (u64, u64),
+    name: Option<String>,
+    schema: Schema,
+) -> Relation {
+    let Number { function, partition, order, .. } = number;
+    // One row number is no news.
+    let constant = (function == RankFunction::RowNumber && from == to).then_some(from);
+    let rank_column = if constant.is_some() { None } else { name.clone() };
+    let rank = Rank { function, keys: partition, order, from, to, rank_column };
+    let rows = input.schema.clone();
+    let Some(value) = constant else {
+        return Relation { op: RelOp::Rank { input: Box::new(input), rank }, schema };
+    };
+    let ranked = Relation { op: RelOp::Rank { input: Box::new(input), rank }, schema: rows };
+    let mut exprs = ranked.identity();
+    let ty = TypeKind::BigInt.not_null();
+    let value = Scalar::Integer(i64::try_from(value).unwrap_or(i64::MAX));
+    let expr = Expr::Literal(tidegate_plan::Literal { value, ty });
+    exprs.push(NamedExpr { name: name.unwrap_or_default(), expr });
+    ranked.project(exprs)
+}
+
+/// The number of each row as it comes.
+fn counted(input: Relation, number: &Number, schema: Schema) -> Result<Relation> {
+    let function = match number.function {
+        RankFunction::RowNumber => AggregateFunction::RowNumber,
+        RankFunction::Rank => AggregateFunction::Rank,
+        RankFunction::DenseRank => AggregateFunction::DenseRank,
+    };
+    let order = over_order(&input, &number.order, number.span)?;
+    let call = AggregateCall {
+        function,
+        argument: None,
+        parameters: Vec::new(),
+        distinct: false,
+        filter: None,
+        name: schema.last().map_or_else(String::new, |field| field.name.clone()),
+        ty: TypeKind::BigInt.not_null(),
+    };
+    let group = OverGroup { frame: OverFrame::RowsUnbounded, aggregates: vec![call] };
+    let over = OverAggregate { keys: number.partition.clone(), order, groups: vec![group] };
+    Ok(Relation { op: RelOp::Over { input: Box::new(input), over }, schema })
+}
+
+fn at_least(column: usize, from: u64) -> Expr {
+    let ty = TypeKind::BigInt.not_null();
+    let value = Scalar::Integer(i64::try_from(from).unwrap_or(i64::MAX));
+    let from = Expr::Literal(tidegate_plan::Literal { value, ty: ty.clone() });
+    Expr::call(">=", vec![Expr::column(column, ty), from], TypeKind::Boolean.not_null())
 }
 
 /// The ranks that a condition on the rank alone leaves.

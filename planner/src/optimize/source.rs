@@ -23,10 +23,7 @@ pub(super) fn push_filters(queries: &mut [Relation], settings: &PlanSettings) {
         collect(query, &[], &mut found);
     }
     for query in queries.iter_mut() {
-        let taken = std::mem::replace(
-            query,
-            Relation { op: RelOp::Values(Vec::new()), schema: Vec::new() },
-        );
+        let taken = std::mem::replace(query, Relation::empty());
         *query = apply(taken, &found, settings);
     }
 }
@@ -43,13 +40,7 @@ fn collect(relation: &Relation, above: &[Expr], found: &mut Vec<(Scan, Vec<Vec<E
             }
         }
         RelOp::Filter { input, predicate } => collect(input, &split(predicate.clone()), found),
-        RelOp::Values(_) => {}
-        RelOp::Union { inputs } => inputs.iter().for_each(|input| collect(input, &[], found)),
-        RelOp::Project { input, .. }
-        | RelOp::WindowTvf { input, .. }
-        | RelOp::Aggregate { input, .. }
-        | RelOp::Number { input, .. }
-        | RelOp::Rank { input, .. } => collect(input, &[], found),
+        _ => relation.inputs().into_iter().for_each(|input| collect(input, &[], found)),
     }
 }
 

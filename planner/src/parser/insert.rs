@@ -8,6 +8,7 @@ use tidegate_types::Result;
 use super::ast::Insert;
 use super::cursor::{self, identifier, peek_word, unexpected, word};
 use super::script::{ScriptParser, table_name};
+use super::tokens::table_options;
 
 /// Parses an INSERT; the next token is `INSERT`.
 pub(super) fn parse(script: &mut ScriptParser<'_>) -> Result<Insert> {
@@ -22,7 +23,7 @@ pub(super) fn parse(script: &mut ScriptParser<'_>) -> Result<Insert> {
         Ok((overwrite, table_name(parser)?))
     })?;
     let place = (table.span.end_line, table.span.end_column + 1);
-    let options = script.hints.get(&place).cloned().unwrap_or_default();
+    let options = script.hints.get(&place).map(|hints| table_options(hints)).unwrap_or_default();
     let (partition, columns) = script.syntax(|parser| {
         let partition = match word(parser, "PARTITION") {
             true => cursor::parenthesized(parser, partition_value)?,

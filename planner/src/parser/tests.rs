@@ -242,10 +242,10 @@ fn errors_point_at_their_place() {
     "#]],
     );
     check_error(
-        "SELECT * FROM t /*+ STATE_TTL('t' = '1 d') */",
+        "SELECT /*+ FASTER(t) */ * FROM t",
         expect![[r#"
-        UNSUPPORTED the hint STATE_TTL is not supported yet (line 1, column 17)
-          help: supported is /*+ OPTIONS('key' = 'value') */ behind a table's name
+        UNSUPPORTED there is no hint FASTER (line 1, column 8)
+          help: supported are OPTIONS('key' = 'value') behind a table's name, and STATE_TTL('table' = '1 d') and LOOKUP('table' = '…', …) behind SELECT
     "#]],
     );
     check_error(

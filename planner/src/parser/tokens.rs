@@ -20,8 +20,37 @@ const MAX_OPERATORS: usize = 2_000;
 /// Most brackets that may open directly behind a `FROM`, `JOIN` or each other.
 const MAX_OPEN_BRACKETS: usize = 24;
 
-/// Options given by `/*+ OPTIONS('k' = 'v') */`, by the end of the token before the hint.
-pub(crate) type Hints = BTreeMap<(u32, u32), Vec<(String, String)>>;
+/// Hints by the end of the token before them: a table's name, or SELECT.
+pub(crate) type Hints = BTreeMap<(u32, u32), Vec<Hint>>;
+
+/// One hint of a `/*+ … */`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hint {
+    /// Upper-case name, one of [`HINTS`].
+    pub(crate) name: &'static str,
+    /// `'key' = 'value'`; the value of a mere name is empty.
+    pub(crate) options: Vec<(String, String)>,
+    pub(crate) span: Span,
+}
+
+/// The hints that Flink knows. Those that only choose among algorithms of bounded joins are read and
+/// have no effect.
+const HINTS: &[&str] = &[
+    "OPTIONS",
+    "STATE_TTL",
+    "LOOKUP",
+    "BROADCAST",
+    "SHUFFLE_HASH",
+    "SHUFFLE_MERGE",
+    "NEST_LOOP",
+    "MULTI_JOIN",
+];
+
+/// The options of the OPTIONS hints among hints.
+pub(crate) fn table_options(hints: &[Hint]) -> Vec<(String, String)> {
+    let options = hints.iter().filter(|hint| hint.name == "OPTIONS");
+    options.flat_map(|hint| hint.options.iter().cloned()).collect()
+}
 
 /// The tokens of a script without white space.
 pub(crate) struct Tokens {
@@ -53,8 +82,8 @@ pub(crate) fn tokenize(text: &str) -> Result<Tokens> {
             Token::Whitespace(Whitespace::MultiLineComment(comment)) => {
                 if let (Some(hint), Some(before)) = (comment.strip_prefix('+'), tokens.last()) {
                     let end = before.span.end;
-                    let options = hint_options(hint, cursor::span(token.span))?;
-                    hints.entry((end.line as u32, end.column as u32)).or_default().extend(options);
+                    let read = read_hints(hint, cursor::span(token.span))?;
+                    hints.entry((end.line as u32, end.column as u32)).or_default().extend(read);
                 }
             }
             Token::Whitespace(_) => {}
@@ -139,30 +168,39 @@ fn split_brackets(span: TokenSpan) -> [TokenWithSpan; 2] {
     [bracket(span.start, middle), bracket(middle, span.end)]
 }
 
-/// The options of `OPTIONS('k' = 'v', …)`.
-fn hint_options(text: &str, place: Span) -> Result<Vec<(String, String)>> {
-    let wrong = |message: String| Error::new(ErrorCode::Unsupported, message).at(place);
-    let name: String =
-        text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-    if !name.eq_ignore_ascii_case("OPTIONS") {
-        return Err(wrong(format!("the hint {name} is not supported yet"))
-            .help("supported is /*+ OPTIONS('key' = 'value') */ behind a table's name"));
-    }
+/// The hints of a comment: `OPTIONS('k' = 'v'), BROADCAST(t)`.
+fn read_hints(text: &str, place: Span) -> Result<Vec<Hint>> {
+    let syntax = |message: String| Error::new(ErrorCode::SqlSyntax, message).at(place);
     let mut inner = Vec::new();
     Tokenizer::new(&FlinkDialect, text)
         .tokenize_with_location_into_buf(&mut inner)
-        .map_err(|error| Error::new(ErrorCode::SqlSyntax, error.message).at(place))?;
+        .map_err(|error| syntax(error.message))?;
     inner.retain(|token| !matches!(token.token, Token::Whitespace(_)));
     let mut parser = parser(&FlinkDialect, inner);
-    parser.advance_token();
-    cursor::parenthesized(&mut parser, |parser| {
-        let key = cursor::string(parser, "an option's name in quotes")?;
-        parser.expect_token(&Token::Eq)?;
-        Ok((key, cursor::string(parser, "an option's value in quotes")?))
-    })
-    .map_err(|error| {
-        Error::new(ErrorCode::SqlSyntax, format!("the hint does not parse: {error}")).at(place)
-    })
+    let mut hints = Vec::new();
+    while parser.peek_token_ref().token != Token::EOF {
+        let word = parser.next_token().to_string();
+        let Some(name) = HINTS.iter().find(|name| word.eq_ignore_ascii_case(name)) else {
+            return Err(Error::unsupported(format!("there is no hint {word}")).at(place).help(
+                "supported are OPTIONS('key' = 'value') behind a table's name, and STATE_TTL('table' = '1 d') and LOOKUP('table' = '…', …) behind SELECT",
+            ));
+        };
+        let options = cursor::parenthesized(&mut parser, |parser| {
+            let key = match parser.peek_token_ref().token {
+                Token::Word(_) => parser.next_token().to_string(),
+                _ => cursor::string(parser, "an option's name in quotes")?,
+            };
+            match parser.consume_token(&Token::Eq) {
+                true => Ok((key, cursor::string(parser, "an option's value in quotes")?)),
+                false => Ok((key, String::new())),
+            }
+        });
+        let options =
+            options.map_err(|error| syntax(format!("the hint {name} does not parse: {error}")))?;
+        hints.push(Hint { name, options, span: place });
+        let _ = parser.consume_token(&Token::Comma);
+    }
+    Ok(hints)
 }
 
 /// Refuses statements whose trees would be too deep to walk.

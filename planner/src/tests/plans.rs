@@ -122,6 +122,9 @@ fn windows() {
                      +- LocalWindowAggregate(groupBy=[page], window=[TUMBLE(time_col=[ts], size=[10 s])], select=[page, COUNT(*) AS $agg0, SUM(dwell) FILTER $f2 AS $agg1, COUNT(DISTINCT user_id) AS $agg2, start('w$) AS window_start, end('w$) AS window_end])
                         +- Calc(select=[page, dwell, (country = 'de') AS $f2, user_id, ts], where=[dwell > 0], changelogMode=[I])
                            +- TableSourceScan(table=[clicks], read=[user_id, page, country, dwell, ts], fields=[user_id, page, country, dwell, ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
+
+            == State ==
+            WindowAggregate(page) [50a285f9a688c731]: aggregates per page, until its window is complete
         "#]],
     );
     check(
@@ -134,6 +137,9 @@ fn windows() {
                   +- Exchange(distribution=[single])
                      +- LocalWindowAggregate(window=[HOP(time_col=[ts], size=[10 s], slide=[2 s])], select=[COUNT(*) AS $agg0])
                         +- TableSourceScan(table=[clicks], read=[ts], fields=[ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
+
+            == State ==
+            WindowAggregate() [96402af7a0e27055]: aggregates, until its window is complete
         "#]],
     );
     check(
@@ -147,6 +153,9 @@ fn windows() {
                      +- LocalWindowAggregate(groupBy=[$f0], window=[CUMULATE(time_col=[ts], max_size=[1 h], step=[1 min])], select=[$f0, MAX(dwell) AS $agg0, MIN(dwell) AS $agg1])
                         +- Calc(select=[UPPER(page) AS $f0, dwell, ts], where=[country = 'de'], changelogMode=[I])
                            +- TableSourceScan(table=[clicks], read=[page, country, dwell, ts], fields=[page, country, dwell, ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
+
+            == State ==
+            WindowAggregate($f0) [1306a74419e9e992]: aggregates per $f0, until its window is complete
         "#]],
     );
     check(
@@ -158,6 +167,9 @@ fn windows() {
                +- WindowAggregate(groupBy=[page], window=[SESSION(time_col=[ts], gap=[5 s])], select=[page, AVG(dwell) AS $agg0, end('w$) AS window_end], changelogMode=[I])
                   +- Exchange(distribution=[hash[page]])
                      +- TableSourceScan(table=[clicks], read=[page, dwell, ts], fields=[page, dwell, ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
+
+            == State ==
+            WindowAggregate(page) [b72751b0635d651b]: aggregates per page, until its window is complete
         "#]],
     );
     check(
@@ -184,6 +196,9 @@ fn windows() {
                         +- WindowTableFunction(window=[SESSION(time_col=[ts], gap=[5 s]), partition keys=[page]], changelogMode=[I])
                            +- Exchange(distribution=[hash[page]])
                               +- TableSourceScan(table=[clicks], read=[page, country, ts], fields=[page, country, ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
+
+            == State ==
+            WindowAggregate(country) [159be6e96324c2f9]: aggregates per country, until its window is complete
         "#]],
     );
     check(
@@ -208,6 +223,9 @@ fn windows() {
                      +- WindowTableFunction(window=[SESSION(time_col=[ts], gap=[5 s]), partition keys=[page]], changelogMode=[I])
                         +- Exchange(distribution=[hash[page]])
                            +- TableSourceScan(table=[clicks], read=[page, dwell, ts], fields=[page, dwell, ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
+
+            == State ==
+            WindowRank(page) [1981a04b2deef1af]: rows of rank 1 to 1 per page, until their window is complete
         "#]],
     );
     check(
@@ -219,6 +237,9 @@ fn windows() {
                +- WindowAggregate(groupBy=[page], window=[TUMBLE(time_col=[PROCTIME()], size=[1 s])], select=[page, COUNT(*) AS $agg0], changelogMode=[I])
                   +- Exchange(distribution=[hash[page]])
                      +- TableSourceScan(table=[clicks], read=[page], fields=[page], changelogMode=[I])
+
+            == State ==
+            WindowAggregate(page) [3f128c7dace78ad2]: aggregates per page, until its window is complete
         "#]],
     );
     check(
@@ -232,6 +253,9 @@ fn windows() {
                      +- Calc(select=[page, window_start, window_end], changelogMode=[I])
                         +- WindowTableFunction(window=[TUMBLE(time_col=[ts], size=[1 s])], changelogMode=[I])
                            +- TableSourceScan(table=[clicks], read=[page, ts], fields=[page, ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
+
+            == State ==
+            WindowAggregate(page) [d5221cf10f276c87]: aggregates per page, until its window is complete
         "#]],
     );
     check(
@@ -247,14 +271,17 @@ fn windows() {
     check(
         "SELECT DISTINCT window_start, window_end, page FROM TABLE(TUMBLE(TABLE clicks, DESCRIPTOR(ts), INTERVAL '1' SECOND))",
         expect![[r#"
-        == Optimized Execution Plan ==
-        Sink(table=[collect], fields=[window_start, window_end, page], parallelism=[1], changelogMode=[NONE])
-        +- Calc(select=[window_start, window_end, page], changelogMode=[I])
-           +- GlobalWindowAggregate(groupBy=[page], window=[TUMBLE(time_col=[ts], size=[1 s])], select=[page, start('w$) AS window_start, end('w$) AS window_end], changelogMode=[I])
-              +- Exchange(distribution=[hash[page]])
-                 +- LocalWindowAggregate(groupBy=[page], window=[TUMBLE(time_col=[ts], size=[1 s])], select=[page, start('w$) AS window_start, end('w$) AS window_end])
-                    +- TableSourceScan(table=[clicks], read=[page, ts], fields=[page, ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
-    "#]],
+            == Optimized Execution Plan ==
+            Sink(table=[collect], fields=[window_start, window_end, page], parallelism=[1], changelogMode=[NONE])
+            +- Calc(select=[window_start, window_end, page], changelogMode=[I])
+               +- GlobalWindowAggregate(groupBy=[page], window=[TUMBLE(time_col=[ts], size=[1 s])], select=[page, start('w$) AS window_start, end('w$) AS window_end], changelogMode=[I])
+                  +- Exchange(distribution=[hash[page]])
+                     +- LocalWindowAggregate(groupBy=[page], window=[TUMBLE(time_col=[ts], size=[1 s])], select=[page, start('w$) AS window_start, end('w$) AS window_end])
+                        +- TableSourceScan(table=[clicks], read=[page, ts], fields=[page, ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
+
+            == State ==
+            WindowAggregate(page) [30f088d33a64bc09]: aggregates per page, until its window is complete
+        "#]],
     );
 }
 
@@ -274,6 +301,10 @@ fn cascaded_windows() {
                               +- Exchange(distribution=[hash[page]])
                                  +- LocalWindowAggregate(groupBy=[page], window=[TUMBLE(time_col=[ts], size=[10 s])], select=[page, COUNT(*) AS $agg0, rowtime('w$) AS window_time])
                                     +- TableSourceScan(table=[clicks], read=[page, ts], fields=[page, ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
+
+            == State ==
+            WindowAggregate(page) [56268fbbbe371a50]: aggregates per page, until its window is complete
+            WindowAggregate() [e80d880ef85d5653]: aggregates, until its window is complete
         "#]],
     );
     check(
@@ -289,6 +320,10 @@ fn cascaded_windows() {
                            +- Exchange(distribution=[hash[page]])
                               +- LocalWindowAggregate(groupBy=[page], window=[TUMBLE(time_col=[ts], size=[10 s])], select=[page, COUNT(*) AS $agg0, start('w$) AS window_start, end('w$) AS window_end])
                                  +- TableSourceScan(table=[clicks], read=[page, ts], fields=[page, ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
+
+            == State ==
+            WindowAggregate(page) [15c3a1275c2daaad]: aggregates per page, until its window is complete
+            WindowAggregate() [4a59ba7944b0fa0d]: aggregates, until its window is complete
         "#]],
     );
 }
@@ -308,6 +343,10 @@ fn window_top_n() {
                            +- Exchange(distribution=[hash[page]])
                               +- LocalWindowAggregate(groupBy=[page], window=[TUMBLE(time_col=[ts], size=[10 s])], select=[page, COUNT(*) AS $agg0, start('w$) AS window_start, end('w$) AS window_end])
                                  +- TableSourceScan(table=[clicks], read=[page, ts], fields=[page, ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
+
+            == State ==
+            WindowAggregate(page) [15c3a1275c2daaad]: aggregates per page, until its window is complete
+            WindowRank() [11f93b02553ceb1a]: rows of rank 1 to 3, until their window is complete
         "#]],
     );
     check(
@@ -322,6 +361,9 @@ fn window_top_n() {
                      +- Calc(select=[page, country, window_start, window_end, (dwell + 1) AS $k11], changelogMode=[I])
                         +- WindowTableFunction(window=[TUMBLE(time_col=[ts], size=[10 s])], changelogMode=[I])
                            +- TableSourceScan(table=[clicks], read=[page, country, dwell, ts], fields=[page, country, dwell, ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
+
+            == State ==
+            WindowRank(country) [f083ae64423bded8]: rows of rank 1 to 1 per country, until their window is complete
         "#]],
     );
     check(
@@ -337,6 +379,10 @@ fn window_top_n() {
                         +- Exchange(distribution=[hash[page]])
                            +- LocalWindowAggregate(groupBy=[page], window=[TUMBLE(time_col=[ts], size=[10 s])], select=[page, COUNT(*) AS $agg0, start('w$) AS window_start, end('w$) AS window_end])
                               +- TableSourceScan(table=[clicks], read=[page, ts], fields=[page, ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
+
+            == State ==
+            WindowAggregate(page) [15c3a1275c2daaad]: aggregates per page, until its window is complete
+            WindowRank() [6a2fc7f02dd86d25]: rows of rank 1 to 4, until their window is complete
         "#]],
     );
 }
@@ -377,6 +423,9 @@ fn statement_sets_share_what_they_read() {
             Sink(table=[pairs-4], fields=[k, n], changelogMode=[NONE])
             +- Calc(select=[page AS k, ($agg0 + 1) AS n], changelogMode=[I])
                +- Reused(reference_id=[2])
+
+            == State ==
+            WindowAggregate(page) [9486723d4b5043ab]: aggregates per page, until its window is complete
         "#]],
     );
 }
@@ -404,6 +453,9 @@ fn nexmark() {
                  +- LocalWindowAggregate(groupBy=[auction], window=[HOP(time_col=[dateTime], size=[10 s], slide=[2 s])], select=[auction, COUNT(*) AS $agg0])
                     +- Calc(select=[bid.auction AS auction, dateTime], changelogMode=[I])
                        +- TableSourceScan(table=[nexmark], read=[event_type, bid(auction, dateTime)], filter=[event_type = 2], fields=[bid, bid.dateTime AS dateTime], watermark=[(dateTime - 4000:INTERVAL MILLISECOND)], changelogMode=[I])
+
+        == State ==
+        WindowAggregate(auction) [ff8d264f196d2367]: aggregates per auction, until its window is complete
         == Optimized Execution Plan ==
         Sink(table=[q5], fields=[auction, n], changelogMode=[NONE])
         +- Calc(select=[bidder AS auction, $agg0 AS n], changelogMode=[I])
@@ -411,6 +463,9 @@ fn nexmark() {
               +- Exchange(distribution=[hash[bidder]])
                  +- Calc(select=[bid.bidder AS bidder, dateTime], changelogMode=[I])
                     +- TableSourceScan(table=[nexmark], read=[event_type, bid(bidder, dateTime)], filter=[event_type = 2], fields=[bid, bid.dateTime AS dateTime], watermark=[(dateTime - 4000:INTERVAL MILLISECOND)], changelogMode=[I])
+
+        == State ==
+        WindowAggregate(bidder) [c4121ecf67643607]: aggregates per bidder, until its window is complete
         == Optimized Execution Plan ==
         TableSourceScan(table=[nexmark], read=[event_type, person(id, dateTime), auction(dateTime), bid(auction, price, dateTime)], filter=[(event_type = 2) OR (event_type = 0)], fields=[event_type, person, bid, CASE WHEN event_type = 0 THEN person.dateTime WHEN event_type = 1 THEN auction.dateTime ELSE bid.dateTime END AS dateTime], watermark=[(dateTime - 4000:INTERVAL MILLISECOND)], changelogMode=[I])
             (reuse_id=[1])
@@ -433,6 +488,10 @@ fn nexmark() {
                           +- LocalWindowAggregate(groupBy=[auction], window=[HOP(time_col=[dateTime], size=[10 s], slide=[2 s])], select=[auction, COUNT(*) AS $agg0, start('w$) AS window_start, end('w$) AS window_end])
                              +- Calc(select=[bid.auction AS auction, dateTime], where=[event_type = 2], changelogMode=[I])
                                 +- Reused(reference_id=[1])
+
+        == State ==
+        WindowAggregate(auction) [2600df894bc3d229]: aggregates per auction, until its window is complete
+        WindowRank() [22e752155365b66d]: rows of rank 1 to 3, until their window is complete
     "#]].assert_eq(&plan(include_str!("scripts/nexmark.sql")));
 }
 

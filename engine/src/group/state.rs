@@ -1,0 +1,235 @@
+//! What an updating aggregate keeps by group: accumulators, the number of rows where rows may be taken
+//! back, and the values of DISTINCT arguments.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch};
+use arrow::compute::kernels::boolean::{and, and_kleene, not};
+use arrow::datatypes::{DataType, Int64Type};
+use tidegate_plan::arrow_type::data_type;
+use tidegate_plan::{AggregateCall, Schema};
+use tidegate_types::{Error, Result};
+
+use super::distinct::{DistinctValues, NAMES, Rows};
+use crate::aggregate::{Accumulator, boolean, counts_nulls, is_distinct, plain_accumulator};
+use crate::element::Changes;
+use crate::keyed::{Keyed, SlotValues};
+
+/// Groups by slot.
+pub(super) struct GroupState {
+    calls: Vec<AggregateCall>,
+    accumulators: Vec<Box<dyn Accumulator>>,
+    /// Rows of each group, if any may be taken back.
+    rows: Option<Vec<i64>>,
+    pub(super) distinct: Vec<DistinctValues>,
+}
+
+impl GroupState {
+    /// No groups, with keys of types `keys`; `retracts`: the input takes rows back.
+    pub(super) fn new(
+        calls: &[AggregateCall],
+        input: &Schema,
+        keys: &[DataType],
+        retracts: bool,
+    ) -> Result<Self> {
+        let accumulators = calls.iter().map(|call| {
+            plain_accumulator(call, call.argument.map(|index| &input[index].ty), retracts)
+        });
+        let accumulators = accumulators.collect::<Result<_>>()?;
+        let mut arguments: Vec<(usize, bool)> = Vec::new();
+        for call in calls.iter().filter(|call| is_distinct(call)) {
+            arguments.extend(call.argument.map(|argument| (argument, counts_nulls(call))));
+        }
+        arguments.sort_unstable();
+        arguments.dedup();
+        if arguments.len() > NAMES.len() {
+            return Err(Error::unsupported(format!(
+                "DISTINCT over {} arguments in one aggregate; at most {} are",
+                arguments.len(),
+                NAMES.len()
+            ))
+            .help("compute some of them in a query of their own and join the results"));
+        }
+        let distinct = arguments.iter().zip(NAMES).map(|((argument, nulls), name)| {
+            let of = calls.iter().enumerate().filter(|(_, call)| {
+                is_distinct(call)
+                    && call.argument == Some(*argument)
+                    && counts_nulls(call) == *nulls
+            });
+            let of: Vec<_> = of.map(|(index, call)| (index, call.filter)).collect();
+            let ty = data_type(&input[*argument].ty);
+            DistinctValues::new(name, keys, (*argument, &ty), *nulls, &of, retracts)
+        });
+        let distinct = distinct.collect::<Result<_>>()?;
+        let rows = retracts.then(Vec::new);
+        Ok(Self { calls: calls.to_vec(), accumulators, rows, distinct })
+    }
+
+    /// Whether a group still has rows.
+    #[inline]
+    pub(super) fn has_rows(&self, slot: u32) -> bool {
+        self.rows.as_ref().is_none_or(|rows| rows[slot as usize] > 0)
+    }
+
+    /// Whether groups can lose their last row.
+    pub(super) fn can_empty(&self) -> bool {
+        self.rows.is_some()
+    }
+
+    /// Whether any row of a group changes its result.
+    pub(super) fn always_changes(&self) -> bool {
+        let counts_all = |call: &AggregateCall| {
+            call.function == tidegate_plan::AggregateFunction::Count
+                && call.argument.is_none()
+                && call.filter.is_none()
+        };
+        self.rows.is_none() && self.calls.iter().any(counts_all)
+    }
+
+    /// Adds and takes back the rows of a batch.
+    pub(super) fn apply(&mut self, slots: &[u32], changes: &Changes, groups: &Keyed) -> Result<()> {
+        let adds = match (&changes.kinds, &self.rows) {
+            (Some(kinds), Some(_)) => {
+                let adds = kinds.values().iter().map(|kind| tidegate_plan::RowKind::adds(*kind));
+                let adds = BooleanArray::from(adds.collect::<Vec<_>>());
+                (adds.false_count() > 0).then_some(adds)
+            }
+            _ => None,
+        };
+        if let Some(rows) = &mut self.rows {
+            match &adds {
+                None => slots.iter().for_each(|slot| rows[*slot as usize] += 1),
+                Some(adds) => {
+                    for (row, slot) in slots.iter().enumerate() {
+                        rows[*slot as usize] += if adds.value(row) { 1 } else { -1 };
+                    }
+                }
+            }
+        }
+        let batch = &changes.rows;
+        for (call, accumulator) in self.calls.iter().zip(&mut self.accumulators) {
+            if is_distinct(call) {
+                continue;
+            }
+            let argument = call.argument.map(|index| batch.column(index));
+            let filter = match call.filter {
+                Some(index) => Some(boolean(batch.column(index))?),
+                None => None,
+            };
+            let Some(adds) = &adds else {
+                accumulator.update(slots, argument, filter)?;
+                continue;
+            };
+            let (added, taken) = masks(filter, adds)?;
+            if added.true_count() > 0 {
+                accumulator.update(slots, argument, Some(&added))?;
+            }
+            if taken.true_count() > 0 {
+                accumulator.retract(slots, argument, Some(&taken))?;
+            }
+        }
+        let rows = Rows { slots, batch, adds: adds.as_ref() };
+        for distinct in &mut self.distinct {
+            distinct.apply(&rows, groups, &mut self.accumulators)?;
+        }
+        Ok(())
+    }
+
+    /// Adds partial states: those of all calls side by side, then the number of rows.
+    pub(super) fn merge(
+        &mut self,
+        slots: &[u32],
+        partials: &RecordBatch,
+        keys: usize,
+    ) -> Result<()> {
+        self.merge_columns(slots, &partials.columns()[keys..])
+    }
+
+    fn merge_columns(&mut self, slots: &[u32], mut columns: &[ArrayRef]) -> Result<()> {
+        let missing = || Error::internal("the state of groups has too few columns");
+        for accumulator in &mut self.accumulators {
+            let width = accumulator.state_types().len();
+            let (own, rest) = columns.split_at_checked(width).ok_or_else(missing)?;
+            accumulator.merge(slots, own)?;
+            columns = rest;
+        }
+        if let Some(rows) = &mut self.rows {
+            let counts = columns.first().and_then(|column| column.as_primitive_opt::<Int64Type>());
+            let counts = counts.ok_or_else(missing)?;
+            for (slot, count) in slots.iter().zip(counts.values()) {
+                rows[*slot as usize] += count;
+            }
+        }
+        Ok(())
+    }
+
+    /// The results of groups, one column per call.
+    pub(super) fn results(&self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
+        self.accumulators.iter().map(|accumulator| accumulator.result(slots)).collect()
+    }
+
+    /// Bytes held.
+    pub(super) fn memory_size(&self) -> usize {
+        self.accumulators.iter().map(|accumulator| accumulator.memory_size()).sum::<usize>()
+            + self.rows.as_ref().map_or(0, |rows| rows.capacity() * 8)
+            + self.distinct.iter().map(DistinctValues::memory_size).sum::<usize>()
+    }
+}
+
+/// The rows that pass a filter and are added, and those that are taken back.
+fn masks(
+    filter: Option<&BooleanArray>,
+    adds: &BooleanArray,
+) -> Result<(BooleanArray, BooleanArray)> {
+    let internal = |error: arrow::error::ArrowError| Error::internal(error.to_string());
+    let takes = not(adds).map_err(internal)?;
+    Ok(match filter {
+        None => (adds.clone(), takes),
+        Some(filter) if filter.null_count() == 0 => {
+            (and(filter, adds).map_err(internal)?, and(filter, &takes).map_err(internal)?)
+        }
+        Some(filter) => (
+            and_kleene(filter, adds).map_err(internal)?,
+            and_kleene(filter, &takes).map_err(internal)?,
+        ),
+    })
+}
+
+impl SlotValues for GroupState {
+    fn types(&self) -> Vec<DataType> {
+        let states = self.accumulators.iter().flat_map(|accumulator| accumulator.state_types());
+        states.chain(self.rows.is_some().then_some(DataType::Int64)).collect()
+    }
+
+    fn resize(&mut self, slots: usize) {
+        self.accumulators.iter_mut().for_each(|accumulator| accumulator.resize(slots));
+        if let Some(rows) = &mut self.rows {
+            rows.resize(slots, 0);
+        }
+    }
+
+    fn columns(&self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
+        let mut columns = Vec::new();
+        for accumulator in &self.accumulators {
+            columns.extend(accumulator.state(slots)?);
+        }
+        if let Some(rows) = &self.rows {
+            let rows = slots.iter().map(|slot| rows[*slot as usize]);
+            columns.push(Arc::new(Int64Array::from_iter_values(rows)));
+        }
+        Ok(columns)
+    }
+
+    fn put(&mut self, slots: &[u32], columns: &[ArrayRef]) -> Result<()> {
+        slots.iter().for_each(|slot| self.clear(*slot));
+        self.merge_columns(slots, columns)
+    }
+
+    /// Leaves the values of DISTINCT arguments, which have their own entries.
+    fn clear(&mut self, slot: u32) {
+        self.accumulators.iter_mut().for_each(|accumulator| accumulator.reset(slot));
+        if let Some(rows) = &mut self.rows {
+            rows[slot as usize] = 0;
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Window nodes: window functions, window aggregates, window Top-N.
+
+use tidegate_plan::Operator;
+use tidegate_plan::operator::{WindowAggregate, WindowRank};
+use tidegate_plan::window::{WindowShape, WindowTime};
+use tidegate_types::{Field, Result};
+
+use super::{Draft, Lowering, forward, keyed};
+use crate::algebra::{self, Aggregate, AggregateWindow, Relation, TvfTime, WindowTvf};
+
+impl Lowering<'_> {
+    pub(super) fn window_tvf(
+        &mut self,
+        input: Relation,
+        tvf: WindowTvf,
+        schema: Vec<Field>,
+    ) -> Result<usize> {
+        let node = self.relation(input)?;
+        let keys = tvf.partition_keys;
+        // Sessions are found per key; other windows depend on nothing but the row.
+        let inputs = match tvf.shape {
+            WindowShape::Session { .. } => keyed(node, &keys),
+            _ => forward(node),
+        };
+        let time = window_time(tvf.time);
+        let below = &self.identities[node];
+        let identity = below.window(&tvf.shape, &time, &keys);
+        let id = identity.rows.word("window-tvf");
+        let operator =
+            tidegate_plan::operator::WindowTvf { shape: tvf.shape, time, partition_keys: keys };
+        let operator = Operator::WindowTvf(operator);
+        self.add(Draft::new(operator, inputs, schema, identity, id))
+    }
+
+    pub(super) fn window_aggregate(
+        &mut self,
+        input: Relation,
+        aggregate: Aggregate,
+        schema: Vec<Field>,
+    ) -> Result<usize> {
+        let node = self.relation(input)?;
+        let time = match aggregate.window {
+            AggregateWindow::Time(time) => window_time(time),
+            AggregateWindow::Attached { start, end, event: true } => {
+                WindowTime::Attached { start, end }
+            }
+            AggregateWindow::Attached { start, end, event: false } => {
+                WindowTime::AttachedProcessing { start, end }
+            }
+        };
+        let two_phase = self.two_phase(&aggregate.shape, &time);
+        let operator = WindowAggregate {
+            shape: aggregate.shape,
+            time,
+            keys: aggregate.keys,
+            aggregates: aggregate.calls,
+            columns: aggregate.columns,
+            two_phase,
+        };
+        let identity = self.identities[node].aggregate(&operator);
+        let id = identity
+            .columns
+            .iter()
+            .fold(identity.rows.word("window-aggregate"), |id, c| id.digest(*c));
+        let inputs = keyed(node, &operator.keys);
+        let operator = Operator::WindowAggregate(operator);
+        self.add(Draft::new(operator, inputs, schema, identity, id))
+    }
+
+    /// A local phase needs windows that are known from the row's time alone and complete by event
+    /// time.
+    fn two_phase(&self, shape: &WindowShape, time: &WindowTime) -> bool {
+        let one_phase = self
+            .settings
+            .get("table.optimizer.agg-phase-strategy")
+            .is_some_and(|strategy| strategy.eq_ignore_ascii_case("one_phase"));
+        let event = matches!(time, WindowTime::Event { .. });
+        !one_phase && event && !matches!(shape, WindowShape::Session { .. })
+    }
+
+    pub(super) fn window_rank(
+        &mut self,
+        input: Relation,
+        rank: algebra::WindowRank,
+        schema: Vec<Field>,
+    ) -> Result<usize> {
+        let node = self.relation(input)?;
+        let (start, end) = (rank.start, rank.end);
+        let time = match rank.event {
+            true => WindowTime::Attached { start, end },
+            false => WindowTime::AttachedProcessing { start, end },
+        };
+        let operator = WindowRank {
+            time,
+            keys: rank.keys,
+            order: rank.order,
+            from: rank.from.max(1),
+            to: rank.to,
+            rank_column: rank.rank_column,
+        };
+        let identity = self.identities[node].window_rank(&operator);
+        let id = identity.rows.word("window-rank");
+        let inputs = keyed(node, &operator.keys);
+        let operator = Operator::WindowRank(operator);
+        self.add(Draft::new(operator, inputs, schema, identity, id))
+    }
+}
+
+fn window_time(time: TvfTime) -> WindowTime {
+    match time {
+        TvfTime::Event(column) => WindowTime::Event { column },
+        TvfTime::Processing => WindowTime::Processing,
+    }
+}
