@@ -20,7 +20,7 @@ pub(super) const NO_TIME: i64 = i64::MIN;
 /// Where times come from.
 pub(super) enum RowClock {
     /// Per side when a row can be forgotten, if it ever can.
-    Expiry([Option<Evaluator>; 2]),
+    Expiry([Option<Box<Evaluator>>; 2]),
     /// A left row is needed until its time; when a version is not needed, other versions say.
     Version {
         /// Column of each side.

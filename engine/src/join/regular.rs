@@ -140,7 +140,7 @@ impl Join {
         let inputs = two(inputs)?;
         let expiry = |side: usize| {
             let expr = plan.expiry[side].as_ref();
-            expr.map(|expr| Evaluator::compile(expr, settings)).transpose()
+            expr.map(|expr| Evaluator::compile(expr, settings).map(Box::new)).transpose()
         };
         let parts = Parts {
             kind: plan.kind,

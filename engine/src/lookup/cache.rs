@@ -229,7 +229,7 @@ mod tests {
 
     fn cached(limits: CacheLimits) -> (Box<dyn Lookup>, Arc<AtomicUsize>, Arc<ManualClock>) {
         let asked = Arc::new(AtomicUsize::new(0));
-        let clock = Arc::new(ManualClock::new(0));
+        let clock = ManualClock::at(0);
         let table = Arc::new(Evens(asked.clone()));
         let elapsed: Elapsed = {
             let clock = clock.clone();
@@ -270,10 +270,10 @@ mod tests {
         let ttl = Some(Duration::from_secs(10));
         let (mut lookup, asked, clock) = cached(CacheLimits { after_write: ttl, ..limits() });
         sizes(lookup.as_mut(), vec![2]).await;
-        clock.advance(Duration::from_secs(9));
+        clock.advance(9_000);
         sizes(lookup.as_mut(), vec![2]).await;
         assert_eq!(asked.load(Ordering::Relaxed), 1);
-        clock.advance(Duration::from_secs(1));
+        clock.advance(1_000);
         sizes(lookup.as_mut(), vec![2]).await;
         assert_eq!(asked.load(Ordering::Relaxed), 2);
     }

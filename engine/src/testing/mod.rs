@@ -14,5 +14,5 @@ pub(crate) use random::Random;
 pub(crate) use replay::Replay;
 pub(crate) use rows::{Row, changes, ints, rows_of};
 pub(crate) use stored::Stored;
-pub(crate) use subject::{GROUPS, Subject};
+pub(crate) use subject::{GROUPS, Subject, context};
 pub(crate) use table::Table;
