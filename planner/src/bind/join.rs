@@ -52,6 +52,37 @@ impl Binder<'_> {
         let join = Join { kind, on, form, ttl, span };
         let relation = build(left, right, join);
         scope.retype(&relation);
+        if kind == JoinKind::Full && !shared.is_empty() {
+            return self.merged(relation, scope, &shared, width, span);
+        }
+        Ok((relation, scope))
+    }
+
+    /// A FULL join whose shared columns are those of whichever side there is.
+    fn merged(
+        &self,
+        relation: Relation,
+        mut scope: Scope,
+        shared: &[ast::Ident],
+        width: usize,
+        span: Span,
+    ) -> Result<(Relation, Scope)> {
+        let relation = settle(relation, Vec::new());
+        let mut exprs = relation.identity();
+        for name in shared {
+            let named = |column: &super::scope::ScopeColumn| column.name == name.value;
+            let left = scope.columns[..width].iter().position(named);
+            let right = scope.columns[width..].iter().position(named);
+            if let (Some(left), Some(right)) = (left, right) {
+                let sides = vec![relation.column(left), relation.column(width + right)];
+                let empty = Scope::default();
+                let either =
+                    ExprBinder::new(self, &empty, "USING").apply("COALESCE", sides, span)?;
+                exprs[left].expr = either;
+            }
+        }
+        let relation = relation.project(exprs);
+        scope.retype(&relation);
         Ok((relation, scope))
     }
 

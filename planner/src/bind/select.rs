@@ -108,7 +108,7 @@ impl Binder<'_> {
             hidden.map(|(index, item)| NamedExpr { name: format!("$o{index}"), expr: item.expr }),
         );
         let result = relation.project(exprs);
-        if select.distinct.is_none() {
+        if !matches!(select.distinct, Some(Distinct::Distinct)) {
             return Ok(result);
         }
         if !order.is_empty() {
