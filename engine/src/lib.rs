@@ -27,6 +27,7 @@ pub mod staging;
 pub mod task;
 #[cfg(test)]
 mod testing;
+pub mod unnest;
 pub mod values;
 pub mod window;
 

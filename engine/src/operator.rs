@@ -375,6 +375,11 @@ pub trait Operator: Send {
         0
     }
 
+    /// Rows (or groups) of state, where the operator knows.
+    fn state_rows(&self) -> u64 {
+        0
+    }
+
     /// Bytes of state on local disk.
     fn spilled_bytes(&self) -> usize {
         0

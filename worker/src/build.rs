@@ -12,7 +12,7 @@ use tidegate_engine::exchange::Sender;
 use tidegate_engine::exchange::partition::Partitioner;
 use tidegate_engine::expand::Expand;
 use tidegate_engine::group::{self, GroupAggregate, LocalGroupAggregate};
-use tidegate_engine::join::{IntervalJoin, Join};
+use tidegate_engine::join::{IntervalJoin, Join, TemporalJoin, WindowJoin};
 use tidegate_engine::lookup::LookupStage;
 use tidegate_engine::metrics::{OperatorMetrics, SinkMetrics, TaskMetrics};
 use tidegate_engine::operator::Operator;
@@ -22,6 +22,7 @@ use tidegate_engine::staging::{StagingArea, StagingFolder};
 use tidegate_engine::task::chain::{Chain, ChainNode, OutputEdge, Stage};
 use tidegate_engine::task::sink_stage::SinkStage;
 use tidegate_engine::task::snapshot::StateFiles;
+use tidegate_engine::unnest::Unnest;
 use tidegate_engine::values::ValuesSource;
 use tidegate_engine::window::{
     AggregateInput, LocalWindowAggregate, SessionAggregate, SessionRows, WindowAggregate,
@@ -213,7 +214,19 @@ fn operator(graph: &StreamGraph, node: &Node) -> Result<Box<dyn Operator>> {
         PlanOperator::UpsertMaterialize(plan) => {
             Box::new(UpsertMaterialize::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
         }
+        PlanOperator::Unnest(plan) => {
+            Box::new(Unnest::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+        }
         PlanOperator::DropUpdateBefore => Box::new(DropUpdateBefore),
+        PlanOperator::WindowJoin(plan) => {
+            let (start, end) = (plan.starts[0], plan.ends[0]);
+            let zone = window_zone(graph, input()?, &WindowTime::Attached { start, end })?;
+            let inputs = inputs(graph, node)?;
+            Box::new(WindowJoin::new(plan, node, &inputs, &graph.settings, zone)?)
+        }
+        PlanOperator::TemporalJoin(plan) => {
+            Box::new(TemporalJoin::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+        }
         PlanOperator::Source(_) | PlanOperator::Values(_) | PlanOperator::Sink(_) => {
             return Err(Error::internal(format!("{} is not an operator", node.name)));
         }

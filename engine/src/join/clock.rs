@@ -20,7 +20,12 @@ pub(super) const NO_TIME: i64 = i64::MIN;
 /// Where times come from.
 pub(super) enum RowClock {
     /// Per side when a row can be forgotten, if it ever can.
-    Expiry([Option<Evaluator>; 2]),
+    Expiry([Option<Box<Evaluator>>; 2]),
+    /// A left row is needed until its time; when a version is not needed, other versions say.
+    Version {
+        /// Column of each side.
+        columns: [usize; 2],
+    },
     /// `right + lower <= left <= right + upper`, by columns of what is kept.
     Interval {
         /// Bounds, ms.
@@ -35,7 +40,7 @@ impl RowClock {
     #[inline]
     pub(super) fn interval(&self) -> Option<(i64, i64)> {
         match self {
-            Self::Expiry(_) => None,
+            Self::Expiry(_) | Self::Version { .. } => None,
             Self::Interval { bounds, .. } => Some(*bounds),
         }
     }
@@ -55,6 +60,11 @@ impl RowClock {
                 let Some(expiry) = &expiry[side] else { return Ok((Vec::new(), Vec::new())) };
                 let context = EvalContext { processing_time_ms: now_ms };
                 Ok((Vec::new(), values(&expiry.evaluate(rows, &context)?)?))
+            }
+            Self::Version { columns } => {
+                let times = values(rows.column(columns[side]))?;
+                let expiry = if side == 0 { times.clone() } else { Vec::new() };
+                Ok((times, expiry))
             }
             Self::Interval { bounds, columns } => {
                 let times = values(rows.column(columns[side]))?;

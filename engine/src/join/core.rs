@@ -16,7 +16,7 @@ use super::changes::{InputMode, Steps};
 use super::clock::{NO_TIME, RowClock, partner_times};
 use super::emission::{Emission, Layout};
 use super::residual::{Pairs, Residual, without_partner};
-use super::rows::{NONE, RowId};
+use super::rows::{NONE, RowId, batch};
 use super::side::{New, Side};
 use crate::element::Changes;
 use crate::keys::hash::hash_columns;
@@ -37,6 +37,10 @@ pub(super) struct Core {
     pub(super) layout: Layout,
     /// When rows happen, and until when they are kept.
     pub(super) clock: RowClock,
+    /// Whether rows come out without a partner only when none can come any more.
+    pub(super) waits: bool,
+    /// Whether rows are kept, by side.
+    pub(super) keeps: [bool; 2],
     /// The watermark, or the clock.
     pub(super) now: Watermark,
     pub(super) work: Option<Work>,
@@ -252,7 +256,7 @@ impl Core {
         if stays && !adds {
             return;
         }
-        let waits = self.clock.interval().is_some();
+        let waits = self.waits;
         match self.kind {
             JoinKind::Semi | JoinKind::Anti => {
                 if work.input == 1 && alone && (self.kind == JoinKind::Semi || !waits) {
@@ -293,7 +297,7 @@ impl Core {
         if !comes_out || (!adds && stays == Some(matched)) {
             return;
         }
-        if !matched && self.clock.interval().is_some() && self.is_kept(work, step) {
+        if !matched && self.waits && self.is_kept(work, step) {
             return;
         }
         let kind = if adds { self.added(kind, stays == Some(matched)) } else { self.removed(kind) };
@@ -322,7 +326,22 @@ impl Core {
     fn is_kept(&self, work: &Work, step: usize) -> bool {
         let loose = work.loose.as_ref().is_some_and(|loose| loose[step]);
         let over = work.expiry.get(step).is_some_and(|expiry| *expiry <= self.now);
-        (!loose && !over) || self.modes[work.input] == InputMode::Upsert
+        self.keeps[work.input] && ((!loose && !over) || self.modes[work.input] == InputMode::Upsert)
+    }
+
+    /// Emits inserted rows of a side with NULLs for the other.
+    ///
+    /// # Errors
+    /// `INTERNAL` if a row is gone.
+    pub(super) fn emit_alone(&self, side: usize, rows: &[RowId], out: &mut Output) -> Result<()> {
+        let layout = &self.layout;
+        let mine = self.sides[side].rows.gather(&layout.columns[side], rows)?;
+        let nulls = vec![NONE; rows.len()];
+        let others = self.sides[1 - side].rows.gather(&layout.columns[1 - side], &nulls)?;
+        let (mut columns, right) = if side == 0 { (mine, others) } else { (others, mine) };
+        columns.extend(right);
+        out.emit(Changes::append(batch(&layout.schema, columns, rows.len())?));
+        Ok(())
     }
 
     /// The batch is done: its side is changed.

@@ -24,7 +24,7 @@ use tidegate_types::{Error, KeyGroupRange, MIN_WATERMARK, Result, Watermark};
 use super::clock::{RowClock, partner_times};
 use super::core::Core;
 use super::regular::{Parts, two};
-use super::rows::{NONE, RowId, batch};
+use super::rows::{RowId, batch};
 use super::side::Side;
 use super::state::State;
 use crate::element::Changes;
@@ -109,18 +109,6 @@ impl IntervalJoin {
         alone
     }
 
-    /// Emits rows of a side with NULLs for the other.
-    fn emit_alone(&self, side: usize, rows: &[RowId], out: &mut Output) -> Result<()> {
-        let layout = &self.core.layout;
-        let mine = self.core.sides[side].rows.gather(&layout.columns[side], rows)?;
-        let nulls = vec![NONE; rows.len()];
-        let others = self.core.sides[1 - side].rows.gather(&layout.columns[1 - side], &nulls)?;
-        let (mut columns, right) = if side == 0 { (mine, others) } else { (others, mine) };
-        columns.extend(right);
-        out.emit(Changes::append(batch(&layout.schema, columns, rows.len())?));
-        Ok(())
-    }
-
     /// Rows with the clock behind their columns.
     fn timed(&self, rows: &RecordBatch, side: usize, now: i64) -> Result<RecordBatch> {
         let mut columns = rows.columns().to_vec();
@@ -142,7 +130,7 @@ fn kept(input: &Node, event: bool) -> SchemaRef {
 
 impl Side {
     /// Chunks some of whose rows may have expired, and whether all of a chunk's have.
-    fn chunks_until(&self, now: i64) -> Vec<(u32, bool)> {
+    pub(super) fn chunks_until(&self, now: i64) -> Vec<(u32, bool)> {
         let width = self.widest();
         let begun = self.expiring.iter();
         let begun = begun.take_while(|(expires, _)| expires.saturating_sub(width) <= now);
@@ -231,7 +219,7 @@ impl Operator for IntervalJoin {
         };
         if let Some((side, mut rows)) = alone.pop_front() {
             let rest = rows.split_off(rows.len().min(self.core.layout.batch_rows));
-            self.emit_alone(side, &rows, out)?;
+            self.core.emit_alone(side, &rows, out)?;
             if !rest.is_empty() {
                 alone.push_front((side, rest));
             }
@@ -256,6 +244,10 @@ impl Operator for IntervalJoin {
 
     fn abandon_copy(&mut self) {
         self.state.abandon();
+    }
+
+    fn state_rows(&self) -> u64 {
+        self.core.sides.iter().map(|side| side.live).sum()
     }
 
     fn state_bytes(&self) -> usize {

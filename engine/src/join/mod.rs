@@ -1,5 +1,6 @@
 //! Joins of two streams.
 
+mod buffer;
 mod changes;
 mod clock;
 mod core;
@@ -15,10 +16,16 @@ mod rows;
 mod side;
 mod snapshot;
 mod state;
+mod temporal;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod timed_tests;
+mod window;
+#[cfg(test)]
+mod window_tests;
 
 pub use interval::IntervalJoin;
 pub use regular::Join;
+pub use temporal::TemporalJoin;
+pub use window::WindowJoin;

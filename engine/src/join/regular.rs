@@ -73,6 +73,8 @@ impl Parts<'_> {
                 kinds: !self.node.changelog.is_append(),
                 batch_rows: 8192,
             },
+            waits: self.clock.interval().is_some(),
+            keeps: [true; 2],
             clock: self.clock,
             now: MIN_WATERMARK,
             work: None,
@@ -83,6 +85,7 @@ impl Parts<'_> {
         let input = self.inputs[side];
         let columns = || (0..input.schema.len()).collect::<Vec<usize>>();
         let identity = match mode(input.changelog) {
+            _ if matches!(self.clock, RowClock::Version { .. }) => None,
             InputMode::Append => None,
             InputMode::Retract => Some(input.upsert_key.clone().unwrap_or_else(columns)),
             InputMode::Upsert => Some(input.upsert_key.clone().ok_or_else(|| {
@@ -97,11 +100,12 @@ impl Parts<'_> {
         let keys = if side == 0 { &self.on.left_keys } else { &self.on.right_keys };
         let (expiring, timed) = match &self.clock {
             RowClock::Expiry(expiry) => (expiry[side].is_some(), false),
-            RowClock::Interval { .. } => (true, true),
+            RowClock::Interval { .. } | RowClock::Version { .. } => (true, true),
         };
         Side::new(SideSpec {
             schema: self.kept[side].clone(),
             keys: keys.clone(),
+            removable: identity.is_some() || expiring || ttl > 0,
             identity,
             counted: kept,
             expiring,
@@ -136,7 +140,7 @@ impl Join {
         let inputs = two(inputs)?;
         let expiry = |side: usize| {
             let expr = plan.expiry[side].as_ref();
-            expr.map(|expr| Evaluator::compile(expr, settings)).transpose()
+            expr.map(|expr| Evaluator::compile(expr, settings).map(Box::new)).transpose()
         };
         let parts = Parts {
             kind: plan.kind,
@@ -149,11 +153,6 @@ impl Join {
             settings,
         };
         Ok(Self { core: parts.core()?, state: State::default() })
-    }
-
-    /// Rows that are kept, of both sides.
-    pub fn state_rows(&self) -> u64 {
-        self.core.sides.iter().map(|side| side.live).sum()
     }
 }
 
@@ -223,6 +222,10 @@ impl Operator for Join {
 
     fn abandon_copy(&mut self) {
         self.state.abandon();
+    }
+
+    fn state_rows(&self) -> u64 {
+        self.core.sides.iter().map(|side| side.live).sum()
     }
 
     fn state_bytes(&self) -> usize {

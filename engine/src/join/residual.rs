@@ -92,22 +92,54 @@ impl Residual {
         pairs: &mut Pairs,
         now_ms: i64,
     ) -> Result<()> {
-        if let Some(keys) = &self.keys {
-            let mine = take_columns(probe, &keys[input], &pairs.rows)?;
-            let others = other.gather(&keys[1 - input], &pairs.others)?;
-            let passes = equal_rows(&mine, &others, pairs.rows.len())?;
-            pairs.retain(&passes);
-        }
-        if let Some(condition) = self.condition.as_ref().filter(|_| !pairs.rows.is_empty()) {
-            let mine = take_columns(probe, &condition.columns[input], &pairs.rows)?;
-            let others = other.gather(&condition.columns[1 - input], &pairs.others)?;
-            let (mut columns, right) = if input == 0 { (mine, others) } else { (others, mine) };
-            columns.extend(right);
-            let rows = batch(&condition.schema, columns, pairs.rows.len())?;
-            let context = EvalContext { processing_time_ms: now_ms };
-            let passes = condition.evaluator.evaluate_filter(&rows, &context)?;
-            pairs.retain(passes.values());
-        }
+        self.filter_keys(input, probe, other, pairs)?;
+        self.filter_condition(input, probe, other, pairs, now_ms)
+    }
+
+    /// Keeps the pairs of equal keys.
+    ///
+    /// # Errors
+    /// `INTERNAL` if a row is gone.
+    pub(super) fn filter_keys(
+        &self,
+        input: usize,
+        probe: &[ArrayRef],
+        other: &Rows,
+        pairs: &mut Pairs,
+    ) -> Result<()> {
+        let Some(keys) = self.keys.as_ref().filter(|_| !pairs.rows.is_empty()) else {
+            return Ok(());
+        };
+        let mine = take_columns(probe, &keys[input], &pairs.rows)?;
+        let others = other.gather(&keys[1 - input], &pairs.others)?;
+        let passes = equal_rows(&mine, &others, pairs.rows.len())?;
+        pairs.retain(&passes);
+        Ok(())
+    }
+
+    /// Keeps the pairs of which the condition is TRUE.
+    ///
+    /// # Errors
+    /// What the condition fails with.
+    pub(super) fn filter_condition(
+        &self,
+        input: usize,
+        probe: &[ArrayRef],
+        other: &Rows,
+        pairs: &mut Pairs,
+        now_ms: i64,
+    ) -> Result<()> {
+        let Some(condition) = self.condition.as_ref().filter(|_| !pairs.rows.is_empty()) else {
+            return Ok(());
+        };
+        let mine = take_columns(probe, &condition.columns[input], &pairs.rows)?;
+        let others = other.gather(&condition.columns[1 - input], &pairs.others)?;
+        let (mut columns, right) = if input == 0 { (mine, others) } else { (others, mine) };
+        columns.extend(right);
+        let rows = batch(&condition.schema, columns, pairs.rows.len())?;
+        let context = EvalContext { processing_time_ms: now_ms };
+        let passes = condition.evaluator.evaluate_filter(&rows, &context)?;
+        pairs.retain(passes.values());
         Ok(())
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct SideSpec {
     pub(super) schema: SchemaRef,
     /// Columns of the key.
     pub(super) keys: Vec<usize>,
+    /// Whether rows are ever taken out.
+    pub(super) removable: bool,
     /// Columns by which rows that are taken back are looked for; `None`: none is.
     pub(super) identity: Option<Vec<usize>>,
     /// Whether it is kept how many partners a row has.
@@ -104,10 +106,9 @@ impl Side {
     /// # Errors
     /// `INTERNAL` on a defect of Arrow building.
     pub(super) fn new(spec: SideSpec) -> Result<Self> {
-        let removable = spec.identity.is_some() || spec.expiring || spec.ttl > 0;
         Ok(Self {
             rows: Rows::new(&spec.schema)?,
-            links: Links::new(removable),
+            links: Links::new(spec.removable),
             identities: spec.identity.as_ref().map(|_| Links::new(true)),
             counts: Vec::new(),
             times: Vec::new(),

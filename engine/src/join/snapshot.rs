@@ -15,7 +15,7 @@ use arrow::compute::take_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use tidegate_types::{Error, Result};
 
-use super::rows::{NONE, RowId, batch};
+use super::rows::{RowId, batch};
 use super::side::Side;
 use crate::checkpoint::table_files::piece_entries;
 use crate::operator::{
@@ -395,6 +395,5 @@ impl Side {
                 chunk.saved = chunk.len() as u32;
             }
         }
-        debug_assert!(NONE == u32::MAX);
     }
 }

@@ -115,23 +115,30 @@ impl State {
     /// Reports what is held.
     ///
     /// # Errors
-    /// `RESOURCE_EXHAUSTED` if it is more than may be.
+    /// As [`weigh`].
     pub(super) fn weigh(&mut self, core: &Core) -> Result<()> {
-        let bytes = core.memory_size();
-        let Some(share) = &mut self.share else { return Ok(()) };
-        if !share.report(bytes) {
-            return Ok(());
-        }
-        let rows: u64 = core.sides.iter().map(|side| side.live).sum();
-        let message = format!(
-            "the join keeps {rows} rows in {} MiB, and the state of the job takes more memory than it may (one operator {} MiB)",
-            bytes >> 20,
-            share.equal_part() >> 20
-        );
-        Err(Error::new(ErrorCode::ResourceExhausted, message).help(
-            "raise 'taskmanager.memory.managed.size', set 'table.exec.state.ttl' or the hint STATE_TTL, or bound the join by time",
-        ))
+        let rows = core.sides.iter().map(|side| side.live).sum();
+        weigh(self.share.as_mut(), core.memory_size(), rows)
     }
+}
+
+/// Reports what a join holds.
+///
+/// # Errors
+/// `RESOURCE_EXHAUSTED` if it is more than may be.
+pub(super) fn weigh(share: Option<&mut MemoryShare>, bytes: usize, rows: u64) -> Result<()> {
+    let Some(share) = share else { return Ok(()) };
+    if !share.report(bytes) {
+        return Ok(());
+    }
+    let message = format!(
+        "the join keeps {rows} rows in {} MiB, and the state of the job takes more memory than it may (one operator {} MiB)",
+        bytes >> 20,
+        share.equal_part() >> 20
+    );
+    Err(Error::new(ErrorCode::ResourceExhausted, message).help(
+        "raise 'taskmanager.memory.managed.size', set 'table.exec.state.ttl' or the hint STATE_TTL, or bound the join by time",
+    ))
 }
 
 impl Core {

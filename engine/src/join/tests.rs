@@ -140,7 +140,8 @@ pub(super) fn nested_loops(
     tables: &[Vec<Values>; 2],
     fits: impl Fn(&Values, &Values) -> bool,
 ) -> Vec<Values> {
-    let nulls: Values = vec![None; 3];
+    let width = tables.iter().flatten().next().map_or(3, Vec::len);
+    let nulls: Values = vec![None; width];
     let mut rows = Vec::new();
     for left in &tables[0] {
         let partners: Vec<&Values> = tables[1].iter().filter(|right| fits(left, right)).collect();

@@ -161,7 +161,10 @@ impl Old {
             true => None,
             false => Some(self.changed(new)?),
         };
-        let changed = |group: usize| changed.as_ref().is_none_or(|changed| changed.value(group));
+        // Groups without results (SELECT DISTINCT) come and go, they do not change.
+        let changed = |group: usize| {
+            !new.is_empty() && changed.as_ref().is_none_or(|changed| changed.value(group))
+        };
         let (mut kinds, mut rows) = (Vec::new(), Vec::new());
         let mut emit = |kind: RowKind, group: usize, new: bool| {
             kinds.push(kind as i8);

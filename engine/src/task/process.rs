@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tidegate_checkpoint::SubtaskState;
 use tidegate_runtime::{Clock, Task, failpoint, spawn};
-use tidegate_types::{Epoch, Result, SubtaskId, Watermark};
+use tidegate_types::{Epoch, Result, SubtaskId};
 use tokio::sync::mpsc;
 
 use super::chain::Chain;

@@ -7,22 +7,22 @@ use hashbrown::HashMap;
 use tidegate_types::{Error, ErrorCode, Result};
 
 /// The rows of a batch that belong to one slice.
-pub(super) struct Part {
+pub(crate) struct Part {
     /// The slice's end (or the window's).
-    pub(super) end: i64,
+    pub(crate) end: i64,
     /// Its start.
-    pub(super) start: i64,
+    pub(crate) start: i64,
     /// The rows.
-    pub(super) rows: RecordBatch,
+    pub(crate) rows: RecordBatch,
     /// Their key hashes.
-    pub(super) hashes: Vec<u64>,
+    pub(crate) hashes: Vec<u64>,
 }
 
 /// The values of a rowtime or window column.
 ///
 /// # Errors
 /// `BAD_RECORD` if a value is NULL: such a row has no place in time.
-pub(super) fn times<'a>(column: &'a ArrayRef, what: &str) -> Result<&'a [i64]> {
+pub(crate) fn times<'a>(column: &'a ArrayRef, what: &str) -> Result<&'a [i64]> {
     if column.null_count() > 0 {
         return Err(Error::new(
             ErrorCode::BadRecord,
@@ -36,7 +36,7 @@ pub(super) fn times<'a>(column: &'a ArrayRef, what: &str) -> Result<&'a [i64]> {
 }
 
 /// Splits rows by `(end, start)`; rows for which `window` is `None` are left out.
-pub(super) fn split(
+pub(crate) fn split(
     rows: &RecordBatch,
     hashes: &[u64],
     window: impl Fn(usize) -> Option<(i64, i64)>,

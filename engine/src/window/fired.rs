@@ -16,12 +16,12 @@ use super::layout::check_layout;
 use crate::operator::{Entries, SnapshotMode, SnapshotRequest, TableSnapshot};
 
 /// Name of the state table.
-pub(super) const TABLE: &str = "fired";
+pub(crate) const TABLE: &str = "fired";
 /// Version of its layout.
-pub(super) const VERSION: u16 = 1;
+pub(crate) const VERSION: u16 = 1;
 
 /// Everything that is complete at a time has been emitted.
-pub(super) struct Fired {
+pub(crate) struct Fired {
     schema: SchemaRef,
     until: i64,
     saved: i64,
@@ -30,7 +30,7 @@ pub(super) struct Fired {
 
 impl Fired {
     /// Nothing was emitted yet.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let fields = vec![Field::new("until", DataType::Int64, false)];
         Self {
             schema: Arc::new(Schema::new(fields)),
@@ -41,12 +41,12 @@ impl Fired {
     }
 
     /// Until when.
-    pub(super) fn until(&self) -> i64 {
+    pub(crate) fn until(&self) -> i64 {
         self.until
     }
 
     /// Everything that is complete at `now` is emitted before the next row or snapshot.
-    pub(super) fn advance(&mut self, now: i64) {
+    pub(crate) fn advance(&mut self, now: i64) {
         self.until = self.until.max(now);
     }
 
@@ -55,7 +55,7 @@ impl Fired {
     ///
     /// # Errors
     /// `INCOMPATIBLE` if the layout is another.
-    pub(super) fn take(
+    pub(crate) fn take(
         &mut self,
         table: &str,
         version: u16,
@@ -77,18 +77,18 @@ impl Fired {
     }
 
     /// Until when a key group's output was emitted before the restore.
-    pub(super) fn restored(&self, group: u16) -> i64 {
+    pub(crate) fn restored(&self, group: u16) -> i64 {
         let of_group = self.restored.iter().filter(|(groups, _)| groups.contains(group));
         of_group.map(|(_, until)| *until).max().unwrap_or(MIN_WATERMARK)
     }
 
     /// Until when any key group's output was emitted before the restore.
-    pub(super) fn restored_until(&self) -> i64 {
+    pub(crate) fn restored_until(&self) -> i64 {
         self.restored.iter().map(|(_, until)| *until).max().unwrap_or(MIN_WATERMARK)
     }
 
     /// The state table, if there is something new in it (or anything).
-    pub(super) fn snapshot(&mut self, request: &SnapshotRequest) -> Result<Option<TableSnapshot>> {
+    pub(crate) fn snapshot(&mut self, request: &SnapshotRequest) -> Result<Option<TableSnapshot>> {
         // One entry is everything.
         let full = request.mode(TABLE) == SnapshotMode::Full;
         let mode = SnapshotMode::Full;

@@ -87,7 +87,7 @@ impl RunLayout {
 
 /// Which of restored entries with these hashes a subtask takes: those of key groups in `groups` that
 /// are `live`, which is asked for the entry and its key group.
-pub(super) fn taken_of(
+pub(crate) fn taken_of(
     hashes: &[u64],
     groups: KeyGroupRange,
     context: Option<&OperatorContext>,
@@ -118,7 +118,7 @@ pub(super) fn check_entries(
 }
 
 /// Refuses entries of a table other than the known one, both with their versions.
-pub(super) fn check_layout(
+pub(crate) fn check_layout(
     (table, version): (&str, u16),
     (known, known_version): (&str, u16),
     entries: &RecordBatch,

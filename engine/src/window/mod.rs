@@ -1,10 +1,10 @@
 //! Windowed operators: slices and their aggregation, sessions, window columns, window Top-N.
 
 mod aggregate;
-mod assign;
+pub(crate) mod assign;
 mod chunks;
-mod fired;
-mod layout;
+pub(crate) mod fired;
+pub(crate) mod layout;
 mod local;
 mod rank;
 mod restoring;
