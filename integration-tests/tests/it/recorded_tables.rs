@@ -172,7 +172,8 @@ fn replay(case: &Value, name: &str, place: &Path) -> Result<()> {
         return Ok(());
     }
     let run = run.success().context("Flink accepts it")?;
-    if !has_rows {
+    // Where Flink's own answer is wrong it is enough to have one.
+    if !has_rows || case["bug"].is_string() {
         return Ok(());
     }
     let names = columns.iter().map(|column| text(column, "name")).collect::<Vec<_>>();
