@@ -56,6 +56,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) now: i64,
     watermark: Watermark,
     fresh: bool,
+    memory: Arc<MemoryBudget>,
 }
 
 impl<'a> Subject<'a> {
@@ -77,14 +78,24 @@ impl<'a> Subject<'a> {
             now: 1_700_000_000_000,
             watermark: MIN_WATERMARK,
             fresh: true,
+            memory: MemoryBudget::unlimited(),
         };
         subject.start(KeyGroupRange::all(GROUPS));
         subject
     }
 
+    /// The same with so many bytes for the state.
+    pub(crate) fn with_memory(mut self, bytes: usize) -> Self {
+        self.memory = MemoryBudget::new(bytes);
+        self.subtasks.clear();
+        self.start(KeyGroupRange::all(GROUPS));
+        self
+    }
+
     fn start(&mut self, owned: KeyGroupRange) {
         let mut operator = (self.make)();
-        operator.open(&context(owned, self.watermark)).unwrap();
+        let memory = self.memory.clone();
+        operator.open(&OperatorContext { memory, ..context(owned, self.watermark) }).unwrap();
         self.subtasks.push((operator, owned));
     }
 
@@ -184,6 +195,11 @@ impl<'a> Subject<'a> {
                 _ => self.restart(&[KeyGroupRange::all(GROUPS)]),
             }
         }
+    }
+
+    /// Bytes on local disk that the operators report.
+    pub(crate) fn spilled_bytes(&self) -> usize {
+        self.subtasks.iter().map(|(operator, _)| operator.spilled_bytes()).sum()
     }
 
     /// Bytes that the operators report.
