@@ -25,6 +25,17 @@ static FORMATS: &[FormatSpec] = &[
         changelog: false,
     },
     FormatSpec {
+        name: "debezium-json",
+        title: "Debezium JSON",
+        summary: Text {
+            en: "Changes of database rows as Debezium writes them: the row before and after, and the operation.",
+            zh: "Debezium 写出的数据库行变更：变更前、变更后的行以及操作类型。",
+        },
+        options: DEBEZIUM_JSON,
+        projection: Projection::Nested,
+        changelog: true,
+    },
+    FormatSpec {
         name: "csv",
         title: "CSV",
         summary: Text {
@@ -65,6 +76,71 @@ const fn flag(
     OptionSpec::new(key, OptionKind::Boolean, en, zh).default(default)
 }
 
+const IGNORE_PARSE_ERRORS: OptionSpec = flag(
+        "ignore-parse-errors",
+        "false",
+        "Skip fields and records that cannot be parsed (fields become NULL, records are counted) instead of failing.",
+        "跳过无法解析的字段和记录（字段置 NULL，记录计数），而不是失败。",
+    )
+    .source();
+
+const TIMESTAMP_STANDARD: OptionSpec = OptionSpec::new(
+        "timestamp-format.standard",
+        OptionKind::Enum(&["SQL", "ISO-8601"]),
+        "How timestamps are written: SQL '2026-01-02 03:04:05.678', ISO-8601 '2026-01-02T03:04:05.678'.",
+        "时间戳的写法：SQL 为 '2026-01-02 03:04:05.678'，ISO-8601 为 '2026-01-02T03:04:05.678'。",
+    )
+    .default("SQL");
+
+const MAP_NULL_KEY_MODE: OptionSpec = OptionSpec::new(
+    "map-null-key.mode",
+    OptionKind::Enum(&["FAIL", "DROP", "LITERAL"]),
+    "What to do with a NULL key of a MAP when writing.",
+    "写出 MAP 时遇到 NULL 键的处理方式。",
+)
+.default("FAIL")
+.sink();
+
+const MAP_NULL_KEY_LITERAL: OptionSpec = OptionSpec::new(
+    "map-null-key.literal",
+    OptionKind::Text,
+    "The key written for NULL in mode LITERAL.",
+    "LITERAL 模式下代替 NULL 键写出的文本。",
+)
+.default("null")
+.sink();
+
+const DECIMAL_AS_PLAIN_NUMBER: OptionSpec = flag(
+    "encode.decimal-as-plain-number",
+    "false",
+    "Write DECIMAL without an exponent.",
+    "写出 DECIMAL 时不使用科学计数法。",
+)
+.sink();
+
+const IGNORE_NULL_FIELDS: OptionSpec = flag(
+    "encode.ignore-null-fields",
+    "false",
+    "Leave out fields that are NULL.",
+    "省略值为 NULL 的字段。",
+)
+.sink();
+
+static DEBEZIUM_JSON: &[OptionSpec] = &[
+    flag(
+        "schema-include",
+        "false",
+        "Whether records carry their schema: the change is then in the field 'payload'.",
+        "记录是否带有模式：若是，变更内容位于 'payload' 字段中。",
+    ),
+    IGNORE_PARSE_ERRORS,
+    TIMESTAMP_STANDARD,
+    MAP_NULL_KEY_MODE,
+    MAP_NULL_KEY_LITERAL,
+    DECIMAL_AS_PLAIN_NUMBER,
+    IGNORE_NULL_FIELDS,
+];
+
 static JSON: &[OptionSpec] = &[
     flag(
         "fail-on-missing-field",
@@ -73,50 +149,12 @@ static JSON: &[OptionSpec] = &[
         "声明的字段在记录中缺失时失败；否则该字段为 NULL。",
     )
     .source(),
-    flag(
-        "ignore-parse-errors",
-        "false",
-        "Skip fields and records that cannot be parsed (fields become NULL, records are counted) instead of failing.",
-        "跳过无法解析的字段和记录（字段置 NULL，记录计数），而不是失败。",
-    )
-    .source(),
-    OptionSpec::new(
-        "timestamp-format.standard",
-        OptionKind::Enum(&["SQL", "ISO-8601"]),
-        "How timestamps are written: SQL '2026-01-02 03:04:05.678', ISO-8601 '2026-01-02T03:04:05.678'.",
-        "时间戳的写法：SQL 为 '2026-01-02 03:04:05.678'，ISO-8601 为 '2026-01-02T03:04:05.678'。",
-    )
-    .default("SQL"),
-    OptionSpec::new(
-        "map-null-key.mode",
-        OptionKind::Enum(&["FAIL", "DROP", "LITERAL"]),
-        "What to do with a NULL key of a MAP when writing.",
-        "写出 MAP 时遇到 NULL 键的处理方式。",
-    )
-    .default("FAIL")
-    .sink(),
-    OptionSpec::new(
-        "map-null-key.literal",
-        OptionKind::Text,
-        "The key written for NULL in mode LITERAL.",
-        "LITERAL 模式下代替 NULL 键写出的文本。",
-    )
-    .default("null")
-    .sink(),
-    flag(
-        "encode.decimal-as-plain-number",
-        "false",
-        "Write DECIMAL without an exponent.",
-        "写出 DECIMAL 时不使用科学计数法。",
-    )
-    .sink(),
-    flag(
-        "encode.ignore-null-fields",
-        "false",
-        "Leave out fields that are NULL.",
-        "省略值为 NULL 的字段。",
-    )
-    .sink(),
+    IGNORE_PARSE_ERRORS,
+    TIMESTAMP_STANDARD,
+    MAP_NULL_KEY_MODE,
+    MAP_NULL_KEY_LITERAL,
+    DECIMAL_AS_PLAIN_NUMBER,
+    IGNORE_NULL_FIELDS,
     flag(
         "decode.json-parser.enabled",
         "true",

@@ -5,10 +5,13 @@
 
 pub mod aggregate;
 pub mod calc;
+pub mod changelog;
 pub mod checkpoint;
 pub mod connector;
+pub mod deduplicate;
 pub mod element;
 pub mod exchange;
+pub mod expand;
 pub mod group;
 pub mod join;
 mod keyed;
@@ -17,11 +20,14 @@ pub mod lookup;
 pub mod memory;
 pub mod metrics;
 pub mod operator;
+pub mod rank;
+pub mod sort;
 pub mod spill;
 pub mod staging;
 pub mod task;
 #[cfg(test)]
 mod testing;
+pub mod unnest;
 pub mod values;
 pub mod window;
 

@@ -1,11 +1,11 @@
 //! Constant rows as a bounded source of one split, whose position is the number of rows read.
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_empty_array};
 use arrow::compute::concat;
 use async_trait::async_trait;
 use serde_json::json;
 use tidegate_functions::eval::literal::to_array;
-use tidegate_plan::arrow_type::arrow_schema;
+use tidegate_plan::arrow_type::{arrow_schema, data_type};
 use tidegate_plan::operator::Values;
 use tidegate_plan::{Literal, Scalar, Schema};
 use tidegate_types::{Error, ErrorCode, Result};
@@ -35,6 +35,9 @@ impl ValuesSource {
             });
             let arrays = arrays.collect::<Result<Vec<ArrayRef>>>()?;
             let parts: Vec<_> = arrays.iter().map(AsRef::as_ref).collect();
+            if parts.is_empty() {
+                return Ok(new_empty_array(&data_type(&field.ty)));
+            }
             concat(&parts).map_err(|error| Error::internal(format!("VALUES: {error}")))
         });
         let columns = columns.collect::<Result<Vec<_>>>()?;
@@ -95,7 +98,7 @@ impl SourceReader for ValuesReader {
         }
         let rows = self.rows.slice(*position, left.min(self.batch_rows));
         *position += rows.num_rows();
-        Ok(Read::Batch { split: index, rows })
+        Ok(Read::Batch { split: index, rows, kinds: None })
     }
 
     fn snapshot(&mut self) -> Result<Vec<Split>> {

@@ -5,18 +5,24 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use tidegate_engine::calc::{Calc, Union};
+use tidegate_engine::changelog::{ChangelogNormalize, DropUpdateBefore, UpsertMaterialize};
 use tidegate_engine::connector::{DeliveryGuarantee, LookupTable, Sink, SinkContext, Source};
+use tidegate_engine::deduplicate::Deduplicate;
 use tidegate_engine::exchange::Sender;
 use tidegate_engine::exchange::partition::Partitioner;
+use tidegate_engine::expand::Expand;
 use tidegate_engine::group::{self, GroupAggregate, LocalGroupAggregate};
 use tidegate_engine::join::{IntervalJoin, Join, TemporalJoin, WindowJoin};
 use tidegate_engine::lookup::LookupStage;
 use tidegate_engine::metrics::{OperatorMetrics, SinkMetrics, TaskMetrics};
 use tidegate_engine::operator::Operator;
+use tidegate_engine::rank::Rank;
+use tidegate_engine::sort::TemporalSort;
 use tidegate_engine::staging::{StagingArea, StagingFolder};
 use tidegate_engine::task::chain::{Chain, ChainNode, OutputEdge, Stage};
 use tidegate_engine::task::sink_stage::SinkStage;
 use tidegate_engine::task::snapshot::StateFiles;
+use tidegate_engine::unnest::Unnest;
 use tidegate_engine::values::ValuesSource;
 use tidegate_engine::window::{
     AggregateInput, LocalWindowAggregate, SessionAggregate, SessionRows, WindowAggregate,
@@ -190,6 +196,28 @@ fn operator(graph: &StreamGraph, node: &Node) -> Result<Box<dyn Operator>> {
         PlanOperator::IntervalJoin(plan) => {
             Box::new(IntervalJoin::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
         }
+        PlanOperator::Rank(plan) => {
+            Box::new(Rank::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+        }
+        PlanOperator::Deduplicate(plan) => {
+            Box::new(Deduplicate::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+        }
+        PlanOperator::Expand(plan) => {
+            Box::new(Expand::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+        }
+        PlanOperator::TemporalSort(plan) => {
+            Box::new(TemporalSort::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+        }
+        PlanOperator::ChangelogNormalize(plan) => {
+            Box::new(ChangelogNormalize::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+        }
+        PlanOperator::UpsertMaterialize(plan) => {
+            Box::new(UpsertMaterialize::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+        }
+        PlanOperator::Unnest(plan) => {
+            Box::new(Unnest::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+        }
+        PlanOperator::DropUpdateBefore => Box::new(DropUpdateBefore),
         PlanOperator::WindowJoin(plan) => {
             let (start, end) = (plan.starts[0], plan.ends[0]);
             let zone = window_zone(graph, input()?, &WindowTime::Attached { start, end })?;

@@ -36,18 +36,20 @@ pub(crate) struct Printer {
 }
 
 impl Printer {
-    /// Starts printing.
+    /// Starts printing; `changing`: rows may be updates and deletes, so that a column `op` in front says
+    /// what each is.
     ///
     /// # Errors
     /// `INVALID_OPTION` for an unknown time zone, `UNSUPPORTED` if the format cannot hold a column.
     pub(crate) fn start(
         schema: Schema,
+        changing: bool,
         settings: &PlanSettings,
         format: RowFormat,
         out: PrintTarget,
     ) -> Result<Self> {
         let zone = Zone::parse(&settings.time_zone)?;
-        let form = Form::new(&schema, format, zone)?;
+        let form = Form::new(&schema, changing, format, zone)?;
         let (rows, received) = mpsc::channel(CAPACITY);
         let ended_well = Arc::new(AtomicBool::new(false));
         let task = spawn("printer", print(received, form, out, ended_well.clone()));
@@ -78,15 +80,17 @@ enum Form {
         table: TextTable,
         count: u64,
         waiting: Vec<Vec<String>>,
-        kinds: bool,
+        changing: bool,
     },
     Csv {
         schema: Schema,
         zone: Zone,
         header: bool,
+        changing: bool,
     },
     Json {
         encoder: Box<dyn Encoder>,
+        changing: bool,
     },
 }
 
@@ -141,8 +145,8 @@ fn write(out: &PrintTarget, bytes: &[u8]) -> Result<()> {
 }
 
 impl Form {
-    fn new(schema: &Schema, format: RowFormat, zone: Zone) -> Result<Self> {
-        let names = schema.iter().map(|field| field.name.clone()).collect();
+    fn new(schema: &Schema, changing: bool, format: RowFormat, zone: Zone) -> Result<Self> {
+        let names = header(schema, changing).map(str::to_owned).collect();
         Ok(match format {
             RowFormat::Table => Self::Table {
                 schema: schema.clone(),
@@ -150,14 +154,14 @@ impl Form {
                 table: TextTable::new(names),
                 count: 0,
                 waiting: Vec::new(),
-                kinds: false,
+                changing,
             },
-            RowFormat::Csv => Self::Csv { schema: schema.clone(), zone, header: false },
+            RowFormat::Csv => Self::Csv { schema: schema.clone(), zone, header: false, changing },
             RowFormat::Json => {
                 let options = FormatOptions::new("json", &[])?;
                 let context =
                     EncoderContext { options: &options, columns: schema, origin: "the query" };
-                Self::Json { encoder: encoder(&context)? }
+                Self::Json { encoder: encoder(&context)?, changing }
             }
         })
     }
@@ -165,29 +169,37 @@ impl Form {
     /// Takes rows; returns what can be written at once.
     fn take(&mut self, changes: &Changes) -> Result<Vec<u8>> {
         match self {
-            Self::Table { schema, zone, waiting, count, kinds, .. } => {
-                *kinds |= changes.kinds.is_some();
-                let rows = texts(changes, schema, zone, "NULL", *kinds)?;
+            Self::Table { schema, zone, waiting, count, changing, .. } => {
+                let rows = texts(changes, schema, zone, "NULL", *changing)?;
                 *count += rows.len() as u64;
                 waiting.extend(rows);
                 Ok(Vec::new())
             }
-            Self::Csv { schema, zone, header } => {
+            Self::Csv { schema, zone, header: written, changing } => {
                 let mut text = String::new();
-                if !std::mem::replace(header, true) {
-                    text.push_str(&csv_line(schema.iter().map(|field| field.name.as_str())));
+                if !std::mem::replace(written, true) {
+                    text.push_str(&csv_line(header(schema, *changing)));
                 }
-                for row in texts(changes, schema, zone, "", false)? {
+                for row in texts(changes, schema, zone, "", *changing)? {
                     text.push_str(&csv_line(row.iter().map(String::as_str)));
                 }
                 Ok(text.into_bytes())
             }
-            Self::Json { encoder } => {
+            Self::Json { encoder, changing } => {
                 let mut records = Records::new();
                 encoder.encode(&changes.rows, &mut records)?;
                 let mut bytes = Vec::new();
-                for record in (0..records.len()).filter_map(|index| records.get(index)) {
-                    bytes.extend_from_slice(record);
+                for row in 0..records.len() {
+                    let Some(record) = records.get(row) else { continue };
+                    match record.strip_prefix(b"{").filter(|_| *changing) {
+                        Some(fields) => {
+                            let op = format!("{{\"op\":\"{}\"", kind_of(changes, row));
+                            bytes.extend_from_slice(op.as_bytes());
+                            bytes.extend_from_slice(if fields == b"}" { b"" } else { b"," });
+                            bytes.extend_from_slice(fields);
+                        }
+                        None => bytes.extend_from_slice(record),
+                    }
                     bytes.push(b'\n');
                 }
                 Ok(bytes)
@@ -219,8 +231,8 @@ impl Form {
         let mut bytes = self.flush();
         match self {
             Self::Table { table, count, .. } => bytes.extend(table.end(*count).into_bytes()),
-            Self::Csv { schema, header: false, .. } => {
-                bytes.extend(csv_line(schema.iter().map(|field| field.name.as_str())).into_bytes());
+            Self::Csv { schema, header: false, changing, .. } => {
+                bytes.extend(csv_line(header(schema, *changing)).into_bytes());
             }
             _ => {}
         }
@@ -233,21 +245,30 @@ fn texts(
     schema: &Schema,
     zone: &Zone,
     null: &str,
-    kinds: bool,
+    changing: bool,
 ) -> Result<Vec<Vec<String>>> {
     let columns = changes.rows.columns().iter().zip(schema);
     let columns = columns
         .map(|(column, field)| render(column, &field.ty, zone))
         .collect::<Result<Vec<_>>>()?;
     let row = |row: usize| {
-        let values = columns.iter().enumerate().map(|(index, column)| {
+        let values = columns.iter().map(|column| {
             let value = if column.is_null(row) { null } else { column.value(row) };
-            let kind = RowKind::from_i8(changes.kind(row)).unwrap_or(RowKind::Insert);
-            if kinds && index == 0 { format!("{kind} {value}") } else { value.to_owned() }
+            value.to_owned()
         });
-        values.collect()
+        let op = changing.then(|| kind_of(changes, row).to_string());
+        op.into_iter().chain(values).collect()
     };
     Ok((0..changes.len()).map(row).collect())
+}
+
+/// The names of the printed columns.
+fn header(schema: &Schema, changing: bool) -> impl Iterator<Item = &str> {
+    changing.then_some("op").into_iter().chain(schema.iter().map(|field| field.name.as_str()))
+}
+
+fn kind_of(changes: &Changes, row: usize) -> RowKind {
+    RowKind::from_i8(changes.kind(row)).unwrap_or(RowKind::Insert)
 }
 
 fn csv_line<'a>(values: impl Iterator<Item = &'a str>) -> String {

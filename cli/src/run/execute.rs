@@ -121,7 +121,9 @@ impl Running<'_> {
                     let schema = job.plan.query.clone().unwrap_or_default();
                     let settings = job.plan.graph.settings.clone();
                     let format = self.arguments.format;
-                    let printer = Printer::start(schema, &settings, format, self.stdout.clone())?;
+                    let changing = job.plan.is_changing();
+                    let printer =
+                        Printer::start(schema, changing, &settings, format, self.stdout.clone())?;
                     let running = self.start(job, Some(&printer), &board)?;
                     let finished = running.await?;
                     let ended_well =

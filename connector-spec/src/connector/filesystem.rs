@@ -16,7 +16,7 @@ pub(super) static SPEC: ConnectorSpec = ConnectorSpec {
     },
     source: true,
     sink: true,
-    formats: &["json", "csv", "raw", "parquet"],
+    formats: &["json", "debezium-json", "csv", "raw", "parquet"],
     options: OPTIONS,
     metadata: METADATA,
     projection: Projection::Nested,

@@ -16,7 +16,7 @@ pub(super) static SPEC: ConnectorSpec = ConnectorSpec {
     },
     source: true,
     sink: true,
-    formats: &["json", "csv", "raw"],
+    formats: &["json", "debezium-json", "csv", "raw"],
     options: OPTIONS,
     metadata: METADATA,
     projection: Projection::Nested,

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, GzipLevel, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use tidegate_connector_spec::{FormatOptions, value};
+use tidegate_engine::element::Changes;
 use tidegate_plan::arrow_type;
 use tidegate_types::{Error, ErrorCode, Field, Result};
 
@@ -108,15 +108,15 @@ pub(super) enum FileEncoder {
 
 impl FileEncoder {
     /// Encodes rows; returns the bytes to append to the file, possibly none yet.
-    pub(super) fn encode(&mut self, rows: &RecordBatch) -> Result<Vec<u8>> {
+    pub(super) fn encode(&mut self, changes: &Changes) -> Result<Vec<u8>> {
         match self {
             Self::Records { encoder, records } => {
                 records.clear();
-                encoder.encode(rows, records)?;
+                encoder.encode_changes(changes, records)?;
                 Ok(records.take_bytes())
             }
             Self::Parquet { writer, row_group_bytes } => {
-                writer.write(rows).map_err(|error| parquet_error(&error))?;
+                writer.write(&changes.rows).map_err(|error| parquet_error(&error))?;
                 if writer.in_progress_size() as u64 >= *row_group_bytes {
                     writer.flush().map_err(|error| parquet_error(&error))?;
                 }

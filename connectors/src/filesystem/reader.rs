@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use object_store::path::Path;
 use tidegate_engine::connector::{Read, ReaderContext, SourceReader, Split};
+use tidegate_engine::element::Changes;
 use tidegate_types::{Error, ErrorCode, Result};
 
 use super::parquet_source::RowGroups;
@@ -77,10 +77,10 @@ impl Reader {
 
 impl Open {
     /// The next decoded rows, at least one; `None` at the end. Cancel-safe.
-    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+    async fn next(&mut self) -> Result<Option<Changes>> {
         match &mut self.content {
             Content::Text(text) => text.next().await,
-            Content::Parquet(groups) => groups.next().await,
+            Content::Parquet(groups) => Ok(groups.next().await?.map(Changes::append)),
         }
     }
 
@@ -132,8 +132,9 @@ impl SourceReader for Reader {
                 self.open = None;
                 return Ok(Read::Finished { split });
             };
+            let Changes { kinds, rows } = rows;
             let rows = self.shared.layout.assemble(&rows, &open.constants, &open.place)?;
-            return Ok(Read::Batch { split, rows });
+            return Ok(Read::Batch { split, rows, kinds });
         }
     }
 

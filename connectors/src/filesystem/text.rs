@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use tidegate_engine::connector::ReaderContext;
+use tidegate_engine::element::Changes;
 use tidegate_types::{Error, ErrorCode, Result};
 
 use super::compression::{Compression, Decompressor, PIECE};
@@ -97,7 +97,7 @@ impl Text {
     }
 
     /// The next rows, at least one; `None` at the end of the split. Cancel-safe.
-    pub(super) async fn next(&mut self) -> Result<Option<RecordBatch>> {
+    pub(super) async fn next(&mut self) -> Result<Option<Changes>> {
         loop {
             if self.skip_to_first_record() {
                 if self.is_past_end() {
@@ -152,7 +152,7 @@ impl Text {
     }
 
     /// Decodes complete records of the buffer until there is a row.
-    fn decode_buffered(&mut self) -> Result<Option<RecordBatch>> {
+    fn decode_buffered(&mut self) -> Result<Option<Changes>> {
         loop {
             let data = self.buffer.get(self.consumed..).unwrap_or_default();
             let window = &data[..data.len().min(MAX_BATCH_BYTES)];
@@ -183,7 +183,7 @@ impl Text {
             self.context.metrics.bad_records.add(decoded.bad_records);
             self.advance(cut);
             if decoded.rows.num_rows() > 0 {
-                return Ok(Some(decoded.rows));
+                return Ok(Some(Changes { kinds: decoded.kinds, rows: decoded.rows }));
             }
         }
     }

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
-use arrow::compute::take_record_batch;
+use arrow::array::{ArrayRef, UInt32Array};
 use arrow::row::{RowConverter, SortField};
 use async_trait::async_trait;
 use hashbrown::HashMap;
@@ -87,10 +86,12 @@ impl Writer {
     }
 
     /// The rows of each partition folder.
-    fn route(&self, rows: &RecordBatch) -> Result<Vec<(String, RecordBatch)>> {
+    fn route(&self, changes: &Changes) -> Result<Vec<(String, Changes)>> {
+        let rows = &changes.rows;
         let in_files = rows
             .project(&self.shared.file_columns)
             .map_err(|error| Error::internal(error.to_string()))?;
+        let in_files = Changes { kinds: changes.kinds.clone(), rows: in_files };
         if self.shared.keys.is_empty() {
             return Ok(vec![(String::new(), in_files)]);
         }
@@ -103,10 +104,10 @@ impl Writer {
         if groups.len() == 1 {
             return Ok(folders.into_iter().map(|folder| (folder, in_files.clone())).collect());
         }
-        let routed = folders.into_iter().zip(groups).map(|(folder, group)| {
-            let rows = take_record_batch(&in_files, &UInt32Array::from(group));
-            rows.map(|rows| (folder, rows)).map_err(|error| Error::internal(error.to_string()))
-        });
+        let routed = folders
+            .into_iter()
+            .zip(groups)
+            .map(|(folder, group)| Ok((folder, in_files.take(&UInt32Array::from(group))?)));
         routed.collect()
     }
 
@@ -127,7 +128,7 @@ impl Writer {
         Ok(folders)
     }
 
-    async fn write_rows(&mut self, folder: String, rows: &RecordBatch) -> Result<()> {
+    async fn write_rows(&mut self, folder: String, rows: &Changes) -> Result<()> {
         if !self.open.contains_key(&folder) {
             self.make_room().await?;
             let file = self.begin(&folder).await?;
@@ -242,7 +243,7 @@ impl Writer {
     }
 
     async fn try_write(&mut self, changes: &Changes) -> Result<()> {
-        for (folder, rows) in self.route(&changes.rows)? {
+        for (folder, rows) in self.route(changes)? {
             self.write_rows(folder, &rows).await?;
         }
         self.bound_memory().await?;
@@ -305,12 +306,6 @@ impl SinkWriter for Writer {
     async fn write(&mut self, changes: Changes) -> Result<()> {
         if self.failed {
             return Err(Error::internal("the writer is used after it failed"));
-        }
-        if changes.kinds.as_ref().is_some_and(|kinds| kinds.values().iter().any(|kind| *kind != 0))
-        {
-            let message =
-                format!("table {}: files cannot take updates or deletes", self.shared.table);
-            return Err(Error::new(ErrorCode::BadRecord, message));
         }
         if changes.is_empty() {
             return Ok(());

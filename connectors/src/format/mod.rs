@@ -7,6 +7,7 @@
 
 mod column;
 mod csv;
+mod debezium_json;
 mod framing;
 mod json;
 mod key_table;
@@ -14,8 +15,10 @@ mod raw;
 mod records;
 pub(crate) mod text;
 
-use arrow::array::{RecordBatch, UInt32Array};
+use arrow::array::{Int8Array, RecordBatch, UInt32Array};
 use tidegate_connector_spec::FormatOptions;
+use tidegate_engine::element::Changes;
+use tidegate_plan::RowKind;
 use tidegate_types::{Error, ErrorCode, Field, Result};
 
 pub use framing::Framing;
@@ -55,6 +58,8 @@ pub struct Decoded {
     pub origins: Option<UInt32Array>,
     /// Records that were dropped because they are malformed and the options say to go on.
     pub bad_records: u64,
+    /// [`tidegate_plan::RowKind`] of each row; `None`: all are inserts.
+    pub kinds: Option<Int8Array>,
 }
 
 impl Decoded {
@@ -87,6 +92,19 @@ pub trait Encoder: Send {
     /// # Errors
     /// `BAD_RECORD` for a value that the format cannot hold, with column and value.
     fn encode(&mut self, rows: &RecordBatch, out: &mut Records) -> Result<()>;
+
+    /// The same for changes. Formats without changes take inserts only.
+    ///
+    /// # Errors
+    /// As [`Encoder::encode`]; `BAD_RECORD` for a kind of change that the format cannot say.
+    fn encode_changes(&mut self, changes: &Changes, out: &mut Records) -> Result<()> {
+        if let Some(row) = (0..changes.len()).find(|row| changes.kind(*row) != 0) {
+            let kind = RowKind::from_i8(changes.kind(row)).map_or("?", RowKind::short);
+            let message = format!("a {kind} row came, but the format has inserted rows only");
+            return Err(Error::new(ErrorCode::BadRecord, message));
+        }
+        self.encode(&changes.rows, out)
+    }
 }
 
 /// A malformed record: which, and what is wrong with it.
@@ -165,6 +183,7 @@ pub fn decoder(context: &DecoderContext<'_>) -> Result<Box<dyn Decoder>> {
     match context.options.name() {
         "json" => json::decoder(context),
         "csv" => csv::decoder(context),
+        "debezium-json" => debezium_json::decoder(context),
         "raw" => raw::decoder(context),
         other => Err(not_a_record_format(other)),
     }
@@ -178,6 +197,7 @@ pub fn encoder(context: &EncoderContext<'_>) -> Result<Box<dyn Encoder>> {
     match context.options.name() {
         "json" => json::encoder(context),
         "csv" => csv::encoder(context),
+        "debezium-json" => debezium_json::encoder(context),
         "raw" => raw::encoder(context),
         other => Err(not_a_record_format(other)),
     }
@@ -189,7 +209,7 @@ pub fn encoder(context: &EncoderContext<'_>) -> Result<Box<dyn Encoder>> {
 /// `INVALID_OPTION` for an unknown format or bad options.
 pub fn framing(options: &FormatOptions) -> Result<Framing> {
     match options.name() {
-        "json" | "raw" => Ok(Framing::Lines),
+        "json" | "raw" | "debezium-json" => Ok(Framing::Lines),
         "csv" => csv::framing(options),
         other => Err(not_a_record_format(other)),
     }

@@ -141,7 +141,7 @@ impl RawDecoder {
         let arrays = self.row.finish()?;
         let rows = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
             .map_err(|error| Error::internal(format!("decode raw records: {error}")))?;
-        Ok(Decoded { rows, origins: None, bad_records: 0 })
+        Ok(Decoded { rows, origins: None, bad_records: 0, kinds: None })
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tidegate_engine::connector::{Read, ReaderContext, SourceReader, Split};
+use tidegate_engine::element::Changes;
 use tidegate_types::{Error, Result};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
@@ -156,9 +157,11 @@ impl Reader {
         if fetched.finished {
             self.ended.push_back(fetched.split);
         }
-        Ok(rows
-            .filter(|rows| rows.num_rows() > 0)
-            .map(|rows| Read::Batch { split: fetched.split, rows }))
+        Ok(rows.filter(|changes| !changes.is_empty()).map(|changes: Changes| Read::Batch {
+            split: fetched.split,
+            rows: changes.rows,
+            kinds: changes.kinds,
+        }))
     }
 }
 

@@ -12,6 +12,7 @@ use arrow::datatypes::{DataType, TimeUnit, TimestampMillisecondType};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer};
 use tidegate_engine::Changes;
+use tidegate_types::error::ResultExt as _;
 use tidegate_types::{Error, ErrorCode, Result};
 
 use super::client::Context;
@@ -105,19 +106,14 @@ impl RowEncoder {
     /// # Errors
     /// `BAD_RECORD` for changes that are no inserts, and rows that the formats cannot hold.
     pub(super) fn encode(&mut self, changes: &Changes) -> Result<()> {
-        if changes.kinds.as_ref().is_some_and(|kinds| kinds.values().iter().any(|kind| *kind != 0))
-        {
-            let message = format!(
-                "table {}: the connector 'kafka' cannot take updates or deletes",
-                self.shared.table
-            );
-            return Err(Error::new(ErrorCode::BadRecord, message));
-        }
         let project = |columns: &[usize]| {
             changes.rows.project(columns).map_err(|error| Error::internal(error.to_string()))
         };
         self.values.clear();
-        self.value_encoder.encode(&project(&self.shared.value_columns)?, &mut self.values)?;
+        let values =
+            Changes { kinds: changes.kinds.clone(), rows: project(&self.shared.value_columns)? };
+        let encoded = self.value_encoder.encode_changes(&values, &mut self.values);
+        encoded.context(|| format!("table {}", self.shared.table))?;
         self.keys.clear();
         if let Some(encoder) = &mut self.key_encoder {
             encoder.encode(&project(&self.shared.key_columns)?, &mut self.keys)?;

@@ -6,6 +6,7 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::SchemaRef;
 use tidegate_connector_spec::{FormatOptions, Options};
+use tidegate_engine::element::Changes;
 use tidegate_engine::metrics::SourceMetrics;
 use tidegate_plan::arrow_type;
 use tidegate_plan::operator::{MetadataColumn, Source as SourcePlan};
@@ -182,7 +183,7 @@ impl RowLayout {
         topic: &str,
         partition: i32,
         metrics: &SourceMetrics,
-    ) -> Result<RecordBatch> {
+    ) -> Result<Changes> {
         let place = |record: usize, part: &str| {
             let offset = batch.offsets.get(record).copied().unwrap_or(-1);
             format!("topic {topic}, partition {partition}, offset {offset}, {part}")
@@ -222,12 +223,12 @@ impl RowLayout {
             });
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options).map_err(
-            |error| {
-                let message = format!("{}: {error}", place(0, "and the records behind it"));
-                Error::new(ErrorCode::BadRecord, message)
-            },
-        )
+        let rows = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options);
+        let rows = rows.map_err(|error| {
+            let message = format!("{}: {error}", place(0, "and the records behind it"));
+            Error::new(ErrorCode::BadRecord, message)
+        })?;
+        Ok(Changes { kinds: values.kinds, rows })
     }
 }
 

@@ -142,7 +142,7 @@ impl<R: Rows + Sync> SourceReader for Reader<R> {
             let rows = self.rows.generate(next, next + count)?;
             self.splits[split].state.next = layout.advance(next, count);
             if let Some(rows) = rows {
-                return Ok(Read::Batch { split, rows });
+                return Ok(Read::Batch { split, rows, kinds: None });
             }
             tokio::task::yield_now().await;
         }

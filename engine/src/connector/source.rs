@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Int8Array, RecordBatch};
 use async_trait::async_trait;
 use tidegate_checkpoint::manifest::Split;
 use tidegate_types::Result;
@@ -60,6 +60,8 @@ pub enum Read {
         split: usize,
         /// At least one row.
         rows: RecordBatch,
+        /// [`tidegate_plan::RowKind`] of each row; `None`: all are inserts.
+        kinds: Option<Int8Array>,
     },
     /// The split has no more rows, ever.
     Finished {

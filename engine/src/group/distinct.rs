@@ -11,9 +11,8 @@ use arrow::compute::take;
 use arrow::datatypes::{DataType, Int64Type};
 use tidegate_types::{Error, KeyGroupRange, Result};
 
-use super::links::Links;
 use crate::aggregate::{Accumulator, boolean};
-use crate::keyed::{EntryLayout, Journal, Keyed, SlotValues, snapshot};
+use crate::keyed::{EntryLayout, Journal, Keyed, Links, SlotValues, hashes_of, snapshot};
 use crate::keys::hash::{SEED, hash_array};
 use crate::keys::{KeyTable, NO_SLOT};
 use crate::operator::{OperatorContext, SnapshotRequest, TableSnapshot};
@@ -387,13 +386,6 @@ struct Changes {
     touched: Vec<u32>,
     /// Entries whose counter came to 0.
     zero: Vec<u32>,
-}
-
-/// Hashes of keys, as the exchange computes them.
-fn hashes_of(keys: &[ArrayRef], rows: usize) -> Result<Vec<u64>> {
-    let mut hashes = vec![SEED; rows];
-    keys.iter().try_for_each(|column| hash_array(column, &mut hashes))?;
-    Ok(hashes)
 }
 
 fn internal(error: arrow::error::ArrowError) -> Error {

@@ -7,10 +7,8 @@
 //! State tables: `groups` and one per DISTINCT argument (`distinct0`, …). See [`crate::keyed`].
 
 mod distinct;
-mod links;
 mod local;
 mod operator;
-mod pending;
 mod state;
 #[cfg(test)]
 mod tests;

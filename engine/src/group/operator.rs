@@ -9,12 +9,10 @@ use tidegate_plan::{MiniBatch, Node, PlanSettings, Updates};
 use tidegate_types::{Error, ErrorCode, KeyGroupRange, Result, Watermark};
 
 use super::local;
-use super::pending::{Pending, Wanted};
 use super::state::GroupState;
 use crate::element::Changes;
-use crate::keyed::{Keyed, SlotValues};
+use crate::keyed::{Keyed, Pending, Scales, SlotValues, Wanted};
 use crate::keys::hash::{SEED, hash_columns};
-use crate::memory::MemoryShare;
 use crate::operator::{Operator, OperatorContext, Output, SnapshotRequest, TableSnapshot};
 
 /// Name of the state table.
@@ -25,8 +23,6 @@ const SMALL_BATCH: usize = 256;
 const BUNDLE_MS: i64 = 2;
 /// Most groups that a mini-batch holds back.
 const MAX_PENDING: usize = 1 << 20;
-/// Batches between two looks at the memory.
-const WEIGH_EVERY: u32 = 16;
 
 /// Aggregates by keys over the whole input.
 pub struct GroupAggregate {
@@ -50,8 +46,7 @@ pub struct GroupAggregate {
     flushed_at: i64,
     batch_rows: usize,
     context: Option<OperatorContext>,
-    share: Option<MemoryShare>,
-    unweighed: u32,
+    scales: Scales,
     slots: Vec<u32>,
     hashes: Vec<u64>,
     expired: Vec<u32>,
@@ -96,8 +91,7 @@ impl GroupAggregate {
             flushed_at: i64::MIN,
             batch_rows: 8192,
             context: None,
-            share: None,
-            unweighed: 0,
+            scales: Scales::default(),
             slots: Vec::new(),
             hashes: Vec::new(),
             expired: Vec::new(),
@@ -221,17 +215,11 @@ impl GroupAggregate {
     }
 
     fn weigh(&mut self) -> Result<()> {
-        self.unweighed += 1;
-        if self.unweighed < WEIGH_EVERY {
+        if !self.scales.is_due() {
             return Ok(());
         }
-        self.unweighed = 0;
-        let bytes = self.state_bytes();
-        if self.share.as_mut().is_some_and(|share| share.report(bytes)) {
-            let groups = self.keyed.keys().live();
-            return Err(too_large("groups of an aggregate", groups, bytes));
-        }
-        Ok(())
+        let (bytes, groups) = (self.state_bytes(), self.keyed.keys().live());
+        self.scales.weigh(bytes, groups, "groups of an aggregate")
     }
 
     /// Without keys there is one group, also over no rows.
@@ -247,22 +235,11 @@ impl GroupAggregate {
     }
 }
 
-/// The error of state that does not fit into the job's memory.
-pub(crate) fn too_large(what: &str, count: usize, bytes: usize) -> Error {
-    let message = format!(
-        "{count} {what} take {} MiB, which with the job's other state exceeds its memory on this worker",
-        bytes >> 20
-    );
-    Error::new(ErrorCode::ResourceExhausted, message).help(
-        "raise 'taskmanager.memory.managed.size', spread the job over more workers, or let state expire with 'table.exec.state.ttl'",
-    )
-}
-
 impl Operator for GroupAggregate {
     fn open(&mut self, context: &OperatorContext) -> Result<()> {
         self.keyed.open(context);
         self.batch_rows = context.batch_rows;
-        self.share = Some(context.memory.share());
+        self.scales.open(context);
         self.context = Some(context.clone());
         Ok(())
     }

@@ -3,13 +3,25 @@
 //!
 //! Used by the operators over changing tables; windows have tables of their own (`window/store.rs`).
 
+mod entries;
+mod identity;
 mod journal;
 mod layout;
+mod links;
+mod pending;
+mod rows;
+mod scales;
 mod table;
 #[cfg(test)]
 mod tests;
 mod ttl;
 
+pub(crate) use entries::{Owners, RowEntries, hashes_of};
+pub(crate) use identity::Identity;
 pub(crate) use journal::Journal;
 pub(crate) use layout::{EntryLayout, VERSION};
+pub(crate) use links::Links;
+pub(crate) use pending::{Pending, Wanted};
+pub(crate) use rows::SlotRows;
+pub(crate) use scales::Scales;
 pub(crate) use table::{Keyed, SlotValues, snapshot};

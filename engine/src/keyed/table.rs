@@ -120,6 +120,30 @@ impl Keyed {
         Ok(())
     }
 
+    /// As [`Keyed::upsert`], but only new slots count as used and changed: see [`Keyed::touch`].
+    ///
+    /// # Errors
+    /// `INTERNAL` if the columns are not of the table's types.
+    pub(crate) fn locate(
+        &mut self,
+        columns: &[ArrayRef],
+        hashes: &[u64],
+        now_ms: i64,
+        slots: &mut Vec<u32>,
+        expired: &mut Vec<u32>,
+    ) -> Result<()> {
+        self.keys.upsert(columns, hashes, slots)?;
+        self.journal.add(self.keys.added(), self.keys.len());
+        self.journal.touch(self.keys.added());
+        expired.clear();
+        if let Some(ttl) = &mut self.ttl {
+            ttl.resize(self.keys.len());
+            ttl.touch(self.keys.added(), now_ms, expired);
+            ttl.check(slots, now_ms, expired);
+        }
+        Ok(())
+    }
+
     /// Finds the keys of rows: one slot per row, [`NO_SLOT`] for a key that is not there. Their use is
     /// not noted, see [`Keyed::touch`].
     ///
@@ -134,14 +158,12 @@ impl Keyed {
         self.keys.find(columns, hashes, slots)
     }
 
-    /// Notes that slots change; answers those whose time was over.
-    pub(crate) fn touch(&mut self, slots: &[u32], now_ms: i64) -> Vec<u32> {
+    /// Notes that slots change, and their use.
+    pub(crate) fn touch(&mut self, slots: &[u32], now_ms: i64) {
         self.journal.touch(slots);
-        let mut expired = Vec::new();
         if let Some(ttl) = &mut self.ttl {
-            ttl.touch(slots, now_ms, &mut expired);
+            ttl.touch(slots, now_ms, &mut Vec::new());
         }
-        expired
     }
 
     /// Removes the keys of slots, each named once. What was kept of them is the operator's to clear.

@@ -60,6 +60,18 @@ impl Ttl {
         }
     }
 
+    /// Adds slots that are too old to `expired`, each once: they count as used now.
+    pub(crate) fn check(&mut self, slots: &[u32], now_ms: i64, expired: &mut Vec<u32>) {
+        let now = self.tick(now_ms);
+        for slot in slots {
+            let used = &mut self.used[*slot as usize];
+            if *used != VACANT && now.saturating_sub(*used) > self.ticks {
+                expired.push(*slot);
+                *used = now;
+            }
+        }
+    }
+
     /// Sets the last use of a slot, as restored.
     pub(crate) fn restore(&mut self, slot: u32, used_ms: i64) {
         self.used[slot as usize] = self.tick(used_ms);

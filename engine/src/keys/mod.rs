@@ -7,4 +7,5 @@ mod native;
 mod table;
 
 pub(crate) use changes::{ChangeList, ChangedSlots};
+pub(crate) use native::{is_native, native_values};
 pub use table::{KeyTable, NO_SLOT};

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, TimeUnit};
 use tidegate_types::{Error, Result};
 
 /// Whether values of a type are kept as integers.
-pub(super) fn is_native(ty: &DataType) -> bool {
+pub(crate) fn is_native(ty: &DataType) -> bool {
     matches!(
         ty,
         DataType::Int8
@@ -23,7 +23,7 @@ pub(super) fn is_native(ty: &DataType) -> bool {
 }
 
 /// The integers of a column.
-pub(super) fn native_values(column: &ArrayRef) -> Result<Int64Array> {
+pub(crate) fn native_values(column: &ArrayRef) -> Result<Int64Array> {
     fn widen<T: ArrowPrimitiveType>(column: &ArrayRef) -> Int64Array
     where
         T::Native: Into<i64>,

@@ -337,7 +337,9 @@ impl SourceLoop {
 
     async fn on_read(&mut self, read: Read) -> Result<()> {
         match read {
-            Read::Batch { split, rows } => self.on_rows(split, rows).await,
+            Read::Batch { split, rows, kinds } => {
+                self.on_rows(split, Changes { kinds, rows }).await
+            }
             Read::Finished { split } => {
                 self.splits[split].finished = true;
                 self.settle().await
@@ -346,9 +348,10 @@ impl SourceLoop {
     }
 
     /// Rows of one split: compute columns and watermark, pass on.
-    async fn on_rows(&mut self, split: usize, rows: RecordBatch) -> Result<()> {
+    async fn on_rows(&mut self, split: usize, changes: Changes) -> Result<()> {
         let context = EvalContext { processing_time_ms: self.core.clock.now_ms() };
-        let rows = self.stage.projection.apply(&rows, &context)?;
+        let rows = self.stage.projection.apply(&changes.rows, &context)?;
+        let kinds = changes.kinds;
         self.stage.metrics.records_in.add(rows.num_rows() as u64);
         self.stage.metrics.records_out.add(rows.num_rows() as u64);
         let now = self.reading_time();
@@ -362,7 +365,7 @@ impl SourceLoop {
         self.idle = false;
         match self.stage.mode {
             ExecutionMode::Continuous => {
-                self.core.chain.push(0, Element::Batch(Changes::append(rows))).await?;
+                self.core.chain.push(0, Element::Batch(Changes { kinds, rows })).await?;
                 self.advance().await
             }
             ExecutionMode::MicroBatch { size, interval } => {
@@ -371,7 +374,7 @@ impl SourceLoop {
                     self.buffered_since = now;
                 }
                 self.buffered_rows += rows.num_rows();
-                self.buffer.push(Changes::append(rows));
+                self.buffer.push(Changes { kinds, rows });
                 if self.buffered_rows >= size || now >= self.buffered_since + interval {
                     self.emit_buffer().await?;
                 }

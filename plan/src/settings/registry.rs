@@ -330,13 +330,28 @@ pub const SETTINGS: &[SettingSpec] = &[
         "auto",
         "Whether aggregates run a local phase before the exchange.",
     ),
+    spec(
+        "table.optimizer.distinct-agg.split.bucket-num",
+        K::Integer(1, 1_000_000),
+        "1024",
+        COMPATIBLE,
+    ),
     spec("table.optimizer.distinct-agg.split.enabled", K::Boolean, "false", COMPATIBLE),
+    spec("table.optimizer.incremental-agg-enabled", K::Boolean, "true", COMPATIBLE),
     spec(
         "table.optimizer.join-time-eviction",
         K::Boolean,
         "true",
         "Whether joins forget rows that no row of the other side can join any more unless it is late.",
     ),
+    spec("table.optimizer.multi-join.enabled", K::Boolean, "false", COMPATIBLE),
+    spec(
+        "table.optimizer.non-deterministic-update.strategy",
+        K::OneOf(&["ignore", "try_resolve"]),
+        "ignore",
+        COMPATIBLE,
+    ),
+    spec("table.optimizer.reuse-sub-plan-enabled", K::Boolean, "true", COMPATIBLE),
     spec(
         "taskmanager.memory.managed.size",
         K::MemorySize,

@@ -18,6 +18,35 @@ impl Binder<'_> {
         self.hints.get(&place).cloned().unwrap_or_default()
     }
 
+    /// Checks that hints name tables of FROM.
+    ///
+    /// # Errors
+    /// `SQL_SEMANTIC` for a hint that names none.
+    pub(super) fn check_hints(&self, scope: &Scope) -> Result<()> {
+        let known: Vec<&str> =
+            scope.columns.iter().filter_map(|column| column.qualifier.as_deref()).collect();
+        for hint in &self.select_hints {
+            let named: Vec<&String> = match hint.name {
+                "STATE_TTL" => hint.options.iter().map(|(table, _)| table).collect(),
+                "LOOKUP" => {
+                    let table = hint.options.iter().filter(|(key, _)| key == "table");
+                    table.map(|(_, table)| table).collect()
+                }
+                _ => Vec::new(),
+            };
+            if let Some(unknown) = named.into_iter().find(|name| !known.contains(&name.as_str())) {
+                let message = format!("the hint {} names no table of FROM: '{unknown}'", hint.name);
+                let error = Error::new(ErrorCode::SqlSemantic, message).at(hint.span);
+                let advice = crate::suggest::advice(unknown, known.iter().copied(), "there are");
+                return Err(match advice {
+                    Some(advice) => error.help(advice),
+                    None => error,
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// The state TTL that the SELECT under way asks for rows of any of these tables, in ms.
     ///
     /// # Errors

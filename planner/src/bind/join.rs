@@ -39,10 +39,6 @@ impl Binder<'_> {
             on.push(ExprBinder::new(self, &scope, "USING").apply("=", vec![a, b], span)?);
         }
         // The shared column stands once: that of the side whose rows all stay.
-        if kind == JoinKind::Full && !shared.is_empty() {
-            return Err(unsupported("USING or NATURAL in a FULL JOIN", span)
-                .help("write ON a.x = b.x and SELECT COALESCE(a.x, b.x)"));
-        }
         let hide = if kind == JoinKind::Right { &mut left_scope } else { &mut right_scope };
         for column in &mut hide.columns {
             column.hidden |= shared.iter().any(|name| name.value == column.name);
@@ -55,6 +51,37 @@ impl Binder<'_> {
         }
         let join = Join { kind, on, form, ttl, span };
         let relation = build(left, right, join);
+        scope.retype(&relation);
+        if kind == JoinKind::Full && !shared.is_empty() {
+            return self.merged(relation, scope, &shared, width, span);
+        }
+        Ok((relation, scope))
+    }
+
+    /// A FULL join whose shared columns are those of whichever side there is.
+    fn merged(
+        &self,
+        relation: Relation,
+        mut scope: Scope,
+        shared: &[ast::Ident],
+        width: usize,
+        span: Span,
+    ) -> Result<(Relation, Scope)> {
+        let relation = settle(relation, Vec::new());
+        let mut exprs = relation.identity();
+        for name in shared {
+            let named = |column: &super::scope::ScopeColumn| column.name == name.value;
+            let left = scope.columns[..width].iter().position(named);
+            let right = scope.columns[width..].iter().position(named);
+            if let (Some(left), Some(right)) = (left, right) {
+                let sides = vec![relation.column(left), relation.column(width + right)];
+                let empty = Scope::default();
+                let either =
+                    ExprBinder::new(self, &empty, "USING").apply("COALESCE", sides, span)?;
+                exprs[left].expr = either;
+            }
+        }
+        let relation = relation.project(exprs);
         scope.retype(&relation);
         Ok((relation, scope))
     }

@@ -61,8 +61,11 @@ impl Binder<'_> {
             SetExpr::Query(query) => self.query(query),
             SetExpr::Values(values) => self.values(values),
             SetExpr::SetOperation { .. } => self.set_operation(body),
-            SetExpr::Table(_) => Err(unsupported("a query of the form TABLE t", self.place)
-                .help("write SELECT * FROM t")),
+            SetExpr::Table(table) => {
+                let parts = [table.schema_name.clone(), table.table_name.clone()];
+                let parts: Vec<String> = parts.into_iter().flatten().collect();
+                self.named_table(&parts, self.place)
+            }
             other => Err(unsupported("this statement inside a query", self.span_of(other))),
         }
     }

@@ -60,6 +60,7 @@ impl Binder<'_> {
 
     fn select_body(&mut self, select: &Select, order: &[&ast::Expr]) -> Result<Relation> {
         let (relation, mut scope) = self.from(select)?;
+        self.check_hints(&scope)?;
         let mut relation = self.filtered(relation, &mut scope, select.selection.as_ref())?;
         let keys = aggregate::group_by(select).map_err(|error| error.at(self.span_of(select)))?;
         let group_window = self.group_window(&mut relation, &mut scope, keys)?;
@@ -107,7 +108,7 @@ impl Binder<'_> {
             hidden.map(|(index, item)| NamedExpr { name: format!("$o{index}"), expr: item.expr }),
         );
         let result = relation.project(exprs);
-        if select.distinct.is_none() {
+        if !matches!(select.distinct, Some(Distinct::Distinct)) {
             return Ok(result);
         }
         if !order.is_empty() {

@@ -59,7 +59,33 @@ fn options(create: &CreateTable) -> Result<BTreeMap<String, String>> {
             return Err(Error::new(ErrorCode::InvalidOption, message).at(*span));
         }
     }
-    Ok(options)
+    Ok(modern(options))
+}
+
+/// The options of Flink before 1.11 (`connector.type`, `format.type`) under their later names.
+fn modern(options: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    if options.contains_key("connector") || !options.contains_key("connector.type") {
+        return options;
+    }
+    let format = options.get("format.type").cloned().unwrap_or_default();
+    let renamed = options.into_iter().filter_map(|(key, value)| {
+        let key = match key.as_str() {
+            "connector.type" => "connector".to_owned(),
+            "format.type" => "format".to_owned(),
+            // They say of which version the options are, and that the schema is the table's.
+            "connector.property-version"
+            | "format.property-version"
+            | "format.derive-schema"
+            | "update-mode" => return None,
+            other => match (other.strip_prefix("connector."), other.strip_prefix("format.")) {
+                (Some(rest), _) => rest.to_owned(),
+                (None, Some(rest)) => format!("{format}.{rest}"),
+                (None, None) => other.to_owned(),
+            },
+        };
+        Some((key, value))
+    });
+    renamed.collect()
 }
 
 /// Physical and metadata columns first, as computed ones may read them wherever they stand.

@@ -134,7 +134,7 @@ impl Lowering<'_> {
                 None => rest.push(condition),
             }
         }
-        if !keys.iter().any(|(_, key)| matches!(key, LookupKey::Column(_))) {
+        if keys.is_empty() {
             return Err(Error::unsupported(format!(
                 "the join with table {} needs a condition that one of its columns equals a column",
                 table.name

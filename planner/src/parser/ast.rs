@@ -21,6 +21,11 @@ pub struct Statement {
 pub(crate) enum StatementKind {
     CreateTable(CreateTable),
     CreateView(CreateView),
+    /// A function of a class, which must be one that is built in.
+    CreateFunction {
+        name: TableName,
+        class: String,
+    },
     Drop(Drop),
     Insert(Insert),
     StatementSet(Vec<Insert>),

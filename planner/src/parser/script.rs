@@ -132,12 +132,30 @@ impl ScriptParser<'_> {
         if word(&mut self.parser, "VIEW") {
             return self.create_view();
         }
+        if word(&mut self.parser, "FUNCTION") {
+            return self.create_function();
+        }
         let what = cursor::describe(&self.parser.peek_token_ref().token).to_uppercase();
         Err(self.unsupported(
             &format!("CREATE {what}"),
             start,
             "supported are CREATE [TEMPORARY] TABLE and CREATE [TEMPORARY] VIEW",
         ))
+    }
+
+    /// `FUNCTION [IF NOT EXISTS] name AS 'class' [LANGUAGE …]`.
+    fn create_function(&mut self) -> Result<StatementKind> {
+        let (name, class) = self.syntax(|parser| {
+            words(parser, &["IF", "NOT", "EXISTS"]);
+            let name = table_name(parser)?;
+            expect_word(parser, "AS")?;
+            let class = string(parser, "a class name in quotes")?;
+            if word(parser, "LANGUAGE") {
+                identifier(parser)?;
+            }
+            Ok((name, class))
+        })?;
+        Ok(StatementKind::CreateFunction { name, class })
     }
 
     fn create_view(&mut self) -> Result<StatementKind> {

@@ -91,7 +91,7 @@ impl Reader {
                 let rows = batch(part.number, part.next..end);
                 part.next = end;
                 self.turn = at + 1;
-                return Some(rows.map(|rows| Read::Batch { split: at, rows }));
+                return Some(rows.map(|rows| Read::Batch { split: at, rows, kinds: None }));
             }
         }
         None

@@ -131,7 +131,7 @@ async fn splits_advance_together() {
     let own: Vec<Split> = splits.into_iter().skip(1).step_by(2).collect();
     let mut reader = reader(&source, 1, 2, own, 8_192);
     let mut latest = BTreeMap::new();
-    while let Read::Batch { split, rows } = reader.next().await.unwrap() {
+    while let Read::Batch { split, rows, .. } = reader.next().await.unwrap() {
         let types = rows.column(0).as_primitive::<Int32Type>();
         let bids = field(&rows, "bid", "dateTime");
         let last = (0..types.len()).rev().find(|row| types.value(*row) == 2).unwrap();

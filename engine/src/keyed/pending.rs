@@ -18,11 +18,11 @@ const NEW: u32 = u32::MAX;
 
 /// Changed groups.
 #[derive(Default)]
-pub(super) struct Pending {
+pub(crate) struct Pending {
     /// Per slot the flush in whose pending groups it last was.
     stamps: Vec<u32>,
     now: u32,
-    pub(super) slots: Vec<u32>,
+    pub(crate) slots: Vec<u32>,
     /// Per pending group its row in `old`, or [`NEW`].
     olds: Vec<u32>,
     old: Vec<Vec<ArrayRef>>,
@@ -31,7 +31,7 @@ pub(super) struct Pending {
 
 impl Pending {
     /// Notes the groups of rows; answers the range of those that were not pending, in `slots`.
-    pub(super) fn note(&mut self, slots: &[u32], table: usize) -> std::ops::Range<usize> {
+    pub(crate) fn note(&mut self, slots: &[u32], table: usize) -> std::ops::Range<usize> {
         if self.slots.is_empty() {
             self.now = self.now.wrapping_add(1);
             if self.now == 0 {
@@ -53,21 +53,29 @@ impl Pending {
 
     /// Tells which of the groups just noted have been emitted before; `results` of those are kept if they
     /// will be needed.
-    pub(super) fn had(
+    pub(crate) fn had(
         &mut self,
         noted: std::ops::Range<usize>,
         emitted: &[bool],
         results: Option<impl FnOnce(&[u32]) -> Result<Vec<ArrayRef>>>,
     ) -> Result<()> {
+        let had = self.slots[noted.clone()].iter().map(|slot| emitted[*slot as usize]);
+        let had: Vec<bool> = had.collect();
+        self.had_each(noted, &had, results)
+    }
+
+    /// As [`Pending::had`], said of each of the groups just noted.
+    pub(crate) fn had_each(
+        &mut self,
+        noted: std::ops::Range<usize>,
+        had: &[bool],
+        results: Option<impl FnOnce(&[u32]) -> Result<Vec<ArrayRef>>>,
+    ) -> Result<()> {
         let slots = &self.slots[noted];
         let mut next = self.old_rows;
-        for slot in slots {
-            if emitted[*slot as usize] {
-                self.olds.push(next);
-                next += 1;
-            } else {
-                self.olds.push(NEW);
-            }
+        for had in had {
+            self.olds.push(if *had { next } else { NEW });
+            next += u32::from(*had);
         }
         if let Some(results) = results
             && next > self.old_rows
@@ -75,8 +83,8 @@ impl Pending {
             let columns = if (next - self.old_rows) as usize == slots.len() {
                 results(slots)?
             } else {
-                let had = slots.iter().copied().filter(|slot| emitted[*slot as usize]);
-                results(&had.collect::<Vec<_>>())?
+                let had = slots.iter().zip(had).filter(|(_, had)| **had);
+                results(&had.map(|(slot, _)| *slot).collect::<Vec<_>>())?
             };
             self.old.push(columns);
         }
@@ -85,12 +93,12 @@ impl Pending {
     }
 
     /// Whether a slot is pending.
-    pub(super) fn has(&self, slot: u32) -> bool {
+    pub(crate) fn has(&self, slot: u32) -> bool {
         !self.slots.is_empty() && self.stamps.get(slot as usize) == Some(&self.now)
     }
 
     /// Takes what is pending: the slots, and their old results.
-    pub(super) fn take(&mut self) -> Result<(Vec<u32>, Old)> {
+    pub(crate) fn take(&mut self) -> Result<(Vec<u32>, Old)> {
         let slots = std::mem::take(&mut self.slots);
         let parts = std::mem::take(&mut self.old);
         self.old_rows = 0;
@@ -108,7 +116,7 @@ impl Pending {
     }
 
     /// Bytes held.
-    pub(super) fn memory_size(&self) -> usize {
+    pub(crate) fn memory_size(&self) -> usize {
         let old = self.old.iter().flatten().map(|column| column.get_array_memory_size());
         (self.stamps.capacity() + self.slots.capacity() + self.olds.capacity()) * 4
             + old.sum::<usize>()
@@ -116,7 +124,7 @@ impl Pending {
 }
 
 /// Results that groups had.
-pub(super) struct Old {
+pub(crate) struct Old {
     rows: Vec<u32>,
     /// Empty if they are not needed.
     columns: Vec<ArrayRef>,
@@ -124,22 +132,22 @@ pub(super) struct Old {
 
 /// What is emitted of changed groups.
 #[derive(Clone, Copy)]
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     /// Whether the old content of updated groups is.
-    pub(super) before: bool,
+    pub(crate) before: bool,
     /// Whether updates that change nothing are.
-    pub(super) equal: bool,
+    pub(crate) equal: bool,
 }
 
 impl Old {
     /// Whether the group at an index had been emitted.
-    pub(super) fn had(&self, index: usize) -> bool {
+    pub(crate) fn had(&self, index: usize) -> bool {
         self.rows[index] != NEW
     }
 
     /// The changes from these results to `new` ones, of groups with `keys`; groups that are not `alive`
     /// are deleted.
-    pub(super) fn changes(
+    pub(crate) fn changes(
         &self,
         keys: &[ArrayRef],
         new: &[ArrayRef],
@@ -153,7 +161,10 @@ impl Old {
             true => None,
             false => Some(self.changed(new)?),
         };
-        let changed = |group: usize| changed.as_ref().is_none_or(|changed| changed.value(group));
+        // Groups without results (SELECT DISTINCT) come and go, they do not change.
+        let changed = |group: usize| {
+            !new.is_empty() && changed.as_ref().is_none_or(|changed| changed.value(group))
+        };
         let (mut kinds, mut rows) = (Vec::new(), Vec::new());
         let mut emit = |kind: RowKind, group: usize, new: bool| {
             kinds.push(kind as i8);

@@ -1,0 +1,148 @@
+//! Upsert streams completed, and rows materialized by a sink's key, against models; with checkpoints and
+//! restores in between.
+
+use std::collections::BTreeMap;
+
+use tidegate_plan::arrow_type::arrow_schema;
+use tidegate_plan::operator::{
+    ChangelogNormalize as Normalize, Operator as PlanOperator, UpsertMaterialize as Materialize,
+};
+use tidegate_plan::{ChangelogMode, PlanSettings, Schema, Updates};
+use tidegate_types::TypeKind;
+
+use super::*;
+use crate::testing::{Random, Replay, Row, Subject, Table, changes, ints, node, schema};
+
+fn input() -> Schema {
+    schema(&[TypeKind::BigInt.nullable(), TypeKind::BigInt.nullable(), TypeKind::STRING.nullable()])
+}
+
+fn normalize<'a>(updates: Updates, ttl_ms: u64) -> Subject<'a> {
+    let plan = Normalize { keys: vec![0] };
+    let below = node(PlanOperator::Union, input(), ChangelogMode::UPSERT, None);
+    let mode = ChangelogMode { updates, deletes: true };
+    let operator = PlanOperator::ChangelogNormalize(plan.clone());
+    let mut node = node(operator, input(), mode, Some(vec![0]));
+    node.state_ttl_ms = vec![ttl_ms];
+    let make = move || -> Box<dyn Operator> {
+        let settings = PlanSettings::default();
+        Box::new(ChangelogNormalize::new(&plan, &node, &[&below], &settings).unwrap())
+    };
+    Subject::new(make, vec![Some(vec![0])], &["rows"], Replay::new(mode, Some(vec![0])))
+}
+
+#[test]
+fn an_upsert_stream_is_completed() {
+    let stored = arrow_schema(&input());
+    for updates in [Updates::BeforeAndAfter, Updates::After] {
+        for seed in 0..25 {
+            let mut random = Random(seed);
+            let mut subject = normalize(updates, 0);
+            let mut model: BTreeMap<Option<i64>, Row> = BTreeMap::new();
+            for _ in 0..60 {
+                let log: Vec<_> = (0..1 + random.below(10))
+                    .map(|_| {
+                        let key = random.value(8, 12);
+                        let row = vec![key, random.value(2, 6), random.value(1, 6)];
+                        // Upserts and deletes of keys that are there or not, as sources send them.
+                        let kinds = [RowKind::Insert, RowKind::UpdateAfter, RowKind::Delete];
+                        let kind = *random.pick(&kinds);
+                        match kind {
+                            RowKind::Delete => drop(model.remove(&key)),
+                            _ => drop(model.insert(key, ints(&row))),
+                        }
+                        (kind, row)
+                    })
+                    .collect();
+                subject.feed(0, &changes(&stored, &log));
+                subject.disturb(&mut random);
+                let mut expected: Vec<Row> = model.values().cloned().collect();
+                expected.sort();
+                assert_eq!(subject.replay.table(), expected, "seed {seed}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_changes_nothing_is_dropped() {
+    let stored = arrow_schema(&input());
+    let row = |kind, value| (kind, vec![Some(1), Some(value), None]);
+    let mut subject = normalize(Updates::BeforeAndAfter, 0);
+    subject.feed(0, &changes(&stored, &[row(RowKind::Delete, 1)]));
+    subject.feed(0, &changes(&stored, &[row(RowKind::UpdateAfter, 1)]));
+    subject.feed(0, &changes(&stored, &[row(RowKind::Insert, 1)]));
+    subject.feed(0, &changes(&stored, &[row(RowKind::Insert, 2), row(RowKind::Insert, 1)]));
+    assert_eq!(subject.replay.seen, [1, 0, 0, 0]);
+    // The content of a delete may be the key alone; what is emitted is the row that goes.
+    subject.feed(0, &changes(&stored, &[row(RowKind::Delete, 9)]));
+    assert_eq!(subject.replay.seen, [1, 0, 0, 1]);
+}
+
+fn materialize<'a>(input_key: Option<Vec<usize>>) -> Subject<'a> {
+    let plan = Materialize { keys: vec![1] };
+    let mut below = node(PlanOperator::Union, input(), ChangelogMode::RETRACT, None);
+    below.upsert_key = input_key;
+    let operator = PlanOperator::UpsertMaterialize(plan.clone());
+    let node = node(operator, input(), ChangelogMode::UPSERT, Some(vec![1]));
+    let make = move || -> Box<dyn Operator> {
+        let settings = PlanSettings::default();
+        Box::new(UpsertMaterialize::new(&plan, &node, &[&below], &settings).unwrap())
+    };
+    let replay = Replay::new(ChangelogMode::UPSERT, Some(vec![1]));
+    Subject::new(make, vec![Some(vec![1])], &["rows"], replay)
+}
+
+#[test]
+fn a_sink_has_the_last_row_added_of_those_of_its_key() {
+    let stored = arrow_schema(&input());
+    for seed in 0..40 {
+        let mut random = Random(seed);
+        let keyed = seed % 2 == 0;
+        let mut subject = materialize(keyed.then(|| vec![0]));
+        let mut table =
+            Table::new(vec![(if keyed { 30 } else { 3 }, u64::MAX), (3, 9), (1, 5)], false);
+        if keyed {
+            table = table.with_key(1);
+        }
+        for _ in 0..60 {
+            let count = 1 + random.below(8);
+            let log = table.change(count, &mut random);
+            subject.feed(0, &changes(&stored, &log));
+            subject.disturb(&mut random);
+            let mut last: BTreeMap<Option<i64>, Row> = BTreeMap::new();
+            table.rows.iter().for_each(|row| drop(last.insert(row[1], ints(row))));
+            let mut expected: Vec<Row> = last.into_values().collect();
+            expected.sort();
+            assert_eq!(subject.replay.table(), expected, "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn a_row_may_be_taken_back_after_its_successor_came() {
+    let stored = arrow_schema(&input());
+    let mut subject = materialize(None);
+    let row = |kind, id, text| (kind, vec![Some(id), Some(1), Some(text)]);
+    subject.feed(0, &changes(&stored, &[row(RowKind::Insert, 1, 1)]));
+    subject.feed(0, &changes(&stored, &[row(RowKind::UpdateAfter, 2, 2)]));
+    subject.feed(0, &changes(&stored, &[row(RowKind::UpdateBefore, 1, 1)]));
+    assert_eq!(
+        (subject.replay.table(), subject.replay.seen),
+        (vec![ints(&[Some(2), Some(1), Some(2)])], [1, 0, 1, 0])
+    );
+    subject.feed(0, &changes(&stored, &[row(RowKind::Delete, 2, 2)]));
+    assert_eq!(subject.replay.table(), [] as [Row; 0]);
+}
+
+#[test]
+fn old_rows_of_updates_are_dropped() {
+    let stored = arrow_schema(&input());
+    let row = |kind| (kind, vec![Some(1), Some(2), None]);
+    let log = [RowKind::Insert, RowKind::UpdateBefore, RowKind::UpdateAfter, RowKind::Delete];
+    let mut out = Output::new(0);
+    DropUpdateBefore.process(0, changes(&stored, &log.map(row)), &mut out).unwrap();
+    let batches = out.take();
+    let kinds: Vec<i8> = (0..batches[0].len()).map(|row| batches[0].kind(row)).collect();
+    assert_eq!(kinds, [0, 2, 3]);
+}

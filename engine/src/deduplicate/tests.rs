@@ -1,0 +1,101 @@
+//! Deduplication against looking at all rows, over random rows with checkpoints and restores in between.
+
+use std::collections::BTreeMap;
+
+use tidegate_plan::arrow_type::arrow_schema;
+use tidegate_plan::operator::Operator as PlanOperator;
+use tidegate_plan::{ChangelogMode, PlanSettings, RowKind, Schema};
+use tidegate_types::TypeKind;
+
+use super::*;
+use crate::testing::{Random, Replay, Row, Subject, Table, changes, ints, node, schema};
+
+fn input() -> Schema {
+    let time = TypeKind::timestamp(3).not_null();
+    schema(&[TypeKind::BigInt.nullable(), TypeKind::STRING.nullable(), time])
+}
+
+fn subject<'a>(plan: &'a Plan, updates: Updates, ttl_ms: u64) -> Subject<'a> {
+    let below = node(PlanOperator::Union, input(), ChangelogMode::APPEND, None);
+    let mode = ChangelogMode { updates, deletes: false };
+    let operator = PlanOperator::Deduplicate(plan.clone());
+    let mut node = node(operator, input(), mode, Some(vec![0]));
+    node.state_ttl_ms = vec![ttl_ms];
+    let make = move || -> Box<dyn Operator> {
+        let settings = PlanSettings::default();
+        Box::new(Deduplicate::new(plan, &node, &[&below], &settings).unwrap())
+    };
+    Subject::new(make, vec![Some(vec![0])], &["rows"], Replay::new(mode, Some(vec![0])))
+}
+
+fn shown(schema: &SchemaRef, rows: &[Vec<Option<i64>>]) -> Vec<Row> {
+    let log: Vec<_> = rows.iter().map(|row| (RowKind::Insert, row.clone())).collect();
+    let mut replay = Replay::new(ChangelogMode::APPEND, None);
+    replay.apply(&changes(schema, &log));
+    replay.table()
+}
+
+#[test]
+fn the_kept_row_is_the_first_or_last_of_its_key() {
+    let stored = arrow_schema(&input());
+    for (time, keep_last) in [(None, false), (None, true), (Some(2), false), (Some(2), true)] {
+        let plan = Plan { keys: vec![0], time, keep_last };
+        for updates in [Updates::BeforeAndAfter, Updates::After] {
+            for seed in 0..12 {
+                let mut random = Random(seed);
+                let mut table = Table::new(vec![(30, 20), (3, 6), (40, u64::MAX)], true);
+                let mut subject = subject(&plan, updates, 0);
+                let mut kept: BTreeMap<Option<i64>, Vec<Option<i64>>> = BTreeMap::new();
+                for _ in 0..80 {
+                    let count = 1 + random.below(10);
+                    let log = table.change(count, &mut random);
+                    for (_, row) in &log {
+                        let held = kept.get(&row[0]);
+                        let wins = held.is_none_or(|held| match (time.is_some(), keep_last) {
+                            (false, last) => last,
+                            (true, true) => row[2] >= held[2],
+                            (true, false) => row[2] < held[2],
+                        });
+                        if wins {
+                            kept.insert(row[0], row.clone());
+                        }
+                    }
+                    subject.feed(0, &changes(&stored, &log));
+                    subject.disturb(&mut random);
+                }
+                let rows: Vec<_> = kept.into_values().collect();
+                assert_eq!(subject.replay.table(), shown(&stored, &rows), "{plan:?} {seed}");
+                let [_, before, after, deleted] = subject.replay.seen;
+                let first = time.is_none() && !keep_last;
+                assert_eq!((after == 0, deleted), (first, 0));
+                assert_eq!(before == 0, first || updates == Updates::After);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_same_row_again_changes_nothing_and_an_old_key_is_new_again() {
+    let stored = arrow_schema(&input());
+    let row = |text: i64| (RowKind::Insert, vec![Some(1), Some(text), Some(7)]);
+    let plan = Plan { keys: vec![0], time: None, keep_last: true };
+    let mut subject = subject(&plan, Updates::BeforeAndAfter, 0);
+    subject.feed(0, &changes(&stored, &[row(1), row(2)]));
+    subject.feed(0, &changes(&stored, &[row(1), row(2)]));
+    assert_eq!(subject.replay.seen, [1, 0, 0, 0]);
+    subject.feed(0, &changes(&stored, &[row(3)]));
+    assert_eq!(subject.replay.seen, [1, 1, 1, 0]);
+
+    let first = Plan { keys: vec![0], time: None, keep_last: false };
+    let mut subject = self::subject(&first, Updates::None, 1_000);
+    let mut seen = Vec::new();
+    for step in 0..5 {
+        subject.replay = Replay::new(ChangelogMode::APPEND, None);
+        subject.feed(0, &changes(&stored, &[row(step)]));
+        seen.push(subject.replay.table().len());
+        subject.advance(300);
+    }
+    // A row that is dropped is no use of the key.
+    assert_eq!(seen, [1, 0, 0, 0, 1]);
+    assert_eq!(ints(&[None]), [None]);
+}
