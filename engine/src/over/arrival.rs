@@ -3,7 +3,7 @@
 //!
 //! State tables: `waiting` (rows ahead of the watermark), `history` (rows that bounded frames still need, with
 //! what RANGE measures by), `aggregates` (accumulators of unbounded frames by key). A late row is dropped:
-//! if the watermark has passed it; with frames of ROWS alone if a row of its key with this time or a later
+//! if the watermark has passed it; with bounded frames alone if a row of its key with this time or a later
 //! one is out, as in Flink.
 
 use std::collections::BTreeMap;
@@ -113,11 +113,10 @@ impl ArrivalOver {
         let keys = self.key_columns(rows);
         let hashes = hashes_of(&keys, rows.num_rows())?;
         let mut known = Vec::new();
-        if self.unbounded.frames.is_empty() && self.bounded.frames.by_rows() {
+        if self.unbounded.frames.is_empty() && self.bounded.frames.late_by_key() {
             self.bounded.keys.keys().find(&keys, &hashes, &mut known)?;
         }
         let late = |row: usize| match known.get(row) {
-            // Frames of ROWS: what is out decides.
             Some(slot) => {
                 let history = self.bounded.histories.get(*slot as usize);
                 let last = history.and_then(|history| history.rows.last());

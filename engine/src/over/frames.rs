@@ -128,13 +128,11 @@ impl Frames {
         lengths.collect::<Option<Vec<i64>>>()?.into_iter().max()
     }
 
-    /// Whether what is late is decided by what is out of a key: frames of ROWS alone.
-    pub(super) fn by_rows(&self) -> bool {
-        let counted = |frame: &Frame| {
-            let looks_back = |call: &Call| matches!(call.kind, Kind::Lag { .. });
-            matches!(frame.shape, OverFrame::Rows { .. }) && !frame.calls.iter().any(looks_back)
-        };
-        !self.frames.is_empty() && self.frames.iter().all(counted)
+    /// Whether what is late is decided by what is out of a key, not by the watermark.
+    pub(super) fn late_by_key(&self) -> bool {
+        let looks_back = |call: &Call| matches!(call.kind, Kind::Lag { .. });
+        let calls = self.frames.iter().flat_map(|frame| &frame.calls);
+        !self.frames.is_empty() && !calls.into_iter().any(looks_back)
     }
 
     /// Makes room for slots.
