@@ -157,6 +157,10 @@ impl Side {
                 }
             }));
         }
+        if moved.is_empty() {
+            places.iter().for_each(|place| self.close(*place));
+            return Ok(());
+        }
         // What a snapshot holds comes first.
         moved.sort_by_key(|moved| !moved.saved);
         let rows: Vec<RowId> = moved.iter().map(|moved| moved.row).collect();

@@ -14,7 +14,7 @@ use tidegate_types::{Error, ErrorCode, Result};
 use crate::spill::Block;
 
 /// Rows of a chunk, as a power of two.
-pub(super) const CHUNK_BITS: u32 = if cfg!(test) { 4 } else { 14 };
+pub(super) const CHUNK_BITS: u32 = if cfg!(test) { 4 } else { 13 };
 /// Most rows of a chunk.
 pub(super) const CHUNK_ROWS: usize = 1 << CHUNK_BITS;
 /// Buffers of a text column from which on the texts of a full chunk are copied together.
