@@ -18,7 +18,7 @@ use crate::element::Changes;
 use crate::keyed::{Keyed, Pending, Scales, SlotRows, SlotValues, Wanted};
 use crate::keys::hash::hash_columns;
 use crate::keys::native_values;
-use crate::operator::{Operator, OperatorContext, Output, SnapshotRequest, TableSnapshot};
+use crate::operator::{Copied, Operator, OperatorContext, Output, SnapshotRequest, TableSnapshot};
 
 /// Name of the state table.
 const TABLE: &str = "rows";
@@ -150,10 +150,17 @@ impl Deduplicate {
         let keys: Vec<ArrayRef> =
             self.plan.keys.iter().map(|key| rows.column(*key).clone()).collect();
         let (slots, expired) = (&mut self.slots, &mut self.expired);
-        self.keyed.locate(&keys, &self.hashes, now_ms, slots, expired)?;
+        self.keyed.locate(&keys, &self.hashes, now_ms, slots, expired, &self.kept)?;
         self.kept.resize(self.keyed.keys().len());
         expired.iter().for_each(|slot| self.kept.clear(*slot));
         Ok(())
+    }
+
+    fn sweep(&mut self, now_ms: i64) -> Result<()> {
+        let old = self.keyed.sweep(now_ms);
+        self.keyed.capture(&old, &self.kept)?;
+        old.iter().for_each(|slot| self.kept.clear(*slot));
+        self.keyed.remove(&old)
     }
 
     /// First by arrival: rows of keys that have not been seen.
@@ -166,7 +173,7 @@ impl Deduplicate {
                 slots.push(*slot);
             }
         }
-        self.keyed.touch(&slots, out.now_ms);
+        self.keyed.touch(&slots, out.now_ms, &self.kept)?;
         if fresh.len() == rows.num_rows() {
             out.emit(Changes::append(rows.clone()));
         } else if !fresh.is_empty() {
@@ -238,7 +245,7 @@ impl Operator for Deduplicate {
             self.keep_first(rows, out)?;
         } else {
             let (slots, places, had) = self.winners(rows)?;
-            self.keyed.touch(&slots, out.now_ms);
+            self.keyed.touch(&slots, out.now_ms, &self.kept)?;
             let noted = self.pending.note(&slots, self.keyed.keys().len());
             let kept = &self.kept.rows;
             self.pending.had_each(noted, &had, Some(|slots: &[u32]| kept.gather(slots)))?;
@@ -249,9 +256,7 @@ impl Operator for Deduplicate {
             emitted.into_iter().for_each(|changes| out.emit(changes));
             self.kept.rows.set(&slots, &places, rows)?;
         }
-        let old = self.keyed.sweep(out.now_ms);
-        old.iter().for_each(|slot| self.kept.clear(*slot));
-        self.keyed.remove(&old)?;
+        self.sweep(out.now_ms)?;
         if self.scales.is_due() {
             let (bytes, keys) = (self.state_bytes(), self.keyed.keys().live());
             self.scales.weigh(bytes, keys, "keys of a deduplication")?;
@@ -264,13 +269,19 @@ impl Operator for Deduplicate {
     }
 
     fn timer(&mut self, out: &mut Output) -> Result<()> {
-        let old = self.keyed.sweep(out.now_ms);
-        old.iter().for_each(|slot| self.kept.clear(*slot));
-        self.keyed.remove(&old)
+        self.sweep(out.now_ms)
     }
 
     fn snapshot(&mut self, request: &SnapshotRequest) -> Result<Vec<TableSnapshot>> {
-        Ok(vec![self.keyed.snapshot(request, &self.kept)?])
+        Ok(vec![self.keyed.snapshot(request)?])
+    }
+
+    fn copy(&mut self, entries: usize) -> Result<Copied> {
+        self.keyed.copy(entries, &self.kept)
+    }
+
+    fn abandon_copy(&mut self) {
+        self.keyed.abandon_copy();
     }
 
     fn state_bytes(&self) -> usize {

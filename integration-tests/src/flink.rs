@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::{Value, json};
 
-use crate::compare::Row;
+use crate::compare::{Row, Shape};
 
 /// Longest wait for the process to be ready, which may compile the oracle first.
 const START: Duration = Duration::from_secs(120);
@@ -93,6 +93,29 @@ pub fn last_rows(rows: &[Value]) -> Result<Vec<Row>> {
         }
     }
     Ok(kept.into_iter().flatten().collect())
+}
+
+/// Types without what DESCRIBE shows otherwise than TYPEOF does: time attributes.
+pub fn plain_type(ty: &str) -> String {
+    ty.replace(" *ROWTIME*", "")
+        .replace(" *PROCTIME*", "")
+        .replace(" NOT NULL", "!")
+        .replace(' ', "")
+}
+
+/// How values of a type that TYPEOF prints are written.
+pub fn shape(ty: &str) -> Shape {
+    let starts = |starts: &[&str]| starts.iter().any(|start| ty.starts_with(start));
+    match () {
+        () if starts(&["TIMESTAMP"]) => Shape::Timestamp,
+        () if starts(&["DECIMAL"]) => Shape::Decimal,
+        () if starts(&["DOUBLE", "FLOAT"]) => Shape::Float,
+        () if starts(&["BOOLEAN"]) => Shape::Boolean,
+        () if starts(&["TINYINT", "SMALLINT", "INT", "BIGINT"]) && !starts(&["INTERVAL"]) => {
+            Shape::Integer
+        }
+        () => Shape::Text,
+    }
 }
 
 fn ask(mut request: Value) -> Result<Value> {

@@ -125,11 +125,12 @@ fn random(state: &mut u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// Random rows; if they retract, each batch's second half takes back its first half's rows.
+/// Random rows; if they retract, each batch's second half takes back the first half of the one before.
 fn batches(keys: u64, text: bool, retracts: bool) -> Vec<Changes> {
     let mut state = 7;
     let schema = arrow_schema(&input(text));
     let count = ROWS / BATCH;
+    let mut earlier: Vec<[i64; 3]> = Vec::new();
     (0..count)
         .map(|_| {
             let fresh = if retracts { BATCH / 2 } else { BATCH };
@@ -140,7 +141,9 @@ fn batches(keys: u64, text: bool, retracts: bool) -> Vec<Changes> {
                 })
                 .collect();
             if retracts {
-                rows.extend_from_within(..);
+                let fresh = rows.clone();
+                rows.append(&mut earlier);
+                earlier = fresh;
             }
             let column = |index: usize| -> ArrayRef {
                 Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row[index])))
@@ -153,7 +156,7 @@ fn batches(keys: u64, text: bool, retracts: bool) -> Vec<Changes> {
                 }
             };
             let batch = RecordBatch::try_new(schema.clone(), vec![key, column(1), column(2)]);
-            let kinds = (0..BATCH).map(|row| match row < BATCH / 2 {
+            let kinds = (0..rows.len()).map(|row| match row < BATCH / 2 {
                 true => RowKind::Insert as i8,
                 false => RowKind::Delete as i8,
             });

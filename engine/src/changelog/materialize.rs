@@ -14,7 +14,7 @@ use tidegate_types::{Error, KeyGroupRange, Result};
 use crate::element::Changes;
 use crate::keyed::{Identity, Owners, Pending, RowEntries, Scales, Wanted};
 use crate::keys::hash::hash_columns;
-use crate::operator::{Operator, OperatorContext, Output, SnapshotRequest, TableSnapshot};
+use crate::operator::{Copied, Operator, OperatorContext, Output, SnapshotRequest, TableSnapshot};
 
 /// Rows that a restore takes at once.
 const RESTORE_ROWS: usize = 64 << 10;
@@ -92,7 +92,7 @@ impl UpsertMaterialize {
     fn forget(&mut self, slots: &[u32]) -> Result<()> {
         let entries: Vec<u32> = slots.iter().flat_map(|slot| self.entries.of(*slot)).collect();
         let ids = entries.iter().map(|entry| self.identity.remove(*entry)).collect();
-        self.entries.remove(&entries, self.owners.keys())?;
+        self.entries.remove(&entries, &self.owners)?;
         self.identity.sweep(ids);
         Ok(())
     }
@@ -126,7 +126,7 @@ impl UpsertMaterialize {
         made.retain(|(entry, _)| !dead.contains(entry));
         let (entries, rows): (Vec<u32>, Vec<u32>) = made.into_iter().unzip();
         self.entries.fill(&entries, &rows, &changes.rows)?;
-        self.entries.remove(&gone, self.owners.keys())?;
+        self.entries.remove(&gone, &self.owners)?;
         self.identity.sweep(ids);
         Ok(())
     }
@@ -223,7 +223,15 @@ impl Operator for UpsertMaterialize {
     }
 
     fn snapshot(&mut self, request: &SnapshotRequest) -> Result<Vec<TableSnapshot>> {
-        Ok(vec![self.entries.snapshot(request, &self.owners)?])
+        Ok(vec![self.entries.snapshot(request)?])
+    }
+
+    fn copy(&mut self, entries: usize) -> Result<Copied> {
+        self.entries.copy(entries, &self.owners)
+    }
+
+    fn abandon_copy(&mut self) {
+        self.entries.abandon_copy();
     }
 
     fn state_bytes(&self) -> usize {

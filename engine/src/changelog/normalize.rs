@@ -14,7 +14,7 @@ use tidegate_types::{Error, KeyGroupRange, Result};
 use crate::element::Changes;
 use crate::keyed::{Keyed, Pending, Scales, SlotRows, SlotValues, Wanted};
 use crate::keys::hash::hash_columns;
-use crate::operator::{Operator, OperatorContext, Output, SnapshotRequest, TableSnapshot};
+use crate::operator::{Copied, Operator, OperatorContext, Output, SnapshotRequest, TableSnapshot};
 
 /// Adds the old content of updated and deleted rows.
 pub struct ChangelogNormalize {
@@ -69,7 +69,8 @@ impl ChangelogNormalize {
         hash_columns(rows, &self.keys, &mut self.hashes)?;
         let keys: Vec<ArrayRef> = self.keys.iter().map(|key| rows.column(*key).clone()).collect();
         let mut expired = Vec::new();
-        self.keyed.upsert(&keys, &self.hashes, now_ms, &mut self.slots, &mut expired)?;
+        let slots = &mut self.slots;
+        self.keyed.upsert(&keys, &self.hashes, now_ms, slots, &mut expired, &self.rows)?;
         self.rows.resize(self.keyed.keys().len());
         self.last.resize(self.keyed.keys().len(), 0);
         expired.iter().for_each(|slot| self.rows.clear(*slot));
@@ -78,6 +79,7 @@ impl ChangelogNormalize {
 
     fn sweep(&mut self, now_ms: i64) -> Result<()> {
         let old = self.keyed.sweep(now_ms);
+        self.keyed.capture(&old, &self.rows)?;
         old.iter().for_each(|slot| self.rows.clear(*slot));
         self.keyed.remove(&old)
     }
@@ -154,7 +156,15 @@ impl Operator for ChangelogNormalize {
     }
 
     fn snapshot(&mut self, request: &SnapshotRequest) -> Result<Vec<TableSnapshot>> {
-        Ok(vec![self.keyed.snapshot(request, &self.rows)?])
+        Ok(vec![self.keyed.snapshot(request)?])
+    }
+
+    fn copy(&mut self, entries: usize) -> Result<Copied> {
+        self.keyed.copy(entries, &self.rows)
+    }
+
+    fn abandon_copy(&mut self) {
+        self.keyed.abandon_copy();
     }
 
     fn state_bytes(&self) -> usize {

@@ -12,10 +12,10 @@ use arrow::datatypes::{DataType, Int64Type};
 use tidegate_types::{Error, KeyGroupRange, Result};
 
 use crate::aggregate::{Accumulator, boolean};
-use crate::keyed::{EntryLayout, Journal, Keyed, Links, SlotValues, hashes_of, snapshot};
+use crate::keyed::{Copier, EntryLayout, Journal, Keyed, Links, SlotValues, hashes_of};
 use crate::keys::hash::{SEED, hash_array};
 use crate::keys::{KeyTable, NO_SLOT};
-use crate::operator::{OperatorContext, SnapshotRequest, TableSnapshot};
+use crate::operator::{Copied, OperatorContext, SnapshotRequest, TableSnapshot};
 
 /// Names of the state tables.
 pub(super) const NAMES: [&str; 16] = [
@@ -45,6 +45,7 @@ pub(super) struct DistinctValues {
     retracts: bool,
     table: KeyTable,
     journal: Journal,
+    copier: Copier,
     layout: EntryLayout,
     /// Number of the group's key columns.
     keys: usize,
@@ -97,6 +98,7 @@ impl DistinctValues {
             retracts,
             table: KeyTable::new(&types)?,
             journal: Journal::default(),
+            copier: Copier::default(),
             layout: EntryLayout::new(table, &stored, keys.len(), &counters),
             keys: keys.len(),
             variants,
@@ -138,6 +140,10 @@ impl DistinctValues {
             return Ok(());
         }
         let entries = self.upsert(&values, parents.clone())?;
+        if self.copier.is_active() {
+            self.capture(&entries, groups)?;
+            self.journal.touch(&entries);
+        }
         let row_of = |i: usize| picked.as_ref().map_or(i, |picked| picked.value(i) as usize);
         let (mut touched, mut emptied) = (Vec::new(), Vec::new());
         for (variant, filter) in filters.iter().enumerate() {
@@ -284,6 +290,7 @@ impl DistinctValues {
         if entries.is_empty() {
             return Ok(());
         }
+        self.capture(entries, groups)?;
         let stored: Vec<u32> =
             entries.iter().copied().filter(|entry| self.journal.vacate(*entry)).collect();
         if !stored.is_empty() {
@@ -305,24 +312,43 @@ impl DistinctValues {
         self.remove(&entries, groups)
     }
 
-    /// Snapshot of the table as asked.
-    pub(super) fn snapshot(
-        &mut self,
-        request: &SnapshotRequest,
-        groups: &Keyed,
-    ) -> Result<TableSnapshot> {
+    fn batch(&self, entries: &[u32], groups: &Keyed) -> Result<RecordBatch> {
+        let width = self.width();
+        let counter = |variant: usize| -> ArrayRef {
+            let counts = entries.iter().map(|e| self.counts[*e as usize * width + variant]);
+            Arc::new(Int64Array::from_iter_values(counts))
+        };
+        let keys = self.stored_keys(entries, groups.keys())?;
+        let used = Int64Array::new_null(entries.len());
+        self.layout.live(keys, used, (0..width).map(counter).collect())
+    }
+
+    /// Copies entries that the last snapshot holds and that are about to change or go.
+    fn capture(&mut self, entries: &[u32], groups: &Keyed) -> Result<()> {
+        let mut copier = std::mem::take(&mut self.copier);
+        let captured = copier.capture(entries, |entries| self.batch(entries, groups));
+        self.copier = copier;
+        captured
+    }
+
+    /// Begins a snapshot of the table as asked; [`DistinctValues::copy`] goes on with it.
+    pub(super) fn snapshot(&mut self, request: &SnapshotRequest) -> Result<TableSnapshot> {
         let live = self.table.live();
         let due = self.journal.take(request.mode(self.name()), live);
-        let width = self.width();
-        snapshot(due, &self.layout, &self.journal, live, |entries| {
-            let counter = |variant: usize| -> ArrayRef {
-                let counts = entries.iter().map(|e| self.counts[*e as usize * width + variant]);
-                Arc::new(Int64Array::from_iter_values(counts))
-            };
-            let keys = self.stored_keys(entries, groups.keys())?;
-            let used = Int64Array::new_null(entries.len());
-            self.layout.live(keys, used, (0..width).map(counter).collect())
-        })
+        self.copier.start(due, &self.layout, &self.journal, live)
+    }
+
+    /// Copies about `count` more entries of the last snapshot.
+    pub(super) fn copy(&mut self, count: usize, groups: &Keyed) -> Result<Copied> {
+        let mut copier = std::mem::take(&mut self.copier);
+        let copied = copier.copy(self.name(), count, |entries| self.batch(entries, groups));
+        self.copier = copier;
+        copied
+    }
+
+    /// The last snapshot is not wanted any more.
+    pub(super) fn abandon_copy(&mut self) {
+        self.copier.abandon();
     }
 
     /// Takes restored entries of some key groups.
@@ -373,6 +399,7 @@ impl DistinctValues {
     pub(super) fn memory_size(&self) -> usize {
         self.table.memory_size()
             + self.journal.memory_size()
+            + self.copier.memory_size()
             + self.counts.capacity() * 8
             + self.links.memory_size()
     }

@@ -13,7 +13,7 @@ use super::state::GroupState;
 use crate::element::Changes;
 use crate::keyed::{Keyed, Pending, Scales, SlotValues, Wanted};
 use crate::keys::hash::{SEED, hash_columns};
-use crate::operator::{Operator, OperatorContext, Output, SnapshotRequest, TableSnapshot};
+use crate::operator::{Copied, Operator, OperatorContext, Output, SnapshotRequest, TableSnapshot};
 
 /// Name of the state table.
 const TABLE: &str = "groups";
@@ -67,6 +67,9 @@ impl GroupAggregate {
         let [input] = inputs else {
             return Err(Error::internal("a group aggregate has one input"));
         };
+        if input.changelog.is_upsert() {
+            return Err(Error::internal("an aggregate over updates without the old rows"));
+        }
         let types: Vec<_> = plan.keys.iter().map(|key| data_type(&input.schema[*key].ty)).collect();
         let retracts = !input.changelog.is_append();
         let partials = local::is_two_phase(plan, node, inputs);
@@ -103,7 +106,7 @@ impl GroupAggregate {
         hash_columns(rows, &self.keys, &mut self.hashes)?;
         let keys: Vec<ArrayRef> = self.keys.iter().map(|key| rows.column(*key).clone()).collect();
         let (slots, expired) = (&mut self.slots, &mut self.expired);
-        self.keyed.upsert(&keys, &self.hashes, now_ms, slots, expired)?;
+        self.keyed.upsert(&keys, &self.hashes, now_ms, slots, expired, &self.state)?;
         let table = self.keyed.keys().len();
         self.state.resize(table);
         self.emitted.resize(table, false);
@@ -118,6 +121,7 @@ impl GroupAggregate {
 
     /// Empties groups, which stay in the table.
     fn forget(&mut self, slots: &[u32]) -> Result<()> {
+        self.keyed.capture(slots, &self.state)?;
         for distinct in &mut self.state.distinct {
             distinct.clear(slots, &self.keyed)?;
         }
@@ -226,7 +230,8 @@ impl GroupAggregate {
     fn ensure_global(&mut self, now_ms: i64) -> Result<()> {
         if self.keys.is_empty() && self.keyed.keys().live() == 0 {
             self.hashes = vec![SEED];
-            self.keyed.upsert(&[], &self.hashes, now_ms, &mut self.slots, &mut self.expired)?;
+            let (slots, expired) = (&mut self.slots, &mut self.expired);
+            self.keyed.upsert(&[], &self.hashes, now_ms, slots, expired, &self.state)?;
             self.state.resize(1);
             self.emitted.resize(1, false);
             self.note()?;
@@ -324,11 +329,30 @@ impl Operator for GroupAggregate {
     }
 
     fn snapshot(&mut self, request: &SnapshotRequest) -> Result<Vec<TableSnapshot>> {
-        let mut tables = vec![self.keyed.snapshot(request, &self.state)?];
+        let mut tables = vec![self.keyed.snapshot(request)?];
         for distinct in &mut self.state.distinct {
-            tables.push(distinct.snapshot(request, &self.keyed)?);
+            tables.push(distinct.snapshot(request)?);
         }
         Ok(tables)
+    }
+
+    fn copy(&mut self, entries: usize) -> Result<Copied> {
+        let copied = self.keyed.copy(entries, &self.state)?;
+        if !matches!(copied, Copied::Done) {
+            return Ok(copied);
+        }
+        for distinct in &mut self.state.distinct {
+            let copied = distinct.copy(entries, &self.keyed)?;
+            if !matches!(copied, Copied::Done) {
+                return Ok(copied);
+            }
+        }
+        Ok(Copied::Done)
+    }
+
+    fn abandon_copy(&mut self) {
+        self.keyed.abandon_copy();
+        self.state.distinct.iter_mut().for_each(|distinct| distinct.abandon_copy());
     }
 
     fn state_bytes(&self) -> usize {

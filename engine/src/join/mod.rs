@@ -28,6 +28,7 @@ mod state;
 mod temporal;
 #[cfg(test)]
 mod tests;
+mod texts;
 #[cfg(test)]
 mod timed_tests;
 mod window;

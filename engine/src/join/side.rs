@@ -10,7 +10,8 @@ use hashbrown::HashMap;
 use tidegate_types::{Error, Result};
 
 use super::links::Links;
-use super::rows::{CHUNK_ROWS, NONE, Numbers, RowId, Rows, own, split};
+use super::rows::{CHUNK_ROWS, NONE, Numbers, RowId, Rows, split};
+use super::texts::own;
 use crate::keys::hash::hash_columns;
 
 /// Time buckets that may be open before their width is doubled.

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use tidegate_types::{Error, KeyGroupRange, Result};
 
 use super::ttl::Ttl;
-use super::{EntryLayout, Journal, Links, SlotRows, SlotValues, snapshot};
+use super::{Copier, EntryLayout, Journal, Links, SlotRows, SlotValues};
 use crate::keys::hash::{SEED, hash_array};
 use crate::keys::{KeyTable, NO_SLOT};
-use crate::operator::{OperatorContext, SnapshotRequest, TableSnapshot};
+use crate::operator::{Copied, OperatorContext, SnapshotRequest, TableSnapshot};
 
 /// Slots that one sweep for old ones looks at.
 const SWEEP: usize = if cfg!(test) { 16 } else { 4096 };
@@ -105,6 +105,7 @@ pub(crate) struct RowEntries {
     live: usize,
     links: Links,
     journal: Journal,
+    copier: Copier,
     /// While restoring: entries by key's slot and number.
     restoring: HashMap<(u32, i64), u32>,
 }
@@ -125,6 +126,7 @@ impl RowEntries {
             live: 0,
             links: Links::default(),
             journal: Journal::default(),
+            copier: Copier::default(),
             restoring: HashMap::new(),
         }
     }
@@ -196,16 +198,20 @@ impl RowEntries {
     ///
     /// # Errors
     /// `INTERNAL` if a stored key cannot be decoded.
-    pub(crate) fn remove(&mut self, entries: &[u32], keys: &KeyTable) -> Result<()> {
+    pub(crate) fn remove(&mut self, entries: &[u32], owners: &Owners) -> Result<()> {
         if entries.is_empty() {
             return Ok(());
         }
+        self.rows.resize(self.owners.len());
+        let mut copier = std::mem::take(&mut self.copier);
+        let captured = copier.capture(entries, |entries| self.batch(entries, owners));
+        self.copier = copier;
+        captured?;
         let stored: Vec<u32> =
             entries.iter().copied().filter(|entry| self.journal.vacate(*entry)).collect();
         if !stored.is_empty() {
-            self.journal.gone(stored.len(), self.stored_keys(&stored, keys)?);
+            self.journal.gone(stored.len(), self.stored_keys(&stored, &owners.keys)?);
         }
-        self.rows.resize(self.owners.len());
         for entry in entries {
             self.links.remove(*entry);
             self.rows.clear(*entry);
@@ -223,26 +229,36 @@ impl RowEntries {
         Ok(columns)
     }
 
-    /// Snapshot of the table as asked.
+    fn batch(&self, entries: &[u32], owners: &Owners) -> Result<RecordBatch> {
+        let ttl = owners.ttl.as_ref();
+        let used = entries.iter().map(|entry| ttl.and_then(|ttl| ttl.used_ms(self.owner(*entry))));
+        let keys = self.stored_keys(entries, &owners.keys)?;
+        self.layout.live(keys, used.collect(), self.rows.gather(entries)?)
+    }
+
+    /// Begins a snapshot of the table as asked; [`RowEntries::copy`] goes on with it.
     ///
     /// # Errors
     /// `INTERNAL` on a defect of Arrow building.
-    pub(crate) fn snapshot(
-        &mut self,
-        request: &SnapshotRequest,
-        owners: &Owners,
-    ) -> Result<TableSnapshot> {
+    pub(crate) fn snapshot(&mut self, request: &SnapshotRequest) -> Result<TableSnapshot> {
         let due = self.journal.take(request.mode(self.table()), self.live);
-        snapshot(due, &self.layout, &self.journal, self.live, |entries| {
-            let used =
-                |entry: &u32| owners.ttl.as_ref().and_then(|t| t.used_ms(self.owner(*entry)));
-            let used = entries.iter().map(used).collect();
-            self.layout.live(
-                self.stored_keys(entries, &owners.keys)?,
-                used,
-                self.rows.gather(entries)?,
-            )
-        })
+        self.copier.start(due, &self.layout, &self.journal, self.live)
+    }
+
+    /// Copies about `count` more entries of the last snapshot.
+    ///
+    /// # Errors
+    /// `INTERNAL` on a defect of Arrow building.
+    pub(crate) fn copy(&mut self, count: usize, owners: &Owners) -> Result<Copied> {
+        let mut copier = std::mem::take(&mut self.copier);
+        let copied = copier.copy(self.table(), count, |entries| self.batch(entries, owners));
+        self.copier = copier;
+        copied
+    }
+
+    /// The last snapshot is not wanted any more.
+    pub(crate) fn abandon_copy(&mut self) {
+        self.copier.abandon();
     }
 
     /// Takes restored rows of some key groups. What the operator knows of rows beyond this it makes
@@ -268,7 +284,7 @@ impl RowEntries {
                 gone.extend(self.restoring.remove(&(*slot, *number)));
             }
         }
-        self.remove(&gone, &owners.keys)?;
+        self.remove(&gone, owners)?;
         let (keys, number) = taken.keys.split_at(self.keys);
         owners.keys.upsert(keys, &hashes_of(keys, number[0].len())?, &mut slots)?;
         let numbers = number[0].as_primitive::<Int64Type>().values();
@@ -309,6 +325,7 @@ impl RowEntries {
         self.rows.memory_size()
             + self.links.memory_size()
             + self.journal.memory_size()
+            + self.copier.memory_size()
             + self.owners.capacity() * 12
     }
 }

@@ -112,9 +112,9 @@ impl Journal {
         Due { mode, gone, changed, ranges, lap: self.lap }
     }
 
-    /// The slots with keys of a range.
-    pub(crate) fn live_in(&self, range: Range<u32>) -> Vec<u32> {
-        range.filter(|slot| self.is_live(*slot)).collect()
+    /// Number of slots.
+    pub(crate) fn slots(&self) -> usize {
+        self.born.len()
     }
 
     /// Bytes held.

@@ -3,6 +3,7 @@
 //!
 //! Used by the operators over changing tables; windows have tables of their own (`window/store.rs`).
 
+mod copier;
 mod entries;
 mod identity;
 mod journal;
@@ -16,12 +17,14 @@ mod table;
 mod tests;
 mod ttl;
 
+pub(crate) use copier::Copier;
 pub(crate) use entries::{Owners, RowEntries, hashes_of};
 pub(crate) use identity::Identity;
 pub(crate) use journal::Journal;
-pub(crate) use layout::{EntryLayout, VERSION};
+pub(crate) use layout::EntryLayout;
+use layout::VERSION;
 pub(crate) use links::Links;
 pub(crate) use pending::{Pending, Wanted};
 pub(crate) use rows::SlotRows;
 pub(crate) use scales::Scales;
-pub(crate) use table::{Keyed, SlotValues, snapshot};
+pub(crate) use table::{Keyed, SlotValues};

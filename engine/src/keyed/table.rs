@@ -5,11 +5,10 @@ use arrow::datatypes::DataType;
 use hashbrown::HashSet;
 use tidegate_types::{Error, KeyGroupRange, Result};
 
-use super::journal::Due;
 use super::ttl::Ttl;
-use super::{EntryLayout, Journal, VERSION};
+use super::{Copier, EntryLayout, Journal};
 use crate::keys::{KeyTable, NO_SLOT};
-use crate::operator::{Entries, OperatorContext, Piece, SnapshotRequest, TableSnapshot};
+use crate::operator::{Copied, OperatorContext, SnapshotRequest, TableSnapshot};
 
 /// Slots that one sweep for old ones looks at.
 const SWEEP: usize = if cfg!(test) { 16 } else { 4096 };
@@ -45,6 +44,7 @@ pub(crate) struct Keyed {
     layout: EntryLayout,
     keys: KeyTable,
     journal: Journal,
+    copier: Copier,
     ttl: Option<Ttl>,
     swept_at: Option<i64>,
     /// Slots of keys that are gone as far as was restored.
@@ -68,6 +68,7 @@ impl Keyed {
             layout: EntryLayout::new(table, keys, keys.len(), values),
             keys: KeyTable::new(keys)?,
             journal: Journal::default(),
+            copier: Copier::default(),
             ttl: Ttl::new(ttl_ms),
             swept_at: None,
             restored_gone: HashSet::new(),
@@ -108,9 +109,11 @@ impl Keyed {
         now_ms: i64,
         slots: &mut Vec<u32>,
         expired: &mut Vec<u32>,
+        values: &impl SlotValues,
     ) -> Result<()> {
         self.keys.upsert(columns, hashes, slots)?;
         self.journal.add(self.keys.added(), self.keys.len());
+        self.capture(slots, values)?;
         self.journal.touch(slots);
         expired.clear();
         if let Some(ttl) = &mut self.ttl {
@@ -131,6 +134,7 @@ impl Keyed {
         now_ms: i64,
         slots: &mut Vec<u32>,
         expired: &mut Vec<u32>,
+        values: &impl SlotValues,
     ) -> Result<()> {
         self.keys.upsert(columns, hashes, slots)?;
         self.journal.add(self.keys.added(), self.keys.len());
@@ -141,7 +145,7 @@ impl Keyed {
             ttl.touch(self.keys.added(), now_ms, expired);
             ttl.check(slots, now_ms, expired);
         }
-        Ok(())
+        self.capture(expired, values)
     }
 
     /// Finds the keys of rows: one slot per row, [`NO_SLOT`] for a key that is not there. Their use is
@@ -159,14 +163,49 @@ impl Keyed {
     }
 
     /// Notes that slots change, and their use.
-    pub(crate) fn touch(&mut self, slots: &[u32], now_ms: i64) {
+    ///
+    /// # Errors
+    /// As [`SlotValues::columns`].
+    pub(crate) fn touch(
+        &mut self,
+        slots: &[u32],
+        now_ms: i64,
+        values: &impl SlotValues,
+    ) -> Result<()> {
+        self.capture(slots, values)?;
         self.journal.touch(slots);
         if let Some(ttl) = &mut self.ttl {
             ttl.touch(slots, now_ms, &mut Vec::new());
         }
+        Ok(())
     }
 
-    /// Removes the keys of slots, each named once. What was kept of them is the operator's to clear.
+    /// Copies slots that the last snapshot holds and that are about to change or go.
+    ///
+    /// # Errors
+    /// As [`SlotValues::columns`].
+    pub(crate) fn capture(&mut self, slots: &[u32], values: &impl SlotValues) -> Result<()> {
+        let (keys, ttl, layout) = (&self.keys, &self.ttl, &self.layout);
+        self.copier.capture(slots, |slots| entries(layout, keys, ttl.as_ref(), slots, values))
+    }
+
+    /// Copies about `count` more entries of the last snapshot.
+    ///
+    /// # Errors
+    /// As [`SlotValues::columns`].
+    pub(crate) fn copy(&mut self, count: usize, values: &impl SlotValues) -> Result<Copied> {
+        let (keys, ttl, layout) = (&self.keys, &self.ttl, &self.layout);
+        let entries = |slots: &[u32]| entries(layout, keys, ttl.as_ref(), slots, values);
+        self.copier.copy(layout.table(), count, entries)
+    }
+
+    /// The last snapshot is not wanted any more.
+    pub(crate) fn abandon_copy(&mut self) {
+        self.copier.abandon();
+    }
+
+    /// Removes the keys of slots, each named once. What was kept of them is the operator's to clear, after
+    /// [`Keyed::capture`] and before this.
     ///
     /// # Errors
     /// `INTERNAL` if a stored key cannot be decoded.
@@ -201,22 +240,14 @@ impl Keyed {
         Some(self.swept_at? + ttl.tick_ms().clamp(1, SWEEP_EVERY))
     }
 
-    /// Snapshot of the table as asked.
+    /// Begins a snapshot of the table as asked; [`Keyed::copy`] goes on with it.
     ///
     /// # Errors
-    /// As [`SlotValues::columns`].
-    pub(crate) fn snapshot(
-        &mut self,
-        request: &SnapshotRequest,
-        values: &impl SlotValues,
-    ) -> Result<TableSnapshot> {
-        let due = self.journal.take(request.mode(self.name()), self.keys.live());
-        let keys = |slots: &[u32]| self.keys.columns(slots);
-        let used = |slot: u32| self.ttl.as_ref().and_then(|ttl| ttl.used_ms(slot));
-        snapshot(due, &self.layout, &self.journal, self.keys.live(), |slots| {
-            let used = slots.iter().map(|slot| used(*slot)).collect();
-            self.layout.live(keys(slots)?, used, values.columns(slots)?)
-        })
+    /// `INTERNAL` on a defect of Arrow building.
+    pub(crate) fn snapshot(&mut self, request: &SnapshotRequest) -> Result<TableSnapshot> {
+        let live = self.keys.live();
+        let due = self.journal.take(request.mode(self.name()), live);
+        self.copier.start(due, &self.layout, &self.journal, live)
     }
 
     /// Takes restored entries of some key groups.
@@ -283,7 +314,8 @@ impl Keyed {
     /// # Errors
     /// `INTERNAL` if a stored key cannot be decoded.
     pub(crate) fn restored(&mut self) -> Result<()> {
-        let gone: Vec<u32> = std::mem::take(&mut self.restored_gone).into_iter().collect();
+        let mut gone: Vec<u32> = std::mem::take(&mut self.restored_gone).into_iter().collect();
+        gone.sort_unstable();
         self.remove(&gone)?;
         self.journal.mark_stored();
         Ok(())
@@ -293,40 +325,19 @@ impl Keyed {
     pub(crate) fn memory_size(&self) -> usize {
         self.keys.memory_size()
             + self.journal.memory_size()
+            + self.copier.memory_size()
             + self.ttl.as_ref().map_or(0, Ttl::memory_size)
     }
 }
 
-/// The snapshot of a table; `entries` makes those of slots.
-pub(crate) fn snapshot(
-    due: Due,
+/// The entries of slots as they are.
+fn entries(
     layout: &EntryLayout,
-    journal: &Journal,
-    live: usize,
-    entries: impl Fn(&[u32]) -> Result<RecordBatch>,
-) -> Result<TableSnapshot> {
-    let mut changed = Entries::default();
-    for (rows, columns) in due.gone {
-        changed.batches.push(layout.gone(columns, rows)?);
-    }
-    if !due.changed.is_empty() {
-        changed.batches.push(entries(&due.changed)?);
-    }
-    let mut pieces = Vec::new();
-    for (range, slots) in due.ranges {
-        let slots = journal.live_in(slots);
-        if !slots.is_empty() {
-            let entries = Entries { batches: vec![entries(&slots)?], ..Entries::default() };
-            pieces.push(Piece { entries, range });
-        }
-    }
-    Ok(TableSnapshot {
-        table: layout.table(),
-        version: VERSION,
-        mode: due.mode,
-        changed,
-        pieces,
-        lap: Some(due.lap),
-        live: live as u64,
-    })
+    keys: &KeyTable,
+    ttl: Option<&Ttl>,
+    slots: &[u32],
+    values: &impl SlotValues,
+) -> Result<RecordBatch> {
+    let used = slots.iter().map(|slot| ttl.and_then(|ttl| ttl.used_ms(*slot))).collect();
+    layout.live(keys.columns(slots)?, used, values.columns(slots)?)
 }

@@ -12,7 +12,7 @@ use tidegate_types::{KeyGroupRange, Result};
 use super::{Keyed, SlotValues};
 use crate::element::Changes;
 use crate::keys::hash::hash_columns;
-use crate::operator::{Operator, OperatorContext, Output, SnapshotRequest, TableSnapshot};
+use crate::operator::{Copied, Operator, OperatorContext, Output, SnapshotRequest, TableSnapshot};
 use crate::testing::{Random, Replay, Row, Subject, rows_of};
 
 #[derive(Default)]
@@ -61,6 +61,7 @@ impl Tally {
 
     fn sweep(&mut self, now: i64) {
         let expired = self.keyed.sweep(now);
+        self.keyed.capture(&expired, &self.sums).unwrap();
         expired.iter().for_each(|slot| self.sums.clear(*slot));
         self.keyed.remove(&expired).unwrap();
     }
@@ -92,7 +93,7 @@ impl Operator for Tally {
         hash_columns(&changes.rows, &self.keys, &mut hashes)?;
         let columns = changes.rows.columns();
         let (values, keys) = columns.split_last().unwrap();
-        self.keyed.upsert(keys, &hashes, out.now_ms, &mut slots, &mut expired)?;
+        self.keyed.upsert(keys, &hashes, out.now_ms, &mut slots, &mut expired, &self.sums)?;
         self.sums.resize(self.keyed.keys().len());
         expired.iter().for_each(|slot| self.sums.clear(*slot));
         for (slot, value) in slots.iter().zip(values.as_primitive::<Int64Type>().values()) {
@@ -129,7 +130,11 @@ impl Operator for Tally {
     }
 
     fn snapshot(&mut self, request: &SnapshotRequest) -> Result<Vec<TableSnapshot>> {
-        Ok(vec![self.keyed.snapshot(request, &self.sums)?])
+        Ok(vec![self.keyed.snapshot(request)?])
+    }
+
+    fn copy(&mut self, entries: usize) -> Result<Copied> {
+        self.keyed.copy(entries, &self.sums)
     }
 
     fn state_bytes(&self) -> usize {

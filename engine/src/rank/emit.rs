@@ -3,6 +3,9 @@
 use hashbrown::HashSet;
 use tidegate_plan::RowKind;
 
+/// Lists longer than this are compared through a hash table.
+const LONG: usize = 32;
+
 /// How changes are expressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
@@ -41,13 +44,37 @@ pub(super) fn differences(
             out.extend(new[common..].iter().map(|(entry, rank)| (RowKind::Insert, *entry, *rank)));
         }
         Style::ByRow { ranked } => {
-            let key = |(entry, rank): &(u32, u64)| (*entry, if ranked { *rank } else { 0 });
-            let had: HashSet<_> = old.iter().map(key).collect();
-            let has: HashSet<_> = new.iter().map(key).collect();
-            let gone = old.iter().filter(|row| !has.contains(&key(row)));
-            out.extend(gone.map(|(entry, rank)| (RowKind::Delete, *entry, *rank)));
-            let come = new.iter().filter(|row| !had.contains(&key(row)));
-            out.extend(come.map(|(entry, rank)| (RowKind::Insert, *entry, *rank)));
+            only_in(old, new, ranked, |(entry, rank)| out.push((RowKind::Delete, entry, rank)));
+            only_in(new, old, ranked, |(entry, rank)| out.push((RowKind::Insert, entry, rank)));
+        }
+    }
+}
+
+/// Calls `act` for what is in `some` and not in `others`. Both are mostly equal and in the same order, so that
+/// each is looked for from where the one before it was found.
+fn only_in(
+    some: &[(u32, u64)],
+    others: &[(u32, u64)],
+    ranked: bool,
+    mut act: impl FnMut((u32, u64)),
+) {
+    let key = |row: &(u32, u64)| (row.0, if ranked { row.1 } else { 0 });
+    if some.len().min(others.len()) > LONG {
+        let held: HashSet<_> = others.iter().map(key).collect();
+        some.iter().filter(|row| !held.contains(&key(row))).for_each(|row| act(*row));
+        return;
+    }
+    let same = |a: &(u32, u64), b: &(u32, u64)| key(a) == key(b);
+    let mut next = 0;
+    for row in some {
+        let found = others[next..].iter().position(|other| same(row, other));
+        let found = match found {
+            Some(found) => Some(next + found),
+            None => others[..next].iter().position(|other| same(row, other)),
+        };
+        match found {
+            Some(found) => next = found + 1,
+            None => act(*row),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod bounds;
 mod emit;
+mod marks;
 mod operator;
 mod order;
 #[cfg(test)]

@@ -14,11 +14,12 @@ use tidegate_types::{Error, KeyGroupRange, Result};
 
 use super::bounds::Bounds;
 use super::emit::{Emission, Style, differences};
-use super::order::{Order, Place};
+use super::marks::Marks;
+use super::order::{Order, Place, Sort};
 use crate::element::Changes;
 use crate::keyed::{Identity, Owners, RowEntries, Scales};
 use crate::keys::hash::hash_columns;
-use crate::operator::{Operator, OperatorContext, Output, SnapshotRequest, TableSnapshot};
+use crate::operator::{Copied, Operator, OperatorContext, Output, SnapshotRequest, TableSnapshot};
 
 /// Name of the state table.
 const TABLE: &str = "rows";
@@ -44,16 +45,19 @@ pub struct Rank {
     slots: Vec<u32>,
     hashes: Vec<u64>,
     expired: Vec<u32>,
+    /// Partitions that the batch has touched.
+    touched: Marks,
 }
 
 /// What a batch does.
 #[derive(Default)]
 struct Work {
-    /// What touched partitions kept before, in the order in which they were touched.
-    before: Vec<(u32, Vec<(u32, u64)>)>,
-    touched: HashMap<u32, ()>,
-    /// Entries that were made, by entry the row of the batch.
-    made: HashMap<u32, u32>,
+    /// Touched partitions in the order in which they were, and how many entries each kept before.
+    touched: Vec<(u32, u32)>,
+    /// What they kept, one after the other.
+    before: Vec<(u32, u64)>,
+    /// Entries that were made, with their row of the batch.
+    made: Vec<(u32, u32)>,
     /// Entries that are out.
     out: Vec<u32>,
     /// Ids that may be without entries.
@@ -115,6 +119,7 @@ impl Rank {
             slots: Vec::new(),
             hashes: Vec::new(),
             expired: Vec::new(),
+            touched: Marks::default(),
             plan: plan.clone(),
         })
     }
@@ -163,8 +168,7 @@ impl Rank {
     }
 
     fn drop_entries(&mut self, work: Work) -> Result<()> {
-        work.out.iter().for_each(|entry| self.order.forget(*entry));
-        self.entries.remove(&work.out, self.owners.keys())?;
+        self.entries.remove(&work.out, &self.owners)?;
         if let Some(identity) = &mut self.identity {
             identity.sweep(work.ids);
         }
@@ -181,19 +185,22 @@ impl Rank {
         sorts.map(Some).map_err(|error| Error::internal(format!("encode sort keys: {error}")))
     }
 
-    fn note(&self, partition: u32, work: &mut Work) {
-        if work.touched.insert(partition, ()).is_none() {
-            work.before.push((partition, self.order.kept(partition)));
+    fn note(&mut self, partition: u32, work: &mut Work) {
+        if self.touched.insert(partition) {
+            let before = work.before.len();
+            self.order.kept(partition, &mut work.before);
+            work.touched.push((partition, (work.before.len() - before) as u32));
         }
     }
 
     fn add(&mut self, partition: u32, row: u32, sort: &[u8], work: &mut Work) -> Option<u32> {
-        let Place::At(place) = self.order.place(partition, sort) else { return None };
+        let sort = Sort::new(sort);
+        let Place::At(place) = self.order.place(partition, &sort) else { return None };
         self.note(partition, work);
         let entry = self.entries.add(partition);
         let number = self.entries.number(entry);
         self.order.insert((partition, entry, number), sort, place, &mut work.out);
-        work.made.insert(entry, row);
+        work.made.push((entry, row));
         Some(entry)
     }
 
@@ -265,22 +272,28 @@ impl Rank {
     }
 
     /// Stores the rows of new entries, emits the differences and forgets what is out.
-    fn finish(&mut self, rows: &RecordBatch, mut work: Work, out: &mut Output) -> Result<()> {
+    fn finish(&mut self, rows: &RecordBatch, work: Work, out: &mut Output) -> Result<()> {
         let (mut entries, mut places) = (Vec::new(), Vec::new());
-        let gone: hashbrown::HashSet<u32> = work.out.iter().copied().collect();
-        let mut made: Vec<(u32, u32)> = work.made.drain().collect();
-        made.sort_unstable_by_key(|(_, row)| *row);
-        for (entry, row) in made.into_iter().filter(|(entry, _)| !gone.contains(entry)) {
-            entries.push(entry);
-            places.push(row);
+        let mut gone = work.out.clone();
+        gone.sort_unstable();
+        for (entry, row) in &work.made {
+            if gone.binary_search(entry).is_err() {
+                entries.push(*entry);
+                places.push(*row);
+            }
         }
         self.entries.fill(&entries, &places, rows)?;
         let mut emission = Emission::new();
-        let touched: Vec<u32> = work.before.iter().map(|(partition, _)| *partition).collect();
-        for (partition, old) in std::mem::take(&mut work.before) {
-            let new = self.order.kept(partition);
-            differences(&old, &new, self.style, &mut emission);
+        let touched: Vec<u32> = work.touched.iter().map(|(partition, _)| *partition).collect();
+        let (mut old, mut new) = (work.before.as_slice(), Vec::new());
+        for (partition, kept) in &work.touched {
+            let (of, rest) = old.split_at(*kept as usize);
+            old = rest;
+            new.clear();
+            self.order.kept(*partition, &mut new);
+            differences(of, &new, self.style, &mut emission);
         }
+        self.touched.clear();
         if let Style::ByRow { .. } = self.style {
             // A row may have moved from one partition to another.
             emission.sort_by_key(|(kind, ..)| *kind != RowKind::Delete);
@@ -288,10 +301,14 @@ impl Rank {
         self.emit(&emission, out)?;
         self.drop_entries(work)?;
         self.set_bounds(&touched)?;
-        let seen = self.slots.iter().chain(&touched).copied();
-        let empty: hashbrown::HashSet<u32> =
-            seen.filter(|slot| self.entries.of(*slot).next().is_none()).collect();
-        self.owners.remove(&empty.into_iter().collect::<Vec<_>>());
+        if self.identity.is_some() {
+            let seen = self.slots.iter().chain(&touched).copied();
+            let mut empty: Vec<u32> =
+                seen.filter(|slot| self.entries.of(*slot).next().is_none()).collect();
+            empty.sort_unstable();
+            empty.dedup();
+            self.owners.remove(&empty);
+        }
         Ok(())
     }
 
@@ -391,7 +408,8 @@ impl Operator for Rank {
                 let sort = sorts.as_ref().map(|sorts| sorts.row(index));
                 let sort = sort.as_ref().map_or(&[][..], |sort| sort.as_ref());
                 let (owner, number) = (self.entries.owner(*entry), self.entries.number(*entry));
-                if let Place::At(place) = self.order.place(owner, sort) {
+                let sort = Sort::new(sort);
+                if let Place::At(place) = self.order.place(owner, &sort) {
                     self.order.insert((owner, *entry, number), sort, place, &mut evicted);
                 }
                 if let Some(identity) = &mut self.identity {
@@ -416,7 +434,7 @@ impl Operator for Rank {
         } else {
             self.append(&changes.rows, &mut work)?;
         }
-        if work.before.is_empty() && self.identity.is_none() {
+        if work.touched.is_empty() && self.identity.is_none() {
             // Nothing came in, but a partition may have been made for rows that are beyond.
             self.sweep(out.now_ms)?;
             return self.weigh();
@@ -435,7 +453,15 @@ impl Operator for Rank {
     }
 
     fn snapshot(&mut self, request: &SnapshotRequest) -> Result<Vec<TableSnapshot>> {
-        Ok(vec![self.entries.snapshot(request, &self.owners)?])
+        Ok(vec![self.entries.snapshot(request)?])
+    }
+
+    fn copy(&mut self, entries: usize) -> Result<Copied> {
+        self.entries.copy(entries, &self.owners)
+    }
+
+    fn abandon_copy(&mut self) {
+        self.entries.abandon_copy();
     }
 
     fn state_bytes(&self) -> usize {
@@ -444,6 +470,7 @@ impl Operator for Rank {
             + self.order.memory_size()
             + self.bounds.as_ref().map_or(0, Bounds::memory_size)
             + self.identity.as_ref().map_or(0, Identity::memory_size)
+            + self.touched.memory_size()
     }
 }
 

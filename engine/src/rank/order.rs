@@ -7,21 +7,44 @@ use std::collections::BTreeMap;
 
 use tidegate_plan::operator::RankFunction;
 
+/// A sort key: bytes that sort as the rows do, the first sixteen in place. No key is the beginning of
+/// another, so that filling up with zeros makes none equal.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) struct Sort {
+    head: (u64, u64),
+    tail: Box<[u8]>,
+}
+
+impl Sort {
+    /// From bytes.
+    #[inline]
+    pub(super) fn new(bytes: &[u8]) -> Self {
+        let (head, tail) = bytes.split_at(bytes.len().min(16));
+        let mut filled = [0; 16];
+        filled[..head.len()].copy_from_slice(head);
+        let both = u128::from_be_bytes(filled);
+        Self { head: ((both >> 64) as u64, both as u64), tail: tail.into() }
+    }
+}
+
 /// Entries by partition.
 pub(super) struct Order {
     function: RankFunction,
     from: u64,
     to: u64,
-    /// By entry its sort key: bytes that sort as the rows do.
-    sorts: Vec<Box<[u8]>>,
+    /// Bytes of sort keys behind their heads, and of the lists.
     bytes: usize,
     form: Form,
 }
 
 enum Form {
-    Short(Vec<Vec<u32>>),
-    /// Partition, sort key, number in order of arrival → entry.
-    Long(BTreeMap<(u32, Box<[u8]>, i64), u32>),
+    Short(Vec<Vec<(Sort, u32)>>),
+    Long {
+        /// Partition, sort key, number in order of arrival → entry.
+        tree: BTreeMap<(u32, Sort, i64), u32>,
+        /// By entry its sort key.
+        sorts: Vec<Sort>,
+    },
 }
 
 /// What becomes of a new row.
@@ -36,8 +59,11 @@ pub(super) enum Place {
 impl Order {
     /// No partitions; `updating`: entries may go again.
     pub(super) fn new(function: RankFunction, from: u64, to: u64, updating: bool) -> Self {
-        let form = if updating { Form::Long(BTreeMap::new()) } else { Form::Short(Vec::new()) };
-        Self { function, from: from.max(1), to, sorts: Vec::new(), bytes: 0, form }
+        let form = match updating {
+            true => Form::Long { tree: BTreeMap::new(), sorts: Vec::new() },
+            false => Form::Short(Vec::new()),
+        };
+        Self { function, from: from.max(1), to, bytes: 0, form }
     }
 
     /// Makes room for partitions.
@@ -48,30 +74,31 @@ impl Order {
     }
 
     /// Where a row with a sort key would stand that comes after all others.
-    pub(super) fn place(&self, partition: u32, sort: &[u8]) -> Place {
+    pub(super) fn place(&self, partition: u32, sort: &Sort) -> Place {
         let Form::Short(lists) = &self.form else { return Place::At(0) };
         let list = &lists[partition as usize];
-        if let Some(last) = list.last()
+        if self.to == 0 {
+            return Place::Beyond;
+        }
+        if let Some((last, _)) = list.last()
             && self.is_full(list)
             && match self.function {
-                RankFunction::RowNumber => *self.sorts[*last as usize] <= *sort,
-                _ => *self.sorts[*last as usize] < *sort,
+                RankFunction::RowNumber => last <= sort,
+                _ => last < sort,
             }
         {
             return Place::Beyond;
         }
-        if self.to == 0 {
-            return Place::Beyond;
-        }
-        Place::At(list.partition_point(|entry| *self.sorts[*entry as usize] <= *sort))
+        Place::At(list.partition_point(|(held, _)| held <= sort))
     }
 
     /// Whether a row behind the last of a list has a rank that is not kept.
-    fn is_full(&self, list: &[u32]) -> bool {
+    fn is_full(&self, list: &[(Sort, u32)]) -> bool {
         match self.function {
             RankFunction::RowNumber | RankFunction::Rank => list.len() as u64 >= self.to,
             RankFunction::DenseRank => {
-                self.ranks(list.iter().copied()).last().is_some_and(|(_, rank)| rank >= self.to)
+                let ranks = self.ranks(list.iter().map(|(sort, entry)| (sort, *entry)));
+                ranks.last().is_some_and(|(_, rank)| rank >= self.to)
             }
         }
     }
@@ -81,95 +108,107 @@ impl Order {
     pub(super) fn insert(
         &mut self,
         (partition, entry, number): (u32, u32, i64),
-        sort: &[u8],
+        sort: Sort,
         place: usize,
         evicted: &mut Vec<u32>,
     ) {
-        if self.sorts.len() <= entry as usize {
-            self.sorts.resize_with(entry as usize + 1, Box::default);
-        }
-        self.sorts[entry as usize] = sort.into();
-        self.bytes += sort.len();
+        self.bytes += sort.tail.len();
         match &mut self.form {
-            Form::Short(lists) => lists[partition as usize].insert(place, entry),
-            Form::Long(tree) => {
-                tree.insert((partition, sort.into(), number), entry);
+            Form::Short(lists) => {
+                let list = &mut lists[partition as usize];
+                let before = list.capacity();
+                list.insert(place, (sort, entry));
+                self.bytes += (list.capacity() - before) * size_of::<(Sort, u32)>();
+                self.prune(partition, evicted);
+            }
+            Form::Long { tree, sorts } => {
+                if sorts.len() <= entry as usize {
+                    sorts.resize_with(entry as usize + 1, Sort::default);
+                }
+                sorts[entry as usize] = sort.clone();
+                tree.insert((partition, sort, number), entry);
             }
         }
-        self.prune(partition, evicted);
     }
 
     fn prune(&mut self, partition: u32, evicted: &mut Vec<u32>) {
         let Form::Short(lists) = &self.form else { return };
         let list = &lists[partition as usize];
-        let sort = |entry: u32| &self.sorts[entry as usize];
+        if list.len() as u64 <= self.to {
+            return;
+        }
         let kept = match self.function {
             RankFunction::RowNumber => usize::try_from(self.to).unwrap_or(usize::MAX),
-            _ if (list.len() as u64) <= self.to => list.len(),
             RankFunction::Rank => {
                 // The group of the last entry goes if even its first one's rank is not kept.
-                let first = list
-                    .last()
-                    .map_or(0, |last| list.partition_point(|entry| sort(*entry) < sort(*last)));
+                let last = list.last().map(|(sort, _)| sort);
+                let first = list.partition_point(|(sort, _)| Some(sort) < last);
                 if first as u64 >= self.to { first } else { list.len() }
             }
             RankFunction::DenseRank => {
-                self.ranks(list.iter().copied()).take_while(|(_, rank)| *rank <= self.to).count()
+                let ranks = self.ranks(list.iter().map(|(sort, entry)| (sort, *entry)));
+                ranks.take_while(|(_, rank)| *rank <= self.to).count()
             }
         };
         if let Form::Short(lists) = &mut self.form {
-            let list = &mut lists[partition as usize];
-            evicted.extend(list.drain(kept.min(list.len())..));
+            for (sort, entry) in lists[partition as usize].drain(kept..) {
+                self.bytes -= sort.tail.len();
+                evicted.push(entry);
+            }
         }
     }
 
     /// Takes an entry out.
     pub(super) fn remove(&mut self, partition: u32, entry: u32, number: i64) {
         match &mut self.form {
-            Form::Short(lists) => lists[partition as usize].retain(|other| *other != entry),
-            Form::Long(tree) => {
-                let sort = self.sorts[entry as usize].clone();
+            Form::Short(lists) => {
+                let list = &mut lists[partition as usize];
+                if let Some(place) = list.iter().position(|(_, other)| *other == entry) {
+                    self.bytes -= list.remove(place).0.tail.len();
+                }
+            }
+            Form::Long { tree, sorts } => {
+                let sort = std::mem::take(&mut sorts[entry as usize]);
+                self.bytes -= sort.tail.len();
                 tree.remove(&(partition, sort, number));
             }
         }
     }
 
-    /// Forgets the sort key of an entry that is out.
-    pub(super) fn forget(&mut self, entry: u32) {
-        let sort = std::mem::take(&mut self.sorts[entry as usize]);
-        self.bytes -= sort.len();
-    }
-
-    fn ranks(&self, list: impl Iterator<Item = u32>) -> impl Iterator<Item = (u32, u64)> {
-        let (mut index, mut rank, mut before) = (0, 0, None::<u32>);
-        list.map(move |entry| {
+    fn ranks<'a>(
+        &'a self,
+        list: impl Iterator<Item = (&'a Sort, u32)>,
+    ) -> impl Iterator<Item = (u32, u64)> {
+        let (mut index, mut rank, mut before) = (0, 0, None::<&Sort>);
+        list.map(move |(sort, entry)| {
             index += 1;
-            let equal =
-                before.is_some_and(|b| self.sorts[b as usize] == self.sorts[entry as usize]);
             rank = match self.function {
                 RankFunction::RowNumber => index,
-                RankFunction::Rank if equal => rank,
+                RankFunction::Rank if before == Some(sort) => rank,
                 RankFunction::Rank => index,
-                RankFunction::DenseRank => rank + u64::from(!equal),
+                RankFunction::DenseRank => rank + u64::from(before != Some(sort)),
             };
-            before = Some(entry);
+            before = Some(sort);
             (entry, rank)
         })
     }
 
-    /// The entries of a partition whose rank is kept, with their ranks.
-    pub(super) fn kept(&self, partition: u32) -> Vec<(u32, u64)> {
-        let shown = |ranks: &mut dyn Iterator<Item = (u32, u64)>| -> Vec<(u32, u64)> {
-            let ranks = ranks.take_while(|(_, rank)| *rank <= self.to);
-            ranks.filter(|(_, rank)| *rank >= self.from).collect()
-        };
+    /// Adds the entries of a partition whose rank is kept, with their ranks, to `kept`.
+    pub(super) fn kept(&self, partition: u32, kept: &mut Vec<(u32, u64)>) {
+        let shown = |(_, rank): &(u32, u64)| *rank >= self.from;
+        let within = |(_, rank): &(u32, u64)| *rank <= self.to;
         match &self.form {
-            Form::Short(lists) => shown(&mut self.ranks(lists[partition as usize].iter().copied())),
-            Form::Long(tree) => {
-                let range = tree.range((partition, Box::default(), i64::MIN)..);
-                let entries =
-                    range.take_while(|((of, ..), _)| *of == partition).map(|(_, entry)| *entry);
-                shown(&mut self.ranks(entries))
+            Form::Short(lists) => {
+                let list = lists[partition as usize].iter();
+                let ranks = self.ranks(list.map(|(sort, entry)| (sort, *entry)));
+                kept.extend(ranks.take_while(within).filter(shown));
+            }
+            Form::Long { tree, .. } => {
+                let range = tree.range((partition, Sort::default(), i64::MIN)..);
+                let entries = range
+                    .take_while(|((of, ..), _)| *of == partition)
+                    .map(|((_, sort, _), entry)| (sort, *entry));
+                kept.extend(self.ranks(entries).take_while(within).filter(shown));
             }
         }
     }
@@ -178,15 +217,17 @@ impl Order {
     pub(super) fn bound(&self, partition: u32) -> Option<u32> {
         let Form::Short(lists) = &self.form else { return None };
         let list = &lists[partition as usize];
-        list.last().copied().filter(|_| self.is_full(list))
+        list.last().map(|(_, entry)| *entry).filter(|_| self.is_full(list))
     }
 
     /// Bytes held.
     pub(super) fn memory_size(&self) -> usize {
         let form = match &self.form {
-            Form::Short(lists) => lists.capacity() * size_of::<Vec<u32>>() + self.sorts.len() * 8,
-            Form::Long(tree) => tree.len() * 64 + self.bytes,
+            Form::Short(lists) => lists.capacity() * size_of::<Vec<(Sort, u32)>>(),
+            Form::Long { tree, sorts } => {
+                self.bytes + tree.len() * 64 + sorts.capacity() * size_of::<Sort>()
+            }
         };
-        form + self.bytes + self.sorts.capacity() * size_of::<Box<[u8]>>()
+        form + self.bytes
     }
 }

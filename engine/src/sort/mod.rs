@@ -22,7 +22,7 @@ use crate::keyed::{Owners, RowEntries, Scales};
 use crate::keys::hash::SEED;
 use crate::keys::native_values;
 use crate::operator::{
-    Operator, OperatorContext, Output, Progress, SnapshotRequest, TableSnapshot,
+    Copied, Operator, OperatorContext, Output, Progress, SnapshotRequest, TableSnapshot,
 };
 
 /// Rows that a restore sorts in at once.
@@ -188,12 +188,20 @@ impl Operator for TemporalSort {
         }
         let rows = RecordBatch::try_new(self.output.clone(), self.entries.rows.gather(&due)?);
         out.emit(Changes::append(rows.map_err(|e| Error::internal(format!("sorted rows: {e}")))?));
-        self.entries.remove(&due, self.owners.keys())?;
+        self.entries.remove(&due, &self.owners)?;
         Ok(Progress::More)
     }
 
     fn snapshot(&mut self, request: &SnapshotRequest) -> Result<Vec<TableSnapshot>> {
-        Ok(vec![self.entries.snapshot(request, &self.owners)?])
+        Ok(vec![self.entries.snapshot(request)?])
+    }
+
+    fn copy(&mut self, entries: usize) -> Result<Copied> {
+        self.entries.copy(entries, &self.owners)
+    }
+
+    fn abandon_copy(&mut self) {
+        self.entries.abandon_copy();
     }
 
     fn state_bytes(&self) -> usize {

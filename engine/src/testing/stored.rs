@@ -20,6 +20,8 @@ pub(crate) struct Stored {
     restored: BTreeMap<String, Vec<TableState>>,
     /// Whether one subtask wrote all of them.
     one_wrote: bool,
+    /// Whether anything was stored since the start of the run.
+    written: bool,
 }
 
 impl Stored {
@@ -55,21 +57,18 @@ impl Stored {
         watermark: Watermark,
     ) {
         let mut tables = operator.snapshot(request).unwrap();
-        loop {
-            let place = |name| tables.iter().position(|table| table.table == name).unwrap();
-            match operator.copy(3).unwrap() {
-                Copied::Some => {}
-                Copied::Piece(table, piece) => {
-                    let place = place(table);
-                    tables[place].pieces.push(piece);
-                }
-                Copied::Changed(table, entries) => {
-                    let place = place(table);
-                    tables[place].changed.append(entries);
-                }
-                Copied::Done => break,
-            }
-        }
+        while !copy(operator, 3, &mut tables) {}
+        self.finish(subtask, tables, watermark);
+    }
+
+    /// Stores a snapshot that is copied.
+    pub(crate) fn finish(
+        &mut self,
+        subtask: usize,
+        tables: Vec<TableSnapshot>,
+        watermark: Watermark,
+    ) {
+        self.written = true;
         for table in tables {
             self.write(subtask, table, watermark);
         }
@@ -101,8 +100,12 @@ impl Stored {
         (rows > 0).then_some(FileRef { path, size: rows * 1000, rows, digest, expires })
     }
 
-    /// All subtasks end: their tables are what new ones are restored from.
+    /// All subtasks end: their tables are what new ones are restored from, if they stored any.
     pub(crate) fn end_run(&mut self) {
+        if !std::mem::take(&mut self.written) {
+            self.subtasks.clear();
+            return;
+        }
         self.restored.clear();
         self.one_wrote = self.subtasks.len() == 1;
         for tables in std::mem::take(&mut self.subtasks) {
@@ -142,4 +145,20 @@ impl Stored {
     pub(crate) fn has_files(&self, subtask: usize) -> bool {
         self.subtasks.get(subtask).is_some_and(|tables| !tables.is_empty())
     }
+}
+
+/// Copies some of a snapshot; whether that was the last of it.
+pub(crate) fn copy(
+    operator: &mut dyn Operator,
+    entries: usize,
+    tables: &mut [TableSnapshot],
+) -> bool {
+    let place = |name| tables.iter().position(|table| table.table == name).unwrap();
+    match operator.copy(entries).unwrap() {
+        Copied::Some => {}
+        Copied::Piece(table, piece) => tables[place(table)].pieces.push(piece),
+        Copied::Changed(table, entries) => tables[place(table)].changed.append(entries),
+        Copied::Done => return true,
+    }
+    false
 }

@@ -1,16 +1,20 @@
 //! Subtasks of an operator under test: rows come to them by key group, their output is replayed,
-//! they are stopped and restored from snapshots.
+//! snapshots are copied while rows go on, and subtasks are restored from them and given again what came
+//! since, as after a crash.
 
 use std::sync::Arc;
 
 use tidegate_types::{KeyGroupRange, MIN_WATERMARK, Watermark, key_group};
 
+use super::stored::copy;
 use super::{Random, Replay, Stored};
 use crate::element::Changes;
 use crate::keys::hash::hash_columns;
 use crate::memory::MemoryBudget;
 use crate::metrics::OperatorMetrics;
-use crate::operator::{Operator, OperatorContext, Output, Progress, SnapshotRequest};
+use crate::operator::{
+    Operator, OperatorContext, Output, Progress, SnapshotRequest, TableSnapshot,
+};
 use crate::spill::SpillFolder;
 
 /// Key groups of the jobs under test.
@@ -42,6 +46,25 @@ pub(crate) fn context(owned: KeyGroupRange, watermark: Watermark) -> OperatorCon
 
 type Make<'a> = Box<dyn Fn() -> Box<dyn Operator> + 'a>;
 
+/// What happened since a barrier.
+#[derive(Clone)]
+enum Event {
+    Feed(usize, Changes),
+    Watermark(Watermark),
+    Advance(i64),
+    Flush,
+}
+
+/// How things stood at the last barrier, and what has happened since.
+struct Barrier {
+    replay: Replay,
+    now: i64,
+    watermark: Watermark,
+    since: Vec<Event>,
+    /// By subtask, what is still being copied.
+    copying: Vec<Vec<TableSnapshot>>,
+}
+
 /// Subtasks of an operator.
 pub(crate) struct Subject<'a> {
     make: Make<'a>,
@@ -57,6 +80,7 @@ pub(crate) struct Subject<'a> {
     watermark: Watermark,
     fresh: bool,
     memory: Arc<MemoryBudget>,
+    barrier: Option<Barrier>,
 }
 
 impl<'a> Subject<'a> {
@@ -79,6 +103,7 @@ impl<'a> Subject<'a> {
             watermark: MIN_WATERMARK,
             fresh: true,
             memory: MemoryBudget::unlimited(),
+            barrier: None,
         };
         subject.start(KeyGroupRange::all(GROUPS));
         subject
@@ -101,6 +126,7 @@ impl<'a> Subject<'a> {
 
     /// Rows of an input.
     pub(crate) fn feed(&mut self, input: usize, changes: &Changes) {
+        self.note(Event::Feed(input, changes.clone()));
         let mut hashes = vec![0; changes.len()];
         if let Some(keys) = &self.routes[input] {
             hash_columns(&changes.rows, keys, &mut hashes).unwrap();
@@ -126,6 +152,15 @@ impl<'a> Subject<'a> {
         act(operator, &mut out);
         while operator.drain(&mut out).unwrap() == Progress::More {}
         out.take().iter().for_each(|changes| self.replay.apply(changes));
+        if let Some(tables) = self.barrier.as_mut().and_then(|b| b.copying.get_mut(index)) {
+            copy(self.subtasks[index].0.as_mut(), 2, tables);
+        }
+    }
+
+    fn note(&mut self, event: Event) {
+        if let Some(barrier) = &mut self.barrier {
+            barrier.since.push(event);
+        }
     }
 
     fn each(&mut self, mut act: impl FnMut(&mut dyn Operator, &mut Output)) {
@@ -134,12 +169,14 @@ impl<'a> Subject<'a> {
 
     /// Event time advances.
     pub(crate) fn watermark(&mut self, watermark: Watermark) {
+        self.note(Event::Watermark(watermark));
         self.watermark = watermark;
         self.each(|operator, out| operator.watermark(watermark, out).unwrap());
     }
 
     /// The clock advances; timers that are due run.
     pub(crate) fn advance(&mut self, ms: i64) {
+        self.note(Event::Advance(ms));
         self.now += ms;
         let now = self.now;
         self.each(|operator, out| {
@@ -151,25 +188,44 @@ impl<'a> Subject<'a> {
 
     /// What is buffered goes out.
     pub(crate) fn flush(&mut self) {
+        self.note(Event::Flush);
         self.each(|operator, out| operator.before_barrier(out).unwrap());
     }
 
-    /// A checkpoint, of random kind.
+    /// A checkpoint, of random kind, which is copied while things go on.
     pub(crate) fn checkpoint(&mut self, random: &mut Random) {
         self.flush();
+        self.finish_copying();
+        let mut copying = Vec::new();
         for (index, (operator, _)) in self.subtasks.iter_mut().enumerate() {
             let request = if self.stored.has_files(index) || self.fresh {
                 self.stored.request(index, self.tables, random)
             } else {
                 SnapshotRequest::full()
             };
-            self.stored.snapshot(index, operator.as_mut(), &request, self.watermark);
+            copying.push(operator.snapshot(&request).unwrap());
         }
         self.fresh = false;
+        let (now, watermark) = (self.now, self.watermark);
+        let (replay, since) = (self.replay.clone(), Vec::new());
+        self.barrier = Some(Barrier { replay, now, watermark, since, copying });
     }
 
-    /// After a checkpoint: a crash, and new subtasks that share the key groups.
+    fn finish_copying(&mut self) {
+        let Some(barrier) = &mut self.barrier else { return };
+        for (index, mut tables) in std::mem::take(&mut barrier.copying).into_iter().enumerate() {
+            while !copy(self.subtasks[index].0.as_mut(), 3, &mut tables) {}
+            self.stored.finish(index, tables, barrier.watermark);
+        }
+    }
+
+    /// A crash after the last checkpoint was copied: new subtasks that share the key groups are given again
+    /// what came since.
     pub(crate) fn restart(&mut self, owned: &[KeyGroupRange]) {
+        self.finish_copying();
+        let barrier = self.barrier.take().expect("there was a checkpoint");
+        (self.replay, self.now, self.watermark) =
+            (barrier.replay.clone(), barrier.now, barrier.watermark);
         self.subtasks.clear();
         self.stored.end_run();
         for owned in owned {
@@ -179,15 +235,24 @@ impl<'a> Subject<'a> {
                 self.stored.restore(operator.as_mut(), *owned, alone);
             }
         }
+        let since = barrier.since.clone();
+        self.barrier = Some(Barrier { since: Vec::new(), ..barrier });
+        for event in since {
+            match event {
+                Event::Feed(input, changes) => self.feed(input, &changes),
+                Event::Watermark(watermark) => self.watermark(watermark),
+                Event::Advance(ms) => self.advance(ms),
+                Event::Flush => self.flush(),
+            }
+        }
     }
 
-    /// A checkpoint now and then, after which subtasks may be restored, also in other numbers.
+    /// A checkpoint now and then, and now and then subtasks are restored, also in other numbers.
     pub(crate) fn disturb(&mut self, random: &mut Random) {
-        if random.below(3) > 0 {
-            return;
-        }
-        self.checkpoint(random);
         if random.below(3) == 0 {
+            self.checkpoint(random);
+        }
+        if random.below(9) == 0 && self.barrier.is_some() {
             let parallel = self.routes.iter().all(Option::is_some);
             match random.below(4) {
                 0 if parallel => self.restart(&HALVES),

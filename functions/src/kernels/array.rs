@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, ListArray, ListBuilder, StringViewBuilder};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Int32Array, ListArray, ListBuilder, StringViewBuilder,
+};
 use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Int32Type};
+use arrow::datatypes::{DataType, Field, Int32Type, Int64Type};
 use tidegate_plan::arrow_type::data_type;
 use tidegate_types::{Error, Result, SqlType, TypeKind};
 
@@ -21,8 +23,39 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("ARRAY_REVERSE", "The elements in reverse order", bind_same, reverse),
     Function::new("MAP_KEYS", "The keys of a map", bind_keys, keys),
     Function::new("MAP_VALUES", "The values of a map", bind_values, map_values),
+    Function::new(
+        "$COPIES",
+        "An array of a length, for rows that stand several times",
+        bind_copies,
+        copies,
+    ),
     Function::new("SPLIT", "The parts of a text between separators", bind_split, split),
 ];
+
+fn bind_copies(args: &[Argument]) -> Result<Signature> {
+    count(args, 1..=1)?;
+    let list = TypeKind::Array(Box::new(TypeKind::Int.not_null()));
+    Ok(strict(args, vec![TypeKind::BigInt.nullable()], list))
+}
+
+/// 1 to the length; none for a length below 1.
+fn copies(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
+    let [length] = values else { return Err(Error::internal("$COPIES takes a length")) };
+    let lengths = length.to_array(context.rows)?;
+    let lengths = lengths.as_primitive::<Int64Type>();
+    let length = |row: usize| match lengths.is_valid(row) {
+        true => usize::try_from(lengths.value(row)).unwrap_or(0).min(MAX_COPIES),
+        false => 0,
+    };
+    let offsets = OffsetBuffer::from_lengths((0..context.rows).map(length));
+    let elements: Int32Array = (0..context.rows).flat_map(|row| 1..=length(row) as i32).collect();
+    let field = Arc::new(Field::new_list_field(DataType::Int32, false));
+    let list = ListArray::try_new(field, offsets, Arc::new(elements), lengths.nulls().cloned());
+    Ok(Arc::new(list.map_err(|error| Error::internal(error.to_string()))?))
+}
+
+/// Most copies of a row.
+const MAX_COPIES: usize = 1_000_000;
 
 fn element(args: &[Argument]) -> Result<&SqlType> {
     match &args[0].ty.kind {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value;
-use tidegate_integration_tests::compare::{Row, Shape, canonical_row, difference};
-use tidegate_integration_tests::flink::last_rows;
+use tidegate_integration_tests::compare::{Row, canonical_row, difference};
+use tidegate_integration_tests::flink::{last_rows, plain_type, shape};
 use tidegate_integration_tests::folder::CaseFolder;
 use tidegate_integration_tests::rows::{csv_row, json_row};
 use tidegate_integration_tests::tidegate::{Run, binary};
@@ -170,28 +170,6 @@ fn compare(answer: &Value, lines: Vec<String>) -> Result<()> {
     match difference("Flink", &expected, &actual) {
         Some(text) => Err(anyhow!(text)),
         None => Ok(()),
-    }
-}
-
-/// Types without what DESCRIBE shows otherwise than TYPEOF does: time attributes.
-fn plain_type(ty: &str) -> String {
-    ty.replace(" *ROWTIME*", "")
-        .replace(" *PROCTIME*", "")
-        .replace(" NOT NULL", "!")
-        .replace(' ', "")
-}
-
-fn shape(ty: &str) -> Shape {
-    let starts = |starts: &[&str]| starts.iter().any(|start| ty.starts_with(start));
-    match () {
-        () if starts(&["TIMESTAMP"]) => Shape::Timestamp,
-        () if starts(&["DECIMAL"]) => Shape::Decimal,
-        () if starts(&["DOUBLE", "FLOAT"]) => Shape::Float,
-        () if starts(&["BOOLEAN"]) => Shape::Boolean,
-        () if starts(&["TINYINT", "SMALLINT", "INT", "BIGINT"]) && !starts(&["INTERVAL"]) => {
-            Shape::Integer
-        }
-        () => Shape::Text,
     }
 }
 

@@ -307,6 +307,12 @@ pub const SETTINGS: &[SettingSpec] = &[
         "Whether changes are brought into the order of a sink's primary key where another key made them.",
     ),
     spec(
+        "table.exec.source.cdc-events-duplicate",
+        K::Boolean,
+        "false",
+        "Whether changes from outside may come twice: tables with a PRIMARY KEY are then normalised by it.",
+    ),
+    spec(
         "table.exec.source.idle-timeout",
         K::Duration,
         "0 ms",

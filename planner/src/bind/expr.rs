@@ -387,7 +387,7 @@ pub(super) fn simple_name(name: &ast::ObjectName) -> Option<&Ident> {
 }
 
 /// The function behind an operator.
-fn operator_name(op: &BinaryOperator, span: Span) -> Result<&'static str> {
+pub(super) fn operator_name(op: &BinaryOperator, span: Span) -> Result<&'static str> {
     Ok(match op {
         BinaryOperator::Plus => "+",
         BinaryOperator::Minus => "-",

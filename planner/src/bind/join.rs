@@ -30,6 +30,13 @@ impl Binder<'_> {
         let (kind, constraint) = kind_of(operator, span)?;
         let ttl = [self.state_ttl(&left_scope)?, self.state_ttl(&right_scope)?];
         let width = left.schema.len();
+        self.check_names(&left_scope, &right_scope, span)?;
+        if matches!(constraint, JoinConstraint::None)
+            && !matches!(operator, JoinOperator::CrossJoin(_))
+        {
+            return Err(semantic("this join has no condition", span)
+                .help("write ON …, USING (…), or CROSS JOIN"));
+        }
         let shared = self.shared_columns(constraint, &left_scope, &right_scope, span)?;
         let mut on = Vec::new();
         for name in &shared {
@@ -43,8 +50,16 @@ impl Binder<'_> {
         for column in &mut hide.columns {
             column.hidden |= shared.iter().any(|name| name.value == column.name);
         }
+        let (left_star, right_star) = (left_scope.star(), right_scope.star());
         let mut scope = left_scope;
         scope.columns.extend(right_scope.columns);
+        let star: Vec<usize> =
+            left_star.into_iter().chain(right_star.into_iter().map(|c| c + width)).collect();
+        // Shared columns come first.
+        let is_shared =
+            |column: &usize| shared.iter().any(|name| name.value == scope.columns[*column].name);
+        let (first, rest): (Vec<usize>, Vec<usize>) = star.into_iter().partition(is_shared);
+        scope.star = [first, rest].concat();
         if let JoinConstraint::On(condition) = constraint {
             let bound = ExprBinder::new(self, &scope, "ON").bind_condition(condition)?;
             on.extend(split(bound));
@@ -56,6 +71,18 @@ impl Binder<'_> {
             return self.merged(relation, scope, &shared, width, span);
         }
         Ok((relation, scope))
+    }
+
+    /// Two tables of one name could not be told apart.
+    fn check_names(&self, left: &Scope, right: &Scope, span: Span) -> Result<()> {
+        let names = right.columns.iter().filter_map(|column| column.qualifier.as_ref());
+        for name in names {
+            if left.columns.iter().any(|column| column.qualifier.as_ref() == Some(name)) {
+                let message = format!("two tables of FROM are called '{name}'");
+                return Err(semantic(message, span).help("give one of them an alias: t AS a"));
+            }
+        }
+        Ok(())
     }
 
     /// A FULL join whose shared columns are those of whichever side there is.

@@ -17,6 +17,7 @@ pub(crate) mod join;
 mod literal;
 mod order;
 pub(crate) mod over;
+mod quantified;
 mod query;
 pub(crate) mod scope;
 mod select;

@@ -13,6 +13,8 @@ use crate::suggest;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scope {
     pub(crate) columns: Vec<ScopeColumn>,
+    /// The columns of `*` in order, where a join changed it; empty: as they stand.
+    pub(crate) star: Vec<usize>,
     /// Further names, each standing for a placeholder column.
     pub(crate) aliases: Vec<(String, usize, SqlType)>,
 }
@@ -37,7 +39,15 @@ impl Scope {
             ty: field.ty.clone(),
             hidden: false,
         });
-        Self { columns: columns.collect(), aliases: Vec::new() }
+        Self { columns: columns.collect(), star: Vec::new(), aliases: Vec::new() }
+    }
+
+    /// The columns that `*` stands for.
+    pub(crate) fn star(&self) -> Vec<usize> {
+        if !self.star.is_empty() {
+            return self.star.clone();
+        }
+        (0..self.columns.len()).filter(|index| !self.columns[*index].hidden).collect()
     }
 
     /// Takes the types of the relation that the columns are of.

@@ -180,8 +180,7 @@ impl Binder<'_> {
                     if scope.columns.is_empty() {
                         return Err(semantic("SELECT * needs a FROM clause", span));
                     }
-                    let shown =
-                        (0..scope.columns.len()).filter(|index| !scope.columns[*index].hidden);
+                    let shown = scope.star().into_iter();
                     items.extend(shown.map(|index| star_item(scope, index, span)));
                 }
                 SelectItem::QualifiedWildcard(kind, _) => {

@@ -1,13 +1,16 @@
 //! UNION, INTERSECT and EXCEPT.
 
 use sqlparser::ast::{SetExpr, SetOperator, SetQuantifier};
-use tidegate_plan::operator::JoinKind;
-use tidegate_plan::{Expr, NamedExpr};
+use tidegate_plan::operator::{JoinKind, Unnest};
+use tidegate_plan::{AggregateCall, AggregateFunction, Expr, NamedExpr};
 use tidegate_types::{Field, Result, Span, SqlType, TimeAttribute, TypeKind};
 
+use super::expr::ExprBinder;
+use super::grouping::bigint;
 use super::join::settled;
+use super::scope::Scope;
 use super::{Binder, cast, select, semantic, unsupported};
-use crate::algebra::{Join, JoinForm, RelOp, Relation};
+use crate::algebra::{Group, Join, JoinForm, RelOp, Relation};
 
 impl Binder<'_> {
     pub(super) fn set_operation(&mut self, body: &SetExpr) -> Result<Relation> {
@@ -25,13 +28,12 @@ impl Binder<'_> {
                 let united = self.union(body, all)?;
                 if all { Ok(united) } else { select::distinct(united, span) }
             }
-            SetOperator::Intersect | SetOperator::Except if all => {
-                Err(unsupported(&format!("{op} ALL"), span)
-                    .help("without ALL it is supported; or count the rows with GROUP BY"))
-            }
+            SetOperator::Intersect if all => self.counted(left, right, "INTERSECT ALL"),
+            SetOperator::Except if all => self.counted(left, right, "EXCEPT ALL"),
             SetOperator::Intersect => self.matching(JoinKind::Semi, left, right, "INTERSECT"),
-            SetOperator::Except | SetOperator::Minus => {
-                self.matching(JoinKind::Anti, left, right, "EXCEPT")
+            SetOperator::Except => self.matching(JoinKind::Anti, left, right, "EXCEPT"),
+            SetOperator::Minus => {
+                Err(semantic("MINUS is not Flink SQL", span).help("write EXCEPT"))
             }
         }
     }
@@ -87,6 +89,67 @@ impl Binder<'_> {
         let on = on.collect();
         let form = JoinForm::Regular;
         Ok(settled(left, right, Join { kind, on, form, ttl: [None, None], span }))
+    }
+
+    /// The left rows as often as `INTERSECT ALL` or `EXCEPT ALL` says: equal rows of both sides are counted,
+    /// and each is repeated.
+    fn counted(&mut self, left: &SetExpr, right: &SetExpr, name: &str) -> Result<Relation> {
+        let inputs = vec![
+            (self.set_expr(left)?, self.span_of(left)),
+            (self.set_expr(right)?, self.span_of(right)),
+        ];
+        let span = inputs[1].1;
+        let (inputs, schema) = self.unified_inputs(inputs, name)?;
+        let width = schema.len();
+        let marked = inputs.into_iter().enumerate().map(|(side, input)| {
+            let mut exprs = input.identity();
+            exprs
+                .iter_mut()
+                .zip(&schema)
+                .for_each(|(named, field)| named.name = field.name.clone());
+            for (index, name) in ["$left", "$right"].into_iter().enumerate() {
+                let expr = bigint(i64::from(index == side));
+                exprs.push(NamedExpr { name: name.to_owned(), expr });
+            }
+            input.project(exprs)
+        });
+        let inputs: Vec<Relation> = marked.collect();
+        let united = inputs.first().map(|first| first.schema.clone()).unwrap_or_default();
+        let united = Relation { op: RelOp::Union { inputs }, schema: united };
+        let sum = |column: usize| AggregateCall {
+            function: AggregateFunction::Sum,
+            argument: Some(column),
+            parameters: Vec::new(),
+            distinct: false,
+            filter: None,
+            name: united.schema[column].name.clone(),
+            ty: TypeKind::BigInt.not_null(),
+        };
+        let calls = vec![sum(width), sum(width + 1)];
+        let group = Group { keys: (0..width).collect(), calls, ttl: None };
+        let mut fields: Vec<Field> = united.schema.clone();
+        fields.iter_mut().for_each(|field| field.ty = field.ty.clone().materialized());
+        let grouped =
+            Relation { op: RelOp::Group { input: Box::new(united), group }, schema: fields };
+        let empty = Scope::default();
+        let binder = ExprBinder::new(self, &empty, "a set operation");
+        let (of_left, of_right) = (grouped.column(width), grouped.column(width + 1));
+        let times = match name.starts_with("EXCEPT") {
+            true => binder.apply("-", vec![of_left, of_right], span)?,
+            false => {
+                let less = binder.apply("<", vec![of_left.clone(), of_right.clone()], span)?;
+                binder.case_of(vec![(less, of_left)], of_right, span)?
+            }
+        };
+        let collection = binder.apply("$COPIES", vec![times], span)?;
+        let mut schema_of_copies = grouped.schema.clone();
+        schema_of_copies.push(Field::new("$copy", TypeKind::Int.not_null()));
+        let unnest = Unnest { collection, ordinality: false, outer: false };
+        let op = RelOp::Unnest { input: Box::new(grouped), unnest };
+        let copies = Relation { op, schema: schema_of_copies };
+        let mut exprs = copies.identity();
+        exprs.truncate(width);
+        Ok(copies.project(exprs))
     }
 
     /// Casts every input to the common types, under the first one's names.

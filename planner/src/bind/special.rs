@@ -56,13 +56,16 @@ impl ExprBinder<'_, '_> {
             E::Array(array) => {
                 self.collection("ARRAY", &array.elem.iter().collect::<Vec<_>>(), span)
             }
-            E::InSubquery { .. } | E::Exists { .. } => {
-                Err(unsupported("IN (SELECT …) or EXISTS (SELECT …) here", span)
-                    .help("it may stand in WHERE, joined to other conditions by AND"))
+            E::InSubquery { expr, subquery, negated } => {
+                self.in_value(expr, subquery, *negated, span)
             }
+            E::Exists { subquery, negated } => self.exists_value(subquery, *negated, span),
             E::Subquery(query) => self.scalar_subquery(query, span),
-            E::AnyOp { .. } | E::AllOp { .. } => {
-                Err(unsupported("a comparison with ANY or ALL", span))
+            E::AnyOp { left, compare_op, right, .. } => {
+                self.compared(left, compare_op, right, false, span)
+            }
+            E::AllOp { left, compare_op, right } => {
+                self.compared(left, compare_op, right, true, span)
             }
             E::GroupingSets(_) | E::Cube(_) | E::Rollup(_) => {
                 Err(semantic("GROUPING SETS, CUBE and ROLLUP stand only in GROUP BY", span))

@@ -22,6 +22,16 @@ pub(crate) const OUTER_BASE: usize = 1 << 42;
 /// Column indices from here on stand for subqueries until they are joined.
 pub(crate) const SUBQUERY_BASE: usize = 1 << 43;
 
+impl ScalarSubquery {
+    /// How many placeholders each subquery has, for its first columns.
+    pub(super) const WIDTH: usize = 8;
+
+    /// A relation that has at most one row for each row of the query around it.
+    pub(super) fn new(relation: Relation, on: Vec<Expr>, span: Span) -> Self {
+        Self { relation, on, zero: false, span }
+    }
+}
+
 /// A subquery that is a value.
 #[derive(Debug, Clone)]
 pub(super) struct ScalarSubquery {
@@ -43,7 +53,8 @@ impl ExprBinder<'_, '_> {
         };
         let bound = self.binder.scalar(query, self.scope, span).map(|(subquery, ty)| {
             collected.push(subquery);
-            Expr::column(SUBQUERY_BASE + collected.len() - 1, ty)
+            let first = ScalarSubquery::WIDTH * (collected.len() - 1);
+            Expr::column(SUBQUERY_BASE + first, ty)
         });
         self.subqueries = Some(collected);
         bound
@@ -67,7 +78,7 @@ impl Binder<'_> {
     }
 
     /// A query that sees the columns around it.
-    fn inner_query(&self, query: &Query, scope: &Scope) -> Result<Relation> {
+    pub(super) fn inner_query(&self, query: &Query, scope: &Scope) -> Result<Relation> {
         let mut inner = Binder::new(self.catalog, self.settings, self.hints, self.place);
         inner.ctes = self.ctes.clone();
         inner.depth = self.depth;
@@ -103,8 +114,7 @@ impl Binder<'_> {
         let (relation, on) = decorrelate(relation, span)?;
         let relation = if single { relation } else { single_value(relation, &ty) };
         let zero = zero && correlated;
-        let shown = if zero { ty.clone().with_nullable(false) } else { ty };
-        Ok((ScalarSubquery { relation, on, zero, span }, shown))
+        Ok((ScalarSubquery { relation, on, zero, span }, ty))
     }
 
     /// The rows of FROM that WHERE lets through; joins take their form.
@@ -164,8 +174,11 @@ impl Binder<'_> {
             let join =
                 Join { kind: JoinKind::Left, on, form, ttl: [None, None], span: subquery.span };
             relation = build(relation, subquery.relation.clone(), join);
-            let value = relation.column(width);
-            values.push(if subquery.zero { or_zero(value) } else { value });
+            let shown = subquery.relation.schema.len().min(ScalarSubquery::WIDTH);
+            for column in 0..ScalarSubquery::WIDTH {
+                let value = relation.column(width + column.min(shown - 1));
+                values.push(if subquery.zero { or_zero(value) } else { value });
+            }
         }
         each(&mut |expr| replace_subqueries(expr, &values));
         Ok(relation)
@@ -291,7 +304,7 @@ fn reads_outer(expr: &Expr) -> bool {
 }
 
 /// Whether a relation refers to columns around it.
-fn has_outer(relation: &Relation) -> bool {
+pub(super) fn has_outer(relation: &Relation) -> bool {
     relation.exprs().into_iter().any(reads_outer) || relation.inputs().into_iter().any(has_outer)
 }
 

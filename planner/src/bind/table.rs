@@ -68,6 +68,11 @@ fn modern(options: BTreeMap<String, String>) -> BTreeMap<String, String> {
         return options;
     }
     let format = options.get("format.type").cloned().unwrap_or_default();
+    let mut options = options;
+    if format == "csv" {
+        // The older format read empty fields as NULL.
+        options.entry("format.null-literal".to_owned()).or_default();
+    }
     let renamed = options.into_iter().filter_map(|(key, value)| {
         let key = match key.as_str() {
             "connector.type" => "connector".to_owned(),

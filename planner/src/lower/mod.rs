@@ -158,7 +158,14 @@ impl Lowering<'_> {
     /// A scan; rows that come as updates by key are completed.
     fn scan(&mut self, scan: Scan, schema: Vec<Field>) -> Result<usize> {
         let table = scan.table.clone();
-        let upserts = changes(&table.options, Role::Source) == Changes::Upsert;
+        let upserts = match changes(&table.options, Role::Source) {
+            Changes::Upsert => true,
+            Changes::All => {
+                !table.primary_key.is_empty()
+                    && self.settings.boolean("table.exec.source.cdc-events-duplicate")
+            }
+            Changes::Append | Changes::WithoutOld => false,
+        };
         let source = self.source(scan, schema)?;
         if !upserts {
             return Ok(source);
