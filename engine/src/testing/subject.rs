@@ -79,8 +79,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) now: i64,
     watermark: Watermark,
     fresh: bool,
-    memory: Arc<MemoryBudget>,
     barrier: Option<Barrier>,
+    memory: Arc<MemoryBudget>,
 }
 
 impl<'a> Subject<'a> {
@@ -102,8 +102,8 @@ impl<'a> Subject<'a> {
             now: 1_700_000_000_000,
             watermark: MIN_WATERMARK,
             fresh: true,
-            memory: MemoryBudget::unlimited(),
             barrier: None,
+            memory: MemoryBudget::unlimited(),
         };
         subject.start(KeyGroupRange::all(GROUPS));
         subject
