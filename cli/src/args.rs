@@ -390,6 +390,10 @@ pub(crate) struct Run {
     /// Continue from a checkpoint or savepoint: a checkpoint directory (its newest), a chk-<n> folder, a savepoint.
     #[arg(long, value_name = "PATH")]
     pub(crate) restore: Option<String>,
+    /// Do not run: plan the script and say what would become of the state of each operator in the checkpoint that
+    /// --restore names (kept, new, dropped, incompatible). Exit code 1 if the script could not go on from it.
+    #[arg(long)]
+    pub(crate) check: bool,
     /// Print what was done as the last line of standard output.
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(crate) stats: Option<StatsFormat>,
