@@ -20,6 +20,7 @@ pub mod lookup;
 pub mod memory;
 pub mod metrics;
 pub mod operator;
+pub mod over;
 pub mod rank;
 pub mod sort;
 pub mod spill;

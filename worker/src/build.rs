@@ -16,6 +16,7 @@ use tidegate_engine::join::{IntervalJoin, Join, TemporalJoin, WindowJoin};
 use tidegate_engine::lookup::LookupStage;
 use tidegate_engine::metrics::{OperatorMetrics, SinkMetrics, TaskMetrics};
 use tidegate_engine::operator::Operator;
+use tidegate_engine::over;
 use tidegate_engine::rank::Rank;
 use tidegate_engine::sort::TemporalSort;
 use tidegate_engine::staging::{StagingArea, StagingFolder};
@@ -213,6 +214,9 @@ fn operator(graph: &StreamGraph, node: &Node) -> Result<Box<dyn Operator>> {
         }
         PlanOperator::UpsertMaterialize(plan) => {
             Box::new(UpsertMaterialize::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+        }
+        PlanOperator::OverAggregate(plan) => {
+            over::operator(plan, node, &inputs(graph, node)?, &graph.settings)?
         }
         PlanOperator::Unnest(plan) => {
             Box::new(Unnest::new(plan, node, &inputs(graph, node)?, &graph.settings)?)

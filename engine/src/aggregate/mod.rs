@@ -93,9 +93,12 @@ pub fn accumulator(
     let argument = call.argument.map(|index| &input[index].ty);
     let plain = plain_accumulator(call, argument, retracts)?;
     match argument {
-        Some(ty) if is_distinct(call) => {
-            Ok(Box::new(distinct::Distinct::new(plain, data_type(ty), counts_nulls(call))?))
-        }
+        Some(ty) if is_distinct(call) => Ok(Box::new(distinct::Distinct::new(
+            plain,
+            data_type(ty),
+            counts_nulls(call),
+            retracts,
+        )?)),
         _ => Ok(plain),
     }
 }

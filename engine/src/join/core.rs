@@ -247,6 +247,9 @@ impl Core {
         let row = step as u32;
         let side = &mut self.sides[1 - work.input];
         let mut alone = false;
+        if side.spec.ttl > 0 && side.spec.counted && !stays {
+            side.touch(&[other], work.now_ms);
+        }
         if side.spec.counted && !stays {
             let count = side.count(other, |count| {
                 if adds { count.saturating_add(1) } else { count.saturating_sub(1) }

@@ -7,6 +7,9 @@ use super::rows::{CHUNK_ROWS, NONE, RowId};
 use super::side::{Gone, Side};
 use crate::keys::hash::hash_columns;
 
+/// Chunks that one compaction makes.
+const MERGES: usize = 4;
+
 impl Side {
     /// The first row of a chunk.
     pub(super) fn first_of(place: u32) -> RowId {
@@ -23,10 +26,9 @@ impl Side {
     /// Hashes of some columns of all rows of a chunk.
     pub(super) fn hashes_of(&self, place: u32, columns: &[usize]) -> Result<Vec<u64>> {
         let mut hashes = Vec::new();
-        let pieces = self.rows.chunk(place).map_or(&[][..], |chunk| chunk.pieces());
-        for piece in pieces {
+        for piece in self.rows.content(place)? {
             let mut of_piece = Vec::new();
-            hash_columns(piece, columns, &mut of_piece)?;
+            hash_columns(&piece, columns, &mut of_piece)?;
             hashes.append(&mut of_piece);
         }
         Ok(hashes)
@@ -107,13 +109,15 @@ impl Side {
         }
         let open: Vec<u32> = self.open.values().copied().collect();
         let sparse = self.rows.iter().filter(|(place, chunk)| {
-            (chunk.live as usize) * 2 < chunk.len() && !open.contains(place)
+            (chunk.live as usize) * 2 <= chunk.len() && !open.contains(place)
         });
         let mut sparse: Vec<(i64, u32)> =
             sparse.map(|(place, chunk)| (chunk.expires, place)).collect();
         sparse.sort_unstable();
         let mut rest = sparse.as_slice();
-        while let Some((expires, _)) = rest.first().copied() {
+        let mut left = MERGES;
+        while let Some((expires, _)) = rest.first().copied().filter(|_| left > 0) {
+            left -= 1;
             // As many of one time as fit into one chunk: at least two.
             let (mut count, mut rows) = (0, 0);
             while let Some((other, place)) = rest.get(count)

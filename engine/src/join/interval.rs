@@ -173,7 +173,7 @@ impl Operator for IntervalJoin {
         }
         self.core.begin(input, changes, out.now_ms)?;
         self.core.run(out)?;
-        if self.core.work.is_none() { self.state.weigh(&self.core) } else { Ok(()) }
+        if self.core.work.is_none() { self.state.weigh(&mut self.core) } else { Ok(()) }
     }
 
     fn is_pending(&self) -> bool {
@@ -230,7 +230,7 @@ impl Operator for IntervalJoin {
         for side in &mut self.core.sides {
             side.evict(self.core.now)?;
         }
-        self.state.weigh(&self.core)?;
+        self.state.weigh(&mut self.core)?;
         Ok(Progress::Done)
     }
 
@@ -244,6 +244,10 @@ impl Operator for IntervalJoin {
 
     fn abandon_copy(&mut self) {
         self.state.abandon();
+    }
+
+    fn spilled_bytes(&self) -> usize {
+        self.core.spilled_bytes()
     }
 
     fn state_rows(&self) -> u64 {

@@ -15,6 +15,7 @@ mod restore;
 mod rows;
 mod side;
 mod snapshot;
+mod spilled;
 mod state;
 mod temporal;
 #[cfg(test)]

@@ -180,7 +180,7 @@ impl Operator for Join {
     fn process(&mut self, input: usize, changes: Changes, out: &mut Output) -> Result<()> {
         self.core.begin(input, changes, out.now_ms)?;
         self.core.run(out)?;
-        if self.core.work.is_none() { self.state.weigh(&self.core) } else { Ok(()) }
+        if self.core.work.is_none() { self.state.weigh(&mut self.core) } else { Ok(()) }
     }
 
     fn is_pending(&self) -> bool {
@@ -208,7 +208,7 @@ impl Operator for Join {
         if self.core.work.is_some() {
             return Ok(Progress::More);
         }
-        self.state.weigh(&self.core)?;
+        self.state.weigh(&mut self.core)?;
         Ok(Progress::Done)
     }
 
@@ -222,6 +222,10 @@ impl Operator for Join {
 
     fn abandon_copy(&mut self) {
         self.state.abandon();
+    }
+
+    fn spilled_bytes(&self) -> usize {
+        self.core.spilled_bytes()
     }
 
     fn state_rows(&self) -> u64 {

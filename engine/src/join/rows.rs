@@ -1,12 +1,17 @@
 //! The rows of one side of a join, in coalesced batches ("chunks") with places that do not change while a row lives.
 //! Which rows are linked to which key is the business of [`super::side`].
 
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::compute::{concat_batches, interleave};
 use arrow::datatypes::{DataType, SchemaRef};
+use hashbrown::HashMap;
 use tidegate_types::{Error, ErrorCode, Result};
+
+use crate::spill::Block;
 
 /// Rows of a chunk, as a power of two.
 pub(super) const CHUNK_BITS: u32 = if cfg!(test) { 4 } else { 14 };
@@ -30,13 +35,23 @@ pub(super) struct Rows {
     nothing: RecordBatch,
     chunks: Vec<Option<Chunk>>,
     free: Vec<u32>,
-    bytes: usize,
+    pub(super) bytes: usize,
+    /// Bytes on local disk.
+    pub(super) spilled: usize,
+    /// Counts the calls that read rows.
+    reads: Cell<u64>,
+    /// Chunks that were read from local disk last.
+    pub(super) loaded: RefCell<VecDeque<(u32, RecordBatch)>>,
 }
 
 /// Some rows, and what holds for all of them.
 pub(super) struct Chunk {
     /// One, once the chunk is full; before, each at least twice as long as the next.
-    pieces: Vec<RecordBatch>,
+    pub(super) pieces: Vec<RecordBatch>,
+    /// Where the rows are if they are not in memory.
+    pub(super) disk: Option<Block>,
+    /// When rows of it were read last, by number of the call.
+    pub(super) read: Cell<u64>,
     /// First row of each piece.
     starts: Vec<u32>,
     len: u32,
@@ -51,7 +66,7 @@ pub(super) struct Chunk {
     pub(super) opened: i64,
     /// Rows at the beginning that a snapshot holds.
     pub(super) saved: u32,
-    bytes: usize,
+    pub(super) bytes: usize,
 }
 
 /// Numbers by which snapshots know rows: with the hash of the key no two rows of a job have the same.
@@ -100,7 +115,16 @@ impl Rows {
         let schema: SchemaRef = Arc::new(arrow::datatypes::Schema::new(fields));
         let nulls = schema.fields().iter().map(|field| new_null_array(field.data_type(), 1));
         let nothing = batch(&schema, nulls.collect(), 1)?;
-        Ok(Self { schema, nothing, chunks: Vec::new(), free: Vec::new(), bytes: 0 })
+        Ok(Self {
+            schema,
+            nothing,
+            chunks: Vec::new(),
+            free: Vec::new(),
+            bytes: 0,
+            spilled: 0,
+            reads: Cell::new(0),
+            loaded: RefCell::default(),
+        })
     }
 
     /// The columns.
@@ -136,6 +160,8 @@ impl Rows {
     pub(super) fn open(&mut self, first: u64, expires: i64, now: i64) -> Result<u32> {
         let chunk = Chunk {
             pieces: Vec::new(),
+            disk: None,
+            read: Cell::new(self.reads.get()),
             starts: Vec::new(),
             len: 0,
             live: 0,
@@ -179,6 +205,8 @@ impl Rows {
     pub(super) fn close(&mut self, place: u32) {
         if let Some(chunk) = self.chunks[place as usize].take() {
             self.bytes -= chunk.bytes;
+            self.spilled -= chunk.disk.as_ref().map_or(0, Block::bytes);
+            self.loaded.borrow_mut().retain(|(loaded, _)| *loaded != place);
             self.free.push(place);
         }
     }
@@ -191,6 +219,10 @@ impl Rows {
         if columns.is_empty() {
             return Ok(Vec::new());
         }
+        let read = self.reads.get() + 1;
+        self.reads.set(read);
+        // Rows that are on local disk: by chunk the row and its place in the answer.
+        let mut on_disk: HashMap<u32, Vec<(u32, usize)>> = HashMap::new();
         let mut dense = vec![u32::MAX; self.chunks.len()];
         let mut batches: Vec<&RecordBatch> = Vec::new();
         let mut nothing = None;
@@ -207,13 +239,21 @@ impl Rows {
             let (slot, row) = split(*row);
             let chunk =
                 self.chunks[slot].as_ref().ok_or_else(|| Error::internal("a row is gone"))?;
+            if chunk.disk.is_some() {
+                on_disk.entry(slot as u32).or_default().push((row as u32, places.len()));
+                places.push((0, 0));
+                continue;
+            }
             if dense[slot] == u32::MAX {
+                chunk.read.set(read);
                 dense[slot] = batches.len() as u32;
                 batches.extend(&chunk.pieces);
             }
             let (piece, row) = chunk.piece_of(row);
             places.push((dense[slot] as usize + piece, row));
         }
+        let taken = self.take_from_disk(on_disk, batches.len(), &mut places)?;
+        batches.extend(&taken);
         let gathered = columns.iter().map(|column| {
             let arrays: Vec<_> = batches.iter().map(|b| b.column(*column).as_ref()).collect();
             if arrays.is_empty() {
@@ -235,7 +275,9 @@ impl Rows {
 
     /// Bytes held.
     pub(super) fn memory_size(&self) -> usize {
-        self.bytes + self.chunks.capacity() * size_of::<Option<Chunk>>()
+        let loaded = self.loaded.borrow();
+        let loaded: usize = loaded.iter().map(|(_, rows)| rows.get_array_memory_size()).sum();
+        self.bytes + loaded + self.chunks.capacity() * size_of::<Option<Chunk>>()
     }
 }
 
@@ -243,11 +285,6 @@ impl Chunk {
     /// Rows, live or not.
     pub(super) fn len(&self) -> usize {
         self.len as usize
-    }
-
-    /// The rows, in order.
-    pub(super) fn pieces(&self) -> &[RecordBatch] {
-        &self.pieces
     }
 
     fn piece_of(&self, row: usize) -> (usize, usize) {

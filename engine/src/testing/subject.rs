@@ -80,6 +80,7 @@ pub(crate) struct Subject<'a> {
     watermark: Watermark,
     fresh: bool,
     barrier: Option<Barrier>,
+    memory: Arc<MemoryBudget>,
 }
 
 impl<'a> Subject<'a> {
@@ -102,14 +103,24 @@ impl<'a> Subject<'a> {
             watermark: MIN_WATERMARK,
             fresh: true,
             barrier: None,
+            memory: MemoryBudget::unlimited(),
         };
         subject.start(KeyGroupRange::all(GROUPS));
         subject
     }
 
+    /// The same with so many bytes for the state.
+    pub(crate) fn with_memory(mut self, bytes: usize) -> Self {
+        self.memory = MemoryBudget::new(bytes);
+        self.subtasks.clear();
+        self.start(KeyGroupRange::all(GROUPS));
+        self
+    }
+
     fn start(&mut self, owned: KeyGroupRange) {
         let mut operator = (self.make)();
-        operator.open(&context(owned, self.watermark)).unwrap();
+        let memory = self.memory.clone();
+        operator.open(&OperatorContext { memory, ..context(owned, self.watermark) }).unwrap();
         self.subtasks.push((operator, owned));
     }
 
@@ -249,6 +260,11 @@ impl<'a> Subject<'a> {
                 _ => self.restart(&[KeyGroupRange::all(GROUPS)]),
             }
         }
+    }
+
+    /// Bytes on local disk that the operators report.
+    pub(crate) fn spilled_bytes(&self) -> usize {
+        self.subtasks.iter().map(|(operator, _)| operator.spilled_bytes()).sum()
     }
 
     /// Bytes that the operators report.

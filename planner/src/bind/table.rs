@@ -70,8 +70,8 @@ fn modern(options: BTreeMap<String, String>) -> BTreeMap<String, String> {
     let format = options.get("format.type").cloned().unwrap_or_default();
     let mut options = options;
     if format == "csv" {
-        // The older format read empty fields as NULL.
-        options.entry("format.null-literal".to_owned()).or_default();
+        // The older format read what is no number as NULL.
+        options.entry("format.ignore-parse-errors".to_owned()).or_insert("true".to_owned());
     }
     let renamed = options.into_iter().filter_map(|(key, value)| {
         let key = match key.as_str() {
