@@ -55,7 +55,9 @@ impl ScriptParser<'_> {
 
     fn statement_kind(&mut self) -> Result<StatementKind> {
         let start = self.next_span();
-        if words(&mut self.parser, &["EXECUTE", "STATEMENT", "SET"]) {
+        if words(&mut self.parser, &["EXECUTE", "STATEMENT", "SET"])
+            || words(&mut self.parser, &["STATEMENT", "SET"])
+        {
             self.syntax(|parser| expect_word(parser, "BEGIN"))?;
             return self.statement_set();
         }

@@ -1,11 +1,11 @@
 //! Tests of the planner from SQL text to plans.
 
+mod constructs;
 mod errors;
 mod identity;
 mod mutation;
 mod plans;
 mod recorded;
-mod unsupported;
 
 use crate::{Planned, Session, explain, parse_script};
 
