@@ -17,6 +17,7 @@ mod clicks;
 mod cluster;
 mod corrupt_state;
 mod discovery;
+mod edited_jobs;
 mod files_exactly_once;
 mod kafka_at_least_once;
 mod kafka_bounded;
