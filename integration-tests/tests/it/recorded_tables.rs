@@ -119,8 +119,11 @@ fn read_differences(path: &Path) -> Result<BTreeMap<(String, String), String>> {
 
 fn judge(case: &Case, name: &str, place: &PathBuf) -> Result<()> {
     std::fs::create_dir_all(place)?;
+    let depends_on_the_clock =
+        case.reason.as_ref().is_some_and(|reason| reason.starts_with("by the clock"));
     match (replay(&case.recorded, name, place), &case.reason) {
         (Ok(()), None) => Ok(()),
+        _ if depends_on_the_clock => Ok(()),
         (Ok(()), Some(_)) => bail!("it agrees: take it off the list"),
         (Err(error), Some(reason)) => {
             let refused = format!("{error:?}").contains("error [");
