@@ -24,7 +24,6 @@ mod kafka_bounded;
 mod kafka_exactly_once;
 mod memory_budgets;
 mod recorded_tables;
-mod recorded_windows;
 mod security;
 mod spilled_windows;
 mod telemetry;
