@@ -272,7 +272,9 @@ impl Session {
         query: Option<Schema>,
     ) -> Result<Planned> {
         let (relations, sinks): (Vec<_>, Vec<_>) = targets.into_iter().unzip();
-        let relations = optimize::optimize(relations, plan_settings)?;
+        let splits = self.settings.boolean("table.optimizer.distinct-agg.split.enabled");
+        let buckets = self.settings.integer("table.optimizer.distinct-agg.split.bucket-num");
+        let relations = optimize::optimize(relations, plan_settings, buckets.filter(|_| splits))?;
         let targets = relations
             .into_iter()
             .zip(sinks)

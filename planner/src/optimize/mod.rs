@@ -6,6 +6,7 @@
 //! that nobody reads are left out (`prune`).
 
 pub(crate) mod conjunction;
+pub(crate) mod distinct;
 mod filter;
 mod input;
 pub(crate) mod join;
@@ -23,14 +24,22 @@ use tidegate_types::Result;
 
 use crate::algebra::Relation;
 
-/// Optimizes the queries of one job together.
+/// Optimizes the queries of one job together; `buckets`: distinct aggregates are split into so many.
 ///
 /// # Errors
 /// `UNSUPPORTED` for a row number that no filter bounds.
-pub(crate) fn optimize(queries: Vec<Relation>, settings: &PlanSettings) -> Result<Vec<Relation>> {
+pub(crate) fn optimize(
+    queries: Vec<Relation>,
+    settings: &PlanSettings,
+    buckets: Option<i64>,
+) -> Result<Vec<Relation>> {
     let mut optimized = Vec::with_capacity(queries.len());
     for query in queries {
         let query = filter::push_down(query)?;
+        let query = match buckets {
+            Some(buckets) => distinct::split(query, buckets),
+            None => query,
+        };
         let query = join::key_columns(window::fuse(merge::merge(query, settings)));
         optimized.push(merge::merge(query, settings));
     }
