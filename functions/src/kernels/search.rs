@@ -1,9 +1,9 @@
-//! Texts found in texts: POSITION, LOCATE, INSTR, STARTSWITH, ENDSWITH, COUNT_CHAR.
+//! Texts found in texts: POSITION, LOCATE, INSTR, STARTSWITH, ENDSWITH.
 
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
-use arrow::datatypes::{Int32Type, Int64Type};
+use arrow::datatypes::Int32Type;
 use tidegate_types::{Error, Result, TypeKind};
 
 use crate::function::{Argument, Function, KernelContext, Signature, Value};
@@ -16,7 +16,6 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("INSTR", "Where the second text begins in the first", bind_instr, instr),
     Function::new("STARTSWITH", "Whether a text starts with another", bind_test, starts_with),
     Function::new("ENDSWITH", "Whether a text ends with another", bind_test, ends_with),
-    Function::new("COUNT_CHAR", "How often a character is in a text", bind_count, count_char),
 ];
 
 fn bind_locate(args: &[Argument]) -> Result<Signature> {
@@ -40,32 +39,6 @@ fn bind_search(args: &[Argument]) -> Result<Signature> {
 fn bind_test(args: &[Argument]) -> Result<Signature> {
     count(args, 2..=2)?;
     texts_to(args, TypeKind::Boolean)
-}
-
-fn bind_count(args: &[Argument]) -> Result<Signature> {
-    count(args, 2..=2)?;
-    texts_to(args, TypeKind::BigInt)
-}
-
-/// Nexmark's function for q14: not overlapping occurrences of the first character of the second text.
-fn count_char(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
-    let [text, character] = values else {
-        return Err(Error::internal("COUNT_CHAR takes two arguments"));
-    };
-    let nulls = strict_nulls(&[text, character], context.rows);
-    let (texts, characters) = (TextLane::new(text)?, TextLane::new(character)?);
-    let counts = vector::map_rows::<Int64Type>(context.rows, nulls, |row| {
-        let wanted = characters.get(row).chars().next();
-        let text = texts.get(row);
-        let found = match wanted {
-            None => 0,
-            // A byte below 128 is a character of its own.
-            Some(c) if c.is_ascii() => text.bytes().filter(|byte| *byte == c as u8).count(),
-            Some(c) => text.matches(c).count(),
-        };
-        Ok(Some(i64::try_from(found).unwrap_or(i64::MAX)))
-    })?;
-    Ok(Arc::new(counts))
 }
 
 /// Position, in characters from 1, of the `nth` occurrence of `needle` at or after character
@@ -208,16 +181,6 @@ mod tests {
         assert_eq!(instr(-1, 3).as_deref(), Some("2"));
         assert_eq!(instr(1, 4).as_deref(), Some("0"));
         assert_eq!(instr(0, 1).as_deref(), Some("0"));
-    }
-
-    #[test]
-    fn characters_are_counted() {
-        let got = over(&[Some("abcabc"), Some("日本日"), None], |s| {
-            call("COUNT_CHAR", vec![s, text("c")])
-        });
-        assert_eq!(got, [Some("2".to_owned()), Some("0".to_owned()), None]);
-        assert_eq!(value("COUNT_CHAR", vec![text("日本日"), text("日")]).as_deref(), Some("2"));
-        assert_eq!(value("COUNT_CHAR", vec![text("abc"), text("")]).as_deref(), Some("0"));
     }
 
     #[test]

@@ -114,7 +114,13 @@ impl Binder<'_> {
             }
             TableFactor::Derived { lateral: false, subquery, alias, sample: None } => {
                 let relation = self.query(subquery)?;
-                self.aliased(relation, alias.as_ref(), None)
+                let (relation, mut scope) = self.aliased(relation, alias.as_ref(), None)?;
+                if alias.is_none() {
+                    scope.columns.iter_mut().zip(origins(subquery)).for_each(|(column, origin)| {
+                        column.origin = origin;
+                    });
+                }
+                Ok((relation, scope))
             }
             TableFactor::TableFunction { expr, alias } => {
                 let ast::Expr::Function(call) = expr else {
@@ -320,6 +326,21 @@ fn one_row() -> Relation {
     let literal = Literal { value: Scalar::Integer(0), ty: TypeKind::Int.not_null() };
     let named = NamedExpr { name: "ZERO".to_owned(), expr: Expr::Literal(literal.clone()) };
     Relation { op: RelOp::Values(vec![vec![literal]]), schema: schema_of(&[named]) }
+}
+
+/// The tables that the columns of a query are of, as far as they are written: `A` of `A.id`.
+fn origins(query: &ast::Query) -> Vec<Option<String>> {
+    let ast::SetExpr::Select(select) = query.body.as_ref() else { return Vec::new() };
+    let origin = |item: &ast::SelectItem| match item {
+        ast::SelectItem::UnnamedExpr(ast::Expr::CompoundIdentifier(parts))
+        | ast::SelectItem::ExprWithAlias { expr: ast::Expr::CompoundIdentifier(parts), .. } => {
+            Some(parts.first().filter(|_| parts.len() == 2).map(|part| part.value.clone()))
+        }
+        ast::SelectItem::UnnamedExpr(_) | ast::SelectItem::ExprWithAlias { .. } => Some(None),
+        // How many columns a star has is not known here.
+        _ => None,
+    };
+    select.projection.iter().map_while(origin).collect()
 }
 
 /// From the first to the last part of a name.

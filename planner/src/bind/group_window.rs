@@ -79,6 +79,7 @@ impl Binder<'_> {
                 name: field.name.clone(),
                 ty: field.ty.clone(),
                 hidden: true,
+                origin: None,
             }
         }));
         Ok(Some(GroupWindow { call: call.clone(), kind, columns }))

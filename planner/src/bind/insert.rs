@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tidegate_functions::coercion;
 use tidegate_plan::{Expr, Literal, NamedExpr};
-use tidegate_types::{Error, ErrorCode, Field, Result, Span, SqlType};
+use tidegate_types::{Error, ErrorCode, Field, Result, Span, SqlType, TypeKind};
 
 use super::expr::ExprBinder;
 use super::scope::Scope;
@@ -52,6 +52,7 @@ pub(crate) fn insert(binder: &mut Binder<'_>, insert: &Insert) -> Result<BoundIn
         let target = column.ty.clone().materialized();
         if !cast::same_values(expr.ty(), &target)
             && !coercion::can_cast_implicitly(expr.ty(), &target)
+            && !is_number_as_text(expr.ty(), &target)
         {
             let message = format!(
                 "incompatible types for sink column '{}' at position {position}",
@@ -65,6 +66,11 @@ pub(crate) fn insert(binder: &mut Binder<'_>, insert: &Insert) -> Result<BoundIn
     }
     let relation = query.project(exprs);
     Ok(BoundInsert { table, relation, overwrite: insert.overwrite, span: insert.span })
+}
+
+/// Whole numbers are written as text where a table has text: nothing is lost. Flink wants a CAST.
+fn is_number_as_text(from: &SqlType, to: &SqlType) -> bool {
+    from.kind.is_integer() && to.kind == TypeKind::STRING
 }
 
 fn target(catalog: &Catalog, insert: &Insert) -> Result<Arc<Table>> {

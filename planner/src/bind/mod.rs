@@ -19,6 +19,7 @@ mod lateral;
 mod literal;
 mod order;
 pub(crate) mod over;
+mod qualify;
 mod quantified;
 mod query;
 pub(crate) mod scope;

@@ -28,6 +28,8 @@ pub(crate) struct ScopeColumn {
     pub(crate) ty: SqlType,
     /// Whether only its qualified name finds it, and `*` does not: the other column of a USING.
     pub(crate) hidden: bool,
+    /// In a subquery without a name: the table inside it that the column is of.
+    pub(crate) origin: Option<String>,
 }
 
 impl Scope {
@@ -38,6 +40,7 @@ impl Scope {
             name: field.name.clone(),
             ty: field.ty.clone(),
             hidden: false,
+            origin: None,
         });
         Self { columns: columns.collect(), star: Vec::new(), aliases: Vec::new() }
     }
@@ -76,6 +79,15 @@ impl Scope {
                 [] => {}
                 _ => return Err(ambiguous(column)),
             }
+        }
+        // `A.id` where the table A is inside a subquery without a name.
+        if let [table, column, fields @ ..] = path
+            && let [index] = self
+                .find(|c| c.origin.as_deref() == Some(&table.value) && c.name == column.value)
+                .as_slice()
+            && self.find(|c| c.name == first.value && !c.hidden).is_empty()
+        {
+            return fields_of(self.column(*index), fields);
         }
         match self.find(|c| c.name == first.value && !c.hidden).as_slice() {
             [index] => fields_of(self.column(*index), &path[1..]),

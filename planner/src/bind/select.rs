@@ -8,6 +8,7 @@ use super::aggregate::{self, AggregateItem};
 use super::expr::ExprBinder;
 use super::group_window::GroupWindow;
 use super::over::{self, OverItem};
+use super::qualify::where_conditions;
 use super::scope::Scope;
 use super::subquery::ScalarSubquery;
 use super::{Binder, grouping, query, semantic, unsupported};
@@ -16,7 +17,7 @@ use crate::algebra::Relation;
 /// A column of the result while it is bound.
 pub(super) struct Item {
     /// The alias or the column's own name.
-    name: Option<String>,
+    pub(super) name: Option<String>,
     pub(super) expr: Expr,
     span: Span,
     references: Vec<(usize, Span)>,
@@ -24,7 +25,7 @@ pub(super) struct Item {
 
 /// What was collected while the items were bound.
 #[derive(Default)]
-struct Collected {
+pub(super) struct Collected {
     aggregates: Vec<AggregateItem>,
     overs: Vec<OverItem>,
     subqueries: Vec<ScalarSubquery>,
@@ -34,7 +35,7 @@ struct Collected {
 struct Clauses {
     items: Vec<Item>,
     having: Option<Item>,
-    qualify: Option<Item>,
+    qualify: Vec<Item>,
     /// Sort keys of the query around it that are no columns of the result.
     order: Vec<Item>,
 }
@@ -61,15 +62,18 @@ impl Binder<'_> {
     fn select_body(&mut self, select: &Select, order: &[&ast::Expr]) -> Result<Relation> {
         let (relation, mut scope) = self.from(select)?;
         self.check_hints(&scope)?;
-        let mut relation = self.filtered(relation, &mut scope, select.selection.as_ref())?;
+        let (conditions, late) = where_conditions(select, &scope);
+        let mut relation = self.filtered(relation, &mut scope, conditions)?;
         let keys = aggregate::group_by(select).map_err(|error| error.at(self.span_of(select)))?;
         let group_window = self.group_window(&mut relation, &mut scope, keys)?;
         let mut collected = Collected::default();
+        let qualify: Vec<&ast::Expr> = late.into_iter().chain(&select.qualify).collect();
         let context = Context {
             select,
             scope: &scope,
             window: group_window.as_ref(),
             whole_table: keys.is_empty(),
+            qualify: &qualify,
         };
         let mut clauses = self.clauses(&context, order, &mut collected)?;
         let grouped =
@@ -92,7 +96,7 @@ impl Binder<'_> {
             };
             clauses.all_mut().for_each(|item| item.expr.remap_columns(&place));
         }
-        if let Some(qualify) = clauses.qualify.take() {
+        for qualify in std::mem::take(&mut clauses.qualify) {
             relation = relation.filter(qualify.expr);
         }
         if let Some(item) = clauses.items.iter().find(|item| item.expr.ty().kind == TypeKind::Null)
@@ -154,9 +158,10 @@ impl Binder<'_> {
         let order = order.collect::<Result<_>>()?;
         let having = select.having.as_ref();
         let having = having.map(|node| self.condition(node, context, collected, "HAVING"));
-        let qualify = select.qualify.as_ref();
+        let qualify = context.qualify.iter();
         let qualify = qualify.map(|node| self.qualify(node, context, &items, collected));
-        Ok(Clauses { items, having: having.transpose()?, qualify: qualify.transpose()?, order })
+        let qualify = qualify.collect::<Result<_>>()?;
+        Ok(Clauses { items, having: having.transpose()?, qualify, order })
     }
 
     /// Binds the columns of the result, stars spread out.
@@ -205,7 +210,7 @@ impl Binder<'_> {
         Ok(Item { name: None, expr, span: self.span_of(node), references })
     }
 
-    fn condition(
+    pub(super) fn condition(
         &self,
         node: &ast::Expr,
         context: &Context<'_>,
@@ -219,31 +224,6 @@ impl Binder<'_> {
         let expr = binder.bind_condition(node)?;
         let references = binder.references;
         Ok(Item { name: None, expr, span: self.span_of(node), references })
-    }
-
-    /// QUALIFY also sees the names of the result.
-    fn qualify(
-        &self,
-        node: &ast::Expr,
-        context: &Context<'_>,
-        items: &[Item],
-        collected: &mut Collected,
-    ) -> Result<Item> {
-        let mut scope = context.scope.clone();
-        let first = over::ALIAS_BASE;
-        let mut aliases = Vec::new();
-        for item in items {
-            let Some(name) = &item.name else { continue };
-            if scope.columns.iter().any(|column| column.name == *name && !column.hidden) {
-                continue;
-            }
-            aliases.push(item.expr.clone());
-            scope.aliases.push((name.clone(), first + aliases.len() - 1, item.expr.ty().clone()));
-        }
-        let context = Context { scope: &scope, ..*context };
-        let mut bound = self.condition(node, &context, collected, "QUALIFY")?;
-        over::replace_aliases(&mut bound.expr, &aliases);
-        Ok(bound)
     }
 
     /// `t.*`, and `t.row_column.*` or `row_column.*` for the fields of a ROW.
@@ -313,15 +293,25 @@ impl Binder<'_> {
 
 /// What the clauses of a SELECT are bound in.
 #[derive(Clone, Copy)]
-struct Context<'c> {
+pub(super) struct Context<'c> {
     select: &'c Select,
-    scope: &'c Scope,
+    pub(super) scope: &'c Scope,
     window: Option<&'c GroupWindow>,
     /// Whether an aggregate would be of the whole table.
     whole_table: bool,
+    /// Conditions behind window functions.
+    qualify: &'c [&'c ast::Expr],
 }
 
 impl<'c> Context<'c> {
+    /// The same over other columns.
+    pub(super) fn over<'s>(&self, scope: &'s Scope) -> Context<'s>
+    where
+        'c: 's,
+    {
+        Context { scope, ..*self }
+    }
+
     fn binder<'b, 'a>(
         &self,
         binder: &'b Binder<'a>,

@@ -123,11 +123,11 @@ impl Binder<'_> {
         &mut self,
         relation: Relation,
         scope: &mut Scope,
-        condition: Option<&ast::Expr>,
+        conditions: Vec<&ast::Expr>,
     ) -> Result<Relation> {
         let (mut plain, mut scalar, mut scalars, mut tests) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for node in condition.map(conjuncts).unwrap_or_default() {
+        for node in conditions {
             if let Some(test) = Test::of(node, false) {
                 tests.push((test, self.span_of(node)));
                 continue;
@@ -261,7 +261,7 @@ impl<'n> Test<'n> {
 }
 
 /// The parts of nested ANDs, as written.
-fn conjuncts(node: &ast::Expr) -> Vec<&ast::Expr> {
+pub(super) fn conjuncts(node: &ast::Expr) -> Vec<&ast::Expr> {
     let (mut parts, mut rest) = (Vec::new(), vec![node]);
     while let Some(next) = rest.pop() {
         match next {

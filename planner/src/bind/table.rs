@@ -129,6 +129,7 @@ fn read_scope(create: &CreateTable) -> Scope {
         name: def.name.value.clone(),
         ty: ty.clone(),
         hidden: false,
+        origin: None,
     };
     let physical = create.columns.iter().filter_map(|def| match &def.kind {
         syntax::ColumnKind::Physical(ty) => Some(column(def, ty)),
@@ -179,6 +180,7 @@ fn watermark(
                 name: column.name.clone(),
                 ty: column.ty.clone().materialized(),
                 hidden: false,
+                origin: None,
             })
             .collect(),
         ..Scope::default()

@@ -67,6 +67,7 @@ impl Binder<'_> {
             name: field.name.clone(),
             ty: field.ty.clone(),
             hidden: false,
+            origin: None,
         }));
         let mut schema = input.schema.clone();
         schema.extend(fields);

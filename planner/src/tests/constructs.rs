@@ -393,3 +393,36 @@ fn lateral_subqueries_become_joins() {
     "#]],
     );
 }
+
+/// The parts in which Nexmark's q6 goes beyond Flink's SQL.
+#[test]
+fn conditions_on_ranks_and_names_from_inside_subqueries() {
+    check(
+        "INSERT INTO s (a, b) SELECT q.x, q.n FROM (
+           SELECT *, ROW_NUMBER() OVER (PARTITION BY l.b ORDER BY r.a DESC) AS n
+           FROM (SELECT l.a AS x, l.b, r.a FROM t AS l JOIN t AS r ON l.a = r.a) WHERE n <= 1) AS q
+         WHERE q.x IS NOT NULL",
+        expect![[r#"
+            == Optimized Execution Plan ==
+            TableSourceScan(table=[t], read=[a, b], fields=[a, b], changelogMode=[I])
+                (reuse_id=[1])
+
+            Sink(table=[s], fields=[a, b], changelogMode=[NONE])
+            +- Calc(select=[x AS a, CAST($rank AS STRING NOT NULL) AS b], where=[x IS NOT NULL], changelogMode=[I,UB,UA,D])
+               +- Calc(select=[x, 1 AS $rank], changelogMode=[I,UB,UA,D])
+                  +- Rank(rankType=[ROW_NUMBER], rankRange=[rankStart=1, rankEnd=1], partitionBy=[b], orderBy=[a DESC NULLS LAST], select=[x, b, a], changelogMode=[I,UB,UA,D])
+                     +- Exchange(distribution=[hash[b]])
+                        +- Calc(select=[a AS x, b, a0 AS a], changelogMode=[I])
+                           +- Join(joinType=[InnerJoin], where=[(a = a)], select=[a, b, a0], changelogMode=[I])
+                              :- Exchange(distribution=[hash[a]])
+                              :  +- Reused(reference_id=[1])
+                              +- Exchange(distribution=[hash[a]])
+                                 +- Calc(select=[a], changelogMode=[I])
+                                    +- Reused(reference_id=[1])
+
+            == State ==
+            Join(a) [03dac9a308e88cea]: left rows, for ever; right rows, for ever
+            Rank(b) [06bbdd134ea318e1]: rows of rank 1 to 1 per b, for ever
+        "#]],
+    );
+}
