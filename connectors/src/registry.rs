@@ -33,7 +33,7 @@ fn make_source(plan: &operator::Source, env: &ConnectorEnv) -> Result<Arc<dyn So
         "datagen" => Ok(Arc::new(Datagen::new(plan, &options, env)?)),
         "filesystem" => filesystem::source(plan, &options),
         #[cfg(feature = "kafka")]
-        "kafka" => kafka::source(plan, &options, env),
+        "kafka" | "upsert-kafka" => kafka::source(plan, &options, env),
         "nexmark" => Ok(Arc::new(Nexmark::new(plan, &options, env)?)),
         other => Err(not_built_in(other)),
     }
@@ -58,7 +58,7 @@ fn make_sink(
         "blackhole" => Ok(Arc::new(Blackhole)),
         "filesystem" => filesystem::sink(plan, columns, &options, env),
         #[cfg(feature = "kafka")]
-        "kafka" => kafka::sink(plan, columns, &options, env),
+        "kafka" | "upsert-kafka" => kafka::sink(plan, columns, &options, env),
         "print" => Ok(Arc::new(Print::new(plan, &options, env)?)),
         other => Err(not_built_in(other)),
     }

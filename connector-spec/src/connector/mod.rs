@@ -4,13 +4,16 @@ mod blackhole;
 mod datagen;
 mod filesystem;
 mod kafka;
+mod kafka_shared;
 mod nexmark;
 mod print;
+mod upsert_kafka;
 
 use crate::spec::{ConnectorSpec, OptionKind, OptionSpec};
 
 static CONNECTORS: &[&ConnectorSpec] = &[
     &kafka::SPEC,
+    &upsert_kafka::SPEC,
     &filesystem::SPEC,
     &datagen::SPEC,
     &nexmark::SPEC,
@@ -99,6 +102,22 @@ const SINK_PARALLELISM: OptionSpec = OptionSpec::new(
     "写入该表的并行度；默认与上游一致。",
 )
 .sink();
+
+/// Groups of options as one list, which has as many as all of them.
+const fn joined<const N: usize>(groups: &[&[OptionSpec]]) -> [OptionSpec; N] {
+    let mut all = [SINK_PARALLELISM; N];
+    let (mut group, mut next) = (0, 0);
+    while group < groups.len() {
+        let mut option = 0;
+        while option < groups[group].len() {
+            all[next] = groups[group][option];
+            (option, next) = (option + 1, next + 1);
+        }
+        group += 1;
+    }
+    assert!(next == N, "the length of the list is not that of its groups");
+    all
+}
 
 #[cfg(test)]
 mod tests {
