@@ -10,6 +10,7 @@ use crate::spec::{Changes, ConnectorSpec, FormatSpec, OptionKind, OptionSpec, Ro
 use crate::value;
 
 mod filesystem;
+mod jdbc;
 mod kafka;
 
 type Values = BTreeMap<String, String>;
@@ -38,6 +39,7 @@ pub fn validate(options: &Values, role: Role) -> Result<()> {
     match spec.name {
         "kafka" => kafka::check(options, role),
         "upsert-kafka" => kafka::check_upsert(options, role),
+        "jdbc" => jdbc::check(options),
         "filesystem" => filesystem::check(options, role),
         _ => Ok(()),
     }

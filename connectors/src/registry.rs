@@ -12,6 +12,8 @@ use crate::blackhole::Blackhole;
 use crate::datagen::Datagen;
 use crate::env::ConnectorEnv;
 use crate::filesystem;
+#[cfg(feature = "jdbc")]
+use crate::jdbc;
 #[cfg(feature = "kafka")]
 use crate::kafka;
 use crate::lookup;
@@ -32,6 +34,8 @@ fn make_source(plan: &operator::Source, env: &ConnectorEnv) -> Result<Arc<dyn So
     match options.connector().name {
         "datagen" => Ok(Arc::new(Datagen::new(plan, &options, env)?)),
         "filesystem" => filesystem::source(plan, &options),
+        #[cfg(feature = "jdbc")]
+        "jdbc" => jdbc::source(plan, &options),
         #[cfg(feature = "kafka")]
         "kafka" | "upsert-kafka" => kafka::source(plan, &options, env),
         "nexmark" => Ok(Arc::new(Nexmark::new(plan, &options, env)?)),
@@ -72,6 +76,6 @@ pub fn lookup(plan: &operator::LookupJoin, env: &ConnectorEnv) -> Result<Arc<dyn
     lookup::table(plan, env).context(|| format!("table {}", plan.table.name))
 }
 
-fn not_built_in(name: &str) -> Error {
+pub(crate) fn not_built_in(name: &str) -> Error {
     Error::unsupported(format!("this build is without the connector '{name}'"))
 }

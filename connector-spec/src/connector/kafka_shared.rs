@@ -3,7 +3,7 @@
 
 use tidegate_types::TypeKind;
 
-use super::SINK_PARALLELISM;
+use super::{SINK_PARALLELISM, text};
 use crate::spec::{MetadataSpec, OptionKind, OptionSpec, Required, Text};
 
 pub(super) static METADATA: &[MetadataSpec] = &[
@@ -66,10 +66,6 @@ pub(super) static METADATA: &[MetadataSpec] = &[
         },
     },
 ];
-
-pub(super) const fn text(key: &'static str, en: &'static str, zh: &'static str) -> OptionSpec {
-    OptionSpec::new(key, OptionKind::Text, en, zh)
-}
 
 /// Of the client.
 pub(super) const CLIENT: &[OptionSpec] = &[

@@ -3,8 +3,10 @@
 mod blackhole;
 mod datagen;
 mod filesystem;
+mod jdbc;
 mod kafka;
 mod kafka_shared;
+mod lookup_options;
 mod nexmark;
 mod print;
 mod upsert_kafka;
@@ -15,6 +17,7 @@ static CONNECTORS: &[&ConnectorSpec] = &[
     &kafka::SPEC,
     &upsert_kafka::SPEC,
     &filesystem::SPEC,
+    &jdbc::SPEC,
     &datagen::SPEC,
     &nexmark::SPEC,
     &print::SPEC,
@@ -102,6 +105,11 @@ const SINK_PARALLELISM: OptionSpec = OptionSpec::new(
     "写入该表的并行度；默认与上游一致。",
 )
 .sink();
+
+/// An option that takes any text.
+const fn text(key: &'static str, en: &'static str, zh: &'static str) -> OptionSpec {
+    OptionSpec::new(key, OptionKind::Text, en, zh)
+}
 
 /// Groups of options as one list, which has as many as all of them.
 const fn joined<const N: usize>(groups: &[&[OptionSpec]]) -> [OptionSpec; N] {

@@ -1,7 +1,7 @@
 //! `upsert-kafka`: topics of Apache Kafka as tables by key.
 
-use super::joined;
-use super::kafka_shared::{CLIENT, DELIVERY, END, KEY_AND_VALUE, METADATA, text};
+use super::kafka_shared::{CLIENT, DELIVERY, END, KEY_AND_VALUE, METADATA};
+use super::{joined, text};
 use crate::spec::{Changes, ConnectorSpec, OptionKind, OptionSpec, Projection, Required, Text};
 
 pub(super) static SPEC: ConnectorSpec = ConnectorSpec {
