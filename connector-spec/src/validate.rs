@@ -6,10 +6,11 @@ use tidegate_types::{Error, ErrorCode, Result};
 
 use crate::connector::{common_source_options, connector, connectors};
 use crate::lookup::{find, nearest};
-use crate::spec::{ConnectorSpec, FormatSpec, OptionKind, OptionSpec, Role};
+use crate::spec::{Changes, ConnectorSpec, FormatSpec, OptionKind, OptionSpec, Role};
 use crate::value;
 
 mod filesystem;
+mod jdbc;
 mod kafka;
 
 type Values = BTreeMap<String, String>;
@@ -37,6 +38,8 @@ pub fn validate(options: &Values, role: Role) -> Result<()> {
     }
     match spec.name {
         "kafka" => kafka::check(options, role),
+        "upsert-kafka" => kafka::check_upsert(options, role),
+        "jdbc" => jdbc::check(options),
         "filesystem" => filesystem::check(options, role),
         _ => Ok(()),
     }
@@ -105,6 +108,11 @@ fn used_formats(
 pub(crate) fn unknown_format(name: &str, spec: &ConnectorSpec) -> Error {
     let known = spec.formats.join(", ");
     let error = invalid(format!("connector '{}' has no format '{name}'", spec.name));
+    if spec.changes == Changes::Upsert && crate::format(name).is_some_and(|known| known.changelog) {
+        return error.help(format!(
+            "a record without value is its deletion; use connector 'kafka' for records of '{name}', or one of {known}"
+        ));
+    }
     match nearest(name, spec.formats.iter().copied()) {
         Some(near) => error.help(format!("did you mean '{near}'?")),
         None if known.is_empty() => error.help("it takes no format"),

@@ -10,6 +10,8 @@ mod datagen;
 pub mod env;
 pub mod filesystem;
 pub mod format;
+#[cfg(feature = "jdbc")]
+mod jdbc;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 mod lookup;

@@ -24,9 +24,18 @@ pub(crate) fn table(plan: &LookupJoin, env: &ConnectorEnv) -> Result<Arc<dyn Loo
     let options = Options::new(plan.table.options.clone())?;
     match options.connector().name {
         "filesystem" => full(plan, &options, env),
+        "jdbc" if is_full(&options) => full(plan, &options, env),
+        #[cfg(feature = "jdbc")]
+        "jdbc" => crate::jdbc::table(plan, &options, env),
+        #[cfg(not(feature = "jdbc"))]
+        "jdbc" => Err(registry::not_built_in("jdbc")),
         other => Err(Error::unsupported(format!("connector '{other}' cannot look rows up"))
             .help("read it as a stream and join that, or use 'filesystem' or 'jdbc'")),
     }
+}
+
+fn is_full(options: &Options) -> bool {
+    options.text("lookup.cache").is_some_and(|cache| cache.eq_ignore_ascii_case("FULL"))
 }
 
 /// A table that is read as a whole.

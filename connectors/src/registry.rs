@@ -12,6 +12,8 @@ use crate::blackhole::Blackhole;
 use crate::datagen::Datagen;
 use crate::env::ConnectorEnv;
 use crate::filesystem;
+#[cfg(feature = "jdbc")]
+use crate::jdbc;
 #[cfg(feature = "kafka")]
 use crate::kafka;
 use crate::lookup;
@@ -32,8 +34,10 @@ fn make_source(plan: &operator::Source, env: &ConnectorEnv) -> Result<Arc<dyn So
     match options.connector().name {
         "datagen" => Ok(Arc::new(Datagen::new(plan, &options, env)?)),
         "filesystem" => filesystem::source(plan, &options),
+        #[cfg(feature = "jdbc")]
+        "jdbc" => jdbc::source(plan, &options),
         #[cfg(feature = "kafka")]
-        "kafka" => kafka::source(plan, &options, env),
+        "kafka" | "upsert-kafka" => kafka::source(plan, &options, env),
         "nexmark" => Ok(Arc::new(Nexmark::new(plan, &options, env)?)),
         other => Err(not_built_in(other)),
     }
@@ -58,7 +62,7 @@ fn make_sink(
         "blackhole" => Ok(Arc::new(Blackhole)),
         "filesystem" => filesystem::sink(plan, columns, &options, env),
         #[cfg(feature = "kafka")]
-        "kafka" => kafka::sink(plan, columns, &options, env),
+        "kafka" | "upsert-kafka" => kafka::sink(plan, columns, &options, env),
         "print" => Ok(Arc::new(Print::new(plan, &options, env)?)),
         other => Err(not_built_in(other)),
     }
@@ -72,6 +76,6 @@ pub fn lookup(plan: &operator::LookupJoin, env: &ConnectorEnv) -> Result<Arc<dyn
     lookup::table(plan, env).context(|| format!("table {}", plan.table.name))
 }
 
-fn not_built_in(name: &str) -> Error {
+pub(crate) fn not_built_in(name: &str) -> Error {
     Error::unsupported(format!("this build is without the connector '{name}'"))
 }

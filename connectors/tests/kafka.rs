@@ -8,6 +8,7 @@
 
 mod kafka {
     mod broker;
+    mod by_key;
     mod errors;
     mod exactly_once;
     mod growing;

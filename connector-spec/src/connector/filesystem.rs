@@ -2,7 +2,8 @@
 
 use tidegate_types::TypeKind;
 
-use super::SINK_PARALLELISM;
+use super::lookup_options::{FULL_CACHE, FULL_CACHE_STRATEGY, ONLY_FULL};
+use super::{SINK_PARALLELISM, joined};
 use crate::spec::{
     Changes, ConnectorSpec, MetadataSpec, OptionKind, OptionSpec, Projection, Required, Text,
 };
@@ -17,7 +18,7 @@ pub(super) static SPEC: ConnectorSpec = ConnectorSpec {
     source: true,
     sink: true,
     formats: &["json", "debezium-json", "csv", "raw", "parquet"],
-    options: OPTIONS,
+    options: &OPTIONS,
     metadata: METADATA,
     projection: Projection::Nested,
     filter_columns: &[],
@@ -67,7 +68,11 @@ const fn duration(key: &'static str, en: &'static str, zh: &'static str) -> Opti
     OptionSpec::new(key, OptionKind::Duration, en, zh)
 }
 
-static OPTIONS: &[OptionSpec] = &[
+static OPTIONS: [OptionSpec; LENGTH] = joined(&[OWN, ONLY_FULL, FULL_CACHE_STRATEGY, FULL_CACHE]);
+
+const LENGTH: usize = OWN.len() + ONLY_FULL.len() + FULL_CACHE_STRATEGY.len() + FULL_CACHE.len();
+
+const OWN: &[OptionSpec] = &[
     text(
         "path",
         "Folder or file: /data/in, file:///data/in, s3://bucket/in. When reading, * and ? match in names.",

@@ -3,15 +3,21 @@
 mod blackhole;
 mod datagen;
 mod filesystem;
+mod jdbc;
 mod kafka;
+mod kafka_shared;
+mod lookup_options;
 mod nexmark;
 mod print;
+mod upsert_kafka;
 
 use crate::spec::{ConnectorSpec, OptionKind, OptionSpec};
 
 static CONNECTORS: &[&ConnectorSpec] = &[
     &kafka::SPEC,
+    &upsert_kafka::SPEC,
     &filesystem::SPEC,
+    &jdbc::SPEC,
     &datagen::SPEC,
     &nexmark::SPEC,
     &print::SPEC,
@@ -99,6 +105,27 @@ const SINK_PARALLELISM: OptionSpec = OptionSpec::new(
     "写入该表的并行度；默认与上游一致。",
 )
 .sink();
+
+/// An option that takes any text.
+const fn text(key: &'static str, en: &'static str, zh: &'static str) -> OptionSpec {
+    OptionSpec::new(key, OptionKind::Text, en, zh)
+}
+
+/// Groups of options as one list, which has as many as all of them.
+const fn joined<const N: usize>(groups: &[&[OptionSpec]]) -> [OptionSpec; N] {
+    let mut all = [SINK_PARALLELISM; N];
+    let (mut group, mut next) = (0, 0);
+    while group < groups.len() {
+        let mut option = 0;
+        while option < groups[group].len() {
+            all[next] = groups[group][option];
+            (option, next) = (option + 1, next + 1);
+        }
+        group += 1;
+    }
+    assert!(next == N, "the length of the list is not that of its groups");
+    all
+}
 
 #[cfg(test)]
 mod tests {

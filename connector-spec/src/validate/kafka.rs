@@ -1,10 +1,11 @@
-//! What must hold between several options of a Kafka table.
+//! What must hold between several options of a Kafka table, by record or by key.
 
 use tidegate_types::Result;
 
 use super::{Values, invalid};
 use crate::kafka_offsets::specific_offsets;
 use crate::spec::Role;
+use crate::value;
 
 /// Settings of the client that Tidegate decides itself, with the reason.
 const OWNED_PROPERTIES: &[(&str, &str)] = &[
@@ -35,6 +36,39 @@ pub(super) fn check(options: &Values, role: Role) -> Result<()> {
             check_exactly_once(options)
         }
     }
+}
+
+/// Checks the options of an `upsert-kafka` table as a whole. Which columns the key has is known with the table.
+pub(super) fn check_upsert(options: &Values, role: Role) -> Result<()> {
+    check_properties(options)?;
+    check_not_empty(options, "topic")?;
+    let prefix = options.get("key.fields-prefix").is_some_and(|prefix| !prefix.is_empty());
+    if prefix && !excepts_key(options) {
+        return Err(invalid("'key.fields-prefix' needs 'value.fields-include' = 'EXCEPT_KEY'"));
+    }
+    match role {
+        Role::Source => check_position(options, "scan.bounded", "unbounded"),
+        Role::Sink => {
+            check_buffer(options)?;
+            check_exactly_once(options)
+        }
+    }
+}
+
+fn check_buffer(options: &Values) -> Result<()> {
+    const ROWS: &str = "sink.buffer-flush.max-rows";
+    const INTERVAL: &str = "sink.buffer-flush.interval";
+    let rows = options.get(ROWS).map(|text| value::integer(ROWS, text)).transpose()?;
+    let interval = options.get(INTERVAL).map(|text| value::duration(INTERVAL, text)).transpose()?;
+    let (rows, interval) = (rows.unwrap_or(0) > 0, interval.is_some_and(|time| !time.is_zero()));
+    if rows == interval {
+        return Ok(());
+    }
+    Err(invalid(format!("set '{ROWS}' and '{INTERVAL}' both greater than zero, or neither")))
+}
+
+fn excepts_key(options: &Values) -> bool {
+    options.get("value.fields-include").is_some_and(|v| v.eq_ignore_ascii_case("EXCEPT_KEY"))
 }
 
 /// Longest prefix of transactional ids: what follows it is bounded too.
@@ -116,8 +150,7 @@ fn check_formats(options: &Values) -> Result<()> {
         (false, true) => return Err(invalid("'key.fields' needs 'key.format'")),
         _ => {}
     }
-    let except_key =
-        options.get("value.fields-include").is_some_and(|v| v.eq_ignore_ascii_case("EXCEPT_KEY"));
+    let except_key = excepts_key(options);
     if except_key && !has("key.format") {
         return Err(invalid(
             "'value.fields-include' = 'EXCEPT_KEY' needs 'key.format' and 'key.fields'",

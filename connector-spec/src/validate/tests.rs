@@ -211,3 +211,37 @@ fn generated_fields_are_patterns() {
         &["fields.id.knd"],
     );
 }
+
+fn upsert_kafka(more: &[(&str, &str)]) -> Values {
+    let all = [
+        ("connector", "upsert-kafka"),
+        ("topic", "totals"),
+        ("properties.bootstrap.servers", "localhost:9092"),
+        ("key.format", "json"),
+        ("value.format", "json"),
+    ];
+    let mut all = options(&all);
+    all.extend(more.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+    all
+}
+
+#[test]
+fn tables_by_key_have_no_fields_start_or_partitioner_to_choose() {
+    for role in [Role::Source, Role::Sink] {
+        validate(&upsert_kafka(&[]), role).unwrap();
+        assert_eq!(crate::changes(&upsert_kafka(&[]), role), Changes::Upsert);
+    }
+    let both = [("sink.buffer-flush.max-rows", "10"), ("sink.buffer-flush.interval", "1 s")];
+    validate(&upsert_kafka(&both), Role::Sink).unwrap();
+    refused(&upsert_kafka(&both[..1]), Role::Sink, &["'sink.buffer-flush.interval'", "both"]);
+    refused(&upsert_kafka(&[("key.fields", "id")]), Role::Sink, &["'key.fields'", "PRIMARY KEY"]);
+    let latest = [("scan.startup.mode", "latest-offset")];
+    refused(&upsert_kafka(&latest), Role::Source, &["'scan.startup.mode'", "oldest record"]);
+    refused(&upsert_kafka(&[("sink.partitioner", "fixed")]), Role::Sink, &["'sink.partitioner'"]);
+    let changing = upsert_kafka(&[("value.format", "debezium-json")]);
+    refused(&changing, Role::Sink, &["no format 'debezium-json'", "use connector 'kafka'"]);
+    let prefix = upsert_kafka(&[("key.fields-prefix", "k_")]);
+    refused(&prefix, Role::Source, &["'key.fields-prefix'", "EXCEPT_KEY"]);
+    let exactly = upsert_kafka(&[("sink.delivery-guarantee", "exactly-once")]);
+    refused(&exactly, Role::Sink, &["'sink.transactional-id-prefix'"]);
+}

@@ -5,6 +5,8 @@
 //! (a Kafka message, a line of a file) is decided outside: see [`Framing`].
 //! Parquet is no record format; the filesystem connector reads and writes it itself.
 
+#[cfg(feature = "jdbc")]
+pub(crate) mod answers;
 mod column;
 mod csv;
 mod debezium_json;

@@ -1,10 +1,11 @@
-//! The connector `kafka`: topics of Apache Kafka, through librdkafka.
+//! The connectors `kafka` and `upsert-kafka`: topics of Apache Kafka, through librdkafka.
 //!
 //! Reading: [`source`] finds partitions and resolves start and end positions to numbers ([`offsets`]);
 //! a [`fetcher`] thread per reader takes records from the client and hands them on as batches of
 //! bytes per partition ([`batch`]); the [`reader`] decodes those and adds key and metadata columns
 //! ([`row_layout`]). Positions are in checkpoints only; offsets are committed to the consumer group so
-//! that its lag can be seen.
+//! that its lag can be seen. Where a topic is a table by key, records without value are deletions
+//! ([`by_key`]).
 //!
 //! Writing: the [`row_encoder`] makes records of rows. The at-least-once [`writer`] hands them to the
 //! client and at a checkpoint waits until all are acknowledged. The exactly-once [`staged_writer`]
@@ -13,12 +14,14 @@
 //! the [`recovery`] writes what the [`settlement`] says by the markers.
 
 mod batch;
+mod by_key;
 mod client;
 mod committer;
 mod exactly_once;
 mod fetch_loop;
 mod fetcher;
 mod in_flight;
+mod key_columns;
 mod markers;
 mod metadata_columns;
 mod missing;

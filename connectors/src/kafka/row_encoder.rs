@@ -1,7 +1,7 @@
 //! From a batch of rows to records for topics: key, value, partition, timestamp and headers of each
 //! row. What becomes of the records is the writers' business.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -12,6 +12,7 @@ use arrow::datatypes::{DataType, TimeUnit, TimestampMillisecondType};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer};
 use tidegate_engine::Changes;
+use tidegate_plan::RowKind;
 use tidegate_types::error::ResultExt as _;
 use tidegate_types::{Error, ErrorCode, Result};
 
@@ -29,6 +30,10 @@ pub(super) struct RowEncoder {
     values: Records,
     keys: Records,
     envelopes: Envelopes,
+    /// Of a table by key: for each row of the batch whether its key is deleted.
+    tombstones: Vec<bool>,
+    /// Whether a later row of the batch has the same key; empty where all rows are written.
+    replaced: Vec<bool>,
     /// Number of partitions by topic, where the partitioner needs it; asked for at the first row.
     partitions: BTreeMap<String, i32>,
     /// Rows encoded, for turns.
@@ -81,6 +86,8 @@ impl RowEncoder {
             values: Records::new(),
             keys: Records::new(),
             envelopes: Envelopes::default(),
+            tombstones: Vec::new(),
+            replaced: Vec::new(),
             partitions: BTreeMap::new(),
             turn: 0,
         })
@@ -104,14 +111,25 @@ impl RowEncoder {
     /// Encodes a batch; its records are then found with [`RowEncoder::record`].
     ///
     /// # Errors
-    /// `BAD_RECORD` for changes that are no inserts, and rows that the formats cannot hold.
+    /// `BAD_RECORD` for changes that the format cannot say (a table by key takes all), and rows that the formats
+    /// cannot hold.
     pub(super) fn encode(&mut self, changes: &Changes) -> Result<()> {
         let project = |columns: &[usize]| {
             changes.rows.project(columns).map_err(|error| Error::internal(error.to_string()))
         };
         self.values.clear();
-        let values =
-            Changes { kinds: changes.kinds.clone(), rows: project(&self.shared.value_columns)? };
+        // What is taken back is deleted: old content comes alone only where no new content follows it.
+        let by_key = self.shared.by_key;
+        self.tombstones.clear();
+        self.tombstones.extend(
+            changes
+                .kinds
+                .iter()
+                .filter(|_| by_key)
+                .flat_map(|kinds| kinds.values().iter().map(|kind| !RowKind::adds(*kind))),
+        );
+        let kinds = changes.kinds.clone().filter(|_| !by_key);
+        let values = Changes { kinds, rows: project(&self.shared.value_columns)? };
         let encoded = self.value_encoder.encode_changes(&values, &mut self.values);
         encoded.context(|| format!("table {}", self.shared.table))?;
         self.keys.clear();
@@ -119,7 +137,30 @@ impl RowEncoder {
             encoder.encode(&project(&self.shared.key_columns)?, &mut self.keys)?;
         }
         self.envelopes = self.envelopes(&changes.rows)?;
+        self.find_replaced();
         Ok(())
+    }
+
+    /// Notes which rows need not be written, because a later one of the batch has their key.
+    fn find_replaced(&mut self) {
+        self.replaced.clear();
+        if !self.shared.last_of_key {
+            return;
+        }
+        let mut later: HashSet<(Option<usize>, &[u8])> = HashSet::with_capacity(self.keys.len());
+        self.replaced.resize(self.keys.len(), false);
+        for row in (0..self.keys.len()).rev() {
+            // A row whose topic is none of the table's fails when it is written.
+            let topic = self.topic(row).ok();
+            if let (Some(key), Some(replaced)) = (self.keys.get(row), self.replaced.get_mut(row)) {
+                *replaced = !later.insert((topic, key));
+            }
+        }
+    }
+
+    /// Whether a row need not be written.
+    pub(super) fn is_replaced(&self, row: usize) -> bool {
+        self.replaced.get(row).copied().unwrap_or(false)
     }
 
     /// Bytes of the keys and values of the batch.
@@ -130,6 +171,10 @@ impl RowEncoder {
     /// Bytes of the value of a row.
     pub(super) fn value_bytes(&self, row: usize) -> usize {
         self.values.get(row).map_or(0, <[u8]>::len)
+    }
+
+    fn is_tombstone(&self, row: usize) -> bool {
+        self.tombstones.get(row).copied().unwrap_or(false)
     }
 
     /// Goes on to the next row's turn.
@@ -147,7 +192,7 @@ impl RowEncoder {
             topic,
             partition: self.partition(topic),
             key: if self.key_encoder.is_some() { self.keys.get(row) } else { None },
-            value: self.values.get(row),
+            value: self.values.get(row).filter(|_| !self.is_tombstone(row)),
             timestamp: self.envelopes.timestamps.as_ref().and_then(|times| {
                 let times = times.as_primitive_opt::<TimestampMillisecondType>()?;
                 times.is_valid(row).then(|| times.value(row))

@@ -11,11 +11,12 @@ use tidegate_engine::connector::{DeliveryGuarantee, Sink, SinkContext, SinkWrite
 use tidegate_plan::operator::Sink as SinkPlan;
 use tidegate_types::{Error, ErrorCode, Field, Result};
 
+use super::by_key::is_by_key;
 use super::client::{Brokers, Context};
 use super::exactly_once::ExactlyOnce;
+use super::key_columns::KeyColumns;
 use super::offsets::ANSWER_TIMEOUT;
 use super::patience::Patience;
-use super::row_layout::KeyColumns;
 use super::staged_writer::StagedWriter;
 use super::writer::Writer;
 use crate::env::{ConnectorEnv, MonotonicClock};
@@ -58,6 +59,10 @@ pub(super) struct Shared {
     pub(super) key_columns: Vec<usize>,
     key_fields: Vec<Field>,
     key_format: Option<FormatOptions>,
+    /// Whether rows replace and delete those of their keys.
+    pub(super) by_key: bool,
+    /// Whether of the rows of one key in a batch only the last is written.
+    pub(super) last_of_key: bool,
     guarantee: DeliveryGuarantee,
     exactly_once: Option<ExactlyOnce>,
     pub(super) table: String,
@@ -159,7 +164,7 @@ pub fn sink(
     let physical: Vec<usize> = (0..columns.len()).filter(|index| !is_metadata(index)).collect();
     let fields: Vec<Field> =
         physical.iter().filter_map(|index| columns.get(*index).cloned()).collect();
-    let split = KeyColumns::new(options, &fields)?;
+    let split = KeyColumns::new(options, &fields, &plan.table.primary_key)?;
     let index_of = |name: &String| {
         physical.iter().copied().find(|i| columns.get(*i).is_some_and(|c| c.name == *name))
     };
@@ -186,6 +191,8 @@ pub fn sink(
         key_columns: split.names.iter().filter_map(index_of).collect(),
         key_fields: split.key,
         key_format: options.key_format()?,
+        by_key: is_by_key(options),
+        last_of_key: options.integer("sink.buffer-flush.max-rows")?.is_some_and(|rows| rows > 0),
         guarantee,
         exactly_once,
         table: plan.table.name.clone(),
@@ -210,7 +217,8 @@ fn guarantee(options: &Options) -> Result<DeliveryGuarantee> {
 }
 
 fn partitioner(options: &Options) -> Result<Partitioner> {
-    match options.required("sink.partitioner")?.to_ascii_lowercase().as_str() {
+    // Tables by key have no such option: all records of a key go to one partition.
+    match options.text("sink.partitioner").unwrap_or("default").to_ascii_lowercase().as_str() {
         "default" => Ok(Partitioner::Default),
         "fixed" => Ok(Partitioner::Fixed),
         "round-robin" => Ok(Partitioner::RoundRobin),

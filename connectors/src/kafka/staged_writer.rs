@@ -89,6 +89,9 @@ impl SinkWriter for StagedWriter {
         }
         self.encoder.encode(&changes)?;
         for row in 0..changes.len() {
+            if self.encoder.is_replaced(row) {
+                continue;
+            }
             let record = self.encoder.record(row)?;
             self.check_size(&record)?;
             let mut encoded = Ok(());

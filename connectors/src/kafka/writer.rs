@@ -122,6 +122,9 @@ impl SinkWriter for Writer {
         self.check_deliveries()?;
         self.encoder.encode(&changes)?;
         for row in 0..changes.len() {
+            if self.encoder.is_replaced(row) {
+                continue;
+            }
             while !self.send(row)? {
                 self.check_deliveries()?;
                 tokio::time::sleep(FULL_PAUSE).await;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::ArrayRef;
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
@@ -12,9 +12,8 @@ use tidegate_types::{Error, ErrorCode, Result};
 use tokio::sync::Mutex;
 
 use super::Elapsed;
+use super::by_key::{RowsByKey, Search};
 use crate::connector::{Found, Lookup, LookupTable, Read, ReaderContext, Source};
-use crate::keys::KeyTable;
-use crate::keys::hash::{SEED, hash_array};
 
 /// Most rows of a table that is kept.
 const MAX_ROWS: usize = 50_000_000;
@@ -34,15 +33,7 @@ struct Shared {
     reload: Option<Duration>,
     clock: Elapsed,
     name: String,
-    loaded: Mutex<Option<(Duration, Arc<Loaded>)>>,
-}
-
-/// The rows by key.
-struct Loaded {
-    rows: RecordBatch,
-    keys: KeyTable,
-    starts: Vec<u32>,
-    order: Vec<u32>,
+    loaded: Mutex<Option<(Duration, Arc<RowsByKey>)>>,
 }
 
 impl FullTable {
@@ -73,17 +64,13 @@ impl FullTable {
 
 impl LookupTable for FullTable {
     fn connect(&self) -> Result<Box<dyn Lookup>> {
-        Ok(Box::new(FullLookup {
-            shared: self.shared.clone(),
-            hashes: Vec::new(),
-            slots: Vec::new(),
-        }))
+        Ok(Box::new(FullLookup { shared: self.shared.clone(), search: Search::default() }))
     }
 }
 
 impl Shared {
     /// The table, read if it is time. All subtasks of a process share it.
-    async fn table(&self) -> Result<Arc<Loaded>> {
+    async fn table(&self) -> Result<Arc<RowsByKey>> {
         let mut loaded = self.loaded.lock().await;
         let now = (self.clock)();
         if let Some((read, table)) = loaded.as_ref()
@@ -96,7 +83,7 @@ impl Shared {
         Ok(table)
     }
 
-    async fn load(&self) -> Result<Loaded> {
+    async fn load(&self) -> Result<RowsByKey> {
         let splits = self.source.enumerate(&[], false).await?;
         let mut left = splits.len();
         let mut reader = self.source.reader(self.reader.clone())?;
@@ -120,61 +107,18 @@ impl Shared {
             }
         }
         let internal = |error: arrow::error::ArrowError| Error::internal(error.to_string());
-        Loaded::new(concat_batches(&self.schema, &batches).map_err(internal)?, &self.keys)
-    }
-}
-
-impl Loaded {
-    fn new(rows: RecordBatch, keys: &[usize]) -> Result<Self> {
-        let columns: Vec<ArrayRef> = keys.iter().map(|key| rows.column(*key).clone()).collect();
-        let types: Vec<_> = columns.iter().map(|column| column.data_type().clone()).collect();
-        let mut table = KeyTable::new(&types)?;
-        let (mut hashes, mut slots) = (vec![SEED; rows.num_rows()], Vec::new());
-        columns.iter().try_for_each(|column| hash_array(column, &mut hashes))?;
-        table.upsert(&columns, &hashes, &mut slots)?;
-        // A counting sort of the rows by key, in their order.
-        let mut starts = vec![0_u32; table.len() + 1];
-        slots.iter().for_each(|slot| starts[*slot as usize + 1] += 1);
-        for slot in 1..starts.len() {
-            starts[slot] += starts[slot - 1];
-        }
-        let mut place = starts.clone();
-        let mut order = vec![0; slots.len()];
-        for (row, slot) in slots.iter().enumerate() {
-            let next = &mut place[*slot as usize];
-            order[*next as usize] = row as u32;
-            *next += 1;
-        }
-        Ok(Self { rows, keys: table, starts, order })
+        RowsByKey::new(concat_batches(&self.schema, &batches).map_err(internal)?, &self.keys)
     }
 }
 
 struct FullLookup {
     shared: Arc<Shared>,
-    hashes: Vec<u64>,
-    slots: Vec<u32>,
+    search: Search,
 }
 
 #[async_trait]
 impl Lookup for FullLookup {
     async fn fetch(&mut self, keys: &[ArrayRef]) -> Result<Found> {
-        let table = self.shared.table().await?;
-        let count = keys.first().map_or(0, |key| key.len());
-        self.hashes.clear();
-        self.hashes.resize(count, SEED);
-        keys.iter().try_for_each(|key| hash_array(key, &mut self.hashes))?;
-        table.keys.find(keys, &self.hashes, &mut self.slots)?;
-        let mut starts = Vec::with_capacity(count + 1);
-        let mut order = Vec::with_capacity(count);
-        starts.push(0);
-        for slot in self.slots.iter().map(|slot| *slot as usize) {
-            // A key that is not there has a slot behind the last.
-            if slot < table.keys.len() {
-                let rows = table.starts[slot] as usize..table.starts[slot + 1] as usize;
-                order.extend_from_slice(&table.order[rows]);
-            }
-            starts.push(order.len() as u32);
-        }
-        Ok(Found { rows: table.rows.clone(), starts, order })
+        self.shared.table().await?.find(keys, &mut self.search)
     }
 }

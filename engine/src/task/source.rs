@@ -8,12 +8,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, AsArray, Int8Array, RecordBatch};
 use arrow::compute::max;
 use arrow::datatypes::{SchemaRef, TimestampMillisecondType};
 use futures::FutureExt;
 use tidegate_checkpoint::{SourceState, SubtaskState};
 use tidegate_functions::eval::{EvalContext, Evaluator};
+use tidegate_plan::RowKind;
 use tidegate_plan::settings::ExecutionMode;
 use tidegate_types::{
     Epoch, Error, ErrorCode, MAX_WATERMARK, MIN_WATERMARK, OperatorId, Result, Watermark,
@@ -356,7 +357,7 @@ impl SourceLoop {
         self.stage.metrics.records_out.add(rows.num_rows() as u64);
         let now = self.reading_time();
         if let Some(rule) = &self.stage.watermark {
-            let watermark = rule.watermark(&rows, &context)?;
+            let watermark = rule.watermark(&rows, kinds.as_ref(), &context)?;
             let progress = &mut self.splits[split];
             progress.watermark = progress.watermark.max(watermark.unwrap_or(MIN_WATERMARK));
             progress.idle = false;
@@ -473,9 +474,16 @@ impl Projection {
 }
 
 impl WatermarkRule {
-    /// The largest watermark of a batch.
-    fn watermark(&self, rows: &RecordBatch, context: &EvalContext) -> Result<Option<Watermark>> {
-        if rows.column(self.column).null_count() > 0 {
+    /// The largest watermark of a batch. Deletions may come without a time: some name only a key.
+    fn watermark(
+        &self,
+        rows: &RecordBatch,
+        kinds: Option<&Int8Array>,
+        context: &EvalContext,
+    ) -> Result<Option<Watermark>> {
+        let times = rows.column(self.column);
+        let stays = |row| kinds.is_none_or(|kinds| kinds.value(row) != RowKind::Delete as i8);
+        if times.null_count() > 0 && (0..times.len()).any(|row| times.is_null(row) && stays(row)) {
             return Err(Error::new(
                 ErrorCode::BadRecord,
                 format!("the rowtime column '{}' is NULL in a record, but event time needs a value", self.name),

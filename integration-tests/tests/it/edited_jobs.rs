@@ -45,7 +45,7 @@ fn put_rows(folder: &Path, name: &str, ids: std::ops::Range<i64>) -> Result<()> 
 }
 
 /// The rows that a debezium-json folder comes to; what is taken back must be there.
-fn table(folder: &Path, columns: [&str; 2]) -> Result<Vec<(Value, Value)>> {
+pub(crate) fn table(folder: &Path, columns: [&str; 2]) -> Result<Vec<(Value, Value)>> {
     let mut files: Vec<_> = std::fs::read_dir(folder)?.collect::<Result<_, _>>()?;
     files.retain(|file| !file.file_name().to_string_lossy().starts_with('.'));
     let mut changes: BTreeMap<String, i64> = BTreeMap::new();

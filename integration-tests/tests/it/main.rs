@@ -21,6 +21,7 @@ mod edited_jobs;
 mod files_exactly_once;
 mod kafka_at_least_once;
 mod kafka_bounded;
+mod kafka_by_key;
 mod kafka_exactly_once;
 mod memory_budgets;
 mod recorded_tables;

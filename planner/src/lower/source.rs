@@ -1,6 +1,6 @@
 //! Scans → source nodes: options are checked, the watermark and its time-out are set.
 
-use tidegate_connector_spec::{Role, validate};
+use tidegate_connector_spec::{Changes, Role, changes, validate};
 use tidegate_plan::Operator;
 use tidegate_plan::operator::{Source, Table, WatermarkSpec};
 use tidegate_types::error::ResultExt as _;
@@ -63,9 +63,17 @@ pub(super) fn plan_table(table: &catalog::Table) -> Table {
     }
 }
 
-/// Checks a table's options for a role.
+/// Checks a table's options for a role, and that a table by key has a key.
 pub(super) fn check(table: &catalog::Table, role: Role) -> Result<()> {
-    validate(&table.options, role).context(|| format!("table {}", table.name))
+    validate(&table.options, role).context(|| format!("table {}", table.name))?;
+    if changes(&table.options, role) != Changes::Upsert || !table.primary_key.is_empty() {
+        return Ok(());
+    }
+    let name = table.options.get("connector").map(String::as_str).unwrap_or_default();
+    let message = format!("table {}: connector '{name}' needs a PRIMARY KEY", table.name);
+    Err(Error::new(ErrorCode::SqlSemantic, message).help(
+        "declare PRIMARY KEY (…) NOT ENFORCED in its CREATE TABLE: its columns are the keys of records",
+    ))
 }
 
 /// Checks that the connector knows the table's metadata columns.

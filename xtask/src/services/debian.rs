@@ -53,6 +53,21 @@ pub(crate) const ETCD: &[Need] = &[
     Need { package: "etcd-client", sign: Sign::Runs("etcdctl", &["--help"]) },
 ];
 
+/// The server of PostgreSQL, which is in no folder that is searched, and its client.
+pub(crate) const POSTGRES: &[Need] = &[
+    Need {
+        package: "postgresql",
+        sign: Sign::Runs("sh", &["-c", "ls /usr/lib/postgresql/*/bin/initdb"]),
+    },
+    Need { package: "postgresql-client", sign: Sign::Runs("psql", &["--version"]) },
+];
+
+/// The server of MariaDB and its client.
+pub(crate) const MARIADB: &[Need] = &[
+    Need { package: "mariadb-server", sign: Sign::Runs("/usr/sbin/mariadbd", &["--version"]) },
+    Need { package: "mariadb-client", sign: Sign::Runs("mariadb", &["--version"]) },
+];
+
 /// The server of Prometheus.
 pub(crate) const PROMETHEUS: &[Need] =
     &[Need { package: "prometheus", sign: Sign::Runs("prometheus", &["--version"]) }];
@@ -130,7 +145,7 @@ fn major_version(text: &str) -> Option<u32> {
     text.trim().strip_prefix("javac ")?.split(['.', '-', '+']).next()?.parse().ok()
 }
 
-fn is_root() -> Result<bool> {
+pub(super) fn is_root() -> Result<bool> {
     Ok(fs::metadata("/proc/self").context("read /proc/self")?.uid() == 0)
 }
 

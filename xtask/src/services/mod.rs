@@ -13,8 +13,10 @@ pub(crate) mod install;
 mod java;
 mod kafka;
 pub(crate) mod kafka_tools;
+mod mariadb;
 mod maven;
 pub(crate) mod ports;
+mod postgres;
 pub(crate) mod probe;
 mod prometheus;
 pub(crate) mod record;
@@ -22,6 +24,7 @@ mod rotel;
 mod s3;
 mod secrets;
 pub(crate) mod status;
+mod unprivileged;
 pub(crate) mod wheel;
 
 use std::path::PathBuf;
@@ -91,10 +94,12 @@ pub(crate) trait Server: Sync {
 }
 
 /// All services, in the order in which they start.
-pub(crate) static ALL: [&dyn Service; 6] = [
+pub(crate) static ALL: [&dyn Service; 8] = [
     &kafka::Kafka,
     &s3::SeaweedFs,
     &etcd::Etcd,
+    &postgres::Postgres,
+    &mariadb::MariaDb,
     &rotel::Rotel,
     &prometheus::Prometheus,
     &flink::Flink,
@@ -139,7 +144,7 @@ mod tests {
     fn an_unknown_name_is_refused_with_the_known_ones() {
         let error = named(&["kafak".to_owned()]).err().unwrap().to_string();
         assert!(
-            error.contains("kafak") && error.contains("kafka, s3, etcd, rotel, prometheus, flink"),
+            error.contains("kafak") && error.contains("kafka, s3, etcd, postgres, mariadb, rotel"),
             "{error}"
         );
     }
