@@ -179,6 +179,8 @@ pub(crate) struct WindowTvf {
     pub(crate) shape: WindowShape,
     pub(crate) time: TvfTime,
     pub(crate) partition_keys: Vec<usize>,
+    /// Whether it stands for a group window: `GROUP BY TUMBLE(…)`.
+    pub(crate) grouping: bool,
 }
 
 /// Where an aggregate takes a row's window from.
@@ -198,6 +200,8 @@ pub(crate) struct Aggregate {
     pub(crate) keys: Vec<usize>,
     pub(crate) calls: Vec<AggregateCall>,
     pub(crate) columns: Vec<WindowColumn>,
+    /// Whether its windows are group windows.
+    pub(crate) grouping: bool,
 }
 
 /// `ROW_NUMBER() OVER (PARTITION BY … ORDER BY …)`, `RANK`, `DENSE_RANK`.
@@ -227,6 +231,8 @@ pub(crate) struct WindowRank {
 pub(crate) struct WindowProperties {
     pub(crate) shape: WindowShape,
     pub(crate) event: bool,
+    /// Whether they are those of a group window.
+    pub(crate) grouping: bool,
     pub(crate) starts: Vec<usize>,
     pub(crate) ends: Vec<usize>,
     pub(crate) times: Vec<usize>,
@@ -372,6 +378,7 @@ impl Relation {
                 Some(WindowProperties {
                     shape: tvf.shape.clone(),
                     event: tvf.time.is_event(),
+                    grouping: tvf.grouping,
                     starts: vec![width],
                     ends: vec![width + 1],
                     times: vec![width + 2],
@@ -428,6 +435,7 @@ impl Aggregate {
         WindowProperties {
             shape: self.shape.clone(),
             event: self.is_event(),
+            grouping: false,
             starts: places(WindowColumn::Start),
             ends: places(WindowColumn::End),
             times: places(WindowColumn::Time),

@@ -3,15 +3,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch};
-use arrow::compute::kernels::boolean::{and, and_kleene, not};
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type};
 use tidegate_plan::arrow_type::data_type;
 use tidegate_plan::{AggregateCall, Schema};
 use tidegate_types::{Error, Result};
 
 use super::distinct::{DistinctValues, NAMES, Rows};
-use crate::aggregate::{Accumulator, boolean, counts_nulls, is_distinct, plain_accumulator};
+use crate::aggregate::{Accumulator, changes, counts_nulls, is_distinct, plain_accumulator};
 use crate::element::Changes;
 use crate::keyed::{Keyed, SlotValues};
 
@@ -87,45 +86,16 @@ impl GroupState {
     }
 
     /// Adds and takes back the rows of a batch.
-    pub(super) fn apply(&mut self, slots: &[u32], changes: &Changes, groups: &Keyed) -> Result<()> {
-        let adds = match (&changes.kinds, &self.rows) {
-            (Some(kinds), Some(_)) => {
-                let adds = kinds.values().iter().map(|kind| tidegate_plan::RowKind::adds(*kind));
-                let adds = BooleanArray::from(adds.collect::<Vec<_>>());
-                (adds.false_count() > 0).then_some(adds)
-            }
-            _ => None,
-        };
+    pub(super) fn apply(&mut self, slots: &[u32], batch: &Changes, groups: &Keyed) -> Result<()> {
+        let kinds = batch.kinds.as_ref().filter(|_| self.rows.is_some());
+        let adds = changes::added(kinds);
         if let Some(rows) = &mut self.rows {
-            match &adds {
-                None => slots.iter().for_each(|slot| rows[*slot as usize] += 1),
-                Some(adds) => {
-                    for (row, slot) in slots.iter().enumerate() {
-                        rows[*slot as usize] += if adds.value(row) { 1 } else { -1 };
-                    }
-                }
-            }
+            changes::count(rows, slots, adds.as_ref());
         }
-        let batch = &changes.rows;
+        let batch = &batch.rows;
         for (call, accumulator) in self.calls.iter().zip(&mut self.accumulators) {
-            if is_distinct(call) {
-                continue;
-            }
-            let argument = call.argument.map(|index| batch.column(index));
-            let filter = match call.filter {
-                Some(index) => Some(boolean(batch.column(index))?),
-                None => None,
-            };
-            let Some(adds) = &adds else {
-                accumulator.update(slots, argument, filter)?;
-                continue;
-            };
-            let (added, taken) = masks(filter, adds)?;
-            if added.true_count() > 0 {
-                accumulator.update(slots, argument, Some(&added))?;
-            }
-            if taken.true_count() > 0 {
-                accumulator.retract(slots, argument, Some(&taken))?;
+            if !is_distinct(call) {
+                changes::apply(call, accumulator.as_mut(), slots, batch, adds.as_ref())?;
             }
         }
         let rows = Rows { slots, batch, adds: adds.as_ref() };
@@ -174,25 +144,6 @@ impl GroupState {
             + self.rows.as_ref().map_or(0, |rows| rows.capacity() * 8)
             + self.distinct.iter().map(DistinctValues::memory_size).sum::<usize>()
     }
-}
-
-/// The rows that pass a filter and are added, and those that are taken back.
-fn masks(
-    filter: Option<&BooleanArray>,
-    adds: &BooleanArray,
-) -> Result<(BooleanArray, BooleanArray)> {
-    let internal = |error: arrow::error::ArrowError| Error::internal(error.to_string());
-    let takes = not(adds).map_err(internal)?;
-    Ok(match filter {
-        None => (adds.clone(), takes),
-        Some(filter) if filter.null_count() == 0 => {
-            (and(filter, adds).map_err(internal)?, and(filter, &takes).map_err(internal)?)
-        }
-        Some(filter) => (
-            and_kleene(filter, adds).map_err(internal)?,
-            and_kleene(filter, &takes).map_err(internal)?,
-        ),
-    })
 }
 
 impl SlotValues for GroupState {

@@ -30,6 +30,8 @@ pub use time::WindowZone;
 pub use tvf::WindowTvf;
 
 #[cfg(test)]
+mod changes_tests;
+#[cfg(test)]
 mod copying_tests;
 #[cfg(test)]
 mod processing_time_tests;

@@ -10,7 +10,7 @@ use tidegate_types::Field;
 
 use crate::aggregate::AggregateCall;
 use crate::expr::{Expr, Literal, NamedExpr};
-use crate::window::{WindowColumn, WindowShape, WindowTime};
+use crate::window::{WindowColumn, WindowEmit, WindowShape, WindowTime};
 
 pub use join::{
     IntervalJoin, Join, JoinKind, JoinOn, LookupJoin, LookupKey, LookupRetry, TemporalJoin,
@@ -177,6 +177,9 @@ pub struct WindowAggregate {
     pub columns: Vec<WindowColumn>,
     /// Whether a local phase before the exchange pre-aggregates (`table.optimizer.agg-phase-strategy`).
     pub two_phase: bool,
+    /// Results before and after the window's end. Windows that are sessions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emit: Option<WindowEmit>,
 }
 
 /// Sort key.

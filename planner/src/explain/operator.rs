@@ -1,7 +1,7 @@
 //! One line per operator, with its key facts.
 
 use tidegate_plan::operator::{Sink, SortKey, Source, WindowAggregate, WindowRank};
-use tidegate_plan::window::{WindowColumn, WindowShape};
+use tidegate_plan::window::{WindowColumn, WindowEmit, WindowShape};
 use tidegate_plan::{AggregateCall, AggregateFunction, Node, Operator};
 use tidegate_types::Field;
 
@@ -181,7 +181,18 @@ fn aggregate_facts(aggregate: &WindowAggregate, input: &[Field]) -> String {
         .to_owned()
     }));
     facts.push(format!("select=[{}]", select.join(", ")));
+    facts.extend(aggregate.emit.as_ref().map(emit_text));
     facts.join(", ")
+}
+
+/// `emit=[early no delay, late delay 5000 millisecond]`, as Flink has it.
+fn emit_text(emit: &WindowEmit) -> String {
+    let delays = [("early", emit.early_ms), ("late", emit.late_ms)].into_iter();
+    let delays = delays.filter_map(|(name, delay)| match delay? {
+        0 => Some(format!("{name} no delay")),
+        delay => Some(format!("{name} delay {delay} millisecond")),
+    });
+    format!("emit=[{}]", delays.collect::<Vec<_>>().join(", "))
 }
 
 pub(super) fn call_text(call: &AggregateCall, input: &[Field]) -> String {

@@ -4,6 +4,7 @@
 //! computes, not from where it stands or what else the script does.
 
 mod changelog;
+mod emit;
 mod identity;
 mod join;
 mod name;

@@ -48,7 +48,11 @@ impl Lowering<'_> {
                 WindowTime::AttachedProcessing { start, end }
             }
         };
-        let two_phase = self.two_phase(&aggregate.shape, &time);
+        let emit = self.emit(&aggregate)?;
+        // A local phase combines rows of which none is taken back.
+        let two_phase = self.facts[node].is_append()
+            && emit.is_none()
+            && self.two_phase(&aggregate.shape, &time);
         let operator = WindowAggregate {
             shape: aggregate.shape,
             time,
@@ -56,12 +60,12 @@ impl Lowering<'_> {
             aggregates: aggregate.calls,
             columns: aggregate.columns,
             two_phase,
+            emit,
         };
         let identity = self.identities[node].aggregate(&operator);
-        let id = identity
-            .columns
-            .iter()
-            .fold(identity.rows.word("window-aggregate"), |id, c| id.digest(*c));
+        // What is kept of windows differs, so that state of one is never given to the other.
+        let kind = if operator.emit.is_some() { "emitting-aggregate" } else { "window-aggregate" };
+        let id = identity.columns.iter().fold(identity.rows.word(kind), |id, c| id.digest(*c));
         let inputs = keyed(node, &operator.keys);
         let operator = Operator::WindowAggregate(operator);
         self.add(Draft::new(operator, inputs, schema, identity, id))
