@@ -247,7 +247,14 @@ impl WindowProperties {
         if starts.is_empty() && ends.is_empty() && times.is_empty() {
             return None;
         }
-        Some(Self { shape: self.shape.clone(), event: self.event, starts, ends, times })
+        Some(Self {
+            shape: self.shape.clone(),
+            event: self.event,
+            grouping: self.grouping,
+            starts,
+            ends,
+            times,
+        })
     }
 }
 

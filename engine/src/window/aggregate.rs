@@ -165,8 +165,7 @@ impl WindowAggregate {
                     times.iter().map(|time| slices.slice_end(self.zone.to_local(*time))).collect();
                 assign::split_changes(rows, kinds, hashes, |row| {
                     let end = ends[row];
-                    (on_time(end) && slices.is_covered(end))
-                        .then(|| (end, slices.slice_start(end)))
+                    (on_time(end) && slices.is_covered(end)).then(|| (end, slices.slice_start(end)))
                 })
             }
             (WindowTime::Processing, Some(slices)) => {
@@ -197,8 +196,7 @@ impl WindowAggregate {
         let keys: Vec<usize> = (1..=self.plan.keys.len()).collect();
         let mut hashes = std::mem::take(&mut self.hashes);
         hash_columns(rows, &keys, &mut hashes)?;
-        let taken =
-            |end: i64| self.last_completion(end) > self.watermark && slices.is_covered(end);
+        let taken = |end: i64| self.last_completion(end) > self.watermark && slices.is_covered(end);
         let mut late = 0;
         for (row, end) in ends.iter().enumerate() {
             if !taken(*end) {

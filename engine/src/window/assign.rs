@@ -57,8 +57,13 @@ pub(crate) fn split_changes(
     let Some(first) = (count > 0).then(|| window(0)) else { return Ok(Vec::new()) };
     if (1..count).all(|row| window(row) == first) {
         let (hashes, kinds) = (|| hashes.to_vec(), || kinds.cloned());
-        let whole =
-            |(end, start)| Part { end, start, rows: rows.clone(), kinds: kinds(), hashes: hashes() };
+        let whole = |(end, start)| Part {
+            end,
+            start,
+            rows: rows.clone(),
+            kinds: kinds(),
+            hashes: hashes(),
+        };
         return Ok(first.map(whole).into_iter().collect());
     }
     let mut order: Vec<((i64, i64), Vec<u32>)> = Vec::new();

@@ -3,6 +3,7 @@
 mod aggregate;
 pub(crate) mod assign;
 mod chunks;
+mod emitting;
 pub(crate) mod fired;
 pub(crate) mod layout;
 mod local;
@@ -21,6 +22,7 @@ mod time;
 mod tvf;
 
 pub use aggregate::{AggregateInput, WindowAggregate};
+pub use emitting::EmittingAggregate;
 pub use local::LocalWindowAggregate;
 pub use rank::WindowRank;
 pub use session::SessionAggregate;

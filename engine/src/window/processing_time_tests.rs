@@ -55,7 +55,7 @@ fn operator_within(
         aggregates: vec![count],
         columns: vec![WindowColumn::End],
         two_phase: false,
-            emit: None,
+        emit: None,
     };
     let (zone, rows) = (WindowZone::Unzoned, AggregateInput::Rows);
     let mut operator: Box<dyn Operator> = match shape {

@@ -57,6 +57,11 @@ impl Slices {
         self.step <= self.size || self.last_window(slice_end) >= slice_end
     }
 
+    /// Most windows that contain one slice.
+    pub fn most_windows(&self) -> usize {
+        usize::try_from(self.size.saturating_sub(1) / self.step).unwrap_or(usize::MAX) + 1
+    }
+
     /// Ends of the windows that contain a slice, ascending.
     pub fn windows_of(&self, slice_end: i64) -> impl Iterator<Item = i64> + use<> {
         let (step, last) = (self.step, self.last_window(slice_end));

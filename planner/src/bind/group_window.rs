@@ -220,9 +220,7 @@ fn group_shape(kind: &str, lengths: &[i64], span: Span) -> Result<WindowShape> {
     match (kind, lengths) {
         ("TUMBLE", [size]) => Ok(WindowShape::Tumble { size: *size, offset: 0 }),
         ("TUMBLE", [size, offset]) => Ok(WindowShape::Tumble { size: *size, offset: *offset }),
-        ("HOP", [slide, size]) => {
-            Ok(WindowShape::Hop { size: *size, slide: *slide, offset: 0 })
-        }
+        ("HOP", [slide, size]) => Ok(WindowShape::Hop { size: *size, slide: *slide, offset: 0 }),
         ("SESSION", [gap]) => Ok(WindowShape::Session { gap: *gap }),
         ("TUMBLE", _) => wrong("it takes (time, size)"),
         ("HOP", _) => wrong("it takes (time, slide, size)"),
