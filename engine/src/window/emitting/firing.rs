@@ -8,7 +8,7 @@ use tidegate_plan::operator::WindowAggregate as Plan;
 use tidegate_plan::window::WindowColumn;
 use tidegate_types::{Error, Result};
 
-use super::state::{NEVER, WindowState};
+use super::state::{AT_ONCE, NEVER, WindowState};
 use super::{EmittingAggregate, NO_WINDOW};
 use crate::element::Changes;
 use crate::keyed::SlotValues;
@@ -62,7 +62,8 @@ impl EmittingAggregate {
         let changes = old.changes(&named, &new, alive.as_deref(), self.wanted, &self.sent)?;
         self.keyed.touch(&slots, out.now_ms, &self.state)?;
         for slot in &slots {
-            self.state.due[*slot as usize] = NEVER;
+            let due = &mut self.state.due[*slot as usize];
+            *due = if *due == AT_ONCE { AT_ONCE } else { NEVER };
             self.state.changed[*slot as usize] = false;
         }
         let Some(changes) = changes else { return Ok(()) };

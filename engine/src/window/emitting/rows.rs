@@ -8,7 +8,7 @@ use tidegate_plan::window::WindowTime;
 use tidegate_types::{Error, Result};
 
 use super::super::assign;
-use super::state::NEVER;
+use super::state::{AT_ONCE, NEVER};
 use super::{Bounds, EmittingAggregate, NO_WINDOW};
 use crate::element::Changes;
 use crate::keyed::{SlotValues, hashes_of};
@@ -126,6 +126,9 @@ impl EmittingAggregate {
                 let open = self.zone.completion(bounds.0) > now;
                 let windows = if open { &mut self.open } else { &mut self.over };
                 windows.entry(bounds).or_default().push(*slot);
+                if !open {
+                    self.state.due[*slot as usize] = AT_ONCE;
+                }
             }
         }
         Ok(())
@@ -149,7 +152,7 @@ impl EmittingAggregate {
             let windows = if open { &mut self.open } else { &mut self.over };
             windows.entry(bounds).or_default().push(*slot);
             let due = self.state.due[*slot as usize];
-            if due != NEVER {
+            if due != NEVER && due != AT_ONCE {
                 self.clock.entry(due).or_default().push(*slot);
             }
         }
@@ -167,7 +170,7 @@ impl EmittingAggregate {
             match delay {
                 None => {}
                 Some(0) => at_once.push(*slot),
-                Some(_) if late && !self.state.shown.has(*slot) => at_once.push(*slot),
+                Some(_) if self.state.due[index] == AT_ONCE => at_once.push(*slot),
                 Some(delay) if self.state.due[index] == NEVER => {
                     let delay = i64::try_from(delay).unwrap_or(NEVER);
                     let at = out.now_ms.saturating_add(delay);

@@ -16,12 +16,15 @@ use crate::keyed::{SlotRows, SlotValues};
 /// In place of a time: no result is due.
 pub(super) const NEVER: i64 = i64::MAX;
 
+/// In place of a time: the window had no rows before its end, and whatever comes is sent at once.
+pub(super) const AT_ONCE: i64 = i64::MIN;
+
 /// Values by slot.
 pub(super) struct WindowState {
     pub(super) groups: GroupState,
     /// Results as they were last sent; slots without a row have sent none.
     pub(super) shown: SlotRows,
-    /// When a result is to be sent, ms of the clock, or [`NEVER`].
+    /// When a result is to be sent, ms of the clock, or [`NEVER`] or [`AT_ONCE`].
     pub(super) due: Vec<i64>,
     /// Whether rows came that are not in the result that was sent.
     pub(super) changed: Vec<bool>,
