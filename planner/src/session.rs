@@ -12,9 +12,10 @@ use crate::bind::{self, Binder};
 use crate::catalog::{Catalog, Object, View};
 use crate::lower::{self, SinkTarget, Target};
 use crate::parser::ast::{
-    CreateTable, CreateView, Drop, Explain, Insert, ObjectKind, QueryText, Statement,
-    StatementKind, TableName,
+    CreateTable, CreateView, Drop, Explain, Insert, ObjectKind, PlanFileStatement, QueryText,
+    Statement, StatementKind, TableName,
 };
+use crate::plan_file::{Existing, PlanAction, PlanFile};
 use crate::{describe, explain, optimize};
 
 /// Plans statements one after the other.
@@ -34,6 +35,8 @@ pub enum Planned {
     Rows(Rows),
     /// It runs.
     Job(Box<JobPlan>),
+    /// It stores a plan in a file or runs one from there.
+    PlanFile(Box<PlanFile>),
 }
 
 /// The answer of SHOW, DESCRIBE, SET and EXPLAIN.
@@ -125,6 +128,7 @@ impl Session {
             StatementKind::StatementSet(inserts) => self.job(inserts),
             StatementKind::Query(query) => self.select(query),
             StatementKind::Explain(explain) => self.explain(explain),
+            StatementKind::PlanFile(statement) => self.plan_file(statement),
             StatementKind::ShowTables => Ok(names("table name", self.catalog.names())),
             StatementKind::ShowViews => Ok(names("view name", self.catalog.view_names())),
             StatementKind::ShowCreate(kind, name) => self.show_create(*kind, name),
@@ -275,6 +279,25 @@ impl Session {
         let (graph, inserts) = lower::lower(targets, plan_settings, &self.settings)?;
         let settings = self.settings.clone();
         Ok(Planned::Job(Box::new(JobPlan { graph, inserts, query, settings })))
+    }
+
+    fn plan_file(&mut self, statement: &PlanFileStatement) -> Result<Planned> {
+        let action = match &statement.compiled {
+            None => PlanAction::Execute { settings: self.settings.clone() },
+            Some(compiled) => {
+                let Planned::Job(job) = self.plan(compiled)? else {
+                    return Err(Error::internal("an INSERT was planned as something else"));
+                };
+                let existing = match self.settings.boolean("table.plan.force-recompile") {
+                    true => Existing::Replace,
+                    false if statement.if_not_exists || statement.execute => Existing::Keep,
+                    false => Existing::Refuse,
+                };
+                PlanAction::Compile { job, existing, execute: statement.execute }
+            }
+        };
+        let path = statement.path.clone();
+        Ok(Planned::PlanFile(Box::new(PlanFile { path, action })))
     }
 
     fn explain(&mut self, explain: &Explain) -> Result<Planned> {

@@ -33,10 +33,21 @@ pub(crate) enum StatementKind {
     Reset(Option<String>),
     Query(QueryText),
     Explain(Explain),
+    PlanFile(PlanFileStatement),
     ShowTables,
     ShowViews,
     ShowCreate(ObjectKind, TableName),
     Describe(TableName),
+}
+
+/// `COMPILE [AND EXECUTE] PLAN` or `EXECUTE PLAN`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PlanFileStatement {
+    pub(crate) path: String,
+    /// The INSERT or statement set that is compiled.
+    pub(crate) compiled: Option<Box<Statement>>,
+    pub(crate) if_not_exists: bool,
+    pub(crate) execute: bool,
 }
 
 /// Whether a name is that of a table or a view.

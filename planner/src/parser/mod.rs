@@ -4,6 +4,7 @@ pub(crate) mod ast;
 pub(crate) mod cursor;
 pub(crate) mod dialect;
 mod insert;
+mod plan_file;
 mod script;
 mod table;
 #[cfg(test)]

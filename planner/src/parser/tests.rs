@@ -211,9 +211,9 @@ fn errors_point_at_their_place() {
     "#]],
     );
     check_error(
-        "CREATE FUNCTION f AS 'x'",
+        "CREATE CATALOG c",
         expect![[r#"
-        UNSUPPORTED CREATE FUNCTION is not supported yet (line 1, column 1)
+        UNSUPPORTED CREATE CATALOG is not supported yet (line 1, column 1)
           help: supported are CREATE [TEMPORARY] TABLE and CREATE [TEMPORARY] VIEW
     "#]],
     );
