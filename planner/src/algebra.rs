@@ -84,6 +84,16 @@ pub(crate) enum RelOp {
         input: Box<Relation>,
         unnest: Unnest,
     },
+    /// The input behind the exchange by `keys`: several operators read the very same rows and watermarks.
+    Gate {
+        input: Box<Relation>,
+        keys: Vec<usize>,
+    },
+    /// The rows that come too late for their windows.
+    Late {
+        input: Box<Relation>,
+        late: Late,
+    },
     /// Output: the left columns, then (except for semi and anti joins) the right ones.
     Join {
         left: Box<Relation>,
@@ -204,6 +214,16 @@ pub(crate) struct Aggregate {
     pub(crate) grouping: bool,
 }
 
+/// Windows for which rows may be late.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Late {
+    pub(crate) shape: WindowShape,
+    /// The event-time column.
+    pub(crate) time: usize,
+    /// Whether they are group windows.
+    pub(crate) grouping: bool,
+}
+
 /// `ROW_NUMBER() OVER (PARTITION BY … ORDER BY …)`, `RANK`, `DENSE_RANK`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Number {
@@ -286,6 +306,8 @@ impl Relation {
             | RelOp::Rank { input, .. }
             | RelOp::Over { input, .. }
             | RelOp::Sort { input, .. }
+            | RelOp::Gate { input, .. }
+            | RelOp::Late { input, .. }
             | RelOp::Unnest { input, .. } => vec![input],
         }
     }
@@ -307,6 +329,8 @@ impl Relation {
             | RelOp::Rank { input, .. }
             | RelOp::Over { input, .. }
             | RelOp::Sort { input, .. }
+            | RelOp::Gate { input, .. }
+            | RelOp::Late { input, .. }
             | RelOp::Unnest { input, .. } => vec![input],
         }
     }
@@ -362,6 +386,8 @@ impl Relation {
             | RelOp::WindowRank { input, .. }
             | RelOp::Over { input, .. }
             | RelOp::Unnest { input, .. }
+            | RelOp::Gate { input, .. }
+            | RelOp::Late { input, .. }
             | RelOp::Sort { input, .. } => input.window(),
             // The rows change for ever: no window of theirs is complete.
             RelOp::Group { .. } | RelOp::Rank { .. } => None,

@@ -26,8 +26,8 @@ use tidegate_engine::task::snapshot::StateFiles;
 use tidegate_engine::unnest::Unnest;
 use tidegate_engine::values::ValuesSource;
 use tidegate_engine::window::{
-    AggregateInput, EmittingAggregate, LocalWindowAggregate, SessionAggregate, SessionRows,
-    WindowAggregate, WindowRank, WindowTvf, WindowZone,
+    AggregateInput, EmittingAggregate, LateRows, LocalWindowAggregate, SessionAggregate,
+    SessionRows, WindowAggregate, WindowRank, WindowTvf, WindowZone,
 };
 use tidegate_plan::arrow_type::arrow_schema;
 use tidegate_plan::operator::Operator as PlanOperator;
@@ -229,6 +229,10 @@ fn operator(graph: &StreamGraph, node: &Node) -> Result<Box<dyn Operator>> {
             Box::new(Unnest::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
         }
         PlanOperator::DropUpdateBefore => Box::new(DropUpdateBefore),
+        PlanOperator::LateRows(plan) => {
+            let time = WindowTime::Event { column: plan.column };
+            Box::new(LateRows::new(plan, window_zone(graph, input()?, &time)?)?)
+        }
         PlanOperator::WindowJoin(plan) => {
             let (start, end) = (plan.starts[0], plan.ends[0]);
             let zone = window_zone(graph, input()?, &WindowTime::Attached { start, end })?;

@@ -5,6 +5,7 @@ pub(crate) mod assign;
 mod chunks;
 mod emitting;
 pub(crate) mod fired;
+mod late;
 pub(crate) mod layout;
 mod local;
 mod rank;
@@ -23,6 +24,7 @@ mod tvf;
 
 pub use aggregate::{AggregateInput, WindowAggregate};
 pub use emitting::EmittingAggregate;
+pub use late::LateRows;
 pub use local::LocalWindowAggregate;
 pub use rank::WindowRank;
 pub use session::SessionAggregate;

@@ -67,6 +67,8 @@ pub enum Operator {
     ChangelogNormalize(ChangelogNormalize),
     /// Drops the old content of updated rows (`-U`).
     DropUpdateBefore,
+    /// Passes on the rows that a window drops as late.
+    LateRows(LateRows),
     /// Orders changes for a sink with a key of its own.
     UpsertMaterialize(UpsertMaterialize),
     /// Writes to an outside system.
@@ -182,6 +184,18 @@ pub struct WindowAggregate {
     pub emit: Option<WindowEmit>,
 }
 
+/// The rows that come too late for every window that contains them: those that a window aggregate with the
+/// same input drops. Output: the input's columns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LateRows {
+    /// Shape of the windows; no sessions.
+    pub shape: WindowShape,
+    /// The rowtime column of the input.
+    pub column: usize,
+    /// How far event time may be behind a window's end when rows are still taken, ms.
+    pub lateness_ms: u64,
+}
+
 /// Sort key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SortKey {
@@ -250,6 +264,7 @@ impl Operator {
             Self::LookupJoin(_) => "LookupJoin",
             Self::ChangelogNormalize(_) => "ChangelogNormalize",
             Self::DropUpdateBefore => "DropUpdateBefore",
+            Self::LateRows(_) => "LateRows",
             Self::UpsertMaterialize(_) => "SinkMaterializer",
             Self::Sink(_) => "Sink",
         }

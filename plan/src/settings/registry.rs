@@ -313,6 +313,12 @@ pub const SETTINGS: &[SettingSpec] = &[
         "Whether group windows (TUMBLE, HOP) take late rows and update their results with them.",
     ),
     spec(
+        "table.exec.late-rows.table",
+        K::Text,
+        "",
+        "Table into which the rows are inserted that windows of event time drop as late: its columns are filled by name.",
+    ),
+    spec(
         "table.exec.mini-batch.allow-latency",
         K::Duration,
         "0 ms",

@@ -55,6 +55,15 @@ pub(super) fn line(node: &Node, inputs: &[&[Field]]) -> String {
         }
         Operator::WindowAggregate(aggregate) => aggregate_line(aggregate, input),
         Operator::WindowRank(rank) => rank_line(rank, input),
+        Operator::LateRows(late) => {
+            let time = names(&[late.column], input);
+            let lateness = match late.lateness_ms {
+                0 => String::new(),
+                ms => format!(", lateness=[{}]", length(i64::try_from(ms).unwrap_or(i64::MAX))),
+            };
+            let (name, shape) = (shape_name(&late.shape), shape(&late.shape));
+            format!("LateRows(window=[{name}(time_col=[{time}], {shape})]{lateness})")
+        }
         Operator::Sink(sink) => sink_line(sink, &node.schema),
         other => updating::line(other, node, inputs),
     };

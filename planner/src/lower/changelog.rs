@@ -62,6 +62,7 @@ fn passes_changes(operator: &Operator) -> bool {
             | Operator::Expand(_)
             | Operator::Unnest(_)
             | Operator::WindowTvf(_)
+            | Operator::LateRows(_)
             | Operator::DropUpdateBefore
             | Operator::LookupJoin(_)
             | Operator::Sink(_)
@@ -129,7 +130,9 @@ fn changes_of(draft: &Draft, inputs: &[&Facts]) -> Facts {
         // An updated row may pass before and not after, or the other way round.
         Operator::Calc(calc) => Facts { paired: all_paired && calc.filter.is_none(), ..pass() },
         // A row and its update may be in different windows.
-        Operator::Unnest(_) | Operator::WindowTvf(_) => Facts { paired: false, ..pass() },
+        Operator::Unnest(_) | Operator::WindowTvf(_) | Operator::LateRows(_) => {
+            Facts { paired: false, ..pass() }
+        }
         Operator::GroupAggregate(_) => {
             let all_append = inputs.iter().all(|facts| facts.is_append());
             let distinct = matches!(&draft.operator, Operator::GroupAggregate(group) if group.aggregates.is_empty());
@@ -196,6 +199,7 @@ fn keys_of(draft: &Draft, inputs: &[&Facts]) -> Vec<Vec<usize>> {
         Operator::OverAggregate(_)
         | Operator::TemporalSort(_)
         | Operator::DropUpdateBefore
+        | Operator::LateRows(_)
         | Operator::WindowRank(_)
         | Operator::TemporalJoin(_)
         | Operator::Sink(_) => first(),

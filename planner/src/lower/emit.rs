@@ -5,37 +5,42 @@ use tidegate_plan::window::{WindowEmit, WindowShape};
 use tidegate_types::{Error, ErrorCode, Result};
 
 use super::Lowering;
-use crate::algebra::Aggregate;
 
 const EARLY: &str = "table.exec.emit.early-fire";
 const LATE: &str = "table.exec.emit.late-fire";
 const LATENESS: &str = "table.exec.emit.allow-lateness";
 
 impl Lowering<'_> {
-    /// What the settings say about a windowed aggregate.
+    /// What the settings say about an aggregate over windows of a shape: group windows (`grouping`) or those of
+    /// functions, of event time or processing time.
     ///
     /// # Errors
     /// `UNSUPPORTED` for windows that take no such settings, `INVALID_OPTION` where they do not fit
     /// each other.
-    pub(super) fn emit(&self, aggregate: &Aggregate) -> Result<Option<WindowEmit>> {
+    pub(super) fn emit(
+        &self,
+        shape: &WindowShape,
+        grouping: bool,
+        event: bool,
+    ) -> Result<Option<WindowEmit>> {
         let enabled = |name: &str| self.settings.boolean(&format!("{name}.enabled"));
         if !enabled(EARLY) && !enabled(LATE) {
             return Ok(None);
         }
-        if !aggregate.grouping {
+        if !grouping {
             return Err(Error::unsupported(format!(
                 "'{EARLY}.enabled' and '{LATE}.enabled' are for group windows, not for window table functions"
             ))
             .help("write GROUP BY TUMBLE(ts, INTERVAL '…'), or reset the settings before this statement"));
         }
-        if matches!(aggregate.shape, WindowShape::Session { .. }) {
+        if matches!(shape, WindowShape::Session { .. }) {
             return Err(Error::unsupported(format!(
                 "'{EARLY}.enabled' and '{LATE}.enabled' are for TUMBLE and HOP, not for SESSION"
             ))
             .help("reset the settings before this statement"));
         }
         let early_ms = if enabled(EARLY) { Some(self.delay(EARLY)?) } else { None };
-        if !enabled(LATE) || !aggregate.is_event() {
+        if !enabled(LATE) || !event {
             // A window of processing time is never late.
             let emit = WindowEmit { early_ms, late_ms: None, lateness_ms: 0 };
             return Ok(early_ms.map(|_| emit));
