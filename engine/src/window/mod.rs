@@ -38,6 +38,8 @@ mod changes_tests;
 #[cfg(test)]
 mod copying_tests;
 #[cfg(test)]
+mod late_tests;
+#[cfg(test)]
 mod processing_time_tests;
 #[cfg(test)]
 mod testing;
