@@ -22,6 +22,7 @@ mod files_exactly_once;
 mod kafka_at_least_once;
 mod kafka_bounded;
 mod kafka_exactly_once;
+mod late_rows;
 mod memory_budgets;
 mod recorded_tables;
 mod security;
