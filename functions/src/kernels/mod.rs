@@ -3,6 +3,7 @@
 
 mod arithmetic;
 mod array;
+mod bucket;
 mod clock;
 mod collection;
 mod comparison;
@@ -31,6 +32,7 @@ use crate::function::Function;
 pub(crate) const ALL: &[&[Function]] = &[
     arithmetic::FUNCTIONS,
     array::FUNCTIONS,
+    bucket::FUNCTIONS,
     clock::FUNCTIONS,
     collection::FUNCTIONS,
     comparison::FUNCTIONS,

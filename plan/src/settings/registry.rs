@@ -376,9 +376,15 @@ pub const SETTINGS: &[SettingSpec] = &[
         "table.optimizer.distinct-agg.split.bucket-num",
         K::Integer(1, 1_000_000),
         "1024",
-        COMPATIBLE,
+        "How many parts the values of a group are split into: see distinct-agg.split.enabled.",
     ),
-    spec("table.optimizer.distinct-agg.split.enabled", K::Boolean, "false", COMPATIBLE),
+    spec(
+        "table.optimizer.distinct-agg.split.enabled",
+        K::Boolean,
+        "false",
+        "Whether DISTINCT aggregates are computed in two steps, of parts of a group's values and then of the group: for \
+         few, large groups.",
+    ),
     spec("table.optimizer.incremental-agg-enabled", K::Boolean, "true", COMPATIBLE),
     spec(
         "table.optimizer.join-time-eviction",
@@ -482,6 +488,24 @@ mod tests {
         for spec in SETTINGS.iter().filter(|spec| !spec.default.is_empty()) {
             check(spec.kind, spec.default).unwrap_or_else(|error| panic!("{}: {error}", spec.key));
         }
+    }
+
+    #[test]
+    fn every_setting_is_in_the_documentation_with_its_default_and_no_other_is() {
+        let page = include_str!("../../../docs/settings.md");
+        let rows: Vec<Vec<&str>> = page
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .map(|line| line.split(" | ").map(|cell| cell.trim_matches(['|', ' ', '`'])).collect())
+            .collect();
+        for spec in SETTINGS {
+            let row = rows.iter().find(|row| row[0] == spec.key);
+            let row = row.unwrap_or_else(|| panic!("{} is not documented", spec.key));
+            let default = row.iter().rev().nth(1).copied().unwrap_or_default();
+            let wanted = if spec.default.is_empty() { "—" } else { spec.default };
+            assert_eq!(default, wanted, "{}", spec.key);
+        }
+        assert_eq!(rows.len(), SETTINGS.len());
     }
 
     #[test]

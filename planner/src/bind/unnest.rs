@@ -46,7 +46,7 @@ impl Binder<'_> {
         span: Span,
     ) -> Result<(Relation, Scope)> {
         let UnnestCall { collection, ordinality, alias } = unnest;
-        let kind = self.unnest_kind(operator, span)?;
+        let (kind, condition) = self.unnest_kind(operator, span)?;
         let input = settle(input, Vec::new());
         scope.retype(&input);
         let bound = ExprBinder::new(self, &scope, "UNNEST").bind(collection)?;
@@ -71,10 +71,18 @@ impl Binder<'_> {
         let mut schema = input.schema.clone();
         schema.extend(fields);
         let unnest = Unnest { collection: bound, ordinality, outer };
-        Ok((Relation { op: RelOp::Unnest { input: Box::new(input), unnest }, schema }, scope))
+        let relation = Relation { op: RelOp::Unnest { input: Box::new(input), unnest }, schema };
+        let Some(condition) = condition else { return Ok((relation, scope)) };
+        let bound = ExprBinder::new(self, &scope, "ON").bind_condition(condition)?;
+        Ok((relation.filter(bound), scope))
     }
 
-    fn unnest_kind(&self, operator: &JoinOperator, span: Span) -> Result<JoinKind> {
+    /// Whether rows without elements stay, and what elements must meet.
+    fn unnest_kind<'n>(
+        &self,
+        operator: &'n JoinOperator,
+        span: Span,
+    ) -> Result<(JoinKind, Option<&'n ast::Expr>)> {
         use JoinOperator as J;
         let (kind, constraint) = match operator {
             J::Join(on) | J::Inner(on) | J::CrossJoin(on) => (JoinKind::Inner, on),
@@ -83,20 +91,21 @@ impl Binder<'_> {
                 return Err(semantic("UNNEST is joined by CROSS JOIN, JOIN or LEFT JOIN", span));
             }
         };
-        let on_true = match constraint {
-            JoinConstraint::None => true,
-            JoinConstraint::On(condition) => {
-                let scope = Scope::default();
-                let bound = ExprBinder::new(self, &scope, "ON").bind_condition(condition);
-                bound.is_ok_and(|bound| crate::optimize::conjunction::split(bound).is_empty())
-            }
-            _ => false,
+        let condition = match constraint {
+            JoinConstraint::None => return Ok((kind, None)),
+            JoinConstraint::On(condition) => condition,
+            _ => return Err(unsupported("USING with UNNEST", span).help("write ON TRUE")),
         };
-        if on_true {
-            return Ok(kind);
+        let bound = ExprBinder::new(self, &Scope::default(), "ON").bind_condition(condition);
+        let is_true =
+            bound.is_ok_and(|bound| crate::optimize::conjunction::split(bound).is_empty());
+        match kind {
+            _ if is_true => Ok((kind, None)),
+            JoinKind::Inner => Ok((kind, Some(condition))),
+            _ => Err(unsupported("a condition other than TRUE on LEFT JOIN UNNEST", span).help(
+                "write JOIN UNNEST … ON the condition, or ON TRUE and the condition in WHERE",
+            )),
         }
-        Err(unsupported("a condition other than TRUE on UNNEST", span)
-            .help("write ON TRUE, and the condition in WHERE"))
     }
 
     /// The names that an alias gives, else those of the elements.

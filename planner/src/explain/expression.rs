@@ -82,7 +82,7 @@ fn call(name: &str, args: &[Expr], input: &[Field]) -> String {
 }
 
 fn is_infix(name: &str) -> bool {
-    let symbol = !name.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+    let symbol = !name.starts_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$');
     symbol || matches!(name, "AND" | "OR" | "LIKE" | "IS DISTINCT FROM" | "IS NOT DISTINCT FROM")
 }
 

@@ -6,6 +6,7 @@
 //! that nobody reads are left out (`prune`).
 
 pub(crate) mod conjunction;
+pub(crate) mod distinct;
 mod filter;
 mod input;
 pub(crate) mod join;
@@ -28,7 +29,7 @@ use tidegate_types::Result;
 use crate::algebra::Relation;
 use crate::catalog::Table;
 
-/// Optimizes the queries of one job together.
+/// Optimizes the queries of one job together; `buckets`: distinct aggregates are split into so many.
 ///
 /// # Errors
 /// `UNSUPPORTED` for a row number that no filter bounds.
@@ -37,12 +38,17 @@ use crate::catalog::Table;
 pub(crate) fn optimize(
     queries: Vec<Relation>,
     settings: &PlanSettings,
+    buckets: Option<i64>,
     late: Option<&Arc<Table>>,
 ) -> Result<Vec<Relation>> {
     let mut fused = Vec::with_capacity(queries.len());
     let mut diverted = Vec::new();
     for query in queries {
         let query = filter::push_down(query)?;
+        let query = match buckets {
+            Some(buckets) => distinct::split(query, buckets),
+            None => query,
+        };
         let query = window::fuse(merge::merge(query, settings));
         fused.push(match late {
             Some(table) => late::divert(query, table, settings, &mut diverted)?,

@@ -291,3 +291,105 @@ fn constructs() {
     "#]],
     );
 }
+
+#[test]
+fn distinct_aggregates_are_split_if_asked_for() {
+    let split = "SET 'table.optimizer.distinct-agg.split.enabled' = 'true';
+SET 'table.optimizer.distinct-agg.split.bucket-num' = '16';\n";
+    check(
+        &format!("{split}SELECT b, COUNT(DISTINCT a), SUM(a) FROM t GROUP BY b"),
+        expect![[r#"
+            == Optimized Execution Plan ==
+            Sink(table=[collect], fields=[b, EXPR$1, EXPR$2], parallelism=[1], changelogMode=[NONE])
+            +- Calc(select=[b, $agg0 AS EXPR$1, $agg1 AS EXPR$2], changelogMode=[I,UB,UA,D])
+               +- GroupAggregate(groupBy=[b], select=[b, $SUM0($agg0) AS $agg0, SUM($agg1) AS $agg1], changelogMode=[I,UB,UA,D])
+                  +- Exchange(distribution=[hash[b]])
+                     +- GroupAggregate(groupBy=[b, $bucket], select=[b, $bucket, COUNT(DISTINCT a) AS $agg0, SUM(a) AS $agg1], changelogMode=[I,UB,UA])
+                        +- Exchange(distribution=[hash[b, $bucket]])
+                           +- Calc(select=[b, a, $BUCKET(a, 16) AS $bucket], changelogMode=[I])
+                              +- TableSourceScan(table=[t], read=[a, b], fields=[a, b], changelogMode=[I])
+
+            == State ==
+            GroupAggregate(b, $bucket) [9d9f1219ec986b87]: aggregates per b, $bucket, for ever
+            GroupAggregate(b) [45a72940017dc75a]: aggregates per b, for ever
+        "#]],
+    );
+    // Two distinct columns, and an average: one step.
+    check(
+        &format!("{split}SELECT COUNT(DISTINCT a), COUNT(DISTINCT b) FROM t"),
+        expect![[r#"
+            == Optimized Execution Plan ==
+            Sink(table=[collect], fields=[EXPR$0, EXPR$1], parallelism=[1], changelogMode=[NONE])
+            +- Calc(select=[$agg0 AS EXPR$0, $agg1 AS EXPR$1], changelogMode=[I,UB,UA])
+               +- GroupAggregate(select=[COUNT(DISTINCT a) AS $agg0, COUNT(DISTINCT b) AS $agg1], changelogMode=[I,UB,UA])
+                  +- Exchange(distribution=[single])
+                     +- TableSourceScan(table=[t], read=[a, b], fields=[a, b], changelogMode=[I])
+
+            == State ==
+            GroupAggregate() [c2ffe7c1253262e2]: aggregates, for ever
+        "#]],
+    );
+}
+
+#[test]
+fn lateral_subqueries_become_joins() {
+    check(
+        "SELECT k, n FROM (SELECT DISTINCT b AS k FROM t), LATERAL (SELECT a AS n FROM t WHERE b = k ORDER BY a DESC LIMIT 2)",
+        expect![[r#"
+            == Optimized Execution Plan ==
+            TableSourceScan(table=[t], read=[a, b], fields=[a, b], changelogMode=[I])
+                (reuse_id=[1])
+
+            Sink(table=[collect], fields=[k, n], parallelism=[1], changelogMode=[NONE])
+            +- Calc(select=[k, n], changelogMode=[I,UB,UA,D])
+               +- Join(joinType=[InnerJoin], where=[(k = $c3)], select=[k, n, $c3], changelogMode=[I,UB,UA,D])
+                  :- Exchange(distribution=[hash[k]])
+                  :  +- GroupAggregate(groupBy=[k], select=[k], changelogMode=[I])
+                  :     +- Exchange(distribution=[hash[k]])
+                  :        +- Calc(select=[b AS k], changelogMode=[I])
+                  :           +- Reused(reference_id=[1])
+                  +- Exchange(distribution=[hash[$c3]])
+                     +- Calc(select=[n, $c3], changelogMode=[I,UB,UA,D])
+                        +- Rank(rankType=[ROW_NUMBER], rankRange=[rankStart=1, rankEnd=2], partitionBy=[$c3], orderBy=[$o0 DESC NULLS LAST], select=[n, $o0, $c3], changelogMode=[I,UB,UA,D])
+                           +- Exchange(distribution=[hash[$c3]])
+                              +- Calc(select=[a AS n, a AS $o0, b AS $c3], changelogMode=[I])
+                                 +- Reused(reference_id=[1])
+
+            == State ==
+            GroupAggregate(k) [aabf913ceb84220d]: aggregates per k, for ever
+            Rank($c3) [244e59909b035d57]: rows of rank 1 to 2 per $c3, for ever
+            Join(k) [762d20715c4d856d]: left rows, for ever; right rows, for ever
+        "#]],
+    );
+    check(
+        "SELECT s.a, x.n FROM t AS s LEFT JOIN LATERAL (SELECT COUNT(*) FROM t WHERE t.a = s.a) AS x (n) ON TRUE",
+        expect![[r#"
+            == Optimized Execution Plan ==
+            TableSourceScan(table=[t], read=[a], fields=[a], changelogMode=[I])
+                (reuse_id=[1])
+
+            Sink(table=[collect], fields=[a, n], parallelism=[1], changelogMode=[NONE])
+            +- Calc(select=[a, CASE WHEN n IS NULL THEN 0 ELSE n END AS n], changelogMode=[I,UB,UA,D])
+               +- Join(joinType=[LeftOuterJoin], where=[(a = $c1)], select=[a, n, $c1], changelogMode=[I,UB,UA,D])
+                  :- Exchange(distribution=[hash[a]])
+                  :  +- Reused(reference_id=[1])
+                  +- Exchange(distribution=[hash[$c1]])
+                     +- Calc(select=[$agg0 AS n, $c2 AS $c1], changelogMode=[I,UB,UA])
+                        +- GroupAggregate(groupBy=[$c2], select=[$c2, COUNT(*) AS $agg0], changelogMode=[I,UB,UA])
+                           +- Exchange(distribution=[hash[$c2]])
+                              +- Calc(select=[a AS $c2], changelogMode=[I])
+                                 +- Reused(reference_id=[1])
+
+            == State ==
+            GroupAggregate($c2) [92d2ae82b16d09f6]: aggregates per $c2, for ever
+            Join(a) [4f2c6d108748f320]: left rows, for ever; right rows, for ever
+        "#]],
+    );
+    check(
+        "SELECT 1 FROM t RIGHT JOIN LATERAL (SELECT 1 AS x) ON TRUE",
+        expect![[r#"
+        UNSUPPORTED a RIGHT or FULL join with LATERAL is not supported yet (line 4, column 37)
+          help: join it by CROSS JOIN, JOIN or LEFT JOIN
+    "#]],
+    );
+}
