@@ -13,7 +13,9 @@ use tidegate_engine::memory::MemoryBudget;
 use tidegate_engine::metrics::OperatorMetrics;
 use tidegate_engine::operator::{Operator, OperatorContext, Output};
 use tidegate_engine::spill::SpillFolder;
-use tidegate_engine::window::{SessionAggregate, SessionRows, WindowRank, WindowZone};
+use tidegate_engine::window::{
+    AggregateInput, SessionAggregate, SessionRows, WindowRank, WindowZone,
+};
 use tidegate_plan::arrow_type::arrow_schema;
 use tidegate_plan::operator as plan;
 use tidegate_plan::window::{WindowColumn, WindowShape, WindowTime};
@@ -93,10 +95,12 @@ fn sessions() -> Box<dyn Operator> {
         ],
         columns: vec![WindowColumn::Start],
         two_phase: false,
+        emit: None,
     };
     let mut output = input();
     output.insert(1, Field::new("n", TypeKind::BigInt.nullable()));
-    Box::new(SessionAggregate::new(&plan, &input(), &output, WindowZone::Unzoned).unwrap())
+    let rows = AggregateInput::Rows;
+    Box::new(SessionAggregate::new(&plan, &input(), &output, WindowZone::Unzoned, rows).unwrap())
 }
 
 fn session_rows() -> Box<dyn Operator> {

@@ -29,6 +29,9 @@ pub fn state_layout(node: &Node, graph: &StreamGraph) -> Vec<String> {
             let mut lines = keys(&window.keys, schema);
             lines.push(format!("windows {:?}, {}", window.shape, time_kind(&window.time)));
             lines.extend(calls(&window.aggregates, schema));
+            if window.emit.is_some() {
+                lines.push("results that were sent".to_owned());
+            }
             lines
         }
         Operator::WindowTvf(tvf) => match tvf.shape {
@@ -88,6 +91,7 @@ pub fn state_layout(node: &Node, graph: &StreamGraph) -> Vec<String> {
         | Operator::Expand(_)
         | Operator::Unnest(_)
         | Operator::LookupJoin(_)
+        | Operator::LateRows(_)
         | Operator::DropUpdateBefore => return Vec::new(),
     };
     // State over rows that may be taken back holds more than state over rows that may not.

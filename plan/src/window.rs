@@ -16,7 +16,8 @@ pub enum WindowShape {
         /// Shift of the alignment.
         offset: i64,
     },
-    /// Windows of `size`, one starting every `slide`; `size` is a multiple of `slide`.
+    /// Windows of `size`, one starting every `slide`. Those of window functions have a size that is a multiple
+    /// of the slide, group windows need not.
     Hop {
         /// Length.
         size: i64,
@@ -66,6 +67,20 @@ pub enum WindowTime {
         /// The `window_end` column.
         end: usize,
     },
+}
+
+/// When results of group windows are sent besides once, at the window's end; they are then updated. Flink's
+/// settings `table.exec.emit.*`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub struct WindowEmit {
+    /// Before the window's end: so long after the first row that is not in the last result, ms of the
+    /// clock; 0 is at once.
+    pub early_ms: Option<u64>,
+    /// After the window's end, likewise.
+    pub late_ms: Option<u64>,
+    /// How far event time may be behind the window's end when rows are still taken, ms.
+    pub lateness_ms: u64,
 }
 
 /// A column that a window adds.

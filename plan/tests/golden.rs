@@ -125,6 +125,7 @@ fn graph() -> StreamGraph {
         }],
         columns: vec![WindowColumn::Start, WindowColumn::End],
         two_phase: true,
+        emit: None,
     };
     let windowed = vec![k.clone(), count.clone(), bound("window_start"), bound("window_end")];
     let rank = WindowRank {

@@ -84,6 +84,16 @@ pub(crate) enum RelOp {
         input: Box<Relation>,
         unnest: Unnest,
     },
+    /// The input behind the exchange by `keys`: several operators read the very same rows and watermarks.
+    Gate {
+        input: Box<Relation>,
+        keys: Vec<usize>,
+    },
+    /// The rows that come too late for their windows.
+    Late {
+        input: Box<Relation>,
+        late: Late,
+    },
     /// Output: the left columns, then (except for semi and anti joins) the right ones.
     Join {
         left: Box<Relation>,
@@ -179,6 +189,8 @@ pub(crate) struct WindowTvf {
     pub(crate) shape: WindowShape,
     pub(crate) time: TvfTime,
     pub(crate) partition_keys: Vec<usize>,
+    /// Whether it stands for a group window: `GROUP BY TUMBLE(…)`.
+    pub(crate) grouping: bool,
 }
 
 /// Where an aggregate takes a row's window from.
@@ -198,6 +210,18 @@ pub(crate) struct Aggregate {
     pub(crate) keys: Vec<usize>,
     pub(crate) calls: Vec<AggregateCall>,
     pub(crate) columns: Vec<WindowColumn>,
+    /// Whether its windows are group windows.
+    pub(crate) grouping: bool,
+}
+
+/// Windows for which rows may be late.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Late {
+    pub(crate) shape: WindowShape,
+    /// The event-time column.
+    pub(crate) time: usize,
+    /// Whether they are group windows.
+    pub(crate) grouping: bool,
 }
 
 /// `ROW_NUMBER() OVER (PARTITION BY … ORDER BY …)`, `RANK`, `DENSE_RANK`.
@@ -227,6 +251,8 @@ pub(crate) struct WindowRank {
 pub(crate) struct WindowProperties {
     pub(crate) shape: WindowShape,
     pub(crate) event: bool,
+    /// Whether they are those of a group window.
+    pub(crate) grouping: bool,
     pub(crate) starts: Vec<usize>,
     pub(crate) ends: Vec<usize>,
     pub(crate) times: Vec<usize>,
@@ -241,7 +267,14 @@ impl WindowProperties {
         if starts.is_empty() && ends.is_empty() && times.is_empty() {
             return None;
         }
-        Some(Self { shape: self.shape.clone(), event: self.event, starts, ends, times })
+        Some(Self {
+            shape: self.shape.clone(),
+            event: self.event,
+            grouping: self.grouping,
+            starts,
+            ends,
+            times,
+        })
     }
 }
 
@@ -273,6 +306,8 @@ impl Relation {
             | RelOp::Rank { input, .. }
             | RelOp::Over { input, .. }
             | RelOp::Sort { input, .. }
+            | RelOp::Gate { input, .. }
+            | RelOp::Late { input, .. }
             | RelOp::Unnest { input, .. } => vec![input],
         }
     }
@@ -294,6 +329,8 @@ impl Relation {
             | RelOp::Rank { input, .. }
             | RelOp::Over { input, .. }
             | RelOp::Sort { input, .. }
+            | RelOp::Gate { input, .. }
+            | RelOp::Late { input, .. }
             | RelOp::Unnest { input, .. } => vec![input],
         }
     }
@@ -349,6 +386,8 @@ impl Relation {
             | RelOp::WindowRank { input, .. }
             | RelOp::Over { input, .. }
             | RelOp::Unnest { input, .. }
+            | RelOp::Gate { input, .. }
+            | RelOp::Late { input, .. }
             | RelOp::Sort { input, .. } => input.window(),
             // The rows change for ever: no window of theirs is complete.
             RelOp::Group { .. } | RelOp::Rank { .. } => None,
@@ -372,6 +411,7 @@ impl Relation {
                 Some(WindowProperties {
                     shape: tvf.shape.clone(),
                     event: tvf.time.is_event(),
+                    grouping: tvf.grouping,
                     starts: vec![width],
                     ends: vec![width + 1],
                     times: vec![width + 2],
@@ -428,6 +468,7 @@ impl Aggregate {
         WindowProperties {
             shape: self.shape.clone(),
             event: self.is_event(),
+            grouping: false,
             starts: places(WindowColumn::Start),
             ends: places(WindowColumn::End),
             times: places(WindowColumn::Time),

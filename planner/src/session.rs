@@ -9,7 +9,7 @@ use tidegate_types::key_group::DEFAULT_KEY_GROUPS;
 use tidegate_types::{Error, ErrorCode, Result, Span};
 
 use crate::bind::{self, Binder};
-use crate::catalog::{Catalog, Object, View};
+use crate::catalog::{Catalog, Object, Table, View};
 use crate::lower::{self, SinkTarget, Target};
 use crate::parser::ast::{
     CreateTable, CreateView, Drop, Explain, Insert, ObjectKind, PlanFileStatement, QueryText,
@@ -255,14 +255,28 @@ impl Session {
             let bound = bind::insert::insert(&mut binder, insert)?;
             targets.push((bound.relation.clone(), SinkTarget::Table(Box::new(bound))));
         }
-        self.finish(targets, &plan_settings, None)
+        let late = self.late_table(inserts)?;
+        self.finish(targets, &plan_settings, None, late)
     }
 
     fn select(&self, query: &QueryText) -> Result<Planned> {
         let plan_settings = self.plan_settings()?;
         let relation = self.binder(query, &plan_settings).query(&query.query)?;
         let schema = relation.schema.clone();
-        self.finish(vec![(relation, SinkTarget::Collect)], &plan_settings, Some(schema))
+        self.finish(vec![(relation, SinkTarget::Collect)], &plan_settings, Some(schema), None)
+    }
+
+    /// The table that late rows of windows go to, and the place of the job that it is for.
+    fn late_table(&self, inserts: &[Insert]) -> Result<Option<(Arc<Table>, Span)>> {
+        let name = self.settings.get(optimize::LATE_ROWS).map(str::trim);
+        let (Some(name), Some(insert)) = (name, inserts.first()) else { return Ok(None) };
+        let span = insert.span;
+        match self.catalog.get(name) {
+            Some(Object::Table(table)) => Ok(Some((Arc::clone(table), span))),
+            _ => {
+                Err(self.no_such("table", name, span).context(format!("'{}'", optimize::LATE_ROWS)))
+            }
+        }
     }
 
     fn finish(
@@ -270,11 +284,21 @@ impl Session {
         targets: Vec<(crate::algebra::Relation, SinkTarget)>,
         plan_settings: &PlanSettings,
         query: Option<Schema>,
+        late: Option<(Arc<Table>, Span)>,
     ) -> Result<Planned> {
-        let (relations, sinks): (Vec<_>, Vec<_>) = targets.into_iter().unzip();
+        let (relations, mut sinks): (Vec<_>, Vec<_>) = targets.into_iter().unzip();
+        let late_table = late.as_ref().map(|(table, _)| table);
         let splits = self.settings.boolean("table.optimizer.distinct-agg.split.enabled");
         let buckets = self.settings.integer("table.optimizer.distinct-agg.split.bucket-num");
-        let relations = optimize::optimize(relations, plan_settings, buckets.filter(|_| splits))?;
+        let buckets = buckets.filter(|_| splits);
+        let relations = optimize::optimize(relations, plan_settings, buckets, late_table)?;
+        if let Some((table, span)) = late {
+            sinks.extend(relations[sinks.len()..].iter().map(|relation| {
+                let (table, relation) = (Arc::clone(&table), relation.clone());
+                let insert = bind::insert::BoundInsert { table, relation, overwrite: false, span };
+                SinkTarget::Table(Box::new(insert))
+            }));
+        }
         let targets = relations
             .into_iter()
             .zip(sinks)

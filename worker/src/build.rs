@@ -26,8 +26,8 @@ use tidegate_engine::task::snapshot::StateFiles;
 use tidegate_engine::unnest::Unnest;
 use tidegate_engine::values::ValuesSource;
 use tidegate_engine::window::{
-    AggregateInput, LocalWindowAggregate, SessionAggregate, SessionRows, WindowAggregate,
-    WindowRank, WindowTvf, WindowZone,
+    AggregateInput, EmittingAggregate, LateRows, LocalWindowAggregate, SessionAggregate,
+    SessionRows, WindowAggregate, WindowRank, WindowTvf, WindowZone,
 };
 use tidegate_plan::arrow_type::arrow_schema;
 use tidegate_plan::operator::Operator as PlanOperator;
@@ -174,6 +174,14 @@ fn operator(graph: &StreamGraph, node: &Node) -> Result<Box<dyn Operator>> {
         PlanOperator::WindowAggregate(plan) => {
             let input = input()?;
             let zone = window_zone(graph, input, &plan.time)?;
+            if plan.emit.is_some() {
+                return Ok(Box::new(EmittingAggregate::new(plan, node, input, zone)?));
+            }
+            let kind = match (is_two_phase(node), input.changelog.is_append()) {
+                (true, _) => AggregateInput::Partials,
+                (false, true) => AggregateInput::Rows,
+                (false, false) => AggregateInput::Changes,
+            };
             if matches!(plan.shape, WindowShape::Session { .. })
                 && matches!(plan.time, WindowTime::Event { .. } | WindowTime::Processing)
             {
@@ -182,10 +190,9 @@ fn operator(graph: &StreamGraph, node: &Node) -> Result<Box<dyn Operator>> {
                     &input.schema,
                     &node.schema,
                     zone,
+                    kind,
                 )?));
             }
-            let kind =
-                if is_two_phase(node) { AggregateInput::Partials } else { AggregateInput::Rows };
             Box::new(WindowAggregate::new(plan, &input.schema, &node.schema, zone, kind)?)
         }
         PlanOperator::GroupAggregate(plan) => {
@@ -222,6 +229,10 @@ fn operator(graph: &StreamGraph, node: &Node) -> Result<Box<dyn Operator>> {
             Box::new(Unnest::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
         }
         PlanOperator::DropUpdateBefore => Box::new(DropUpdateBefore),
+        PlanOperator::LateRows(plan) => {
+            let time = WindowTime::Event { column: plan.column };
+            Box::new(LateRows::new(plan, window_zone(graph, input()?, &time)?)?)
+        }
         PlanOperator::WindowJoin(plan) => {
             let (start, end) = (plan.starts[0], plan.ends[0]);
             let zone = window_zone(graph, input()?, &WindowTime::Attached { start, end })?;

@@ -1,4 +1,4 @@
-//! DISTINCT around another aggregate: remembers the values of each slot.
+//! DISTINCT around another aggregate, over rows that are only added: remembers the values of each slot.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use arrow::array::{Array, ArrayRef, BooleanArray, ListArray, UInt32Array, new_em
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::{concat, take};
 use arrow::datatypes::{DataType, Field, FieldRef};
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 use tidegate_types::{Error, Result};
 
 use super::{Accumulator, rows};
@@ -24,28 +24,12 @@ pub(super) struct Distinct {
     by_slot: Vec<Vec<u32>>,
     /// Whether NULL is a value.
     nulls: bool,
-    /// How often more than once a value is in a slot, where values may be taken back: by `seen`'s keys.
-    /// Not part of the partial state.
-    more: Option<HashMap<u64, u32>>,
 }
 
 impl Distinct {
-    pub(super) fn new(
-        inner: Box<dyn Accumulator>,
-        ty: DataType,
-        nulls: bool,
-        retracts: bool,
-    ) -> Result<Self> {
+    pub(super) fn new(inner: Box<dyn Accumulator>, ty: DataType, nulls: bool) -> Result<Self> {
         let values = KeyTable::new(std::slice::from_ref(&ty))?;
-        Ok(Self {
-            inner,
-            ty,
-            values,
-            seen: HashSet::new(),
-            by_slot: Vec::new(),
-            nulls,
-            more: retracts.then(HashMap::new),
-        })
+        Ok(Self { inner, ty, values, seen: HashSet::new(), by_slot: Vec::new(), nulls })
     }
 
     fn field(&self) -> FieldRef {
@@ -76,7 +60,7 @@ impl Accumulator for Distinct {
         let argument = argument.ok_or_else(|| Error::internal("DISTINCT has no argument"))?;
         let ids = self.value_ids(argument)?;
         let (mut new_rows, mut new_slots) = (Vec::new(), Vec::new());
-        let (seen, by_slot, more) = (&mut self.seen, &mut self.by_slot, &mut self.more);
+        let (seen, by_slot) = (&mut self.seen, &mut self.by_slot);
         let nulls = argument.nulls().filter(|_| !self.nulls);
         rows::for_each(slots, nulls, filter, |row, slot| {
             let key = (slot as u64) << 32 | u64::from(ids[row]);
@@ -84,8 +68,6 @@ impl Accumulator for Distinct {
                 by_slot[slot].push(ids[row]);
                 new_rows.push(row as u32);
                 new_slots.push(slot as u32);
-            } else if let Some(more) = more {
-                *more.entry(key).or_default() += 1;
             }
         });
         if new_rows.is_empty() {
@@ -94,40 +76,6 @@ impl Accumulator for Distinct {
         let fresh = take(argument, &UInt32Array::from(new_rows), None)
             .map_err(|error| Error::internal(error.to_string()))?;
         self.inner.update(&new_slots, Some(&fresh), None)
-    }
-
-    fn retract(
-        &mut self,
-        slots: &[u32],
-        argument: Option<&ArrayRef>,
-        filter: Option<&BooleanArray>,
-    ) -> Result<()> {
-        let argument = argument.ok_or_else(|| Error::internal("DISTINCT has no argument"))?;
-        let ids = self.value_ids(argument)?;
-        let (mut gone_rows, mut gone_slots) = (Vec::new(), Vec::new());
-        let (seen, by_slot) = (&mut self.seen, &mut self.by_slot);
-        let more = self.more.as_mut();
-        let more = more.ok_or_else(|| Error::internal("DISTINCT was not made to retract"))?;
-        let nulls = argument.nulls().filter(|_| !self.nulls);
-        rows::for_each(slots, nulls, filter, |row, slot| {
-            let key = (slot as u64) << 32 | u64::from(ids[row]);
-            if let Some(count) = more.get_mut(&key) {
-                *count -= 1;
-                if *count == 0 {
-                    more.remove(&key);
-                }
-            } else if seen.remove(&key) {
-                by_slot[slot].retain(|id| *id != ids[row]);
-                gone_rows.push(row as u32);
-                gone_slots.push(slot as u32);
-            }
-        });
-        if gone_rows.is_empty() {
-            return Ok(());
-        }
-        let gone = take(argument, &UInt32Array::from(gone_rows), None)
-            .map_err(|error| Error::internal(error.to_string()))?;
-        self.inner.retract(&gone_slots, Some(&gone), None)
     }
 
     fn merge(&mut self, slots: &[u32], state: &[ArrayRef]) -> Result<()> {
@@ -150,9 +98,6 @@ impl Accumulator for Distinct {
         for value in std::mem::take(&mut self.by_slot[slot as usize]) {
             let key = u64::from(slot) << 32 | u64::from(value);
             self.seen.remove(&key);
-            if let Some(more) = &mut self.more {
-                more.remove(&key);
-            }
         }
         self.inner.reset(slot);
     }

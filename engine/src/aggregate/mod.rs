@@ -4,7 +4,9 @@
 //! columns of [`Accumulator::state_types`]. Merging a partial state into a fresh slot restores it.
 
 mod average;
+pub(crate) mod changes;
 mod count;
+mod counted;
 mod distinct;
 mod extreme;
 mod fold;
@@ -12,16 +14,19 @@ mod moments;
 mod multiset;
 mod rows;
 mod sequence;
+mod set;
 mod signed_sum;
 mod sketch;
 mod sum;
 pub(crate) mod worth;
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow::array::{ArrayRef, BooleanArray};
 use arrow::datatypes::DataType;
 use tidegate_plan::arrow_type::data_type;
 use tidegate_plan::{AggregateCall, AggregateFunction, Schema};
 use tidegate_types::{Error, Result, SqlType};
+
+pub use set::AccumulatorSet;
 
 /// The states of one aggregate call for all keys of a table.
 pub trait Accumulator: Send {
@@ -93,12 +98,13 @@ pub fn accumulator(
     let argument = call.argument.map(|index| &input[index].ty);
     let plain = plain_accumulator(call, argument, retracts)?;
     match argument {
-        Some(ty) if is_distinct(call) => Ok(Box::new(distinct::Distinct::new(
-            plain,
-            data_type(ty),
-            counts_nulls(call),
-            retracts,
-        )?)),
+        Some(ty) if is_distinct(call) => {
+            let (ty, nulls) = (data_type(ty), counts_nulls(call));
+            Ok(match retracts {
+                true => Box::new(counted::CountedDistinct::new(plain, ty, nulls)?),
+                false => Box::new(distinct::Distinct::new(plain, ty, nulls)?),
+            })
+        }
         _ => Ok(plain),
     }
 }
@@ -106,6 +112,16 @@ pub fn accumulator(
 /// Whether a call must be given each value once: MIN and MAX do not care about doubles.
 pub(crate) fn is_distinct(call: &AggregateCall) -> bool {
     call.distinct && !matches!(call.function, AggregateFunction::Min | AggregateFunction::Max)
+}
+
+/// Whether partial states of a call over rows that are taken back add up whatever each of them has: one may
+/// lose rows that another one has. What depends on the order of rows does not, nor do moments.
+pub(crate) fn adds_up(call: &AggregateCall) -> bool {
+    use AggregateFunction as F;
+    matches!(
+        call.function,
+        F::Count | F::Sum | F::Sum0 | F::Avg | F::Min | F::Max | F::Collect | F::Percentile
+    )
 }
 
 /// Whether NULL is a value for a call.
@@ -152,96 +168,6 @@ pub(crate) fn plain_accumulator(
         F::RowNumber | F::Rank | F::DenseRank | F::Lag | F::Lead => {
             Err(Error::unsupported(format!("{} is for OVER only", function.name())))
         }
-    }
-}
-
-/// The accumulators of all calls of an operator, driven together.
-pub struct AccumulatorSet {
-    calls: Vec<AggregateCall>,
-    accumulators: Vec<Box<dyn Accumulator>>,
-}
-
-impl AccumulatorSet {
-    /// Fresh accumulators of the calls over an input schema.
-    ///
-    /// # Errors
-    /// As [`accumulator`].
-    pub fn new(calls: &[AggregateCall], input: &Schema) -> Result<Self> {
-        let accumulators =
-            calls.iter().map(|call| accumulator(call, input, false)).collect::<Result<_>>()?;
-        Ok(Self { calls: calls.to_vec(), accumulators })
-    }
-
-    /// Makes room for slots `0..slots`.
-    pub fn resize(&mut self, slots: usize) {
-        self.accumulators.iter_mut().for_each(|accumulator| accumulator.resize(slots));
-    }
-
-    /// Adds the rows of a batch.
-    ///
-    /// # Errors
-    /// As [`Accumulator::update`].
-    pub fn update(&mut self, slots: &[u32], batch: &RecordBatch) -> Result<()> {
-        for (call, accumulator) in self.calls.iter().zip(&mut self.accumulators) {
-            let argument = call.argument.map(|index| batch.column(index));
-            let filter = match call.filter {
-                Some(index) => Some(boolean(batch.column(index))?),
-                None => None,
-            };
-            accumulator.update(slots, argument, filter)?;
-        }
-        Ok(())
-    }
-
-    /// Adds partial states: the columns of all calls side by side.
-    ///
-    /// # Errors
-    /// As [`Accumulator::merge`].
-    pub fn merge(&mut self, slots: &[u32], mut state: &[ArrayRef]) -> Result<()> {
-        for accumulator in &mut self.accumulators {
-            let width = accumulator.state_types().len();
-            let (own, rest) = state
-                .split_at_checked(width)
-                .ok_or_else(|| Error::internal("partial state has too few columns"))?;
-            accumulator.merge(slots, own)?;
-            state = rest;
-        }
-        Ok(())
-    }
-
-    /// Empties a slot.
-    pub fn reset(&mut self, slot: u32) {
-        self.accumulators.iter_mut().for_each(|accumulator| accumulator.reset(slot));
-    }
-
-    /// The partial states of slots, all calls side by side.
-    ///
-    /// # Errors
-    /// As [`Accumulator::state`].
-    pub fn state(&self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
-        let mut columns = Vec::new();
-        for accumulator in &self.accumulators {
-            columns.extend(accumulator.state(slots)?);
-        }
-        Ok(columns)
-    }
-
-    /// The results of slots, one column per call.
-    ///
-    /// # Errors
-    /// As [`Accumulator::result`].
-    pub fn results(&self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
-        self.accumulators.iter().map(|accumulator| accumulator.result(slots)).collect()
-    }
-
-    /// Types of the partial state's columns, all calls side by side.
-    pub fn state_types(&self) -> Vec<DataType> {
-        self.accumulators.iter().flat_map(|accumulator| accumulator.state_types()).collect()
-    }
-
-    /// Bytes held.
-    pub fn memory_size(&self) -> usize {
-        self.accumulators.iter().map(|accumulator| accumulator.memory_size()).sum()
     }
 }
 

@@ -18,7 +18,7 @@ use crate::keys::{KeyTable, NO_SLOT};
 use crate::operator::{Copied, OperatorContext, SnapshotRequest, TableSnapshot};
 
 /// Names of the state tables.
-pub(super) const NAMES: [&str; 16] = [
+pub(crate) const NAMES: [&str; 16] = [
     "distinct0",
     "distinct1",
     "distinct2",
@@ -38,10 +38,10 @@ pub(super) const NAMES: [&str; 16] = [
 ];
 
 /// Values of an argument.
-pub(super) struct DistinctValues {
-    pub(super) argument: usize,
+pub(crate) struct DistinctValues {
+    pub(crate) argument: usize,
     /// Whether NULL is a value.
-    pub(super) nulls: bool,
+    pub(crate) nulls: bool,
     retracts: bool,
     table: KeyTable,
     journal: Journal,
@@ -59,18 +59,19 @@ pub(super) struct DistinctValues {
 }
 
 /// Rows of a batch with what becomes of them.
-pub(super) struct Rows<'a> {
-    pub(super) slots: &'a [u32],
-    pub(super) batch: &'a RecordBatch,
+pub(crate) struct Rows<'a> {
+    pub(crate) slots: &'a [u32],
+    pub(crate) batch: &'a RecordBatch,
     /// Rows that are added; none: all.
-    pub(super) adds: Option<&'a BooleanArray>,
+    pub(crate) adds: Option<&'a BooleanArray>,
 }
 
 impl DistinctValues {
-    /// For the argument of these calls (index and FILTER) over groups with keys of types `keys`.
-    pub(super) fn new(
+    /// For the argument of these calls (index and FILTER) over groups with keys of types `keys`, of which
+    /// the first `partition` decide the key group.
+    pub(crate) fn new(
         table: &'static str,
-        keys: &[DataType],
+        (keys, partition): (&[DataType], usize),
         (argument, ty): (usize, &DataType),
         nulls: bool,
         calls: &[(usize, Option<usize>)],
@@ -99,7 +100,7 @@ impl DistinctValues {
             table: KeyTable::new(&types)?,
             journal: Journal::default(),
             copier: Copier::default(),
-            layout: EntryLayout::new(table, &stored, keys.len(), &counters),
+            layout: EntryLayout::new(table, &stored, partition, &counters),
             keys: keys.len(),
             variants,
             calls,
@@ -109,7 +110,7 @@ impl DistinctValues {
     }
 
     /// Name of the state table.
-    pub(super) fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         self.layout.table()
     }
 
@@ -119,7 +120,7 @@ impl DistinctValues {
 
     /// Adds and takes back rows: `accumulators` of the calls get each value when it first comes, and
     /// lose it when its last one goes.
-    pub(super) fn apply(
+    pub(crate) fn apply(
         &mut self,
         rows: &Rows<'_>,
         groups: &Keyed,
@@ -307,7 +308,7 @@ impl DistinctValues {
     }
 
     /// Forgets the values of groups, which must still be there.
-    pub(super) fn clear(&mut self, slots: &[u32], groups: &Keyed) -> Result<()> {
+    pub(crate) fn clear(&mut self, slots: &[u32], groups: &Keyed) -> Result<()> {
         let entries: Vec<u32> = slots.iter().flat_map(|slot| self.links.of(*slot)).collect();
         self.remove(&entries, groups)
     }
@@ -332,14 +333,14 @@ impl DistinctValues {
     }
 
     /// Begins a snapshot of the table as asked; [`DistinctValues::copy`] goes on with it.
-    pub(super) fn snapshot(&mut self, request: &SnapshotRequest) -> Result<TableSnapshot> {
+    pub(crate) fn snapshot(&mut self, request: &SnapshotRequest) -> Result<TableSnapshot> {
         let live = self.table.live();
         let due = self.journal.take(request.mode(self.name()), live);
         self.copier.start(due, &self.layout, &self.journal, live)
     }
 
     /// Copies about `count` more entries of the last snapshot.
-    pub(super) fn copy(&mut self, count: usize, groups: &Keyed) -> Result<Copied> {
+    pub(crate) fn copy(&mut self, count: usize, groups: &Keyed) -> Result<Copied> {
         let mut copier = std::mem::take(&mut self.copier);
         let copied = copier.copy(self.name(), count, |entries| self.batch(entries, groups));
         self.copier = copier;
@@ -347,12 +348,12 @@ impl DistinctValues {
     }
 
     /// The last snapshot is not wanted any more.
-    pub(super) fn abandon_copy(&mut self) {
+    pub(crate) fn abandon_copy(&mut self) {
         self.copier.abandon();
     }
 
     /// Takes restored entries of some key groups.
-    pub(super) fn restore(
+    pub(crate) fn restore(
         &mut self,
         (version, entries): (u16, &RecordBatch),
         key_groups: KeyGroupRange,
@@ -391,12 +392,12 @@ impl DistinctValues {
     }
 
     /// What was just restored is stored already.
-    pub(super) fn restored(&mut self) {
+    pub(crate) fn restored(&mut self) {
         self.journal.mark_stored();
     }
 
     /// Bytes held.
-    pub(super) fn memory_size(&self) -> usize {
+    pub(crate) fn memory_size(&self) -> usize {
         self.table.memory_size()
             + self.journal.memory_size()
             + self.copier.memory_size()

@@ -143,7 +143,7 @@ impl LocalGroupAggregate {
 
 fn new_state(plan: &Plan, input: &Node, types: &[DataType]) -> Result<GroupState> {
     let retracts = !input.changelog.is_append();
-    GroupState::new(&plan.aggregates, &input.schema, types, retracts)
+    GroupState::new(&plan.aggregates, &input.schema, (types, types.len()), retracts)
 }
 
 impl Operator for LocalGroupAggregate {

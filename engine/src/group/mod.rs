@@ -15,3 +15,4 @@ mod tests;
 
 pub use local::{LocalGroupAggregate, is_two_phase};
 pub use operator::GroupAggregate;
+pub(crate) use state::{GroupState, restore_distinct};

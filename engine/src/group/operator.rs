@@ -6,10 +6,10 @@ use arrow::datatypes::SchemaRef;
 use tidegate_plan::arrow_type::{arrow_schema, data_type};
 use tidegate_plan::operator::GroupAggregate as Plan;
 use tidegate_plan::{MiniBatch, Node, PlanSettings, Updates};
-use tidegate_types::{Error, ErrorCode, KeyGroupRange, Result, Watermark};
+use tidegate_types::{Error, KeyGroupRange, Result, Watermark};
 
 use super::local;
-use super::state::GroupState;
+use super::state::{GroupState, restore_distinct};
 use crate::element::Changes;
 use crate::keyed::{Keyed, Pending, Scales, SlotValues, Wanted};
 use crate::keys::hash::{SEED, hash_columns};
@@ -73,7 +73,8 @@ impl GroupAggregate {
         let types: Vec<_> = plan.keys.iter().map(|key| data_type(&input.schema[*key].ty)).collect();
         let retracts = !input.changelog.is_append();
         let partials = local::is_two_phase(plan, node, inputs);
-        let state = GroupState::new(&plan.aggregates, &input.schema, &types, retracts)?;
+        let state =
+            GroupState::new(&plan.aggregates, &input.schema, (&types, types.len()), retracts)?;
         let ttl = node.state_ttl_ms.first().copied().unwrap_or_default();
         let keyed = Keyed::new(TABLE, &types, &state.types(), ttl)?;
         let before = node.changelog.updates == Updates::BeforeAndAfter;
@@ -122,9 +123,7 @@ impl GroupAggregate {
     /// Empties groups, which stay in the table.
     fn forget(&mut self, slots: &[u32]) -> Result<()> {
         self.keyed.capture(slots, &self.state)?;
-        for distinct in &mut self.state.distinct {
-            distinct.clear(slots, &self.keyed)?;
-        }
+        self.state.clear_distinct(slots, &self.keyed)?;
         for slot in slots {
             self.state.clear(*slot);
             self.emitted[*slot as usize] = false;
@@ -261,30 +260,17 @@ impl Operator for GroupAggregate {
         if table == TABLE {
             return self.keyed.restore(version, entries, groups, &mut self.state);
         }
-        let mut distinct = std::mem::take(&mut self.state.distinct);
-        let found = distinct.iter_mut().find(|distinct| distinct.name() == table);
-        let restored = match found {
-            Some(distinct) => distinct.restore(
-                (version, entries),
-                groups,
-                context,
-                &mut self.keyed,
-                &mut self.state,
-            ),
-            None => Err(Error::new(
-                ErrorCode::Incompatible,
-                format!(
-                    "the checkpoint has state table '{table}', which this aggregate does not keep"
-                ),
-            )),
-        };
-        self.state.distinct = distinct;
+        let mut distinct = self.state.take_distinct();
+        let (entries, keyed) = ((table, version, entries), &mut self.keyed);
+        let restored =
+            restore_distinct(&mut distinct, entries, groups, context, keyed, &mut self.state);
+        self.state.put_distinct(distinct);
         restored
     }
 
     fn restored(&mut self) -> Result<()> {
         self.keyed.restored()?;
-        self.state.distinct.iter_mut().for_each(|distinct| distinct.restored());
+        self.state.restored_distinct();
         self.emitted = vec![true; self.keyed.keys().len()];
         Ok(())
     }
@@ -330,9 +316,7 @@ impl Operator for GroupAggregate {
 
     fn snapshot(&mut self, request: &SnapshotRequest) -> Result<Vec<TableSnapshot>> {
         let mut tables = vec![self.keyed.snapshot(request)?];
-        for distinct in &mut self.state.distinct {
-            tables.push(distinct.snapshot(request)?);
-        }
+        tables.extend(self.state.snapshot_distinct(request)?);
         Ok(tables)
     }
 
@@ -341,18 +325,12 @@ impl Operator for GroupAggregate {
         if !matches!(copied, Copied::Done) {
             return Ok(copied);
         }
-        for distinct in &mut self.state.distinct {
-            let copied = distinct.copy(entries, &self.keyed)?;
-            if !matches!(copied, Copied::Done) {
-                return Ok(copied);
-            }
-        }
-        Ok(Copied::Done)
+        self.state.copy_distinct(entries, &self.keyed)
     }
 
     fn abandon_copy(&mut self) {
         self.keyed.abandon_copy();
-        self.state.distinct.iter_mut().for_each(|distinct| distinct.abandon_copy());
+        self.state.abandon_distinct();
     }
 
     fn state_bytes(&self) -> usize {

@@ -3,33 +3,59 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch};
-use arrow::compute::kernels::boolean::{and, and_kleene, not};
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type};
 use tidegate_plan::arrow_type::data_type;
 use tidegate_plan::{AggregateCall, Schema};
-use tidegate_types::{Error, Result};
+use tidegate_types::{Error, ErrorCode, KeyGroupRange, Result};
 
 use super::distinct::{DistinctValues, NAMES, Rows};
-use crate::aggregate::{Accumulator, boolean, counts_nulls, is_distinct, plain_accumulator};
+use crate::aggregate::{Accumulator, changes, counts_nulls, is_distinct, plain_accumulator};
 use crate::element::Changes;
 use crate::keyed::{Keyed, SlotValues};
+use crate::operator::{Copied, OperatorContext, SnapshotRequest, TableSnapshot};
+
+/// Takes restored entries `(table, version, entries)` of the values of DISTINCT arguments: those were taken
+/// out of the state that is among `values`.
+///
+/// # Errors
+/// `INCOMPATIBLE` if there is no such table, or it has another layout.
+pub(crate) fn restore_distinct(
+    distinct: &mut [DistinctValues],
+    (table, version, entries): (&str, u16, &RecordBatch),
+    groups: KeyGroupRange,
+    context: &OperatorContext,
+    keyed: &mut Keyed,
+    values: &mut impl SlotValues,
+) -> Result<()> {
+    match distinct.iter_mut().find(|distinct| distinct.name() == table) {
+        Some(distinct) => distinct.restore((version, entries), groups, context, keyed, values),
+        None => Err(Error::new(
+            ErrorCode::Incompatible,
+            format!("the checkpoint has state table '{table}', which this aggregate does not keep"),
+        )),
+    }
+}
 
 /// Groups by slot.
-pub(super) struct GroupState {
+pub(crate) struct GroupState {
     calls: Vec<AggregateCall>,
     accumulators: Vec<Box<dyn Accumulator>>,
     /// Rows of each group, if any may be taken back.
     rows: Option<Vec<i64>>,
-    pub(super) distinct: Vec<DistinctValues>,
+    distinct: Vec<DistinctValues>,
 }
 
 impl GroupState {
-    /// No groups, with keys of types `keys`; `retracts`: the input takes rows back.
-    pub(super) fn new(
+    /// No groups, with keys of types `keys`, of which the first `partition` decide the key group; `retracts`:
+    /// the input takes rows back.
+    ///
+    /// # Errors
+    /// `UNSUPPORTED` for aggregates that do not take their argument's type, or cannot take rows back.
+    pub(crate) fn new(
         calls: &[AggregateCall],
         input: &Schema,
-        keys: &[DataType],
+        (keys, partition): (&[DataType], usize),
         retracts: bool,
     ) -> Result<Self> {
         let accumulators = calls.iter().map(|call| {
@@ -58,7 +84,7 @@ impl GroupState {
             });
             let of: Vec<_> = of.map(|(index, call)| (index, call.filter)).collect();
             let ty = data_type(&input[*argument].ty);
-            DistinctValues::new(name, keys, (*argument, &ty), *nulls, &of, retracts)
+            DistinctValues::new(name, (keys, partition), (*argument, &ty), *nulls, &of, retracts)
         });
         let distinct = distinct.collect::<Result<_>>()?;
         let rows = retracts.then(Vec::new);
@@ -67,17 +93,17 @@ impl GroupState {
 
     /// Whether a group still has rows.
     #[inline]
-    pub(super) fn has_rows(&self, slot: u32) -> bool {
+    pub(crate) fn has_rows(&self, slot: u32) -> bool {
         self.rows.as_ref().is_none_or(|rows| rows[slot as usize] > 0)
     }
 
     /// Whether groups can lose their last row.
-    pub(super) fn can_empty(&self) -> bool {
+    pub(crate) fn can_empty(&self) -> bool {
         self.rows.is_some()
     }
 
     /// Whether any row of a group changes its result.
-    pub(super) fn always_changes(&self) -> bool {
+    pub(crate) fn always_changes(&self) -> bool {
         let counts_all = |call: &AggregateCall| {
             call.function == tidegate_plan::AggregateFunction::Count
                 && call.argument.is_none()
@@ -87,45 +113,16 @@ impl GroupState {
     }
 
     /// Adds and takes back the rows of a batch.
-    pub(super) fn apply(&mut self, slots: &[u32], changes: &Changes, groups: &Keyed) -> Result<()> {
-        let adds = match (&changes.kinds, &self.rows) {
-            (Some(kinds), Some(_)) => {
-                let adds = kinds.values().iter().map(|kind| tidegate_plan::RowKind::adds(*kind));
-                let adds = BooleanArray::from(adds.collect::<Vec<_>>());
-                (adds.false_count() > 0).then_some(adds)
-            }
-            _ => None,
-        };
+    pub(crate) fn apply(&mut self, slots: &[u32], batch: &Changes, groups: &Keyed) -> Result<()> {
+        let kinds = batch.kinds.as_ref().filter(|_| self.rows.is_some());
+        let adds = changes::added(kinds);
         if let Some(rows) = &mut self.rows {
-            match &adds {
-                None => slots.iter().for_each(|slot| rows[*slot as usize] += 1),
-                Some(adds) => {
-                    for (row, slot) in slots.iter().enumerate() {
-                        rows[*slot as usize] += if adds.value(row) { 1 } else { -1 };
-                    }
-                }
-            }
+            changes::count(rows, slots, adds.as_ref());
         }
-        let batch = &changes.rows;
+        let batch = &batch.rows;
         for (call, accumulator) in self.calls.iter().zip(&mut self.accumulators) {
-            if is_distinct(call) {
-                continue;
-            }
-            let argument = call.argument.map(|index| batch.column(index));
-            let filter = match call.filter {
-                Some(index) => Some(boolean(batch.column(index))?),
-                None => None,
-            };
-            let Some(adds) = &adds else {
-                accumulator.update(slots, argument, filter)?;
-                continue;
-            };
-            let (added, taken) = masks(filter, adds)?;
-            if added.true_count() > 0 {
-                accumulator.update(slots, argument, Some(&added))?;
-            }
-            if taken.true_count() > 0 {
-                accumulator.retract(slots, argument, Some(&taken))?;
+            if !is_distinct(call) {
+                changes::apply(call, accumulator.as_mut(), slots, batch, adds.as_ref())?;
             }
         }
         let rows = Rows { slots, batch, adds: adds.as_ref() };
@@ -136,7 +133,7 @@ impl GroupState {
     }
 
     /// Adds partial states: those of all calls side by side, then the number of rows.
-    pub(super) fn merge(
+    pub(crate) fn merge(
         &mut self,
         slots: &[u32],
         partials: &RecordBatch,
@@ -164,35 +161,60 @@ impl GroupState {
     }
 
     /// The results of groups, one column per call.
-    pub(super) fn results(&self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
+    pub(crate) fn results(&self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
         self.accumulators.iter().map(|accumulator| accumulator.result(slots)).collect()
     }
 
+    /// Forgets the values of DISTINCT arguments of groups, which must still be there.
+    pub(crate) fn clear_distinct(&mut self, slots: &[u32], groups: &Keyed) -> Result<()> {
+        self.distinct.iter_mut().try_for_each(|distinct| distinct.clear(slots, groups))
+    }
+
+    /// Begins snapshots of the values of DISTINCT arguments.
+    pub(crate) fn snapshot_distinct(
+        &mut self,
+        request: &SnapshotRequest,
+    ) -> Result<Vec<TableSnapshot>> {
+        self.distinct.iter_mut().map(|distinct| distinct.snapshot(request)).collect()
+    }
+
+    /// Copies about `entries` more of those snapshots.
+    pub(crate) fn copy_distinct(&mut self, entries: usize, groups: &Keyed) -> Result<Copied> {
+        for distinct in &mut self.distinct {
+            let copied = distinct.copy(entries, groups)?;
+            if !matches!(copied, Copied::Done) {
+                return Ok(copied);
+            }
+        }
+        Ok(Copied::Done)
+    }
+
+    /// The last snapshot is not wanted any more.
+    pub(crate) fn abandon_distinct(&mut self) {
+        self.distinct.iter_mut().for_each(|distinct| distinct.abandon_copy());
+    }
+
+    /// Takes the values of DISTINCT arguments out, so that they can be restored beside what holds them.
+    pub(crate) fn take_distinct(&mut self) -> Vec<DistinctValues> {
+        std::mem::take(&mut self.distinct)
+    }
+
+    /// Puts them back.
+    pub(crate) fn put_distinct(&mut self, distinct: Vec<DistinctValues>) {
+        self.distinct = distinct;
+    }
+
+    /// Everything has been restored.
+    pub(crate) fn restored_distinct(&mut self) {
+        self.distinct.iter_mut().for_each(|distinct| distinct.restored());
+    }
+
     /// Bytes held.
-    pub(super) fn memory_size(&self) -> usize {
+    pub(crate) fn memory_size(&self) -> usize {
         self.accumulators.iter().map(|accumulator| accumulator.memory_size()).sum::<usize>()
             + self.rows.as_ref().map_or(0, |rows| rows.capacity() * 8)
             + self.distinct.iter().map(DistinctValues::memory_size).sum::<usize>()
     }
-}
-
-/// The rows that pass a filter and are added, and those that are taken back.
-fn masks(
-    filter: Option<&BooleanArray>,
-    adds: &BooleanArray,
-) -> Result<(BooleanArray, BooleanArray)> {
-    let internal = |error: arrow::error::ArrowError| Error::internal(error.to_string());
-    let takes = not(adds).map_err(internal)?;
-    Ok(match filter {
-        None => (adds.clone(), takes),
-        Some(filter) if filter.null_count() == 0 => {
-            (and(filter, adds).map_err(internal)?, and(filter, &takes).map_err(internal)?)
-        }
-        Some(filter) => (
-            and_kleene(filter, adds).map_err(internal)?,
-            and_kleene(filter, &takes).map_err(internal)?,
-        ),
-    })
 }
 
 impl SlotValues for GroupState {

@@ -64,8 +64,21 @@ impl Keyed {
         values: &[DataType],
         ttl_ms: u64,
     ) -> Result<Self> {
+        Self::partitioned(table, (keys, keys.len()), values, ttl_ms)
+    }
+
+    /// As [`Keyed::new`], where the first `partition` columns of the key decide its key group.
+    ///
+    /// # Errors
+    /// As [`Keyed::new`].
+    pub(crate) fn partitioned(
+        table: &'static str,
+        (keys, partition): (&[DataType], usize),
+        values: &[DataType],
+        ttl_ms: u64,
+    ) -> Result<Self> {
         Ok(Self {
-            layout: EntryLayout::new(table, keys, keys.len(), values),
+            layout: EntryLayout::new(table, keys, partition, values),
             keys: KeyTable::new(keys)?,
             journal: Journal::default(),
             copier: Copier::default(),
@@ -89,6 +102,11 @@ impl Keyed {
     /// The keys.
     pub(crate) fn keys(&self) -> &KeyTable {
         &self.keys
+    }
+
+    /// The slots that have a key.
+    pub(crate) fn live_slots(&self) -> Vec<u32> {
+        (0..self.keys.len() as u32).filter(|slot| self.journal.is_live(*slot)).collect()
     }
 
     /// Whether keys are forgotten after a time.

@@ -43,8 +43,10 @@ const MOST_EXPECTED: usize = 64 << 10;
 /// What the operator receives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AggregateInput {
-    /// Rows of the plan's input.
+    /// Rows of the plan's input, which are never taken back.
     Rows,
+    /// Rows of the plan's input, which updates or deletes them.
+    Changes,
     /// What [`super::LocalWindowAggregate`] emits.
     Partials,
 }
@@ -98,6 +100,7 @@ impl WindowAggregate {
             key_types: plan.keys.iter().map(|key| data_type(&input_schema[*key].ty)).collect(),
             calls: plan.aggregates.clone(),
             input: input_schema.clone(),
+            retracts: input == AggregateInput::Changes,
         };
         let layout = RunLayout::new(&groups.key_types, &groups.state_types()?);
         Ok(Self {
@@ -132,26 +135,27 @@ impl WindowAggregate {
         self.zone.completion(last)
     }
 
-    fn process_rows(&mut self, rows: &RecordBatch, now_ms: i64) -> Result<()> {
+    fn process_rows(&mut self, changes: &Changes, now_ms: i64) -> Result<()> {
         let mut hashes = std::mem::take(&mut self.hashes);
-        hash_columns(rows, &self.plan.keys, &mut hashes)?;
-        let parts = self.split_rows(rows, &hashes, now_ms)?;
+        hash_columns(&changes.rows, &self.plan.keys, &mut hashes)?;
+        let parts = self.split_rows(changes, &hashes, now_ms)?;
         self.hashes = hashes;
         let total: usize = parts.iter().map(|part| part.rows.num_rows()).sum();
-        self.count_late(rows.num_rows() - total);
+        self.count_late(changes.len() - total);
         for part in parts {
             let keys: Vec<ArrayRef> =
                 self.plan.keys.iter().map(|key| part.rows.column(*key).clone()).collect();
             let mut slots = std::mem::take(&mut self.slots);
             let groups = &mut self.slice_at(part.end, part.start)?.active;
             groups.upsert(&keys, &part.hashes, &mut slots)?;
-            groups.accumulators.update(&slots, &part.rows)?;
+            groups.accumulators.apply(&slots, &part.rows, part.kinds.as_ref())?;
             self.slots = slots;
         }
         Ok(())
     }
 
-    fn split_rows(&self, rows: &RecordBatch, hashes: &[u64], now_ms: i64) -> Result<Vec<Part>> {
+    fn split_rows(&self, changes: &Changes, hashes: &[u64], now_ms: i64) -> Result<Vec<Part>> {
+        let (rows, kinds) = (&changes.rows, changes.kinds.as_ref());
         let on_time =
             |end: i64| self.is_processing_time() || self.last_completion(end) > self.watermark;
         match (&self.plan.time, self.shape) {
@@ -159,14 +163,16 @@ impl WindowAggregate {
                 let times = assign::times(rows.column(*column), "the rowtime of a row")?;
                 let ends: Vec<i64> =
                     times.iter().map(|time| slices.slice_end(self.zone.to_local(*time))).collect();
-                assign::split(rows, hashes, |row| {
+                assign::split_changes(rows, kinds, hashes, |row| {
                     let end = ends[row];
-                    on_time(end).then(|| (end, slices.slice_start(end)))
+                    (on_time(end) && slices.is_covered(end)).then(|| (end, slices.slice_start(end)))
                 })
             }
             (WindowTime::Processing, Some(slices)) => {
                 let end = slices.slice_end(self.zone.to_local(now_ms));
-                assign::split(rows, hashes, |_| Some((end, slices.slice_start(end))))
+                assign::split_changes(rows, kinds, hashes, |_| {
+                    slices.is_covered(end).then(|| (end, slices.slice_start(end)))
+                })
             }
             (
                 WindowTime::Attached { start, end } | WindowTime::AttachedProcessing { start, end },
@@ -174,7 +180,7 @@ impl WindowAggregate {
             ) => {
                 let starts = assign::times(rows.column(*start), "window_start")?;
                 let ends = assign::times(rows.column(*end), "window_end")?;
-                assign::split(rows, hashes, |row| {
+                assign::split_changes(rows, kinds, hashes, |row| {
                     on_time(ends[row]).then(|| (ends[row], starts[row]))
                 })
             }
@@ -190,15 +196,15 @@ impl WindowAggregate {
         let keys: Vec<usize> = (1..=self.plan.keys.len()).collect();
         let mut hashes = std::mem::take(&mut self.hashes);
         hash_columns(rows, &keys, &mut hashes)?;
+        let taken = |end: i64| self.last_completion(end) > self.watermark && slices.is_covered(end);
         let mut late = 0;
         for (row, end) in ends.iter().enumerate() {
-            if self.last_completion(*end) <= self.watermark {
+            if !taken(*end) {
                 late += counts.value(row) as usize;
             }
         }
         let parts = assign::split(rows, &hashes, |row| {
-            let end = ends[row];
-            (self.last_completion(end) > self.watermark).then(|| (end, slices.slice_start(end)))
+            taken(ends[row]).then(|| (ends[row], slices.slice_start(ends[row])))
         })?;
         self.hashes = hashes;
         self.count_late(late);
@@ -292,11 +298,13 @@ impl Operator for WindowAggregate {
     }
 
     fn process(&mut self, _input: usize, changes: Changes, out: &mut Output) -> Result<()> {
-        if changes.kinds.is_some() {
+        if changes.kinds.is_some() && self.input != AggregateInput::Changes {
             return Err(Error::internal("window aggregate over an updating input"));
         }
         match self.input {
-            AggregateInput::Rows => self.process_rows(&changes.rows, out.now_ms)?,
+            AggregateInput::Rows | AggregateInput::Changes => {
+                self.process_rows(&changes, out.now_ms)?;
+            }
             AggregateInput::Partials => self.process_partials(&changes.rows)?,
         }
         self.relieve()

@@ -1,6 +1,6 @@
 //! Splitting a batch by slice or window, so that each part is added to one set of groups.
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, Int8Array, RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::TimestampMillisecondType;
 use hashbrown::HashMap;
@@ -14,6 +14,8 @@ pub(crate) struct Part {
     pub(crate) start: i64,
     /// The rows.
     pub(crate) rows: RecordBatch,
+    /// Their kinds, if they are not all inserts.
+    pub(crate) kinds: Option<Int8Array>,
     /// Their key hashes.
     pub(crate) hashes: Vec<u64>,
 }
@@ -41,10 +43,27 @@ pub(crate) fn split(
     hashes: &[u64],
     window: impl Fn(usize) -> Option<(i64, i64)>,
 ) -> Result<Vec<Part>> {
+    split_changes(rows, None, hashes, window)
+}
+
+/// As [`split`], of rows of these kinds.
+pub(crate) fn split_changes(
+    rows: &RecordBatch,
+    kinds: Option<&Int8Array>,
+    hashes: &[u64],
+    window: impl Fn(usize) -> Option<(i64, i64)>,
+) -> Result<Vec<Part>> {
     let count = rows.num_rows();
     let Some(first) = (count > 0).then(|| window(0)) else { return Ok(Vec::new()) };
     if (1..count).all(|row| window(row) == first) {
-        let whole = |(end, start)| Part { end, start, rows: rows.clone(), hashes: hashes.to_vec() };
+        let (hashes, kinds) = (|| hashes.to_vec(), || kinds.cloned());
+        let whole = |(end, start)| Part {
+            end,
+            start,
+            rows: rows.clone(),
+            kinds: kinds(),
+            hashes: hashes(),
+        };
         return Ok(first.map(whole).into_iter().collect());
     }
     let mut order: Vec<((i64, i64), Vec<u32>)> = Vec::new();
@@ -61,9 +80,11 @@ pub(crate) fn split(
         .into_iter()
         .map(|((end, start), indices)| {
             let hashes = indices.iter().map(|row| hashes[*row as usize]).collect();
+            let kinds = kinds.map(|kinds| indices.iter().map(|row| kinds.value(*row as usize)));
+            let kinds = kinds.map(Int8Array::from_iter_values);
             let rows = take_record_batch(rows, &UInt32Array::from(indices))
                 .map_err(|error| Error::internal(error.to_string()))?;
-            Ok(Part { end, start, rows, hashes })
+            Ok(Part { end, start, rows, kinds, hashes })
         })
         .collect()
 }

@@ -65,6 +65,7 @@ impl LocalWindowAggregate {
             key_types: plan.keys.iter().map(|key| data_type(&input_schema[*key].ty)).collect(),
             calls,
             input: input_schema.clone(),
+            retracts: false,
         };
         Ok(Self {
             column,

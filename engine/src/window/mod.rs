@@ -3,7 +3,9 @@
 mod aggregate;
 pub(crate) mod assign;
 mod chunks;
+mod emitting;
 pub(crate) mod fired;
+mod late;
 pub(crate) mod layout;
 mod local;
 mod rank;
@@ -21,6 +23,8 @@ mod time;
 mod tvf;
 
 pub use aggregate::{AggregateInput, WindowAggregate};
+pub use emitting::EmittingAggregate;
+pub use late::LateRows;
 pub use local::LocalWindowAggregate;
 pub use rank::WindowRank;
 pub use session::SessionAggregate;
@@ -30,7 +34,11 @@ pub use time::WindowZone;
 pub use tvf::WindowTvf;
 
 #[cfg(test)]
+mod changes_tests;
+#[cfg(test)]
 mod copying_tests;
+#[cfg(test)]
+mod late_tests;
 #[cfg(test)]
 mod processing_time_tests;
 #[cfg(test)]

@@ -55,11 +55,12 @@ fn operator_within(
         aggregates: vec![count],
         columns: vec![WindowColumn::End],
         two_phase: false,
+        emit: None,
     };
     let (zone, rows) = (WindowZone::Unzoned, AggregateInput::Rows);
     let mut operator: Box<dyn Operator> = match shape {
         WindowShape::Session { .. } => {
-            Box::new(SessionAggregate::new(&plan, &input, &output, zone).unwrap())
+            Box::new(SessionAggregate::new(&plan, &input, &output, zone, rows).unwrap())
         }
         _ => Box::new(WindowAggregate::new(&plan, &input, &output, zone, rows).unwrap()),
     };

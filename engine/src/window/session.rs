@@ -20,6 +20,7 @@ use tidegate_plan::operator::WindowAggregate as Plan;
 use tidegate_plan::window::{WindowColumn, WindowShape, WindowTime};
 use tidegate_types::{Error, KeyGroupRange, MIN_WATERMARK, Result, Watermark};
 
+use super::aggregate::AggregateInput;
 use super::assign;
 use super::fired::Fired;
 use super::session_spill::{SessionState, Spilling};
@@ -27,6 +28,7 @@ use super::session_table::{SessionSpec, SessionTable};
 use super::sessions::NONE;
 use super::time::WindowZone;
 use crate::element::Changes;
+use crate::keyed::Scales;
 use crate::operator::{
     Operator, OperatorContext, Output, Progress, SnapshotRequest, TableSnapshot,
 };
@@ -37,6 +39,9 @@ pub struct SessionAggregate {
     gap: i64,
     zone: WindowZone,
     output: SchemaRef,
+    /// Whether rows may be taken back.
+    retracts: bool,
+    scales: Scales,
     context: Option<OperatorContext>,
     watermark: Watermark,
     state: Spilling<SessionTable>,
@@ -57,17 +62,22 @@ impl SessionAggregate {
         input_schema: &Schema,
         schema: &Schema,
         zone: WindowZone,
+        input: AggregateInput,
     ) -> Result<Self> {
         let WindowShape::Session { gap } = plan.shape else {
             return Err(Error::internal("session aggregate over another window shape"));
         };
         let key_types: Vec<DataType> =
             plan.keys.iter().map(|key| data_type(&input_schema[*key].ty)).collect();
-        let spec = Arc::new(SessionSpec::new(key_types, &plan.aggregates, input_schema)?);
+        let retracts = input == AggregateInput::Changes;
+        let spec = SessionSpec::new(key_types, &plan.aggregates, input_schema, retracts)?;
+        let spec = Arc::new(spec);
         Ok(Self {
             gap,
             zone,
             output: arrow_schema(schema),
+            retracts,
+            scales: Scales::default(),
             state: Spilling::new(spec.table()?),
             whole_next: false,
             fired: Fired::new(),
@@ -82,9 +92,9 @@ impl SessionAggregate {
         matches!(self.plan.time, WindowTime::Processing)
     }
 
-    fn process_rows(&mut self, rows: &RecordBatch, times: &[i64]) -> Result<()> {
+    fn process_rows(&mut self, changes: &Changes, times: &[i64]) -> Result<()> {
         let mut key_slots = std::mem::take(&mut self.slots);
-        self.state.table.sessions.key_slots(rows, &self.plan.keys, &mut key_slots)?;
+        self.state.table.sessions.key_slots(&changes.rows, &self.plan.keys, &mut key_slots)?;
         let late = if self.is_processing_time() { MIN_WATERMARK } else { self.watermark };
         let ends = times.iter().map(|time| time.saturating_add(self.gap));
         let parts = self.state.parts_for_late(&key_slots, ends, late)?;
@@ -110,7 +120,7 @@ impl SessionAggregate {
             }
             if more {
                 // Rows before this one go to the sessions they were assigned to, then these merge.
-                self.state.table.accumulate(rows, &taken, &targets)?;
+                self.state.table.accumulate(changes, &taken, &targets)?;
                 taken.clear();
                 targets.clear();
                 self.state.table.merge_into(touching, start, end)?;
@@ -124,10 +134,19 @@ impl SessionAggregate {
         if let Some(context) = self.context.as_ref().filter(|_| dropped > 0) {
             context.metrics.late_records.add(dropped);
         }
-        self.state.table.accumulate(rows, &taken, &targets)
+        self.state.table.accumulate(changes, &taken, &targets)
     }
 
     fn emit(&mut self, complete: &[u32], out: &mut Output) -> Result<()> {
+        let mut shown = complete.to_vec();
+        self.state.table.accumulators.retain_live(&mut shown);
+        self.emit_live(&shown, out)?;
+        complete.iter().for_each(|id| self.state.table.close(*id));
+        self.state.table.sessions.forget_keys()
+    }
+
+    /// Emits sessions that have rows.
+    fn emit_live(&mut self, complete: &[u32], out: &mut Output) -> Result<()> {
         let sessions = complete.iter().map(|id| self.state.table.sessions.get(*id));
         let mut columns = self.state.table.sessions.key_columns(complete)?;
         columns.extend(self.state.table.accumulators.results(complete)?);
@@ -145,8 +164,21 @@ impl SessionAggregate {
         let rows = RecordBatch::try_new(self.output.clone(), columns)
             .map_err(|error| Error::internal(format!("session result: {error}")))?;
         out.emit(Changes::append(rows));
-        complete.iter().for_each(|id| self.state.table.close(*id));
-        self.state.table.sessions.forget_keys()
+        Ok(())
+    }
+
+    /// Moves state to local disk, or weighs what cannot be moved there.
+    fn relieve(&mut self, rows: usize) -> Result<()> {
+        if self.state.table.spec.splits() {
+            return self.state.relieve(rows);
+        }
+        match self.scales.is_due() {
+            true => {
+                let (bytes, sessions) = (self.state.memory_size(), self.state.len());
+                self.scales.weigh(bytes, sessions, "sessions over changes")
+            }
+            false => Ok(()),
+        }
     }
 
     fn now(&self, out: &Output) -> i64 {
@@ -158,6 +190,7 @@ impl Operator for SessionAggregate {
     fn open(&mut self, context: &OperatorContext) -> Result<()> {
         self.watermark = context.watermark;
         self.state.open(context);
+        self.scales.open(context);
         self.context = Some(context.clone());
         Ok(())
     }
@@ -180,17 +213,17 @@ impl Operator for SessionAggregate {
     }
 
     fn process(&mut self, _input: usize, changes: Changes, out: &mut Output) -> Result<()> {
-        if changes.kinds.is_some() {
+        if changes.kinds.is_some() && !self.retracts {
             return Err(Error::internal("session aggregate over an updating input"));
         }
         match self.plan.time {
             WindowTime::Event { column } => {
                 let column = changes.rows.column(column).clone();
-                self.process_rows(&changes.rows, assign::times(&column, "the rowtime of a row")?)?;
+                self.process_rows(&changes, assign::times(&column, "the rowtime of a row")?)?;
             }
-            _ => self.process_rows(&changes.rows, &vec![out.now_ms; changes.len()])?,
+            _ => self.process_rows(&changes, &vec![out.now_ms; changes.len()])?,
         }
-        self.state.relieve(changes.len())
+        self.relieve(changes.len())
     }
 
     fn watermark(&mut self, watermark: Watermark, _out: &mut Output) -> Result<()> {

@@ -12,7 +12,8 @@ use super::chunks::{CHUNK_ROWS, Chunks};
 use super::layout::RunLayout;
 use super::session_spill::SessionState;
 use super::sessions::{NONE, Sessions};
-use crate::aggregate::AccumulatorSet;
+use crate::aggregate::{AccumulatorSet, adds_up};
+use crate::element::Changes;
 use crate::spill::SpillWriter;
 
 /// What an empty [`SessionTable`] is made from, and how entries look.
@@ -20,19 +21,27 @@ pub(super) struct SessionSpec {
     key_types: Vec<DataType>,
     calls: Vec<AggregateCall>,
     input: Schema,
+    /// Whether rows may be taken back.
+    retracts: bool,
     pub(super) layout: RunLayout,
 }
 
 impl SessionSpec {
-    /// For keys of these types and aggregates over `input`.
+    /// For keys of these types and aggregates over `input`, which `retracts` rows or not.
     pub(super) fn new(
         key_types: Vec<DataType>,
         calls: &[AggregateCall],
         input: &Schema,
+        retracts: bool,
     ) -> Result<Self> {
-        let states = AccumulatorSet::new(calls, input)?.state_types();
+        let states = AccumulatorSet::new(calls, input, retracts)?.state_types();
         let layout = RunLayout::new(&key_types, &states);
-        Ok(Self { key_types, calls: calls.to_vec(), input: input.clone(), layout })
+        Ok(Self { key_types, calls: calls.to_vec(), input: input.clone(), retracts, layout })
+    }
+
+    /// Whether a session may be split into parts, of which each has some of the rows, and added up.
+    pub(super) fn splits(&self) -> bool {
+        !self.retracts || self.calls.iter().all(adds_up)
     }
 
     /// No sessions.
@@ -40,7 +49,7 @@ impl SessionSpec {
         Ok(SessionTable {
             spec: self.clone(),
             sessions: Sessions::new(self.key_types.clone())?,
-            accumulators: AccumulatorSet::new(&self.calls, &self.input)?,
+            accumulators: AccumulatorSet::new(&self.calls, &self.input, self.retracts)?,
         })
     }
 }
@@ -56,7 +65,7 @@ impl SessionTable {
     /// Adds rows to sessions.
     pub(super) fn accumulate(
         &mut self,
-        rows: &RecordBatch,
+        changes: &Changes,
         taken: &[u32],
         targets: &[u32],
     ) -> Result<()> {
@@ -64,10 +73,11 @@ impl SessionTable {
         if taken.is_empty() {
             return Ok(());
         }
-        if taken.len() == rows.num_rows() {
-            return self.accumulators.update(targets, rows);
+        if taken.len() == changes.len() {
+            return self.accumulators.apply(targets, &changes.rows, changes.kinds.as_ref());
         }
-        self.accumulators.update(targets, &part(rows, taken)?)
+        let part = changes.take(&UInt32Array::from(taken.to_vec()))?;
+        self.accumulators.apply(targets, &part.rows, part.kinds.as_ref())
     }
 
     /// Closes a session.

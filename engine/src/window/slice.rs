@@ -1,8 +1,9 @@
 //! Slices: the non-overlapping pieces of time that overlapping windows share.
 //!
 //! A slice is named by its exclusive end. Tumbling windows are their own slices; a hopping window
-//! of size s and slide d is s/d slices of length d; a cumulating window is a run of slices of
-//! length `step` from a common start. Semantics: Flink's slicing window assigners. Milliseconds;
+//! of size s and slide d is cut into slices of the greatest length that divides both (of length d, if
+//! s is a multiple of it); where d > s some slices are in no window. A cumulating window is a run of
+//! slices of length `step` from a common start. Semantics: Flink's slicing window assigners. Milliseconds;
 //! arithmetic saturates at the ends of time.
 
 use tidegate_plan::window::WindowShape;
@@ -15,6 +16,8 @@ pub struct Slices {
     length: i64,
     /// Length of the longest window.
     size: i64,
+    /// Distance of the ends of windows.
+    step: i64,
     offset: i64,
     cumulative: bool,
 }
@@ -25,18 +28,16 @@ impl Slices {
     /// # Errors
     /// `INTERNAL` for sessions, which have none, and for lengths the planner should have refused.
     pub fn new(shape: &WindowShape) -> Result<Self> {
-        let (length, size, offset, cumulative) = match *shape {
+        let (step, size, offset, cumulative) = match *shape {
             WindowShape::Tumble { size, offset } => (size, size, offset, false),
             WindowShape::Hop { size, slide, offset } => (slide, size, offset, false),
             WindowShape::Cumulate { max_size, step, offset } => (step, max_size, offset, true),
             WindowShape::Session { .. } => return Err(Error::internal("sessions have no slices")),
         };
-        if length <= 0 || size < length || size % length != 0 {
-            return Err(Error::internal(format!(
-                "window of {size} ms cannot be cut into {length} ms"
-            )));
+        if step <= 0 || size <= 0 || (cumulative && size % step != 0) {
+            return Err(Error::internal(format!("window of {size} ms with steps of {step} ms")));
         }
-        Ok(Self { length, size, offset, cumulative })
+        Ok(Self { length: greatest_divisor(size, step), size, step, offset, cumulative })
     }
 
     /// End of the slice that holds a time.
@@ -50,20 +51,39 @@ impl Slices {
         slice_end.saturating_sub(self.length)
     }
 
-    /// Ends of the windows that contain a slice, ascending.
-    pub fn windows_of(&self, slice_end: i64) -> impl Iterator<Item = i64> + use<> {
-        let (length, last) = (self.length, self.last_window(slice_end));
-        let count = (last.saturating_sub(slice_end)) / length + 1;
-        (0..count).map(move |i| slice_end.saturating_add(i.saturating_mul(length)))
+    /// Whether any window contains a slice.
+    #[inline]
+    pub fn is_covered(&self, slice_end: i64) -> bool {
+        self.step <= self.size || self.last_window(slice_end) >= slice_end
     }
 
-    /// End of the last window that contains a slice: from then on the slice is not needed.
+    /// Most windows that contain one slice.
+    pub fn most_windows(&self) -> usize {
+        usize::try_from(self.size.saturating_sub(1) / self.step).unwrap_or(usize::MAX) + 1
+    }
+
+    /// Ends of the windows that contain a slice, ascending.
+    pub fn windows_of(&self, slice_end: i64) -> impl Iterator<Item = i64> + use<> {
+        let (step, last) = (self.step, self.last_window(slice_end));
+        // Whole steps back from the last window to the slice.
+        let count = match last.saturating_sub(slice_end) {
+            back if back < 0 => 0,
+            back => back / step + 1,
+        };
+        (0..count).rev().map(move |i| last.saturating_sub(i.saturating_mul(step)))
+    }
+
+    /// End of the last window that contains a slice: from then on the slice is not needed. Before the
+    /// slice's own end if none does.
     #[inline]
     pub fn last_window(&self, slice_end: i64) -> i64 {
         if self.cumulative {
             self.block_start(slice_end).saturating_add(self.size)
-        } else {
+        } else if self.step == self.length {
             slice_end.saturating_add(self.size - self.length)
+        } else {
+            let start = floor(self.slice_start(slice_end), self.offset, self.step);
+            start.saturating_add(self.size)
         }
     }
 
@@ -90,6 +110,10 @@ impl Slices {
     fn block_start(&self, end: i64) -> i64 {
         floor(end.saturating_sub(1), self.offset, self.size)
     }
+}
+
+fn greatest_divisor(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { greatest_divisor(b, a % b) }
 }
 
 /// Largest `offset + k × length` that is ≤ `time`.
@@ -134,7 +158,9 @@ mod tests {
     /// Every time lies in the windows that a naive enumeration finds.
     #[test]
     fn agrees_with_enumeration() {
-        for (size, slide, offset) in [(12, 4, 0), (12, 4, 3), (6, 1, -2), (5, 5, 1)] {
+        let uneven = [(10, 4, 0), (7, 3, 2), (9, 6, -1), (4, 10, 3), (5, 15, 0), (3, 7, 1)];
+        let even = [(12, 4, 0), (12, 4, 3), (6, 1, -2), (5, 5, 1)];
+        for (size, slide, offset) in even.into_iter().chain(uneven) {
             let hop = slices(WindowShape::Hop { size, slide, offset });
             for time in -40..40 {
                 let windows: Vec<i64> = hop.windows_of(hop.slice_end(time)).collect();
@@ -143,6 +169,11 @@ mod tests {
                     .filter(|end| end - size <= time && time < *end)
                     .collect();
                 assert_eq!(windows, naive, "time {time} size {size} slide {slide} offset {offset}");
+                assert_eq!(hop.is_covered(hop.slice_end(time)), !naive.is_empty());
+                for window in windows {
+                    let slices = (hop.first_slice(window)..=window).step_by(hop.length as usize);
+                    assert!(slices.into_iter().any(|slice| slice == hop.slice_end(time)));
+                }
             }
         }
     }

@@ -7,7 +7,7 @@ use arrow::datatypes::DataType;
 use tidegate_plan::{AggregateCall, Schema};
 use tidegate_types::Result;
 
-use crate::aggregate::AccumulatorSet;
+use crate::aggregate::{AccumulatorSet, adds_up};
 use crate::keys::{ChangeList, ChangedSlots, KeyTable};
 
 /// Describes the groups of a windowed aggregate: makes empty [`Groups`].
@@ -19,6 +19,8 @@ pub(super) struct GroupSpec {
     pub(super) calls: Vec<AggregateCall>,
     /// Schema that the calls' arguments index.
     pub(super) input: Schema,
+    /// Whether rows may be taken back.
+    pub(super) retracts: bool,
 }
 
 impl GroupSpec {
@@ -26,16 +28,21 @@ impl GroupSpec {
     pub(super) fn groups(&self) -> Result<Groups> {
         Ok(Groups {
             keys: KeyTable::new(&self.key_types)?,
-            accumulators: AccumulatorSet::new(&self.calls, &self.input)?,
+            accumulators: AccumulatorSet::new(&self.calls, &self.input, self.retracts)?,
             changes: ChangedSlots::default(),
             stored: 0,
             marked: None,
         })
     }
 
+    /// Whether groups may be split into several sets, of which each has some of the rows, and added up.
+    pub(super) fn splits(&self) -> bool {
+        !self.retracts || self.calls.iter().all(adds_up)
+    }
+
     /// Types of the partial state's columns.
     pub(super) fn state_types(&self) -> Result<Vec<DataType>> {
-        Ok(AccumulatorSet::new(&self.calls, &self.input)?.state_types())
+        Ok(AccumulatorSet::new(&self.calls, &self.input, self.retracts)?.state_types())
     }
 }
 

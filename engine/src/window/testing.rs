@@ -86,6 +86,7 @@ fn plan(shape: &WindowShape) -> Plan {
         ],
         columns: vec![WindowColumn::Start, WindowColumn::End],
         two_phase: true,
+        emit: None,
     }
 }
 
@@ -189,7 +190,9 @@ impl Subject {
         let (plan, input, output) = (plan(&self.shape), input_schema(), output_schema());
         let zone = WindowZone::Unzoned;
         let mut operator: Box<dyn Operator> = if matches!(self.shape, WindowShape::Session { .. }) {
-            Box::new(SessionAggregate::new(&plan, &input, &output, zone).unwrap())
+            Box::new(
+                SessionAggregate::new(&plan, &input, &output, zone, AggregateInput::Rows).unwrap(),
+            )
         } else {
             let kind =
                 if self.local.is_some() { AggregateInput::Partials } else { AggregateInput::Rows };

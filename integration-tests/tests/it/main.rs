@@ -23,6 +23,7 @@ mod kafka_at_least_once;
 mod kafka_bounded;
 mod kafka_by_key;
 mod kafka_exactly_once;
+mod late_rows;
 mod memory_budgets;
 mod recorded_tables;
 mod security;

@@ -10,7 +10,7 @@ use tidegate_types::Field;
 
 use crate::aggregate::AggregateCall;
 use crate::expr::{Expr, Literal, NamedExpr};
-use crate::window::{WindowColumn, WindowShape, WindowTime};
+use crate::window::{WindowColumn, WindowEmit, WindowShape, WindowTime};
 
 pub use join::{
     IntervalJoin, Join, JoinKind, JoinOn, LookupJoin, LookupKey, LookupRetry, TemporalJoin,
@@ -67,6 +67,8 @@ pub enum Operator {
     ChangelogNormalize(ChangelogNormalize),
     /// Drops the old content of updated rows (`-U`).
     DropUpdateBefore,
+    /// Passes on the rows that a window drops as late.
+    LateRows(LateRows),
     /// Orders changes for a sink with a key of its own.
     UpsertMaterialize(UpsertMaterialize),
     /// Writes to an outside system.
@@ -177,6 +179,21 @@ pub struct WindowAggregate {
     pub columns: Vec<WindowColumn>,
     /// Whether a local phase before the exchange pre-aggregates (`table.optimizer.agg-phase-strategy`).
     pub two_phase: bool,
+    /// Results before and after the window's end. Windows that are sessions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emit: Option<WindowEmit>,
+}
+
+/// The rows that come too late for every window that contains them: those that a window aggregate with the
+/// same input drops. Output: the input's columns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LateRows {
+    /// Shape of the windows; no sessions.
+    pub shape: WindowShape,
+    /// The rowtime column of the input.
+    pub column: usize,
+    /// How far event time may be behind a window's end when rows are still taken, ms.
+    pub lateness_ms: u64,
 }
 
 /// Sort key.
@@ -247,6 +264,7 @@ impl Operator {
             Self::LookupJoin(_) => "LookupJoin",
             Self::ChangelogNormalize(_) => "ChangelogNormalize",
             Self::DropUpdateBefore => "DropUpdateBefore",
+            Self::LateRows(_) => "LateRows",
             Self::UpsertMaterialize(_) => "SinkMaterializer",
             Self::Sink(_) => "Sink",
         }

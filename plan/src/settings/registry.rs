@@ -283,6 +283,42 @@ pub const SETTINGS: &[SettingSpec] = &[
         "Time after which a lookup fails the job.",
     ),
     spec(
+        "table.exec.emit.allow-lateness",
+        K::Duration,
+        "",
+        "How long after its end a group window takes late rows, if late firing is on; without it 'table.exec.state.ttl'.",
+    ),
+    spec(
+        "table.exec.emit.early-fire.delay",
+        K::Duration,
+        "",
+        "Time from a row to the result with it, before the window's end; 0 is at once.",
+    ),
+    spec(
+        "table.exec.emit.early-fire.enabled",
+        K::Boolean,
+        "false",
+        "Whether group windows (TUMBLE, HOP) send results before their end, which are then updated.",
+    ),
+    spec(
+        "table.exec.emit.late-fire.delay",
+        K::Duration,
+        "",
+        "Time from a late row to the result with it; 0 is at once.",
+    ),
+    spec(
+        "table.exec.emit.late-fire.enabled",
+        K::Boolean,
+        "false",
+        "Whether group windows (TUMBLE, HOP) take late rows and update their results with them.",
+    ),
+    spec(
+        "table.exec.late-rows.table",
+        K::Text,
+        "",
+        "Table into which the rows are inserted that windows of event time drop as late: its columns are filled by name.",
+    ),
+    spec(
         "table.exec.mini-batch.allow-latency",
         K::Duration,
         "0 ms",

@@ -212,8 +212,14 @@ fn group_windows(
     let (start, end) = (place(WindowColumn::Start), place(WindowColumn::End));
     let window_source = AggregateWindow::Attached { start, end, event: window.event };
     let input = input.project(inputs.exprs);
-    let aggregate =
-        Aggregate { shape: window.shape.clone(), window: window_source, keys, calls, columns };
+    let aggregate = Aggregate {
+        shape: window.shape.clone(),
+        window: window_source,
+        keys,
+        calls,
+        columns,
+        grouping: window.grouping,
+    };
     let schema = output_schema(&input, &aggregate, time.map(|time| time.ty().clone()));
     let relation = Relation { op: RelOp::Aggregate { input: Box::new(input), aggregate }, schema };
     Grouped::new(relation, plain, &bounds, Some(window), items.len())

@@ -3,7 +3,7 @@
 
 use sqlparser::ast;
 use tidegate_plan::window::WindowShape;
-use tidegate_plan::{Expr, Scalar};
+use tidegate_plan::{Expr, Literal, Scalar};
 use tidegate_types::{Result, Span, TimeAttribute, TypeKind};
 
 use super::expr::{ExprBinder, simple_name};
@@ -67,7 +67,8 @@ impl Binder<'_> {
         };
         let input = std::mem::replace(relation, Relation::empty());
         let width = input.schema.len();
-        *relation = window_tvf::build(input, WindowTvf { shape, time, partition_keys }, column);
+        let tvf = WindowTvf { shape, time, partition_keys, grouping: true };
+        *relation = window_tvf::build(input, tvf, column);
         let at = |offset: usize| {
             Expr::column(width + offset, relation.schema[width + offset].ty.clone())
         };
@@ -175,6 +176,12 @@ impl ExprBinder<'_, '_> {
             ));
         }
         let column = window.columns[place].clone();
+        let processing = column.ty().kind.time_attribute() == TimeAttribute::Processing;
+        if bound == "PROCTIME" && !processing {
+            // As in Flink: a window of event time has no processing time, which is NULL then.
+            let ty = column.ty().clone();
+            return Ok(Some(Expr::Literal(Literal { value: Scalar::Null, ty })));
+        }
         let attribute = column.ty().kind.time_attribute();
         let fits = match bound {
             "ROWTIME" => attribute == TimeAttribute::Event,
@@ -214,10 +221,7 @@ fn group_shape(kind: &str, lengths: &[i64], span: Span) -> Result<WindowShape> {
     match (kind, lengths) {
         ("TUMBLE", [size]) => Ok(WindowShape::Tumble { size: *size, offset: 0 }),
         ("TUMBLE", [size, offset]) => Ok(WindowShape::Tumble { size: *size, offset: *offset }),
-        ("HOP", [slide, size]) if size % slide == 0 => {
-            Ok(WindowShape::Hop { size: *size, slide: *slide, offset: 0 })
-        }
-        ("HOP", [_, _]) => wrong("the size must be a multiple of the slide"),
+        ("HOP", [slide, size]) => Ok(WindowShape::Hop { size: *size, slide: *slide, offset: 0 }),
         ("SESSION", [gap]) => Ok(WindowShape::Session { gap: *gap }),
         ("TUMBLE", _) => wrong("it takes (time, size)"),
         ("HOP", _) => wrong("it takes (time, slide, size)"),

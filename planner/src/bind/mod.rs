@@ -5,7 +5,7 @@
 
 pub(crate) mod aggregate;
 mod call;
-mod cast;
+pub(crate) mod cast;
 pub(crate) mod constant;
 mod decorrelate;
 mod expr;

@@ -64,7 +64,7 @@ impl Binder<'_> {
             return Err(semantic(format!("{} takes no PARTITION BY", signature.name), span)
                 .help("only SESSION does; name the keys in GROUP BY"));
         }
-        Ok(build(input, WindowTvf { shape, time, partition_keys }, column))
+        Ok(build(input, WindowTvf { shape, time, partition_keys, grouping: false }, column))
     }
 
     /// The input table with the expressions of its PARTITION BY.

@@ -1,7 +1,7 @@
 //! One line per operator, with its key facts.
 
 use tidegate_plan::operator::{Sink, SortKey, Source, WindowAggregate, WindowRank};
-use tidegate_plan::window::{WindowColumn, WindowShape};
+use tidegate_plan::window::{WindowColumn, WindowEmit, WindowShape};
 use tidegate_plan::{AggregateCall, AggregateFunction, Node, Operator};
 use tidegate_types::Field;
 
@@ -55,6 +55,15 @@ pub(super) fn line(node: &Node, inputs: &[&[Field]]) -> String {
         }
         Operator::WindowAggregate(aggregate) => aggregate_line(aggregate, input),
         Operator::WindowRank(rank) => rank_line(rank, input),
+        Operator::LateRows(late) => {
+            let time = names(&[late.column], input);
+            let lateness = match late.lateness_ms {
+                0 => String::new(),
+                ms => format!(", lateness=[{}]", length(i64::try_from(ms).unwrap_or(i64::MAX))),
+            };
+            let (name, shape) = (shape_name(&late.shape), shape(&late.shape));
+            format!("LateRows(window=[{name}(time_col=[{time}], {shape})]{lateness})")
+        }
         Operator::Sink(sink) => sink_line(sink, &node.schema),
         other => updating::line(other, node, inputs),
     };
@@ -181,7 +190,18 @@ fn aggregate_facts(aggregate: &WindowAggregate, input: &[Field]) -> String {
         .to_owned()
     }));
     facts.push(format!("select=[{}]", select.join(", ")));
+    facts.extend(aggregate.emit.as_ref().map(emit_text));
     facts.join(", ")
+}
+
+/// `emit=[early no delay, late delay 5000 millisecond]`, as Flink has it.
+fn emit_text(emit: &WindowEmit) -> String {
+    let delays = [("early", emit.early_ms), ("late", emit.late_ms)].into_iter();
+    let delays = delays.filter_map(|(name, delay)| match delay? {
+        0 => Some(format!("{name} no delay")),
+        delay => Some(format!("{name} delay {delay} millisecond")),
+    });
+    format!("emit=[{}]", delays.collect::<Vec<_>>().join(", "))
 }
 
 pub(super) fn call_text(call: &AggregateCall, input: &[Field]) -> String {

@@ -33,7 +33,12 @@ fn state(node: &Node, inputs: &[&[Field]]) -> Option<String> {
     let lasting = |what: String| format!("{what}, {}", kept(node, 0));
     Some(match &node.operator {
         Operator::WindowAggregate(aggregate) => {
-            format!("{}, until its window is complete", per(&aggregate.keys, "aggregates"))
+            let lateness = aggregate.emit.map_or(0, |emit| emit.lateness_ms);
+            let until = match lateness {
+                0 => "until its window is complete".to_owned(),
+                ms => format!("until {ms} ms after its window is complete"),
+            };
+            format!("{}, {until}", per(&aggregate.keys, "aggregates"))
         }
         Operator::WindowRank(rank) => {
             let rows = per(&rank.keys, &format!("rows of rank 1 to {}", rank.to));

@@ -6,6 +6,7 @@
 
 use tidegate_connector_spec::{Changes, Role, changes};
 use tidegate_plan::operator::{JoinKind, Table};
+use tidegate_plan::window::WindowShape;
 use tidegate_plan::{ChangelogMode, Exchange, Expr, Input, NamedExpr, Node, Operator, Updates};
 use tidegate_types::{Error, ErrorCode, OperatorId, Result};
 
@@ -60,6 +61,8 @@ fn passes_changes(operator: &Operator) -> bool {
             | Operator::Union
             | Operator::Expand(_)
             | Operator::Unnest(_)
+            | Operator::WindowTvf(_)
+            | Operator::LateRows(_)
             | Operator::DropUpdateBefore
             | Operator::LookupJoin(_)
             | Operator::Sink(_)
@@ -68,9 +71,8 @@ fn passes_changes(operator: &Operator) -> bool {
 
 fn check_inputs(draft: &Draft, nodes: &[Node], inputs: &[&Facts]) -> Result<()> {
     let append_only = match &draft.operator {
-        Operator::WindowTvf(_)
-        | Operator::WindowAggregate(_)
-        | Operator::WindowRank(_)
+        Operator::WindowTvf(tvf) if matches!(tvf.shape, WindowShape::Session { .. }) => inputs,
+        Operator::WindowRank(_)
         | Operator::TemporalSort(_)
         | Operator::Deduplicate(_)
         | Operator::IntervalJoin(_)
@@ -92,7 +94,10 @@ fn check_inputs(draft: &Draft, nodes: &[Node], inputs: &[&Facts]) -> Result<()> 
         draft.operator.kind()
     );
     Err(Error::unsupported(message).help(match draft.operator {
-        Operator::WindowTvf(_) | Operator::WindowAggregate(_) | Operator::WindowRank(_) => {
+        Operator::WindowTvf(_) => {
+            "aggregate by the session's window_start, window_end and exactly the columns of PARTITION BY"
+        }
+        Operator::WindowRank(_) => {
             "use windows before what updates rows: aggregate by window instead of without, or deduplicate by window"
         }
         _ => "aggregate or join by window instead, so that rows are final when they come",
@@ -124,12 +129,21 @@ fn changes_of(draft: &Draft, inputs: &[&Facts]) -> Facts {
         }
         // An updated row may pass before and not after, or the other way round.
         Operator::Calc(calc) => Facts { paired: all_paired && calc.filter.is_none(), ..pass() },
-        Operator::Unnest(_) => Facts { paired: false, ..pass() },
+        // A row and its update may be in different windows.
+        Operator::Unnest(_) | Operator::WindowTvf(_) | Operator::LateRows(_) => {
+            Facts { paired: false, ..pass() }
+        }
         Operator::GroupAggregate(_) => {
             let all_append = inputs.iter().all(|facts| facts.is_append());
             let distinct = matches!(&draft.operator, Operator::GroupAggregate(group) if group.aggregates.is_empty());
             // Distinct rows come once; they go only if the last of them goes.
             make(!(distinct && all_append), !all_append)
+        }
+        // Results are final when they come; with results before or after the window's end they change, and
+        // windows can lose all rows that they had.
+        Operator::WindowAggregate(aggregate) => {
+            let all_append = inputs.iter().all(|facts| facts.is_append());
+            make(aggregate.emit.is_some(), aggregate.emit.is_some() && !all_append)
         }
         Operator::OverAggregate(over) => match over.order {
             tidegate_plan::operator::OverOrder::Columns { .. } => make(true, true),
@@ -159,6 +173,10 @@ fn keys_of(draft: &Draft, inputs: &[&Facts]) -> Vec<Vec<usize>> {
         Operator::Calc(calc) => projected(&first(), &calc.projection),
         Operator::WindowAggregate(aggregate) => {
             let columns = aggregate.keys.len() + aggregate.aggregates.len();
+            if columns == draft.schema.len() {
+                // Which window a result is of cannot be told.
+                return Vec::new();
+            }
             vec![(0..aggregate.keys.len()).chain(columns..draft.schema.len()).collect()]
         }
         Operator::GroupAggregate(group) => vec![(0..group.keys.len()).collect()],
@@ -181,6 +199,7 @@ fn keys_of(draft: &Draft, inputs: &[&Facts]) -> Vec<Vec<usize>> {
         Operator::OverAggregate(_)
         | Operator::TemporalSort(_)
         | Operator::DropUpdateBefore
+        | Operator::LateRows(_)
         | Operator::WindowRank(_)
         | Operator::TemporalJoin(_)
         | Operator::Sink(_) => first(),

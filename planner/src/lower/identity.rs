@@ -96,6 +96,11 @@ impl Identity {
         Self { rows, columns: self.columns.iter().copied().chain(window).collect() }
     }
 
+    /// The late rows of windows: the input's columns.
+    pub(super) fn late(&self, shape: &WindowShape, time: &WindowTime) -> Self {
+        Self { rows: self.windows(shape, time).word("late"), columns: self.columns.clone() }
+    }
+
     pub(super) fn aggregate(&self, aggregate: &WindowAggregate) -> Self {
         let rows = self.windows(&aggregate.shape, &aggregate.time).word("group");
         let keys: Vec<Digest> = aggregate.keys.iter().map(|key| self.column(*key)).collect();

@@ -4,6 +4,7 @@
 //! computes, not from where it stands or what else the script does.
 
 mod changelog;
+mod emit;
 mod identity;
 mod join;
 mod name;
@@ -147,6 +148,8 @@ impl Lowering<'_> {
             RelOp::Rank { input, rank } => self.rank(*input, rank, schema),
             RelOp::Over { input, over } => self.over(*input, over, schema),
             RelOp::Sort { input, sort } => self.sort(*input, sort, schema),
+            RelOp::Gate { input, keys } => self.gate(*input, &keys),
+            RelOp::Late { input, late } => self.late_rows(*input, late),
             RelOp::Unnest { input, unnest } => self.unnest(*input, unnest, schema),
             RelOp::Join { left, right, join } => self.join(*left, *right, join, schema),
             RelOp::Number { number, .. } => {

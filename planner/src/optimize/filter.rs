@@ -78,6 +78,12 @@ fn push(relation: Relation, mut conditions: Vec<Expr>) -> Result<Relation> {
         RelOp::Sort { input, sort } => {
             (RelOp::Sort { input: Box::new(push(*input, conditions)?), sort }, Vec::new())
         }
+        RelOp::Gate { input, keys } => {
+            (RelOp::Gate { input: Box::new(push(*input, Vec::new())?), keys }, conditions)
+        }
+        RelOp::Late { input, late } => {
+            (RelOp::Late { input: Box::new(push(*input, Vec::new())?), late }, conditions)
+        }
         RelOp::Expand { input, projections } => {
             (RelOp::Expand { input: Box::new(push(*input, Vec::new())?), projections }, conditions)
         }

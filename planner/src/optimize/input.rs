@@ -81,6 +81,9 @@ pub(super) fn input_needs(relation: &Relation, needs: &[Need]) -> Vec<Need> {
             let read = needed_calls(calls, &needs[input.schema.len()..]);
             passed(input, needs, over.keys.iter().copied().chain(order).chain(read))
         }
+        // Whoever reads it, it is the same.
+        RelOp::Gate { input, .. } => vec![Need::All; input.schema.len()],
+        RelOp::Late { input, late } => passed(input, needs, std::iter::once(late.time)),
         RelOp::Unnest { input, unnest } => {
             let mut result = passed(input, needs, std::iter::empty());
             add(&unnest.collection, &Need::All, &mut result);
@@ -157,7 +160,7 @@ pub(super) fn needs_event_time(relation: &Relation) -> bool {
         RelOp::WindowTvf { tvf, .. } => tvf.time.is_event(),
         RelOp::Aggregate { aggregate, .. } => aggregate.is_event(),
         RelOp::WindowRank { rank, .. } => rank.event,
-        RelOp::Sort { .. } => true,
+        RelOp::Sort { .. } | RelOp::Late { .. } => true,
         // The first row by event time waits for the watermark.
         RelOp::Rank { input, rank } => matches!(rank.order.as_slice(), [key]
             if !key.descending

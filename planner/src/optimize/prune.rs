@@ -158,6 +158,16 @@ fn rewritten(relation: Relation, needs: &[Need], scans: &[ScanNeeds]) -> (Relati
             let number = number_column(&mut rank.rank_column, &schema, needs);
             with_number(input, moves, number, |input| RelOp::Rank { input, rank })
         }
+        RelOp::Gate { input, mut keys } => {
+            let (input, moves) = trimmed(*input, &below, scans);
+            keys.iter_mut().for_each(|key| *key = place(&moves, *key));
+            passing(input, moves, |input| RelOp::Gate { input, keys })
+        }
+        RelOp::Late { input, mut late } => {
+            let (input, moves) = rewritten(*input, &below, scans);
+            late.time = place(&moves, late.time);
+            passing(input, moves, |input| RelOp::Late { input, late })
+        }
         RelOp::Sort { input, mut sort } => {
             let (input, moves) = trimmed(*input, &below, scans);
             sort.time = place(&moves, sort.time);

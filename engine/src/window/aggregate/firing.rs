@@ -128,6 +128,7 @@ impl WindowAggregate {
         let mut slots: Vec<u32> = (firing.next as u32..until as u32).collect();
         firing.next = until;
         self.skip_emitted(firing, &mut slots);
+        firing.groups.accumulators.retain_live(&mut slots);
         let mut columns = firing.groups.keys.columns(&slots)?;
         columns.extend(firing.groups.accumulators.results(&slots)?);
         for column in &self.plan.columns {

@@ -86,7 +86,7 @@ mod tests {
     fn with_keys(count: i64) -> SliceState {
         let types = vec![DataType::Int64];
         let layout = RunLayout::new(&types, &[]);
-        let groups = GroupSpec { key_types: types, calls: vec![], input: vec![] };
+        let groups = GroupSpec { key_types: types, calls: vec![], input: vec![], retracts: false };
         let mut slice = SliceState::new(&SliceSpec { groups, layout }).unwrap();
         let keys: ArrayRef = Arc::new(Int64Array::from_iter_values(0..count));
         let hashes: Vec<u64> = (0..count as u64).collect();

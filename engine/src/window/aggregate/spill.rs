@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 
 use tidegate_types::Result;
 
-use super::super::slice_state::SliceKey;
+use super::super::slice_state::{SliceKey, SliceState};
 use super::WindowAggregate;
+use crate::keyed::Scales;
 use crate::memory::MemoryShare;
 use crate::operator::{Operator, OperatorContext};
 use crate::spill::SpillWriter;
@@ -20,6 +21,7 @@ const GROUPS_AT_ONCE: usize = if cfg!(test) { 3 } else { 32 << 10 };
 #[derive(Default)]
 pub(super) struct Spill {
     share: Option<MemoryShare>,
+    scales: Scales,
     /// Batches since the state was last weighed.
     unweighed: usize,
     /// Slices with runs to write, and then to merge.
@@ -31,6 +33,7 @@ pub(super) struct Spill {
 impl Spill {
     pub(super) fn open(&mut self, context: &OperatorContext) {
         self.share = Some(context.memory.share());
+        self.scales.open(context);
     }
 }
 
@@ -38,6 +41,9 @@ impl WindowAggregate {
     /// Moves state to local disk if the job's state takes more memory than it may: the largest slices
     /// first, down to half of what this operator could hold if all held the same.
     pub(super) fn relieve(&mut self) -> Result<()> {
+        if !self.spec.groups.splits() {
+            return self.weigh();
+        }
         if let Some(writer) = self.spill.writer.take() {
             return self.write_some(writer);
         }
@@ -68,6 +74,15 @@ impl WindowAggregate {
         let Some(context) = &self.context else { return Ok(()) };
         let writer = context.spill.create()?;
         self.write_some(writer)
+    }
+
+    /// State that cannot be moved to local disk.
+    fn weigh(&mut self) -> Result<()> {
+        if !self.spill.scales.is_due() {
+            return Ok(());
+        }
+        let groups = self.slices.values().map(SliceState::entries).sum();
+        self.spill.scales.weigh(self.state_bytes(), groups, "groups of windows over changes")
     }
 
     /// Reports what is held; true if something should be moved to local disk.

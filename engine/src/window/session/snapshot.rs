@@ -134,7 +134,7 @@ impl SessionAggregate {
                     self.state.table.add(&table.entries(&ids, run)?, &mut false)?;
                 }
             }
-            self.state.relieve(usize::MAX)?;
+            self.relieve(usize::MAX)?;
         }
         let Some((first, last)) = runs else { return Ok(()) };
         if first == last && self.state.run == 0 {
