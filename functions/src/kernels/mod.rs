@@ -12,7 +12,7 @@ mod conversion;
 mod encoding;
 mod extract;
 mod hash;
-mod like;
+pub(crate) mod like;
 mod logic;
 mod math;
 mod membership;

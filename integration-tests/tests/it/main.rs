@@ -22,6 +22,7 @@ mod kafka_at_least_once;
 mod kafka_bounded;
 mod kafka_exactly_once;
 mod memory_budgets;
+mod recorded_statements;
 mod recorded_tables;
 mod recorded_windows;
 mod security;

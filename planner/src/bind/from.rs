@@ -309,8 +309,7 @@ pub(super) fn with_options(table: &Table, options: &[(String, String)]) -> Table
         primary_key: table.primary_key.clone(),
         partition_keys: table.partition_keys.clone(),
         options: merged,
-        comment: table.comment.clone(),
-        text: table.text.clone(),
+        definition: Arc::clone(&table.definition),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tidegate_connector_spec::Role;
 use tidegate_plan::Operator;
 use tidegate_plan::operator::{Sink, Table};
-use tidegate_types::{Field, Result};
+use tidegate_types::{Error, Field, Result};
 
 use super::changelog::check_sink;
 use super::identity::Digest;
@@ -64,6 +64,11 @@ fn table_sink(insert: &BoundInsert, taken: &[String]) -> Result<(Sink, Option<u3
     let table = &insert.table;
     check(table, Role::Sink).map_err(|error| error.at(insert.span))?;
     check_metadata(table, Role::Sink).map_err(|error| error.at(insert.span))?;
+    if insert.overwrite {
+        let connector = table.options.get("connector").map(String::as_str).unwrap_or_default();
+        let message = format!("INSERT OVERWRITE: the connector '{connector}' cannot overwrite");
+        return Err(Error::unsupported(message).at(insert.span).help("use INSERT INTO"));
+    }
     let metadata =
         table.sink_columns().enumerate().filter_map(|(index, column)| match &column.kind {
             ColumnKind::Metadata { key, .. } => Some((index, key.clone())),

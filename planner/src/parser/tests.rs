@@ -37,7 +37,7 @@ fn statements_are_told_apart() {
         DROP VIEW IF EXISTS v; DROP TABLE t;;
     ";
     let expected = "Set Set Set Reset Reset CreateTable CreateView Insert Insert StatementSet StatementSet \
-        Query Query Query Explain Explain Explain ShowTables ShowViews ShowCreate Describe Describe Drop Drop";
+        Query Query Query Explain Explain Explain Show Show Show Describe Describe Drop Drop";
     assert_eq!(kinds(script).join(" "), expected);
 }
 

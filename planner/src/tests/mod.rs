@@ -5,6 +5,7 @@ mod identity;
 mod mutation;
 mod plans;
 mod recorded;
+mod statements;
 mod unsupported;
 
 use crate::{Planned, Session, explain, parse_script};

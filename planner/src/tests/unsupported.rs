@@ -272,13 +272,23 @@ fn constructs_of_later_versions() {
     check(
         "SELECT LISTAGG(b) FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' SECOND)) GROUP BY window_start, window_end",
         expect![[r#"
-            UNSUPPORTED LISTAGG is not supported yet (line 4, column 8)
+            == Optimized Execution Plan ==
+            Sink(table=[collect], fields=[EXPR$0], parallelism=[1], changelogMode=[NONE])
+            +- Calc(select=[$agg0 AS EXPR$0], changelogMode=[I])
+               +- GlobalWindowAggregate(window=[TUMBLE(time_col=[ts], size=[1 s])], select=[LISTAGG(b) AS $agg0], changelogMode=[I])
+                  +- Exchange(distribution=[single])
+                     +- LocalWindowAggregate(window=[TUMBLE(time_col=[ts], size=[1 s])], select=[LISTAGG(b) AS $agg0])
+                        +- TableSourceScan(table=[t], read=[b, ts], fields=[b, ts], watermark=[ts], changelogMode=[I])
+
+            == State ==
+            WindowAggregate() [f934b60af1429eac]: aggregates, until its window is complete
         "#]],
     );
     check(
         "UPDATE t SET a = 1",
         expect![[r#"
-        UNSUPPORTED the statement UPDATE is not supported yet (line 4, column 1)
-    "#]],
+            UNSUPPORTED the statement UPDATE is not supported (line 4, column 1)
+              help: insert the changes into a table with a primary key: a row replaces the one before with the same key
+        "#]],
     );
 }
