@@ -47,6 +47,9 @@ pub struct OperatorState {
     pub id: OperatorId,
     /// Its name, for messages.
     pub name: String,
+    /// What it keeps, to compare it with another version of the operator; empty if that is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layout: Vec<String>,
     /// State of each subtask, by index.
     pub subtasks: Vec<SubtaskState>,
 }

@@ -91,6 +91,7 @@ fn manifest() -> Manifest {
             OperatorState {
                 id: OperatorId(1),
                 name: "source".into(),
+                layout: Vec::new(),
                 subtasks: vec![SubtaskState {
                     source: Some(SourceState { splits: vec![(split, Some(9_000))] }),
                     ..subtask(Some(9_000))
@@ -99,11 +100,13 @@ fn manifest() -> Manifest {
             OperatorState {
                 id: OperatorId(2),
                 name: "window".into(),
+                layout: Vec::new(),
                 subtasks: vec![SubtaskState { tables: vec![table], ..subtask(Some(9_000)) }],
             },
             OperatorState {
                 id: OperatorId(3),
                 name: "sink".into(),
+                layout: Vec::new(),
                 subtasks: vec![SubtaskState { staged: vec![unit], ..subtask(None) }],
             },
         ],

@@ -1,6 +1,7 @@
 //! Flink's recorded answers: cases of `flink/recorded/<section>.json`, replayed one by one. The list
 //! `flink/differences.txt` says which differ, and why; a case that agrees all the same is a failure, so
-//! that the list stays true.
+//! that the list stays true. A reason that begins with "not yet" is about what must be refused, one that
+//! begins with "by the clock" about what is not judged.
 //!
 //! Not here: how a section is replayed and compared (the tests).
 
@@ -144,8 +145,11 @@ fn judge(
         path.parent().map(std::fs::create_dir_all).transpose()?;
         std::fs::write(path, content.as_str().unwrap_or_default())?;
     }
+    let depends_on_the_clock =
+        case.reason.as_ref().is_some_and(|reason| reason.starts_with("by the clock"));
     match (replay(&case.recorded, name, place), &case.reason) {
         (Ok(()), None) => Ok(()),
+        _ if depends_on_the_clock => Ok(()),
         (Ok(()), Some(_)) => bail!("it agrees: take it off the list"),
         (Err(error), Some(reason)) => {
             let refused = format!("{error:?}").contains("error [");

@@ -8,11 +8,13 @@
 //! (prepares only) → `Save` of a record that names it (from here on the checkpoint exists) →
 //! `Complete` to every task (sinks commit) → tasks with sinks report that they have committed.
 
+pub mod compatibility;
 pub mod driver;
 pub mod machine;
 pub mod protocol;
 pub mod restart;
 
+pub use compatibility::{Compatibility, Fate, OperatorFate};
 pub use driver::{Driver, DriverSpec, Request, Start, Surroundings};
 pub use machine::Job;
 pub use protocol::{Action, CheckpointKind, ControlSettings, Event, Outcome};

@@ -13,6 +13,7 @@ pub mod expr;
 pub mod graph;
 pub mod operator;
 pub mod settings;
+pub mod state_layout;
 pub mod task_graph;
 pub mod window;
 

@@ -36,6 +36,7 @@ mod explain;
 mod lower;
 mod optimize;
 mod parser;
+pub mod plan_file;
 mod session;
 mod suggest;
 #[cfg(test)]

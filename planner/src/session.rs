@@ -20,7 +20,8 @@ use tidegate_types::{Error, Result, Span};
 use crate::bind::{self, Binder};
 use crate::catalog::Catalog;
 use crate::lower::{self, SinkTarget, Target};
-use crate::parser::ast::{Explain, Insert, QueryText, Statement, StatementKind};
+use crate::parser::ast::{Explain, Insert, PlanFileStatement, QueryText, Statement, StatementKind};
+use crate::plan_file::{Existing, PlanAction, PlanFile};
 use crate::{explain, optimize};
 
 /// Plans statements one after the other.
@@ -42,6 +43,8 @@ pub enum Planned {
     Rows(Rows),
     /// It runs.
     Job(Box<JobPlan>),
+    /// It stores a plan in a file or runs one from there.
+    PlanFile(Box<PlanFile>),
 }
 
 /// The answer of SHOW, DESCRIBE, SET and EXPLAIN. An empty text stands where Flink has NULL.
@@ -140,6 +143,7 @@ impl Session {
             StatementKind::StatementSet(inserts) => self.job(inserts),
             StatementKind::Query(query) => self.select(query),
             StatementKind::Explain(explain) => self.explain(explain),
+            StatementKind::PlanFile(statement) => self.plan_file(statement),
             StatementKind::Show(show) => self.show(show, statement.span),
             StatementKind::Describe(name) => self.describe(name).map(Planned::Rows),
             StatementKind::Use(used) => self.use_statement(used, statement.span),
@@ -211,6 +215,25 @@ impl Session {
         let (graph, inserts) = lower::lower(targets, plan_settings, &self.settings)?;
         let settings = self.settings.clone();
         Ok(Planned::Job(Box::new(JobPlan { graph, inserts, query, settings })))
+    }
+
+    fn plan_file(&mut self, statement: &PlanFileStatement) -> Result<Planned> {
+        let action = match &statement.compiled {
+            None => PlanAction::Execute { settings: self.settings.clone() },
+            Some(compiled) => {
+                let Planned::Job(job) = self.plan(compiled)? else {
+                    return Err(Error::internal("an INSERT was planned as something else"));
+                };
+                let existing = match self.settings.boolean("table.plan.force-recompile") {
+                    true => Existing::Replace,
+                    false if statement.if_not_exists || statement.execute => Existing::Keep,
+                    false => Existing::Refuse,
+                };
+                PlanAction::Compile { job, existing, execute: statement.execute }
+            }
+        };
+        let path = statement.path.clone();
+        Ok(Planned::PlanFile(Box::new(PlanFile { path, action })))
     }
 
     fn explain(&mut self, explain: &Explain) -> Result<Planned> {

@@ -7,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 use tidegate_engine::calc::{Calc, Union};
 use tidegate_engine::changelog::{ChangelogNormalize, DropUpdateBefore, UpsertMaterialize};
 use tidegate_engine::connector::{DeliveryGuarantee, LookupTable, Sink, SinkContext, Source};
-use tidegate_engine::deduplicate::Deduplicate;
+use tidegate_engine::deduplicate::deduplicate;
 use tidegate_engine::exchange::Sender;
 use tidegate_engine::exchange::partition::Partitioner;
 use tidegate_engine::expand::Expand;
@@ -201,7 +201,7 @@ fn operator(graph: &StreamGraph, node: &Node) -> Result<Box<dyn Operator>> {
             Box::new(Rank::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
         }
         PlanOperator::Deduplicate(plan) => {
-            Box::new(Deduplicate::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+            deduplicate(plan, node, &inputs(graph, node)?, &graph.settings)?
         }
         PlanOperator::Expand(plan) => {
             Box::new(Expand::new(plan, node, &inputs(graph, node)?, &graph.settings)?)

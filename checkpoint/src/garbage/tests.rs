@@ -59,8 +59,12 @@ impl Folder {
         };
         let subtask =
             SubtaskState { tables: vec![table], staged: vec![unit], ..SubtaskState::default() };
-        let operator =
-            OperatorState { id: OperatorId(1), name: "o".into(), subtasks: vec![subtask] };
+        let operator = OperatorState {
+            id: OperatorId(1),
+            name: "o".into(),
+            layout: Vec::new(),
+            subtasks: vec![subtask],
+        };
         Manifest {
             job: JobId::from_name("j"),
             lineage: "l".into(),

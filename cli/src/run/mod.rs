@@ -2,10 +2,12 @@
 //!
 //! The whole script is planned before anything runs, so that a mistake in its last line costs
 //! nothing. [`script`] reads and plans, [`execute`] runs, [`stats`] sums up, [`live`] shows progress,
-//! [`prometheus`] serves metrics.
+//! [`prometheus`] serves metrics, [`check`] compares with a checkpoint instead of running.
 
+mod check;
 mod execute;
 mod live;
+mod plan_file;
 mod prometheus;
 mod script;
 mod stats;
@@ -25,6 +27,12 @@ pub(crate) fn main(arguments: Run) -> ExitCode {
         Ok(script) => script,
         Err(error) => return fail(&error),
     };
+    if arguments.check {
+        return match check::check(&arguments, script) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error),
+        };
+    }
     match execute::run(&arguments, script) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

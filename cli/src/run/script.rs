@@ -9,6 +9,7 @@ use tidegate_planner::{JobPlan, Planned, Rows, Session, parse_script};
 use tidegate_types::error::ResultExt;
 use tidegate_types::{Error, ErrorCode, JobId, Result};
 
+use super::plan_file;
 use crate::args::Run;
 
 /// Largest script that is read.
@@ -76,6 +77,12 @@ pub(crate) fn prepare(arguments: &Run) -> Result<Script> {
                 } else {
                     Step::Insert(job)
                 });
+            }
+            Planned::PlanFile(file) => {
+                let stored = plan_file::apply(*file).map_err(|error| error.at(statement.span))?;
+                if let Some(plan) = stored {
+                    steps.push(Step::Insert(name(&stem, plan, &mut taken)));
+                }
             }
         }
     }

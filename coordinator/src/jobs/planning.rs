@@ -54,6 +54,12 @@ fn plan_script(
                 ));
             }
             Planned::Job(plan) => job = Some(*plan),
+            Planned::PlanFile(file) => {
+                let message =
+                    format!("the cluster does not read or write the plan file '{}'", file.path);
+                return Err(Error::unsupported(message)
+                    .help("submit the script itself: the version keeps its plan"));
+            }
         }
     }
     let plan = job.ok_or_else(|| {

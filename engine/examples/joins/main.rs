@@ -23,7 +23,7 @@ struct Figures {
     case: &'static str,
     rows_in: u64,
     rows_out: u64,
-    seconds: f64,
+    cpu_seconds: f64,
     rows_per_second_and_core: f64,
     state_rows: u64,
     state_bytes: usize,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int8Array, Int64Array, RecordBatch, StringViewArray};
 use tidegate_engine::Changes;
-use tidegate_engine::deduplicate::Deduplicate;
+use tidegate_engine::deduplicate::deduplicate as operator;
 use tidegate_engine::group::GroupAggregate;
 use tidegate_engine::operator::Operator;
 use tidegate_engine::rank::Rank;
@@ -223,7 +223,7 @@ fn deduplicate(keys: u64) -> Later {
         let node = node(PlanOperator::Deduplicate(plan.clone()), input(false), mode);
         let make: Make = Box::new(move || {
             let below = below(false, ChangelogMode::APPEND);
-            Ok(Box::new(Deduplicate::new(&plan, &node, &[&below], &PlanSettings::default())?))
+            operator(&plan, &node, &[&below], &PlanSettings::default())
         });
         let batches = batches(keys, false, false);
         Case { name: format!("{keys} keys: last row"), make, batches, warm: warm(keys) }

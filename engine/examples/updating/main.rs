@@ -7,12 +7,13 @@ mod cases;
 
 use std::io::Write;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tidegate_engine::memory::MemoryBudget;
 
 use tidegate_engine::operator::{Operator, OperatorContext, Output};
 use tidegate_engine::spill::SpillFolder;
+use tidegate_runtime::SystemClock;
 use tidegate_types::{KeyGroupRange, MIN_WATERMARK, Result};
 
 #[global_allocator]
@@ -44,6 +45,7 @@ fn main() -> Result<()> {
 
 /// Rows per second (the best round), changes per row, and bytes of state.
 fn measure(case: &cases::Case) -> Result<(f64, f64, usize)> {
+    let clock = SystemClock::shared();
     let mut operator = (case.make)()?;
     operator.open(&OperatorContext {
         subtask: 0,
@@ -63,13 +65,13 @@ fn measure(case: &cases::Case) -> Result<(f64, f64, usize)> {
     }
     let (mut best, mut all_rows, mut all_emitted) = (0f64, 0, 0);
     for _ in 0..ROUNDS {
-        let (start, mut rows) = (Instant::now(), 0);
-        while start.elapsed() < MEASURED / ROUNDS as u32 {
+        let (start, mut rows) = (clock.elapsed(), 0);
+        while clock.elapsed() - start < MEASURED / ROUNDS as u32 {
             let (taken, emitted) = step(operator.as_mut(), case, &mut place, &mut now)?;
             rows += taken;
             all_emitted += emitted;
         }
-        best = best.max(rows as f64 / start.elapsed().as_secs_f64());
+        best = best.max(rows as f64 / (clock.elapsed() - start).as_secs_f64());
         all_rows += rows;
     }
     Ok((best, all_emitted as f64 / all_rows as f64, operator.state_bytes()))

@@ -4,13 +4,17 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Float32Array, Float64Array, Int8Array,
+    Int16Array, Int32Array, Int64Array,
+};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use tidegate_plan::AggregateFunction;
 use tidegate_plan::arrow_type::data_type;
 use tidegate_types::{Error, Result, SqlType};
 
+use super::sum::DECIMAL_LIMIT;
 use super::{Accumulator, rows};
 
 /// The accumulator of a function for an argument and result type.
@@ -162,8 +166,27 @@ impl Accumulator for Moments {
             let variance = moment.squares.max(0.0) / divisor as f64;
             (divisor > 0).then_some(if self.root { variance.sqrt() } else { variance })
         };
-        let values: ArrayRef = Arc::new(slots.iter().map(value).collect::<Float64Array>());
-        cast(&values, &self.result).map_err(|error| Error::internal(error.to_string()))
+        let values = slots.iter().map(value);
+        // Narrowed as Java does it; a DECIMAL has the digits that a DOUBLE is shown with.
+        Ok(match self.result {
+            DataType::Int8 => {
+                Arc::new(values.map(|v| Some(v? as i32 as i8)).collect::<Int8Array>())
+            }
+            DataType::Int16 => {
+                Arc::new(values.map(|v| Some(v? as i32 as i16)).collect::<Int16Array>())
+            }
+            DataType::Int32 => Arc::new(values.map(|v| Some(v? as i32)).collect::<Int32Array>()),
+            DataType::Int64 => Arc::new(values.map(|v| Some(v? as i64)).collect::<Int64Array>()),
+            DataType::Float32 => {
+                Arc::new(values.map(|v| Some(v? as f32)).collect::<Float32Array>())
+            }
+            DataType::Decimal128(_, scale) => {
+                let decimals = values.map(|value| decimal(value?, i32::from(scale)));
+                let decimals = decimals.collect::<Decimal128Array>();
+                Arc::new(decimals.with_data_type(self.result.clone()))
+            }
+            _ => Arc::new(values.collect::<Float64Array>()),
+        })
     }
 
     fn state_types(&self) -> Vec<DataType> {
@@ -175,9 +198,38 @@ impl Accumulator for Moments {
     }
 }
 
+/// The unscaled value of a number's shortest digits, rounded half up; none if it has more than 38 digits.
+fn decimal(value: f64, scale: i32) -> Option<i128> {
+    let text = format!("{value:e}");
+    let (digits, exponent) = text.split_once('e')?;
+    let fraction = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len() as i32);
+    let unscaled: i128 = digits.replace('.', "").parse().ok()?;
+    let shift = exponent.parse::<i32>().ok()? - fraction + scale;
+    let power = |shift: i32| 10i128.checked_pow(shift.unsigned_abs());
+    let shifted = match shift {
+        0.. => unscaled.checked_mul(power(shift)?)?,
+        _ => match power(shift) {
+            Some(power) => {
+                let half = unscaled.signum() * (power / 2);
+                (unscaled + half) / power
+            }
+            None => 0,
+        },
+    };
+    Some(shifted).filter(|value| value.abs() < DECIMAL_LIMIT)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn decimals_have_the_digits_that_a_double_is_shown_with() {
+        assert_eq!(decimal(13.462912017836262, 18), Some(13_462_912_017_836_262_000));
+        assert_eq!(decimal(2_500_000_025_500_000.5, 6), Some(2_500_000_025_500_000_500_000));
+        assert_eq!((decimal(0.25, 1), decimal(1e-60, 6)), (Some(3), Some(0)));
+        assert_eq!((decimal(1e38, 0), decimal(f64::NAN, 0)), (None, None));
+    }
 
     #[test]
     fn taking_back_leaves_the_moments_of_what_is_left() {

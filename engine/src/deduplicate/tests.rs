@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use arrow::datatypes::SchemaRef;
 use tidegate_plan::arrow_type::arrow_schema;
 use tidegate_plan::operator::Operator as PlanOperator;
-use tidegate_plan::{ChangelogMode, PlanSettings, RowKind, Schema};
+use tidegate_plan::{ChangelogMode, PlanSettings, RowKind, Schema, Updates};
 use tidegate_types::TypeKind;
 
 use super::*;
@@ -23,7 +24,7 @@ fn subject<'a>(plan: &'a Plan, updates: Updates, ttl_ms: u64) -> Subject<'a> {
     node.state_ttl_ms = vec![ttl_ms];
     let make = move || -> Box<dyn Operator> {
         let settings = PlanSettings::default();
-        Box::new(Deduplicate::new(plan, &node, &[&below], &settings).unwrap())
+        deduplicate(plan, &node, &[&below], &settings).unwrap()
     };
     Subject::new(make, vec![Some(vec![0])], &["rows"], Replay::new(mode, Some(vec![0])))
 }
@@ -38,7 +39,7 @@ fn shown(schema: &SchemaRef, rows: &[Vec<Option<i64>>]) -> Vec<Row> {
 #[test]
 fn the_kept_row_is_the_first_or_last_of_its_key() {
     let stored = arrow_schema(&input());
-    for (time, keep_last) in [(None, false), (None, true), (Some(2), false), (Some(2), true)] {
+    for (time, keep_last) in [(None, false), (None, true), (Some(2), true)] {
         let plan = Plan { keys: vec![0], time, keep_last };
         for updates in [Updates::BeforeAndAfter, Updates::After] {
             for seed in 0..12 {
@@ -51,10 +52,9 @@ fn the_kept_row_is_the_first_or_last_of_its_key() {
                     let log = table.change(count, &mut random);
                     for (_, row) in &log {
                         let held = kept.get(&row[0]);
-                        let wins = held.is_none_or(|held| match (time.is_some(), keep_last) {
-                            (false, last) => last,
-                            (true, true) => row[2] >= held[2],
-                            (true, false) => row[2] < held[2],
+                        let wins = held.is_none_or(|held| match time {
+                            None => keep_last,
+                            Some(_) => row[2] >= held[2],
                         });
                         if wins {
                             kept.insert(row[0], row.clone());
@@ -98,4 +98,41 @@ fn the_same_row_again_changes_nothing_and_an_old_key_is_new_again() {
     // A row that is dropped is no use of the key.
     assert_eq!(seen, [1, 0, 0, 0, 1]);
     assert_eq!(ints(&[None]), [None]);
+}
+
+#[test]
+fn the_first_by_event_time_waits_for_the_watermark() {
+    let stored = arrow_schema(&input());
+    let plan = Plan { keys: vec![0], time: Some(2), keep_last: false };
+    for seed in 0..25 {
+        let mut random = Random(seed);
+        let mut subject = subject(&plan, Updates::None, 0);
+        let mut kept: BTreeMap<Option<i64>, Vec<Option<i64>>> = BTreeMap::new();
+        let mut watermark = i64::MIN;
+        for step in 0..80 {
+            let log: Vec<_> = (0..1 + random.below(8))
+                .map(|_| {
+                    let time = step * 2 + random.below(30) as i64;
+                    let row = vec![random.value(15, 20), random.value(3, 6), Some(time)];
+                    (RowKind::Insert, row)
+                })
+                .collect();
+            for (_, row) in log.iter().filter(|(_, row)| row[2] > Some(watermark)) {
+                // What the watermark has passed is out, and stays.
+                let held = kept.get(&row[0]);
+                if held.is_none_or(|held| held[2] > Some(watermark) && row[2] < held[2]) {
+                    kept.insert(row[0], row.clone());
+                }
+            }
+            subject.feed(0, &changes(&stored, &log));
+            subject.disturb(&mut random);
+            if random.below(3) == 0 {
+                watermark = watermark.max(step * 2 + 5);
+                subject.watermark(watermark);
+            }
+        }
+        let due = |row: &&Vec<Option<i64>>| row[2] <= Some(watermark);
+        let rows: Vec<_> = kept.values().filter(due).cloned().collect();
+        assert_eq!(subject.replay.table(), shown(&stored, &rows), "seed {seed}");
+    }
 }

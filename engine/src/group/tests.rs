@@ -354,6 +354,26 @@ fn equal_results_are_not_emitted_unless_state_expires() {
 }
 
 #[test]
+fn state_beyond_the_budget_is_an_error_that_names_the_mend() {
+    let case = Case::new(simple(), true, Updates::After);
+    let (below, node) = case.nodes();
+    let aggregate = GroupAggregate::new(&case.plan(), &node, &[&below], &case.settings());
+    let mut aggregate = aggregate.unwrap();
+    let mut context = crate::testing::context(KeyGroupRange::all(GROUPS), i64::MIN);
+    context.memory = crate::memory::MemoryBudget::new(20_000);
+    aggregate.open(&context).unwrap();
+    let stored = arrow_schema(&input());
+    let batch = |from: i64| {
+        let rows = (from..from + 50).map(|k| (RowKind::Insert, vec![Some(k); 4]));
+        changes(&stored, &rows.collect::<Vec<_>>())
+    };
+    let process = |from: i64| aggregate.process(0, batch(from * 50), &mut Output::new(0));
+    let error = (0..100).map(process).find_map(Result::err).unwrap();
+    assert_eq!(error.code(), tidegate_types::ErrorCode::ResourceExhausted);
+    assert!(format!("{error:?}").contains("table.exec.state.ttl"), "{error:?}");
+}
+
+#[test]
 fn an_expired_group_starts_anew_with_its_distinct_values() {
     let calls = vec![call(F::Count, Some(1), true, None), call(F::Count, None, false, None)];
     let mut case = Case::new(calls, true, Updates::BeforeAndAfter);

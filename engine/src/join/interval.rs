@@ -162,9 +162,6 @@ impl Operator for IntervalJoin {
     }
 
     fn process(&mut self, input: usize, changes: Changes, out: &mut Output) -> Result<()> {
-        if changes.kinds.is_some() {
-            return Err(Error::internal("an interval join over an input that changes"));
-        }
         let mut changes = changes;
         if !self.event {
             // A clock that was set back stands still until it is where it was.

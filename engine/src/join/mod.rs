@@ -1,4 +1,12 @@
-//! Joins of two streams.
+//! Joins of two streams: regular ones of tables that change ([`Join`]), of rows whose times are close
+//! ([`IntervalJoin`]), of rows of equal windows ([`WindowJoin`]), of rows with versions ([`TemporalJoin`]).
+//!
+//! All keep rows in *sides* (`side`): coalesced batches ("chunks", `rows`) and chains of rows by the hash of the key
+//! (`links`). A place in a chunk is a row's id while it lives; what is known of a row besides its columns (its chain,
+//! the number of its partners, its time) is in arrays by id. `core` looks a batch up among the rows of the other side,
+//! in blocks of candidate pairs that `residual` sorts out together, and `emission` makes the output of what is
+//! left. `changes` finds the rows that a batch takes back; `evict` forgets and compacts, `spilled` moves to local
+//! disk, `snapshot` and `restore` are the state tables. Lookup joins are not here.
 
 mod buffer;
 mod changes;
@@ -20,6 +28,7 @@ mod state;
 mod temporal;
 #[cfg(test)]
 mod tests;
+mod texts;
 #[cfg(test)]
 mod timed_tests;
 mod window;

@@ -5,20 +5,19 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::compute::{concat_batches, interleave};
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use hashbrown::HashMap;
 use tidegate_types::{Error, ErrorCode, Result};
 
+use super::texts::own_if_many;
 use crate::spill::Block;
 
 /// Rows of a chunk, as a power of two.
-pub(super) const CHUNK_BITS: u32 = if cfg!(test) { 4 } else { 14 };
+pub(super) const CHUNK_BITS: u32 = if cfg!(test) { 4 } else { 13 };
 /// Most rows of a chunk.
 pub(super) const CHUNK_ROWS: usize = 1 << CHUNK_BITS;
-/// Buffers of a text column from which on the texts of a full chunk are copied together.
-const MANY_BUFFERS: usize = 16;
 
 /// Place of a row: chunk × [`CHUNK_ROWS`] + row.
 pub(super) type RowId = u32;
@@ -307,7 +306,7 @@ impl Chunk {
         {
             let joined = if full {
                 self.starts.truncate(1);
-                gc_many(&concat(std::mem::take(&mut self.pieces))?)?
+                own_if_many(&concat(std::mem::take(&mut self.pieces))?)?
             } else {
                 self.starts.pop();
                 concat(self.pieces.split_off(self.pieces.len() - 2))?
@@ -342,32 +341,4 @@ pub(super) fn batch(
 fn concat(pieces: Vec<RecordBatch>) -> Result<RecordBatch> {
     let Some(first) = pieces.first() else { return Err(Error::internal("no pieces")) };
     concat_batches(&first.schema(), &pieces).map_err(|error| Error::internal(error.to_string()))
-}
-
-/// The same rows without the text of rows that are not among them.
-///
-/// # Errors
-/// `INTERNAL` on a defect of Arrow building.
-pub(super) fn own(rows: &RecordBatch) -> Result<RecordBatch> {
-    compacted(rows, 0)
-}
-
-fn gc_many(rows: &RecordBatch) -> Result<RecordBatch> {
-    compacted(rows, MANY_BUFFERS)
-}
-
-/// The same rows; text columns of more than so many buffers are copied.
-fn compacted(rows: &RecordBatch, buffers: usize) -> Result<RecordBatch> {
-    let owned = |column: &ArrayRef| -> ArrayRef {
-        match column.data_type() {
-            DataType::Utf8View if column.as_string_view().data_buffers().len() > buffers => {
-                Arc::new(column.as_string_view().gc())
-            }
-            DataType::BinaryView if column.as_binary_view().data_buffers().len() > buffers => {
-                Arc::new(column.as_binary_view().gc())
-            }
-            _ => column.clone(),
-        }
-    };
-    batch(&rows.schema(), rows.columns().iter().map(owned).collect(), rows.num_rows())
 }

@@ -10,11 +10,12 @@ use hashbrown::HashMap;
 use tidegate_types::{Error, Result};
 
 use super::links::Links;
-use super::rows::{CHUNK_ROWS, NONE, Numbers, RowId, Rows, own, split};
+use super::rows::{CHUNK_ROWS, NONE, Numbers, RowId, Rows, split};
+use super::texts::own;
 use crate::keys::hash::hash_columns;
 
 /// Time buckets that may be open before their width is doubled.
-const OPEN_BUCKETS: usize = if cfg!(test) { 4 } else { 64 };
+const OPEN_BUCKETS: usize = if cfg!(test) { 4 } else { 32 };
 /// Width of a time bucket at first: 2 to the power of this, in ms.
 const FIRST_WIDTH: u32 = if cfg!(test) { 2 } else { 10 };
 /// Parts of the time that rows are kept in which chunks are opened anew.

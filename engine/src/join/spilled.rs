@@ -11,8 +11,9 @@ use hashbrown::HashMap;
 use tidegate_types::{Error, Result};
 
 use super::core::Core;
-use super::rows::{CHUNK_ROWS, Chunk, Rows, own};
+use super::rows::{CHUNK_ROWS, Chunk, Rows};
 use super::side::Side;
+use super::texts::own;
 use crate::operator::OperatorContext;
 use crate::spill::{Block, SpillWriter};
 

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use arrow::array::RecordBatch;
 use tidegate_plan::operator::WindowJoin as Plan;
-use tidegate_plan::{Node, PlanSettings};
+use tidegate_plan::{Node, PlanSettings, RowKind};
 use tidegate_types::{Error, KeyGroupRange, MIN_WATERMARK, Result, Watermark};
 
 use super::buffer::Buffer;
@@ -237,6 +237,9 @@ impl Operator for WindowJoin {
     }
 
     fn process(&mut self, input: usize, changes: Changes, out: &mut Output) -> Result<()> {
+        if (0..changes.len()).any(|row| changes.kind(row) != RowKind::Insert as i8) {
+            return Err(Error::internal("a window join over an input that changes"));
+        }
         let hashes = vec![0; changes.len()];
         let now = self.now(out);
         let parts = self.parts(input, &changes.rows, &hashes, |_, end| {

@@ -317,6 +317,8 @@ impl RowEntries {
         let empty = |slot: &u32| self.links.of(*slot).next().is_none();
         let empty: Vec<u32> = (0..owners.keys.len() as u32).filter(empty).collect();
         owners.remove(&empty);
+        // What has grown old meanwhile goes even if no rows come.
+        owners.swept_at = Some(0);
         entries
     }
 

@@ -318,6 +318,8 @@ impl Keyed {
         gone.sort_unstable();
         self.remove(&gone)?;
         self.journal.mark_stored();
+        // What has grown old meanwhile goes even if no rows come.
+        self.swept_at = Some(0);
         Ok(())
     }
 

@@ -1,5 +1,6 @@
-//! Sorting an append-only stream by event time, then by other columns: rows wait for the watermark. Late ones
-//! are dropped, as in Flink.
+//! Sorting an append-only stream by event time, then by other columns: rows wait for the watermark. Those at
+//! or before the last time that was emitted are dropped, as in Flink; after a restore those that the
+//! watermark had passed.
 //!
 //! State table `rows`: number in order of arrival, row.
 
@@ -40,6 +41,8 @@ pub struct TemporalSort {
     order: BTreeMap<(i64, Box<[u8]>, i64), u32>,
     bytes: usize,
     watermark: Watermark,
+    /// The last time that was emitted.
+    emitted: i64,
     context: Option<OperatorContext>,
     scales: Scales,
 }
@@ -78,6 +81,7 @@ impl TemporalSort {
             order: BTreeMap::new(),
             bytes: 0,
             watermark: MIN_WATERMARK,
+            emitted: MIN_WATERMARK,
             context: None,
             scales: Scales::default(),
         })
@@ -112,7 +116,7 @@ impl TemporalSort {
 
 impl Operator for TemporalSort {
     fn open(&mut self, context: &OperatorContext) -> Result<()> {
-        self.watermark = context.watermark;
+        (self.watermark, self.emitted) = (context.watermark, context.watermark);
         self.scales.open(context);
         self.context = Some(context.clone());
         Ok(())
@@ -148,7 +152,7 @@ impl Operator for TemporalSort {
         self.owners.upsert(&[], &[SEED], out.now_ms, &mut slots, &mut expired)?;
         let (mut entries, mut rows) = (Vec::new(), Vec::new());
         for (row, (time, sort)) in (0u32..).zip(times.values().iter().zip(sorts)) {
-            if *time <= self.watermark {
+            if *time <= self.emitted {
                 continue;
             }
             let entry = self.entries.add(slots[0]);
@@ -179,8 +183,9 @@ impl Operator for TemporalSort {
             && let Some(first) = self.order.first_entry()
             && first.key().0 <= self.watermark
         {
-            let ((_, sort, _), entry) = first.remove_entry();
+            let ((time, sort, _), entry) = first.remove_entry();
             self.bytes -= sort.len();
+            self.emitted = self.emitted.max(time);
             due.push(entry);
         }
         if due.is_empty() {

@@ -44,6 +44,8 @@ fn rows_come_in_order_and_late_ones_not_at_all() {
         let (mut stored, mut emitted) = (Stored::default(), Vec::new());
         let (mut waiting, mut expected) = (Vec::new(), Vec::new());
         let (mut watermark, mut arrival) = (MIN_WATERMARK, 0);
+        // The last time that was emitted, after a restore the watermark.
+        let mut last = MIN_WATERMARK;
         for step in 0..80 {
             let rows: Vec<_> = (0..random.below(8))
                 .map(|_| {
@@ -54,7 +56,7 @@ fn rows_come_in_order_and_late_ones_not_at_all() {
                 .collect();
             let log: Vec<_> = rows.iter().map(|row| (RowKind::Insert, row.clone())).collect();
             operator.process(0, changes(&stored_schema, &log), &mut Output::new(0)).unwrap();
-            waiting.extend(rows.into_iter().filter(|row| row[0] > Some(watermark)));
+            waiting.extend(rows.into_iter().filter(|row| row[0] > Some(last)));
             if random.below(3) == 0 {
                 watermark = if step > 70 { MAX_WATERMARK } else { (step * 3 - 10).max(watermark) };
                 operator.watermark(watermark, &mut Output::new(0)).unwrap();
@@ -63,6 +65,8 @@ fn rows_come_in_order_and_late_ones_not_at_all() {
                 waiting.sort_by_key(|row| (row[0], std::cmp::Reverse(row[1]), row[2]));
                 let due = waiting.partition_point(|row| row[0] <= Some(watermark));
                 expected.extend(waiting.drain(..due));
+                let time = expected.last().and_then(|row: &Vec<Option<i64>>| row[0]);
+                last = last.max(time.unwrap_or(MIN_WATERMARK));
             }
             if random.below(5) == 0 {
                 let request = match stored.has_files(0) {
@@ -72,6 +76,7 @@ fn rows_come_in_order_and_late_ones_not_at_all() {
                 stored.snapshot(0, &mut operator, &request, watermark);
                 if random.below(2) == 0 {
                     stored.end_run();
+                    last = watermark;
                     operator = sort();
                     operator.open(&context(all, watermark)).unwrap();
                     stored.restore(&mut operator, all, true);

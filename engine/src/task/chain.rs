@@ -460,3 +460,6 @@ impl Chain {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

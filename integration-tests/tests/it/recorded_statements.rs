@@ -29,8 +29,7 @@ fn replay(case: &Value, name: &str, place: &Path) -> Result<()> {
         let refused = format!("{script}{statement};\n");
         let run = run(&refused, &format!("{name}-{index}"), place)?;
         let why = text(&answer["error"], "message");
-        run.failure(&["error ["])
-            .with_context(|| format!("Flink refuses {statement}: {why}"))?;
+        run.failure(&["error ["]).with_context(|| format!("Flink refuses {statement}: {why}"))?;
     }
     let run = run(&script, name, place)?.success().context("Flink accepts it")?;
     let shown = run.stdout.replace(&place.display().to_string(), "${DIR}");

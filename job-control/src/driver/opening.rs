@@ -7,9 +7,10 @@ use tidegate_checkpoint::task::TaskState;
 use tidegate_checkpoint::{Directory, Manifest, OperatorState, SubtaskState};
 use tidegate_plan::StreamGraph;
 use tidegate_plan::settings::Settings;
-use tidegate_types::{
-    CompletedCheckpoint, Epoch, Error, ErrorCode, JobId, JobRecord, Result, SubtaskId,
-};
+use tidegate_plan::state_layout::state_layout;
+use tidegate_types::{CompletedCheckpoint, Epoch, JobId, JobRecord, Result, SubtaskId};
+
+use crate::compatibility::Compatibility;
 
 /// The record to go on with and the folder of this start, below the job's folder `home`.
 ///
@@ -57,7 +58,13 @@ pub(super) fn operator_states(
             .map(|(_, state)| state.clone())
             .collect();
         if !subtasks.is_empty() {
-            operators.push(OperatorState { id: node.id, name: node.name.clone(), subtasks });
+            let layout = state_layout(node, graph);
+            operators.push(OperatorState {
+                id: node.id,
+                name: node.name.clone(),
+                layout,
+                subtasks,
+            });
         }
     }
     operators
@@ -78,42 +85,13 @@ pub(super) fn objects_in_flight(
     files.map(|file| file.path.clone()).chain(chunks.map(|chunk| chunk.path.clone())).collect()
 }
 
-/// Refuses a checkpoint of another job before anything starts.
+/// Refuses a checkpoint whose state would be lost before anything starts.
 pub(super) fn check_fits(
     manifest: &Manifest,
     graph: &StreamGraph,
     settings: &Settings,
 ) -> Result<()> {
-    let incompatible = |what: String| Err(Error::new(ErrorCode::Incompatible, what));
-    if manifest.key_groups != graph.settings.key_groups {
-        return incompatible(format!(
-            "the checkpoint has {} key groups, the job {}: set 'pipeline.max-parallelism' to {}",
-            manifest.key_groups, graph.settings.key_groups, manifest.key_groups
-        ));
-    }
-    let lost: Vec<&str> = manifest
-        .operators
-        .iter()
-        .filter(|operator| !graph.nodes.iter().any(|node| node.id == operator.id))
-        .filter(|operator| {
-            operator
-                .subtasks
-                .iter()
-                .any(|s| !s.tables.is_empty() || s.source.is_some() || !s.staged.is_empty())
-        })
-        .map(|operator| operator.name.as_str())
-        .collect();
-    if lost.is_empty() || settings.boolean("execution.state-recovery.ignore-unclaimed-state") {
-        return Ok(());
-    }
-    let error = Error::new(
-        ErrorCode::Incompatible,
-        format!(
-            "checkpoint {} of job {} has state of operators that this job does not have: {}",
-            manifest.epoch,
-            manifest.job,
-            lost.join(", ")
-        ),
-    );
-    Err(error.help("restore a checkpoint of this job, or set 'execution.state-recovery.ignore-unclaimed-state' to true to drop that state"))
+    let may_drop = settings.boolean("execution.state-recovery.ignore-unclaimed-state");
+    let what = format!("checkpoint {} of job {}", manifest.epoch, manifest.job);
+    Compatibility::of(manifest, graph).check(&what, may_drop)
 }

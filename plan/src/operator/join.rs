@@ -61,8 +61,10 @@ pub struct Join {
     pub kind: JoinKind,
     /// What is equal.
     pub on: JoinOn,
-    /// Per side, over its columns: the event time (TIMESTAMP(3) or TIMESTAMP_LTZ(3)) from which on no row of
-    /// the other side that is not late can be its partner; it is then forgotten. NULL: never has a partner.
+    /// Per side, over its columns: the last event time (TIMESTAMP(3) or TIMESTAMP_LTZ(3)) at which a partner
+    /// of the row can have happened. When the watermark has reached it, the row is forgotten. NULL: never
+    /// has a partner. Only where all changes of the other side are in time, as those of an append-only input
+    /// with event time are: a row that is taken back late would not find its partners any more.
     pub expiry: [Option<Expr>; 2],
 }
 
@@ -70,7 +72,8 @@ pub struct Join {
 /// `right_time + lower <= left_time <= right_time + upper`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IntervalJoin {
-    /// Which rows stay. Rows of outer joins without a partner come out when the interval is over.
+    /// Which rows stay. Rows of outer joins without a partner come out when the interval is over. The
+    /// output's watermark stays behind the input's by `max(-lower, upper, 0)`.
     pub kind: JoinKind,
     /// What is equal, and what else holds beside the interval.
     pub on: JoinOn,
@@ -100,8 +103,9 @@ pub struct WindowJoin {
 /// A join of each left row with the version of the right row that was valid at the left row's time:
 /// `FOR SYSTEM_TIME AS OF` a versioned table.
 ///
-/// The right side's key is `on.right_keys`; its changes are versions that begin at `times[1]`. Kinds
-/// are `Inner` and `Left`.
+/// The right side's key is `on.right_keys`; its changes are versions that begin at `times[1]`: `+I` and
+/// `+U` are one, `-D` ends the one before, `-U` says nothing (updates by key are enough). Left rows may
+/// change: an output row has the kind of its left row. Kinds are `Inner` and `Left`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TemporalJoin {
     /// Which rows stay.

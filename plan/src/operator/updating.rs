@@ -119,6 +119,9 @@ pub struct Rank {
 }
 
 /// Keeps one row per key by time. Output: the input columns.
+///
+/// The first by a rowtime column is inserted once the watermark has passed it, and late rows are dropped;
+/// the first by arrival is inserted at once; neither is ever updated. The last is inserted, then updated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Deduplicate {
     /// Columns that tell rows apart.

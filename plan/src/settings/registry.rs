@@ -359,6 +359,12 @@ pub const SETTINGS: &[SettingSpec] = &[
     ),
     spec("table.optimizer.reuse-sub-plan-enabled", K::Boolean, "true", COMPATIBLE),
     spec(
+        "table.plan.force-recompile",
+        K::Boolean,
+        "false",
+        "Whether COMPILE PLAN replaces a plan file that is there already.",
+    ),
+    spec(
         "taskmanager.memory.managed.size",
         K::MemorySize,
         "",

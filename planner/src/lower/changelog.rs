@@ -140,9 +140,7 @@ fn changes_of(draft: &Draft, inputs: &[&Facts]) -> Facts {
             make(false, false)
         }
         Operator::Rank(_) => make(true, true),
-        Operator::Deduplicate(deduplicate) => {
-            make(deduplicate.keep_last || deduplicate.time.is_some(), false)
-        }
+        Operator::Deduplicate(deduplicate) => make(deduplicate.keep_last, false),
         Operator::Join(join) => match join.kind {
             JoinKind::Inner | JoinKind::Semi => Facts { paired: true, ..pass() },
             JoinKind::Left | JoinKind::Right | JoinKind::Full | JoinKind::Anti => make(true, true),

@@ -2,6 +2,7 @@
 
 use tidegate_plan::operator::OverOrder;
 use tidegate_plan::{AggregateCall, Expr};
+use tidegate_types::TimeAttribute;
 
 use super::join_time::expiry;
 use super::need::{Need, add};
@@ -157,6 +158,11 @@ pub(super) fn needs_event_time(relation: &Relation) -> bool {
         RelOp::Aggregate { aggregate, .. } => aggregate.is_event(),
         RelOp::WindowRank { rank, .. } => rank.event,
         RelOp::Sort { .. } => true,
+        // The first row by event time waits for the watermark.
+        RelOp::Rank { input, rank } => matches!(rank.order.as_slice(), [key]
+            if !key.descending
+                && rank.to == 1
+                && input.schema[key.column].ty.kind.time_attribute() == TimeAttribute::Event),
         RelOp::Over { over, .. } => matches!(over.order, OverOrder::Event { .. }),
         RelOp::Join { left, right, join } => match &join.form {
             JoinForm::Undecided | JoinForm::Regular => {

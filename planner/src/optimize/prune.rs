@@ -122,7 +122,7 @@ fn rewritten(relation: Relation, needs: &[Need], scans: &[ScanNeeds]) -> (Relati
             updating::expand(input, projections, schema, needs, &moves)
         }
         RelOp::Over { input, over } => {
-            let (input, moves) = rewritten(*input, &below, scans);
+            let (input, moves) = trimmed(*input, &below, scans);
             updating::over(input, over, &schema, needs, moves)
         }
         RelOp::Unnest { input, unnest } => {
@@ -131,17 +131,17 @@ fn rewritten(relation: Relation, needs: &[Need], scans: &[ScanNeeds]) -> (Relati
         }
         RelOp::Join { left, right, join } => {
             let [of_left, of_right] = join_needs(&left, &join, needs, &right);
-            let sides = [rewritten(*left, &of_left, scans), rewritten(*right, &of_right, scans)];
+            let sides = [trimmed(*left, &of_left, scans), trimmed(*right, &of_right, scans)];
             updating::join(sides, join, &schema)
         }
         RelOp::Number { input, mut number } => {
-            let (input, moves) = rewritten(*input, &below, scans);
+            let (input, moves) = trimmed(*input, &below, scans);
             number.partition.iter_mut().for_each(|key| *key = place(&moves, *key));
             number.order.iter_mut().for_each(|key| key.column = place(&moves, key.column));
             with_number(input, moves, schema.last(), |input| RelOp::Number { input, number })
         }
         RelOp::WindowRank { input, mut rank } => {
-            let (input, moves) = rewritten(*input, &below, scans);
+            let (input, moves) = trimmed(*input, &below, scans);
             rank.keys.iter_mut().for_each(|key| *key = place(&moves, *key));
             rank.order.iter_mut().for_each(|key| key.column = place(&moves, key.column));
             (rank.start, rank.end) = (place(&moves, rank.start), place(&moves, rank.end));
@@ -149,7 +149,7 @@ fn rewritten(relation: Relation, needs: &[Need], scans: &[ScanNeeds]) -> (Relati
             with_number(input, moves, number, |input| RelOp::WindowRank { input, rank })
         }
         RelOp::Rank { input, mut rank } => {
-            let (input, moves) = rewritten(*input, &below, scans);
+            let (input, moves) = trimmed(*input, &below, scans);
             rank.keys.iter_mut().for_each(|key| *key = place(&moves, *key));
             rank.order.iter_mut().for_each(|key| key.column = place(&moves, key.column));
             if rank.rank_column.is_none() {
@@ -159,12 +159,39 @@ fn rewritten(relation: Relation, needs: &[Need], scans: &[ScanNeeds]) -> (Relati
             with_number(input, moves, number, |input| RelOp::Rank { input, rank })
         }
         RelOp::Sort { input, mut sort } => {
-            let (input, moves) = rewritten(*input, &below, scans);
+            let (input, moves) = trimmed(*input, &below, scans);
             sort.time = place(&moves, sort.time);
             sort.order.iter_mut().for_each(|key| key.column = place(&moves, key.column));
             passing(input, moves, |input| RelOp::Sort { input, sort })
         }
     }
+}
+
+/// As [`rewritten`], for operators that keep rows: columns that others read go before they are stored.
+fn trimmed(relation: Relation, needs: &[Need], scans: &[ScanNeeds]) -> (Relation, Moves) {
+    let (relation, mut moves) = rewritten(relation, needs, scans);
+    let mut kept: Vec<usize> = Vec::new();
+    for (moved, need) in moves.iter_mut().zip(needs) {
+        match moved {
+            Some(moved) if need.is_needed() => kept.push(moved.index),
+            _ => *moved = None,
+        }
+    }
+    kept.sort_unstable();
+    kept.dedup();
+    if kept.len() == relation.schema.len() || kept.is_empty() {
+        return (relation, moves);
+    }
+    for moved in moves.iter_mut().flatten() {
+        moved.index = kept.partition_point(|index| *index < moved.index);
+    }
+    let exprs = kept.into_iter().filter_map(|index| {
+        let field = relation.schema.get(index)?;
+        let expr = Expr::Column { index, ty: field.ty.clone() };
+        Some(NamedExpr { name: field.name.clone(), expr })
+    });
+    let exprs = exprs.collect();
+    (relation.project(exprs), moves)
 }
 
 /// An operator that passes its input's columns on.

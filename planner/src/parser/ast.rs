@@ -33,9 +33,20 @@ pub(crate) enum StatementKind {
     Reset(Option<String>),
     Query(QueryText),
     Explain(Explain),
+    PlanFile(PlanFileStatement),
     Show(Show),
     Describe(TableName),
     Use(Use),
+}
+
+/// `COMPILE [AND EXECUTE] PLAN` or `EXECUTE PLAN`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PlanFileStatement {
+    pub(crate) path: String,
+    /// The INSERT or statement set that is compiled.
+    pub(crate) compiled: Option<Box<Statement>>,
+    pub(crate) if_not_exists: bool,
+    pub(crate) execute: bool,
 }
 
 /// What a name that is dropped or shown stands for.

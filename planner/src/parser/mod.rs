@@ -7,6 +7,7 @@ pub(crate) mod cursor;
 pub(crate) mod dialect;
 pub(crate) mod flink_text;
 mod insert;
+mod plan_file;
 mod refused;
 mod script;
 mod show;

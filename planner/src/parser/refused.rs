@@ -19,7 +19,6 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("ADD", "user code does not run yet; use built-in functions"),
     ("REMOVE", "user code does not run yet; use built-in functions"),
     ("STOP", "stop jobs with `tidegate job stop`"),
-    ("COMPILE", ""),
     ("END", ""),
     ("BEGIN", "several INSERTs stand between EXECUTE STATEMENT SET BEGIN and END"),
     ("QUIT", "a script ends by itself: leave it out"),

@@ -11,7 +11,7 @@ use super::cursor::{
 };
 use super::dialect::FlinkDialect;
 use super::tokens::{self, Hints};
-use super::{alter, create, insert, refused, show};
+use super::{alter, create, insert, plan_file, refused, show};
 
 /// Parses a script into its statements. Empty statements are skipped.
 ///
@@ -53,13 +53,18 @@ impl ScriptParser<'_> {
 
     fn statement_kind(&mut self) -> Result<StatementKind> {
         let start = self.next_span();
-        if words(&mut self.parser, &["EXECUTE", "STATEMENT", "SET"]) {
+        if words(&mut self.parser, &["EXECUTE", "STATEMENT", "SET"])
+            || words(&mut self.parser, &["STATEMENT", "SET"])
+        {
             self.syntax(|parser| expect_word(parser, "BEGIN"))?;
             return self.statement_set();
         }
         if words(&mut self.parser, &["BEGIN", "STATEMENT", "SET"]) {
             self.syntax(|parser| parser.expect_token(&Token::SemiColon))?;
             return self.statement_set();
+        }
+        if plan_file::is_execute(&mut self.parser) {
+            return plan_file::execute(self);
         }
         // `EXECUTE` in front of an INSERT or a query changes nothing.
         word(&mut self.parser, "EXECUTE");
@@ -78,11 +83,22 @@ impl ScriptParser<'_> {
             "SET" => self.syntax(set),
             "RESET" => self.syntax(reset),
             "EXPLAIN" => self.explain(),
+            "COMPILE" => {
+                self.parser.advance_token();
+                plan_file::compile(self)
+            }
             "SHOW" => show::parse(self),
             "DESCRIBE" | "DESC" => show::describe(self),
             "USE" => self.syntax(show::use_statement),
             _ => Err(refused::statement(self)),
         }
+    }
+
+    /// A statement set whose beginning was read, with the place where it began.
+    pub(super) fn statement_set_from(&mut self, start: Span) -> Result<Statement> {
+        let kind = self.statement_set()?;
+        let span = self.span_since(start);
+        Ok(Statement { kind, span, text: self.text_of(span).to_owned() })
     }
 
     /// The inserts of a statement set up to `END`.

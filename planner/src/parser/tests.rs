@@ -204,16 +204,16 @@ fn errors_point_at_their_place() {
     "#]],
     );
     check_error(
-        "CREATE TABLE t (a INT) LIKE u",
+        "CREATE TABLE t (a INT) DISTRIBUTED BY (a) LIKE u",
         expect![[r#"
         UNSUPPORTED CREATE TABLE … LIKE is not supported yet (line 1, column 24)
           help: declare the columns and options of the table itself
     "#]],
     );
     check_error(
-        "CREATE FUNCTION f AS 'x'",
+        "CREATE CATALOG c",
         expect![[r#"
-        UNSUPPORTED CREATE FUNCTION is not supported yet (line 1, column 1)
+        UNSUPPORTED CREATE CATALOG is not supported yet (line 1, column 1)
           help: supported are CREATE [TEMPORARY] TABLE and CREATE [TEMPORARY] VIEW
     "#]],
     );

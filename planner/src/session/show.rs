@@ -107,7 +107,8 @@ impl Session {
     fn functions(&self, user: bool, like: &Option<NamePattern>, span: Span) -> Result<Rows> {
         let built_in = tidegate_functions::names().chain(bind::aggregate::names());
         // Operators have signs or several words.
-        let built_in = built_in.filter(|name| name.chars().all(|c| c == '_' || c.is_alphanumeric()));
+        let built_in =
+            built_in.filter(|name| name.chars().all(|c| c == '_' || c.is_alphanumeric()));
         let called: BTreeSet<String> = match user {
             true => self.functions.iter().map(|name| name.to_lowercase()).collect(),
             false => built_in.map(str::to_lowercase).collect(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use tidegate_plan::encoding::{decode, encode};
+use tidegate_plan::state_layout::state_layout;
 use tidegate_plan::{Operator, StreamGraph};
 
 use crate::{Planned, Session, parse_script};
@@ -101,4 +102,54 @@ fn plans_survive_their_stored_form() {
         }
     }
     assert!(checked >= 8, "only {checked} jobs were planned");
+}
+
+/// Ids of operators with what they keep.
+fn state(graph: &StreamGraph) -> BTreeMap<String, Vec<String>> {
+    let nodes = graph.nodes.iter().map(|node| (node.id.to_string(), state_layout(node, graph)));
+    nodes.filter(|(_, layout)| !layout.is_empty()).collect()
+}
+
+/// Queries with every operator that keeps state.
+const STATEFUL: &[&str] = &[
+    "SELECT a, SUM(c.x) FROM t GROUP BY a",
+    "SELECT a, COUNT(DISTINCT b) FROM t WHERE c.y > 1 GROUP BY a",
+    "SELECT l.a, r.n FROM t l JOIN u r ON l.a = r.k AND l.c.x < r.n",
+    "SELECT l.a, r.n FROM t l LEFT JOIN (SELECT k, SUM(n) AS n FROM u GROUP BY k) r ON l.a = r.k",
+    "SELECT l.a, r.n FROM t l JOIN u r ON l.a = r.k AND l.ts BETWEEN r.rt - INTERVAL '1' MINUTE AND r.rt",
+    "SELECT l.a, v.n FROM t l JOIN versions FOR SYSTEM_TIME AS OF l.ts AS v ON l.a = v.k",
+    "SELECT a, n FROM (SELECT a, c.x AS n, ROW_NUMBER() OVER (PARTITION BY a ORDER BY c.x DESC) AS rn FROM t) WHERE rn <= 3",
+    "SELECT a, n FROM (SELECT a, c.x AS n, ROW_NUMBER() OVER (PARTITION BY a ORDER BY ts DESC) AS rn FROM t) WHERE rn = 1",
+    "SELECT a, SUM(c.x) OVER (PARTITION BY a ORDER BY ts ROWS BETWEEN 3 PRECEDING AND CURRENT ROW) FROM t",
+    "SELECT a, COUNT(*) OVER (ORDER BY a) FROM t",
+    "SELECT a, c.x FROM t WHERE a IN (SELECT k FROM u WHERE n > 3)",
+    "SELECT a, c.x FROM t ORDER BY ts",
+    "SELECT a, COUNT(*) FROM TABLE(SESSION(TABLE t PARTITION BY a, DESCRIPTOR(ts), INTERVAL '1' MINUTE)) GROUP BY a, window_start, window_end",
+    "SELECT k, n FROM versions",
+    "SELECT a, c.x FROM t EXCEPT SELECT k, n FROM u",
+];
+
+const OTHERS: &str = "
+CREATE TABLE u (k INT, n INT, more STRING, rt TIMESTAMP(3), WATERMARK FOR rt AS rt) WITH ('connector' = 'datagen');
+CREATE TABLE versions (k INT, n INT, more STRING, vt TIMESTAMP(3), WATERMARK FOR vt AS vt, PRIMARY KEY (k) NOT ENFORCED)
+    WITH ('connector' = 'filesystem', 'path' = '/nowhere', 'format' = 'debezium-json');
+CREATE TABLE anything (a INT, n BIGINT) WITH ('connector' = 'print');
+CREATE TABLE texts (a STRING, b STRING) WITH ('connector' = 'print');
+";
+
+#[test]
+fn what_else_a_script_reads_changes_neither_ids_nor_what_operators_keep() {
+    let before = "INSERT INTO texts SELECT b, CAST(c AS STRING) FROM t;
+        INSERT INTO texts SELECT more, CAST(rt AS STRING) FROM u;";
+    let behind = "INSERT INTO texts SELECT a.more, b.more FROM versions a JOIN u b ON a.k = b.k;";
+    for query in STATEFUL {
+        let insert = format!("INSERT INTO anything {query};");
+        let plan = |script: &str| state(&jobs(&format!("{OTHERS}{script}"))[0]);
+        let alone = plan(&insert);
+        let beside = plan(&format!("EXECUTE STATEMENT SET BEGIN {before} {insert} {behind} END;"));
+        for (id, layout) in &alone {
+            assert_eq!(beside.get(id), Some(layout), "{query}");
+        }
+        assert!(alone.len() >= 2, "{query}: {alone:?}");
+    }
 }

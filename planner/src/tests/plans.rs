@@ -220,9 +220,10 @@ fn windows() {
             +- Calc(select=[page], changelogMode=[I])
                +- WindowRank(window=[win_start=[window_start], win_end=[window_end]], rankType=[ROW_NUMBER], rankRange=[rankStart=1, rankEnd=1], partitionBy=[page], orderBy=[dwell DESC NULLS LAST], changelogMode=[I])
                   +- Exchange(distribution=[hash[page]])
-                     +- WindowTableFunction(window=[SESSION(time_col=[ts], gap=[5 s]), partition keys=[page]], changelogMode=[I])
-                        +- Exchange(distribution=[hash[page]])
-                           +- TableSourceScan(table=[clicks], read=[page, dwell, ts], fields=[page, dwell, ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
+                     +- Calc(select=[page, dwell, window_start, window_end], changelogMode=[I])
+                        +- WindowTableFunction(window=[SESSION(time_col=[ts], gap=[5 s]), partition keys=[page]], changelogMode=[I])
+                           +- Exchange(distribution=[hash[page]])
+                              +- TableSourceScan(table=[clicks], read=[page, dwell, ts], fields=[page, dwell, ts], watermark=[(ts - 5000:INTERVAL MILLISECOND)], changelogMode=[I])
 
             == State ==
             WindowRank(page) [1981a04b2deef1af]: rows of rank 1 to 1 per page, until their window is complete

@@ -45,6 +45,10 @@ fn normalized(columns: &[(String, String)]) -> Vec<(String, String)> {
     columns.iter().map(|(name, ty)| (name.clone(), normal(ty))).collect()
 }
 
+/// Queries over windows whose columns differ on purpose. Of a single value the sample's deviation is NULL,
+/// also where no value is; Flink's type says that it is not.
+const OTHER_COLUMNS: &[&str] = &["STDDEV and VAR"];
+
 #[test]
 fn queries_over_windows_have_the_columns_that_flink_answers() {
     let mut different = Vec::new();
@@ -57,7 +61,8 @@ fn queries_over_windows_have_the_columns_that_flink_answers() {
             match (columns(&mut session, sql), wanted(answer)) {
                 (Ok(got), Some(wanted)) if !sql.starts_with("EXPLAIN") => {
                     checked += 1;
-                    if normalized(&got) != normalized(&wanted) {
+                    let known = OTHER_COLUMNS.iter().any(|known| case["name"] == *known);
+                    if (normalized(&got) != normalized(&wanted)) != known {
                         different
                             .push(format!("{}\n  {sql}\n  {wanted:?}\n  {got:?}", case["name"]));
                     }

@@ -17,7 +17,9 @@ fn check(sql: &str, expected: Expect) {
 
 #[test]
 fn tables_are_shown_as_flink_shows_them() {
-    check("SHOW CREATE TABLE base; DESCRIBE base; SHOW CREATE VIEW v", expect![[r#"
+    check(
+        "SHOW CREATE TABLE base; DESCRIBE base; SHOW CREATE VIEW v",
+        expect![[r#"
         result
         CREATE TABLE `default_catalog`.`default_database`.`base` (
           `id` INT NOT NULL COMMENT 'key',
@@ -48,7 +50,8 @@ fn tables_are_shown_as_flink_shows_them() {
         )
         AS SELECT a, b FROM t
 
-    "#]]);
+    "#]],
+    );
     check(
         "CREATE TABLE x (a BYTES NOT NULL, l TIMESTAMP_LTZ(3), r ROW<q ARRAY<STRING NOT NULL>, `w z` MAP<STRING, INT>>,
            c AS CAST(a AS STRING) || 'it''s', e AS TIMESTAMPADD(SECOND, 5, l), g AS r.q[1], h AS MAP['k', 1], i AS CASE WHEN a IS NULL THEN 1 ELSE 2 END);
@@ -72,7 +75,9 @@ fn tables_are_shown_as_flink_shows_them() {
 
 #[test]
 fn like_takes_over_what_is_included() {
-    check("CREATE TABLE x LIKE base; SHOW CREATE TABLE x", expect![[r#"
+    check(
+        "CREATE TABLE x LIKE base; SHOW CREATE TABLE x",
+        expect![[r#"
         result
         CREATE TABLE `default_catalog`.`default_database`.`x` (
           `id` INT NOT NULL COMMENT 'key',
@@ -89,7 +94,8 @@ fn like_takes_over_what_is_included() {
           'topic' = 'a'
         )
 
-    "#]]);
+    "#]],
+    );
     check(
         "CREATE TEMPORARY TABLE x (n INT, d AS name) WITH ('topic' = 'b') LIKE base (EXCLUDING ALL INCLUDING OPTIONS);",
         expect![[r#"
@@ -143,59 +149,101 @@ fn like_takes_over_what_is_included() {
 
 #[test]
 fn like_refuses_what_only_one_can_have() {
-    check("CREATE TABLE x (id INT) LIKE base", expect![[r#"
+    check(
+        "CREATE TABLE x (id INT) LIKE base",
+        expect![[r#"
         SQL_SEMANTIC there is a column 'id' in the table of LIKE already (line 4, column 17)
           help: only computed columns can take the place of computed ones, and metadata that of metadata
-    "#]]);
-    check("CREATE TABLE x (d AS name) LIKE base", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE TABLE x (d AS name) LIKE base",
+        expect![[r#"
         SQL_SEMANTIC there is a column 'd' in the table of LIKE already (line 4, column 17)
           help: say EXCLUDING GENERATED or OVERWRITING GENERATED
-    "#]]);
-    check("CREATE TABLE x (f AS name) LIKE base (OVERWRITING METADATA)", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE TABLE x (f AS name) LIKE base (OVERWRITING METADATA)",
+        expect![[r#"
         SQL_SEMANTIC there is a column 'f' in the table of LIKE already (line 4, column 17)
           help: only computed columns can take the place of computed ones, and metadata that of metadata
-    "#]]);
-    check("CREATE TABLE x (WATERMARK FOR ts AS ts) LIKE base", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE TABLE x (WATERMARK FOR ts AS ts) LIKE base",
+        expect![[r#"
         SQL_SEMANTIC there is a watermark for this column in the table of LIKE already (line 4, column 31)
           help: say EXCLUDING WATERMARKS or OVERWRITING WATERMARKS
-    "#]]);
-    check("CREATE TABLE x (m TIMESTAMP(3), WATERMARK FOR m AS m) LIKE base", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE TABLE x (m TIMESTAMP(3), WATERMARK FOR m AS m) LIKE base",
+        expect![[r#"
         SQL_SEMANTIC there is a watermark for another column in the table of LIKE; a table has one (line 4, column 47)
           help: say EXCLUDING WATERMARKS
-    "#]]);
-    check("CREATE TABLE x (PRIMARY KEY (name) NOT ENFORCED) LIKE base", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE TABLE x (PRIMARY KEY (name) NOT ENFORCED) LIKE base",
+        expect![[r#"
         SQL_SEMANTIC the table of LIKE has a primary key already (line 4, column 30)
           help: say EXCLUDING CONSTRAINTS
-    "#]]);
-    check("CREATE TABLE x (PRIMARY KEY (nome) NOT ENFORCED) LIKE base (EXCLUDING CONSTRAINTS)", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE TABLE x (PRIMARY KEY (nome) NOT ENFORCED) LIKE base (EXCLUDING CONSTRAINTS)",
+        expect![[r#"
         SQL_SEMANTIC the primary key 'nome' is not a column of the table (line 4, column 30)
-    "#]]);
-    check("CREATE TABLE x (n INT) PARTITIONED BY (n) LIKE base", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE TABLE x (n INT) PARTITIONED BY (n) LIKE base",
+        expect![[r#"
         SQL_SEMANTIC the table of LIKE is partitioned already (line 4, column 40)
           help: say EXCLUDING PARTITIONS
-    "#]]);
-    check("CREATE TABLE x LIKE base (OVERWRITING PARTITIONS)", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE TABLE x LIKE base (OVERWRITING PARTITIONS)",
+        expect![[r#"
         SQL_SEMANTIC PARTITIONS cannot be OVERWRITING (line 4, column 27)
           help: say EXCLUDING PARTITIONS and declare them again
-    "#]]);
-    check("CREATE TABLE x LIKE base (INCLUDING OPTIONS EXCLUDING OPTIONS)", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE TABLE x LIKE base (INCLUDING OPTIONS EXCLUDING OPTIONS)",
+        expect![[r#"
         SQL_SEMANTIC LIKE says twice what happens to OPTIONS (line 4, column 45)
-    "#]]);
-    check("CREATE TABLE x LIKE base (INCLUDING)", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE TABLE x LIKE base (INCLUDING)",
+        expect![[r#"
         SQL_SYNTAX expected one of ALL, CONSTRAINTS, DISTRIBUTION, GENERATED, METADATA, OPTIONS, PARTITIONS, WATERMARKS, found ) (line 4, column 36)
-    "#]]);
-    check("CREATE TABLE x LIKE v", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE TABLE x LIKE v",
+        expect![[r#"
         SQL_SEMANTIC 'v' is a view: LIKE takes a table (line 4, column 21)
           help: use CREATE TABLE … AS SELECT for the columns of a view
-    "#]]);
-    check("CREATE TABLE x LIKE bass", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE TABLE x LIKE bass",
+        expect![[r#"
         NOT_FOUND there is no table 'bass' (line 4, column 21)
           help: did you mean 'base'? there are: base, t, v
-    "#]]);
-    check("CREATE TABLE x LIKE base (EXCLUDING METADATA); SELECT f FROM x", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE TABLE x LIKE base (EXCLUDING METADATA); SELECT f FROM x",
+        expect![[r#"
         SQL_SEMANTIC there is no column 'f' (line 4, column 55)
           help: the columns are: id, d, name, ts
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -282,63 +330,108 @@ fn tables_are_made_from_queries() {
 
 #[test]
 fn tables_from_queries_are_refused_where_they_do_not_fit() {
-    check("CREATE TABLE t AS SELECT 1 AS a", expect![[r#"
+    check(
+        "CREATE TABLE t AS SELECT 1 AS a",
+        expect![[r#"
         ALREADY_EXISTS there is a table 't' already (line 4, column 14)
           help: use IF NOT EXISTS, or DROP TABLE first
-    "#]]);
-    check("CREATE TEMPORARY TABLE x AS SELECT 1 AS a", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE TEMPORARY TABLE x AS SELECT 1 AS a",
+        expect![[r#"
         SQL_SEMANTIC CREATE TABLE … AS makes no temporary table, as in Flink SQL (line 4, column 1)
           help: leave TEMPORARY out
-    "#]]);
-    check("REPLACE TABLE x AS SELECT 1 AS a", expect![[r#"
+    "#]],
+    );
+    check(
+        "REPLACE TABLE x AS SELECT 1 AS a",
+        expect![[r#"
         NOT_FOUND there is no table 'x' to replace (line 4, column 15)
           help: use CREATE TABLE … AS or CREATE OR REPLACE TABLE … AS
-    "#]]);
-    check("CREATE OR REPLACE TABLE v AS SELECT 1 AS a", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE OR REPLACE TABLE v AS SELECT 1 AS a",
+        expect![[r#"
         SQL_SEMANTIC 'v' is a view, not a table (line 4, column 25)
-    "#]]);
-    check("CREATE OR REPLACE TABLE x (a INT)", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE OR REPLACE TABLE x (a INT)",
+        expect![[r#"
         SQL_SEMANTIC CREATE OR REPLACE TABLE needs AS and a query (line 4, column 1)
           help: use DROP TABLE IF EXISTS and CREATE TABLE
-    "#]]);
-    check("CREATE TABLE x (a)", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE TABLE x (a)",
+        expect![[r#"
         SQL_SEMANTIC the column 'a' has no type (line 4, column 17)
-    "#]]);
-    check("CREATE TABLE x (a, c) AS SELECT a, b FROM t", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE TABLE x (a, c) AS SELECT a, b FROM t",
+        expect![[r#"
         SQL_SEMANTIC the query has no column 'c' (line 4, column 20)
           help: the columns are: a, b
-    "#]]);
-    check("CREATE TABLE x (a) AS SELECT a, b FROM t", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE TABLE x (a) AS SELECT a, b FROM t",
+        expect![[r#"
         SQL_SEMANTIC the list names 1 columns, the query has 2 (line 4, column 23)
-    "#]]);
-    check("CREATE TABLE x (a AS 1) AS SELECT a, b FROM t", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE TABLE x (a AS 1) AS SELECT a, b FROM t",
+        expect![[r#"
         SQL_SEMANTIC the query has a column 'a': it cannot be computed or metadata (line 4, column 17)
-    "#]]);
-    check("CREATE TABLE x (b INT) WITH ('connector' = 'print') AS SELECT a, b FROM t", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE TABLE x (b INT) WITH ('connector' = 'print') AS SELECT a, b FROM t",
+        expect![[r#"
         SQL_SEMANTIC the query does not fit the table 'x': incompatible types for sink column 'b' at position 1
           query schema: [a: INT, b: STRING]
           sink schema:  [a: INT, b: INT] (line 4, column 56)
           help: cast it: CAST(… AS INT)
-    "#]]);
-    check("CREATE TABLE x (c INT NOT NULL) WITH ('connector' = 'print') AS SELECT a, b FROM t", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE TABLE x (c INT NOT NULL) WITH ('connector' = 'print') AS SELECT a, b FROM t",
+        expect![[r#"
         SQL_SEMANTIC column 'c' is NOT NULL and the INSERT gives it no value (line 4, column 14)
-    "#]]);
-    check("CREATE TABLE x AS SELECT NULL AS a FROM t", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE TABLE x AS SELECT NULL AS a FROM t",
+        expect![[r#"
         SQL_SEMANTIC the type of NULL is not known here (line 4, column 26)
           help: write CAST(NULL AS type)
-    "#]]);
-    check("CREATE TABLE x AS SELECT a, a FROM t", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE TABLE x AS SELECT a, a FROM t",
+        expect![[r#"
         INVALID_OPTION table x: the option 'connector' is missing (line 4, column 1)
           help: it is one of kafka, filesystem, datagen, nexmark, print, blackhole
-    "#]]);
-    check("CREATE TABLE x AS SELECT a FROM t", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE TABLE x AS SELECT a FROM t",
+        expect![[r#"
         INVALID_OPTION table x: the option 'connector' is missing (line 4, column 1)
           help: it is one of kafka, filesystem, datagen, nexmark, print, blackhole
-    "#]]);
-    check("CREATE TABLE x DISTRIBUTED INTO 3 BUCKETS AS SELECT a FROM t", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE TABLE x DISTRIBUTED INTO 3 BUCKETS AS SELECT a FROM t",
+        expect![[r#"
         UNSUPPORTED CREATE TABLE … DISTRIBUTED is not supported yet (line 4, column 16)
           help: leave it out: no connector of this version has buckets
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -384,10 +477,13 @@ fn show_lists_what_there_is() {
               help: use IF EXISTS; built-in functions stay
         "#]],
     );
-    check("USE CATALOG default_catalog; USE default_catalog.default_database; USE MODULES core; USE other", expect![[r#"
+    check(
+        "USE CATALOG default_catalog; USE default_catalog.default_database; USE MODULES core; USE other",
+        expect![[r#"
         NOT_FOUND there is no database 'other' (line 4, column 90)
           help: the only database is default_database in default_catalog
-    "#]]);
+    "#]],
+    );
     for refused in [
         "SHOW TABLES FROM other",
         "SHOW TABLES NOT 'a'",
@@ -426,18 +522,27 @@ fn temporary_objects_hide_others() {
             ts | TIMESTAMP(3) *ROWTIME* | TRUE |  |  | `ts` - INTERVAL '5' SECOND | 
         "#]],
     );
-    check("CREATE TEMPORARY TABLE x (a INT); DROP TABLE x", expect![[r#"
+    check(
+        "CREATE TEMPORARY TABLE x (a INT); DROP TABLE x",
+        expect![[r#"
         SQL_SEMANTIC 'x' is a temporary table (line 4, column 46)
           help: DROP TEMPORARY TABLE
-    "#]]);
-    check("DROP TEMPORARY TABLE t", expect![[r#"
+    "#]],
+    );
+    check(
+        "DROP TEMPORARY TABLE t",
+        expect![[r#"
         NOT_FOUND there is no temporary table 't' (line 4, column 22)
           help: DROP TABLE without TEMPORARY
-    "#]]);
-    check("CREATE TEMPORARY TABLE x (a INT); ALTER TABLE x ADD b INT", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE TEMPORARY TABLE x (a INT); ALTER TABLE x ADD b INT",
+        expect![[r#"
         SQL_SEMANTIC 'x' is temporary and cannot be altered (line 4, column 47)
           help: drop it and create it anew
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -467,25 +572,36 @@ fn alter_table_changes_the_definition() {
 
         "#]],
     );
-    check("ALTER TABLE base DROP (d, name); SHOW COLUMNS FROM base; ALTER TABLE IF EXISTS nope DROP x", expect![[r#"
+    check(
+        "ALTER TABLE base DROP (d, name); SHOW COLUMNS FROM base; ALTER TABLE IF EXISTS nope DROP x",
+        expect![[r#"
         name | type | null | key | extras | watermark | comment
         id | INT | FALSE | PRI(id) |  |  | key
         f | STRING | TRUE |  | METADATA FROM 'partition' VIRTUAL |  | 
         ts | TIMESTAMP(3) *ROWTIME* | TRUE |  |  | `ts` - INTERVAL '5' SECOND | 
-    "#]]);
-    check("ALTER VIEW v RENAME TO w; ALTER VIEW w AS SELECT b FROM t; SHOW CREATE VIEW w", expect![[r#"
+    "#]],
+    );
+    check(
+        "ALTER VIEW v RENAME TO w; ALTER VIEW w AS SELECT b FROM t; SHOW CREATE VIEW w",
+        expect![[r#"
         result
         CREATE VIEW `default_catalog`.`default_database`.`w` (
           `b`
         )
         AS SELECT b FROM t
 
-    "#]]);
-    check("CREATE OR REPLACE VIEW v (one) COMMENT 'c' AS TABLE w; SELECT 1", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE OR REPLACE VIEW v (one) COMMENT 'c' AS TABLE w; SELECT 1",
+        expect![[r#"
         SQL_SEMANTIC there is no table or view 'w' (line 4, column 53)
           help: there are: base, t, v
-    "#]]);
-    check("CREATE VIEW w AS SELECT b AS z FROM t; CREATE OR REPLACE VIEW v (one) COMMENT 'c' AS TABLE w; SHOW CREATE VIEW v", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE VIEW w AS SELECT b AS z FROM t; CREATE OR REPLACE VIEW v (one) COMMENT 'c' AS TABLE w; SHOW CREATE VIEW v",
+        expect![[r#"
         result
         CREATE VIEW `default_catalog`.`default_database`.`v` (
           `one`
@@ -493,7 +609,8 @@ fn alter_table_changes_the_definition() {
         COMMENT 'c'
         AS TABLE w
 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -519,7 +636,8 @@ fn alter_table_refuses_what_breaks_the_definition() {
     ] {
         let answer = plan(&format!("{TABLES}ALTER TABLE base {refused}"));
         // A watermark that does not fit is reported where it was declared.
-        let place = if refused == "MODIFY ts STRING" { "(line 1, column" } else { "(line 4, column" };
+        let place =
+            if refused == "MODIFY ts STRING" { "(line 1, column" } else { "(line 4, column" };
         assert!(answer.contains(place), "{refused}\n{answer}");
     }
     check("ALTER TABLE v ADD x INT", expect![[""]]);
@@ -529,48 +647,81 @@ fn alter_table_refuses_what_breaks_the_definition() {
 
 #[test]
 fn statements_that_have_no_meaning_say_what_to_do() {
-    check("DELETE FROM t", expect![[r#"
+    check(
+        "DELETE FROM t",
+        expect![[r#"
         UNSUPPORTED the statement DELETE is not supported (line 4, column 1)
           help: insert the changes into a table with a primary key: a row replaces the one before with the same key
-    "#]]);
-    check("TRUNCATE TABLE t", expect![[r#"
+    "#]],
+    );
+    check(
+        "TRUNCATE TABLE t",
+        expect![[r#"
         UNSUPPORTED the statement TRUNCATE is not supported (line 4, column 1)
           help: tables are kept by other systems: empty the topic, folder or table there
-    "#]]);
-    check("ANALYZE TABLE t COMPUTE STATISTICS", expect![[r#"
+    "#]],
+    );
+    check(
+        "ANALYZE TABLE t COMPUTE STATISTICS",
+        expect![[r#"
         UNSUPPORTED the statement ANALYZE is not supported (line 4, column 1)
           help: leave it out: plans depend on no statistics of tables
-    "#]]);
-    check("CREATE DATABASE d", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE DATABASE d",
+        expect![[r#"
         UNSUPPORTED CREATE DATABASE is not supported (line 4, column 1)
           help: tables live in default_catalog.default_database
-    "#]]);
-    check("CREATE OR REPLACE FUNCTION f AS 'x'", expect![[r#"
+    "#]],
+    );
+    check(
+        "CREATE OR REPLACE FUNCTION f AS 'x'",
+        expect![[r#"
         UNSUPPORTED CREATE OR REPLACE FUNCTION is not supported (line 4, column 1)
           help: supported are CREATE [TEMPORARY] TABLE, CREATE [OR REPLACE] [TEMPORARY] VIEW and CREATE [TEMPORARY] FUNCTION
-    "#]]);
-    check("DROP CATALOG c", expect![[r#"
+    "#]],
+    );
+    check(
+        "DROP CATALOG c",
+        expect![[r#"
         UNSUPPORTED DROP CATALOG is not supported (line 4, column 1)
           help: tables, views and functions can be dropped
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_table_is_a_query() {
-    check("TABLE v", expect![[r#"
+    check(
+        "TABLE v",
+        expect![[r#"
         == Optimized Execution Plan ==
         Sink(table=[collect], fields=[a, b], parallelism=[1], changelogMode=[NONE])
         +- TableSourceScan(table=[t], read=[a, b], fields=[a, b], changelogMode=[I])
-    "#]]);
-    check("(TABLE v) UNION ALL TABLE `v`", expect![[r#"
+    "#]],
+    );
+    check(
+        "(TABLE v) UNION ALL TABLE `v`",
+        expect![[r#"
         SQL_SEMANTIC there is no table or view 'w' (line 4, column 107)
           help: there are: base, t, v
-    "#]]);
-    check("SELECT * FROM (TABLE default_catalog.default_database.v) WHERE b IN (TABLE w)", expect![[""]]);
-    check("CREATE TABLE s (a INT, b STRING) WITH ('connector' = 'print'); INSERT OVERWRITE TABLE s TABLE v", expect![[""]]);
-    check("CREATE TABLE s (a INT, b STRING) WITH ('connector' = 'print'); INSERT INTO TABLE s TABLE v; INSERT INTO s (b) TABLE t", expect![[r#"
+    "#]],
+    );
+    check(
+        "SELECT * FROM (TABLE default_catalog.default_database.v) WHERE b IN (TABLE w)",
+        expect![[""]],
+    );
+    check(
+        "CREATE TABLE s (a INT, b STRING) WITH ('connector' = 'print'); INSERT OVERWRITE TABLE s TABLE v",
+        expect![[""]],
+    );
+    check(
+        "CREATE TABLE s (a INT, b STRING) WITH ('connector' = 'print'); INSERT INTO TABLE s TABLE v; INSERT INTO s (b) TABLE t",
+        expect![[r#"
         SQL_SEMANTIC the query does not fit the table 's': different number of columns: 3 for 1
           query schema: [a: INT, b: STRING, ts: TIMESTAMP(3) *ROWTIME*]
           sink schema:  [a: INT, b: STRING] (line 4, column 111)
-    "#]]);
+    "#]],
+    );
 }

@@ -1,4 +1,4 @@
-//! Constructs of Flink SQL that later versions run: each is refused by name, with its place.
+//! Plans of constructs, and constructs that are refused: by name, with their place.
 
 use expect_test::{Expect, expect};
 
@@ -15,7 +15,7 @@ fn check(sql: &str, expected: Expect) {
 }
 
 #[test]
-fn constructs_of_later_versions() {
+fn constructs() {
     check(
         "SELECT b, COUNT(*) FROM t GROUP BY b",
         expect![[r#"
@@ -248,10 +248,10 @@ fn constructs_of_later_versions() {
         expect![[r#"
             == Optimized Execution Plan ==
             Sink(table=[collect], fields=[a, b, c, ts, other, rn], parallelism=[1], changelogMode=[NONE])
-            +- Calc(select=[a, b, c, ts, other, 1 AS rn], changelogMode=[I,UB,UA])
-               +- Deduplicate(keep=[FirstRow], key=[b], order=[ROWTIME], changelogMode=[I,UB,UA])
+            +- Calc(select=[a, b, c, ts, other, 1 AS rn], changelogMode=[I])
+               +- Deduplicate(keep=[FirstRow], key=[b], order=[ROWTIME], changelogMode=[I])
                   +- Exchange(distribution=[hash[b]])
-                     +- TableSourceScan(table=[t], read=[a, b, c(x), ts, other], fields=[a, b, c, ts, other], changelogMode=[I])
+                     +- TableSourceScan(table=[t], read=[a, b, c(x), ts, other], fields=[a, b, c, ts, other], watermark=[ts], changelogMode=[I])
 
             == State ==
             Deduplicate(b) [7441321e09b5a5fa]: one row per b, for ever

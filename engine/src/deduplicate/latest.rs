@@ -1,30 +1,25 @@
-//! One row per key: the first or last by event time or arrival. A batch makes one net change per key.
+//! The last row per key by event time or arrival, or the first by arrival. A batch makes one net change per
+//! key.
 //!
 //! State table `rows`: the key and its row, or of the first by arrival the key alone.
 
-#[cfg(test)]
-mod tests;
-
-use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, UInt32Array};
+use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use std::sync::Arc;
 use tidegate_plan::arrow_type::{arrow_schema, data_type};
 use tidegate_plan::operator::Deduplicate as Plan;
-use tidegate_plan::{Node, PlanSettings, Updates};
-use tidegate_types::{Error, ErrorCode, KeyGroupRange, Result};
+use tidegate_plan::{Node, Updates};
+use tidegate_types::{Error, KeyGroupRange, Result};
 
+use super::{TABLE, times};
 use crate::element::Changes;
 use crate::keyed::{Keyed, Pending, Scales, SlotRows, SlotValues, Wanted};
 use crate::keys::hash::hash_columns;
-use crate::keys::native_values;
 use crate::operator::{Copied, Operator, OperatorContext, Output, SnapshotRequest, TableSnapshot};
 
-/// Name of the state table.
-const TABLE: &str = "rows";
-
 /// Keeps one row per key.
-pub struct Deduplicate {
+pub(super) struct Latest {
     plan: Plan,
     wanted: Wanted,
     output: SchemaRef,
@@ -89,35 +84,9 @@ impl SlotValues for Kept {
     }
 }
 
-/// The event times of rows.
-fn times(column: &ArrayRef) -> Result<Int64Array> {
-    let times = native_values(column)?;
-    match times.null_count() {
-        0 => Ok(times),
-        _ => Err(Error::new(ErrorCode::Evaluation, "the event time of a row is NULL")
-            .help("filter such rows out before: WHERE … IS NOT NULL")),
-    }
-}
-
-impl Deduplicate {
+impl Latest {
     /// The operator of a plan node.
-    ///
-    /// # Errors
-    /// `UNSUPPORTED` for types that cannot be keys, and over an input that updates or deletes rows.
-    pub fn new(
-        plan: &Plan,
-        node: &Node,
-        inputs: &[&Node],
-        _settings: &PlanSettings,
-    ) -> Result<Self> {
-        let [input] = inputs else {
-            return Err(Error::internal("a deduplication has one input"));
-        };
-        if !input.changelog.is_append() {
-            return Err(Error::unsupported(
-                "deduplication by time over an input that updates or deletes rows",
-            ));
-        }
+    pub(super) fn new(plan: &Plan, node: &Node, input: &Node) -> Result<Self> {
         let types: Vec<_> = plan.keys.iter().map(|key| data_type(&input.schema[*key].ty)).collect();
         let output = arrow_schema(&node.schema);
         let keys_only = plan.time.is_none() && !plan.keep_last;
@@ -190,7 +159,6 @@ impl Deduplicate {
             None => None,
         };
         let times = times.as_ref().map(|times| times.values());
-        let last = self.plan.keep_last;
         let mut best: Vec<(u32, u32)> = Vec::new();
         let mut had = Vec::new();
         let Kept { seen, times: kept, .. } = &mut self.kept;
@@ -199,7 +167,7 @@ impl Deduplicate {
         for (row, slot) in (0u32..).zip(&self.slots) {
             let index = *slot as usize;
             let time = times.map_or(0, |times| times[row as usize]);
-            let wins = !seen[index] || if last { time >= kept[index] } else { time < kept[index] };
+            let wins = !seen[index] || time >= kept[index];
             if !wins {
                 continue;
             }
@@ -217,7 +185,7 @@ impl Deduplicate {
     }
 }
 
-impl Operator for Deduplicate {
+impl Operator for Latest {
     fn open(&mut self, context: &OperatorContext) -> Result<()> {
         self.keyed.open(context);
         self.scales.open(context);
