@@ -236,18 +236,22 @@ impl Session {
         Ok(Planned::PlanFile(Box::new(PlanFile { path, action })))
     }
 
-    fn explain(&mut self, explain: &Explain) -> Result<Planned> {
+    fn explain(&self, explain: &Explain) -> Result<Planned> {
         let runs = matches!(
             explain.statement.kind,
-            StatementKind::Query(_) | StatementKind::Insert(_) | StatementKind::StatementSet(_)
+            StatementKind::Query(_)
+                | StatementKind::Insert(_)
+                | StatementKind::StatementSet(_)
+                | StatementKind::CreateTableAs(_)
         );
         if !runs {
             return Err(bind::semantic(
-                "EXPLAIN takes a query, an INSERT or a statement set",
+                "EXPLAIN takes a query, an INSERT, a CREATE TABLE … AS or a statement set",
                 explain.statement.span,
             ));
         }
-        let Planned::Job(job) = self.plan(&explain.statement)? else {
+        // A table that the statement makes is not to stay.
+        let Planned::Job(job) = self.clone().plan(&explain.statement)? else {
             return Err(Error::internal("a query was planned as something else"));
         };
         let text = match explain.json {

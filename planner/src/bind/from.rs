@@ -249,6 +249,12 @@ impl Binder<'_> {
         let mut inner =
             Binder::new(self.catalog, self.settings, &view.query.hints, view.query.span);
         inner.depth = self.depth;
+        if self.expanding.contains(&view.name) {
+            let message = format!("the view '{}' refers to itself", view.name);
+            return Err(semantic(message, self.place));
+        }
+        inner.expanding = self.expanding.clone();
+        inner.expanding.push(view.name.clone());
         let context =
             |error: tidegate_types::Error| error.context(format!("expand view {}", view.name));
         let relation = inner.query(&view.query.query).map_err(context)?;

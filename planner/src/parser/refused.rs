@@ -46,7 +46,7 @@ pub(super) fn create(script: &ScriptParser<'_>, replace: Replace, start: Span) -
         Replace::Always => "REPLACE",
     };
     let help = match what.as_str() {
-        "CATALOG" | "DATABASE" => "tables live in default_catalog.default_database",
+        "CATALOG" | "DATABASE" => "the only catalog is default_catalog, with default_database",
         _ => {
             "supported are CREATE [TEMPORARY] TABLE, CREATE [OR REPLACE] [TEMPORARY] VIEW and CREATE [TEMPORARY] FUNCTION"
         }

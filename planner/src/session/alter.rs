@@ -29,7 +29,7 @@ impl Session {
         let mut definition = table.definition.as_ref().clone();
         match &alter.change {
             TableChange::RenameTo(to) => {
-                self.is_free(to, false, false)?;
+                self.check_new_name(to)?;
                 definition.name = to.clone();
             }
             TableChange::RenameColumn { from, to } => rename_column(&mut definition, from, to)?,
@@ -71,8 +71,9 @@ impl Session {
         let mut altered: View = view.as_ref().clone();
         match &alter.change {
             ViewChange::RenameTo(to) => {
-                self.is_free(to, false, false)?;
+                self.check_new_name(to)?;
                 altered.name = to.resolve()?.to_owned();
+                self.check_view(&altered, to.span)?;
             }
             ViewChange::Query(query, text) => {
                 altered.columns = Vec::new();
@@ -84,6 +85,18 @@ impl Session {
         self.catalog.remove(false, name);
         self.catalog.insert(altered.name.clone(), Object::View(Arc::new(altered)));
         Ok(done("the view is altered"))
+    }
+
+    fn check_new_name(&self, name: &TableName) -> Result<()> {
+        let resolved = name.resolve()?;
+        match self.catalog.among(false, resolved) {
+            Some(object) => {
+                let noun = kind_of(object).noun();
+                let message = format!("there is a {noun} '{resolved}' already");
+                Err(Error::new(ErrorCode::AlreadyExists, message).at(name.span))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The object of a kind that a name stands for, if it is not temporary.

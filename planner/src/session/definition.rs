@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tidegate_types::{Error, ErrorCode, Result, Span};
 
 use super::{Planned, Session, done};
-use crate::bind;
+use crate::bind::{self, Binder};
 use crate::catalog::{Object, View};
 use crate::parser::ast::{CreateFunction, CreateTable, CreateView, Drop, ObjectKind, TableName};
 use crate::suggest;
@@ -26,7 +26,13 @@ impl Session {
             Some(like) => super::like::merge(&self.like_source(like)?, create, like)?,
             None => create.clone(),
         };
-        let table = bind::table::table(definition, &settings, span)?;
+        let table = bind::table::table(definition, &settings, span).map_err(|error| {
+            match &create.like {
+                // What is wrong may stand in the other table's declaration.
+                Some(like) => error.context(format!("table {} LIKE {}", create.name, like.source)),
+                None => error,
+            }
+        })?;
         let name = table.name.clone();
         self.catalog.insert(name.clone(), Object::Table(Arc::new(table)));
         Ok(Planned::Done(format!("table {name} created")))
@@ -52,10 +58,14 @@ impl Session {
         Ok(Planned::Done(format!("view {name} created")))
     }
 
-    /// Whether a view's query binds, and has as many columns as the view names.
+    /// Whether a view's query binds once there is the view, and has as many columns as the view names.
     pub(super) fn check_view(&self, view: &View, span: Span) -> Result<()> {
         let settings = self.plan_settings()?;
-        let relation = self.binder(&view.query, &settings).query(&view.query.query)?;
+        let mut catalog = self.catalog.clone();
+        catalog.insert(view.name.clone(), Object::View(Arc::new(view.clone())));
+        let mut binder = Binder::new(&catalog, &settings, &view.query.hints, view.query.span);
+        binder.expanding.push(view.name.clone());
+        let relation = binder.query(&view.query.query)?;
         let (named, found) = (view.columns.len(), relation.schema.len());
         if named > 0 && named != found {
             let message = format!("the view names {named} columns, its query has {found}");
