@@ -66,6 +66,11 @@ fn change(parser: &mut Parser, table: &TableName) -> Result<TableChange, ParserE
         return Ok(TableChange::RenameColumn { from, to: identifier(parser)? });
     }
     if word(parser, "SET") {
+        if parser.peek_nth_token_ref(1).token == Token::RParen {
+            parser.expect_token(&Token::LParen)?;
+            parser.advance_token();
+            return Ok(TableChange::Set(Vec::new()));
+        }
         return Ok(TableChange::Set(options(parser)?));
     }
     if word(parser, "RESET") {

@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 
 use sqlparser::ast::{
-    AccessExpr, Array, DataType, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Ident, Interval, ObjectName, ObjectNamePart, Subscript,
+    AccessExpr, BinaryOperator, DataType, DateTimeField, Expr, Function, FunctionArg,
+    FunctionArgExpr, FunctionArguments, Ident, Interval, ObjectName, ObjectNamePart, Subscript,
+    UnaryOperator, Value, ValueWithSpan,
 };
 use tidegate_types::{SqlType, TypeKind, sql_type::MAX_LENGTH};
 
@@ -89,14 +90,62 @@ fn rewrite(expr: &mut Expr) {
         }
         Expr::Cast { data_type, .. } => flink_type(data_type),
         Expr::Interval(interval) => singular(interval),
+        Expr::Value(ValueWithSpan { value: Value::Boolean(value), .. }) => {
+            *expr = finished(value.to_string().to_uppercase());
+        }
+        Expr::Value(value) => literal(&mut value.value),
+        Expr::Substring { special, .. } => *special = true,
+        Expr::Case { operand, conditions, .. } => {
+            if let Some(operand) = operand.take() {
+                conditions.iter_mut().for_each(|when| compare(&operand, &mut when.condition));
+            }
+        }
+        Expr::UnaryOp { op: op @ (UnaryOperator::Minus | UnaryOperator::Plus), expr: inner } => {
+            *expr = signed(op, inner);
+        }
         Expr::Function(function) if function.name.to_string() == MAP_CONSTRUCTOR => {
-            let elem = arguments(function).into_iter().map(|argument| argument.clone()).collect();
-            let value = Box::new(Expr::Array(Array { elem, named: false }));
-            *expr = Expr::Prefixed { prefix: Ident::new("MAP"), value };
+            let entries = arguments(function).into_iter().map(|entry| entry.to_string());
+            *expr = finished(format!("MAP[{}]", entries.collect::<Vec<_>>().join(", ")));
         }
         Expr::Function(function) => capitals(function),
         _ => {}
     }
+}
+
+/// An expression whose text is known.
+fn finished(text: String) -> Expr {
+    Expr::Identifier(Ident::new(text))
+}
+
+/// A sign stands apart, or it would begin a comment behind another; but not from numbers.
+fn signed(sign: &UnaryOperator, inner: &Expr) -> Expr {
+    match inner {
+        Expr::Interval(interval) => {
+            finished(interval.to_string().replacen('\'', &format!("{sign}'"), 1))
+        }
+        Expr::Value(_) => finished(format!("{sign}{inner}")),
+        _ if inner.to_string().starts_with(['-', '+']) => finished(format!("{sign} ({inner})")),
+        _ => finished(format!("{sign} {inner}")),
+    }
+}
+
+/// Numbers and bytes in capitals, with a digit before the point.
+fn literal(value: &mut Value) {
+    match value {
+        Value::Number(text, _) => {
+            let zero = if text.starts_with('.') { "0" } else { "" };
+            *text = format!("{zero}{}", text.to_uppercase());
+        }
+        Value::HexStringLiteral(text) => *text = text.to_uppercase(),
+        _ => {}
+    }
+}
+
+/// `CASE a WHEN b` is `CASE WHEN a = b`.
+fn compare(operand: &Expr, value: &mut Expr) {
+    let right = std::mem::replace(value, finished(String::new()));
+    let left = Box::new(operand.clone());
+    *value = Expr::BinaryOp { left, op: BinaryOperator::Eq, right: Box::new(right) };
 }
 
 fn quote(ident: &mut Ident) {

@@ -113,7 +113,7 @@ fn like(parser: &mut Parser) -> Result<Like, ParserError> {
     if !parser.consume_token(&Token::LParen) {
         return Ok(Like { source, choices });
     }
-    while !parser.consume_token(&Token::RParen) {
+    loop {
         let span = cursor::span(parser.peek_token_ref().span);
         let Some((_, merging)) = MERGING.iter().find(|(name, _)| word(parser, name)) else {
             return Err(unexpected(parser, "INCLUDING, EXCLUDING or OVERWRITING"));
@@ -124,8 +124,10 @@ fn like(parser: &mut Parser) -> Result<Like, ParserError> {
         };
         let span = cursor::join(span, cursor::span(parser.get_current_token().span));
         choices.push(LikeChoice { merging: *merging, part: *part, span });
+        if parser.consume_token(&Token::RParen) {
+            return Ok(Like { source, choices });
+        }
     }
-    Ok(Like { source, choices })
 }
 
 /// `COMMENT`, `PARTITIONED BY` and `WITH` behind the columns.

@@ -142,6 +142,7 @@ fn place_of(definition: &CreateTable, name: &Ident) -> Result<usize> {
 fn rename_column(definition: &mut CreateTable, from: &Ident, to: &Ident) -> Result<()> {
     let place = place_of(definition, from)?;
     check_unused(definition, from)?;
+    check_partition(definition, from)?;
     if definition.columns.iter().any(|column| column.name.value == to.value) {
         let message = format!("the table has a column '{}' already", to.value);
         return Err(semantic(message, cursor::span(to.span)));
@@ -152,7 +153,20 @@ fn rename_column(definition: &mut CreateTable, from: &Ident, to: &Ident) -> Resu
         key.get_or_insert_with(|| from.value.clone());
     }
     column.name = to.clone();
+    // The key keeps its name.
+    let constraint = constraint_name(definition);
+    if let Some(key) = definition.primary_key.iter_mut().find(|key| key.value == from.value) {
+        *key = to.clone();
+        definition.constraint = Some(constraint);
+    }
     Ok(())
+}
+
+/// The name of the primary key, given or made from its columns.
+fn constraint_name(definition: &CreateTable) -> String {
+    let columns = definition.primary_key.iter().map(|key| key.value.as_str());
+    let made = || format!("PK_{}", columns.collect::<Vec<_>>().join("_"));
+    definition.constraint.clone().unwrap_or_else(made)
 }
 
 fn reset(definition: &mut CreateTable, keys: &[(String, Span)]) -> Result<()> {
@@ -247,17 +261,21 @@ fn drop_columns(definition: &mut CreateTable, dropped: &[Ident]) -> Result<()> {
         let span = dropped.first().map_or(definition.name.span, |name| cursor::span(name.span));
         return Err(semantic("the table would have no columns", span));
     }
-    dropped.iter().try_for_each(|name| check_unused(definition, name))
+    dropped.iter().try_for_each(|name| {
+        if definition.primary_key.iter().any(|key| key.value == name.value) {
+            return Err(in_use(name, "the primary key"));
+        }
+        check_unused(definition, name)?;
+        check_partition(definition, name)
+    })
 }
 
 fn drop_key(definition: &mut CreateTable, name: Option<&str>, place: Span) -> Result<()> {
     if definition.primary_key.is_empty() {
         return Err(semantic("the table has no primary key", place));
     }
-    let columns = definition.primary_key.iter().map(|key| key.value.as_str());
-    let generated = format!("PK_{}", columns.collect::<Vec<_>>().join("_"));
-    let known = definition.constraint.as_ref().unwrap_or(&generated);
-    if let Some(name) = name.filter(|name| name != known) {
+    let known = constraint_name(definition);
+    if let Some(name) = name.filter(|name| **name != known) {
         let message = format!("the table has no constraint '{name}'");
         return Err(semantic(message, place).help(format!("the primary key is called '{known}'")));
     }
@@ -266,28 +284,30 @@ fn drop_key(definition: &mut CreateTable, name: Option<&str>, place: Span) -> Re
     Ok(())
 }
 
-/// Whether nothing in the definition depends on a column.
+/// Whether no expression in the definition takes its value from a column.
 fn check_unused(definition: &CreateTable, name: &Ident) -> Result<()> {
-    let by_column = definition.columns.iter().find_map(|column| match &column.kind {
-        ColumnKind::Computed(expr) if flink_text::columns(expr).contains(&name.value) => {
-            Some(format!("the computed column '{}'", column.name.value))
+    for column in &definition.columns {
+        if let ColumnKind::Computed(expr) = &column.kind
+            && flink_text::columns(expr).contains(&name.value)
+        {
+            return Err(in_use(name, &format!("the computed column '{}'", column.name.value)));
         }
-        _ => None,
-    });
-    let is_key = |keys: &[Ident]| keys.iter().any(|key| key.value == name.value);
+    }
     let by_watermark = definition.watermark.as_ref().is_some_and(|watermark| {
         watermark.column.first().is_some_and(|column| column.value == name.value)
             || flink_text::columns(&watermark.expr).contains(&name.value)
     });
-    let user = by_column
-        .or_else(|| is_key(&definition.primary_key).then(|| "the primary key".to_owned()))
-        .or_else(|| is_key(&definition.partition_keys).then(|| "PARTITIONED BY".to_owned()))
-        .or_else(|| by_watermark.then(|| "the watermark".to_owned()));
-    match user {
-        Some(user) => {
-            let message = format!("the column '{}' is used by {user}", name.value);
-            Err(semantic(message, cursor::span(name.span)))
-        }
-        None => Ok(()),
+    if by_watermark { Err(in_use(name, "the watermark")) } else { Ok(()) }
+}
+
+fn check_partition(definition: &CreateTable, name: &Ident) -> Result<()> {
+    match definition.partition_keys.iter().any(|key| key.value == name.value) {
+        true => Err(in_use(name, "PARTITIONED BY")),
+        false => Ok(()),
     }
+}
+
+fn in_use(name: &Ident, user: &str) -> Error {
+    let message = format!("the column '{}' is used by {user}", name.value);
+    semantic(message, cursor::span(name.span))
 }

@@ -103,6 +103,7 @@ fn definition_of(create: &CreateTableAs, query: &Schema) -> Result<CreateTable> 
         definition.columns = ordered(create, columns)?;
         return Ok(definition);
     }
+    check_key(create, query)?;
     let mut added = Vec::new();
     for column in std::mem::take(&mut definition.columns) {
         match columns.iter_mut().find(|other| other.name.value == column.name.value) {
@@ -120,6 +121,23 @@ fn definition_of(create: &CreateTableAs, query: &Schema) -> Result<CreateTable> 
     added.extend(columns);
     definition.columns = added;
     Ok(definition)
+}
+
+/// Whether the columns of the query that are to be a key are never NULL; those that are declared are not.
+fn check_key(create: &CreateTableAs, query: &Schema) -> Result<()> {
+    let table = &create.table;
+    let nullable = table.primary_key.iter().find(|key| {
+        !table.columns.iter().any(|column| column.name.value == key.value)
+            && query.iter().any(|field| field.name == key.value && field.ty.nullable)
+    });
+    match nullable {
+        Some(key) => {
+            let message = format!("the column '{}' of the primary key may be NULL", key.value);
+            Err(semantic(message, cursor::span(key.span))
+                .help("make the query's column NOT NULL, with COALESCE for example"))
+        }
+        None => Ok(()),
+    }
 }
 
 fn ordered(create: &CreateTableAs, columns: Vec<ColumnDef>) -> Result<Vec<ColumnDef>> {

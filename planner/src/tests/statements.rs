@@ -68,7 +68,7 @@ fn tables_are_shown_as_flink_shows_them() {
               `c` AS CAST(`a` AS STRING) || 'it''s',
               `e` AS TIMESTAMPADD(SECOND, 5, `l`),
               `g` AS `r`.`q`[1],
-              `h` AS MAP ['k', 1],
+              `h` AS MAP['k', 1],
               `i` AS CASE WHEN `a` IS NULL THEN 1 ELSE 2 END
             )
 
@@ -99,7 +99,7 @@ fn a_script_of_definitions() {
           `f` VARCHAR(2147483647) METADATA FROM 'file.path' VIRTUAL,
           `ts` TIMESTAMP(3),
           `later` AS `ts`,
-          `kind` AS CASE WHEN `id` IN (1, 2) THEN MAP ['a', `id`]['a'] ELSE CAST(TRIM(BOTH 'x' FROM `item`.`name`) AS INT) END,
+          `kind` AS CASE WHEN `id` IN (1, 2) THEN MAP['a', `id`]['a'] ELSE CAST(TRIM(BOTH 'x' FROM `item`.`name`) AS INT) END,
           `more` TIMESTAMP(3) WITH LOCAL TIME ZONE,
           WATERMARK FOR `ts` AS `ts`
         )
@@ -115,7 +115,7 @@ fn a_script_of_definitions() {
         f | STRING | TRUE |  | METADATA FROM 'file.path' VIRTUAL |  | 
         ts | TIMESTAMP(3) *ROWTIME* | TRUE |  |  | `ts` - INTERVAL '5' SECOND | 
         later | TIMESTAMP(3) | TRUE |  | AS TIMESTAMPADD(HOUR, 1, `ts`) |  | 
-        kind | INT | TRUE |  | AS CASE WHEN `id` IN (1, 2) THEN MAP ['a', `id`]['a'] ELSE CAST(TRIM(BOTH 'x' FROM `item`.`name`) AS INT) END |  | 
+        kind | INT | TRUE |  | AS CASE WHEN `id` IN (1, 2) THEN MAP['a', `id`]['a'] ELSE CAST(TRIM(BOTH 'x' FROM `item`.`name`) AS INT) END |  | 
         result
         CREATE TEMPORARY VIEW `default_catalog`.`default_database`.`priced` (
           `id`,
@@ -188,8 +188,78 @@ fn shown(session: &mut Session, script: &str) -> Result<Vec<String>> {
 fn expressions_are_shown_as_flink_shows_them() {
     let script = concat!(include_str!("scripts/computed.sql"), "SHOW CREATE TABLE t");
     expect![[r#"
-        SQL_SEMANTIC STRING cannot be cast to ROW<`x` INT NOT NULL, `y z` STRING> (line 11, column 19)
-    "#]].assert_eq(&plan(script));
+        result
+        CREATE TABLE `default_catalog`.`default_database`.`t` (
+          `a` INT,
+          `b` BIGINT,
+          `c` DECIMAL(10, 2),
+          `d` DOUBLE,
+          `s` VARCHAR(2147483647),
+          `dt` DATE,
+          `ts` TIMESTAMP(3),
+          `z` TIMESTAMP(3) WITH LOCAL TIME ZONE,
+          `flag` BOOLEAN,
+          `arr` ARRAY<INT>,
+          `m` MAP<VARCHAR(2147483647), BIGINT>,
+          `r` ROW<`x` INT, `y z` ROW<`z` VARCHAR(2147483647)>>,
+          `bin` VARBINARY(2147483647) NOT NULL,
+          `select` INT COMMENT 'it''s',
+          `key_` VARCHAR(2147483647) METADATA FROM 'file.name' VIRTUAL,
+          `file.size` BIGINT NOT NULL METADATA VIRTUAL,
+          `c1` AS (`a` + `b`) * 2 - - `a` % 3 / 1.5,
+          `c2` AS `s` || 'it''s' || UPPER(`s`),
+          `c3` AS NOT `flag` AND `a` = `b` OR `a` <> 1 AND `flag` IS NOT UNKNOWN,
+          `c4` AS `a` BETWEEN 1 AND `b`,
+          `c5` AS `a` NOT IN (1, 2, 3),
+          `c6` AS `s` LIKE 'a!%' ESCAPE '!' OR `s` NOT SIMILAR TO 'a|b',
+          `c7` AS `a` IS DISTINCT FROM `b`,
+          `c8` AS CASE WHEN `a` > 1 THEN 'x' WHEN `select` IS NULL THEN 'yyy' ELSE NULL END,
+          `c9` AS CASE WHEN `a` = 1 THEN 1 ELSE 2.5 END,
+          `c10` AS `r`.`y z`.`z`,
+          `c11` AS `arr`[1],
+          `c12` AS `m`['k'],
+          `c13` AS ARRAY[`a`, 2],
+          `c14` AS MAP['k', `a`, 'l', 2],
+          `c15` AS ROW(`a`, `s`),
+          `c16` AS DATE '2024-02-29',
+          `c17` AS TIMESTAMP '2024-02-29 12:00:00.123',
+          `c18` AS TIME '12:34:56',
+          `c19` AS X'0AFF',
+          `c20` AS `ts` + INTERVAL '1 02:03:04' DAY TO SECOND,
+          `c21` AS `ts` - INTERVAL -'5' MINUTE,
+          `c22` AS `dt` + INTERVAL '1-2' YEAR TO MONTH,
+          `c23` AS TRY_CAST(`s` AS VARCHAR(3)),
+          `c24` AS CAST(`s` AS TIMESTAMP_LTZ(3)),
+          `c25` AS CAST(ROW(`a`, `s`) AS ROW<`x` BIGINT, `y z` STRING>),
+          `c26` AS EXTRACT(YEAR FROM `ts`),
+          `c27` AS CEIL(`ts` TO HOUR),
+          `c28` AS FLOOR(`d`),
+          `c29` AS TIMESTAMPDIFF(DAY, `ts`, `ts`),
+          `c30` AS POSITION('a' IN `s`),
+          `c31` AS SUBSTRING(`s`, 2, 3),
+          `c32` AS SUBSTRING(`s`, 2),
+          `c33` AS TRIM(LEADING 'x' FROM `s`),
+          `c34` AS OVERLAY(`s` PLACING 'x' FROM 2),
+          `c35` AS IF(`flag`, 1, 2),
+          `c36` AS PROCTIME(),
+          `c37` AS CURRENT_DATE,
+          `c38` AS COALESCE(`s`, 'x'),
+          `c39` AS `t`.`a`,
+          `c40` AS 1E-3 + 0.5,
+          `c41` AS U&'\00E9',
+          `c42` AS TRUE,
+          `c43` AS - (- (- `a`)),
+          `c44` AS - (-5) - + `a` - - (- `a`),
+          WATERMARK FOR `ts` AS `ts` - INTERVAL '0.001' SECOND
+        )
+        WITH (
+          'connector' = 'filesystem',
+          'format' = 'json',
+          'path' = '/x''y'
+        )
+
+    "#]]
+    .assert_eq(&plan(script));
 }
 
 #[test]
@@ -368,11 +438,11 @@ fn like_refuses_what_only_one_can_have() {
 #[test]
 fn tables_are_made_from_queries() {
     check(
-        "CREATE TABLE x (more STRING, c AS n + 1, WATERMARK FOR ts AS ts, PRIMARY KEY (n) NOT ENFORCED) WITH ('connector' = 'print') AS SELECT ts, a AS n FROM t; SHOW CREATE TABLE x",
+        "CREATE TABLE x (more STRING, c AS n + 1, WATERMARK FOR ts AS ts, PRIMARY KEY (n) NOT ENFORCED) WITH ('connector' = 'print') AS SELECT ts, COALESCE(a, 0) AS n FROM t; SHOW CREATE TABLE x",
         expect![[r#"
             == Optimized Execution Plan ==
             Sink(table=[x], fields=[more, ts, n], changelogMode=[NONE])
-            +- Calc(select=[NULL:STRING AS more, ts, a AS n], changelogMode=[I])
+            +- Calc(select=[NULL:STRING AS more, ts, COALESCE(a, 0) AS n], changelogMode=[I])
                +- TableSourceScan(table=[t], read=[a, ts], fields=[a, ts], changelogMode=[I])
             result
             CREATE TABLE `default_catalog`.`default_database`.`x` (
@@ -543,6 +613,13 @@ fn tables_from_queries_are_refused_where_they_do_not_fit() {
         expect![[r#"
         SQL_SEMANTIC the type of NULL is not known here (line 4, column 26)
           help: write CAST(NULL AS type)
+    "#]],
+    );
+    check(
+        "CREATE TABLE x (PRIMARY KEY (a) NOT ENFORCED) AS SELECT a FROM t",
+        expect![[r#"
+        SQL_SEMANTIC the column 'a' of the primary key may be NULL (line 4, column 30)
+          help: make the query's column NOT NULL, with COALESCE for example
     "#]],
     );
     check(

@@ -8,9 +8,9 @@ CREATE TABLE t (
   c10 AS r.`y z`.z, c11 AS arr[1], c12 AS m['k'], c13 AS ARRAY[a, 2], c14 AS MAP['k', a, 'l', 2], c15 AS ROW(a, s),
   c16 AS DATE '2024-02-29', c17 AS TIMESTAMP '2024-02-29 12:00:00.123', c18 AS TIME '12:34:56', c19 AS x'0aff',
   c20 AS ts + INTERVAL '1 02:03:04' DAYS TO SECOND, c21 AS ts - INTERVAL -'5' MINUTES, c22 AS dt + INTERVAL '1-2' YEAR TO MONTH,
-  c23 AS TRY_CAST(s AS ROW<x INT NOT NULL, `y z` STRING>), c24 AS CAST(s AS TIMESTAMP_LTZ(3)), c25 AS CAST(ARRAY[s] AS ARRAY<INT NOT NULL>),
+  c23 AS TRY_CAST(s AS VARCHAR(3)), c24 AS CAST(s AS TIMESTAMP_LTZ(3)), c25 AS CAST(ROW(a, s) AS ROW<x BIGINT, `y z` STRING>),
   c26 AS EXTRACT(YEAR FROM ts), c27 AS CEIL(ts TO HOUR), c28 AS FLOOR(d), c29 AS TIMESTAMPDIFF(DAY, ts, ts), c30 AS POSITION('a' IN s),
   c31 AS SUBSTRING(s FROM 2 FOR 3), c32 AS SUBSTRING(s, 2), c33 AS TRIM(LEADING 'x' FROM s), c34 AS OVERLAY(s PLACING 'x' FROM 2), c35 AS IF(flag, 1, 2),
-  c36 AS PROCTIME(), c37 AS CURRENT_DATE, c38 AS coalesce(s, 'x'), c39 AS t.a, c40 AS 1e-3 + .5, c41 AS U&'\00e9', c42 AS TRUE,
+  c36 AS PROCTIME(), c37 AS CURRENT_DATE, c38 AS coalesce(s, 'x'), c39 AS t.a, c40 AS 1e-3 + .5, c41 AS U&'\00e9', c42 AS TRUE, c43 AS - - -a, c44 AS - -5 - +a - -(-a),
   WATERMARK FOR ts AS ts - INTERVAL '0.001' SECOND
 ) WITH ('connector' = 'filesystem', 'path' = '/x''y', 'format' = 'json');
