@@ -43,6 +43,8 @@ pub enum Planned {
     Rows(Rows),
     /// It runs.
     Job(Box<JobPlan>),
+    /// It runs, and the answer is [`crate::analyzed`] with what its operators did.
+    Analyze(Box<JobPlan>),
     /// It stores a plan in a file or runs one from there.
     PlanFile(Box<PlanFile>),
 }
@@ -244,6 +246,13 @@ impl Session {
                 | StatementKind::StatementSet(_)
                 | StatementKind::CreateTableAs(_)
         );
+        // What is analyzed writes its rows, and the table would not be there.
+        let makes = matches!(explain.statement.kind, StatementKind::CreateTableAs(_));
+        if makes && explain.analyze {
+            let message = "EXPLAIN ANALYZE takes a query, an INSERT or a statement set";
+            let error = bind::semantic(message, explain.statement.span);
+            return Err(error.help("create the table first, then analyze an INSERT into it"));
+        }
         if !runs {
             return Err(bind::semantic(
                 "EXPLAIN takes a query, an INSERT, a CREATE TABLE … AS or a statement set",
@@ -254,6 +263,9 @@ impl Session {
         let Planned::Job(job) = self.clone().plan(&explain.statement)? else {
             return Err(Error::internal("a query was planned as something else"));
         };
+        if explain.analyze {
+            return Ok(Planned::Analyze(Box::new(discarding(*job))));
+        }
         let text = match explain.json {
             true => tidegate_plan::encoding::encode(&job.graph)?,
             false => explain::explain(&job.graph),
@@ -284,6 +296,18 @@ impl Session {
         });
         Ok(PlanSettings { time_zone: zone, key_groups, mini_batch })
     }
+}
+
+/// The job of a query, without its rows.
+fn discarding(mut job: JobPlan) -> JobPlan {
+    let sinks = job.graph.nodes.iter_mut().filter_map(|node| match &mut node.operator {
+        tidegate_plan::Operator::Sink(sink) if job.query.is_some() => Some(sink),
+        _ => None,
+    });
+    for sink in sinks {
+        sink.table.options.insert("connector".to_owned(), "blackhole".to_owned());
+    }
+    job
 }
 
 fn done(message: &str) -> Planned {

@@ -156,6 +156,7 @@ fn a_savepoint_in_an_edited_job_keeps_what_the_report_calls_kept() -> Result<()>
     ensure!(sums == expected, "{sums:?}");
     let words = table(&job.folder.join("words"), ["w", "n"])?;
     ensure!(words == [("0".into(), 20.into()), ("1".into(), 20.into())], "{words:?}");
+    job.folder.succeed();
     Ok(())
 }
 
@@ -212,5 +213,6 @@ fn a_compiled_plan_runs_as_it_was_whatever_becomes_of_the_tables() -> Result<()>
         plan.replacen("\"SUM\"", "\"MIN\"", 1).replacen("sum", "min", 1),
     )?;
     run("damaged", "EXECUTE PLAN '${DIR}/plans/p.json';")?.failure(&["CORRUPT", "p.json"])?;
+    folder.succeed();
     Ok(())
 }

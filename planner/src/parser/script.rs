@@ -129,8 +129,9 @@ impl ScriptParser<'_> {
         let mut json = false;
         if words(&mut self.parser, &["PLAN", "FOR"]) {
             let statement = Box::new(self.statement()?);
-            return Ok(StatementKind::Explain(Explain { json, statement }));
+            return Ok(StatementKind::Explain(Explain { json, analyze: false, statement }));
         }
+        let analyze = word(&mut self.parser, "ANALYZE");
         loop {
             if word(&mut self.parser, "JSON_EXECUTION_PLAN") {
                 json = true;
@@ -143,7 +144,7 @@ impl ScriptParser<'_> {
             let _ = self.parser.consume_token(&Token::Comma);
         }
         let statement = Box::new(self.statement()?);
-        Ok(StatementKind::Explain(Explain { json, statement }))
+        Ok(StatementKind::Explain(Explain { json, analyze, statement }))
     }
 
     /// A query, with the hints inside it.

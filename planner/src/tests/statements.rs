@@ -520,6 +520,13 @@ fn tables_are_made_from_queries() {
 #[test]
 fn explained_tables_are_not_made() {
     check(
+        "EXPLAIN ANALYZE CREATE TABLE x WITH ('connector' = 'print') AS SELECT a FROM t",
+        expect![[r#"
+            SQL_SEMANTIC EXPLAIN ANALYZE takes a query, an INSERT or a statement set (line 4, column 17)
+              help: create the table first, then analyze an INSERT into it
+        "#]],
+    );
+    check(
         "EXPLAIN CREATE TABLE x WITH ('connector' = 'print') AS SELECT a FROM t; SHOW TABLES LIKE 'x'",
         expect![[r#"
             result
