@@ -33,4 +33,5 @@ pub use eval::{EvalContext, Evaluator};
 pub use function::{
     Argument, Bind, Function, Kernel, KernelContext, Prepared, Signature, Value, Volatility,
 };
+pub use kernels::like::is_like;
 pub use registry::{get, lookup, names};

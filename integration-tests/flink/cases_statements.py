@@ -153,7 +153,79 @@ def statements():
         ("CREATE TABLE twice", "CREATE TABLE p (a INT) WITH ('connector'='print')"), ("CREATE TABLE IF NOT EXISTS", "CREATE TABLE IF NOT EXISTS p (a INT) WITH ('connector'='print')"), ("UPDATE", "UPDATE t SET v = 1"), ("DELETE", "DELETE FROM t WHERE v = 1"), ("TRUNCATE", "TRUNCATE TABLE t"), ("INSERT OVERWRITE", "INSERT OVERWRITE p " + COUNT), ("ANALYZE TABLE", "ANALYZE TABLE t COMPUTE STATISTICS"),
     ):
         one(name, s)
+    more_statements(one, base, rich, view)
     return out
+
+
+def more_statements(one, base, rich, view):
+    """Corners of LIKE, AS, ALTER, views, and temporary objects."""
+    for name, s in (
+        ("computed column given twice", "CREATE TABLE x (a AS id + 2) LIKE base"), ("OVERWRITING GENERATED", "CREATE TABLE x (more INT, a AS id + 2) LIKE base (OVERWRITING GENERATED)"),
+        ("a computed column over a physical one", "CREATE TABLE x (ts AS CAST(NULL AS TIMESTAMP(3))) LIKE base (OVERWRITING GENERATED EXCLUDING WATERMARKS)"), ("a physical column over a computed one", "CREATE TABLE x (a INT) LIKE base (OVERWRITING GENERATED)"),
+        ("metadata given twice", "CREATE TABLE x (f STRING METADATA FROM 'file.name' VIRTUAL) LIKE base"), ("OVERWRITING METADATA", "CREATE TABLE x (f STRING METADATA FROM 'file.name' VIRTUAL) LIKE base (OVERWRITING METADATA)"),
+        ("watermark of another column", "CREATE TABLE x (m TIMESTAMP(3), WATERMARK FOR m AS m) LIKE base"), ("EXCLUDING WATERMARKS, another", "CREATE TABLE x (m TIMESTAMP(3), WATERMARK FOR m AS m) LIKE base (EXCLUDING WATERMARKS)"),
+        ("partitions given twice", "CREATE TABLE x (m INT) PARTITIONED BY (m) LIKE base"), ("EXCLUDING PARTITIONS, others", "CREATE TABLE x (m INT) PARTITIONED BY (m) LIKE base (EXCLUDING PARTITIONS)"),
+        ("OVERWRITING ALL", "CREATE TABLE x LIKE base (OVERWRITING ALL)"), ("OVERWRITING PARTITIONS", "CREATE TABLE x LIKE base (OVERWRITING PARTITIONS)"), ("OVERWRITING DISTRIBUTION", "CREATE TABLE x LIKE base (OVERWRITING DISTRIBUTION)"), ("a part twice", "CREATE TABLE x LIKE base (INCLUDING OPTIONS EXCLUDING OPTIONS)"),
+        ("EXCLUDING ALL but GENERATED", "CREATE TABLE x WITH ('connector'='print') LIKE base (EXCLUDING ALL INCLUDING GENERATED)"), ("EXCLUDING CONSTRAINTS, another key", "CREATE TABLE x (n INT, PRIMARY KEY (n) NOT ENFORCED) LIKE base (EXCLUDING CONSTRAINTS)"),
+        ("a key of no column", "CREATE TABLE x (PRIMARY KEY (nope) NOT ENFORCED) LIKE base (EXCLUDING CONSTRAINTS)"), ("a key of a computed column", "CREATE TABLE x (PRIMARY KEY (a) NOT ENFORCED) LIKE base (EXCLUDING CONSTRAINTS)"), ("in brackets without anything", "CREATE TABLE x LIKE base ()"),
+        ("TEMPORARY", "CREATE TEMPORARY TABLE x LIKE base"), ("a comment", "CREATE TABLE x COMMENT 'mine' LIKE base"), ("IF NOT EXISTS", "CREATE TABLE IF NOT EXISTS base LIKE t"), ("a computed column over the base's", "CREATE TABLE x (b AS a + 1) LIKE base"),
+        ("the qualified name", "CREATE TABLE x LIKE default_catalog.default_database.base"),
+    ):
+        one("LIKE, " + name, base, s, "SHOW CREATE TABLE x")
+    one("LIKE a rich table", rich, "CREATE TABLE x LIKE rich", "SHOW CREATE TABLE x")
+    metadata = "CREATE TABLE m (s STRING METADATA FROM 'file.path' VIRTUAL, u AS UPPER(s), i INT) WITH ('connector'='filesystem','path'='${DIR}/m','format'='json')"
+    one("LIKE, EXCLUDING METADATA that is computed with", metadata, "CREATE TABLE x LIKE m (EXCLUDING METADATA)")
+    for name, s in (
+        ("TEMPORARY", "CREATE TEMPORARY TABLE x WITH ('connector'='print') AS SELECT 1 AS a"), ("PARTITIONED BY", "CREATE TABLE x PARTITIONED BY (k) WITH ('connector'='filesystem','path'='${DIR}/o','format'='json') AS SELECT id, k FROM t"), ("COMMENT", "CREATE TABLE x COMMENT 'c' WITH ('connector'='print') AS SELECT id, k FROM t"),
+        ("another column", "CREATE TABLE x (more STRING) WITH ('connector'='print') AS SELECT id, k FROM t"), ("another column that is NOT NULL", "CREATE TABLE x (more STRING NOT NULL) WITH ('connector'='print') AS SELECT id, k FROM t"), ("a computed column of the same name", "CREATE TABLE x (id AS 1) WITH ('connector'='print') AS SELECT id, k FROM t"),
+        ("a metadata column", "CREATE TABLE x (f STRING METADATA FROM 'file.path' VIRTUAL) WITH ('connector'='filesystem','path'='${DIR}/o','format'='json') AS SELECT id, k FROM t"),
+        ("columns in between", "CREATE TABLE x (b INT, k VARCHAR(5), c AS id) WITH ('connector'='print') AS SELECT id, k FROM t"), ("too few names", "CREATE TABLE x (k) WITH ('connector'='print') AS SELECT id, k FROM t"), ("an unknown name", "CREATE TABLE x (k, nope) WITH ('connector'='print') AS SELECT id, k FROM t"), ("a name twice", "CREATE TABLE x (k, k) WITH ('connector'='print') AS SELECT id, k FROM t"),
+        ("a narrower type", "CREATE TABLE x (id SMALLINT) WITH ('connector'='print') AS SELECT id, k FROM t"), ("a type that does not fit", "CREATE TABLE x (k INT) WITH ('connector'='print') AS SELECT id, k FROM t"), ("NULL without a type", "CREATE TABLE x WITH ('connector'='print') AS SELECT NULL AS a"), ("a column twice", "CREATE TABLE x WITH ('connector'='print') AS SELECT id, id FROM t"),
+        ("IF NOT EXISTS that fits", "CREATE TABLE IF NOT EXISTS p WITH ('connector'='filesystem') AS SELECT k, CAST(id AS BIGINT) AS other FROM t"), ("VALUES", "CREATE TABLE x WITH ('connector'='print') AS VALUES (1, 'a'), (2, 'bc')"), ("TABLE t", "CREATE TABLE x WITH ('connector'='print') AS TABLE t"), ("WITH", "CREATE TABLE x WITH ('connector'='print') AS WITH w AS (SELECT 1 AS a) SELECT * FROM w"),
+        ("UNION ALL", "CREATE TABLE x WITH ('connector'='print') AS SELECT k FROM t UNION ALL SELECT uk FROM u"), ("brackets", "CREATE TABLE x WITH ('connector'='print') AS (SELECT k FROM t)"), ("a key of no column", "CREATE TABLE x (PRIMARY KEY (nope) NOT ENFORCED) WITH ('connector'='print') AS SELECT id, k FROM t"), ("a key of a nullable column", "CREATE TABLE x (PRIMARY KEY (id) NOT ENFORCED) WITH ('connector'='print') AS SELECT id, k FROM t"),
+        ("a watermark", "CREATE TABLE x (WATERMARK FOR t3 AS t3 - INTERVAL '1' SECOND) WITH ('connector'='print') AS SELECT id, ts AS t3 FROM t"), ("a missing table", "CREATE TABLE x WITH ('connector'='print') AS SELECT * FROM nope"), ("all columns with types", "CREATE TABLE x (k STRING, id INT) WITH ('connector'='print') AS SELECT id, k FROM t"),
+    ):
+        one("CREATE TABLE AS, " + name, s, "SHOW CREATE TABLE x")
+    replaced = "CREATE TABLE x (a INT) WITH ('connector'='blackhole')"
+    for name, s in (("CREATE OR REPLACE TABLE AS", "CREATE OR REPLACE TABLE x WITH ('connector'='print') AS SELECT 1 AS b"), ("REPLACE TABLE AS", "REPLACE TABLE x WITH ('connector'='print') AS SELECT 1 AS b"), ("CREATE OR REPLACE TABLE", "CREATE OR REPLACE TABLE x (b INT) WITH ('connector'='print')"), ("CREATE OR REPLACE TABLE IF NOT EXISTS", "CREATE OR REPLACE TABLE IF NOT EXISTS x WITH ('connector'='print') AS SELECT 1 AS b")):
+        one(name + " of a table that is there", replaced, s, "SHOW CREATE TABLE x")
+    for name, s in (
+        ("ADD a column that is there", "ADD k INT"), ("ADD AFTER", "ADD x INT AFTER k"), ("ADD AFTER a missing column", "ADD x INT AFTER nope"), ("ADD several", "ADD (x INT FIRST, y AS x + 1 AFTER x, z STRING METADATA FROM 'file.path' VIRTUAL)"), ("ADD a second watermark", "ADD WATERMARK FOR ts AS ts"), ("ADD NOT NULL", "ADD x INT NOT NULL"),
+        ("MODIFY with a place", "MODIFY v INT FIRST"), ("MODIFY several", "MODIFY (k INT AFTER v, id BIGINT NOT NULL COMMENT 'c')"), ("MODIFY a missing column", "MODIFY nope INT"), ("MODIFY a missing key", "MODIFY PRIMARY KEY (id) NOT ENFORCED"), ("MODIFY to computed", "MODIFY v AS id + 1"), ("MODIFY the rowtime to another type", "MODIFY ts STRING"), ("MODIFY to NOT NULL", "MODIFY v INT NOT NULL"),
+        ("DROP several", "DROP (k, v)"), ("DROP a missing column", "DROP nope"), ("DROP the rowtime", "DROP ts"), ("DROP all columns", "DROP (id, k, v, ts)"), ("DROP a missing key", "DROP PRIMARY KEY"), ("RENAME a missing column", "RENAME nope TO x"), ("RENAME to a column that is there", "RENAME v TO k"), ("RENAME the rowtime", "RENAME ts TO x"),
+        ("SET several", "SET ('path'='${DIR}/z', 'a'='b')"), ("SET nothing", "SET ()"), ("RESET what is not there", "RESET ('nope')"), ("RESET the connector", "RESET ('connector')"), ("RESET nothing", "RESET ()"), ("ADD PRIMARY KEY with a name", "ADD CONSTRAINT ck PRIMARY KEY (id, k) NOT ENFORCED"), ("ADD a key of a missing column", "ADD PRIMARY KEY (nope) NOT ENFORCED"), ("ADD without anything", "ADD ()"),
+    ):
+        one("ALTER TABLE " + name, "ALTER TABLE t " + s, "SHOW CREATE TABLE t")
+    for name, s in (("DROP the key", "DROP PRIMARY KEY"), ("DROP CONSTRAINT by its made name", "DROP CONSTRAINT PK_id"), ("DROP another constraint", "DROP CONSTRAINT nope"), ("DROP a column of the key", "DROP id"), ("RENAME a column of the key", "RENAME id TO x"), ("ADD a second key", "ADD PRIMARY KEY (k) NOT ENFORCED"), ("MODIFY the key", "MODIFY PRIMARY KEY (k) NOT ENFORCED"), ("MODIFY a column of the key", "MODIFY id BIGINT")):
+        one("ALTER TABLE " + name, "ALTER TABLE c " + s, "SHOW CREATE TABLE c")
+    for name, s in (("DROP what is computed with", "DROP id"), ("RENAME what is computed with", "RENAME id TO x"), ("DROP a computed column", "DROP `a b`"), ("DROP both", "DROP (`a b`, r)"), ("MODIFY a column with a comment", "MODIFY r STRING"), ("MODIFY the computed column", "MODIFY `a b` AS id + 2"), ("DROP CONSTRAINT", "DROP CONSTRAINT pk"), ("RENAME a metadata column", "RENAME f TO g"), ("MODIFY the comment", "MODIFY id INT COMMENT 'other'"), ("SET of a rich table", "SET ('a'='b')")):
+        one("ALTER TABLE " + name + " (rich)", rich, "ALTER TABLE rich " + s, "SHOW CREATE TABLE rich")
+    one("ALTER TABLE RENAME TO another", "ALTER TABLE t RENAME TO x", "SHOW TABLES", "SHOW CREATE TABLE x")
+    one("ALTER TABLE of a missing table", "ALTER TABLE nope DROP k")
+    one("ALTER TABLE IF EXISTS of a missing table", "ALTER TABLE IF EXISTS nope DROP k")
+    one("ALTER TABLE of a view", view, "ALTER TABLE w DROP k")
+    temporary = "CREATE TEMPORARY TABLE tt (a INT) WITH ('connector'='print')"
+    for s in ("ALTER TABLE tt ADD b INT", "ALTER TABLE IF EXISTS tt ADD b INT", "DROP TABLE tt", "DROP TABLE IF EXISTS tt", "DROP TEMPORARY TABLE tt", "DROP TEMPORARY TABLE t", "DROP TEMPORARY TABLE IF EXISTS t", "SHOW CREATE TABLE tt", "CREATE TABLE tt (b INT) WITH ('connector'='print')", "CREATE TEMPORARY TABLE tt (b INT) WITH ('connector'='print')", "CREATE TEMPORARY TABLE IF NOT EXISTS tt (b INT) WITH ('connector'='print')"):
+        one(s + " (temporary)", temporary, s, "SHOW TABLES", "DESCRIBE tt")
+    one("a temporary table hides another", "CREATE TEMPORARY TABLE t (b INT) WITH ('connector'='print')", "SHOW TABLES", "DESCRIBE t", "DROP TEMPORARY TABLE t", "DESCRIBE t")
+    one("a temporary view hides a table", "CREATE TEMPORARY VIEW t AS SELECT 1 AS single", "SHOW TABLES", "SHOW VIEWS", "DESCRIBE t", "DROP TEMPORARY VIEW t", "DESCRIBE t")
+    permanent = "CREATE VIEW pv AS SELECT k, v FROM t"
+    for s in ("DROP VIEW pv", "DROP TEMPORARY VIEW pv", "DROP TABLE pv", "DROP TABLE IF EXISTS pv", "DROP VIEW IF EXISTS t", "ALTER VIEW pv RENAME TO x", "ALTER VIEW pv AS SELECT id FROM t", "ALTER VIEW nope AS SELECT id FROM t", "ALTER VIEW t RENAME TO x", "ALTER VIEW pv RENAME TO t", "CREATE OR REPLACE VIEW pv AS SELECT id FROM t", "CREATE VIEW IF NOT EXISTS pv AS SELECT id FROM t", "CREATE TEMPORARY VIEW pv AS SELECT id FROM t"):
+        one(s + " (permanent)", permanent, s, "SHOW VIEWS", "DESCRIBE pv")
+    for s in ("SHOW VIEWS LIKE 'w%'", "SHOW VIEWS NOT LIKE 'w%'", "SHOW VIEWS FROM default_database", "SHOW TABLES ILIKE 'W'", "SHOW TABLES LIKE 'W'", "SHOW TABLES FROM default_catalog.default_database LIKE '_'", "SHOW COLUMNS FROM w", "SHOW COLUMNS IN w LIKE 'k'", "SHOW COLUMNS FROM default_catalog.default_database.w", "SHOW CREATE VIEW t", "SHOW CATALOGS LIKE 'x%'", "SHOW CATALOGS LIKE 'default%'", "SHOW DATABASES FROM default_catalog", "SHOW DATABASES LIKE 'd%'", "SHOW DATABASES IN nope",
+              "USE default_database", "USE default_catalog.default_database", "USE CATALOG default_catalog", "USE MODULES core", "USE MODULES nope", "DESCRIBE default_database.t", "SHOW USER FUNCTIONS LIKE 'x'", "(TABLE p)"):
+        one(s + " (with a view)", view, s)
+    one("SHOW PARTITIONS of a partitioned table", rich, "SHOW PARTITIONS rich")
+    columns = "a INT, b BIGINT, d DOUBLE, s STRING, dt DATE, ts TIMESTAMP(3), flag BOOLEAN, arr ARRAY<INT>, m MAP<STRING, BIGINT>, r ROW<x INT, `y z` ROW<z STRING>>, bin BYTES NOT NULL, l TIMESTAMP_LTZ(3)"
+    for name, exprs in (
+        ("computed columns", (
+            "(a + b) * 2 - a % 3 / 1.5", "s || 'it''s' || UPPER(s)", "NOT flag AND a = b OR a <> 1 AND flag IS NOT UNKNOWN", "a NOT IN (1, 2, 3)", "s LIKE 'a!%' ESCAPE '!' OR s NOT SIMILAR TO 'a|b'", "a IS DISTINCT FROM b",
+            "CASE WHEN a > 1 THEN 'x' WHEN b IS NULL THEN 'yyy' ELSE NULL END", "CASE a WHEN 1 THEN 1 ELSE 2.5 END", "r.`y z`.z", "arr[1]", "m['k']", "ROW(a, s)", "MAP[s, a]", "DATE '2024-02-29'", "TIMESTAMP '2024-02-29 12:00:00.123'", "TIME '12:34:56'", "x'0aff'",
+            "ts + INTERVAL '1 02:03:04' DAY TO SECOND", "ts - INTERVAL -'5' MINUTE", "dt + INTERVAL '1-2' YEAR TO MONTH", "TRY_CAST(s AS VARCHAR(3))", "CAST(s AS TIMESTAMP_LTZ(3))", "EXTRACT(YEAR FROM ts)", "CEIL(ts TO HOUR)", "FLOOR(d)", "TIMESTAMPDIFF(DAY, ts, ts)", "POSITION('a' IN s)",
+            "SUBSTRING(s FROM 2 FOR 3)", "SUBSTRING(s, 2)", "TRIM(LEADING 'x' FROM s)", "OVERLAY(s PLACING 'x' FROM 2)", "IF(flag, 1, 2)", "PROCTIME()", "CURRENT_DATE", "coalesce(s, 'x')", "1e-3 + .5", "TRUE OR flag")),
+        ("computed columns that print otherwise", ("a BETWEEN 1 AND b", "- -a", "ARRAY[a, 2]", "CAST(ROW(a, s) AS ROW<x BIGINT, `y z` STRING>)", "U&'\\00e9'")),
+    ):
+        one(name, "CREATE TABLE x (%s, %s) WITH ('connector'='print')" % (columns, ", ".join("c%d AS %s" % (n, e) for n, e in enumerate(exprs))), "SHOW CREATE TABLE x")
 
 
 def refusals():

@@ -14,6 +14,7 @@ pub mod folder;
 pub mod kafka;
 pub mod oracle;
 pub mod prng;
+pub mod recorded;
 pub mod rows;
 pub mod services;
 pub mod telemetry;

@@ -3,18 +3,19 @@
 //! A session's DDL changes its own copy (`session.rs`); later a snapshot of the governed catalog
 //! takes this place.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tidegate_plan::Expr;
 use tidegate_types::{Field, SqlType};
 
-use crate::parser::ast::QueryText;
+use crate::parser::ast::{CreateTable, QueryText};
 
-/// Tables and views by name.
+/// Tables and views by name; temporary ones hide others of the same name.
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     objects: BTreeMap<String, Object>,
+    temporary: BTreeMap<String, Object>,
 }
 
 /// What a name stands for.
@@ -33,9 +34,8 @@ pub(crate) struct Table {
     pub(crate) primary_key: Vec<String>,
     pub(crate) partition_keys: Vec<String>,
     pub(crate) options: BTreeMap<String, String>,
-    pub(crate) comment: Option<String>,
-    /// The statement that made it.
-    pub(crate) text: String,
+    /// What it was bound from, with the columns of a primary key NOT NULL.
+    pub(crate) definition: Arc<CreateTable>,
 }
 
 /// A column of a table.
@@ -45,7 +45,6 @@ pub(crate) struct Column {
     /// Type, with the time attribute of a rowtime or proctime column.
     pub(crate) ty: SqlType,
     pub(crate) kind: ColumnKind,
-    pub(crate) comment: Option<String>,
 }
 
 /// Where a column's values come from.
@@ -66,19 +65,29 @@ pub(crate) struct Watermark {
     pub(crate) column: usize,
     /// Over all columns.
     pub(crate) expr: Expr,
-    /// The expression as written.
-    pub(crate) text: String,
 }
 
 /// A view: its query, bound anew wherever it is used.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct View {
     pub(crate) name: String,
+    pub(crate) temporary: bool,
     /// Names given in `CREATE VIEW v (a, b)`.
     pub(crate) columns: Vec<String>,
+    pub(crate) comment: Option<String>,
     pub(crate) query: QueryText,
-    /// The statement that made it.
+    /// The query as written.
     pub(crate) text: String,
+}
+
+impl Object {
+    /// Whether it was made with `TEMPORARY`.
+    pub(crate) fn is_temporary(&self) -> bool {
+        match self {
+            Self::Table(table) => table.definition.temporary,
+            Self::View(view) => view.temporary,
+        }
+    }
 }
 
 impl Table {
@@ -120,28 +129,36 @@ impl Catalog {
         Self::default()
     }
 
+    /// What a name stands for: something temporary before anything else.
     pub(crate) fn get(&self, name: &str) -> Option<&Object> {
-        self.objects.get(name)
+        self.temporary.get(name).or_else(|| self.objects.get(name))
+    }
+
+    /// What has a name among the temporary objects, or among the others.
+    pub(crate) fn among(&self, temporary: bool, name: &str) -> Option<&Object> {
+        let objects = if temporary { &self.temporary } else { &self.objects };
+        objects.get(name)
     }
 
     pub(crate) fn insert(&mut self, name: String, object: Object) {
-        self.objects.insert(name, object);
+        let objects = if object.is_temporary() { &mut self.temporary } else { &mut self.objects };
+        objects.insert(name, object);
     }
 
-    pub(crate) fn remove(&mut self, name: &str) {
-        self.objects.remove(name);
+    pub(crate) fn remove(&mut self, temporary: bool, name: &str) {
+        let objects = if temporary { &mut self.temporary } else { &mut self.objects };
+        objects.remove(name);
     }
 
     /// Names of all tables and views, sorted.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.objects.keys().map(String::as_str)
+        let names: BTreeSet<&str> =
+            self.objects.keys().chain(self.temporary.keys()).map(String::as_str).collect();
+        names.into_iter()
     }
 
     /// Names of all views, sorted.
     pub(crate) fn view_names(&self) -> impl Iterator<Item = &str> {
-        self.objects
-            .iter()
-            .filter(|(_, object)| matches!(object, Object::View(_)))
-            .map(|(name, _)| name.as_str())
+        self.names().filter(|name| matches!(self.get(name), Some(Object::View(_))))
     }
 }

@@ -1,28 +1,37 @@
 //! A session: settings, tables and views, changed by statements in the order of a script.
+//!
+//! Here are settings and what runs; `definition`, `like`, `table_as` and `alter` change the catalog,
+//! `show` tells what is in it.
 
+mod alter;
+mod definition;
+mod like;
+mod show;
+mod table_as;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tidegate_functions::Zone;
 use tidegate_plan::settings::{self, Settings};
 use tidegate_plan::{MiniBatch, PlanSettings, Schema, StreamGraph};
 use tidegate_types::key_group::DEFAULT_KEY_GROUPS;
-use tidegate_types::{Error, ErrorCode, Result, Span};
+use tidegate_types::{Error, Result, Span};
 
 use crate::bind::{self, Binder};
-use crate::catalog::{Catalog, Object, Table, View};
+use crate::catalog::{Catalog, Object, Table};
 use crate::lower::{self, SinkTarget, Target};
-use crate::parser::ast::{
-    CreateTable, CreateView, Drop, Explain, Insert, ObjectKind, PlanFileStatement, QueryText,
-    Statement, StatementKind, TableName,
-};
+use crate::parser::ast::{Explain, Insert, PlanFileStatement, QueryText, Statement, StatementKind};
 use crate::plan_file::{Existing, PlanAction, PlanFile};
-use crate::{describe, explain, optimize};
+use crate::{explain, optimize};
 
 /// Plans statements one after the other.
 #[derive(Debug, Clone)]
 pub struct Session {
     settings: Settings,
     catalog: Catalog,
+    /// Names that CREATE FUNCTION gave to built-in functions, in capitals.
+    functions: BTreeSet<String>,
     default_time_zone: String,
 }
 
@@ -41,7 +50,7 @@ pub enum Planned {
     PlanFile(Box<PlanFile>),
 }
 
-/// The answer of SHOW, DESCRIBE, SET and EXPLAIN.
+/// The answer of SHOW, DESCRIBE, SET and EXPLAIN. An empty text stands where Flink has NULL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rows {
     /// Column names.
@@ -81,8 +90,12 @@ impl Session {
     /// # Errors
     /// `INVALID_OPTION` if a setting that plans depend on does not fit.
     pub fn new(settings: Settings) -> Result<Self> {
-        let session =
-            Self { settings, catalog: Catalog::new(), default_time_zone: "UTC".to_owned() };
+        let session = Self {
+            settings,
+            catalog: Catalog::new(),
+            functions: BTreeSet::new(),
+            default_time_zone: "UTC".to_owned(),
+        };
         session.plan_settings()?;
         Ok(session)
     }
@@ -117,10 +130,13 @@ impl Session {
 
     fn plan_kind(&mut self, statement: &Statement) -> Result<Planned> {
         match &statement.kind {
-            StatementKind::CreateTable(create) => self.create_table(create, statement),
-            StatementKind::CreateView(create) => self.create_view(create, statement),
-            StatementKind::CreateFunction { name, class } => create_function(name, class),
+            StatementKind::CreateTable(create) => self.create_table(create, statement.span),
+            StatementKind::CreateTableAs(create) => self.create_table_as(create),
+            StatementKind::CreateView(create) => self.create_view(create),
+            StatementKind::CreateFunction(create) => self.create_function(create),
             StatementKind::Drop(drop) => self.drop_object(drop),
+            StatementKind::AlterTable(alter) => self.alter_table(alter, statement.span),
+            StatementKind::AlterView(alter) => self.alter_view(alter),
             StatementKind::Set(setting) => self.set(setting.as_ref(), statement.span),
             StatementKind::Reset(key) => self.reset(key.as_deref(), statement.span),
             StatementKind::Insert(insert) => self.job(std::slice::from_ref(insert)),
@@ -131,88 +147,9 @@ impl Session {
             StatementKind::Query(query) => self.select(query),
             StatementKind::Explain(explain) => self.explain(explain),
             StatementKind::PlanFile(statement) => self.plan_file(statement),
-            StatementKind::ShowTables => Ok(names("table name", self.catalog.names())),
-            StatementKind::ShowViews => Ok(names("view name", self.catalog.view_names())),
-            StatementKind::ShowCreate(kind, name) => self.show_create(*kind, name),
-            StatementKind::Describe(name) => self.describe(name),
-        }
-    }
-
-    fn create_table(&mut self, create: &CreateTable, statement: &Statement) -> Result<Planned> {
-        let settings = self.plan_settings()?;
-        if !self.is_free(&create.name, create.if_not_exists)? {
-            return Ok(done("the table exists already"));
-        }
-        let table = bind::table::table(create, &statement.text, &settings, statement.span)?;
-        let name = table.name.clone();
-        self.catalog.insert(name.clone(), Object::Table(Arc::new(table)));
-        Ok(Planned::Done(format!("table {name} created")))
-    }
-
-    fn create_view(&mut self, create: &CreateView, statement: &Statement) -> Result<Planned> {
-        let settings = self.plan_settings()?;
-        if !self.is_free(&create.name, create.if_not_exists)? {
-            return Ok(done("the view exists already"));
-        }
-        let relation = self.binder(&create.query, &settings).query(&create.query.query)?;
-        if !create.columns.is_empty() && create.columns.len() != relation.schema.len() {
-            let message = format!(
-                "the view names {} columns, its query has {}",
-                create.columns.len(),
-                relation.schema.len()
-            );
-            return Err(bind::semantic(message, create.name.span));
-        }
-        let name = create.name.resolve()?.to_owned();
-        let view = View {
-            name: name.clone(),
-            columns: create.columns.iter().map(|column| column.value.clone()).collect(),
-            query: create.query.clone(),
-            text: statement.text.clone(),
-        };
-        self.catalog.insert(name.clone(), Object::View(Arc::new(view)));
-        Ok(Planned::Done(format!("view {name} created")))
-    }
-
-    /// Whether a name may be given to something new.
-    fn is_free(&self, name: &TableName, if_not_exists: bool) -> Result<bool> {
-        let resolved = name.resolve()?;
-        let Some(object) = self.catalog.get(resolved) else {
-            return Ok(true);
-        };
-        if if_not_exists {
-            return Ok(false);
-        }
-        let noun = kind_of(object).noun();
-        let message = format!("there is a {noun} '{resolved}' already");
-        Err(Error::new(ErrorCode::AlreadyExists, message)
-            .at(name.span)
-            .help(format!("use IF NOT EXISTS, or DROP {} first", noun.to_uppercase())))
-    }
-
-    fn drop_object(&mut self, drop: &Drop) -> Result<Planned> {
-        let name = drop.name.resolve()?;
-        let noun = drop.kind.noun();
-        match self.catalog.get(name).map(kind_of) {
-            Some(kind) if kind == drop.kind => {
-                self.catalog.remove(name);
-                Ok(Planned::Done(format!("{noun} {name} dropped")))
-            }
-            Some(kind) => Err(bind::semantic(
-                format!("'{name}' is a {}, not a {noun}", kind.noun()),
-                drop.name.span,
-            )),
-            None if drop.if_exists => Ok(Planned::Done(format!("there is no {noun} {name}"))),
-            None => Err(self.no_such(noun, name, drop.name.span)),
-        }
-    }
-
-    fn no_such(&self, noun: &str, name: &str, span: Span) -> Error {
-        let error =
-            Error::new(ErrorCode::NotFound, format!("there is no {noun} '{name}'")).at(span);
-        match crate::suggest::advice(name, self.catalog.names(), "there are") {
-            Some(advice) => error.help(advice),
-            None => error,
+            StatementKind::Show(show) => self.show(show, statement.span),
+            StatementKind::Describe(name) => self.describe(name).map(Planned::Rows),
+            StatementKind::Use(used) => self.use_statement(used, statement.span),
         }
     }
 
@@ -328,18 +265,29 @@ impl Session {
         Ok(Planned::PlanFile(Box::new(PlanFile { path, action })))
     }
 
-    fn explain(&mut self, explain: &Explain) -> Result<Planned> {
+    fn explain(&self, explain: &Explain) -> Result<Planned> {
         let runs = matches!(
             explain.statement.kind,
-            StatementKind::Query(_) | StatementKind::Insert(_) | StatementKind::StatementSet(_)
+            StatementKind::Query(_)
+                | StatementKind::Insert(_)
+                | StatementKind::StatementSet(_)
+                | StatementKind::CreateTableAs(_)
         );
+        // What is analyzed writes its rows, and the table would not be there.
+        let makes = matches!(explain.statement.kind, StatementKind::CreateTableAs(_));
+        if makes && explain.analyze {
+            let message = "EXPLAIN ANALYZE takes a query, an INSERT or a statement set";
+            let error = bind::semantic(message, explain.statement.span);
+            return Err(error.help("create the table first, then analyze an INSERT into it"));
+        }
         if !runs {
             return Err(bind::semantic(
-                "EXPLAIN takes a query, an INSERT or a statement set",
+                "EXPLAIN takes a query, an INSERT, a CREATE TABLE … AS or a statement set",
                 explain.statement.span,
             ));
         }
-        let Planned::Job(job) = self.plan(&explain.statement)? else {
+        // A table that the statement makes is not to stay.
+        let Planned::Job(job) = self.clone().plan(&explain.statement)? else {
             return Err(Error::internal("a query was planned as something else"));
         };
         if explain.analyze {
@@ -350,29 +298,6 @@ impl Session {
             false => explain::explain(&job.graph),
         };
         Ok(Planned::Rows(Rows { columns: vec!["result".to_owned()], rows: vec![vec![text]] }))
-    }
-
-    fn show_create(&self, kind: ObjectKind, name: &TableName) -> Result<Planned> {
-        let resolved = name.resolve()?;
-        let text = match (kind, self.catalog.get(resolved)) {
-            (ObjectKind::Table, Some(Object::Table(table))) => table.text.clone(),
-            (ObjectKind::View, Some(Object::View(view))) => view.text.clone(),
-            _ => return Err(self.no_such(kind.noun(), resolved, name.span)),
-        };
-        Ok(Planned::Rows(Rows { columns: vec!["result".to_owned()], rows: vec![vec![text]] }))
-    }
-
-    fn describe(&self, name: &TableName) -> Result<Planned> {
-        let resolved = name.resolve()?;
-        match self.catalog.get(resolved) {
-            Some(Object::Table(table)) => Ok(Planned::Rows(describe::table(table))),
-            Some(Object::View(view)) => {
-                let settings = self.plan_settings()?;
-                let relation = self.binder(&view.query, &settings).query(&view.query.query)?;
-                Ok(Planned::Rows(describe::view(view, &relation.schema)))
-            }
-            None => Err(self.no_such("table or view", resolved, name.span)),
-        }
     }
 
     fn binder<'a>(&'a self, query: &'a QueryText, settings: &'a PlanSettings) -> Binder<'a> {
@@ -400,23 +325,6 @@ impl Session {
     }
 }
 
-/// Classes of functions that are built in, and the functions.
-const BUILT_IN_CLASSES: &[(&str, &str)] =
-    &[("com.github.nexmark.flink.udf.CountChar", "COUNT_CHAR")];
-
-/// A function of a class: code in other languages does not run yet, what is built in does.
-fn create_function(name: &TableName, class: &str) -> Result<Planned> {
-    let last = name.parts.last().map(String::as_str).unwrap_or_default();
-    let known = BUILT_IN_CLASSES.iter().find(|(known, _)| *known == class);
-    match known {
-        Some((_, function)) if last.eq_ignore_ascii_case(function) => {
-            Ok(Planned::Done(format!("function {last} is the built-in {function}")))
-        }
-        _ => Err(bind::unsupported(&format!("the function {last} of class {class}"), name.span)
-            .help("user code does not run yet; use built-in functions")),
-    }
-}
-
 /// The job of a query, without its rows.
 fn discarding(mut job: JobPlan) -> JobPlan {
     let sinks = job.graph.nodes.iter_mut().filter_map(|node| match &mut node.operator {
@@ -429,18 +337,6 @@ fn discarding(mut job: JobPlan) -> JobPlan {
     job
 }
 
-fn kind_of(object: &Object) -> ObjectKind {
-    match object {
-        Object::Table(_) => ObjectKind::Table,
-        Object::View(_) => ObjectKind::View,
-    }
-}
-
 fn done(message: &str) -> Planned {
     Planned::Done(message.to_owned())
-}
-
-fn names<'a>(column: &str, names: impl Iterator<Item = &'a str>) -> Planned {
-    let rows = names.map(|name| vec![name.to_owned()]).collect();
-    Planned::Rows(Rows { columns: vec![column.to_owned()], rows })
 }

@@ -23,6 +23,16 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         .fallible(),
 ];
 
+/// Whether a text has the form of a pattern with `%` and `_`; `escape` takes the meaning from the
+/// character behind it.
+///
+/// # Errors
+/// `SQL_SEMANTIC` if the escape stands before nothing that it could escape.
+pub fn is_like(text: &str, pattern: &str, escape: Option<char>) -> Result<bool> {
+    let matcher = Matcher::new(pattern, escape).map_err(fail)?;
+    Ok(matcher.matches(text))
+}
+
 fn bind_like(args: &[Argument]) -> Result<Signature> {
     let signature = bind(args)?;
     if let (Some(pattern), Some(escape)) = (constant(args, 1), constant(args, 2)) {

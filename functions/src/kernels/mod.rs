@@ -13,7 +13,7 @@ mod conversion;
 mod encoding;
 mod extract;
 mod hash;
-mod like;
+pub(crate) mod like;
 mod logic;
 mod math;
 mod membership;

@@ -25,6 +25,7 @@ mod kafka_by_key;
 mod kafka_exactly_once;
 mod late_rows;
 mod memory_budgets;
+mod recorded_statements;
 mod recorded_tables;
 mod security;
 mod spilled_windows;

@@ -1,20 +1,17 @@
 //! Replays Flink's recorded answers about tables that change: aggregates, joins, ranks, sets. The changes
 //! are replayed strictly (what is taken back must be there) and must end in Flink's table, with its
-//! columns and types; what Flink refuses must be refused. `flink/differences.txt` lists what differs, and
-//! why; a case that agrees all the same fails the test, so that the list stays true.
+//! columns and types; what Flink refuses must be refused. `flink/differences.txt` lists what differs.
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::Value;
 use tidegate_integration_tests::compare::{Row, Shape, canonical_row, difference};
 use tidegate_integration_tests::flink::{last_rows, plain_type, shape};
-use tidegate_integration_tests::folder::CaseFolder;
+use tidegate_integration_tests::recorded::{self, text};
 use tidegate_integration_tests::rows::{csv_row, json_row};
-use tidegate_integration_tests::tidegate::{Run, binary};
+use tidegate_integration_tests::tidegate::Run;
 
 const SECTIONS: &[&str] = &[
     "aggregation",
@@ -36,124 +33,17 @@ const SECTIONS: &[&str] = &[
     "windows",
 ];
 
-/// Cases at a time.
-const THREADS: usize = 2;
-
-/// One recorded question with its answer.
-struct Case {
-    section: &'static str,
-    index: usize,
-    recorded: Value,
-    /// Why it differs, if it may.
-    reason: Option<String>,
-}
-
-impl Case {
-    fn name(&self) -> &str {
-        self.recorded["name"].as_str().unwrap_or_default()
-    }
-}
-
 #[test]
 fn recorded_answers_about_changing_tables_are_met() -> Result<()> {
-    // Or every excuse would seem to be needed.
-    binary()?;
-    let flink = Path::new(env!("CARGO_MANIFEST_DIR")).join("flink");
-    let mut differences = read_differences(&flink.join("differences.txt"))?;
-    let mut cases = Vec::new();
-    for section in SECTIONS {
-        let text = std::fs::read_to_string(flink.join(format!("recorded/{section}.json")))?;
-        let mut recorded: Value = serde_json::from_str(&text)?;
-        let Value::Array(all) = recorded["cases"].take() else { bail!("{section} has no cases") };
-        for (index, recorded) in all.into_iter().enumerate() {
-            let key = (section.to_string(), recorded["name"].to_string().replace('"', ""));
-            let reason = differences.remove(&key);
-            cases.push(Case { section, index, recorded, reason });
-        }
-    }
-    ensure!(differences.is_empty(), "no cases have these names: {:?}", differences.keys());
-    let folder = CaseFolder::new("recorded-tables")?;
-    let (next, failures) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| {
-                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let name = format!("{}-{:03}", case.section, case.index);
-                    let place = folder.join(&name);
-                    if let Err(error) = judge(case, &name, &place) {
-                        let mut failures = failures.lock().unwrap_or_else(|e| e.into_inner());
-                        failures.push(format!("{}: '{}'\n{error:?}", case.section, case.name()));
-                    }
-                }
-            });
-        }
-    });
-    let failures = failures.into_inner().unwrap_or_else(|e| e.into_inner());
-    let excused = cases.iter().filter(|case| case.reason.is_some()).count();
-    eprintln!("{} answers are met, {excused} differ as listed", cases.len() - excused);
-    ensure!(
-        failures.is_empty(),
-        "{} of {} differ\n\n{}",
-        failures.len(),
-        cases.len(),
-        failures.join("\n\n")
-    );
-    folder.succeed();
-    Ok(())
-}
-
-/// `section | case | reason` per line.
-fn read_differences(path: &Path) -> Result<BTreeMap<(String, String), String>> {
-    let text = std::fs::read_to_string(path)?;
-    let mut differences = BTreeMap::new();
-    for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
-        let mut parts = line.splitn(3, " | ");
-        let (Some(section), Some(case), Some(reason)) = (parts.next(), parts.next(), parts.next())
-        else {
-            bail!("{}: '{line}' is not 'section | case | reason'", path.display());
-        };
-        let key = (section.to_owned(), case.replace("\\|", "|"));
-        ensure!(differences.insert(key, reason.to_owned()).is_none(), "'{line}' stands twice");
-    }
-    Ok(differences)
-}
-
-fn judge(case: &Case, name: &str, place: &PathBuf) -> Result<()> {
-    std::fs::create_dir_all(place)?;
-    let depends_on_the_clock =
-        case.reason.as_ref().is_some_and(|reason| reason.starts_with("by the clock"));
-    match (replay(&case.recorded, name, place), &case.reason) {
-        (Ok(()), None) => Ok(()),
-        _ if depends_on_the_clock => Ok(()),
-        (Ok(()), Some(_)) => bail!("it agrees: take it off the list"),
-        (Err(error), Some(reason)) => {
-            let refused = format!("{error:?}").contains("error [");
-            ensure!(
-                !reason.starts_with("not yet") || refused,
-                "it is to be refused until it works\n{error:?}"
-            );
-            Ok(())
-        }
-        (Err(error), None) => Err(error.context(place.display().to_string())),
-    }
+    recorded::check(SECTIONS, replay)
 }
 
 fn replay(case: &Value, name: &str, place: &Path) -> Result<()> {
-    for (file, content) in case["files"].as_object().into_iter().flatten() {
-        let path = place.join(file);
-        path.parent().map(std::fs::create_dir_all).transpose()?;
-        std::fs::write(path, content.as_str().unwrap_or_default())?;
-    }
-    let statements: Vec<&str> =
-        case["statements"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let (query, before) = statements.split_last().ok_or_else(|| anyhow!("no statements"))?;
-    let answer = case["answer"]["statements"].as_array().and_then(|answers| answers.last());
-    let answer = answer.ok_or_else(|| anyhow!("no answer"))?;
-    let mut script = String::from("SET 'table.local-time-zone' = 'UTC';\n");
-    for (key, value) in case["settings"].as_object().into_iter().flatten() {
-        script.push_str(&format!("SET '{key}' = '{}';\n", value.as_str().unwrap_or_default()));
-    }
-    before.iter().for_each(|statement| script.push_str(&format!("{statement};\n")));
+    let statements: Vec<(&str, &Value)> = recorded::statements(case).collect();
+    let ((query, answer), before) =
+        statements.split_last().ok_or_else(|| anyhow!("no statements"))?;
+    let mut script = recorded::settings(case);
+    before.iter().for_each(|(statement, _)| script.push_str(&format!("{statement};\n")));
     // Plans are only asked for: they must be had, their text is ours.
     let has_rows =
         answer["ok"] == true && answer["kind"] == "ROWS" && !query.starts_with("EXPLAIN");
@@ -189,10 +79,6 @@ fn replay(case: &Value, name: &str, place: &Path) -> Result<()> {
     };
     compare(answer, columns, &described, rows)
         .with_context(|| format!("{query}\ncommand: {}", run.command))
-}
-
-fn text(value: &Value, name: &str) -> String {
-    value[name].as_str().unwrap_or_default().to_owned()
 }
 
 fn needs_csv(column: &Value) -> bool {

@@ -9,11 +9,8 @@ use tidegate_types::{Error, Result, Span, TimeAttribute, TypeKind};
 use super::aggregate;
 use super::expr::{ExprBinder, simple_name};
 use super::{literal, semantic, unsupported};
-use crate::parser::dialect::{MAP_CONSTRUCTOR, TABLE_ARGUMENT};
+use crate::parser::dialect::{MAP_CONSTRUCTOR, TABLE_ARGUMENT, UNIT_FUNCTIONS};
 use crate::suggest;
-
-/// Functions whose first argument is a unit of time.
-const UNIT_FUNCTIONS: &[&str] = &["TIMESTAMPADD", "TIMESTAMPDIFF"];
 
 impl ExprBinder<'_, '_> {
     pub(super) fn function(&mut self, call: &Function, span: Span) -> Result<Expr> {

@@ -255,6 +255,12 @@ impl Binder<'_> {
         let mut inner =
             Binder::new(self.catalog, self.settings, &view.query.hints, view.query.span);
         inner.depth = self.depth;
+        if self.expanding.contains(&view.name) {
+            let message = format!("the view '{}' refers to itself", view.name);
+            return Err(semantic(message, self.place));
+        }
+        inner.expanding = self.expanding.clone();
+        inner.expanding.push(view.name.clone());
         let context =
             |error: tidegate_types::Error| error.context(format!("expand view {}", view.name));
         let relation = inner.query(&view.query.query).map_err(context)?;
@@ -316,8 +322,7 @@ pub(super) fn with_options(table: &Table, options: &[(String, String)]) -> Table
         primary_key: table.primary_key.clone(),
         partition_keys: table.partition_keys.clone(),
         options: merged,
-        comment: table.comment.clone(),
-        text: table.text.clone(),
+        definition: Arc::clone(&table.definition),
     }
 }
 

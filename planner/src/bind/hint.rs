@@ -56,7 +56,7 @@ impl Binder<'_> {
             scope.columns.iter().any(|column| column.qualifier.as_deref() == Some(table))
         };
         for hint in self.select_hints.iter().filter(|hint| hint.name == "STATE_TTL") {
-            for (_, value) in hint.options.iter().filter(|(table, _)| named(table)) {
+            if let Some((_, value)) = hint.options.iter().find(|(table, _)| named(table)) {
                 return Ok(Some(millis(hint, "STATE_TTL", value)?));
             }
         }

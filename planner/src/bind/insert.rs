@@ -38,6 +38,19 @@ enum Filling<'n> {
 pub(crate) fn insert(binder: &mut Binder<'_>, insert: &Insert) -> Result<BoundInsert> {
     let table = target(binder.catalog, insert)?;
     let query = binder.query(&insert.query.query)?;
+    fill(binder, insert, table, query)
+}
+
+/// Fits the query of an INSERT to a table.
+///
+/// # Errors
+/// As [`insert`].
+pub(crate) fn fill(
+    binder: &Binder<'_>,
+    insert: &Insert,
+    table: Arc<Table>,
+    query: Relation,
+) -> Result<BoundInsert> {
     let columns: Vec<&Column> = table.sink_columns().collect();
     let fillings = fillings(insert, &columns, &query)?;
     let mut exprs = Vec::with_capacity(columns.len());

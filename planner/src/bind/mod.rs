@@ -60,6 +60,8 @@ pub(crate) struct Binder<'a> {
     /// Columns of the query around a subquery, which may refer to them.
     outer: Option<scope::Scope>,
     depth: usize,
+    /// Views that are expanded around the query that is bound now.
+    pub(crate) expanding: Vec<String>,
 }
 
 impl<'a> Binder<'a> {
@@ -78,6 +80,7 @@ impl<'a> Binder<'a> {
             select_hints: Vec::new(),
             outer: None,
             depth: 0,
+            expanding: Vec::new(),
         }
     }
 

@@ -45,7 +45,7 @@ pub(crate) struct OverItem {
 #[derive(Debug, Clone, PartialEq)]
 enum OverCall {
     Rank(RankFunction),
-    Aggregate(AggregateItem),
+    Aggregate(Box<AggregateItem>),
 }
 
 impl OverItem {
@@ -134,7 +134,7 @@ impl ExprBinder<'_, '_> {
         };
         let item = self.aggregate_item(function, name, call, span)?;
         let ty = item.ty().clone();
-        let call = OverCall::Aggregate(item);
+        let call = OverCall::Aggregate(Box::new(item));
         Ok((OverItem { call, partition, order, frame: Some(frame), span }, ty))
     }
 

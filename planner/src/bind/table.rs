@@ -1,6 +1,7 @@
 //! CREATE TABLE: computed columns, metadata columns and the watermark get their types.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tidegate_plan::PlanSettings;
 use tidegate_types::{Error, ErrorCode, Result, Span, SqlType, TimeAttribute, TypeKind};
@@ -11,28 +12,28 @@ use super::{Binder, constant, semantic};
 use crate::catalog::{Catalog, Column, ColumnKind, Table, Watermark};
 use crate::parser::ast::{self as syntax, CreateTable};
 use crate::parser::cursor;
+use crate::parser::table::check_names;
 use crate::parser::tokens::Hints;
 use crate::suggest;
 
-/// Binds a table's declaration.
+/// Binds a table's declaration; one with LIKE must have its source merged in.
 ///
 /// # Errors
 /// `SQL_SEMANTIC` where an expression, key or watermark does not fit the columns.
-pub(crate) fn table(
-    create: &CreateTable,
-    text: &str,
-    settings: &PlanSettings,
-    span: Span,
-) -> Result<Table> {
-    let (catalog, hints) = (Catalog::new(), Hints::new());
-    let binder = Binder::new(&catalog, settings, &hints, span);
-    let mut columns = declared_columns(&binder, create)?;
-    for key in &create.primary_key {
-        // A primary key is never NULL.
-        for column in columns.iter_mut().filter(|column| column.name == key.value) {
-            column.ty.nullable = false;
+pub(crate) fn table(mut create: CreateTable, settings: &PlanSettings, span: Span) -> Result<Table> {
+    check_names(&create)?;
+    // A primary key is never NULL.
+    for def in &mut create.columns {
+        if let syntax::ColumnKind::Physical(ty) = &mut def.kind
+            && create.primary_key.iter().any(|key| key.value == def.name.value)
+        {
+            ty.nullable = false;
         }
     }
+    let create = create;
+    let (catalog, hints) = (Catalog::new(), Hints::new());
+    let binder = Binder::new(&catalog, settings, &hints, span);
+    let mut columns = declared_columns(&binder, &create)?;
     let watermark = match &create.watermark {
         Some(def) => Some(watermark(&binder, def, &mut columns)?),
         None => None,
@@ -45,9 +46,8 @@ pub(crate) fn table(
         watermark,
         primary_key: names(&create.primary_key),
         partition_keys: names(&create.partition_keys),
-        options: options(create)?,
-        comment: create.comment.clone(),
-        text: text.to_owned(),
+        options: options(&create)?,
+        definition: Arc::new(create),
     })
 }
 
@@ -117,7 +117,7 @@ fn declared_columns(binder: &Binder<'_>, create: &CreateTable) -> Result<Vec<Col
                     (expr.ty().clone(), ColumnKind::Computed(expr))
                 }
             };
-            Ok(Column { name: def.name.value.clone(), ty, kind, comment: def.comment.clone() })
+            Ok(Column { name: def.name.value.clone(), ty, kind })
         })
         .collect()
 }
@@ -200,7 +200,7 @@ fn watermark(
     }
     let column = &mut columns[index];
     column.ty.kind = column.ty.kind.clone().with_time_attribute(TimeAttribute::Event);
-    Ok(Watermark { column: index, expr, text: def.expr.to_string() })
+    Ok(Watermark { column: index, expr })
 }
 
 fn is_rowtime_type(ty: &SqlType) -> bool {

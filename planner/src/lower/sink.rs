@@ -64,6 +64,11 @@ fn table_sink(insert: &BoundInsert, taken: &[String]) -> Result<(Sink, Option<u3
     let table = &insert.table;
     check(table, Role::Sink).map_err(|error| error.at(insert.span))?;
     check_metadata(table, Role::Sink).map_err(|error| error.at(insert.span))?;
+    if insert.overwrite {
+        let connector = table.options.get("connector").map(String::as_str).unwrap_or_default();
+        let message = format!("INSERT OVERWRITE: the connector '{connector}' cannot overwrite");
+        return Err(Error::unsupported(message).at(insert.span).help("use INSERT INTO"));
+    }
     let metadata =
         table.sink_columns().enumerate().filter_map(|(index, column)| match &column.kind {
             ColumnKind::Metadata { key, .. } => Some((index, key.clone())),

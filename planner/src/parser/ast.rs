@@ -20,13 +20,13 @@ pub struct Statement {
 #[derive(Debug, Clone)]
 pub(crate) enum StatementKind {
     CreateTable(CreateTable),
+    CreateTableAs(Box<CreateTableAs>),
     CreateView(CreateView),
     /// A function of a class, which must be one that is built in.
-    CreateFunction {
-        name: TableName,
-        class: String,
-    },
+    CreateFunction(CreateFunction),
     Drop(Drop),
+    AlterTable(Box<AlterTable>),
+    AlterView(AlterView),
     Insert(Insert),
     StatementSet(Vec<Insert>),
     Set(Option<(String, String)>),
@@ -34,10 +34,9 @@ pub(crate) enum StatementKind {
     Query(QueryText),
     Explain(Explain),
     PlanFile(PlanFileStatement),
-    ShowTables,
-    ShowViews,
-    ShowCreate(ObjectKind, TableName),
+    Show(Show),
     Describe(TableName),
+    Use(Use),
 }
 
 /// `COMPILE [AND EXECUTE] PLAN` or `EXECUTE PLAN`.
@@ -50,11 +49,12 @@ pub(crate) struct PlanFileStatement {
     pub(crate) execute: bool,
 }
 
-/// Whether a name is that of a table or a view.
+/// What a name that is dropped or shown stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ObjectKind {
     Table,
     View,
+    Function,
 }
 
 impl ObjectKind {
@@ -62,12 +62,13 @@ impl ObjectKind {
         match self {
             Self::Table => "table",
             Self::View => "view",
+            Self::Function => "function",
         }
     }
 }
 
 /// A table's name as written, with its place.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct TableName {
     pub(crate) parts: Vec<String>,
     pub(crate) span: Span,
@@ -102,21 +103,28 @@ pub(crate) struct QueryText {
     pub(crate) span: Span,
 }
 
-/// `CREATE [TEMPORARY] TABLE`.
-#[derive(Debug, Clone)]
+/// `CREATE [TEMPORARY] TABLE`: a table's definition.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CreateTable {
     pub(crate) name: TableName,
+    pub(crate) temporary: bool,
     pub(crate) if_not_exists: bool,
     pub(crate) columns: Vec<ColumnDef>,
     pub(crate) watermark: Option<WatermarkDef>,
+    /// Name of the primary key, if it has one.
+    pub(crate) constraint: Option<String>,
     pub(crate) primary_key: Vec<Ident>,
     pub(crate) partition_keys: Vec<Ident>,
     pub(crate) comment: Option<String>,
-    pub(crate) options: Vec<(String, String, Span)>,
+    pub(crate) options: Vec<TableOption>,
+    pub(crate) like: Option<Like>,
 }
 
+/// An option of WITH: key, value, and where the key stands.
+pub(crate) type TableOption = (String, String, Span);
+
 /// A column of a `CREATE TABLE`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ColumnDef {
     pub(crate) name: Ident,
     pub(crate) kind: ColumnKind,
@@ -124,7 +132,7 @@ pub(crate) struct ColumnDef {
 }
 
 /// Where a column's values come from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum ColumnKind {
     Physical(SqlType),
     Computed(Box<Expr>),
@@ -132,27 +140,196 @@ pub(crate) enum ColumnKind {
 }
 
 /// `WATERMARK FOR column AS expr`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct WatermarkDef {
     pub(crate) column: Vec<Ident>,
     pub(crate) expr: Box<Expr>,
 }
 
-/// `CREATE [TEMPORARY] VIEW`.
+/// `LIKE source (INCLUDING … EXCLUDING …)` behind a `CREATE TABLE`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Like {
+    pub(crate) source: TableName,
+    pub(crate) choices: Vec<LikeChoice>,
+}
+
+/// One word of a LIKE clause on a part of the table.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LikeChoice {
+    pub(crate) merging: Merging,
+    pub(crate) part: LikePart,
+    pub(crate) span: Span,
+}
+
+/// What happens to a part of the table that LIKE names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Merging {
+    Including,
+    Excluding,
+    Overwriting,
+}
+
+/// The parts of a table that LIKE tells apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LikePart {
+    All,
+    Constraints,
+    Distribution,
+    Generated,
+    Metadata,
+    Options,
+    Partitions,
+    Watermarks,
+}
+
+/// `CREATE TABLE … AS query`.
+#[derive(Debug, Clone)]
+pub(crate) struct CreateTableAs {
+    /// Columns that are added to those of the query, and what else the table has.
+    pub(crate) table: CreateTable,
+    /// All columns of the query in another order, instead of columns with types.
+    pub(crate) order: Vec<Ident>,
+    pub(crate) query: QueryText,
+    pub(crate) replace: Replace,
+    pub(crate) span: Span,
+}
+
+/// What a `CREATE` does with a table of the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Replace {
+    /// `CREATE`: refuses.
+    Never,
+    /// `CREATE OR REPLACE`.
+    IfThere,
+    /// `REPLACE`: refuses if there is none.
+    Always,
+}
+
+/// `CREATE [OR REPLACE] [TEMPORARY] VIEW`.
 #[derive(Debug, Clone)]
 pub(crate) struct CreateView {
     pub(crate) name: TableName,
+    pub(crate) temporary: bool,
+    pub(crate) replace: bool,
     pub(crate) if_not_exists: bool,
     pub(crate) columns: Vec<Ident>,
+    pub(crate) comment: Option<String>,
     pub(crate) query: QueryText,
+    /// The query as written.
+    pub(crate) text: String,
 }
 
-/// `DROP TABLE` or `DROP VIEW`.
+/// `CREATE FUNCTION name AS 'class'`.
+#[derive(Debug, Clone)]
+pub(crate) struct CreateFunction {
+    pub(crate) name: TableName,
+    pub(crate) class: String,
+    pub(crate) if_not_exists: bool,
+}
+
+/// `DROP [TEMPORARY] TABLE`, `VIEW` or `FUNCTION`.
 #[derive(Debug, Clone)]
 pub(crate) struct Drop {
     pub(crate) kind: ObjectKind,
+    pub(crate) temporary: bool,
     pub(crate) name: TableName,
     pub(crate) if_exists: bool,
+}
+
+/// `ALTER TABLE`.
+#[derive(Debug, Clone)]
+pub(crate) struct AlterTable {
+    pub(crate) name: TableName,
+    pub(crate) if_exists: bool,
+    pub(crate) change: TableChange,
+}
+
+/// What an `ALTER TABLE` does.
+#[derive(Debug, Clone)]
+pub(crate) enum TableChange {
+    RenameTo(TableName),
+    RenameColumn { from: Ident, to: Ident },
+    Set(Vec<TableOption>),
+    Reset(Vec<(String, Span)>),
+    Add(SchemaChange),
+    Modify(SchemaChange),
+    DropColumns(Vec<Ident>),
+    DropPrimaryKey(Span),
+    DropConstraint(Ident),
+    DropWatermark(Span),
+}
+
+/// What is added to a table's schema, or put in place of what is there.
+#[derive(Debug, Clone)]
+pub(crate) struct SchemaChange {
+    /// The parts, as those of a `CREATE TABLE`.
+    pub(crate) parts: CreateTable,
+    /// Where each of the columns goes.
+    pub(crate) positions: Vec<Option<ColumnPosition>>,
+    pub(crate) span: Span,
+}
+
+/// `FIRST` or `AFTER column`.
+#[derive(Debug, Clone)]
+pub(crate) enum ColumnPosition {
+    First,
+    After(Ident),
+}
+
+/// `ALTER VIEW`.
+#[derive(Debug, Clone)]
+pub(crate) struct AlterView {
+    pub(crate) name: TableName,
+    pub(crate) change: ViewChange,
+}
+
+/// What an `ALTER VIEW` does.
+#[derive(Debug, Clone)]
+pub(crate) enum ViewChange {
+    RenameTo(TableName),
+    /// Another query, with its text.
+    Query(QueryText, String),
+}
+
+/// `SHOW`.
+#[derive(Debug, Clone)]
+pub(crate) enum Show {
+    Catalogs(Option<NamePattern>),
+    Databases(Option<TableName>, Option<NamePattern>),
+    CurrentCatalog,
+    CurrentDatabase,
+    Tables(Option<TableName>, Option<NamePattern>),
+    Views(Option<TableName>, Option<NamePattern>),
+    Columns(TableName, Option<NamePattern>),
+    Create(ObjectKind, TableName),
+    Functions {
+        user: bool,
+        database: Option<TableName>,
+        like: Option<NamePattern>,
+    },
+    Modules {
+        full: bool,
+    },
+    Partitions(TableName),
+    /// Things that there can be none of: what the column of their names is called.
+    Nothing(&'static str, Option<TableName>),
+}
+
+/// `[NOT] LIKE 'pattern'` behind a SHOW.
+#[derive(Debug, Clone)]
+pub(crate) struct NamePattern {
+    pub(crate) negated: bool,
+    /// ILIKE: upper and lower case are the same.
+    pub(crate) any_case: bool,
+    pub(crate) pattern: String,
+}
+
+/// `USE`.
+#[derive(Debug, Clone)]
+pub(crate) enum Use {
+    Catalog(Ident),
+    Database(TableName),
+    Modules(Vec<Ident>),
 }
 
 /// `INSERT INTO` or `INSERT OVERWRITE`.

@@ -2,7 +2,7 @@
 
 use sqlparser::ast::Ident;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Span as TokenSpan, Token, TokenWithSpan};
+use sqlparser::tokenizer::{Location, Span as TokenSpan, Token, TokenWithSpan};
 use tidegate_types::{Error, ErrorCode, Span};
 
 /// The place of a token; `sqlparser` counts from 1 and ends spans behind the last character.
@@ -13,6 +13,14 @@ pub(crate) fn span(span: TokenSpan) -> Span {
     let end_column = (span.end.column as u32).saturating_sub(1).max(1);
     let end_column = if end_line == line { end_column.max(column) } else { end_column };
     Span { line, column, end_line, end_column }
+}
+
+/// A place as `sqlparser` keeps it.
+pub(crate) fn token_span(span: Span) -> TokenSpan {
+    TokenSpan {
+        start: Location { line: u64::from(span.line), column: u64::from(span.column) },
+        end: Location { line: u64::from(span.end_line), column: u64::from(span.end_column) + 1 },
+    }
 }
 
 /// The place from the start of one span to the end of another.

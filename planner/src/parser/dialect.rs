@@ -21,6 +21,8 @@ pub(crate) const FLINK_TYPE: &str = "FLINK_TYPE";
 pub(crate) const TABLE_ARGUMENT: &str = "$TABLE";
 /// Name of the call that stands for `MAP[k, v, …]`.
 pub(crate) const MAP_CONSTRUCTOR: &str = "$MAP";
+/// Functions whose first argument is a unit of time, which reads like a column's name.
+pub(crate) const UNIT_FUNCTIONS: &[&str] = &["TIMESTAMPADD", "TIMESTAMPDIFF"];
 
 /// Flink's dialect.
 #[derive(Debug)]

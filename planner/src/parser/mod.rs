@@ -1,12 +1,18 @@
 //! Flink SQL text → statements with places. No names are resolved here.
 
+mod alter;
 pub(crate) mod ast;
+mod create;
 pub(crate) mod cursor;
 pub(crate) mod dialect;
+pub(crate) mod flink_text;
 mod insert;
 mod plan_file;
+mod refused;
 mod script;
-mod table;
+mod show;
+pub(crate) mod table;
+mod table_query;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tokens;

@@ -4,16 +4,14 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 use tidegate_types::{Error, ErrorCode, Result, Span};
 
-use super::ast::{
-    CreateView, Drop, Explain, ObjectKind, QueryText, Statement, StatementKind, TableName,
-};
+use super::ast::{Explain, QueryText, Statement, StatementKind, TableName};
 use super::cursor::{
     self, expect_word, identifier, into_error, join, name_parts, peek_word, string, unexpected,
     word, words,
 };
 use super::dialect::FlinkDialect;
 use super::tokens::{self, Hints};
-use super::{insert, plan_file, table};
+use super::{alter, create, insert, plan_file, refused, show};
 
 /// Parses a script into its statements. Empty statements are skipped.
 ///
@@ -78,12 +76,10 @@ impl ScriptParser<'_> {
         };
         match first.value.to_ascii_uppercase().as_str() {
             "SELECT" | "WITH" | "VALUES" => Ok(StatementKind::Query(self.query()?)),
-            "TABLE" => {
-                Err(self.unsupported("a query of the form TABLE t", start, "write SELECT * FROM t"))
-            }
             "INSERT" => Ok(StatementKind::Insert(insert::parse(self)?)),
-            "CREATE" => self.create(),
-            "DROP" => self.syntax(drop_statement),
+            "CREATE" | "REPLACE" => create::parse(self),
+            "DROP" => create::drop_object(self),
+            "ALTER" => alter::parse(self),
             "SET" => self.syntax(set),
             "RESET" => self.syntax(reset),
             "EXPLAIN" => self.explain(),
@@ -91,9 +87,10 @@ impl ScriptParser<'_> {
                 self.parser.advance_token();
                 plan_file::compile(self)
             }
-            "SHOW" => self.syntax(show),
-            "DESCRIBE" | "DESC" => self.syntax(describe),
-            _ => Err(self.unknown_statement()),
+            "SHOW" => show::parse(self),
+            "DESCRIBE" | "DESC" => show::describe(self),
+            "USE" => self.syntax(show::use_statement),
+            _ => Err(refused::statement(self)),
         }
     }
 
@@ -125,78 +122,6 @@ impl ScriptParser<'_> {
             }
         }
         Ok(StatementKind::StatementSet(inserts))
-    }
-
-    fn create(&mut self) -> Result<StatementKind> {
-        let start = self.next_span();
-        self.parser.advance_token();
-        let replace = words(&mut self.parser, &["OR", "REPLACE"]);
-        let temporary = word(&mut self.parser, "TEMPORARY");
-        if temporary {
-            word(&mut self.parser, "SYSTEM");
-        }
-        if replace && (peek_word(&self.parser, 0, "TABLE") || peek_word(&self.parser, 0, "VIEW")) {
-            return Err(self.unsupported(
-                "CREATE OR REPLACE",
-                start,
-                "use DROP … IF EXISTS and CREATE",
-            ));
-        }
-        if word(&mut self.parser, "TABLE") {
-            return Ok(StatementKind::CreateTable(table::parse(self)?));
-        }
-        if word(&mut self.parser, "VIEW") {
-            return self.create_view();
-        }
-        if word(&mut self.parser, "FUNCTION") {
-            return self.create_function();
-        }
-        let what = cursor::describe(&self.parser.peek_token_ref().token).to_uppercase();
-        Err(self.unsupported(
-            &format!("CREATE {what}"),
-            start,
-            "supported are CREATE [TEMPORARY] TABLE and CREATE [TEMPORARY] VIEW",
-        ))
-    }
-
-    /// `FUNCTION [IF NOT EXISTS] name AS 'class' [LANGUAGE …]`.
-    fn create_function(&mut self) -> Result<StatementKind> {
-        let (name, class) = self.syntax(|parser| {
-            words(parser, &["IF", "NOT", "EXISTS"]);
-            let name = table_name(parser)?;
-            expect_word(parser, "AS")?;
-            let class = string(parser, "a class name in quotes")?;
-            if word(parser, "LANGUAGE") {
-                identifier(parser)?;
-            }
-            Ok((name, class))
-        })?;
-        Ok(StatementKind::CreateFunction { name, class })
-    }
-
-    fn create_view(&mut self) -> Result<StatementKind> {
-        let (if_not_exists, name, columns) = self.syntax(|parser| {
-            let if_not_exists = words(parser, &["IF", "NOT", "EXISTS"]);
-            let name = table_name(parser)?;
-            let columns = if parser.peek_token_ref().token == Token::LParen {
-                cursor::parenthesized(parser, |parser| {
-                    let column = identifier(parser)?;
-                    if word(parser, "COMMENT") {
-                        string(parser, "a comment in quotes")?;
-                    }
-                    Ok(column)
-                })?
-            } else {
-                Vec::new()
-            };
-            if word(parser, "COMMENT") {
-                string(parser, "a comment in quotes")?;
-            }
-            expect_word(parser, "AS")?;
-            Ok((if_not_exists, name, columns))
-        })?;
-        let query = self.query()?;
-        Ok(StatementKind::CreateView(CreateView { name, if_not_exists, columns, query }))
     }
 
     fn explain(&mut self) -> Result<StatementKind> {
@@ -243,23 +168,6 @@ impl ScriptParser<'_> {
         }
         let error = unexpected(&self.parser, "; or the end of the statement");
         Err(into_error(error, self.next_span()))
-    }
-
-    fn unknown_statement(&self) -> Error {
-        const KNOWN: &[&str] = &[
-            "ALTER", "ANALYZE", "UPDATE", "DELETE", "TRUNCATE", "MERGE", "USE", "LOAD", "UNLOAD",
-            "CALL", "ADD", "REMOVE", "STOP", "END", "BEGIN", "QUIT", "CLEAR", "HELP",
-        ];
-        let first = cursor::describe(&self.parser.peek_token_ref().token).to_uppercase();
-        if KNOWN.contains(&first.as_str()) {
-            return self.unsupported(&format!("the statement {first}"), self.next_span(), "");
-        }
-        into_error(unexpected(&self.parser, "a statement"), self.next_span())
-    }
-
-    fn unsupported(&self, what: &str, span: Span, help: &str) -> Error {
-        let error = Error::unsupported(format!("{what} is not supported yet")).at(span);
-        if help.is_empty() { error } else { error.help(help) }
     }
 
     /// Runs a parser and turns its error into ours.
@@ -321,20 +229,6 @@ pub(super) fn table_name(parser: &mut Parser) -> Parsed<TableName> {
     })
 }
 
-fn drop_statement(parser: &mut Parser) -> Parsed<StatementKind> {
-    parser.advance_token();
-    word(parser, "TEMPORARY");
-    let kind = if word(parser, "TABLE") {
-        ObjectKind::Table
-    } else if word(parser, "VIEW") {
-        ObjectKind::View
-    } else {
-        return Err(unexpected(parser, "TABLE or VIEW (nothing else can be dropped yet)"));
-    };
-    let if_exists = words(parser, &["IF", "EXISTS"]);
-    Ok(StatementKind::Drop(Drop { kind, name: table_name(parser)?, if_exists }))
-}
-
 /// `SET`, `SET 'key' = 'value'` and the old `SET key = value`.
 fn set(parser: &mut Parser) -> Parsed<StatementKind> {
     parser.advance_token();
@@ -389,29 +283,6 @@ fn bare_value(parser: &mut Parser) -> Parsed<String> {
         end = Some(token.span.end);
     }
     if value.is_empty() { Err(unexpected(parser, "a value")) } else { Ok(value) }
-}
-
-fn show(parser: &mut Parser) -> Parsed<StatementKind> {
-    parser.advance_token();
-    if word(parser, "TABLES") {
-        return Ok(StatementKind::ShowTables);
-    }
-    if word(parser, "VIEWS") {
-        return Ok(StatementKind::ShowViews);
-    }
-    if words(parser, &["CREATE", "TABLE"]) {
-        return Ok(StatementKind::ShowCreate(ObjectKind::Table, table_name(parser)?));
-    }
-    if words(parser, &["CREATE", "VIEW"]) {
-        return Ok(StatementKind::ShowCreate(ObjectKind::View, table_name(parser)?));
-    }
-    Err(unexpected(parser, "TABLES, VIEWS, CREATE TABLE or CREATE VIEW"))
-}
-
-fn describe(parser: &mut Parser) -> Parsed<StatementKind> {
-    parser.advance_token();
-    word(parser, "EXTENDED");
-    Ok(StatementKind::Describe(table_name(parser)?))
 }
 
 /// An error of code `SQL_SEMANTIC` at a place.

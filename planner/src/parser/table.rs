@@ -1,11 +1,14 @@
-//! `CREATE TABLE`: columns, watermark, primary key, partitions, options.
+//! `CREATE TABLE`: columns, watermark, primary key, partitions, options; `LIKE` and `AS` behind them.
 
 use sqlparser::ast::{Expr, Ident};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 use tidegate_types::{Error, Result, Span};
 
-use super::ast::{ColumnDef, ColumnKind, CreateTable, WatermarkDef};
+use super::ast::{
+    ColumnDef, ColumnKind, CreateTable, CreateTableAs, Like, LikeChoice, LikePart, Merging,
+    Replace, StatementKind, TableName, TableOption, WatermarkDef,
+};
 use super::cursor::{
     self, error_at, expect_word, identifier, name_parts, parenthesized, peek_word, string,
     unexpected, word, words,
@@ -13,39 +16,117 @@ use super::cursor::{
 use super::script::{ScriptParser, semantic, table_name};
 use super::types::parse_type;
 
-/// Parses what follows `CREATE [TEMPORARY] TABLE`.
-pub(super) fn parse(script: &mut ScriptParser<'_>) -> Result<CreateTable> {
+/// Parses what follows `CREATE [OR REPLACE] [TEMPORARY] TABLE`, which began at `start`.
+pub(super) fn parse(
+    script: &mut ScriptParser<'_>,
+    temporary: bool,
+    replace: Replace,
+    start: Span,
+) -> Result<StatementKind> {
     let mut table = script.syntax(|parser| {
         let if_not_exists = words(parser, &["IF", "NOT", "EXISTS"]);
-        Ok(CreateTable {
-            name: table_name(parser)?,
-            if_not_exists,
-            columns: Vec::new(),
-            watermark: None,
-            primary_key: Vec::new(),
-            partition_keys: Vec::new(),
-            comment: None,
-            options: Vec::new(),
-        })
+        let name = table_name(parser)?;
+        Ok(CreateTable { temporary, if_not_exists, ..empty(name) })
     })?;
-    if script.parser.peek_token_ref().token == Token::LParen {
-        script.syntax(|parser| parenthesized(parser, |parser| element(parser, &mut table)))?;
-    }
-    refuse_clauses(script, &["LIKE", "AS", "DISTRIBUTED"])?;
+    let order = script.syntax(|parser| columns(parser, &mut table))?;
+    refuse_distribution(script)?;
     script.syntax(|parser| trailer(parser, &mut table))?;
-    refuse_clauses(script, &["LIKE", "AS", "DISTRIBUTED"])?;
-    check_names(&table)?;
-    Ok(table)
+    refuse_distribution(script)?;
+    if word(&mut script.parser, "AS") {
+        let query = script.query()?;
+        let span = script.span_since(start);
+        let create = CreateTableAs { table, order, query, replace, span };
+        return Ok(StatementKind::CreateTableAs(Box::new(create)));
+    }
+    if replace != Replace::Never {
+        let error = semantic("CREATE OR REPLACE TABLE needs AS and a query", start);
+        return Err(error.help("use DROP TABLE IF EXISTS and CREATE TABLE"));
+    }
+    if let Some(column) = order.first() {
+        let message = format!("the column '{}' has no type", column.value);
+        return Err(semantic(message, cursor::span(column.span)));
+    }
+    if word(&mut script.parser, "LIKE") {
+        table.like = Some(script.syntax(like)?);
+    } else {
+        check_names(&table)?;
+    }
+    Ok(StatementKind::CreateTable(table))
 }
 
-fn refuse_clauses(script: &ScriptParser<'_>, clauses: &[&str]) -> Result<()> {
-    match clauses.iter().find(|clause| peek_word(&script.parser, 0, clause)) {
-        Some(clause) => {
-            let message = format!("CREATE TABLE … {clause} is not supported yet");
-            let error = Error::unsupported(message).at(script.next_span());
-            Err(error.help("declare the columns and options of the table itself"))
+/// A table without anything.
+pub(super) fn empty(name: TableName) -> CreateTable {
+    CreateTable {
+        name,
+        temporary: false,
+        if_not_exists: false,
+        columns: Vec::new(),
+        watermark: None,
+        constraint: None,
+        primary_key: Vec::new(),
+        partition_keys: Vec::new(),
+        comment: None,
+        options: Vec::new(),
+        like: None,
+    }
+}
+
+/// The columns in brackets; their names, if they have no types.
+fn columns(parser: &mut Parser, table: &mut CreateTable) -> Result<Vec<Ident>, ParserError> {
+    if parser.peek_token_ref().token != Token::LParen {
+        return Ok(Vec::new());
+    }
+    if matches!(parser.peek_nth_token_ref(2).token, Token::Comma | Token::RParen) {
+        return parenthesized(parser, identifier);
+    }
+    parenthesized(parser, |parser| element(parser, table))?;
+    Ok(Vec::new())
+}
+
+fn refuse_distribution(script: &ScriptParser<'_>) -> Result<()> {
+    if !peek_word(&script.parser, 0, "DISTRIBUTED") {
+        return Ok(());
+    }
+    let error = Error::unsupported("CREATE TABLE … DISTRIBUTED is not supported yet");
+    Err(error.at(script.next_span()).help("leave it out: no connector of this version has buckets"))
+}
+
+/// `source [(INCLUDING … EXCLUDING …)]` behind LIKE.
+fn like(parser: &mut Parser) -> Result<Like, ParserError> {
+    const MERGING: [(&str, Merging); 3] = [
+        ("INCLUDING", Merging::Including),
+        ("EXCLUDING", Merging::Excluding),
+        ("OVERWRITING", Merging::Overwriting),
+    ];
+    const PARTS: [(&str, LikePart); 8] = [
+        ("ALL", LikePart::All),
+        ("CONSTRAINTS", LikePart::Constraints),
+        ("DISTRIBUTION", LikePart::Distribution),
+        ("GENERATED", LikePart::Generated),
+        ("METADATA", LikePart::Metadata),
+        ("OPTIONS", LikePart::Options),
+        ("PARTITIONS", LikePart::Partitions),
+        ("WATERMARKS", LikePart::Watermarks),
+    ];
+    let source = table_name(parser)?;
+    let mut choices: Vec<LikeChoice> = Vec::new();
+    if !parser.consume_token(&Token::LParen) {
+        return Ok(Like { source, choices });
+    }
+    loop {
+        let span = cursor::span(parser.peek_token_ref().span);
+        let Some((_, merging)) = MERGING.iter().find(|(name, _)| word(parser, name)) else {
+            return Err(unexpected(parser, "INCLUDING, EXCLUDING or OVERWRITING"));
+        };
+        let Some((_, part)) = PARTS.iter().find(|(name, _)| word(parser, name)) else {
+            let names = PARTS.map(|(name, _)| name).join(", ");
+            return Err(unexpected(parser, &format!("one of {names}")));
+        };
+        let span = cursor::join(span, cursor::span(parser.get_current_token().span));
+        choices.push(LikeChoice { merging: *merging, part: *part, span });
+        if parser.consume_token(&Token::RParen) {
+            return Ok(Like { source, choices });
         }
-        None => Ok(()),
     }
 }
 
@@ -58,12 +139,17 @@ fn trailer(parser: &mut Parser, table: &mut CreateTable) -> Result<(), ParserErr
         table.partition_keys = parenthesized(parser, identifier)?;
     }
     if word(parser, "WITH") {
-        table.options = parenthesized(parser, option)?;
+        table.options = options(parser)?;
     }
     Ok(())
 }
 
-fn option(parser: &mut Parser) -> Result<(String, String, Span), ParserError> {
+/// `('key' = 'value', …)`.
+pub(super) fn options(parser: &mut Parser) -> Result<Vec<TableOption>, ParserError> {
+    parenthesized(parser, option)
+}
+
+fn option(parser: &mut Parser) -> Result<TableOption, ParserError> {
     let span = cursor::span(parser.peek_token_ref().span);
     let key = string(parser, "an option's name in quotes")?;
     parser.expect_token(&Token::Eq)?;
@@ -71,7 +157,7 @@ fn option(parser: &mut Parser) -> Result<(String, String, Span), ParserError> {
 }
 
 /// A column or a constraint.
-fn element(parser: &mut Parser, table: &mut CreateTable) -> Result<(), ParserError> {
+pub(super) fn element(parser: &mut Parser, table: &mut CreateTable) -> Result<(), ParserError> {
     if words(parser, &["WATERMARK", "FOR"]) {
         if table.watermark.is_some() {
             return Err(error_at(parser.peek_token_ref(), "the table has two WATERMARK clauses"));
@@ -81,14 +167,15 @@ fn element(parser: &mut Parser, table: &mut CreateTable) -> Result<(), ParserErr
         table.watermark = Some(WatermarkDef { column, expr: Box::new(parser.parse_expr()?) });
         return Ok(());
     }
+    let mut constraint = None;
     if peek_word(parser, 0, "CONSTRAINT") && !is_column(parser, 1) {
         parser.advance_token();
-        identifier(parser)?;
+        constraint = Some(identifier(parser)?.value);
     }
     if peek_word(parser, 0, "PRIMARY") && peek_word(parser, 1, "KEY") {
         words(parser, &["PRIMARY", "KEY"]);
         let columns = parenthesized(parser, identifier)?;
-        return primary_key(parser, table, columns);
+        return primary_key(parser, table, columns, constraint);
     }
     if peek_word(parser, 0, "UNIQUE") && parser.peek_nth_token_ref(1).token == Token::LParen {
         return Err(error_at(parser.peek_token_ref(), "UNIQUE is not supported, as in Flink SQL"));
@@ -118,13 +205,13 @@ fn column(parser: &mut Parser, table: &mut CreateTable) -> Result<(), ParserErro
         }
     };
     let mut def = ColumnDef { name, kind, comment: None };
+    let mut constraint = None;
     loop {
-        if peek_word(parser, 0, "CONSTRAINT") {
-            parser.advance_token();
-            identifier(parser)?;
+        if word(parser, "CONSTRAINT") {
+            constraint = Some(identifier(parser)?.value);
         } else if words(parser, &["PRIMARY", "KEY"]) {
             let columns = vec![def.name.clone()];
-            primary_key(parser, table, columns)?;
+            primary_key(parser, table, columns, constraint.take())?;
         } else if words(parser, &["NOT", "NULL"]) {
             if let ColumnKind::Physical(ty) | ColumnKind::Metadata { ty, .. } = &mut def.kind {
                 ty.nullable = false;
@@ -150,6 +237,7 @@ fn primary_key(
     parser: &mut Parser,
     table: &mut CreateTable,
     columns: Vec<Ident>,
+    constraint: Option<String>,
 ) -> Result<(), ParserError> {
     if !table.primary_key.is_empty() {
         return Err(error_at(parser.get_current_token(), "the table has two primary keys"));
@@ -160,11 +248,15 @@ fn primary_key(
         return Err(unexpected(parser, message));
     }
     table.primary_key = columns;
+    table.constraint = constraint;
     Ok(())
 }
 
 /// No column twice; keys and partitions name columns.
-fn check_names(table: &CreateTable) -> Result<()> {
+///
+/// # Errors
+/// `SQL_SEMANTIC` with the place of the name.
+pub(crate) fn check_names(table: &CreateTable) -> Result<()> {
     for (index, column) in table.columns.iter().enumerate() {
         let same = |other: &&ColumnDef| other.name.value == column.name.value;
         if table.columns[..index].iter().find(same).is_some() {

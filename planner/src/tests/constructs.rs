@@ -287,8 +287,9 @@ fn constructs() {
     check(
         "UPDATE t SET a = 1",
         expect![[r#"
-        UNSUPPORTED the statement UPDATE is not supported yet (line 4, column 1)
-    "#]],
+            UNSUPPORTED the statement UPDATE is not supported (line 4, column 1)
+              help: insert the changes into a table with a primary key: a row replaces the one before with the same key
+        "#]],
     );
 }
 

@@ -6,6 +6,7 @@ mod identity;
 mod mutation;
 mod plans;
 mod recorded;
+mod statements;
 mod windows;
 
 use crate::{Planned, Session, explain, parse_script};

@@ -6,6 +6,7 @@ const SCRIPTS: &[&str] = &[
     include_str!("scripts/windows.sql"),
     include_str!("scripts/nexmark.sql"),
     include_str!("scripts/expressions.sql"),
+    include_str!("scripts/statements.sql"),
 ];
 
 const PIECES: &[&str] = &[
@@ -40,6 +41,8 @@ const PIECES: &[&str] = &[
     "DESCRIPTOR",
     "OVER",
     "GROUP BY",
+    "LIKE",
+    "TEMPORARY",
     "0",
 ];
 

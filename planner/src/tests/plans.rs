@@ -501,31 +501,38 @@ fn answers() {
     check(
         "SHOW TABLES; SHOW VIEWS; DESCRIBE clicks; DESCRIBE per_page; SHOW CREATE VIEW german",
         expect![[r#"
-        table name
-        clicks
-        german
-        pairs
-        per_page
-        view name
-        german
-        per_page
-        name | type | null | key | extras | watermark
-        user_id | BIGINT | FALSE |  |  | 
-        page | STRING | TRUE |  |  | 
-        country | STRING | TRUE |  |  | 
-        dwell | INT | TRUE |  |  | 
-        ts | TIMESTAMP(3) *ROWTIME* | TRUE |  |  | ts - INTERVAL '5' SECOND
-        item | ROW<`id` INT, `name` STRING, `size` ROW<`w` INT, `h` INT>> | TRUE |  |  | 
-        p | TIMESTAMP_LTZ(3) *PROCTIME* | FALSE |  | AS computed | 
-        half | INT | TRUE |  | AS computed | 
-        name | type | null | key | extras | watermark
-        page | STRING | TRUE |  |  | 
-        window_start | TIMESTAMP(3) | FALSE |  |  | 
-        window_end | TIMESTAMP(3) | FALSE |  |  | 
-        rt | TIMESTAMP(3) *ROWTIME* | FALSE |  |  | 
-        n | BIGINT | FALSE |  |  | 
-        result
-        CREATE VIEW german AS SELECT user_id, page, dwell, ts FROM clicks WHERE country = 'de'
-    "#]],
+            table name
+            clicks
+            german
+            pairs
+            per_page
+            view name
+            german
+            per_page
+            name | type | null | key | extras | watermark
+            user_id | BIGINT | FALSE |  |  | 
+            page | STRING | TRUE |  |  | 
+            country | STRING | TRUE |  |  | 
+            dwell | INT | TRUE |  |  | 
+            ts | TIMESTAMP(3) *ROWTIME* | TRUE |  |  | `ts` - INTERVAL '5' SECOND
+            item | ROW<`id` INT, `name` STRING, `size` ROW<`w` INT, `h` INT>> | TRUE |  |  | 
+            p | TIMESTAMP_LTZ(3) *PROCTIME* | FALSE |  | AS PROCTIME() | 
+            half | INT | TRUE |  | AS `dwell` / 2 | 
+            name | type | null | key | extras | watermark
+            page | STRING | TRUE |  |  | 
+            window_start | TIMESTAMP(3) | FALSE |  |  | 
+            window_end | TIMESTAMP(3) | FALSE |  |  | 
+            rt | TIMESTAMP(3) *ROWTIME* | FALSE |  |  | 
+            n | BIGINT | FALSE |  |  | 
+            result
+            CREATE VIEW `default_catalog`.`default_database`.`german` (
+              `user_id`,
+              `page`,
+              `dwell`,
+              `ts`
+            )
+            AS SELECT user_id, page, dwell, ts FROM clicks WHERE country = 'de'
+
+        "#]],
     );
 }
