@@ -6,7 +6,7 @@
 //! if the watermark has passed it; with bounded frames alone if a row of its key with this time or a later
 //! one is out, as in Flink.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, UInt32Array};
@@ -38,8 +38,9 @@ pub(super) struct ArrivalOver {
     results: usize,
     waiting_keys: Owners,
     waiting: RowEntries,
-    /// Time and number of waiting rows → entry.
-    due: BTreeMap<(i64, i64), u32>,
+    /// Time, number and entry of waiting rows. Numbers of two keys can be equal after a restore of what
+    /// several subtasks kept.
+    due: BTreeSet<(i64, i64, u32)>,
     unbounded: Unbounded,
     aggregates: Keyed,
     bounded: Bounded,
@@ -76,7 +77,7 @@ impl ArrivalOver {
             results: plan.groups.iter().map(|group| group.aggregates.len()).sum(),
             waiting_keys: Owners::new(&types, 0)?,
             waiting: RowEntries::new("waiting", &types, schema.clone()),
-            due: BTreeMap::new(),
+            due: BTreeSet::new(),
             aggregates: Keyed::new("aggregates", &types, &unbounded.types(), ttl)?,
             unbounded,
             bounded: Bounded {
@@ -141,7 +142,7 @@ impl ArrivalOver {
         let mut entries = Vec::with_capacity(on_time.len());
         for (row, slot) in on_time.iter().zip(&slots) {
             let entry = self.waiting.add(*slot);
-            self.due.insert((times.value(*row as usize), self.waiting.number(entry)), entry);
+            self.due.insert((times.value(*row as usize), self.waiting.number(entry), entry));
             entries.push(entry);
         }
         self.waiting.fill(&entries, &on_time, rows)
@@ -229,7 +230,7 @@ impl Operator for ArrivalOver {
                 let columns = self.waiting.rows.gather(part)?;
                 let times = self.times(&columns, column)?;
                 for (entry, time) in part.iter().zip(times.values()) {
-                    self.due.insert((*time, self.waiting.number(*entry)), *entry);
+                    self.due.insert((*time, self.waiting.number(*entry), *entry));
                 }
             }
         }
@@ -257,11 +258,11 @@ impl Operator for ArrivalOver {
         let limit = self.context.as_ref().map_or(8192, |context| context.batch_rows);
         let (mut entries, mut times) = (Vec::new(), Vec::<i64>::new());
         // Rows of one time stay together: RANGE frames count all of them.
-        while let Some(first) = self.due.first_entry()
-            && first.key().0 <= self.watermark
-            && (entries.len() < limit || times.last() == Some(&first.key().0))
+        while let Some((time, _, entry)) = self.due.first().copied()
+            && time <= self.watermark
+            && (entries.len() < limit || times.last() == Some(&time))
         {
-            let ((time, _), entry) = first.remove_entry();
+            self.due.pop_first();
             times.push(time);
             entries.push(entry);
         }

@@ -13,6 +13,8 @@ mod bounded;
 mod frames;
 mod run;
 mod sorted;
+#[cfg(test)]
+mod tests;
 mod unbounded;
 
 use tidegate_plan::operator::{OverAggregate as Plan, OverOrder};
