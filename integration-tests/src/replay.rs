@@ -19,6 +19,14 @@ pub type Change = (bool, Row);
 /// # Errors
 /// If a file is incomplete or holds something else.
 pub fn changes(root: &Path, columns: &[String]) -> Result<Vec<Change>> {
+    Ok(files(root, columns)?.concat())
+}
+
+/// As [`changes`], by file. A file ends where a checkpoint made it visible, or the input ended.
+///
+/// # Errors
+/// As [`changes`].
+pub fn files(root: &Path, columns: &[String]) -> Result<Vec<Vec<Change>>> {
     let mut files = Vec::new();
     for (path, text) in text_files(root)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -35,13 +43,8 @@ pub fn changes(root: &Path, columns: &[String]) -> Result<Vec<Change>> {
         *first = (*first).min(*written);
     }
     files.sort_by_key(|(attempt, number, _, _)| (begun[attempt], *number));
-    let mut changes = Vec::new();
-    for (_, _, _, text) in &files {
-        for line in text.lines() {
-            changes.push(change(line, columns)?);
-        }
-    }
-    Ok(changes)
+    let read = |text: &String| text.lines().map(|line| change(line, columns)).collect();
+    files.iter().map(|(_, _, _, text)| read(text)).collect()
 }
 
 /// One line: a creation or a deletion.

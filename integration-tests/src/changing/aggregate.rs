@@ -5,9 +5,29 @@ use crate::value::ColumnType;
 
 /// An aggregate call.
 pub(super) struct Call {
-    pub(super) both: Both,
+    /// In Flink's SQL.
+    pub(super) flink: String,
+    /// For the oracle; of an average sum and count, as its own has another type.
+    oracle: Vec<String>,
     pub(super) ty: ColumnType,
     pub(super) exact: bool,
+}
+
+impl Call {
+    fn plain(text: String, ty: ColumnType, exact: bool) -> Self {
+        Self { oracle: vec![text.clone()], flink: text, ty, exact }
+    }
+
+    /// In both dialects, each call followed by the text of its dialect.
+    pub(super) fn both(&self, more: &Both) -> Both {
+        let call = |index: usize| format!("{}{}", self.oracle[index], more.oracle);
+        let ty = if self.ty == ColumnType::Double { "DOUBLE" } else { "BIGINT" };
+        let oracle = match self.oracle.len() {
+            1 => call(0),
+            _ => format!("CAST({} AS {ty}) / NULLIF(CAST({} AS {ty}), 0)", call(0), call(1)),
+        };
+        Both { flink: format!("{}{}", self.flink, more.flink), oracle }
+    }
 }
 
 impl Maker<'_> {
@@ -18,8 +38,7 @@ impl Maker<'_> {
             false => String::new(),
         };
         let distinct = if !plain && self.prng.chance(25) { "DISTINCT " } else { "" };
-        let count =
-            |text: String| Call { both: Both::same(text), ty: ColumnType::BigInt, exact: true };
+        let count = |text: String| Call::plain(text, ColumnType::BigInt, true);
         let any = self.prng.pick(&input.fields).clone();
         let name = format!("{alias}.{}", any.name);
         match self.prng.below(7) {
@@ -36,23 +55,15 @@ impl Maker<'_> {
         let (sum, counted) = (format!("SUM{rest}"), format!("COUNT{rest}"));
         let average = matches!(field.ty, ColumnType::Int | ColumnType::BigInt | ColumnType::Double);
         if average && self.prng.chance(35) {
-            // The oracle's average of integers is a fraction, Flink's is cut.
-            let double = field.ty == ColumnType::Double;
-            let oracle = match double {
-                true => format!("CAST({sum} AS DOUBLE) / NULLIF({counted}, 0)"),
-                false => format!("{sum} / NULLIF({counted}, 0)"),
-            };
-            return Call {
-                both: Both { flink: format!("AVG{rest}"), oracle },
-                ty: field.ty,
-                exact: !double,
-            };
+            let exact = field.ty != ColumnType::Double;
+            let flink = format!("AVG{rest}");
+            return Call { flink, oracle: vec![sum, counted], ty: field.ty, exact };
         }
         let ty = match field.ty {
             ColumnType::Decimal(_, scale) => ColumnType::Decimal(38, scale),
             ty => ty,
         };
-        Call { both: Both::same(sum), ty, exact: true }
+        Call::plain(sum, ty, true)
     }
 
     /// Aggregates by some keys, or of all rows.
@@ -90,7 +101,7 @@ impl Maker<'_> {
     fn calls(&mut self, select: &mut Select, input: &Relation) {
         for _ in 0..=self.prng.below(4) {
             let call = self.call("a", input, false);
-            self.add(select, &call.both, call.ty, call.exact);
+            self.add(select, &call.both(&Both::same("")), call.ty, call.exact);
         }
     }
 
@@ -150,6 +161,8 @@ impl Maker<'_> {
             }
         };
         let rest = input.item("a").map(|item| format!("FROM {item} GROUP BY {by}"));
+        // The oracle has the row of the empty set even if there is nothing.
+        let rest = Both { oracle: format!("{} HAVING COUNT(*) > 0", rest.oracle), ..rest };
         let made_of = input.with("GROUPING SETS", None);
         self.aggregated(input, select, &rest, input.rows * 2, None, made_of)
     }
@@ -174,5 +187,5 @@ impl Maker<'_> {
 
 /// A call of an aggregate that takes the smallest or largest value.
 fn extreme(function: &str, field: &Field, rest: &str) -> Call {
-    Call { both: Both::same(format!("{function}({rest}")), ty: field.ty, exact: field.exact }
+    Call::plain(format!("{function}({rest}"), field.ty, field.exact)
 }

@@ -35,7 +35,7 @@ impl Maker<'_> {
             has_equal = true;
             null_safe = self.prng.chance(20);
             let by = if null_safe { "IS NOT DISTINCT FROM" } else { "=" };
-            parts.push(format!("l.{} {by} r.{}", l.name, r.name));
+            parts.push(format!("(l.{} {by} r.{})", l.name, r.name));
             if self.prng.chance(20)
                 && let Some((l, r)) = self.pair(left, right)
             {
@@ -213,28 +213,29 @@ impl Maker<'_> {
     /// A subquery as a value, alone or by a key, as a column or in a condition.
     pub(super) fn scalar(&mut self, left: &Relation, right: &Relation) -> Relation {
         let call = self.call("r", right, true);
+        let text = call.both(&Both::same(""));
         let pair = self.pair(left, right).filter(|_| self.prng.chance(60));
         let mut select = Select::default();
         self.keep_most(&mut select, "l", left);
         let (l, r) = (left.item("l"), right.item("r"));
-        let count = call.both.flink.starts_with("COUNT");
+        let count = text.flink.starts_with("COUNT");
         let (name, value, joined) = match &pair {
             Some((x, y)) => {
                 let flink = format!(
                     "(SELECT {} FROM {} WHERE r.{} = l.{})",
-                    call.both.flink, r.flink, y.name, x.name
+                    text.flink, r.flink, y.name, x.name
                 );
                 let oracle = if count { "COALESCE(s.m, 0)" } else { "s.m" };
                 let joined = format!(
                     "LEFT JOIN (SELECT r.{0} AS g, {1} AS m FROM {2} GROUP BY r.{0}) AS s ON l.{3} = s.g",
-                    y.name, call.both.oracle, r.oracle, x.name
+                    y.name, text.oracle, r.oracle, x.name
                 );
                 ("correlated subquery", Both { flink, oracle: oracle.to_owned() }, joined)
             }
             None => {
-                let flink = format!("(SELECT {} FROM {})", call.both.flink, r.flink);
+                let flink = format!("(SELECT {} FROM {})", text.flink, r.flink);
                 let joined =
-                    format!("CROSS JOIN (SELECT {} AS m FROM {}) AS s", call.both.oracle, r.oracle);
+                    format!("CROSS JOIN (SELECT {} AS m FROM {}) AS s", text.oracle, r.oracle);
                 ("scalar subquery", Both { flink, oracle: "s.m".to_owned() }, joined)
             }
         };

@@ -246,7 +246,8 @@ impl Maker<'_> {
         if self.prng.chance(60) {
             return self.calc(&base);
         }
-        let other = self.base(true);
+        let Some(time) = base.time.clone() else { return base };
+        let other = self.beside(&time);
         self.interval_join(&base, &other).filter(|joined| joined.time.is_some()).unwrap_or(base)
     }
 
@@ -266,11 +267,18 @@ impl Maker<'_> {
                 self.over_time(&input)
             }
             Last::Interval => {
-                let (left, right) = (self.timed(late), self.timed(late));
-                self.interval_join(&left, &right)
+                let left = self.timed(late);
+                left.time.clone().and_then(|time| {
+                    let right = self.beside(&time);
+                    let right = if self.prng.chance(30) { self.calc(&right) } else { right };
+                    self.interval_join(&left, &right)
+                })
             }
             Last::Temporal => {
-                let left = self.timed(late);
+                let mut left = self.timed(late);
+                if self.unbounded && left.time.as_ref().is_none_or(|time| time.of.is_some()) {
+                    left = self.input(&self.inputs[0]);
+                }
                 self.temporal_join(&left)
             }
             Last::Window => Some(self.window_join()),

@@ -43,7 +43,12 @@ impl Maker<'_> {
         let with_rank = select.fields.is_empty() || self.prng.chance(50);
         let mut key = (function == "ROW_NUMBER" && (with_rank || first)).then_some(key);
         if with_rank {
-            let rank = self.add(&mut select, &Both::same("b.rn"), ColumnType::BigInt, true);
+            let rank = self.add(
+                &mut select,
+                &Both { flink: "b.rn".to_owned(), oracle: "CAST(b.rn AS BIGINT)".to_owned() },
+                ColumnType::BigInt,
+                true,
+            );
             key.iter_mut().for_each(|key| key.push(rank.clone()));
         }
         let partition = partition(&keys);
@@ -145,15 +150,11 @@ impl Maker<'_> {
         let window = frame.map(|frame| format!("OVER ({start} {frame})"));
         let mut select = Select::default();
         self.keep_most(&mut select, "a", input);
-        self.frames(&mut select, input, &window);
-        if time.distinct && self.prng.chance(30) && self.prng.chance(50) {
-            let lag = Both::same(format!("ROW_NUMBER() OVER ({start})"));
-            // All functions of a query have one window.
-            if !bounded {
-                select = Select::default();
-                self.keep_most(&mut select, "a", input);
-                self.add(&mut select, &lag, ColumnType::BigInt, true);
-            }
+        let by_row = time.distinct && !bounded && self.prng.chance(25);
+        if by_row {
+            self.by_row(&mut select, input, &start);
+        } else {
+            self.frames(&mut select, input, &window);
         }
         let rest = self.in_time(input, &time.in_time, true).map(|item| format!("FROM {item}"));
         let name = match (rows, bounded) {
@@ -162,40 +163,37 @@ impl Maker<'_> {
             (false, true) => "OVER bounded RANGE",
             (false, false) => "OVER unbounded RANGE",
         };
+        let name = if by_row { "ROW_NUMBER and LAG by time" } else { name };
         let mut made_of = input.with(name, None);
         made_of.extend(late.then_some("late rows"));
         Some(self.made(select, &rest, true, input.rows, made_of))
     }
 
+    /// Functions of the order of rows.
+    fn by_row(&mut self, select: &mut Select, input: &Relation, start: &str) {
+        let number = Both {
+            flink: format!("ROW_NUMBER() OVER ({start})"),
+            oracle: format!("CAST(ROW_NUMBER() OVER ({start}) AS BIGINT)"),
+        };
+        self.add(select, &number, ColumnType::BigInt, true);
+        let field = self.prng.pick(&input.fields).clone();
+        let distance = self.prng.between(1, 3);
+        let lag = Both::same(format!("LAG(a.{}, {distance}) OVER ({start})", field.name));
+        self.add(select, &lag, field.ty, field.exact);
+    }
+
     fn frames(&mut self, select: &mut Select, input: &Relation, window: &Both) {
         for _ in 0..=self.prng.below(3) {
             let call = self.call("a", input, true);
-            let over = match call.both.oracle.split_once(" / NULLIF(") {
-                // Both halves of an average are over the window.
-                Some((sum, counted)) => {
-                    let counted = counted.trim_end_matches(", 0)");
-                    let over = |part: &str| format!("{part} {}", window.oracle);
-                    let sum =
-                        match sum.strip_prefix("CAST(").and_then(|s| s.strip_suffix(" AS DOUBLE)"))
-                        {
-                            Some(sum) => format!("CAST({} AS DOUBLE)", over(sum)),
-                            None => over(sum),
-                        };
-                    format!("{sum} / NULLIF({}, 0)", over(counted))
-                }
-                None => format!("{} {}", call.both.oracle, window.oracle),
-            };
-            let both =
-                Both { flink: format!("{} {}", call.both.flink, window.flink), oracle: over };
+            let both = call.both(&window.map(|window| format!(" {window}")));
             self.add(select, &both, call.ty, call.exact);
         }
     }
 
     /// OVER by any column, also of rows that change.
     pub(super) fn over_other(&mut self, input: &Relation) -> Option<Relation> {
-        let not_time = |field: &Field| {
-            input.time.as_ref().is_none_or(|time| time.column != field.name) && field.is_key()
-        };
+        // Rows that change have no order by a time attribute.
+        let not_time = |field: &Field| field.is_key() && field.ty != ColumnType::Timestamp;
         let unique = input.unique.clone().filter(|_| self.prng.chance(70));
         let (order, frame) = match unique {
             Some(unique) => (unique, *self.prng.pick(&["ROWS", "RANGE"])),

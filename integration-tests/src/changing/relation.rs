@@ -61,6 +61,8 @@ pub struct Time {
     pub distinct: bool,
     /// The oracle's query without rows that are late; none if no row is.
     pub in_time: Option<String>,
+    /// The input whose watermarks it has; none if they stay behind all rows.
+    pub of: Option<String>,
 }
 
 impl Relation {
@@ -143,6 +145,9 @@ pub struct Maker<'a> {
     pub inputs: &'a [Input],
     /// Mean distance of event times, ms.
     pub spacing: i64,
+    /// Whether files come while the job runs. Then a source is idle between two files, and others carry
+    /// event time past it: rows of two inputs meet in time only if their watermarks are the same.
+    pub unbounded: bool,
     /// The source of chance.
     pub prng: Prng,
     next: usize,
@@ -150,8 +155,8 @@ pub struct Maker<'a> {
 
 impl<'a> Maker<'a> {
     /// A maker.
-    pub fn new(inputs: &'a [Input], spacing: i64, prng: Prng) -> Self {
-        Self { inputs, spacing, prng, next: 0 }
+    pub fn new(inputs: &'a [Input], spacing: i64, unbounded: bool, prng: Prng) -> Self {
+        Self { inputs, spacing, unbounded, prng, next: 0 }
     }
 
     /// A name that nothing has yet.
@@ -214,6 +219,20 @@ impl<'a> Maker<'a> {
         self.input(input)
     }
 
+    /// An input whose times can be compared with those of another one, see [`Maker::unbounded`].
+    pub fn beside(&mut self, time: &Time) -> Relation {
+        let of = |input: &Input| match input.table.lateness {
+            Lateness::Far => None,
+            _ => Some(input.table.name.clone()),
+        };
+        let fits = |input: &&Input| {
+            input.kind == Kind::Append && (!self.unbounded || of(input) == time.of)
+        };
+        let inputs: Vec<&Input> = self.inputs.iter().filter(fits).collect();
+        let input = *self.prng.pick(&inputs);
+        self.input(input)
+    }
+
     /// An input.
     pub fn input(&mut self, input: &Input) -> Relation {
         let mut select = Select::default();
@@ -245,7 +264,12 @@ impl<'a> Maker<'a> {
             oracle: query.oracle,
             fields: select.fields,
             append,
-            time: column.map(|column| Time { column, distinct: input.distinct_times, in_time }),
+            time: column.map(|column| Time {
+                column,
+                distinct: input.distinct_times,
+                in_time,
+                of: (input.table.lateness != Lateness::Far).then(|| input.table.name.clone()),
+            }),
             rows: input.table.rows.len(),
             key: unique.clone().map(|name| vec![name]),
             unique,
@@ -319,6 +343,7 @@ impl<'a> Maker<'a> {
         let time = time.zip(input.time.as_ref()).map(|(column, time)| Time {
             column,
             distinct: time.distinct,
+            of: time.of.clone(),
             in_time: time.in_time.as_ref().map(|rows| {
                 let rest = format!("FROM ({rows}) AS a WHERE {condition}");
                 select.query(&Both::same(rest)).oracle

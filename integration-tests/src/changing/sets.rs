@@ -152,7 +152,7 @@ fn counted(fields: &[Field], word: &str, left: &str, right: &str) -> String {
         }
     };
     let kind = if word.starts_with("INTERSECT") { "SEMI" } else { "ANTI" };
-    let on = names.iter().map(|name| format!("p.{name} IS NOT DISTINCT FROM q.{name}"));
+    let on = names.iter().map(|name| format!("(p.{name} IS NOT DISTINCT FROM q.{name})"));
     let on = on.collect::<Vec<_>>().join(" AND ");
     let columns =
         names.iter().map(|name| format!("p.{name} AS {name}")).collect::<Vec<_>>().join(", ");

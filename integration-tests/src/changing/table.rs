@@ -181,11 +181,11 @@ impl Input {
     }
 
     /// Versions of few keys. A deletion has the time from which on there is no version.
-    pub fn versions(name: &str, schema: &Schema, prng: &mut Prng) -> Self {
+    pub fn versions(name: &str, schema: &Schema, lateness: Lateness, prng: &mut Prng) -> Self {
         let count = prng.between(8, 40);
-        let (mut times, delay) = times(schema.spacing, count, Lateness::Bounded, true, prng);
+        let (mut times, delay) = times(schema.spacing, count, lateness, true, prng);
         times.sort_unstable();
-        let mut table = schema.table(name, Vec::new(), delay, Lateness::Bounded);
+        let mut table = schema.table(name, Vec::new(), delay, lateness);
         let mut keys: Vec<(Cell, Option<Vec<Cell>>)> = Vec::new();
         for _ in 0..50 {
             let key = key_value(schema.keys[0].ty, KEYS, prng);

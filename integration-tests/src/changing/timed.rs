@@ -2,14 +2,17 @@
 
 use super::relation::{Both, Maker, Relation, Select, Time};
 use super::table::{Input, Kind};
-use crate::cases::interval;
 use crate::cases::window::Window;
+use crate::cases::{Lateness, interval};
 use crate::value::ColumnType;
 
 impl Maker<'_> {
     /// A join of rows whose times are near each other.
     pub(super) fn interval_join(&mut self, left: &Relation, right: &Relation) -> Option<Relation> {
         let (lt, rt) = (left.time.clone()?, right.time.clone()?);
+        if self.unbounded && lt.of != rt.of {
+            return None;
+        }
         let before = self.spacing * self.prng.between(0, 6);
         let after = self.spacing * self.prng.between(0, 6);
         let (kind, name) = *self.prng.pick(&[
@@ -44,6 +47,7 @@ impl Maker<'_> {
         let rest = from.zip(&on, |from, on| format!("{from} ON {on}"));
         let rows = left.rows * right.rows / 4;
         let time = time.filter(|_| kind == "JOIN").map(|column| Time {
+            of: lt.of.clone(),
             column,
             distinct: false,
             in_time: None,
@@ -56,7 +60,14 @@ impl Maker<'_> {
     pub(super) fn window_join(&mut self) -> Relation {
         let inputs: Vec<&Input> =
             self.inputs.iter().filter(|input| input.kind == Kind::Append).collect();
-        let (left, right) = (*self.prng.pick(&inputs), *self.prng.pick(&inputs));
+        let left = *self.prng.pick(&inputs);
+        let together = |input: &&&Input| {
+            let far = |input: &Input| input.table.lateness == Lateness::Far;
+            let same = input.table.name == left.table.name || far(input) && far(left);
+            !self.unbounded || same
+        };
+        let inputs: Vec<&Input> = inputs.iter().filter(together).copied().collect();
+        let right = *self.prng.pick(&inputs);
         let size = self.spacing * self.prng.between(1, 10);
         let window = match self.prng.below(3) {
             0 => Window::Tumble { size, offset: 0 },
@@ -132,7 +143,7 @@ impl Maker<'_> {
 
     /// A join with the version that was valid at a row's time.
     pub(super) fn temporal_join(&mut self, left: &Relation) -> Option<Relation> {
-        let time = left.time.clone()?;
+        let time = left.time.clone().filter(|time| !self.unbounded || time.of.is_none())?;
         let versions = self.inputs.iter().find(|input| input.kind == Kind::Versions)?;
         let ty = versions.table.keys[0].ty;
         let key = self.pick(left, |field| field.ty == ty)?;

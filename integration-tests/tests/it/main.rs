@@ -16,6 +16,7 @@ mod checkpoints_s3;
 mod cli;
 mod clicks;
 mod cluster;
+mod consistency;
 mod corrupt_state;
 mod discovery;
 mod files_exactly_once;
