@@ -177,6 +177,8 @@ pub(crate) enum JobCommand {
     },
     /// Start a job that does not run.
     Start(Start),
+    /// Say what would become of the state of each operator if a job went on with another version of it.
+    Check(Check),
     /// Stop a job with a savepoint.
     Stop {
         /// The job.
@@ -227,6 +229,31 @@ pub(crate) enum JobCommand {
         /// The job.
         name: String,
     },
+}
+
+/// Arguments of `tidegate job check`.
+#[derive(Debug, Arguments)]
+pub(crate) struct Check {
+    /// The job.
+    pub(crate) name: String,
+    /// A script that is no version yet; `-` reads standard input.
+    #[arg(long, value_name = "SCRIPT", conflicts_with = "version")]
+    pub(crate) file: Option<PathBuf>,
+    /// A setting of --file, as by a SET at the start of the script.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) settings: Vec<(String, String)>,
+    /// The value of ${VAR} in --file.
+    #[arg(long = "define", value_name = "VAR=VALUE", value_parser = key_value)]
+    pub(crate) variables: Vec<(String, String)>,
+    /// The version that would go on; by default the newest.
+    #[arg(long, value_name = "N")]
+    pub(crate) version: Option<u64>,
+    /// Go on from this savepoint; by default from the last checkpoint or savepoint of the job.
+    #[arg(long, value_name = "ID", conflicts_with = "from_path")]
+    pub(crate) from_savepoint: Option<String>,
+    /// Go on from a checkpoint or savepoint at this path or URL.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) from_path: Option<String>,
 }
 
 /// Arguments of `tidegate job submit`.

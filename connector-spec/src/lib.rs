@@ -5,6 +5,7 @@
 //! here: anything that opens a connection. Names, defaults and meanings are those of Apache Flink's
 //! connectors; the few additions say so in their help.
 
+mod announcing;
 mod changes;
 mod connector;
 mod format;
@@ -15,6 +16,7 @@ mod spec;
 mod validate;
 pub mod value;
 
+pub use announcing::waits_to_announce;
 pub use changes::changes;
 pub use connector::{common_source_options, connector, connectors};
 pub use format::{format, formats};

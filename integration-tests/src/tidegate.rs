@@ -87,6 +87,13 @@ impl Run {
         self
     }
 
+    /// Adds an option without a value, such as `--check`.
+    #[must_use]
+    pub fn flag(mut self, name: &str) -> Self {
+        self.arguments.push(name.to_owned());
+        self
+    }
+
     /// `--set key=value`.
     #[must_use]
     pub fn set(self, key: &str, value: &str) -> Self {

@@ -42,7 +42,7 @@ mod suggest;
 #[cfg(test)]
 mod tests;
 
-pub use explain::explain;
+pub use explain::{analyzed, explain};
 pub use lower::COLLECT;
 pub use parser::{Statement, parse_script, parse_type_text};
 pub use session::{JobPlan, Planned, Rows, Session};

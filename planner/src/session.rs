@@ -35,6 +35,8 @@ pub enum Planned {
     Rows(Rows),
     /// It runs.
     Job(Box<JobPlan>),
+    /// It runs, and the answer is [`crate::analyzed`] with what its operators did.
+    Analyze(Box<JobPlan>),
     /// It stores a plan in a file or runs one from there.
     PlanFile(Box<PlanFile>),
 }
@@ -314,6 +316,9 @@ impl Session {
         let Planned::Job(job) = self.plan(&explain.statement)? else {
             return Err(Error::internal("a query was planned as something else"));
         };
+        if explain.analyze {
+            return Ok(Planned::Analyze(Box::new(discarding(*job))));
+        }
         let text = match explain.json {
             true => tidegate_plan::encoding::encode(&job.graph)?,
             false => explain::explain(&job.graph),
@@ -384,6 +389,18 @@ fn create_function(name: &TableName, class: &str) -> Result<Planned> {
         _ => Err(bind::unsupported(&format!("the function {last} of class {class}"), name.span)
             .help("user code does not run yet; use built-in functions")),
     }
+}
+
+/// The job of a query, without its rows.
+fn discarding(mut job: JobPlan) -> JobPlan {
+    let sinks = job.graph.nodes.iter_mut().filter_map(|node| match &mut node.operator {
+        tidegate_plan::Operator::Sink(sink) if job.query.is_some() => Some(sink),
+        _ => None,
+    });
+    for sink in sinks {
+        sink.table.options.insert("connector".to_owned(), "blackhole".to_owned());
+    }
+    job
 }
 
 fn kind_of(object: &Object) -> ObjectKind {

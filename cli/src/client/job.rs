@@ -7,8 +7,8 @@ use tidegate_proto::v1 as api;
 use tidegate_types::{Error, ErrorCode, Result};
 
 use super::connection::{Connection, answer};
-use super::logs;
 use super::output::{id, json, lines, table, time};
+use super::{logs, state as job_state};
 use crate::args::{JobCommand, OutputFormat, Start, Submit};
 use crate::run::{read_script, substitute};
 
@@ -25,6 +25,7 @@ pub(super) async fn run(connection: &mut Connection, command: JobCommand) -> Res
         JobCommand::List => list(connection).await,
         JobCommand::Describe { name } => describe(connection, &name).await,
         JobCommand::Start(start) => self::start(connection, start).await,
+        JobCommand::Check(check) => job_state::check(connection, check).await,
         JobCommand::Stop { name, savepoint } => {
             let request = api::StopJobRequest {
                 name: connection.job_name(&name),

@@ -6,6 +6,7 @@ mod job;
 mod logs;
 mod output;
 mod savepoint;
+mod state;
 
 use std::process::ExitCode;
 

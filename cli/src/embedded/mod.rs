@@ -100,6 +100,7 @@ impl Embedded {
         let restores = *restores.lock().unwrap_or_else(PoisonError::into_inner);
         let report = JobReport {
             inserts: report::inserts(&graph, &metrics.borrow(), wall),
+            operators: report::operators(&graph, &metrics.borrow()),
             checkpoints,
             restores,
         };

@@ -32,6 +32,8 @@ pub(crate) struct InsertReport {
 pub(crate) struct JobReport {
     /// By insert, in the order of the script.
     pub(crate) inserts: Vec<InsertReport>,
+    /// By node of the graph.
+    pub(crate) operators: Vec<OperatorReport>,
     /// What its checkpoints cost.
     pub(crate) checkpoints: CheckpointReport,
     /// What restoring and spilling state took.
@@ -75,6 +77,54 @@ impl Restores {
             self.seconds = self.seconds.max(task.restored.get() as f64 / 1e9);
         }
     }
+}
+
+/// What one operator did, over all subtasks.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct OperatorReport {
+    records_in: u64,
+    records_out: u64,
+    late_records: u64,
+    /// Bytes of state in memory and on local disk, at the end.
+    state_bytes: u64,
+    /// Time in which its tasks computed, with the operators that are chained to it, nanoseconds.
+    busy: u64,
+}
+
+impl JobReport {
+    /// What each node did, as text.
+    pub(crate) fn done(&self) -> Vec<String> {
+        self.operators.iter().map(ToString::to_string).collect()
+    }
+}
+
+impl std::fmt::Display for OperatorReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "[rows in={}, out={}", self.records_in, self.records_out)?;
+        if self.late_records > 0 {
+            write!(f, ", late={}", self.late_records)?;
+        }
+        if self.state_bytes > 0 {
+            write!(f, ", state={:.1} kB", self.state_bytes as f64 / 1e3)?;
+        }
+        write!(f, ", task busy={:.1} ms]", self.busy as f64 / 1e6)
+    }
+}
+
+/// Sums the counters of a run by node.
+pub(crate) fn operators(graph: &StreamGraph, metrics: &RunMetrics) -> Vec<OperatorReport> {
+    let mut reports = vec![OperatorReport::default(); graph.nodes.len()];
+    for entry in metrics.entries() {
+        let Some(report) = reports.get_mut(entry.node) else { continue };
+        let counters = &entry.metrics;
+        report.records_in += counters.records_in.get();
+        report.records_out += counters.records_out.get();
+        report.late_records += counters.late_records.get();
+        let state = counters.state_bytes.get().max(0) + counters.spilled_bytes.get().max(0);
+        report.state_bytes += state.unsigned_abs();
+        report.busy += entry.task.busy.get();
+    }
+    reports
 }
 
 /// Sums the counters of a run by insert: everything upstream of a sink counts for it.

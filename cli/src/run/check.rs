@@ -28,7 +28,7 @@ pub(super) fn check(arguments: &Run, script: Script) -> Result<()> {
         return Ok(());
     };
     let jobs = script.steps.into_iter().filter_map(|step| match step {
-        Step::Insert(job) | Step::Select(job) => Some(job),
+        Step::Insert(job) | Step::Select(job) | Step::Analyze(job) => Some(job),
         Step::Print(_) => None,
     });
     let runtime = runtime("check", 1)?;

@@ -10,6 +10,7 @@ use tidegate_functions::Zone;
 use tidegate_job_control::driver::progress::Progress;
 use tidegate_job_control::{Outcome, Request};
 use tidegate_plan::settings::Settings;
+use tidegate_planner::{Rows, analyzed};
 use tidegate_runtime::telemetry::metrics;
 use tidegate_runtime::{Clock, SystemClock, Task, spawn};
 use tidegate_types::{Error, ErrorCode, Result};
@@ -116,6 +117,17 @@ impl Running<'_> {
                             return Ok(());
                         }
                     }
+                }
+                Step::Analyze(job) => {
+                    let graph = job.plan.graph.clone();
+                    let finished = self.start(job, None, &board)?.await?;
+                    if let Ok((_, report)) = &finished.1 {
+                        let text = analyzed(&graph, &report.done());
+                        let rows =
+                            Rows { columns: vec!["result".to_owned()], rows: vec![vec![text]] };
+                        print_rows(&self.stdout, &rows, self.arguments.format)?;
+                    }
+                    self.take(finished);
                 }
                 Step::Select(job) => {
                     let schema = job.plan.query.clone().unwrap_or_default();

@@ -27,6 +27,8 @@ pub(crate) enum Step {
     Print(Rows),
     /// Run a job in the background.
     Insert(NamedJob),
+    /// Run a job to its end, printing what its operators did.
+    Analyze(NamedJob),
     /// Run a query to its end, printing its rows.
     Select(NamedJob),
 }
@@ -77,6 +79,9 @@ pub(crate) fn prepare(arguments: &Run) -> Result<Script> {
                 } else {
                     Step::Insert(job)
                 });
+            }
+            Planned::Analyze(plan) => {
+                steps.push(Step::Analyze(name(&stem, *plan, &mut taken)));
             }
             Planned::PlanFile(file) => {
                 let stored = plan_file::apply(*file).map_err(|error| error.at(statement.span))?;

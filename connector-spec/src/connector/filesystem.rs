@@ -58,8 +58,6 @@ static METADATA: &[MetadataSpec] = &[
 
 const NO_COMPACTION: &str = "small files are not merged; write fewer ones with 'sink.rolling-policy.file-size' \
                              and a longer checkpoint interval";
-const NO_PARTITION_TIME: &str = "partitions are committed with the files in them; use the trigger 'process-time' \
-                                 without delay";
 
 const fn text(key: &'static str, en: &'static str, zh: &'static str) -> OptionSpec {
     OptionSpec::new(key, OptionKind::Text, en, zh)
@@ -146,12 +144,42 @@ static OPTIONS: &[OptionSpec] = &[
         "何时宣告分区完成。",
     )
     .default("process-time")
+    .sink(),
+    duration(
+        "sink.partition-commit.delay",
+        "How long to wait before: on the clock since the partition was begun, or in event time behind its time.",
+        "宣告之前等待的时间：自分区开始起的时钟时间，或相对于分区时间的事件时间。",
+    )
+    .default("0 s")
+    .sink(),
+    text(
+        "sink.partition-commit.watermark-time-zone",
+        "Time zone of the times in partition folders, with the trigger 'partition-time'.",
+        "触发器为 'partition-time' 时，分区目录中时间的时区。",
+    )
+    .default("UTC")
+    .sink(),
+    OptionSpec::new(
+        "partition.time-extractor.kind",
+        OptionKind::Text,
+        "Where the time of a partition comes from: 'default' takes it from the names of its folders.",
+        "分区时间的来源：'default' 取自目录名。",
+    )
+    .default("default")
     .sink()
-    .unsupported(&["process-time"], NO_PARTITION_TIME),
-    duration("sink.partition-commit.delay", "How long to wait before.", "宣告之前等待的时间。")
-        .default("0 s")
-        .sink()
-        .unsupported(&["0 s", "0s", "0", "0 ms", "0ms"], NO_PARTITION_TIME),
+    .unsupported(&["default"], "user code does not run yet; use 'partition.time-extractor.timestamp-pattern'"),
+    text(
+        "partition.time-extractor.timestamp-pattern",
+        "Text of a partition's time with $key for values, such as '$dt $hour:00:00'; by default the first key.",
+        "分区时间的文本，用 $键 代表值，例如 '$dt $hour:00:00'；默认为第一个键。",
+    )
+    .sink(),
+    text(
+        "partition.time-extractor.timestamp-formatter",
+        "How that text is written, as a pattern of Java; by default as a TIMESTAMP or DATE.",
+        "该文本的 Java 格式；默认按 TIMESTAMP 或 DATE 读取。",
+    )
+    .sink(),
     OptionSpec::new(
         "sink.partition-commit.policy.kind",
         OptionKind::Text,

@@ -6,6 +6,7 @@
 //! of a file that nobody can see yet, [`staged`] makes finished files visible when the checkpoint is
 //! complete.
 
+mod announce;
 mod compression;
 mod encoder;
 mod leftovers;

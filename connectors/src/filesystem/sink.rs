@@ -10,6 +10,7 @@ use tidegate_engine::connector::{DeliveryGuarantee, Sink, SinkContext, SinkWrite
 use tidegate_plan::operator::Sink as SinkPlan;
 use tidegate_types::{Error, ErrorCode, Field, Result};
 
+use super::announce::Announcing;
 use super::encoder::FileFormat;
 use super::row_layout::partition_fields;
 use super::staged::check_folder;
@@ -40,7 +41,7 @@ pub(super) struct Shared {
     pub(super) keys: Vec<(usize, Field)>,
     pub(super) default_name: String,
     pub(super) rolling: Rolling,
-    pub(super) success_file: Option<String>,
+    pub(super) announcing: Option<Announcing>,
     pub(super) table: String,
     pub(super) clock: WallClock,
 }
@@ -74,8 +75,7 @@ pub fn sink(
         (0..columns.len()).filter(|i| keys.iter().all(|(key, _)| key != i)).collect();
     let in_files = file_columns.iter().filter_map(|i| columns.get(*i).cloned()).collect();
     let needed = |key: &str| options.duration(key).map(Option::unwrap_or_default);
-    let announce =
-        !keys.is_empty() && options.explicit("sink.partition-commit.policy.kind").is_some();
+    let announcing = Announcing::new(options, &keys, &table.name)?;
     let shared = Shared {
         location: locate(options.required("path")?, options.values())?,
         format: FileFormat::new(options.value_format()?, in_files, &table.name)?,
@@ -88,10 +88,7 @@ pub fn sink(
             inactive: needed("sink.rolling-policy.inactivity-interval")?,
             check: needed("sink.rolling-policy.check-interval")?,
         },
-        success_file: options
-            .text("sink.partition-commit.success-file.name")
-            .filter(|_| announce)
-            .map(str::to_owned),
+        announcing,
         table: table.name.clone(),
         clock: Arc::clone(&env.clock),
     };

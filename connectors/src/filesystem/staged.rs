@@ -35,16 +35,19 @@ pub(super) struct StagedFile {
 }
 
 impl StagedFiles {
-    /// The files of one writer and epoch. `success_name` announces each folder that got a file.
-    pub(super) fn new(files: Vec<StagedFile>, success_name: Option<&str>) -> Self {
-        let mut success_files: Vec<String> = Vec::new();
-        if let Some(name) = success_name {
-            let folders = files.iter().filter_map(|file| file.target.rsplit_once('/'));
-            success_files.extend(folders.map(|(folder, _)| format!("{folder}/{name}")));
-            success_files.sort();
-            success_files.dedup();
-        }
+    /// The files of one writer and epoch, with the files that announce partitions behind them.
+    pub(super) fn new(files: Vec<StagedFile>, success_files: Vec<String>) -> Self {
         Self { version: VERSION, files, success_files }
+    }
+
+    /// Files of this name in each folder that got a file.
+    pub(super) fn announcements(files: &[StagedFile], name: &str) -> Vec<String> {
+        let folders = files.iter().filter_map(|file| file.target.rsplit_once('/'));
+        let mut success_files: Vec<String> =
+            folders.map(|(folder, _)| format!("{folder}/{name}")).collect();
+        success_files.sort();
+        success_files.dedup();
+        success_files
     }
 
     /// As JSON for the checkpoint.

@@ -11,8 +11,9 @@ use hashbrown::HashMap;
 use object_store::path::Path;
 use tidegate_engine::Changes;
 use tidegate_engine::connector::{Committer, RestoredOutput, SinkContext, SinkWriter, StagedUnit};
-use tidegate_types::{Epoch, Error, ErrorCode, Result};
+use tidegate_types::{Epoch, Error, ErrorCode, Result, Watermark};
 
+use super::announce::{Waiters, unannounced};
 use super::encoder::FileEncoder;
 use super::leftovers::{self, FileNames};
 use super::part::Part;
@@ -43,6 +44,8 @@ pub(super) struct Writer {
     open: BTreeMap<String, OpenFile>,
     /// Files ended since the last checkpoint.
     finished: Vec<StagedFile>,
+    /// Partitions that are to be announced later.
+    waiters: Waiters,
     /// Hidden files that an earlier run left.
     leftovers: Vec<Path>,
     /// When the ages of files were last looked at.
@@ -79,6 +82,7 @@ impl Writer {
             count: 0,
             open: BTreeMap::new(),
             finished: Vec::new(),
+            waiters: Waiters::default(),
             leftovers: Vec::new(),
             checked_ms: now,
             failed: false,
@@ -130,6 +134,7 @@ impl Writer {
 
     async fn write_rows(&mut self, folder: String, rows: &Changes) -> Result<()> {
         if !self.open.contains_key(&folder) {
+            self.announce_later(&folder)?;
             self.make_room().await?;
             let file = self.begin(&folder).await?;
             self.open.insert(folder.clone(), file);
@@ -146,6 +151,26 @@ impl Writer {
             self.end(&folder).await?;
         }
         Ok(())
+    }
+
+    /// Notes that a partition is to be announced, if that waits for something.
+    fn announce_later(&mut self, folder: &str) -> Result<()> {
+        let shared = &self.shared;
+        let waiting = shared.announcing.as_ref().and_then(|how| how.waiting.as_ref());
+        let Some(waiting) = waiting else { return Ok(()) };
+        let now = (shared.clock)();
+        self.waiters.add(folder, waiting, &shared.keys, &shared.default_name, now)
+    }
+
+    /// The files that announce partitions with this checkpoint.
+    fn announcements(&mut self) -> Vec<String> {
+        let Some(how) = &self.shared.announcing else { return Vec::new() };
+        let Some(waiting) = &how.waiting else {
+            return StagedFiles::announcements(&self.finished, &how.name);
+        };
+        let base = &self.shared.location.path;
+        let due = self.waiters.take(waiting, (self.shared.clock)());
+        due.into_iter().map(|folder| format!("{base}/{folder}/{}", how.name)).collect()
     }
 
     /// Begins the file of a partition.
@@ -300,6 +325,17 @@ impl SinkWriter for Writer {
                 leftovers::list(&self.shared.location, &self.shared.location.path, &self.names)
                     .await?;
         }
+        let shared = Arc::clone(&self.shared);
+        if let Some(how) = shared.announcing.as_ref().filter(|how| how.waiting.is_some()) {
+            for folder in unannounced(&shared.location, &shared.keys, &how.name).await? {
+                self.announce_later(&folder)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn watermark(&mut self, watermark: Watermark) -> Result<()> {
+        self.waiters.watermark(watermark);
         Ok(())
     }
 
@@ -330,13 +366,11 @@ impl SinkWriter for Writer {
             self.end(&folder).await?;
         }
         leftovers::remove(&self.shared.location, std::mem::take(&mut self.leftovers)).await;
-        if self.finished.is_empty() {
+        let announcements = self.announcements();
+        if self.finished.is_empty() && announcements.is_empty() {
             return Ok(Vec::new());
         }
-        let files = StagedFiles::new(
-            std::mem::take(&mut self.finished),
-            self.shared.success_file.as_deref(),
-        );
+        let files = StagedFiles::new(std::mem::take(&mut self.finished), announcements);
         Ok(vec![StagedUnit {
             lineage: self.context.lineage.clone(),
             sink: self.context.operator,

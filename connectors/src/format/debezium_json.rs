@@ -250,7 +250,7 @@ mod tests {
             DecoderContext { options: &options, declared: &columns, read: &columns, origin: "t" };
         let mut records = Records::new();
         for line in lines {
-            records.push(line.as_bytes()).unwrap();
+            records.push(Some(line.as_bytes()));
         }
         decoder(&context).unwrap().decode(&records)
     }

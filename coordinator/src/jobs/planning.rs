@@ -54,6 +54,10 @@ fn plan_script(
                 ));
             }
             Planned::Job(plan) => job = Some(*plan),
+            Planned::Analyze(_) => {
+                let error = Error::unsupported("EXPLAIN ANALYZE runs a job to its end");
+                return Err(error.help("use `tidegate run`, or look at `tidegate job metrics`"));
+            }
             Planned::PlanFile(file) => {
                 let message =
                     format!("the cluster does not read or write the plan file '{}'", file.path);

@@ -38,8 +38,7 @@ pub(super) struct ArrivalOver {
     results: usize,
     waiting_keys: Owners,
     waiting: RowEntries,
-    /// Time, number and entry of waiting rows. Numbers of two keys can be equal after a restore of what
-    /// several subtasks kept.
+    /// Time, number and entry of waiting rows. Numbers are of one subtask: after rescaling two keys may share one.
     due: BTreeSet<(i64, i64, u32)>,
     unbounded: Unbounded,
     aggregates: Keyed,
@@ -117,13 +116,15 @@ impl ArrivalOver {
         if self.unbounded.frames.is_empty() && self.bounded.frames.late_by_key() {
             self.bounded.keys.keys().find(&keys, &hashes, &mut known)?;
         }
-        let late = |row: usize| match known.get(row) {
-            Some(slot) => {
-                let history = self.bounded.histories.get(*slot as usize);
-                let last = history.and_then(|history| history.rows.last());
-                last.is_some_and(|(_, last)| times.value(row) <= *last)
+        let forgets = self.bounded.frames.longest().is_some();
+        let late = |row: usize| {
+            let history = known.get(row).map(|slot| self.bounded.histories.get(*slot as usize));
+            match history.map(|history| history.and_then(|history| history.rows.last())) {
+                Some(Some((_, last))) => times.value(row) <= *last,
+                // A key of which nothing was out, as long as keys are not forgotten.
+                Some(None) if !forgets => false,
+                _ => times.value(row) <= self.watermark,
             }
-            None => times.value(row) <= self.watermark,
         };
         let on_time: Vec<u32> =
             (0..rows.num_rows() as u32).filter(|row| !late(*row as usize)).collect();

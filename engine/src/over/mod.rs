@@ -45,3 +45,6 @@ pub fn operator(
 fn internal(error: arrow::error::ArrowError) -> Error {
     Error::internal(format!("OVER: {error}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,6 +68,30 @@ fn a_select_prints_its_rows_in_three_formats() -> Result<()> {
 }
 
 #[test]
+fn explain_analyze_runs_and_tells_what_each_operator_did() -> Result<()> {
+    let folder = folder("cli-analyze")?;
+    let statements =
+        "CREATE TABLE out (k STRING, n BIGINT) WITH ('connector'='filesystem', 'path'='${DIR}/out',
+  'format'='debezium-json');
+EXPLAIN ANALYZE INSERT INTO out SELECT k, COUNT(*) FROM clicks WHERE id > 1 GROUP BY k;
+EXPLAIN ANALYZE SELECT k FROM clicks;";
+    let finished = run(&folder, "analyze", statements)?.finish()?.success()?;
+    let line = |part: &str| {
+        let line = finished.stdout.lines().find(|line| line.contains(part));
+        line.with_context(|| finished.report())
+    };
+    ensure!(line("TableSourceScan")?.contains("[rows in=3, out="), "{}", finished.report());
+    ensure!(line("GroupAggregate(groupBy")?.contains("[rows in=2, out=2"), "{}", finished.report());
+    ensure!(line("Sink(table=[out]")?.contains("[rows in=2"), "{}", finished.report());
+    ensure!(!finished.stdout.contains("c, d"), "rows of a query were printed");
+    // It ran: what an INSERT writes is there.
+    let written = std::fs::read_dir(folder.join("out"))?.count();
+    ensure!(written > 0, "nothing was written");
+    folder.succeed();
+    Ok(())
+}
+
+#[test]
 fn the_print_connector_writes_flinks_lines() -> Result<()> {
     let folder = folder("cli-print")?;
     let sinks = "CREATE TABLE plain (id INT, k STRING, ts TIMESTAMP(3)) WITH ('connector'='print');

@@ -33,6 +33,7 @@ const SECTIONS: &[&str] = &[
     "unnest",
     "version_joins",
     "window_joins",
+    "windows",
 ];
 
 /// Cases at a time.
@@ -119,8 +120,11 @@ fn read_differences(path: &Path) -> Result<BTreeMap<(String, String), String>> {
 
 fn judge(case: &Case, name: &str, place: &PathBuf) -> Result<()> {
     std::fs::create_dir_all(place)?;
+    let depends_on_the_clock =
+        case.reason.as_ref().is_some_and(|reason| reason.starts_with("by the clock"));
     match (replay(&case.recorded, name, place), &case.reason) {
         (Ok(()), None) => Ok(()),
+        _ if depends_on_the_clock => Ok(()),
         (Ok(()), Some(_)) => bail!("it agrees: take it off the list"),
         (Err(error), Some(reason)) => {
             let refused = format!("{error:?}").contains("error [");
@@ -150,7 +154,9 @@ fn replay(case: &Value, name: &str, place: &Path) -> Result<()> {
         script.push_str(&format!("SET '{key}' = '{}';\n", value.as_str().unwrap_or_default()));
     }
     before.iter().for_each(|statement| script.push_str(&format!("{statement};\n")));
-    let has_rows = answer["ok"] == true && answer["kind"] == "ROWS";
+    // Plans are only asked for: they must be had, their text is ours.
+    let has_rows =
+        answer["ok"] == true && answer["kind"] == "ROWS" && !query.starts_with("EXPLAIN");
     if has_rows {
         script.push_str(&format!(
             "CREATE TEMPORARY VIEW recorded_query AS {query};\nDESCRIBE recorded_query;\n"

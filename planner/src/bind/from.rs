@@ -73,10 +73,11 @@ impl Binder<'_> {
                 let right = self.factor(factor)?;
                 self.versioned(left, right, time, operator, span)
             }
-            TableFactor::Derived { lateral: true, .. } | TableFactor::Function { .. } => {
-                Err(unsupported("LATERAL", span)
-                    .help("rewrite it as a join, or as Top-N with ROW_NUMBER()"))
+            TableFactor::Derived { lateral: true, subquery, alias, sample: None } => {
+                self.lateral(left, subquery, alias.as_ref(), operator, span)
             }
+            TableFactor::Function { .. } => Err(unsupported("LATERAL TABLE of a function", span)
+                .help("there are no table functions but UNNEST: write CROSS JOIN UNNEST(…)")),
             _ => {
                 let right = self.factor(factor)?;
                 self.joined(left, right, operator, JoinForm::Undecided, span)

@@ -131,7 +131,7 @@ impl ExprBinder<'_, '_> {
     /// A subquery that does not refer to the query around it.
     fn whole(&mut self, query: &Query, span: Span) -> Result<Relation> {
         let rows = self.binder.inner_query(query, self.scope)?;
-        match super::subquery::has_outer(&rows) {
+        match super::decorrelate::has_outer(&rows) {
             false => Ok(rows),
             true => Err(unsupported(
                 "a subquery here that refers to the query around it",

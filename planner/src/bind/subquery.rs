@@ -6,9 +6,10 @@
 
 use sqlparser::ast::{self, BinaryOperator, Query, UnaryOperator};
 use tidegate_plan::operator::JoinKind;
-use tidegate_plan::{AggregateCall, AggregateFunction, Expr, NamedExpr};
+use tidegate_plan::{AggregateCall, AggregateFunction, Expr};
 use tidegate_types::{Field, Result, Span, SqlType, TypeKind};
 
+use super::decorrelate::{decorrelate, has_outer, is_count, is_single_row, place_outer};
 use super::expr::ExprBinder;
 use super::grouping::bigint;
 use super::join::{build, settle, settled};
@@ -274,15 +275,6 @@ fn conjuncts(node: &ast::Expr) -> Vec<&ast::Expr> {
     parts
 }
 
-/// Outer columns become columns, those of the subquery stand behind them.
-fn place_outer(mut expr: Expr, width: usize) -> Expr {
-    expr.remap_columns(&|index| match index.checked_sub(OUTER_BASE) {
-        Some(outer) => outer,
-        None => index + width,
-    });
-    expr
-}
-
 fn replace_subqueries(expr: &mut Expr, values: &[Expr]) {
     if let Expr::Column { index, .. } = expr
         && let Some(value) = index.checked_sub(SUBQUERY_BASE).and_then(|at| values.get(at))
@@ -293,44 +285,10 @@ fn replace_subqueries(expr: &mut Expr, values: &[Expr]) {
     expr.children_mut().into_iter().for_each(|child| replace_subqueries(child, values));
 }
 
-fn or_zero(value: Expr) -> Expr {
+pub(super) fn or_zero(value: Expr) -> Expr {
     let missing = Expr::call("IS NULL", vec![value.clone()], TypeKind::Boolean.not_null());
     let ty = TypeKind::BigInt.not_null();
     Expr::Case { branches: vec![(missing, bigint(0))], otherwise: Box::new(value), ty }
-}
-
-fn reads_outer(expr: &Expr) -> bool {
-    expr.columns().last().is_some_and(|last| (OUTER_BASE..SUBQUERY_BASE).contains(last))
-}
-
-/// Whether a relation refers to columns around it.
-pub(super) fn has_outer(relation: &Relation) -> bool {
-    relation.exprs().into_iter().any(reads_outer) || relation.inputs().into_iter().any(has_outer)
-}
-
-/// Whether a relation has exactly one row: a grouping without keys.
-fn is_single_row(relation: &Relation) -> bool {
-    match &relation.op {
-        RelOp::Group { group, .. } => group.keys.is_empty(),
-        RelOp::Project { input, .. } => is_single_row(input),
-        RelOp::Values(rows) => rows.len() == 1,
-        _ => false,
-    }
-}
-
-/// Whether a column is a COUNT.
-fn is_count(relation: &Relation, column: usize) -> bool {
-    match &relation.op {
-        RelOp::Project { input, exprs } => match &exprs[column].expr {
-            Expr::Column { index, .. } => is_count(input, *index),
-            _ => false,
-        },
-        RelOp::Group { group, .. } => column
-            .checked_sub(group.keys.len())
-            .and_then(|call| group.calls.get(call))
-            .is_some_and(|call| call.function == AggregateFunction::Count),
-        _ => false,
-    }
 }
 
 /// The one row of a relation; more of them fail the job.
@@ -347,111 +305,4 @@ fn single_value(relation: Relation, ty: &SqlType) -> Relation {
     let schema = vec![Field::new("$value", ty.clone())];
     let group = Group { keys: Vec::new(), calls: vec![call], ttl: None };
     Relation { op: RelOp::Group { input: Box::new(relation), group }, schema }
-}
-
-/// The relation without the conditions that refer to columns around it, and those conditions, over
-/// outer columns and the relation's. Columns keep their places; further ones stand behind them.
-fn decorrelate(relation: Relation, span: Span) -> Result<(Relation, Vec<Expr>)> {
-    if !has_outer(&relation) {
-        return Ok((relation, Vec::new()));
-    }
-    let refuse = || {
-        Err(unsupported("a subquery that refers to the query around it in this way", span)
-            .help("refer to it in conditions of WHERE, or write a join"))
-    };
-    let Relation { op, schema } = relation;
-    match op {
-        RelOp::Filter { input, predicate } => {
-            let (input, mut pulled) = decorrelate(*input, span)?;
-            let (outer, own): (Vec<Expr>, Vec<Expr>) =
-                split(predicate).into_iter().partition(reads_outer);
-            pulled.extend(outer);
-            let input = match conjunction(own) {
-                Some(predicate) => input.filter(predicate),
-                None => input,
-            };
-            Ok((input, pulled))
-        }
-        RelOp::Project { input, mut exprs } => {
-            if exprs.iter().any(|named| reads_outer(&named.expr)) {
-                return refuse();
-            }
-            let (input, pulled) = decorrelate(*input, span)?;
-            let pulled = pulled.into_iter().map(|expr| raise(expr, &input, &mut exprs)).collect();
-            Ok((input.project(exprs), pulled))
-        }
-        RelOp::Group { input, group } => {
-            let (input, pulled) = decorrelate(*input, span)?;
-            match grouped_by(input, group, &schema, pulled) {
-                Some(grouped) => Ok(grouped),
-                None => refuse(),
-            }
-        }
-        _ => refuse(),
-    }
-}
-
-/// A pulled condition over a projection: columns that it misses are added.
-fn raise(mut expr: Expr, input: &Relation, exprs: &mut Vec<NamedExpr>) -> Expr {
-    let mut moves = Vec::new();
-    for column in expr.columns().into_iter().filter(|column| *column < OUTER_BASE) {
-        let reference = input.column(column);
-        let known = exprs.iter().position(|named| named.expr == reference);
-        let place = known.unwrap_or_else(|| {
-            exprs.push(NamedExpr { name: format!("$c{column}"), expr: reference });
-            exprs.len() - 1
-        });
-        moves.push((column, place));
-    }
-    expr.remap_columns(&|index| {
-        moves.iter().find(|(from, _)| *from == index).map_or(index, |(_, to)| *to)
-    });
-    expr
-}
-
-/// An aggregate per value of what its rows are compared with by `=`.
-fn grouped_by(
-    input: Relation,
-    mut group: Group,
-    schema: &[Field],
-    pulled: Vec<Expr>,
-) -> Option<(Relation, Vec<Expr>)> {
-    let (keys, calls) = (group.keys.len(), group.calls.len());
-    let mut added: Vec<NamedExpr> = input.identity();
-    let mut on = Vec::with_capacity(pulled.len());
-    for condition in pulled {
-        let Expr::Call { function, args, ty } = condition else { return None };
-        let [a, b] = <[Expr; 2]>::try_from(args).ok()?;
-        let (outer, own) = if reads_outer(&a) { (a, b) } else { (b, a) };
-        let mixed = outer.columns().iter().any(|column| *column < OUTER_BASE);
-        if function.name != "=" || mixed || reads_outer(&own) {
-            return None;
-        }
-        // Results first, as before; the further keys behind them.
-        let place = schema.len() + on.len();
-        let key = Expr::column(place, own.ty().clone().materialized());
-        group.keys.push(added.len());
-        added.push(NamedExpr { name: format!("$c{}", added.len()), expr: own });
-        on.push(Expr::Call { function, args: vec![outer, key], ty });
-    }
-    let input = input.project(added);
-    let fields = |columns: &[usize]| -> Vec<Field> {
-        let field = |column: &usize| &input.schema[*column];
-        columns
-            .iter()
-            .map(field)
-            .map(|field| Field::new(field.name.clone(), field.ty.clone().materialized()))
-            .collect()
-    };
-    let mut output = fields(&group.keys);
-    output.extend(schema[keys..].iter().cloned());
-    let further = group.keys.len() - keys;
-    let grouped = Relation { op: RelOp::Group { input: Box::new(input), group }, schema: output };
-    let order = (0..keys).chain(keys + further..keys + further + calls).chain(keys..keys + further);
-    let exprs = order.map(|index| NamedExpr {
-        name: grouped.schema[index].name.clone(),
-        expr: grouped.column(index),
-    });
-    let exprs = exprs.collect();
-    Some((grouped.project(exprs), on))
 }

@@ -9,7 +9,6 @@ use tidegate_types::{Error, Field, Result, Span, TimeAttribute, TypeKind};
 
 use super::expr::{ExprBinder, simple_name};
 use super::scope::Scope;
-use super::select::unique_names;
 use super::{Binder, semantic, unsupported};
 use crate::algebra::{RelOp, Relation, TvfTime, WindowTvf};
 use crate::parser::dialect::TABLE_ARGUMENT;
@@ -291,7 +290,8 @@ fn shape(signature: &Signature, lengths: &[Option<i64>], span: Span) -> Result<W
     })
 }
 
-/// The input's columns, and the window's three.
+/// The input's columns, and the window's three. If the input has columns of these names, the names are
+/// ambiguous.
 pub(super) fn build(input: Relation, tvf: WindowTvf, time_column: usize) -> Relation {
     let mut schema = input.schema.clone();
     let time_type = input.schema[time_column].ty.clone();
@@ -307,9 +307,5 @@ pub(super) fn build(input: Relation, tvf: WindowTvf, time_column: usize) -> Rela
     schema.push(Field::new("window_start", bound.clone()));
     schema.push(Field::new("window_end", bound));
     schema.push(Field::new("window_time", time.with_time_attribute(attribute).not_null()));
-    let wanted: Vec<String> = schema.iter().map(|field| field.name.clone()).collect();
-    for (field, name) in schema.iter_mut().zip(unique_names(&wanted)) {
-        field.name = name;
-    }
     Relation { op: RelOp::WindowTvf { input: Box::new(input), tvf }, schema }
 }

@@ -12,9 +12,16 @@ use tidegate_types::Field;
 /// The plan as text: sinks at the top, sources at the bottom; what several branches read is
 /// printed once and referred to by number.
 pub fn explain(graph: &StreamGraph) -> String {
+    analyzed(graph, &[])
+}
+
+/// As [`explain`], with what each node did behind its line, by index.
+pub fn analyzed(graph: &StreamGraph, done: &[String]) -> String {
+    let title = if done.is_empty() { "Optimized" } else { "Analyzed" };
     let mut printer = Printer {
         graph,
-        text: String::from("== Optimized Execution Plan ==\n"),
+        done,
+        text: format!("== {title} Execution Plan ==\n"),
         shared: vec![None; graph.nodes.len()],
     };
     let mut number = 0;
@@ -38,6 +45,7 @@ pub fn explain(graph: &StreamGraph) -> String {
 
 struct Printer<'a> {
     graph: &'a StreamGraph,
+    done: &'a [String],
     text: String,
     /// Numbers of nodes with several readers.
     shared: Vec<Option<usize>>,
@@ -71,7 +79,8 @@ impl Printer<'_> {
             .map(|input| input.schema.as_slice())
             .collect();
         let line = operator::line(node, &inputs);
-        self.text.push_str(&format!("{first}{line}\n"));
+        let done = self.done.get(index).map_or(String::new(), |done| format!(" {done}"));
+        self.text.push_str(&format!("{first}{line}{done}\n"));
         for (position, input) in node.inputs.iter().enumerate() {
             let last = position + 1 == node.inputs.len();
             let (branch, below) = if last { ("+- ", "   ") } else { (":- ", ":  ") };

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use tidegate_connector_spec::Role;
+use tidegate_connector_spec::{Role, waits_to_announce};
 use tidegate_plan::Operator;
 use tidegate_plan::operator::{Sink, Table};
-use tidegate_types::{Field, Result};
+use tidegate_types::{Error, ErrorCode, Field, Result};
 
 use super::changelog::check_sink;
 use super::identity::Digest;
@@ -75,7 +75,20 @@ fn table_sink(insert: &BoundInsert, taken: &[String]) -> Result<(Sink, Option<u3
         overwrite: insert.overwrite,
         insert: unique_name(&table.name, taken),
     };
-    Ok((sink, parallelism(table, "sink.parallelism")?))
+    let parallelism = parallelism(table, "sink.parallelism")?;
+    if !waits_to_announce(&sink.table.options) {
+        return Ok((sink, parallelism));
+    }
+    if let Some(several @ 2..) = parallelism {
+        let message = format!(
+            "table {}: 'sink.parallelism' = '{several}', but partitions that are announced later than their files are written by one subtask",
+            table.name
+        );
+        return Err(Error::new(ErrorCode::InvalidOption, message)
+            .at(insert.span)
+            .help("leave 'sink.parallelism' out"));
+    }
+    Ok((sink, Some(1)))
 }
 
 /// The table's name; from the second insert into it on with a number.

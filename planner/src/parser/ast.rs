@@ -171,5 +171,7 @@ pub(crate) struct Insert {
 #[derive(Debug, Clone)]
 pub(crate) struct Explain {
     pub(crate) json: bool,
+    /// Run it, and say what each operator did.
+    pub(crate) analyze: bool,
     pub(crate) statement: Box<Statement>,
 }

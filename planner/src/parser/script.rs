@@ -204,8 +204,9 @@ impl ScriptParser<'_> {
         let mut json = false;
         if words(&mut self.parser, &["PLAN", "FOR"]) {
             let statement = Box::new(self.statement()?);
-            return Ok(StatementKind::Explain(Explain { json, statement }));
+            return Ok(StatementKind::Explain(Explain { json, analyze: false, statement }));
         }
+        let analyze = word(&mut self.parser, "ANALYZE");
         loop {
             if word(&mut self.parser, "JSON_EXECUTION_PLAN") {
                 json = true;
@@ -218,7 +219,7 @@ impl ScriptParser<'_> {
             let _ = self.parser.consume_token(&Token::Comma);
         }
         let statement = Box::new(self.statement()?);
-        Ok(StatementKind::Explain(Explain { json, statement }))
+        Ok(StatementKind::Explain(Explain { json, analyze, statement }))
     }
 
     /// A query, with the hints inside it.

@@ -22,7 +22,7 @@ fn try_plan(script: &str) -> tidegate_types::Result<String> {
     let mut text = String::new();
     for statement in parse_script(script)? {
         match session.plan(&statement)? {
-            Planned::Done(_) | Planned::PlanFile(_) => {}
+            Planned::Done(_) | Planned::PlanFile(_) | Planned::Analyze(_) => {}
             Planned::Rows(rows) => {
                 for row in std::iter::once(&rows.columns).chain(&rows.rows) {
                     text.push_str(&row.join(" | "));

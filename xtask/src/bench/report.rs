@@ -96,6 +96,8 @@ pub(crate) struct Measured {
     pub(crate) events_per_cpu_second: Option<f64>,
     /// Largest resident size of the process.
     pub(crate) peak_rss_bytes: Option<u64>,
+    /// Bytes of state in memory when the last event was read.
+    pub(crate) state_bytes: Option<u64>,
     /// Completed checkpoints.
     pub(crate) checkpoints: u64,
     /// From trigger to completion, milliseconds.
@@ -231,6 +233,7 @@ mod tests {
             cpu_seconds: Some(62.5),
             events_per_cpu_second: Some(6_400_000.0),
             peak_rss_bytes: Some(116_740_096),
+            state_bytes: Some(9_000_000),
             checkpoints: 31,
             checkpoint_ms: Percentiles { p50: 4.4, p99: 12.0, max: 15.6 },
             seconds_without_checkpoints: Some(31.0),

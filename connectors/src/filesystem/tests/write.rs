@@ -151,7 +151,7 @@ async fn updates_are_refused() {
     let mut changes = table.rows(0..2);
     changes.kinds = Some(Int8Array::from(vec![0, 3]));
     let error = table.writer("l").write(changes).await.unwrap_err();
-    assert!(error.to_string().contains("updates or deletes"), "{error}");
+    assert!(error.to_string().contains("a -D row came"), "{error}");
 }
 
 #[tokio::test]
@@ -216,4 +216,49 @@ async fn a_folder_that_cannot_be_made_is_named() {
     let table = table.set("path", &file.join("below").display().to_string());
     let error = table.writer("l").write(table.rows(0..1)).await.unwrap_err();
     assert!(error.to_string().contains("file/below"), "{error}");
+}
+
+#[tokio::test]
+async fn partitions_are_announced_when_event_time_has_passed_them() {
+    let mut table = TestTable::new()
+        .set("sink.partition-commit.policy.kind", "success-file")
+        .set("sink.partition-commit.trigger", "partition-time")
+        .set("sink.partition-commit.delay", "1 h")
+        .set("partition.time-extractor.timestamp-pattern", "$day $hour:00:00");
+    table.plan.columns.push(Field::new("day", TypeKind::STRING.nullable()));
+    table.plan.columns.push(Field::new("hour", TypeKind::Int.nullable()));
+    table.plan.partition_keys = vec!["day".into(), "hour".into()];
+    let day = Some("2024-01-01");
+    let hour = |hours: i64| 1_704_067_200_000 + hours * 3_600_000;
+    let announced = |table: &TestTable| -> Vec<String> {
+        let files = table.visible_files().into_iter();
+        files.filter_map(|file| Some(file.strip_suffix("/_SUCCESS")?.to_owned())).collect()
+    };
+    let mut writer = table.writer("l");
+    writer.recover(restored(Vec::new())).await.unwrap();
+    let rows = table.rows_with_partitions(&[day, day], &[Some(1), Some(2)]);
+    writer.watermark(hour(2)).await.unwrap();
+    write_and_commit(writer.as_mut(), rows.clone(), 1).await;
+    assert_eq!(announced(&table), Vec::<String>::new());
+    writer.watermark(hour(2) + 1).await.unwrap();
+    let units = writer.prepare(Epoch(2)).await.unwrap();
+    assert_eq!(
+        announced(&table),
+        Vec::<String>::new(),
+        "announced before the checkpoint is complete"
+    );
+    commit(writer.as_ref(), &units).await;
+    assert_eq!(announced(&table), ["day=2024-01-01/hour=1"]);
+    drop(writer);
+
+    // Another run finds what waits in the folder; rows that come late announce their partition again.
+    let mut second = table.writer("l");
+    second.recover(restored(units)).await.unwrap();
+    std::fs::remove_file(table.path().join("day=2024-01-01/hour=1/_SUCCESS")).unwrap();
+    second.watermark(tidegate_types::MAX_WATERMARK).await.unwrap();
+    let units = second.prepare(Epoch(3)).await.unwrap();
+    commit(second.as_ref(), &units).await;
+    assert_eq!(announced(&table), ["day=2024-01-01/hour=2"]);
+    write_and_commit(second.as_mut(), rows, 4).await;
+    assert_eq!(announced(&table), ["day=2024-01-01/hour=1", "day=2024-01-01/hour=2"]);
 }

@@ -423,6 +423,13 @@ impl JobService for Api {
         answer(Self::list_checkpoints(self, request.into_inner()).await)
     }
 
+    async fn check_state(
+        &self,
+        request: Request<api::CheckStateRequest>,
+    ) -> Result<Response<api::CheckStateResponse>, Status> {
+        answer(Self::check_state(self, request.into_inner()).await)
+    }
+
     async fn get_job_log(
         &self,
         request: Request<api::GetJobLogRequest>,

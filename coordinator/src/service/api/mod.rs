@@ -7,6 +7,7 @@ mod jobs;
 mod logs;
 mod operations;
 mod savepoints;
+mod state;
 
 use std::sync::Arc;
 

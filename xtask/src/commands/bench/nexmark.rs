@@ -118,7 +118,7 @@ mod tests {
     fn queries_are_a_list_and_all_by_default() {
         let args = nexmark("--queries q0,hop,q0").unwrap();
         assert_eq!(queries(&args.queries), [Query::Q0, Query::Hop]);
-        assert_eq!(queries(&nexmark("").unwrap().queries).len(), 6);
+        assert_eq!(queries(&nexmark("").unwrap().queries).len(), 27);
         let error = nexmark("--queries q99").err().unwrap().to_string();
         assert!(error.contains("q99") && error.contains("tumble"), "{error}");
     }
