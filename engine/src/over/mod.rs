@@ -13,8 +13,6 @@ mod bounded;
 mod frames;
 mod run;
 mod sorted;
-#[cfg(test)]
-mod tests;
 mod unbounded;
 
 use tidegate_plan::operator::{OverAggregate as Plan, OverOrder};
