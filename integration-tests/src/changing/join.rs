@@ -201,13 +201,37 @@ impl Maker<'_> {
             "FROM {} WHERE l.{x} NOT IN (SELECT r.{y} FROM {}) AND {more}",
             l.flink, r.flink
         );
+        let listed = listed(&r.oracle, x, y);
         let oracle = format!(
-            "FROM {} LEFT JOIN (SELECT DISTINCT r.{y} AS found FROM {} WHERE r.{y} IS NOT NULL) AS f ON l.{x} = f.found \
-             CROSS JOIN (SELECT COUNT(*) AS everything, COUNT(r.{y}) AS known FROM {}) AS q \
-             WHERE (q.everything = 0 OR (l.{x} IS NOT NULL AND q.everything = q.known AND f.found IS NULL)) AND {more}",
-            l.oracle, r.oracle, r.oracle
+            "FROM {} {listed} WHERE (q.everything = 0 OR (l.{x} IS NOT NULL AND q.everything = q.known \
+             AND f.found IS NULL)) AND {more}",
+            l.oracle
         );
         Both { flink, oracle }
+    }
+
+    /// IN and NOT IN as a value: TRUE, FALSE or NULL.
+    pub(super) fn in_value(&mut self, left: &Relation, right: &Relation) -> Option<Relation> {
+        let (x, y) = self.pair(left, right)?;
+        let not = if self.prng.chance(40) { "NOT " } else { "" };
+        let (l, r, x, y) = (left.item("l"), right.item("r"), x.name, y.name);
+        let mut select = Select::default();
+        self.keep_most(&mut select, "l", left);
+        let value = Both {
+            flink: format!("(l.{x} {not}IN (SELECT r.{y} FROM {}))", r.flink),
+            oracle: format!(
+                "{not}(CASE WHEN q.everything = 0 THEN FALSE WHEN f.found IS NOT NULL THEN TRUE \
+                 WHEN l.{x} IS NULL OR q.everything <> q.known THEN NULL ELSE FALSE END)"
+            ),
+        };
+        self.add(&mut select, &value, ColumnType::Boolean, true);
+        let listed = listed(&r.oracle, &x, &y);
+        let rest = Both {
+            flink: format!("FROM {}", l.flink),
+            oracle: format!("FROM {} {listed}", l.oracle),
+        };
+        let made_of = left.with("IN as a value", Some(right));
+        Some(self.made(select, &rest, false, left.rows, made_of))
     }
 
     /// A subquery as a value, alone or by a key, as a column or in a condition.
@@ -261,4 +285,13 @@ impl Maker<'_> {
         let made_of = left.with(name, Some(right));
         self.made(select, &rest, false, left.rows, made_of)
     }
+}
+
+/// Joins that tell whether `l.x` is among `r.y` (`f.found`), how many rows there are (`q.everything`), and
+/// how many without NULL (`q.known`).
+fn listed(right: &str, x: &str, y: &str) -> String {
+    format!(
+        "LEFT JOIN (SELECT DISTINCT r.{y} AS found FROM {right} WHERE r.{y} IS NOT NULL) AS f ON l.{x} = f.found \
+         CROSS JOIN (SELECT COUNT(*) AS everything, COUNT(r.{y}) AS known FROM {right}) AS q"
+    )
 }

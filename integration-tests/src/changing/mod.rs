@@ -316,7 +316,8 @@ impl Maker<'_> {
             }
             Last::Scalar => {
                 let other = self.relation(other_depth, late);
-                self.scalar(input, &other)
+                let listed = self.prng.chance(25).then(|| self.in_value(input, &other)).flatten();
+                listed.unwrap_or_else(|| self.scalar(input, &other))
             }
             Last::Set => {
                 let other = self.relation(other_depth, late);

@@ -212,7 +212,7 @@ impl<'a> Maker<'a> {
         let fits = |input: &&Input| match input.kind {
             Kind::Append => true,
             Kind::Changes => !append,
-            Kind::Versions => false,
+            Kind::Versions | Kind::Ordered => false,
         };
         let inputs: Vec<&Input> = self.inputs.iter().filter(fits).collect();
         let input = *self.prng.pick(&inputs);

@@ -121,6 +121,8 @@ pub enum Kind {
     Changes,
     /// Versions by event time, of the key `k0`.
     Versions,
+    /// Rows are added in the order of event time; the last one per `k0`, as a view, are versions too.
+    Ordered,
 }
 
 impl Input {
@@ -140,6 +142,51 @@ impl Input {
         let files = table.files.iter().map(|range| table.json(range.clone())).collect();
         let kind = Kind::Append;
         Self { files, changes: rows_count, declared: false, kind, distinct_times, table }
+    }
+
+    /// A table that grows in the order of time, of which [`Input::view`] makes versions.
+    pub fn ordered(name: &str, schema: &Schema, lateness: Lateness, prng: &mut Prng) -> Self {
+        let count = prng.between(8, 40);
+        let (mut times, delay) = times(schema.spacing, count, lateness, true, prng);
+        times.sort_unstable();
+        let rows: Vec<_> =
+            times.iter().enumerate().map(|(id, time)| schema.row(id, *time, prng)).collect();
+        let changes = rows.len();
+        let table = schema.table(name, rows, delay, lateness);
+        let ranges = split(changes, prng.between(1, 4) as usize);
+        let files = ranges.into_iter().map(|range| table.json(range)).collect();
+        let kind = Kind::Ordered;
+        Self { table, kind, distinct_times: true, files, changes, declared: false }
+    }
+
+    /// What versions are read of.
+    pub fn versioned(&self) -> String {
+        match self.kind {
+            Kind::Ordered => format!("last_{}", self.table.name),
+            _ => self.table.name.clone(),
+        }
+    }
+
+    /// The view that makes versions of rows, as a statement.
+    pub fn view(&self) -> Option<String> {
+        (self.kind == Kind::Ordered).then(|| {
+            format!(
+                "CREATE TEMPORARY VIEW {} AS SELECT k0, k1, v0, v1, ts FROM (SELECT *, \
+                 ROW_NUMBER() OVER (PARTITION BY k0 ORDER BY ts DESC) AS rn FROM {}) WHERE rn = 1",
+                self.versioned(),
+                self.table.name
+            )
+        })
+    }
+
+    /// Whether one subtask must read it, file by file.
+    pub fn is_sequential(&self) -> bool {
+        self.kind == Kind::Ordered || self.table.lateness == Lateness::Bounded
+    }
+
+    /// Whether changes of it are only new rows.
+    pub fn is_append(&self) -> bool {
+        matches!(self.kind, Kind::Append | Kind::Ordered)
     }
 
     /// A table whose rows are updated and deleted. The life of one row is in one file, as files are
@@ -221,7 +268,7 @@ impl Input {
 
     /// `CREATE TABLE` over files at a path; `more` options begin with a comma.
     pub fn ddl(&self, path: &str, more: &str) -> String {
-        if self.kind == Kind::Append {
+        if self.is_append() {
             return self.table.ddl(path, more);
         }
         let more = format!(", 'format'='debezium-json'{more}");

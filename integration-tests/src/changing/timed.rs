@@ -144,15 +144,16 @@ impl Maker<'_> {
     /// A join with the version that was valid at a row's time.
     pub(super) fn temporal_join(&mut self, left: &Relation) -> Option<Relation> {
         let time = left.time.clone().filter(|time| !self.unbounded || time.of.is_none())?;
-        let versions = self.inputs.iter().find(|input| input.kind == Kind::Versions)?;
+        let kind = *self.prng.pick(&[Kind::Versions, Kind::Ordered]);
+        let versions = self.inputs.iter().find(|input| input.kind == kind)?;
         let ty = versions.table.keys[0].ty;
         let key = self.pick(left, |field| field.ty == ty)?;
         let outer = self.prng.chance(50);
-        let (kind, name) = match outer {
+        let (join, name) = match outer {
             true => ("LEFT JOIN", "temporal LEFT JOIN"),
             false => ("JOIN", "temporal INNER JOIN"),
         };
-        let table = &versions.table.name;
+        let (table, versioned) = (&versions.table.name, versions.versioned());
         let mut select = Select::default();
         self.keep_most(&mut select, "l", left);
         for column in &versions.table.columns()[1..] {
@@ -165,21 +166,23 @@ impl Maker<'_> {
             self.add(&mut select, &both, column.ty, true);
         }
         let item = left.item("l");
-        // A version is valid until the next one of its key; `id` 1 is a deletion.
+        // A version is valid until the next one of its key; `id` 1 of changes is a deletion.
+        let alive = if kind == Kind::Versions { "WHERE id = 0" } else { "WHERE k0 IS NOT NULL" };
         let valid = format!(
-            "(SELECT * FROM (SELECT *, LEAD(ts_ms) OVER (PARTITION BY k0 ORDER BY ts_ms) AS until FROM {table}) AS h WHERE id = 0) AS r"
+            "(SELECT * FROM (SELECT *, LEAD(ts_ms) OVER (PARTITION BY k0 ORDER BY ts_ms) AS until FROM {table}) AS h {alive}) AS r"
         );
         let rest = Both {
             flink: format!(
-                "FROM {} {kind} {table} FOR SYSTEM_TIME AS OF l.{} AS r ON l.{} = r.k0",
+                "FROM {} {join} {versioned} FOR SYSTEM_TIME AS OF l.{} AS r ON l.{} = r.k0",
                 item.flink, time.column, key.name
             ),
             oracle: format!(
-                "FROM {0} {kind} {valid} ON l.{1} = r.k0 AND l.{2} >= r.ts_ms AND (r.until IS NULL OR l.{2} < r.until)",
+                "FROM {0} {join} {valid} ON l.{1} = r.k0 AND l.{2} >= r.ts_ms AND (r.until IS NULL OR l.{2} < r.until)",
                 item.oracle, key.name, time.column
             ),
         };
-        let made_of = left.with(name, None);
+        let mut made_of = left.with(name, None);
+        made_of.extend((kind == Kind::Ordered).then_some("versions of a view"));
         Some(self.made(select, &rest, left.append, left.rows, made_of))
     }
 }

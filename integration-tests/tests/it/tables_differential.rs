@@ -139,6 +139,7 @@ impl Pack {
         inputs.push(Input::changing("b1", &schema, &mut prng.fork()));
         let lateness = if unbounded { Lateness::Far } else { Lateness::Bounded };
         inputs.push(Input::versions("h0", &schema, lateness, &mut prng.fork()));
+        inputs.push(Input::ordered("h1", &schema, lateness, &mut prng.fork()));
         let start = seed as usize * QUESTIONS;
         let questions = (0..QUESTIONS)
             .map(|index| {
@@ -266,11 +267,12 @@ impl Pack {
             if monitor {
                 more.push_str(", 'source.monitor-interval'='10 ms'");
             }
-            if unbounded && input.table.lateness == Lateness::Bounded {
+            if input.kind == Kind::Ordered || unbounded && input.is_sequential() {
                 // Files that come one by one are in the order of time only if one subtask reads them.
                 more.push_str(", 'scan.parallelism'='1'");
             }
             statements.push(input.ddl(&format!("${{DIR}}/in/{name}"), &more));
+            statements.extend(input.view());
             // The whole rows, so that no change is equal to none.
             let columns: Vec<String> = input
                 .table
@@ -278,7 +280,7 @@ impl Pack {
                 .iter()
                 .map(|column| format!("{} {}", column.name, column.ty.sql()))
                 .collect();
-            let format = if input.kind == Kind::Append { "json" } else { "debezium-json" };
+            let format = if input.is_append() { "json" } else { "debezium-json" };
             statements.push(format!(
                 "CREATE TABLE seen_{name} ({}) WITH ('connector'='filesystem', \
                  'path'='${{DIR}}/out/seen_{name}', 'format'='{format}')",
