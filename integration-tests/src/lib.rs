@@ -4,6 +4,7 @@
 //! Nothing here uses the product's own crates: a defect must not hide in what judges it.
 
 pub mod cases;
+pub mod changing;
 pub mod checkpoints;
 pub mod clock;
 pub mod cluster;
@@ -11,10 +12,12 @@ pub mod compare;
 pub mod etcd;
 pub mod flink;
 pub mod folder;
+pub mod interrupted;
 pub mod kafka;
 pub mod oracle;
 pub mod prng;
 pub mod recorded;
+pub mod replay;
 pub mod rows;
 pub mod services;
 pub mod telemetry;

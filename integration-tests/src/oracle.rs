@@ -1,11 +1,14 @@
 //! DataFusion in batch as the oracle of relational content.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use arrow::array::RecordBatch;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::compare::Row;
 use crate::rows::batch_rows;
+
+/// Bytes of stack for a query.
+const STACK: usize = 64 << 20;
 
 /// Tables in memory and queries over them.
 pub struct Oracle {
@@ -38,7 +41,12 @@ impl Oracle {
     /// # Errors
     /// With the query.
     pub fn query(&self, sql: &str) -> Result<Vec<Row>> {
-        let batches = self.runtime.block_on(async { self.context.sql(sql).await?.collect().await });
+        let ask = || self.runtime.block_on(async { self.context.sql(sql).await?.collect().await });
+        // Its planner recurses deeply where queries nest.
+        let batches = std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, ask)?;
+            thread.join().map_err(|_| anyhow!("DataFusion panicked: {sql}"))
+        })?;
         let mut rows = Vec::new();
         for batch in batches.with_context(|| format!("ask DataFusion: {sql}"))? {
             rows.extend(batch_rows(&batch)?);

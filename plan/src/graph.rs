@@ -92,7 +92,8 @@ pub struct Input {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Exchange {
-    /// Subtask i to subtask i; the two may be chained. Becomes `Rebalance` where parallelisms differ.
+    /// Subtask i to subtask i; the two may be chained. Where parallelisms differ it becomes `Rebalance`, or
+    /// `Hash` for rows that may be taken back.
     Forward,
     /// By key group of the hash of these columns.
     Hash {

@@ -2,9 +2,9 @@
 //! with a parallelism each, joined by exchanges.
 
 use serde::{Deserialize, Serialize};
-use tidegate_types::TaskId;
+use tidegate_types::{TaskId, TypeKind};
 
-use crate::graph::{Exchange, StreamGraph};
+use crate::graph::{Exchange, Node, StreamGraph};
 use crate::operator::Operator;
 
 /// Tasks in topological order.
@@ -64,7 +64,7 @@ impl TaskGraph {
                     exchange: if input.exchange == Exchange::Forward
                         && node_parallelism[input.node] != node_parallelism[index]
                     {
-                        Exchange::Rebalance
+                        spread(&graph.nodes[input.node])
                     } else {
                         input.exchange.clone()
                     },
@@ -82,6 +82,22 @@ impl TaskGraph {
     }
 }
 
+/// How the rows of a node go to another number of subtasks: evenly, but what takes back a row the same way
+/// as the row, or it could arrive first.
+fn spread(node: &Node) -> Exchange {
+    if node.changelog.is_append() {
+        return Exchange::Rebalance;
+    }
+    let plain = |column: &usize| {
+        !matches!(
+            node.schema[*column].ty.kind,
+            TypeKind::Array(_) | TypeKind::Map { .. } | TypeKind::Multiset(_) | TypeKind::Row(_)
+        )
+    };
+    let all = || (0..node.schema.len()).filter(plain).collect();
+    Exchange::Hash { keys: node.upsert_key.clone().unwrap_or_else(all) }
+}
+
 fn node_parallelism(graph: &StreamGraph, default: u32) -> Vec<u32> {
     let limit = u32::from(graph.settings.key_groups);
     let mut result: Vec<u32> = Vec::with_capacity(graph.nodes.len());
@@ -97,4 +113,46 @@ fn node_parallelism(graph: &StreamGraph, default: u32) -> Vec<u32> {
         result.push(if keyed { wanted.min(limit) } else { wanted });
     }
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use tidegate_types::{Field, OperatorId};
+
+    use super::*;
+    use crate::{ChangelogMode, Input, PlanSettings, Updates};
+
+    /// A node of parallelism 1 whose output goes on in the default parallelism.
+    fn exchange(changelog: ChangelogMode, upsert_key: Option<Vec<usize>>) -> Exchange {
+        let node = |inputs: Vec<Input>, parallelism: Option<u32>| Node {
+            id: OperatorId(inputs.len() as u64),
+            name: "node".to_owned(),
+            operator: Operator::Union,
+            inputs,
+            schema: vec![
+                Field::new("k", TypeKind::BigInt.nullable()),
+                Field::new("a", TypeKind::Array(Box::new(TypeKind::BigInt.nullable())).nullable()),
+                Field::new("v", TypeKind::STRING.nullable()),
+            ],
+            changelog,
+            upsert_key: upsert_key.clone(),
+            state_ttl_ms: Vec::new(),
+            parallelism,
+        };
+        let forward = Input { node: 0, exchange: Exchange::Forward };
+        let nodes = vec![node(Vec::new(), Some(1)), node(vec![forward], Some(4))];
+        let graph = StreamGraph { nodes, settings: PlanSettings::default() };
+        let tasks = TaskGraph::build(&graph, 4).tasks;
+        tasks[1].inputs[0].exchange.clone()
+    }
+
+    #[test]
+    fn what_is_taken_back_goes_the_way_of_what_was_sent() {
+        assert_eq!(exchange(ChangelogMode::APPEND, None), Exchange::Rebalance);
+        let all = ChangelogMode { updates: Updates::BeforeAndAfter, deletes: true };
+        assert_eq!(exchange(all, None), Exchange::Hash { keys: vec![0, 2] });
+        assert_eq!(exchange(all, Some(vec![2])), Exchange::Hash { keys: vec![2] });
+        // One row: one subtask has it.
+        assert_eq!(exchange(all, Some(Vec::new())), Exchange::Hash { keys: Vec::new() });
+    }
 }

@@ -10,7 +10,7 @@ use tidegate_plan::{
 use tidegate_types::{MAX_WATERMARK, TypeKind};
 
 use super::*;
-use crate::testing::{Random, Replay, Row, Subject, Table, changes, ints, node, schema};
+use crate::testing::{Random, Replay, Row, Subject, Table, changes, node, schema};
 
 type Values = Vec<Option<i64>>;
 

@@ -12,11 +12,11 @@ use crate::prng::Prng;
 use crate::value::{Cell, ColumnType, array};
 
 /// 2024-03-10 00:00:00, about where event times lie.
-const BASE: i64 = 1_710_028_800_000;
+pub(crate) const BASE: i64 = 1_710_028_800_000;
 /// Before every watermark.
 const NO_WATERMARK: i64 = i64::MIN / 2;
 
-const KEY_TYPES: &[ColumnType] = &[
+pub(crate) const KEY_TYPES: &[ColumnType] = &[
     ColumnType::Text,
     ColumnType::Text,
     ColumnType::Int,
@@ -213,11 +213,15 @@ fn times(lateness: Lateness, prng: &mut Prng) -> (Vec<i64>, i64) {
     (times, delay)
 }
 
-fn nullable(percent: u64, prng: &mut Prng, value: impl FnOnce(&mut Prng) -> Cell) -> Cell {
+pub(crate) fn nullable(
+    percent: u64,
+    prng: &mut Prng,
+    value: impl FnOnce(&mut Prng) -> Cell,
+) -> Cell {
     if prng.chance(percent) { Cell::Null } else { value(prng) }
 }
 
-fn key_value(ty: ColumnType, cardinality: usize, prng: &mut Prng) -> Cell {
+pub(crate) fn key_value(ty: ColumnType, cardinality: usize, prng: &mut Prng) -> Cell {
     const TEXTS: &[&str] = &[
         "a",
         "A",
@@ -237,7 +241,7 @@ fn key_value(ty: ColumnType, cardinality: usize, prng: &mut Prng) -> Cell {
     }
 }
 
-fn other_value(ty: ColumnType, prng: &mut Prng) -> Cell {
+pub(crate) fn other_value(ty: ColumnType, prng: &mut Prng) -> Cell {
     const TEXTS: &[&str] =
         &["", "Z", "a", "aa", "\u{FFFD}", "\u{1F600}", "ä", "zulu zulu zulu zulu zulu"];
     match ty {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use tidegate_integration_tests::clock::{pause, wait_until};
 use tidegate_integration_tests::cluster::Cluster;
@@ -67,7 +67,8 @@ fn check_state(cluster: &Cluster, folder: &CaseFolder) -> Result<()> {
     std::fs::write(&edited, script(folder).replace("numbers", "others"))?;
     let edited = edited.display().to_string();
     let arguments = ["job", "check", "numbers", "--file", &edited, "--from-savepoint", "half"];
-    let refused = cluster.client(&arguments).unwrap_err().to_string();
+    let Err(refused) = cluster.client(&arguments) else { bail!("the edited job is accepted") };
+    let refused = refused.to_string();
     ensure!(refused.contains("INCOMPATIBLE") && refused.contains("does not have"), "{refused}");
     Ok(())
 }

@@ -6,6 +6,7 @@
 //! | `TIDEGATE_BIN` | the binary to test | the one in cargo's target folder |
 //! | `TIDEGATE_TEST_SEED` | first seed of the random cases | 1 |
 //! | `TIDEGATE_TEST_CASES` | how many random cases | 240 |
+//! | `TIDEGATE_TEST_QUESTION` | the one question of a run about changing tables that is asked | all |
 //! | `TIDEGATE_TEST_RECORDS` | records through Kafka | 200000; the full measure is 2000000 |
 //! | `TIDEGATE_TEST_KILLS` | kills per test | 10 |
 //! | `TIDEGATE_TEST_KEEP` | set: folders of successful cases are kept too | |
@@ -15,6 +16,7 @@ mod checkpoints_s3;
 mod cli;
 mod clicks;
 mod cluster;
+mod consistency;
 mod corrupt_state;
 mod discovery;
 mod edited_jobs;
@@ -29,6 +31,7 @@ mod recorded_statements;
 mod recorded_tables;
 mod security;
 mod spilled_windows;
+mod tables_differential;
 mod telemetry;
 mod windows_differential;
 mod zoned_windows;

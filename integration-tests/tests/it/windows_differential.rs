@@ -9,15 +9,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use tidegate_integration_tests::cases::{Lateness, Question, Table, question};
-use tidegate_integration_tests::checkpoints::wait_for;
-use tidegate_integration_tests::clock::{pause, wait_until};
 use tidegate_integration_tests::compare::{Row, canonical_row, difference};
 use tidegate_integration_tests::flink;
 use tidegate_integration_tests::folder::CaseFolder;
+use tidegate_integration_tests::interrupted::{Course, Job, Source, Stop};
 use tidegate_integration_tests::oracle::Oracle;
 use tidegate_integration_tests::prng::Prng;
 use tidegate_integration_tests::rows::json_folder;
-use tidegate_integration_tests::tidegate::{Process, Run, heavy};
+use tidegate_integration_tests::tidegate::heavy;
 
 use crate::number;
 
@@ -25,16 +24,6 @@ const QUESTIONS: u64 = 20;
 const TABLES: usize = 4;
 /// Of so many runs one is compared with Flink as well, besides all with late rows.
 const FLINK_SHARE: u64 = 3;
-
-/// What happens on the way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Middle {
-    Nothing,
-    /// Stop with a savepoint, restore from it.
-    Savepoint,
-    /// Kill, restore from the newest checkpoint.
-    Kill,
-}
 
 /// One run: tables, questions and settings, all from the seed.
 struct Pack {
@@ -45,7 +34,7 @@ struct Pack {
     batch_size: u32,
     micro_batch: bool,
     parallelism: [usize; 2],
-    middle: Middle,
+    stop: Option<Stop>,
     pause: Duration,
 }
 
@@ -91,12 +80,6 @@ fn random_windows_agree_with_datafusion_and_flink() -> Result<()> {
     Ok(())
 }
 
-/// Stops a job as Ctrl-C does; its savepoint.
-fn stop(process: Process) -> Result<String> {
-    process.interrupt()?;
-    process.wait()?.success()?.savepoint()
-}
-
 impl Pack {
     fn random(seed: u64) -> Result<Self> {
         let mut prng = Prng::new(seed);
@@ -118,8 +101,7 @@ impl Pack {
             })
             .collect();
         let parallelism = [1 + prng.below(4), 1 + prng.below(4)];
-        let middle =
-            *prng.pick(&[Middle::Nothing, Middle::Nothing, Middle::Savepoint, Middle::Kill]);
+        let stop = *prng.pick(&[None, None, Some(Stop::Savepoint), Some(Stop::Kill)]);
         Ok(Self {
             seed,
             folder: CaseFolder::new(&format!("windows-{seed}"))?,
@@ -128,7 +110,7 @@ impl Pack {
             batch_size: if late { 1 } else { *prng.pick(&[1, 3, 16, 100, 8192]) },
             micro_batch: !late && prng.chance(40),
             parallelism: if late { [1, 1] } else { parallelism },
-            middle: if late { Middle::Nothing } else { middle },
+            stop: if late { None } else { stop },
             pause: Duration::from_millis(prng.between(0, 300) as u64),
         })
     }
@@ -145,7 +127,7 @@ impl Pack {
             self.parallelism,
             self.batch_size,
             self.micro_batch,
-            self.middle,
+            self.stop,
             self.folder.path().display(),
             self.seed,
         )
@@ -192,37 +174,24 @@ impl Pack {
     }
 
     fn run(&self) -> Result<()> {
-        if self.middle == Middle::Nothing {
-            self.put_files(|_, _| true)?;
-            return self.process("run", false, self.parallelism[0])?.finish()?.success().map(drop);
-        }
-        let checkpoints = self.folder.join("checkpoints");
-        let place = checkpoints.display().to_string();
-        self.put_files(|index, count| index < count.div_ceil(2))?;
-        let start = |name: &str, parallelism: usize, restore: Option<&str>| -> Result<Process> {
-            let run = self.process(name, true, parallelism)?.checkpoints(&place, "100 ms");
-            run.restore(restore).start()
+        let source = |table: &Table| Source {
+            name: table.name.clone(),
+            files: table.files.iter().map(|rows| table.json(rows.clone())).collect(),
         };
-        let mut first = start("first", self.parallelism[0], None)?;
-        wait_for(&mut first, &checkpoints, &Default::default(), 1)?;
-        pause(self.pause);
-        let restore = match self.middle {
-            Middle::Savepoint => stop(first)?,
-            _ => {
-                ensure!(first.kill()?, "an unbounded job ended by itself");
-                place.clone()
-            }
+        let job = Job {
+            folder: &self.folder,
+            script: &|monitor| self.script(monitor),
+            sources: self.tables.iter().map(source).collect(),
+            all_seen: &|| self.all_seen(),
         };
-        let mut second = start("second", self.parallelism[1], Some(&restore))?;
-        self.put_files(|index, count| index >= count.div_ceil(2))?;
-        wait_until("all rows", Duration::from_secs(60), || {
-            second.must_run()?;
-            self.all_seen()
-        })?;
-        // A bounded source reads what the savepoint knows of, and its end is the end of all windows.
-        let savepoint = stop(second)?;
-        let last = self.process("last", false, self.parallelism[0])?.restore(Some(&savepoint));
-        last.finish()?.success().map(drop)
+        job.run(&Course {
+            stops: self.stop.into_iter().collect(),
+            unbounded: false,
+            parallelism: self.parallelism,
+            pause: self.pause,
+            wave: Duration::ZERO,
+            interval: "100 ms",
+        })
     }
 
     /// Whether the ids of all rows have come out; none may come twice.
@@ -236,11 +205,6 @@ impl Pack {
             }
         }
         Ok(true)
-    }
-
-    fn process(&self, name: &str, monitor: bool, parallelism: usize) -> Result<Run> {
-        let run = Run::new(self.folder.path(), name, &self.script(monitor))?;
-        Ok(run.define("DIR", &self.folder.text()).parallelism(parallelism))
     }
 
     /// The script; with `monitor` its sources wait for more files and never end.
@@ -271,22 +235,6 @@ impl Pack {
             inserts.push_str(&format!("INSERT INTO o{index} {};\n", question.flink));
         }
         format!("{};\nEXECUTE STATEMENT SET BEGIN\n{inserts}END;\n", statements.join(";\n"))
-    }
-
-    fn put_files(&self, wanted: impl Fn(usize, usize) -> bool) -> Result<()> {
-        for table in &self.tables {
-            let folder = self.folder.join(&format!("in/{}", table.name));
-            std::fs::create_dir_all(&folder)?;
-            for (index, rows) in table.files.iter().enumerate() {
-                if wanted(index, table.files.len()) {
-                    // A running job must not see half of a file.
-                    let hidden = folder.join(format!(".{index}"));
-                    std::fs::write(&hidden, table.json(rows.clone()))?;
-                    std::fs::rename(hidden, folder.join(format!("{index}.json")))?;
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Flink's answers, by question; none where it refuses the query.

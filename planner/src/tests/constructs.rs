@@ -216,6 +216,30 @@ fn constructs() {
         "#]],
     );
     check(
+        "SELECT x.a FROM (SELECT a, (SELECT MAX(b) FROM v) AS m FROM t) AS x",
+        expect![[r#"
+            == Optimized Execution Plan ==
+            TableSourceScan(table=[t], read=[a], fields=[a], changelogMode=[I])
+                (reuse_id=[1])
+
+            Sink(table=[collect], fields=[a], parallelism=[1], changelogMode=[NONE])
+            +- Calc(select=[a], changelogMode=[I,UB,UA,D])
+               +- Join(joinType=[LeftOuterJoin], where=[true], select=[a, $row], changelogMode=[I,UB,UA,D])
+                  :- Exchange(distribution=[single])
+                  :  +- Reused(reference_id=[1])
+                  +- Exchange(distribution=[single])
+                     +- Calc(select=[TRUE AS $row], changelogMode=[I,UB,UA])
+                        +- GroupAggregate(select=[COUNT(*) AS $row], changelogMode=[I,UB,UA])
+                           +- Exchange(distribution=[single])
+                              +- Calc(select=[TRUE AS $row], changelogMode=[I])
+                                 +- Reused(reference_id=[1])
+
+            == State ==
+            GroupAggregate() [4a6570287747127d]: aggregates, for ever
+            Join() [0e2e83a9894e5616]: left rows, for ever; right rows, for ever
+        "#]],
+    );
+    check(
         "SELECT SUM(a) OVER (PARTITION BY b ORDER BY ts) FROM t",
         expect![[r#"
             == Optimized Execution Plan ==

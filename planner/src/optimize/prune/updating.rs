@@ -1,7 +1,7 @@
 //! Pruning of the operators over whole tables.
 
 use tidegate_plan::operator::{OverAggregate, OverOrder, Unnest};
-use tidegate_plan::{Expr, Literal, Scalar};
+use tidegate_plan::{AggregateCall, AggregateFunction, Expr, Literal, Scalar};
 use tidegate_types::{Field, TypeKind};
 
 use super::{keep_fields, passing, place, whole};
@@ -18,10 +18,10 @@ pub(super) fn group(
     moves: &Moves,
 ) -> (Relation, Moves) {
     let keys = group.keys.len();
-    let any = keys > 0 || needs.iter().any(Need::is_needed);
-    let kept = |index: usize| {
-        index < keys || needs.get(index).is_some_and(Need::is_needed) || (!any && index == keys)
-    };
+    if keys == 0 && !needs.iter().any(Need::is_needed) {
+        return only_row(input, group, schema.len());
+    }
+    let kept = |index: usize| index < keys || needs.get(index).is_some_and(Need::is_needed);
     group.keys.iter_mut().for_each(|key| *key = place(moves, *key));
     let mut index = keys;
     group.calls.retain_mut(|call| {
@@ -33,6 +33,23 @@ pub(super) fn group(
     let (fields, moved) = keep_fields(schema, kept);
     let op = RelOp::Group { input: Box::new(input), group };
     (Relation { op, schema: fields }, moved)
+}
+
+/// An aggregate of all rows of which nothing is read but that there is one: the arguments of its calls
+/// are gone.
+fn only_row(input: Relation, mut group: Group, width: usize) -> (Relation, Moves) {
+    let ty = TypeKind::BigInt.not_null();
+    group.calls = vec![AggregateCall {
+        function: AggregateFunction::Count,
+        argument: None,
+        parameters: Vec::new(),
+        distinct: false,
+        filter: None,
+        name: "$row".to_owned(),
+        ty: ty.clone(),
+    }];
+    let op = RelOp::Group { input: Box::new(input), group };
+    (Relation { op, schema: vec![Field::new("$row", ty)] }, vec![None; width])
 }
 
 /// Copies of rows with the columns that are read.
