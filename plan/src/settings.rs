@@ -1,6 +1,7 @@
 //! The registry of job settings: what `SET`, `--set`, configuration files and the docs know, with
 //! Flink's names; and their typed form.
 
+mod check;
 mod registry;
 
 use std::collections::BTreeMap;
@@ -9,7 +10,8 @@ use std::time::Duration;
 use tidegate_types::Result;
 use tidegate_types::quantity::{parse_duration, parse_memory_size};
 
-pub use registry::{SETTINGS, SettingKind, SettingSpec, lookup, validate};
+pub use check::validate;
+pub use registry::{SETTINGS, SettingKind, SettingSpec, lookup};
 
 /// How rows leave the sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
