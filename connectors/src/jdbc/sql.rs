@@ -226,7 +226,7 @@ mod tests {
         );
         assert_eq!(
             condition(Product::MySql),
-            r#" WHERE (`Id`, `a b```"`, `x`) IN ((-1, _utf8mb4 X'69742773205c2061', X'00ff'), (2, '', X''), (3, _utf8mb4 X'6e756c00', X'27'))"#
+            r#" WHERE (`Id`, `a b``"`, `x`) IN ((-1, _utf8mb4 X'69742773205c2061', X'00ff'), (2, '', X''), (3, _utf8mb4 X'6e756c00', X'27'))"#
         );
     }
 }
