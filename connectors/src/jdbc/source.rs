@@ -12,8 +12,9 @@ use tidegate_runtime::task::{Task, spawn};
 use tidegate_types::{Error, ErrorCode, Field, Result};
 use tokio::sync::mpsc::{Receiver, channel};
 
-use super::address::{Address, Product};
+use super::address::Address;
 use super::connection::{Connection, Handover};
+use super::failure::Failure;
 use super::sql;
 use crate::format::answers::Answers;
 
@@ -37,16 +38,22 @@ struct Shared {
 
 struct Jdbc(Arc<Shared>);
 
-/// The source of a table. Opens no connection.
+/// The source of a table. Opens no connection. `ordered`: rows come in the same order again, so that a restored reader
+/// knows which ones it has read.
 ///
 /// # Errors
 /// `INVALID_OPTION` or `UNSUPPORTED` for options and column types.
-pub(crate) fn source(plan: &SourcePlan, options: &Options) -> Result<Arc<dyn Source>> {
+pub(crate) fn source(
+    plan: &SourcePlan,
+    options: &Options,
+    ordered: bool,
+) -> Result<Arc<dyn Source>> {
     let address = Address::new(options)?;
-    Answers::new(&plan.read, address.product == Product::Postgres)?;
-    // In the same order again, so that a restored reader knows which rows it has read.
-    let order = sql::order_by(&address, &plan.table.primary_key);
-    let select = format!("{}{order}", sql::select(&address, &plan.read));
+    Answers::new(&plan.read, address.product.dialect())?;
+    let mut select = sql::select(&address, &plan.read);
+    if ordered {
+        select.push_str(&sql::order_by(&address, &plan.table.primary_key, &plan.read));
+    }
     Ok(Arc::new(Jdbc(Arc::new(Shared { address, select, read: plan.read.clone() }))))
 }
 
@@ -133,9 +140,10 @@ impl SourceReader for Reader {
 impl Shared {
     /// Reads the table; returns the rows behind the last full batch, if there are any.
     async fn read(&self, handover: Handover<'_>) -> Result<Option<RecordBatch>> {
-        let mut rows = Answers::new(&self.read, self.address.product == Product::Postgres)?;
-        let mut connection = Connection::open(&self.address).await?;
-        let taken = connection.ask(&self.address, &self.select, &mut rows, handover).await?;
+        let mut rows = Answers::new(&self.read, self.address.product.dialect())?;
+        let mut connection = Connection::open(&self.address).await.map_err(Failure::into_error)?;
+        let taken = connection.ask(&self.address, &self.select, &mut rows, handover).await;
+        let taken = taken.map_err(Failure::into_error)?;
         if taken && rows.len() > 0 { rows.finish().map(Some) } else { Ok(None) }
     }
 }
