@@ -30,7 +30,8 @@ pub(super) fn write(cells: &Cells<'_>, row: usize, product: Product, out: &mut V
         Values::BigInt(values) => write_integer(values[row], out),
         Values::Float(values) => match (postgres, values[row].is_finite()) {
             (true, _) => quoted(out, |out| write_float(values[row], out)),
-            (false, true) => write_float(values[row], out),
+            // MySQL compares with the value itself, not with what its shortest text means.
+            (false, true) => write_double(f64::from(values[row]), out),
             (false, false) => null(out),
         },
         Values::Double(values) => match (postgres, values[row].is_finite()) {
