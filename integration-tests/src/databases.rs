@@ -52,7 +52,7 @@ impl Database {
     /// # Errors
     /// If it is not up.
     pub fn shared(product: Product) -> Result<Self> {
-        Self::from(product, |name| variable(name))
+        Self::from(product, variable)
     }
 
     fn from(product: Product, value: impl Fn(&str) -> Result<String>) -> Result<Self> {
@@ -170,8 +170,9 @@ impl OwnServer {
         let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
         Database::from(self.product, |name| {
             let lines = text.lines().filter_map(|line| line.split_once('='));
-            let found = lines.filter(|(key, _)| *key == name).map(|(_, value)| value.to_owned());
-            found.last().with_context(|| format!("{name} is not in {}", file.display()))
+            let mut found =
+                lines.filter(|(key, _)| *key == name).map(|(_, value)| value.to_owned());
+            found.next_back().with_context(|| format!("{name} is not in {}", file.display()))
         })
     }
 
