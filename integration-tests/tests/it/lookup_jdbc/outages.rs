@@ -95,6 +95,8 @@ fn a_job_goes_on_when_its_database_comes_back() -> Result<()> {
         let told = ended.stderr.contains("a lookup is tried again");
         ensure!(told, "nothing is said about the outage: {}", ended.stderr);
         case.must_have("again", &columns, expected(12))?;
+        // Its records are in the folder.
+        drop(server);
         case.folder.succeed();
         Ok(())
     })
