@@ -73,10 +73,15 @@ fn check_role(spec: &ConnectorSpec, role: Role) -> Result<()> {
         Role::Sink => (spec.sink, "written to"),
     };
     if possible {
-        Ok(())
-    } else {
-        Err(invalid(format!("connector '{}' cannot be {verb}", spec.name)))
+        return Ok(());
     }
+    let others = connectors().iter().filter(|spec| match role {
+        Role::Source => spec.source,
+        Role::Sink => spec.sink,
+    });
+    let others: Vec<&str> = others.map(|spec| spec.name).collect();
+    Err(invalid(format!("connector '{}' cannot be {verb}", spec.name))
+        .help(format!("those that can be are {}", others.join(", "))))
 }
 
 /// The formats that the options name, each with the prefix of its options.

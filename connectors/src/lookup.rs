@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_connector_spec::{Options, Role, validate};
-use tidegate_engine::connector::{LookupTable, ReaderContext};
+use tidegate_engine::connector::{LookupTable, ReaderContext, Source as ReadSource};
 use tidegate_engine::lookup::FullTable;
 use tidegate_engine::metrics::SourceMetrics;
 use tidegate_plan::arrow_type::arrow_schema;
@@ -23,8 +23,11 @@ pub(crate) fn table(plan: &LookupJoin, env: &ConnectorEnv) -> Result<Arc<dyn Loo
     validate(&plan.table.options, Role::Source)?;
     let options = Options::new(plan.table.options.clone())?;
     match options.connector().name {
-        "filesystem" => full(plan, &options, env),
-        "jdbc" if is_full(&options) => full(plan, &options, env),
+        "filesystem" => full(plan, &options, env, registry::source(&whole(plan), env)?),
+        #[cfg(feature = "jdbc")]
+        "jdbc" if is_full(&options) => {
+            full(plan, &options, env, crate::jdbc::source(&whole(plan), &options, false)?)
+        }
         #[cfg(feature = "jdbc")]
         "jdbc" => crate::jdbc::table(plan, &options, env),
         #[cfg(not(feature = "jdbc"))]
@@ -34,12 +37,13 @@ pub(crate) fn table(plan: &LookupJoin, env: &ConnectorEnv) -> Result<Arc<dyn Loo
     }
 }
 
+#[cfg(feature = "jdbc")]
 fn is_full(options: &Options) -> bool {
     options.text("lookup.cache").is_some_and(|cache| cache.eq_ignore_ascii_case("FULL"))
 }
 
-/// A table that is read as a whole.
-fn full(plan: &LookupJoin, options: &Options, env: &ConnectorEnv) -> Result<Arc<dyn LookupTable>> {
+/// The source that reads the whole table.
+fn whole(plan: &LookupJoin) -> Source {
     let projection = plan.read.iter().enumerate();
     let projection = projection
         .map(|(index, field)| NamedExpr {
@@ -47,17 +51,23 @@ fn full(plan: &LookupJoin, options: &Options, env: &ConnectorEnv) -> Result<Arc<
             expr: Expr::column(index, field.ty.clone()),
         })
         .collect();
-    let source = registry::source(
-        &Source {
-            table: plan.table.clone(),
-            read: plan.read.clone(),
-            metadata: Vec::new(),
-            pushed: Vec::new(),
-            projection,
-            watermark: None,
-        },
-        env,
-    )?;
+    Source {
+        table: plan.table.clone(),
+        read: plan.read.clone(),
+        metadata: Vec::new(),
+        pushed: Vec::new(),
+        projection,
+        watermark: None,
+    }
+}
+
+/// A table that is read as a whole.
+fn full(
+    plan: &LookupJoin,
+    options: &Options,
+    env: &ConnectorEnv,
+    source: Arc<dyn ReadSource>,
+) -> Result<Arc<dyn LookupTable>> {
     let reader = ReaderContext {
         subtask: 0,
         parallelism: 1,

@@ -35,7 +35,7 @@ fn make_source(plan: &operator::Source, env: &ConnectorEnv) -> Result<Arc<dyn So
         "datagen" => Ok(Arc::new(Datagen::new(plan, &options, env)?)),
         "filesystem" => filesystem::source(plan, &options),
         #[cfg(feature = "jdbc")]
-        "jdbc" => jdbc::source(plan, &options),
+        "jdbc" => jdbc::source(plan, &options, true),
         #[cfg(feature = "kafka")]
         "kafka" | "upsert-kafka" => kafka::source(plan, &options, env),
         "nexmark" => Ok(Arc::new(Nexmark::new(plan, &options, env)?)),

@@ -9,6 +9,7 @@ pub mod checkpoints;
 pub mod clock;
 pub mod cluster;
 pub mod compare;
+pub mod databases;
 pub mod etcd;
 pub mod flink;
 pub mod folder;

@@ -22,8 +22,16 @@ pub(super) static SPEC: ConnectorSpec = ConnectorSpec {
     looks_up: true,
 };
 
-static OPTIONS: [OptionSpec; LENGTH] =
-    joined(&[CONNECTION, SCAN, CACHE, PARTIAL_CACHE, FULL_CACHE_STRATEGY, FULL_CACHE, OLD_CACHE]);
+static OPTIONS: [OptionSpec; LENGTH] = joined(&[
+    CONNECTION,
+    SCAN,
+    CACHE,
+    PARTIAL_CACHE,
+    FULL_CACHE_STRATEGY,
+    FULL_CACHE,
+    OLD_CACHE,
+    SINK,
+]);
 
 const LENGTH: usize = CONNECTION.len()
     + SCAN.len()
@@ -31,7 +39,8 @@ const LENGTH: usize = CONNECTION.len()
     + PARTIAL_CACHE.len()
     + FULL_CACHE_STRATEGY.len()
     + FULL_CACHE.len()
-    + OLD_CACHE.len();
+    + OLD_CACHE.len()
+    + SINK.len();
 
 const CONNECTION: &[OptionSpec] = &[
     text(
@@ -49,6 +58,11 @@ const CONNECTION: &[OptionSpec] = &[
         "Accepted for compatibility: the URL says which database it is.",
         "仅为兼容而接受：由 URL 决定数据库类型。",
     ),
+    text(
+        "compatible-mode",
+        "Accepted for compatibility, see 'driver'.",
+        "仅为兼容而接受，见 'driver'。",
+    ),
     OptionSpec::new(
         "connection.max-retry-timeout",
         OptionKind::Duration,
@@ -58,22 +72,34 @@ const CONNECTION: &[OptionSpec] = &[
     .default("60 s"),
 ];
 
-const NO_PARTITIONS: &str =
-    "the table is read by one subtask; remove the options 'scan.partition.…'";
-
 const SCAN: &[OptionSpec] = &[
-    text("scan.partition.column", "Column by which reading is divided.", "划分读取的列。")
-        .source()
-        .unsupported(&[], NO_PARTITIONS),
-    text("scan.partition.num", "Number of parts.", "分区数。")
-        .source()
-        .unsupported(&[], NO_PARTITIONS),
-    text("scan.partition.lower-bound", "Smallest value of the column.", "该列的最小值。")
-        .source()
-        .unsupported(&[], NO_PARTITIONS),
-    text("scan.partition.upper-bound", "Largest value of the column.", "该列的最大值。")
-        .source()
-        .unsupported(&[], NO_PARTITIONS),
+    text(
+        "scan.partition.column",
+        "Column of numbers by which the table is divided, for several subtasks to read.",
+        "按此数值列划分全表，由多个子任务读取。",
+    )
+    .source(),
+    OptionSpec::new(
+        "scan.partition.num",
+        OptionKind::Integer { min: 1, max: 65_536 },
+        "Number of parts.",
+        "分区数。",
+    )
+    .source(),
+    OptionSpec::new(
+        "scan.partition.lower-bound",
+        OptionKind::Integer { min: i64::MIN, max: i64::MAX },
+        "Smallest value of the column; rows with smaller ones are not read.",
+        "该列的最小值；更小的行不会读取。",
+    )
+    .source(),
+    OptionSpec::new(
+        "scan.partition.upper-bound",
+        OptionKind::Integer { min: i64::MIN, max: i64::MAX },
+        "Largest value of the column; rows with larger ones are not read.",
+        "该列的最大值；更大的行不会读取。",
+    )
+    .source(),
     OptionSpec::new(
         "scan.fetch-size",
         OptionKind::Integer { min: 0, max: i64::MAX },
@@ -85,11 +111,54 @@ const SCAN: &[OptionSpec] = &[
     OptionSpec::new(
         "scan.auto-commit",
         OptionKind::Boolean,
-        "Accepted for compatibility: reading is one statement.",
-        "仅为兼容而接受：读取只有一条语句。",
+        "Accepted for compatibility: reading a part is one statement.",
+        "仅为兼容而接受：读取一个分区只有一条语句。",
     )
     .default("true")
     .source(),
+    OptionSpec::new(
+        "filter.handling.policy",
+        OptionKind::Enum(&["ALWAYS", "NEVER"]),
+        "Accepted for compatibility: conditions on other columns than a lookup's keys are checked here.",
+        "仅为兼容而接受：查找键以外的条件在本系统内判断。",
+    )
+    .default("ALWAYS")
+    .source(),
+];
+
+const NOT_WRITTEN: &str = "Accepted for compatibility: tables of this connector are not written.";
+const NOT_WRITTEN_ZH: &str = "仅为兼容而接受：此连接器不写表。";
+
+/// For tables that Flink also writes.
+const SINK: &[OptionSpec] = &[
+    OptionSpec::new(
+        "sink.buffer-flush.max-rows",
+        OptionKind::Integer { min: 0, max: i64::MAX },
+        NOT_WRITTEN,
+        NOT_WRITTEN_ZH,
+    )
+    .sink(),
+    OptionSpec::new(
+        "sink.buffer-flush.interval",
+        OptionKind::Duration,
+        NOT_WRITTEN,
+        NOT_WRITTEN_ZH,
+    )
+    .sink(),
+    OptionSpec::new(
+        "sink.max-retries",
+        OptionKind::Integer { min: 0, max: i64::MAX },
+        NOT_WRITTEN,
+        NOT_WRITTEN_ZH,
+    )
+    .sink(),
+    OptionSpec::new(
+        "sink.parallelism",
+        OptionKind::Integer { min: 1, max: 32_767 },
+        NOT_WRITTEN,
+        NOT_WRITTEN_ZH,
+    )
+    .sink(),
 ];
 
 const CACHE: &[OptionSpec] = &[

@@ -18,8 +18,18 @@ pub(crate) struct Answers {
     columns: RowColumns,
     schema: SchemaRef,
     rows: usize,
-    /// Bytes are written as `\x` and hexadecimal digits.
-    hex: bool,
+    /// Bytes of the texts so far, and eight for each value.
+    bytes: usize,
+    dialect: Dialect,
+}
+
+/// How a database writes values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// Bytes as `\x` and hexadecimal digits, arrays as `{a,"b"}`.
+    Postgres,
+    /// Bytes as they are; there are no arrays.
+    MySql,
 }
 
 impl Answers {
@@ -27,21 +37,24 @@ impl Answers {
     ///
     /// # Errors
     /// `INVALID_OPTION` for types that no answer holds.
-    pub(crate) fn new(fields: &[Field], hex: bool) -> Result<Self> {
+    pub(crate) fn new(fields: &[Field], dialect: Dialect) -> Result<Self> {
         let columns = RowColumns::new("", fields)?;
-        let nested =
-            |data: &Data| matches!(data, Data::Array { .. } | Data::Map { .. } | Data::Row(_));
-        if let Some(column) = columns.columns.iter().find(|column| nested(&column.data)) {
+        if let Some(column) = columns.columns.iter().find(|column| !readable(column, dialect)) {
             let message = format!("column {} of type {} cannot be read", column.path, column.kind);
             return Err(Error::unsupported(message)
                 .help("leave it out of the table, or declare it STRING and take it apart in SQL"));
         }
-        Ok(Self { columns, schema: arrow_schema(fields), rows: 0, hex })
+        Ok(Self { columns, schema: arrow_schema(fields), rows: 0, bytes: 0, dialect })
     }
 
     /// Number of rows.
     pub(crate) fn len(&self) -> usize {
         self.rows
+    }
+
+    /// Bytes of memory that they need, more or less.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Adds a row; `cell` gives the text of a column.
@@ -53,19 +66,11 @@ impl Answers {
         mut cell: impl FnMut(usize) -> Option<&'a [u8]>,
     ) -> Result<(), String> {
         for (index, column) in self.columns.columns.iter_mut().enumerate() {
-            match cell(index) {
+            let text = cell(index);
+            self.bytes += 8 + text.map_or(0, <[u8]>::len);
+            match text {
                 None => null(column)?,
-                Some(text) => match value(column, text, self.hex) {
-                    Outcome::Pushed => column.pushed(),
-                    Outcome::Null => null(column)?,
-                    Outcome::Mismatch => {
-                        let (path, kind) = (&column.path, &column.kind);
-                        return Err(format!(
-                            "column {path}: {} is not of type {kind}",
-                            quote(text)
-                        ));
-                    }
-                },
+                Some(text) => fill(column, text, self.dialect)?,
             }
         }
         self.rows += 1;
@@ -78,11 +83,45 @@ impl Answers {
     /// `INTERNAL` only.
     pub(crate) fn finish(&mut self) -> Result<RecordBatch> {
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
-        self.rows = 0;
+        (self.rows, self.bytes) = (0, 0);
         let columns = self.columns.finish()?;
         RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
             .map_err(|error| Error::internal(format!("columns of an answer: {error}")))
     }
+}
+
+fn readable(column: &Column, dialect: Dialect) -> bool {
+    match &column.data {
+        Data::Array { element, .. } => dialect == Dialect::Postgres && readable(element, dialect),
+        Data::Map { .. } | Data::Row(_) => false,
+        _ => true,
+    }
+}
+
+/// Puts a value that is not NULL into a column.
+fn fill(column: &mut Column, text: &[u8], dialect: Dialect) -> Result<(), String> {
+    if let Data::Array { ends, element, .. } = &mut column.data {
+        for item in super::text::postgres_array::items(text).map_err(|problem| {
+            format!("column {}: {} is no array: {problem}", column.path, quote(text))
+        })? {
+            match item {
+                None => null(element)?,
+                Some(text) => fill(element, &text, dialect)?,
+            }
+        }
+        ends.push(i32::try_from(element.len()).map_err(|_| "arrays with too many elements")?);
+        column.pushed();
+        return Ok(());
+    }
+    match value(column, text, dialect == Dialect::Postgres) {
+        Outcome::Pushed => column.pushed(),
+        Outcome::Null => null(column)?,
+        Outcome::Mismatch => {
+            let (path, kind) = (&column.path, &column.kind);
+            return Err(format!("column {path}: {} is not of type {kind}", quote(text)));
+        }
+    }
+    Ok(())
 }
 
 fn null(column: &mut Column) -> Result<(), String> {
@@ -185,7 +224,7 @@ mod tests {
 
     fn read(kind: TypeKind, text: &str) -> Result<String, String> {
         let fields = [Field::new("c", kind.nullable())];
-        let mut answers = Answers::new(&fields, true).unwrap();
+        let mut answers = Answers::new(&fields, Dialect::Postgres).unwrap();
         answers.push(|_| Some(text.as_bytes()))?;
         Ok(array_value_to_string(answers.finish().unwrap().column(0), 0).unwrap())
     }
@@ -213,6 +252,24 @@ mod tests {
             ),
         ] {
             assert_eq!(read(kind.clone(), text).as_deref(), Ok(expected), "{kind} {text}");
+        }
+        let array = |kind: TypeKind| TypeKind::Array(Box::new(kind.nullable()));
+        for (kind, text, expected) in [
+            (array(TypeKind::Int), "{}", "[]"),
+            (array(TypeKind::Int), "[0:1]={1,NULL}", "[1, ]"),
+            (array(TypeKind::STRING), r#"{a,"b,\"c\\","NULL",""}"#, r#"[a, b,"c\, NULL, ]"#),
+            (array(array(TypeKind::Int)), "{{1,2},{3,4}}", "[[1, 2], [3, 4]]"),
+            (array(TypeKind::BYTES), r#"{"\\x00ff"}"#, "[00ff]"),
+        ] {
+            assert_eq!(read(kind.clone(), text).as_deref(), Ok(expected), "{kind} {text}");
+        }
+        for (kind, text) in [
+            (array(TypeKind::Int), "{x}"),
+            (array(TypeKind::Int), "{1"),
+            (array(TypeKind::Int), "1"),
+            (array(TypeKind::STRING), r#"{"a}"#),
+        ] {
+            assert!(read(kind.clone(), text).is_err(), "{kind} {text}");
         }
         for (kind, text) in [
             (TypeKind::TinyInt, "128"),

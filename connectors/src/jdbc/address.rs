@@ -5,6 +5,9 @@ use std::time::Duration;
 use tidegate_connector_spec::Options;
 use tidegate_types::{Error, ErrorCode, Result};
 
+use super::name;
+use crate::format::answers::Dialect;
+
 /// The family of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Product {
@@ -12,6 +15,16 @@ pub(super) enum Product {
     Postgres,
     /// MySQL and MariaDB.
     MySql,
+}
+
+impl Product {
+    /// How it writes values.
+    pub(super) fn dialect(self) -> Dialect {
+        match self {
+            Self::Postgres => Dialect::Postgres,
+            Self::MySql => Dialect::MySql,
+        }
+    }
 }
 
 /// A table and how to get to it.
@@ -25,8 +38,10 @@ pub(super) struct Address {
     pub(super) schema: Option<String>,
     pub(super) user: Option<String>,
     pub(super) password: Option<String>,
-    /// `table-name`.
+    /// `table-name`, for messages.
     pub(super) table: String,
+    /// The same in a statement.
+    pub(super) from: String,
     /// Longest wait for a connection or an answer.
     pub(super) wait: Duration,
 }
@@ -41,14 +56,16 @@ impl Address {
         let (product, rest) = product(url).ok_or_else(|| wrong("is not of a known database"))?;
         let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (authority, database) = place.split_once('/').unwrap_or((place, ""));
+        let table = options.required("table-name")?.trim().to_owned();
         let mut address = Self {
             product,
+            from: name::table(&table, product)?,
+            table,
             hosts: Vec::new(),
             database: decoded(database),
             schema: None,
             user: None,
             password: None,
-            table: options.required("table-name")?.trim().to_owned(),
             wait: options
                 .duration("connection.max-retry-timeout")?
                 .unwrap_or(Duration::from_secs(60)),
@@ -71,7 +88,7 @@ impl Address {
         let own = |key: &str| options.explicit(key).map(str::to_owned);
         address.user = own("username").or(address.user);
         address.password = own("password").or(address.password);
-        if address.database.is_empty() && product == Product::MySql && !address.table.contains('.')
+        if address.database.is_empty() && product == Product::MySql && !address.from.contains("`.`")
         {
             return Err(wrong("names no database"));
         }
@@ -93,7 +110,7 @@ impl Address {
                     return Err(no_tls(key, value));
                 }
             }
-            _ => tracing::debug!(parameter = key, "a parameter of a JDBC URL has no meaning here"),
+            _ => tracing::info!(parameter = key, "a parameter of the JDBC URL has no meaning here"),
         }
         Ok(())
     }

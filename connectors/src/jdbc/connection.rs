@@ -1,4 +1,4 @@
-//! Connections: made, asked, and what went wrong in words.
+//! Connections: made, and asked.
 
 use std::time::Duration;
 
@@ -7,18 +7,24 @@ use futures::{StreamExt, pin_mut};
 use mysql_async::prelude::Queryable;
 use mysql_async::{OptsBuilder, Value};
 use tidegate_runtime::task::{Task, spawn};
-use tidegate_types::{Error, ErrorCode, Result};
+use tidegate_types::{Error, Result};
 use tokio::sync::mpsc::Sender;
 use tokio_postgres::{Config, NoTls, SimpleQueryMessage};
 
 use super::address::{Address, Product};
+use super::failure::{self, Failure};
 use crate::format::answers::Answers;
 
 /// How a session of PostgreSQL writes and reads values.
 const POSTGRES_SESSION: &str = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET bytea_output = 'hex'; \
-     SET standard_conforming_strings = on; SET client_encoding = 'UTF8'";
+     SET extra_float_digits = 3; SET standard_conforming_strings = on; SET client_encoding = 'UTF8'";
 /// The same of MySQL.
 const MYSQL_SESSION: [&str; 2] = ["SET NAMES utf8mb4", "SET time_zone = '+00:00'"];
+
+/// After how long of silence it is seen whether the server is still there.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+/// Most bytes of an answer that stays together.
+const ANSWER_BYTES: usize = 256 << 20;
 
 /// A connection. One that was given up in the middle of an answer must not be used again.
 pub(super) enum Connection {
@@ -42,14 +48,15 @@ impl Connection {
     ///
     /// # Errors
     /// `UNAVAILABLE`, `UNAUTHENTICATED`, `NOT_FOUND`, … with table and host.
-    pub(super) async fn open(address: &Address) -> Result<Self> {
+    pub(super) async fn open(address: &Address) -> Result<Self, Failure> {
         let opened = tokio::time::timeout(address.wait, async {
             match address.product {
                 Product::Postgres => postgres(address).await,
                 Product::MySql => mysql(address).await,
             }
         });
-        opened.await.unwrap_or_else(|_| Err(timed_out(address, "connect to")))
+        let opened = opened.await;
+        opened.unwrap_or_else(|_| Err(failure::timed_out(address, "connect to").into()))
     }
 
     /// Whether the connection is known to have ended.
@@ -70,7 +77,7 @@ impl Connection {
         sql: &str,
         rows: &mut Answers,
         handover: Handover<'_>,
-    ) -> Result<bool> {
+    ) -> Result<bool, Failure> {
         match self {
             Self::Postgres(client, _) => ask_postgres(client, address, sql, rows, handover).await,
             Self::MySql(connection) => ask_mysql(connection, address, sql, rows, handover).await,
@@ -90,23 +97,29 @@ impl Handover<'_> {
     }
 
     /// After a row: hands a full batch over. `false`: nobody takes it.
-    async fn advance(&self, rows: &mut Answers) -> Result<bool> {
+    async fn advance(&self, address: &Address, rows: &mut Answers) -> Result<bool> {
         match self.sender {
             Some(sender) if rows.len() >= self.batch_rows => {
                 Ok(sender.send(Ok(rows.finish()?)).await.is_ok())
             }
+            None if rows.bytes() > ANSWER_BYTES => Err(failure::too_much(address, ANSWER_BYTES)),
             _ => Ok(true),
         }
     }
 }
 
-async fn postgres(address: &Address) -> Result<Connection> {
+/// Each host gets its share of the time.
+fn wait_for_host(address: &Address) -> Duration {
+    address.wait / u32::try_from(address.hosts.len()).unwrap_or(1).max(1)
+}
+
+async fn postgres(address: &Address) -> Result<Connection, Failure> {
     let mut config = Config::new();
     for (host, port) in &address.hosts {
         config.host(host).port(*port);
     }
-    config.application_name("tidegate").connect_timeout(address.wait);
-    config.keepalives_idle(Duration::from_secs(30));
+    config.application_name("tidegate").connect_timeout(wait_for_host(address));
+    config.keepalives_idle(KEEPALIVE).keepalives_interval(KEEPALIVE / 3).keepalives_retries(3);
     if !address.database.is_empty() {
         config.dbname(&address.database);
     }
@@ -115,7 +128,7 @@ async fn postgres(address: &Address) -> Result<Connection> {
         config.password(password);
     }
     let (client, connection) =
-        config.connect(NoTls).await.map_err(|error| postgres_failed(address, &error))?;
+        config.connect(NoTls).await.map_err(|error| failure::postgres(address, &error))?;
     // What it ends with is told to whoever asks next.
     let task = spawn("jdbc connection", async move { drop(connection.await) });
     let mut session = POSTGRES_SESSION.to_owned();
@@ -127,7 +140,7 @@ async fn postgres(address: &Address) -> Result<Connection> {
         session.push_str(&format!("; SET search_path = {}", schemas.join(", ")));
     }
     let set = client.batch_execute(&session).await;
-    set.map_err(|error| postgres_failed(address, &error))?;
+    set.map_err(|error| failure::postgres(address, &error))?;
     Ok(Connection::Postgres(client, task))
 }
 
@@ -137,8 +150,8 @@ async fn ask_postgres(
     sql: &str,
     rows: &mut Answers,
     mut handover: Handover<'_>,
-) -> Result<bool> {
-    let failed = |error| postgres_failed(address, &error);
+) -> Result<bool, Failure> {
+    let failed = |error| failure::postgres(address, &error);
     let answer = client.simple_query_raw(sql).await.map_err(failed)?;
     pin_mut!(answer);
     while let Some(message) = answer.next().await {
@@ -147,15 +160,15 @@ async fn ask_postgres(
             continue;
         }
         let cell = |column| row.try_get(column).ok().flatten().map(str::as_bytes);
-        rows.push(cell).map_err(|problem| misfit(address, &problem))?;
-        if !handover.advance(rows).await? {
+        rows.push(cell).map_err(|problem| failure::misfit(address, &problem))?;
+        if !handover.advance(address, rows).await? {
             return Ok(false);
         }
     }
     Ok(true)
 }
 
-async fn mysql(address: &Address) -> Result<Connection> {
+async fn mysql(address: &Address) -> Result<Connection, Failure> {
     let mut failed = None;
     for (host, port) in &address.hosts {
         let options = OptsBuilder::default()
@@ -166,15 +179,16 @@ async fn mysql(address: &Address) -> Result<Connection> {
             .pass(address.password.as_deref())
             // The answer must not come from another server than the one that was asked for.
             .prefer_socket(false)
-            .tcp_keepalive(Some(Duration::from_secs(30)))
+            .tcp_keepalive(Some(KEEPALIVE))
             .stmt_cache_size(0)
             .init(MYSQL_SESSION.to_vec());
-        match mysql_async::Conn::new(options).await {
-            Ok(connection) => return Ok(Connection::MySql(Box::new(connection))),
-            Err(error) => failed = Some(mysql_failed(address, &error)),
+        match tokio::time::timeout(wait_for_host(address), mysql_async::Conn::new(options)).await {
+            Ok(Ok(connection)) => return Ok(Connection::MySql(Box::new(connection))),
+            Ok(Err(error)) => failed = Some(failure::mysql(address, &error)),
+            Err(_) => failed = Some(failure::timed_out(address, "connect to").into()),
         }
     }
-    Err(failed.unwrap_or_else(|| Error::internal("a database without a host")))
+    Err(failed.unwrap_or_else(|| Error::internal("a database without a host").into()))
 }
 
 async fn ask_mysql(
@@ -183,9 +197,11 @@ async fn ask_mysql(
     sql: &str,
     rows: &mut Answers,
     mut handover: Handover<'_>,
-) -> Result<bool> {
-    let failed = |error| mysql_failed(address, &error);
-    let mut answer = connection.query_iter(sql).await.map_err(failed)?;
+) -> Result<bool, Failure> {
+    let mut answer =
+        connection.query_iter(sql).await.map_err(|error| failure::mysql(address, &error))?;
+    // What fails from here on is not the statement's fault.
+    let failed = |error| failure::mysql(address, &error).into_error();
     while let Some(row) = answer.next().await.map_err(failed)? {
         if handover.skips() {
             continue;
@@ -195,74 +211,10 @@ async fn ask_mysql(
             // All values of this protocol are texts.
             _ => None,
         };
-        rows.push(cell).map_err(|problem| misfit(address, &problem))?;
-        if !handover.advance(rows).await? {
+        rows.push(cell).map_err(|problem| failure::misfit(address, &problem))?;
+        if !handover.advance(address, rows).await? {
             return Ok(false);
         }
     }
     Ok(true)
-}
-
-/// A value that does not fit.
-fn misfit(address: &Address, problem: &str) -> Error {
-    Error::new(ErrorCode::BadRecord, format!("read {}: {problem}", address.describe()))
-        .help("declare the column with a type that holds what the database has")
-}
-
-/// No answer in time.
-pub(super) fn timed_out(address: &Address, doing: &str) -> Error {
-    let seconds = address.wait.as_secs();
-    let message = format!("{doing} {}: no answer within {seconds} s", address.describe());
-    Error::new(ErrorCode::Unavailable, message)
-        .help("look at the database, or raise 'connection.max-retry-timeout'")
-}
-
-fn postgres_failed(address: &Address, error: &tokio_postgres::Error) -> Error {
-    let Some(answer) = error.as_db_error() else {
-        let mut text = error.to_string();
-        if let Some(cause) = std::error::Error::source(error) {
-            text = format!("{text}: {cause}");
-        }
-        // All that does not come from the server: connections that are refused, or break.
-        return failed(address, ErrorCode::Unavailable, &text);
-    };
-    let code = match answer.code().code() {
-        "28P01" | "28000" => ErrorCode::Unauthenticated,
-        "42501" => ErrorCode::PermissionDenied,
-        "42P01" | "42703" | "3D000" | "3F000" => ErrorCode::NotFound,
-        code if ["08", "53", "57", "40", "55"].iter().any(|class| code.starts_with(class)) => {
-            ErrorCode::Unavailable
-        }
-        _ => ErrorCode::FailedPrecondition,
-    };
-    failed(address, code, answer.message())
-}
-
-fn mysql_failed(address: &Address, error: &mysql_async::Error) -> Error {
-    let mysql_async::Error::Server(answer) = error else {
-        return failed(address, ErrorCode::Unavailable, &error.to_string());
-    };
-    let code = match answer.code {
-        1045 | 1698 => ErrorCode::Unauthenticated,
-        1044 | 1142 | 1143 => ErrorCode::PermissionDenied,
-        1049 | 1146 | 1054 => ErrorCode::NotFound,
-        1040 | 1053 | 1077..=1079 | 1203 | 1205 | 1213 | 1226 | 1317 | 1927 => {
-            ErrorCode::Unavailable
-        }
-        _ => ErrorCode::FailedPrecondition,
-    };
-    failed(address, code, &answer.message)
-}
-
-fn failed(address: &Address, code: ErrorCode, text: &str) -> Error {
-    let error = Error::new(code, format!("read {}: {text}", address.describe()));
-    match code {
-        ErrorCode::Unavailable => error.help("see that the database runs and can be reached"),
-        ErrorCode::Unauthenticated => error.help("mend the options 'username' and 'password'"),
-        ErrorCode::PermissionDenied => error.help("let the user SELECT from the table"),
-        ErrorCode::NotFound => {
-            error.help("mend 'url', 'table-name' or the columns of the CREATE TABLE")
-        }
-        _ => error.help("compare the declared columns with those of the database"),
-    }
 }

@@ -1,6 +1,8 @@
 //! Lookups of many keys at once.
 
+use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arrow::array::{ArrayRef, RecordBatch};
@@ -15,14 +17,13 @@ use tidegate_plan::arrow_type::{arrow_schema, data_type};
 use tidegate_plan::operator::LookupJoin;
 use tidegate_types::{Error, Field, Result};
 
-use super::address::{Address, Product};
+use super::address::Address;
+use super::failure::Failure;
 use super::pool::{CONNECTIONS, Pool};
 use super::sql::{self, Condition};
 use crate::env::ConnectorEnv;
 use crate::format::answers::Answers;
 
-/// Most keys in one statement.
-const KEYS: usize = 500;
 /// Rows that a subtask remembers, unless the table says otherwise.
 const CACHED_ROWS: usize = 1_000_000;
 
@@ -39,7 +40,7 @@ pub(crate) fn table(
     let columns: Option<Vec<Field>> =
         plan.keys.iter().map(|(column, _)| plan.read.get(*column).cloned()).collect();
     let columns = columns.ok_or_else(|| Error::internal("a key is no column that is read"))?;
-    Answers::new(&plan.read, address.product == Product::Postgres)?;
+    Answers::new(&plan.read, address.product.dialect())?;
     let retries = options.integer("lookup.max-retries")?.unwrap_or(3);
     let table = Table {
         select: sql::select(&address, &plan.read),
@@ -48,9 +49,12 @@ pub(crate) fn table(
         schema: arrow_schema(&plan.read),
         keys: plan.keys.iter().map(|(column, _)| *column).collect(),
         pool: Pool::new(address, u32::try_from(retries).unwrap_or(3)),
+        warned: AtomicBool::new(false),
     };
     let table: Arc<dyn LookupTable> = Arc::new(JdbcTable(Arc::new(table)));
-    let Some(limits) = limits(options)? else { return Ok(table) };
+    let Some(mut limits) = limits(options)? else { return Ok(table) };
+    // Who asks again for what was not found does not want to hear the same again.
+    limits.missing_keys &= plan.retry.is_none();
     let types = columns.iter().map(|field| data_type(&field.ty)).collect();
     let cached = Cached::new(table, limits, arrow_schema(&plan.read), types, env.monotonic.clone());
     Ok(Arc::new(cached))
@@ -93,6 +97,8 @@ struct Table {
     /// Key columns among those that are read.
     keys: Vec<usize>,
     pool: Arc<Pool>,
+    /// Whether a key was named that the database's column cannot hold.
+    warned: AtomicBool,
 }
 
 struct JdbcTable(Arc<Table>);
@@ -109,19 +115,54 @@ struct JdbcLookup {
 }
 
 impl Table {
-    /// The rows that have one of the keys.
+    /// The rows that have one of the keys, and others that the database takes for the same.
     async fn rows(&self, keys: &[ArrayRef]) -> Result<RecordBatch> {
         let count = keys.first().map_or(0, |key| key.len());
-        let starts = (0..count).step_by(KEYS);
-        let statements = starts.map(|start| {
-            let condition = self.condition.write(keys, start, count.min(start + KEYS))?;
-            Ok(format!("{}{condition}", self.select))
+        let mut next = 0;
+        // Written as they are asked: many long keys are not all statements at once.
+        let statements = std::iter::from_fn(|| {
+            let from = next;
+            (from < count).then(|| {
+                let (condition, behind) = self.condition.write(keys, from, count)?;
+                next = behind;
+                Ok((condition, from..behind))
+            })
         });
-        let statements: Vec<String> = statements.collect::<Result<_>>()?;
         let answers = stream::iter(statements)
-            .map(|sql| async move { self.pool.ask(&sql, &self.read).await });
-        let answers: Vec<RecordBatch> = answers.buffered(CONNECTIONS).try_collect().await?;
-        concat_batches(&self.schema, &answers).map_err(|error| Error::internal(error.to_string()))
+            .map(|statement: Result<_>| async { self.answers(keys, statement?).await });
+        let answers: Vec<Vec<RecordBatch>> = answers.buffered(CONNECTIONS).try_collect().await?;
+        concat_batches(&self.schema, answers.iter().flatten())
+            .map_err(|error| Error::internal(error.to_string()))
+    }
+
+    /// The rows for a condition and the keys in it. A key that is nothing the column could hold finds nothing: where the
+    /// database refuses a statement for it, the keys are asked for in halves, until it is alone.
+    async fn answers(
+        &self,
+        keys: &[ArrayRef],
+        (condition, range): (String, Range<usize>),
+    ) -> Result<Vec<RecordBatch>> {
+        let mut answers = Vec::new();
+        let mut left = vec![(condition, range)];
+        while let Some((condition, range)) = left.pop() {
+            let sql = format!("{}{condition}", self.select);
+            match self.pool.ask(&sql, &self.read).await {
+                Ok(rows) => answers.push(rows),
+                Err(Failure::Value(_)) if range.len() > 1 => {
+                    let middle = range.start + range.len() / 2;
+                    for half in [middle..range.end, range.start..middle] {
+                        left.push((self.condition.write(keys, half.start, half.end)?.0, half));
+                    }
+                }
+                Err(Failure::Value(error)) => {
+                    if !self.warned.swap(true, Ordering::Relaxed) {
+                        tracing::warn!(%error, "a key that the column cannot hold finds nothing");
+                    }
+                }
+                Err(Failure::Other(error)) => return Err(error),
+            }
+        }
+        Ok(answers)
     }
 }
 

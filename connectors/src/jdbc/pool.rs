@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use tidegate_types::{Error, ErrorCode, Field, Result};
+use tidegate_types::{Error, Field};
 use tokio::sync::Semaphore;
 
-use super::address::{Address, Product};
-use super::connection::{Connection, Handover, timed_out};
+use super::address::Address;
+use super::connection::{Connection, Handover};
+use super::failure::{self, Failure};
 use crate::format::answers::Answers;
 
 /// Most connections.
@@ -35,42 +36,63 @@ impl Pool {
     ///
     /// # Errors
     /// What the last try failed with.
-    pub(super) async fn ask(&self, sql: &str, read: &[Field]) -> Result<RecordBatch> {
+    pub(super) async fn ask(&self, sql: &str, read: &[Field]) -> Result<RecordBatch, Failure> {
         let closed = |_| Error::internal("the connections of a lookup are closed");
         let _permit = self.permits.acquire().await.map_err(closed)?;
+        // That an idle connection has ended, by a restart of the server or because it was idle for too long, says
+        // nothing about the server: that try does not count.
+        if let Some(connection) = self.take() {
+            match self.try_ask(connection, sql, read).await {
+                Err(failure) if failure.is_passing() => {}
+                answered => return answered,
+            }
+        }
         let mut tries = 0;
         loop {
-            let error = match self.try_ask(sql, read).await {
-                Ok(rows) => return Ok(rows),
-                Err(error) => error,
+            let failure = match Connection::open(&self.address).await {
+                Ok(connection) => match self.try_ask(connection, sql, read).await {
+                    Ok(rows) => return Ok(rows),
+                    Err(failure) => failure,
+                },
+                Err(failure) => failure,
             };
-            if error.code() != ErrorCode::Unavailable || tries >= self.retries {
-                return Err(error);
+            if !failure.is_passing() || tries >= self.retries {
+                return Err(failure);
             }
             tries += 1;
+            let error = failure.into_error();
             tracing::warn!(%error, tries, "a lookup is tried again");
             tokio::time::sleep(PAUSE * tries).await;
         }
     }
 
-    async fn try_ask(&self, sql: &str, read: &[Field]) -> Result<RecordBatch> {
-        let mut rows = Answers::new(read, self.address.product == Product::Postgres)?;
-        let mut connection = match self.take() {
-            Some(connection) => connection,
-            None => Connection::open(&self.address).await?,
-        };
+    async fn try_ask(
+        &self,
+        mut connection: Connection,
+        sql: &str,
+        read: &[Field],
+    ) -> Result<RecordBatch, Failure> {
+        let mut rows = Answers::new(read, self.address.product.dialect())?;
         let answer = connection.ask(&self.address, sql, &mut rows, Handover::ALL);
         let answer = tokio::time::timeout(self.address.wait, answer).await;
-        // What failed or did not answer is not used again, nor are the others: a server that went away ended all.
         match answer {
             Ok(Ok(_)) => self.give_back(connection),
-            Ok(Err(error)) => {
-                self.lock().clear();
-                return Err(error);
+            // A whole answer too.
+            Ok(Err(failure @ Failure::Value(_))) => {
+                self.give_back(connection);
+                return Err(failure);
             }
-            Err(_) => return Err(timed_out(&self.address, "look up in")),
+            // What failed or did not answer is not used again, nor are the others: a server that went away ended all.
+            Ok(Err(failure)) => {
+                self.lock().clear();
+                return Err(failure);
+            }
+            Err(_) => {
+                self.lock().clear();
+                return Err(failure::timed_out(&self.address, "look up in").into());
+            }
         }
-        rows.finish()
+        Ok(rows.finish()?)
     }
 
     fn take(&self) -> Option<Connection> {

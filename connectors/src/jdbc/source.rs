@@ -12,17 +12,17 @@ use tidegate_runtime::task::{Task, spawn};
 use tidegate_types::{Error, ErrorCode, Field, Result};
 use tokio::sync::mpsc::{Receiver, channel};
 
-use super::address::{Address, Product};
+use super::address::Address;
 use super::connection::{Connection, Handover};
+use super::failure::Failure;
+use super::parts::Parts;
 use super::sql;
 use crate::format::answers::Answers;
 
 /// Batches that wait for the task.
 const CHANNEL_BATCHES: usize = 4;
-/// The one split.
-const SPLIT: &str = "table";
 
-/// How far a table was read. Stored in checkpoints as JSON.
+/// How far a part was read. Stored in checkpoints as JSON.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Progress {
     /// Rows read.
@@ -31,23 +31,32 @@ struct Progress {
 
 struct Shared {
     address: Address,
+    parts: Parts,
     select: String,
+    order: String,
     read: Vec<Field>,
 }
 
 struct Jdbc(Arc<Shared>);
 
-/// The source of a table. Opens no connection.
+/// The source of a table. Opens no connection. `ordered`: rows come in the same order again, so that a restored reader
+/// knows which ones it has read.
 ///
 /// # Errors
 /// `INVALID_OPTION` or `UNSUPPORTED` for options and column types.
-pub(crate) fn source(plan: &SourcePlan, options: &Options) -> Result<Arc<dyn Source>> {
+pub(crate) fn source(
+    plan: &SourcePlan,
+    options: &Options,
+    ordered: bool,
+) -> Result<Arc<dyn Source>> {
     let address = Address::new(options)?;
-    Answers::new(&plan.read, address.product == Product::Postgres)?;
-    // In the same order again, so that a restored reader knows which rows it has read.
-    let order = sql::order_by(&address, &plan.table.primary_key);
-    let select = format!("{}{order}", sql::select(&address, &plan.read));
-    Ok(Arc::new(Jdbc(Arc::new(Shared { address, select, read: plan.read.clone() }))))
+    Answers::new(&plan.read, address.product.dialect())?;
+    let order = match ordered {
+        true => sql::order_by(&address, &plan.table.primary_key, &plan.read),
+        false => String::new(),
+    };
+    let (parts, select) = (Parts::new(options)?, sql::select(&address, &plan.read));
+    Ok(Arc::new(Jdbc(Arc::new(Shared { address, parts, select, order, read: plan.read.clone() }))))
 }
 
 #[async_trait]
@@ -57,85 +66,104 @@ impl Source for Jdbc {
     }
 
     async fn enumerate(&self, known: &[Split], _discovered: bool) -> Result<Vec<Split>> {
-        if known.is_empty() { Ok(vec![split(Progress::default(), false)?]) } else { Ok(Vec::new()) }
+        let new = self.0.parts.ids().filter(|id| known.iter().all(|split| split.id != *id));
+        new.map(|id| split(id, Progress::default(), false)).collect()
     }
 
     fn reader(&self, context: ReaderContext) -> Result<Box<dyn SourceReader>> {
-        Ok(Box::new(Reader { shared: Arc::clone(&self.0), context, split: None, reading: None }))
+        let shared = Arc::clone(&self.0);
+        Ok(Box::new(Reader { shared, context, splits: Vec::new(), reading: None }))
     }
 }
 
-fn split(progress: Progress, finished: bool) -> Result<Split> {
+fn split(id: String, progress: Progress, finished: bool) -> Result<Split> {
     let state =
         serde_json::to_value(progress).map_err(|error| Error::internal(error.to_string()))?;
-    Ok(Split { id: SPLIT.to_owned(), state, finished })
+    Ok(Split { id, state, finished })
 }
 
-/// The reader of a subtask; the split is with one of them.
+/// The reader of a subtask, which reads its parts one after the other.
 struct Reader {
     shared: Arc<Shared>,
     context: ReaderContext,
-    split: Option<(Progress, bool)>,
+    splits: Vec<Part>,
     /// The answer on its way, and the task that takes it from the database.
     reading: Option<(Receiver<Result<RecordBatch>>, Task<()>)>,
+}
+
+struct Part {
+    id: String,
+    progress: Progress,
+    finished: bool,
 }
 
 #[async_trait]
 impl SourceReader for Reader {
     fn add_splits(&mut self, splits: Vec<Split>) -> Result<()> {
-        for split in splits {
-            let progress = serde_json::from_value(split.state).map_err(|error| {
+        for Split { id, state, finished } in splits {
+            let progress = serde_json::from_value(state).map_err(|error| {
                 Error::new(ErrorCode::Corrupt, format!("position in a table of jdbc: {error}"))
             })?;
-            self.split = Some((progress, split.finished));
+            self.splits.push(Part { id, progress, finished });
         }
         Ok(())
     }
 
     async fn next(&mut self) -> Result<Read> {
-        let Some((progress, finished)) = self.split.as_mut().filter(|(_, finished)| !finished)
+        let unfinished = self.splits.iter().position(|part| !part.finished);
+        let Some((split, part)) =
+            unfinished.and_then(|split| Some((split, self.splits.get_mut(split)?)))
         else {
             return std::future::pending().await;
         };
-        let (receiver, _) = self.reading.get_or_insert_with(|| {
+        if self.reading.is_none() {
             let (sender, receiver) = channel(CHANNEL_BATCHES);
-            let (shared, skip) = (Arc::clone(&self.shared), progress.rows);
-            let batch_rows = self.context.batch_rows;
+            let (shared, skip) = (Arc::clone(&self.shared), part.progress.rows);
+            let (batch_rows, condition) = (
+                self.context.batch_rows,
+                self.shared.parts.condition(&self.shared.address, &part.id)?,
+            );
             let task = spawn("jdbc table", async move {
                 let handover = Handover { sender: Some(&sender), batch_rows, skip };
-                if let Some(last) = shared.read(handover).await.transpose() {
+                if let Some(last) = shared.read(&condition, handover).await.transpose() {
                     // Whoever no longer listens does not want it.
                     drop(sender.send(last).await);
                 }
             });
-            (receiver, task)
-        });
+            self.reading = Some((receiver, task));
+        }
+        let Some((receiver, _)) = &mut self.reading else {
+            return Err(Error::internal("a table of jdbc is not read"));
+        };
         match receiver.recv().await {
             Some(rows) => {
                 let rows = rows?;
-                progress.rows += rows.num_rows() as u64;
+                part.progress.rows += rows.num_rows() as u64;
                 self.context.metrics.bytes.add(rows.get_array_memory_size() as u64);
-                Ok(Read::Batch { split: 0, rows, kinds: None })
+                Ok(Read::Batch { split, rows, kinds: None })
             }
             None => {
-                *finished = true;
+                part.finished = true;
                 self.reading = None;
-                Ok(Read::Finished { split: 0 })
+                Ok(Read::Finished { split })
             }
         }
     }
 
     fn snapshot(&mut self) -> Result<Vec<Split>> {
-        self.split.iter().map(|(progress, finished)| split(*progress, *finished)).collect()
+        let parts = self.splits.iter();
+        parts.map(|part| split(part.id.clone(), part.progress, part.finished)).collect()
     }
 }
 
 impl Shared {
-    /// Reads the table; returns the rows behind the last full batch, if there are any.
-    async fn read(&self, handover: Handover<'_>) -> Result<Option<RecordBatch>> {
-        let mut rows = Answers::new(&self.read, self.address.product == Product::Postgres)?;
-        let mut connection = Connection::open(&self.address).await?;
-        let taken = connection.ask(&self.address, &self.select, &mut rows, handover).await?;
+    /// Reads a part; returns the rows behind the last full batch, if there are any.
+    async fn read(&self, condition: &str, handover: Handover<'_>) -> Result<Option<RecordBatch>> {
+        let statement = format!("{}{condition}{}", self.select, self.order);
+        let mut rows = Answers::new(&self.read, self.address.product.dialect())?;
+        let mut connection = Connection::open(&self.address).await.map_err(Failure::into_error)?;
+        let taken = connection.ask(&self.address, &statement, &mut rows, handover).await;
+        let taken = taken.map_err(Failure::into_error)?;
         if taken && rows.len() > 0 { rows.finish().map(Some) } else { Ok(None) }
     }
 }

@@ -1,50 +1,51 @@
-//! The statements: names and values as each database writes them.
+//! The statements: `SELECT … FROM …`, the order of a scan, and the condition of a lookup.
 
 use arrow::array::ArrayRef;
 use tidegate_types::{Error, Field, Result, TypeKind};
 
 use super::address::{Address, Product};
-use crate::format::text::cells::{Cells, Values};
-use crate::format::text::datetime::{Style, write_date, write_time, write_timestamp};
-use crate::format::text::number::{write_double, write_float, write_integer, write_plain_decimal};
+use super::{literal, name};
+use crate::format::text::cells::Cells;
+
+/// Most keys in one statement.
+pub(super) const KEYS: usize = 500;
+/// Bytes after which a statement takes no more keys; servers refuse those of 16 MiB and more unless they are told
+/// otherwise.
+const BYTES: usize = 1 << 20;
 
 /// `SELECT … FROM …` of the columns that are read.
 pub(super) fn select(address: &Address, read: &[Field]) -> String {
-    let column = |field: &Field| {
-        let name = name(&field.name, address.product);
-        // A cast takes the padding from CHAR(n), and gives UUIDs and the like a text.
-        let cast = address.product == Product::Postgres && is_text(&field.ty.kind);
-        if cast { format!("{name}::text") } else { name }
-    };
-    let columns: Vec<String> = read.iter().map(column).collect();
+    let columns: Vec<String> = read.iter().map(|field| column(field, address.product)).collect();
     let columns = if columns.is_empty() { "1".to_owned() } else { columns.join(", ") };
-    let table: Vec<String> =
-        address.table.split('.').map(|part| name(part, address.product)).collect();
-    format!("SELECT {columns} FROM {}", table.join("."))
+    format!("SELECT {columns} FROM {}", address.from)
 }
 
-/// ` ORDER BY` columns.
-pub(super) fn order_by(address: &Address, columns: &[String]) -> String {
-    let columns: Vec<String> = columns.iter().map(|column| name(column, address.product)).collect();
-    if columns.is_empty() { String::new() } else { format!(" ORDER BY {}", columns.join(", ")) }
+fn column(field: &Field, product: Product) -> String {
+    let name = name::column(&field.name, product);
+    match (product, &field.ty.kind) {
+        // A cast takes the padding from CHAR(n), and gives UUIDs and the like a text.
+        (Product::Postgres, kind) if is_text(kind) => format!("{name}::text"),
+        (Product::Postgres, TypeKind::Array(element)) if is_text(&element.kind) => {
+            format!("{name}::text[]")
+        }
+        // As texts they have six digits, too few to tell them apart.
+        (Product::MySql, TypeKind::Float) => format!("{name} + 0e0"),
+        _ => name,
+    }
 }
 
 fn is_text(kind: &TypeKind) -> bool {
     matches!(kind, TypeKind::Char { .. } | TypeKind::VarChar { .. })
 }
 
-/// A name of a column or table. In PostgreSQL plain ones are folded to lower case, as where nothing quotes them (Flink's
-/// connector does not); ones in quotes stay as they are.
-fn name(text: &str, product: Product) -> String {
-    if product == Product::MySql {
-        return format!("`{}`", text.replace('`', "``"));
-    }
-    if text.len() > 2 && text.starts_with('"') && text.ends_with('"') {
-        return text.to_owned();
-    }
-    let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let text = if plain { text.to_ascii_lowercase() } else { text.replace('"', "\"\"") };
-    format!("\"{text}\"")
+/// ` ORDER BY`: rows that a reader has had come first again as long as nobody changes them. By the primary key, or else
+/// by all that is read: rows that are the same then are the same to the reader.
+pub(super) fn order_by(address: &Address, primary_key: &[String], read: &[Field]) -> String {
+    let by: Vec<String> = match primary_key {
+        [] => (1..=read.len()).map(|place| place.to_string()).collect(),
+        key => key.iter().map(|column| name::column(column, address.product)).collect(),
+    };
+    if by.is_empty() { String::new() } else { format!(" ORDER BY {}", by.join(", ")) }
 }
 
 /// ` WHERE` the key columns are among some keys.
@@ -52,7 +53,7 @@ pub(super) struct Condition {
     product: Product,
     /// `k IN (`, or `(k1, k2) IN (`.
     begin: String,
-    kinds: Vec<Field>,
+    columns: Vec<Field>,
 }
 
 impl Condition {
@@ -72,127 +73,49 @@ impl Condition {
                 )));
             }
         }
-        let names: Vec<String> = columns.iter().map(|field| name(&field.name, product)).collect();
+        let names: Vec<String> =
+            columns.iter().map(|field| name::column(&field.name, product)).collect();
         let begin = match names.as_slice() {
             [one] => format!(" WHERE {one} IN ("),
             all => format!(" WHERE ({}) IN (", all.join(", ")),
         };
-        Ok(Self { product, begin, kinds: columns.to_vec() })
+        Ok(Self { product, begin, columns: columns.to_vec() })
     }
 
-    /// The condition for keys `from..to`, one array per column.
+    /// The condition for keys from `from` on (one array per column), at most to `to` and to what a statement holds,
+    /// but for one key at least; with it the key that comes next.
     ///
     /// # Errors
     /// `INTERNAL` for arrays of other types.
-    pub(super) fn write(&self, keys: &[ArrayRef], from: usize, to: usize) -> Result<String> {
-        let cells = keys.iter().zip(&self.kinds);
+    pub(super) fn write(
+        &self,
+        keys: &[ArrayRef],
+        from: usize,
+        to: usize,
+    ) -> Result<(String, usize)> {
+        let cells = keys.iter().zip(&self.columns);
         let cells: Vec<Cells<'_>> = cells
             .map(|(array, field)| Cells::new(array.as_ref(), &field.ty))
             .collect::<Result<_>>()?;
         let mut out = self.begin.clone().into_bytes();
-        for row in from..to {
-            out.extend_from_slice(if row > from { b", " } else { b"" });
+        let mut next = from;
+        while next < to.min(from + KEYS) && (next == from || out.len() < BYTES) {
+            out.extend_from_slice(if next > from { b", " } else { b"" });
             if cells.len() > 1 {
                 out.push(b'(');
             }
             for (index, cell) in cells.iter().enumerate() {
                 out.extend_from_slice(if index > 0 { b", " } else { b"" });
-                literal(cell, row, self.product, &mut out);
+                literal::write(cell, next, self.product, &mut out);
             }
             if cells.len() > 1 {
                 out.push(b')');
             }
+            next += 1;
         }
         out.push(b')');
-        String::from_utf8(out).map_err(|_| Error::internal("a statement is no text"))
-    }
-}
-
-/// A value that the database compares with a column as if it were of the column's type.
-fn literal(cells: &Cells<'_>, row: usize, product: Product, out: &mut Vec<u8>) {
-    if cells.is_null(row) {
-        return out.extend_from_slice(b"NULL");
-    }
-    let postgres = product == Product::Postgres;
-    // PostgreSQL gives a quoted literal the type of what it is compared with.
-    let quoted = |out: &mut Vec<u8>, write: &mut dyn FnMut(&mut Vec<u8>)| {
-        out.push(b'\'');
-        write(out);
-        out.push(b'\'');
-    };
-    match &cells.values {
-        Values::Boolean(values) => {
-            let word = match (values.value(row), postgres) {
-                (true, true) => "TRUE",
-                (false, true) => "FALSE",
-                (true, false) => "1",
-                (false, false) => "0",
-            };
-            out.extend_from_slice(word.as_bytes());
-        }
-        Values::TinyInt(values) => write_integer(i64::from(values[row]), out),
-        Values::SmallInt(values) => write_integer(i64::from(values[row]), out),
-        Values::Int(values) => write_integer(i64::from(values[row]), out),
-        Values::BigInt(values) => write_integer(values[row], out),
-        Values::Float(values) => match (postgres, values[row].is_finite()) {
-            (true, _) => quoted(out, &mut |out| write_float(values[row], out)),
-            (false, true) => write_float(values[row], out),
-            (false, false) => out.extend_from_slice(b"NULL"),
-        },
-        Values::Double(values) => match (postgres, values[row].is_finite()) {
-            (true, _) => quoted(out, &mut |out| write_double(values[row], out)),
-            (false, true) => write_double(values[row], out),
-            (false, false) => out.extend_from_slice(b"NULL"),
-        },
-        Values::Decimal { values, scale } => write_plain_decimal(values[row], *scale, out),
-        Values::Text(values) => text(values.value(row), postgres, out),
-        Values::Bytes(values) => {
-            out.extend_from_slice(if postgres { b"'\\x" } else { b"X'" });
-            hex(values.value(row), out);
-            out.push(b'\'');
-        }
-        Values::Date(values) => quoted(out, &mut |out| write_date(values[row], out)),
-        Values::Time(values) => quoted(out, &mut |out| write_time(values[row], out)),
-        Values::Timestamp { values, per_second, zoned } => quoted(out, &mut |out| {
-            write_timestamp(values[row], *per_second, false, Style::Sql, out);
-            // The session's zone is UTC.
-            if *zoned && postgres {
-                out.extend_from_slice(b"+00");
-            }
-        }),
-        // Refused when the condition was made.
-        Values::Null | Values::Array { .. } | Values::Map { .. } | Values::Row(_) => {
-            out.extend_from_slice(b"NULL");
-        }
-    }
-}
-
-fn text(value: &str, postgres: bool, out: &mut Vec<u8>) {
-    if !postgres {
-        // Hexadecimal digits mean the same in every SQL mode and character set.
-        if value.is_empty() {
-            return out.extend_from_slice(b"''");
-        }
-        out.extend_from_slice(b"_utf8mb4 X'");
-        hex(value.as_bytes(), out);
-        return out.push(b'\'');
-    }
-    // No text of PostgreSQL holds a zero byte.
-    if value.contains('\0') {
-        return out.extend_from_slice(b"NULL");
-    }
-    out.push(b'\'');
-    for byte in value.bytes() {
-        out.extend_from_slice(if byte == b'\'' { b"''" } else { std::slice::from_ref(&byte) });
-    }
-    out.push(b'\'');
-}
-
-fn hex(bytes: &[u8], out: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in bytes {
-        out.push(DIGITS[usize::from(byte >> 4)]);
-        out.push(DIGITS[usize::from(byte & 15)]);
+        let text = String::from_utf8(out);
+        Ok((text.map_err(|_| Error::internal("a statement is no text"))?, next))
     }
 }
 
@@ -200,7 +123,7 @@ fn hex(bytes: &[u8], out: &mut Vec<u8>) {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{BinaryViewArray, Int64Array, StringViewArray};
+    use arrow::array::{BinaryViewArray, Date32Array, Int64Array, StringViewArray};
 
     use super::*;
 
@@ -215,7 +138,7 @@ mod tests {
             Arc::new(StringViewArray::from(vec!["it's \\ a", "", "nul\0"])),
             Arc::new(BinaryViewArray::from_iter_values([&b"\x00\xff"[..], b"", b"'"])),
         ];
-        Condition::new(product, &columns).unwrap().write(&keys, 0, 3).unwrap()
+        Condition::new(product, &columns).unwrap().write(&keys, 0, 3).unwrap().0
     }
 
     #[test]
@@ -227,6 +150,33 @@ mod tests {
         assert_eq!(
             condition(Product::MySql),
             r#" WHERE (`Id`, `a b``"`, `x`) IN ((-1, _utf8mb4 X'69742773205c2061', X'00ff'), (2, '', X''), (3, _utf8mb4 X'6e756c00', X'27'))"#
+        );
+    }
+
+    #[test]
+    fn statements_have_a_bound() {
+        let of = |kind: TypeKind| {
+            Condition::new(Product::MySql, &[Field::new("k", kind.nullable())]).unwrap()
+        };
+        let many: Vec<ArrayRef> = vec![Arc::new(Int64Array::from_iter_values(0..2_000))];
+        assert_eq!(of(TypeKind::BigInt).write(&many, 0, 2_000).unwrap().1, KEYS);
+        assert_eq!(of(TypeKind::BigInt).write(&many, 1_900, 2_000).unwrap().1, 2_000);
+        let long = "x".repeat(300_000);
+        let long: Vec<ArrayRef> = vec![Arc::new(StringViewArray::from(vec![long.as_str(); 5]))];
+        let (text, next) = of(TypeKind::STRING).write(&long, 0, 5).unwrap();
+        assert_eq!((next, text.len() < BYTES + 600_100), (2, true));
+        assert_eq!(of(TypeKind::STRING).write(&long, 4, 5).unwrap().1, 5);
+    }
+
+    #[test]
+    fn dates_that_no_database_has_equal_nothing() {
+        let columns = [Field::new("d", TypeKind::Date.nullable())];
+        let keys: Vec<ArrayRef> =
+            vec![Arc::new(Date32Array::from(vec![i32::MIN, 0, 2_932_896, 2_932_897]))];
+        let condition = Condition::new(Product::Postgres, &columns).unwrap();
+        assert_eq!(
+            condition.write(&keys, 0, 4).unwrap().0,
+            r#" WHERE "d" IN (NULL, '1970-01-01', '9999-12-31', NULL)"#
         );
     }
 }

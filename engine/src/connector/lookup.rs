@@ -34,6 +34,15 @@ impl Found {
 /// One subtask's connection.
 #[async_trait]
 pub trait Lookup: Send {
+    /// Does what must be done before keys can be looked up and may take longer than any lookup: reading a whole
+    /// table. Called before each [`Lookup::fetch`]. Cancel-safe.
+    ///
+    /// # Errors
+    /// Anything that must fail the job.
+    async fn prepare(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// The rows for each of some distinct keys without NULL: one array per key column of the plan, of
     /// the column's type. Transient faults are retried inside, within a bound. Cancel-safe.
     ///

@@ -95,6 +95,10 @@ impl Entry {
 
 #[async_trait]
 impl Lookup for Cache {
+    async fn prepare(&mut self) -> Result<()> {
+        self.inner.prepare().await
+    }
+
     async fn fetch(&mut self, keys: &[ArrayRef]) -> Result<Found> {
         let internal = |error: arrow::error::ArrowError| Error::internal(error.to_string());
         let encoded = self.converter.convert_columns(keys).map_err(internal)?;

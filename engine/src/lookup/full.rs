@@ -8,6 +8,7 @@ use arrow::array::ArrayRef;
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
+use tidegate_runtime::task::{Task, spawn};
 use tidegate_types::{Error, ErrorCode, Result};
 use tokio::sync::Mutex;
 
@@ -24,16 +25,31 @@ pub struct FullTable {
 }
 
 struct Shared {
+    loader: Arc<Loader>,
+    /// How often the table is read again; `None`: never.
+    reload: Option<Duration>,
+    clock: Elapsed,
+    state: Mutex<State>,
+}
+
+/// What it takes to read the table.
+struct Loader {
     source: Arc<dyn Source>,
     reader: ReaderContext,
     schema: SchemaRef,
     /// Key columns among those that are read.
     keys: Vec<usize>,
-    /// How often the table is read again; `None`: never.
-    reload: Option<Duration>,
-    clock: Elapsed,
     name: String,
-    loaded: Mutex<Option<(Duration, Arc<RowsByKey>)>>,
+}
+
+#[derive(Default)]
+struct State {
+    /// As it was read last.
+    table: Option<Arc<RowsByKey>>,
+    /// When the last reading began.
+    begun: Duration,
+    /// A reading that is under way.
+    reading: Option<Task<Result<RowsByKey>>>,
 }
 
 impl FullTable {
@@ -56,9 +72,9 @@ impl FullTable {
             ))
             .help("leave out 'source.monitor-interval'"));
         }
-        let (name, loaded) = (name.to_owned(), Mutex::new(None));
-        let shared = Shared { source, reader, schema, keys, reload, clock, name, loaded };
-        Ok(Self { shared: Arc::new(shared) })
+        let loader = Arc::new(Loader { source, reader, schema, keys, name: name.to_owned() });
+        let state = Mutex::new(State::default());
+        Ok(Self { shared: Arc::new(Shared { loader, reload, clock, state }) })
     }
 }
 
@@ -69,20 +85,35 @@ impl LookupTable for FullTable {
 }
 
 impl Shared {
-    /// The table, read if it is time. All subtasks of a process share it.
+    /// The table, which all subtasks of a process share. It is waited for only the first time: while it is read again
+    /// it stays as it was, and so it does if that fails.
     async fn table(&self) -> Result<Arc<RowsByKey>> {
-        let mut loaded = self.loaded.lock().await;
+        let mut state = self.state.lock().await;
+        let State { table, begun, reading } = &mut *state;
         let now = (self.clock)();
-        if let Some((read, table)) = loaded.as_ref()
-            && self.reload.is_none_or(|reload| now < *read + reload)
-        {
-            return Ok(table.clone());
+        let due = table.is_none() || self.reload.is_some_and(|reload| now >= *begun + reload);
+        if due && reading.is_none() {
+            let loader = Arc::clone(&self.loader);
+            *begun = now;
+            *reading = Some(spawn("lookup table", async move { loader.load().await }));
         }
-        let table = Arc::new(self.load().await?);
-        *loaded = Some((now, table.clone()));
-        Ok(table)
+        if let Some(task) = reading.as_mut().filter(|task| table.is_none() || task.is_finished()) {
+            let read = task.await.and_then(|read| read);
+            *reading = None;
+            match (read, table.is_some()) {
+                (Ok(read), _) => *table = Some(Arc::new(read)),
+                (Err(error), false) => return Err(error),
+                (Err(error), true) => {
+                    let table = &self.loader.name;
+                    tracing::warn!(%error, table, "a table for lookups stays as it was read before");
+                }
+            }
+        }
+        table.clone().ok_or_else(|| Error::internal("a table for lookups was not read"))
     }
+}
 
+impl Loader {
     async fn load(&self) -> Result<RowsByKey> {
         let splits = self.source.enumerate(&[], false).await?;
         let mut left = splits.len();
@@ -118,7 +149,14 @@ struct FullLookup {
 
 #[async_trait]
 impl Lookup for FullLookup {
+    async fn prepare(&mut self) -> Result<()> {
+        self.shared.table().await.map(drop)
+    }
+
     async fn fetch(&mut self, keys: &[ArrayRef]) -> Result<Found> {
         self.shared.table().await?.find(keys, &mut self.search)
     }
 }
+
+#[cfg(test)]
+mod tests;

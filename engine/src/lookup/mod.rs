@@ -1,13 +1,14 @@
 //! Joins with what an outside table holds when a row passes.
 //!
 //! [`stage`] joins batches, [`full`] keeps a table that is read as a whole, [`cache`] remembers what
-//! single keys gave, [`by_key`] finds rows among those that were read. A batch is looked up as a whole, each
+//! single keys gave, [`by_key`] finds rows among those that were read, [`missed`] are keys that are asked for again. A batch is looked up as a whole, each
 //! key once, and leaves before the next element is read: there are no rows under way at a barrier, and
 //! watermarks cannot overtake any.
 
 mod by_key;
 mod cache;
 mod full;
+mod missed;
 mod stage;
 
 pub use by_key::{RowsByKey, Search};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array, new_null_array};
 use arrow::compute::take;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use tidegate_functions::eval::literal;
 use tidegate_functions::eval::{EvalContext, Evaluator};
 use tidegate_plan::arrow_type::arrow_schema;
@@ -13,6 +13,7 @@ use tidegate_plan::operator::{JoinKind, LookupJoin, LookupKey, LookupRetry};
 use tidegate_plan::{Node, PlanSettings};
 use tidegate_types::{Error, ErrorCode, Result};
 
+use super::missed::{missed, with_missed};
 use crate::connector::{Found, Lookup};
 use crate::element::Changes;
 use crate::keys::KeyTable;
@@ -112,26 +113,30 @@ impl LookupStage {
 
     /// Looks keys up, and those that gave nothing again as the hint says.
     async fn fetch(&mut self, keys: &[ArrayRef]) -> Result<Found> {
+        if keys.first().is_none_or(|key| key.is_empty()) {
+            let right = self.both.fields()[self.input_width..].to_vec();
+            let rows = RecordBatch::new_empty(Arc::new(Schema::new(right)));
+            return Ok(Found { rows, starts: vec![0], order: Vec::new() });
+        }
+        self.lookup.prepare().await?;
         let mut found = self.fetch_once(keys).await?;
         let Some(retry) = self.retry else { return Ok(found) };
-        let count = found.starts.len() - 1;
         for _ in 0..retry.max_attempts {
-            if (0..count).all(|key| !found.of(key).is_empty()) {
+            let missing = missed(&found);
+            if missing.is_empty() {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(retry.delay_ms)).await;
-            found = self.fetch_once(keys).await?;
+            let places = UInt32Array::from(missing.clone());
+            let again: Vec<ArrayRef> =
+                keys.iter().map(|key| taken(key, &places)).collect::<Result<_>>()?;
+            self.lookup.prepare().await?;
+            found = with_missed(&found, &missing, &self.fetch_once(&again).await?)?;
         }
         Ok(found)
     }
 
     async fn fetch_once(&mut self, keys: &[ArrayRef]) -> Result<Found> {
-        if keys.first().is_none_or(|key| key.is_empty()) {
-            let right = self.both.fields()[self.input_width..].to_vec();
-            let schema = Arc::new(arrow::datatypes::Schema::new(right));
-            let rows = RecordBatch::new_empty(schema);
-            return Ok(Found { rows, starts: vec![0], order: Vec::new() });
-        }
         match tokio::time::timeout(self.timeout, self.lookup.fetch(keys)).await {
             Ok(found) => found,
             Err(_) => {

@@ -26,6 +26,8 @@ mod kafka_bounded;
 mod kafka_by_key;
 mod kafka_exactly_once;
 mod late_rows;
+mod lookup_files;
+mod lookup_jdbc;
 mod memory_budgets;
 mod recorded_statements;
 mod recorded_tables;

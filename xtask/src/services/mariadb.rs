@@ -66,7 +66,7 @@ impl Server for MariaDb {
             "ALTER USER 'root'@'localhost' IDENTIFIED BY '{password}';
 CREATE DATABASE IF NOT EXISTS {DATABASE};
 CREATE USER IF NOT EXISTS '{LOGIN}'@'%' IDENTIFIED BY '{password}';
-GRANT ALL ON *.* TO '{LOGIN}'@'%';
+GRANT ALL ON *.* TO '{LOGIN}'@'%' WITH GRANT OPTION;
 "
         );
         USER.write(&data.join("init.sql"), &init)?;
@@ -94,6 +94,8 @@ GRANT ALL ON *.* TO '{LOGIN}'@'%';
             .arg(format!("--init-file={}", path("init.sql")))
             .args(["--server-id=1", "--log-bin=binlog", "--binlog-format=ROW"])
             .args(["--binlog-row-image=FULL", "--innodb-buffer-pool-size=32M"])
+            // How many statements each user has executed.
+            .arg("--userstat=1")
             // The data lives as long as a test.
             .args(["--innodb-flush-log-at-trx-commit=0", "--skip-innodb-doublewrite"]);
         Ok(command)

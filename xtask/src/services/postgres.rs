@@ -84,6 +84,12 @@ impl Server for Postgres {
 
     fn command(&self, _project: &Project, instance: &Instance) -> Result<Command> {
         let data = USER.data(instance)?;
+        // What a killed server leaves names a process that has ended, but where nobody has waited for that process yet
+        // the next server takes it for running.
+        let lock = database(&data).join("postmaster.pid");
+        if lock.exists() {
+            fs::remove_file(&lock).with_context(|| format!("remove {}", lock.display()))?;
+        }
         let mut command = USER.command(&data, programs()?.join("postgres"))?;
         command.arg("-D").arg(database(&data)).args(["-p", &instance.port("sql").to_string()]);
         for setting in [
@@ -92,6 +98,8 @@ impl Server for Postgres {
             "wal_level=logical",
             "shared_buffers=32MB",
             "max_connections=60",
+            // How often which statement was executed.
+            "shared_preload_libraries=pg_stat_statements",
             // The data lives as long as a test.
             "fsync=off",
         ] {
@@ -101,12 +109,12 @@ impl Server for Postgres {
     }
 
     fn probe(&self, instance: &Instance) -> Result<()> {
-        let mut psql = Command::new("psql");
-        psql.env("PGPASSWORD", instance.secret("password"))
-            .env("PGCONNECT_TIMEOUT", "5")
-            .args(["--no-psqlrc", "--quiet", "-h", "127.0.0.1", "-U", LOGIN, "-d", "postgres"])
-            .args(["-p", &instance.port("sql").to_string(), "-c", "SELECT 1"]);
-        process::run_quietly(&mut psql).map(drop).context("run psql")
+        execute(instance, "SELECT 1")
+    }
+
+    /// Statistics about statements are there to be read.
+    fn provision(&self, _project: &Project, instance: &Instance) -> Result<()> {
+        execute(instance, "CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
     }
 
     /// A fast shutdown: sessions are ended.
@@ -126,6 +134,15 @@ impl Server for Postgres {
             ("TIDEGATE_POSTGRES_PASSWORD", instance.secret("password").to_owned()),
         ]
     }
+}
+
+fn execute(instance: &Instance, statement: &str) -> Result<()> {
+    let mut psql = Command::new("psql");
+    psql.env("PGPASSWORD", instance.secret("password"))
+        .env("PGCONNECT_TIMEOUT", "5")
+        .args(["--no-psqlrc", "--quiet", "-h", "127.0.0.1", "-U", LOGIN, "-d", "postgres"])
+        .args(["-p", &instance.port("sql").to_string(), "-c", statement]);
+    process::run_quietly(&mut psql).map(drop).context("run psql")
 }
 
 fn database(data: &Path) -> PathBuf {

@@ -9,3 +9,5 @@ pub(crate) mod cells;
 pub(crate) mod datetime;
 pub(crate) mod datetime_parse;
 pub(crate) mod number;
+#[cfg(feature = "jdbc")]
+pub(crate) mod postgres_array;
