@@ -2,7 +2,8 @@
 //!
 //! Upwards, as nodes are added ([`facts`]): whether a node's rows are updated or deleted, and which
 //! columns tell its rows apart. Downwards, when all readers are known ([`settle`]): whether the old
-//! content of updated rows (`-U`) is needed. A reader that finds old rows by key does not need it.
+//! content of updated rows (`-U`) is needed, and whether every change is or only the last of a batch. A
+//! reader that finds old rows by key does not need `-U`; one that reads versions needs every change.
 
 use tidegate_connector_spec::{Changes, Role, changes};
 use tidegate_plan::operator::{JoinKind, Table};
@@ -283,7 +284,27 @@ pub(super) fn settle(mut nodes: Vec<Node>, facts: &[Facts]) -> Vec<Node> {
         };
         nodes[index].changelog = ChangelogMode { updates, deletes: facts[index].deletes };
     }
+    keep_versions(&mut nodes);
     drop_unwanted(nodes, facts)
+}
+
+/// Where a temporal join reads versions, what makes them lets out each of them.
+fn keep_versions(nodes: &mut [Node]) {
+    let mut read = vec![false; nodes.len()];
+    for index in (0..nodes.len()).rev() {
+        let passes = read[index] && passes_changes(&nodes[index].operator);
+        let versions = matches!(nodes[index].operator, Operator::TemporalJoin(_)).then_some(1);
+        for (place, input) in nodes[index].inputs.iter().enumerate() {
+            read[input.node] |= passes || versions == Some(place);
+        }
+        match &mut nodes[index].operator {
+            Operator::Deduplicate(deduplicate) => {
+                deduplicate.each_change = read[index] && deduplicate.keep_last;
+            }
+            Operator::ChangelogNormalize(normalize) => normalize.each_change = read[index],
+            _ => {}
+        }
+    }
 }
 
 /// Whether a node needs the old content of updated rows of an input; `own`: whether its readers do.
