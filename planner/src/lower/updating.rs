@@ -201,7 +201,6 @@ fn deduplicates(input: &Relation, rank: &Rank) -> Option<Deduplicate> {
     if rank.function != RankFunction::RowNumber
         || (rank.from, rank.to) != (1, 1)
         || rank.rank_column.is_some()
-        || rank.keys.is_empty()
     {
         return None;
     }

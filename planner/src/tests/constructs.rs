@@ -282,6 +282,20 @@ fn constructs() {
         "#]],
     );
     check(
+        "SELECT a, b FROM (SELECT *, ROW_NUMBER() OVER (ORDER BY ts) AS rn FROM t) WHERE rn = 1",
+        expect![[r#"
+            == Optimized Execution Plan ==
+            Sink(table=[collect], fields=[a, b], parallelism=[1], changelogMode=[NONE])
+            +- Calc(select=[a, b], changelogMode=[I])
+               +- Deduplicate(keep=[FirstRow], key=[], order=[ROWTIME], changelogMode=[I])
+                  +- Exchange(distribution=[single])
+                     +- TableSourceScan(table=[t], read=[a, b, ts], fields=[a, b, ts], watermark=[ts], changelogMode=[I])
+
+            == State ==
+            Deduplicate() [774844d92405d114]: one row, for ever
+        "#]],
+    );
+    check(
         "SELECT * FROM t, UNNEST(t.c) AS u (x)",
         expect![[r#"
             SQL_SEMANTIC UNNEST takes an ARRAY, MAP or MULTISET, this is ROW<`x` INT> (line 4, column 25)
