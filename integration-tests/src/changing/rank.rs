@@ -166,7 +166,21 @@ impl Maker<'_> {
         let name = if by_row { "ROW_NUMBER and LAG by time" } else { name };
         let mut made_of = input.with(name, None);
         made_of.extend(late.then_some("late rows"));
-        Some(self.made(select, &rest, true, input.rows, made_of))
+        let count = late.then(|| self.counted(&mut select, &window));
+        let mut made = self.made(select, &rest, true, input.rows, made_of);
+        if let Some(count) = count {
+            // Late rows are dropped by who needs the order: not if no result of it is read.
+            for sql in [&mut made.flink, &mut made.oracle] {
+                *sql = format!("SELECT * FROM ({sql}) AS q WHERE q.{count} > 0");
+            }
+        }
+        Some(made)
+    }
+
+    /// Adds the number of rows of a frame.
+    fn counted(&mut self, select: &mut Select, window: &Both) -> String {
+        let count = window.map(|window| format!("COUNT(*) {window}"));
+        self.add(select, &count, ColumnType::BigInt, true)
     }
 
     /// Functions of the order of rows.
