@@ -77,6 +77,11 @@ def group_windows():
     out.append(ask("CUMULATE as a group window", ALL, "SELECT COUNT(*) FROM t GROUP BY CUMULATE(ts, INTERVAL '5' SECOND, INTERVAL '10' SECOND)"))
     out.append(ask("grouping sets with a group window", ALL, "SELECT k, COUNT(*) AS c FROM t GROUP BY GROUPING SETS ((k, TUMBLE(ts, INTERVAL '10' SECOND)), (TUMBLE(ts, INTERVAL '10' SECOND)))"))
     out.append(ask("group window after a join", ALL, "SELECT COUNT(*) FROM t JOIN (VALUES ('a')) AS s(x) ON k = x GROUP BY TUMBLE(ts, INTERVAL '10' SECOND)"))
+    for name, source in (("a left join", "t LEFT JOIN (VALUES ('a')) AS s(x) ON k = x"), ("a semi join", "t WHERE k IN (SELECT x FROM (VALUES ('a')) AS s(x))"),
+                         ("an aggregation", "(SELECT ts, k FROM t GROUP BY ts, k)"), ("deduplication", "(SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY ts) AS n FROM t) WHERE n = 1")):
+        out.append(ask("group window after %s" % name, ALL, "SELECT TUMBLE_ROWTIME(ts, INTERVAL '10' SECOND) AS r, COUNT(*) AS c FROM %s GROUP BY TUMBLE(ts, INTERVAL '10' SECOND)" % source))
+    out.append(ask("group window after a cast", ALL, "SELECT COUNT(*) AS c FROM (SELECT CAST(ts AS TIMESTAMP(3)) AS ts FROM t) GROUP BY TUMBLE(ts, INTERVAL '10' SECOND)"))
+    out.append(ask("window function after a join", ALL, "SELECT COUNT(*) AS c FROM TABLE(TUMBLE((SELECT ts FROM t JOIN (VALUES ('a')) AS s(x) ON k = x), DESCRIPTOR(ts), INTERVAL '10' SECOND)) GROUP BY window_start, window_end"))
     out.append(ask("group window, DISTINCT with FILTER", ALL, "SELECT TUMBLE_START(ts, INTERVAL '20' SECOND) AS ws, COUNT(DISTINCT k) AS a, COUNT(DISTINCT v) FILTER (WHERE v > 4) AS b FROM t GROUP BY TUMBLE(ts, INTERVAL '20' SECOND)"))
     out.append(ask("expression on TUMBLE_START", ALL, "SELECT DATE_FORMAT(TUMBLE_START(ts, INTERVAL '10' SECOND), 'HH:mm:ss') AS x, COUNT(*) AS c FROM t GROUP BY TUMBLE(ts, INTERVAL '10' SECOND)"))
     out.append(ask("processing time", ALL, "SELECT COUNT(*) AS c FROM (SELECT *, PROCTIME() AS p FROM t) GROUP BY TUMBLE(p, INTERVAL '1' DAY)", note="nothing fires at the end of the input"))

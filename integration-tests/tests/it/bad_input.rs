@@ -134,8 +134,8 @@ fn mistakes_in_sql_have_their_place_and_a_suggestion() -> Result<()> {
         ),
         (
             "unsupported",
-            "SELECT a.id FROM clicks a JOIN clicks b ON a.id = b.id;",
-            &["UNSUPPORTED", "JOIN", "line 3"],
+            "SELECT * FROM clicks PIVOT (COUNT(*) FOR id IN (1, 2));",
+            &["UNSUPPORTED", "PIVOT", "line 3"],
         ),
         (
             "connector",

@@ -57,10 +57,11 @@ fn run(folder: &CaseFolder, name: &str, window: &str) -> Result<(u64, Vec<u64>)>
     let number = |value: Option<String>| -> Result<u64> {
         value.context("a value is missing")?.parse().context("a value is no number")
     };
-    let counts = json_folder(&folder.join(name), &columns(&["c"]))?.into_iter();
-    let counts = counts.map(|mut row| number(row.remove(0))).sum::<Result<u64>>()?;
-    let late = json_folder(&folder.join(&format!("{name}-late")), &columns(&["id"]))?.into_iter();
-    let late = late.map(|mut row| number(row.remove(0))).collect::<Result<Vec<u64>>>()?;
+    let counts = json_folder(&folder.join(name), &columns(&["k", "c"]))?.into_iter();
+    let counts = counts.map(|mut row| number(row.remove(1))).sum::<Result<u64>>()?;
+    let late =
+        json_folder(&folder.join(&format!("{name}-late")), &columns(&["k", "id"]))?.into_iter();
+    let late = late.map(|mut row| number(row.remove(1))).collect::<Result<Vec<u64>>>()?;
     Ok((counts, late))
 }
 

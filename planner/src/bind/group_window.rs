@@ -7,6 +7,7 @@ use tidegate_plan::{Expr, Literal, Scalar};
 use tidegate_types::{Result, Span, TimeAttribute, TypeKind};
 
 use super::expr::{ExprBinder, simple_name};
+use super::former_time::former_time;
 use super::scope::{Scope, ScopeColumn};
 use super::window_tvf;
 use super::{Binder, semantic};
@@ -55,7 +56,7 @@ impl Binder<'_> {
             return Err(semantic("GROUP BY takes one window", span));
         }
         let args = super::call::plain_arguments(call, span)?;
-        let (time, column) = self.group_time(kind, args.first().copied(), scope, span)?;
+        let (time, column) = self.group_time(kind, args.first().copied(), relation, scope, span)?;
         let mut lengths = Vec::new();
         for node in args.iter().skip(1) {
             lengths.push(self.window_length(kind, node)?);
@@ -90,6 +91,7 @@ impl Binder<'_> {
         &self,
         kind: &str,
         node: Option<&ast::Expr>,
+        relation: &Relation,
         scope: &Scope,
         span: Span,
     ) -> Result<(TvfTime, usize)> {
@@ -97,14 +99,13 @@ impl Binder<'_> {
             return Err(semantic(format!("{kind} needs a time column first"), span));
         };
         let bound = ExprBinder::new(self, scope, "GROUP BY").bind(node)?;
-        let attribute = bound.ty().kind.time_attribute();
-        match (&bound, attribute) {
-            (Expr::Column { index, .. }, TimeAttribute::Event) => {
-                Ok((TvfTime::Event(*index), *index))
-            }
-            (Expr::Column { index, .. }, TimeAttribute::Processing) => {
-                Ok((TvfTime::Processing, *index))
-            }
+        let column = match bound {
+            Expr::Column { index, .. } => Some((index, former_time(relation, index))),
+            _ => None,
+        };
+        match column {
+            Some((index, TimeAttribute::Event)) => Ok((TvfTime::Event(index), index)),
+            Some((index, TimeAttribute::Processing)) => Ok((TvfTime::Processing, index)),
             _ => {
                 let message = format!(
                     "the window function {kind} requires a time attribute, this is {}",

@@ -246,9 +246,9 @@ fn tables() {
     check(
         "CREATE TABLE x (a INT) WITH ('connector' = 'nosuch'); SELECT * FROM x",
         expect![[r#"
-        INVALID_OPTION table x: there is no connector 'nosuch' (line 4, column 55)
-          help: the connectors are kafka, filesystem, datagen, nexmark, print, blackhole
-    "#]],
+            INVALID_OPTION table x: there is no connector 'nosuch' (line 4, column 55)
+              help: the connectors are kafka, upsert-kafka, filesystem, jdbc, datagen, nexmark, print, blackhole
+        "#]],
     );
     check(
         "CREATE TABLE x (a INT) WITH ('connector' = 'datagen', 'rows-per-secnd' = '1'); SELECT * FROM x",
@@ -260,9 +260,9 @@ fn tables() {
     check(
         "CREATE TABLE x (a INT); SELECT * FROM x",
         expect![[r#"
-        INVALID_OPTION table x: the option 'connector' is missing (line 4, column 25)
-          help: it is one of kafka, filesystem, datagen, nexmark, print, blackhole
-    "#]],
+            INVALID_OPTION table x: the option 'connector' is missing (line 4, column 25)
+              help: it is one of kafka, upsert-kafka, filesystem, jdbc, datagen, nexmark, print, blackhole
+        "#]],
     );
     check(
         "SELECT * FROM s",

@@ -632,16 +632,16 @@ fn tables_from_queries_are_refused_where_they_do_not_fit() {
     check(
         "CREATE TABLE x AS SELECT a, a FROM t",
         expect![[r#"
-        INVALID_OPTION table x: the option 'connector' is missing (line 4, column 1)
-          help: it is one of kafka, filesystem, datagen, nexmark, print, blackhole
-    "#]],
+            INVALID_OPTION table x: the option 'connector' is missing (line 4, column 1)
+              help: it is one of kafka, upsert-kafka, filesystem, jdbc, datagen, nexmark, print, blackhole
+        "#]],
     );
     check(
         "CREATE TABLE x AS SELECT a FROM t",
         expect![[r#"
-        INVALID_OPTION table x: the option 'connector' is missing (line 4, column 1)
-          help: it is one of kafka, filesystem, datagen, nexmark, print, blackhole
-    "#]],
+            INVALID_OPTION table x: the option 'connector' is missing (line 4, column 1)
+              help: it is one of kafka, upsert-kafka, filesystem, jdbc, datagen, nexmark, print, blackhole
+        "#]],
     );
     check(
         "CREATE TABLE x DISTRIBUTED INTO 3 BUCKETS AS SELECT a FROM t",
