@@ -22,7 +22,11 @@ impl Oracle {
     /// # Errors
     /// If the system has no room for a runtime.
     pub fn new() -> Result<Self> {
-        let config = SessionConfig::new().with_target_partitions(1);
+        let mut config = SessionConfig::new().with_target_partitions(1);
+        let optimizer = &mut config.options_mut().optimizer;
+        // Sorting the parts of a union fails where two columns are the same one there; joins that change
+        // sides lose rows.
+        (optimizer.repartition_sorts, optimizer.join_reordering) = (false, false);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         Ok(Self { context: SessionContext::new_with_config(config), runtime })
     }

@@ -189,6 +189,30 @@ impl<'a> Maker<'a> {
         }
     }
 
+    /// Adds most columns of a relation and always its time; the time as it is called now. Where late rows
+    /// are dropped, what comes out has none.
+    pub fn keep_timed(
+        &mut self,
+        select: &mut Select,
+        alias: &str,
+        relation: &Relation,
+    ) -> Option<Time> {
+        let mut time = relation.time.clone().filter(|time| time.in_time.is_none());
+        for field in &relation.fields {
+            let is_time = relation.time.as_ref().is_some_and(|time| time.column == field.name);
+            if is_time || self.prng.chance(75) {
+                let name = self.keep(select, alias, field);
+                time.iter_mut().filter(|_| is_time).for_each(|time| time.column.clone_from(&name));
+            }
+        }
+        time
+    }
+
+    /// Whether rows of two inputs meet in time, see [`Maker::unbounded`].
+    pub fn meet(&self, one: &Time, other: &Time) -> bool {
+        !self.unbounded || one.of == other.of
+    }
+
     /// One of the fields that have a property.
     pub fn pick(&mut self, relation: &Relation, wanted: impl Fn(&Field) -> bool) -> Option<Field> {
         let some = relation.some(wanted);
@@ -359,6 +383,29 @@ impl<'a> Maker<'a> {
             key: unique.clone().map(|name| vec![name]),
             unique,
             made_of: input.with("condition and projection", None),
+        }
+    }
+
+    /// A relation of which nothing more is known.
+    pub(super) fn made(
+        &mut self,
+        select: Select,
+        rest: &Both,
+        append: bool,
+        rows: usize,
+        made_of: Vec<&'static str>,
+    ) -> Relation {
+        let query = select.query(rest);
+        Relation {
+            flink: query.flink,
+            oracle: query.oracle,
+            fields: select.fields,
+            append,
+            time: None,
+            rows,
+            key: None,
+            unique: None,
+            made_of,
         }
     }
 }

@@ -138,11 +138,9 @@ impl Maker<'_> {
 fn counted(fields: &[Field], word: &str, left: &str, right: &str) -> String {
     let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
     let all = names.join(", ");
-    // The limit keeps the oracle from sorting further down: it then fails over equal columns of a union.
     let numbered = |rows: &str| {
         format!(
-            "SELECT *, ROW_NUMBER() OVER (PARTITION BY {all} ORDER BY 1) AS nth \
-             FROM (SELECT * FROM ({rows}) AS t LIMIT 1000000000) AS s"
+            "SELECT *, ROW_NUMBER() OVER (PARTITION BY {all} ORDER BY 1) AS nth FROM ({rows}) AS s"
         )
     };
     let (left, right) = match word.ends_with("ALL") {

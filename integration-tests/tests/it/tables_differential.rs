@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use tidegate_integration_tests::cases::Lateness;
-use tidegate_integration_tests::changing::{Input, Kind, Maker, Question, Schema};
+use tidegate_integration_tests::changing::{Input, Maker, Question, Schema};
 use tidegate_integration_tests::compare::{Row, canonical_row, difference};
 use tidegate_integration_tests::folder::CaseFolder;
 use tidegate_integration_tests::interrupted::{Course, Job, Source, Stop};
@@ -112,6 +112,7 @@ fn settings(late: bool, prng: &mut Prng) -> Vec<(&'static str, String)> {
         set("table.optimizer.distinct-agg.split.enabled", "true");
     }
     for (name, value) in [
+        ("table.exec.sink.upsert-materialize", "FORCE"),
         ("table.optimizer.multi-join.enabled", "true"),
         ("table.optimizer.incremental-agg-enabled", "false"),
         ("table.optimizer.join-time-eviction", "false"),
@@ -159,7 +160,15 @@ impl Pack {
         inputs.push(Input::changing("b0", &schema, &mut prng.fork()));
         inputs.push(Input::changing("b1", &schema, &mut prng.fork()));
         let lateness = if unbounded { Lateness::Far } else { Lateness::Bounded };
-        inputs.push(Input::versions("h0", &schema, lateness, &mut prng.fork()));
+        let versions = Input::versions("h0", &schema, lateness, &mut prng.fork());
+        // What changes nothing is dropped then, so how much is to come cannot be told while files come; and
+        // a deletion has the time of the version that it ends.
+        let mut settings = settings;
+        if !unbounded && inputs.iter().all(|i| i.is_append() || i.declared) && prng.chance(60) {
+            settings.push(("table.exec.source.cdc-events-duplicate", "true".to_owned()));
+        } else {
+            inputs.push(versions);
+        }
         inputs.push(Input::ordered("h1", &schema, lateness, &mut prng.fork()));
         let start = seed as usize * QUESTIONS;
         let questions = (0..QUESTIONS)
@@ -287,7 +296,7 @@ impl Pack {
             if monitor {
                 more.push_str(", 'source.monitor-interval'='10 ms'");
             }
-            if input.kind == Kind::Ordered || unbounded && input.is_sequential() {
+            if input.is_sequential(unbounded) {
                 // Files that come one by one are in the order of time only if one subtask reads them.
                 more.push_str(", 'scan.parallelism'='1'");
             }
