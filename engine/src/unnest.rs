@@ -1,8 +1,9 @@
 //! One output row per element of a collection, beside the row that it is of.
 //!
-//! Elements keep their order and the kind of change of their row. A NULL or empty collection gives no
-//! row; with `outer` it gives one of NULLs.
+//! Elements keep their order and the kind of change of their row. A NULL or empty collection, or one without
+//! an element that meets the condition, gives no row; with `outer` it gives one of NULLs.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -26,12 +27,13 @@ pub struct Unnest {
     counted: bool,
     ordinality: bool,
     outer: bool,
+    condition: Option<Evaluator>,
     schema: SchemaRef,
     batch_rows: usize,
 }
 
 /// Which element stands beside which row.
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Places {
     rows: Vec<u32>,
     /// Places among all elements; `None`: the row's collection has none.
@@ -50,26 +52,21 @@ impl Unnest {
         _inputs: &[&Node],
         settings: &PlanSettings,
     ) -> Result<Self> {
+        let condition = plan.condition.as_ref();
+        let condition = condition.map(|condition| Evaluator::compile(condition, settings));
         Ok(Self {
             collection: Evaluator::compile(&plan.collection, settings)?,
             counted: matches!(plan.collection.ty().kind, TypeKind::Multiset(_)),
             ordinality: plan.ordinality,
             outer: plan.outer,
+            condition: condition.transpose()?,
             schema: arrow_schema(&node.schema),
             batch_rows: 8192,
         })
     }
 
-    fn emit(
-        &self,
-        changes: &Changes,
-        parts: &[ArrayRef],
-        places: Places,
-        out: &mut Output,
-    ) -> Result<()> {
-        if places.rows.is_empty() {
-            return Ok(());
-        }
+    /// The rows of some places.
+    fn rows(&self, changes: &Changes, parts: &[ArrayRef], places: Places) -> Result<Changes> {
         let kept = changes.take(&UInt32Array::from(places.rows))?;
         let elements = UInt32Array::from(places.elements);
         let mut columns = kept.rows.columns().to_vec();
@@ -83,8 +80,65 @@ impl Unnest {
             columns.push(Arc::new(Int32Array::from(places.ordinals)));
         }
         let rows = RecordBatch::try_new(self.schema.clone(), columns).map_err(internal)?;
-        out.emit(Changes { kinds: kept.kinds, rows });
+        Ok(Changes { kinds: kept.kinds, rows })
+    }
+
+    /// Those elements of the input rows `of` that meet the condition, and rows without any.
+    fn emit(
+        &self,
+        changes: &Changes,
+        of: Range<u32>,
+        parts: &[ArrayRef],
+        mut places: Places,
+        out: &mut Output,
+    ) -> Result<()> {
+        if let Some(condition) = &self.condition
+            && !places.rows.is_empty()
+        {
+            let rows = self.rows(changes, parts, places.clone())?.rows;
+            let context = EvalContext { processing_time_ms: out.now_ms };
+            let met = condition.evaluate(&rows, &context)?;
+            let met = met.as_boolean();
+            places.retain(|place| met.is_valid(place) && met.value(place));
+        }
+        if self.outer {
+            places.fill(of);
+        }
+        if !places.rows.is_empty() {
+            out.emit(self.rows(changes, parts, places)?);
+        }
         Ok(())
+    }
+}
+
+impl Places {
+    fn push(&mut self, row: u32, element: Option<u32>, ordinal: Option<i32>) {
+        self.rows.push(row);
+        self.elements.push(element);
+        self.ordinals.push(ordinal);
+    }
+
+    fn retain(&mut self, kept: impl Fn(usize) -> bool) {
+        let before = std::mem::take(self);
+        for place in (0..before.rows.len()).filter(|place| kept(*place)) {
+            self.push(before.rows[place], before.elements[place], before.ordinals[place]);
+        }
+    }
+
+    /// Adds a place without an element for each of the rows that has none; places are in the order of rows.
+    fn fill(&mut self, of: Range<u32>) {
+        let before = std::mem::take(self);
+        let mut at = 0;
+        for row in of {
+            let from = at;
+            while before.rows.get(at) == Some(&row) {
+                self.push(row, before.elements[at], before.ordinals[at]);
+                at += 1;
+            }
+            if at == from {
+                self.push(row, None, None);
+            }
+        }
     }
 }
 
@@ -104,8 +158,8 @@ impl Operator for Unnest {
             .flatten();
         let parts = columns_of(&elements);
         let mut places = Places::default();
+        let mut first = 0;
         for row in 0..changes.len() {
-            let before = places.rows.len();
             let (from, to) = match collections.is_null(row) {
                 true => (0, 0),
                 false => (offsets[row] as u32, offsets[row + 1] as u32),
@@ -118,21 +172,16 @@ impl Operator for Unnest {
                 let times = counts.as_ref().map_or(1, |counts| counts.value(element as usize));
                 for _ in 0..times {
                     ordinal += 1;
-                    places.rows.push(row as u32);
-                    places.elements.push(Some(element));
-                    places.ordinals.push(Some(ordinal));
+                    places.push(row as u32, Some(element), Some(ordinal));
                 }
             }
-            if self.outer && places.rows.len() == before {
-                places.rows.push(row as u32);
-                places.elements.push(None);
-                places.ordinals.push(None);
-            }
             if places.rows.len() >= self.batch_rows {
-                self.emit(&changes, &parts, std::mem::take(&mut places), out)?;
+                let next = row as u32 + 1;
+                self.emit(&changes, first..next, &parts, std::mem::take(&mut places), out)?;
+                first = next;
             }
         }
-        self.emit(&changes, &parts, places, out)
+        self.emit(&changes, first..changes.len() as u32, &parts, places, out)
     }
 }
 

@@ -341,8 +341,24 @@ impl Relation {
             RelOp::Project { exprs, .. } => exprs.iter().map(|named| &named.expr).collect(),
             RelOp::Filter { predicate, .. } => vec![predicate],
             RelOp::Expand { projections, .. } => projections.iter().flatten().collect(),
-            RelOp::Unnest { unnest, .. } => vec![&unnest.collection],
+            RelOp::Unnest { unnest, .. } => {
+                std::iter::once(&unnest.collection).chain(&unnest.condition).collect()
+            }
             RelOp::Join { join, .. } => join.on.iter().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The same, to be rewritten in place.
+    pub(crate) fn exprs_mut(&mut self) -> Vec<&mut Expr> {
+        match &mut self.op {
+            RelOp::Project { exprs, .. } => exprs.iter_mut().map(|named| &mut named.expr).collect(),
+            RelOp::Filter { predicate, .. } => vec![predicate],
+            RelOp::Expand { projections, .. } => projections.iter_mut().flatten().collect(),
+            RelOp::Unnest { unnest, .. } => {
+                std::iter::once(&mut unnest.collection).chain(&mut unnest.condition).collect()
+            }
+            RelOp::Join { join, .. } => join.on.iter_mut().collect(),
             _ => Vec::new(),
         }
     }

@@ -177,6 +177,9 @@ pub struct Unnest {
     pub collection: Expr,
     /// `WITH ORDINALITY`.
     pub ordinality: bool,
-    /// `LEFT JOIN`: a row without elements stays, with NULLs.
+    /// `LEFT JOIN`: a row without elements (that meet the condition) stays, with NULLs.
     pub outer: bool,
+    /// What elements must meet, over the output columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Expr>,
 }

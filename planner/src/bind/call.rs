@@ -2,6 +2,7 @@
 
 use sqlparser::ast::{
     self, DuplicateTreatment, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    NullTreatment,
 };
 use tidegate_plan::Expr;
 use tidegate_types::{Error, Result, Span, TimeAttribute, TypeKind};
@@ -18,8 +19,21 @@ impl ExprBinder<'_, '_> {
             return Err(unsupported(&format!("the function {}", call.name), span));
         };
         let name = ident.value.to_ascii_uppercase();
-        if !call.within_group.is_empty() || call.null_treatment.is_some() {
-            return Err(unsupported(&format!("WITHIN GROUP or NULLS treatment of {name}"), span));
+        if !call.within_group.is_empty() {
+            return Err(unsupported(&format!("WITHIN GROUP of {name}"), span));
+        }
+        match call.null_treatment {
+            None => {}
+            Some(_) if !matches!(name.as_str(), "LAG" | "LEAD") => {
+                let message = format!("{name} takes neither IGNORE NULLS nor RESPECT NULLS");
+                return Err(semantic(message, span));
+            }
+            Some(NullTreatment::RespectNulls) => {}
+            Some(NullTreatment::IgnoreNulls) => {
+                return Err(unsupported(&format!("IGNORE NULLS of {name}"), span).help(
+                    "Flink accepts the words and ignores no NULL: leave them out for its results",
+                ));
+            }
         }
         if let Some(over) = &call.over {
             return self.over(&name, call, over, span);

@@ -1,7 +1,7 @@
 //! Subqueries that refer to the query around them: the conditions that do are pulled up into a join.
 
 use tidegate_plan::operator::Rank;
-use tidegate_plan::{AggregateFunction, Expr, FunctionRef, NamedExpr};
+use tidegate_plan::{Expr, FunctionRef, NamedExpr};
 use tidegate_types::{Field, Result, Span, SqlType};
 
 use super::subquery::{OUTER_BASE, SUBQUERY_BASE};
@@ -157,7 +157,12 @@ fn grouped_by(
 }
 
 fn reads_outer(expr: &Expr) -> bool {
-    expr.columns().last().is_some_and(|last| (OUTER_BASE..SUBQUERY_BASE).contains(last))
+    expr.columns().into_iter().any(is_outer)
+}
+
+/// Whether a column is one of the query around a subquery.
+pub(super) fn is_outer(column: usize) -> bool {
+    (OUTER_BASE..SUBQUERY_BASE).contains(&column)
 }
 
 /// Whether a relation refers to columns around it.
@@ -173,28 +178,4 @@ pub(super) fn is_single_row(relation: &Relation) -> bool {
         RelOp::Values(rows) => rows.len() == 1,
         _ => false,
     }
-}
-
-/// Whether a column is a COUNT.
-pub(super) fn is_count(relation: &Relation, column: usize) -> bool {
-    match &relation.op {
-        RelOp::Project { input, exprs } => match &exprs[column].expr {
-            Expr::Column { index, .. } => is_count(input, *index),
-            _ => false,
-        },
-        RelOp::Group { group, .. } => column
-            .checked_sub(group.keys.len())
-            .and_then(|call| group.calls.get(call))
-            .is_some_and(|call| call.function == AggregateFunction::Count),
-        _ => false,
-    }
-}
-
-/// Outer columns become columns, those of the subquery stand behind them.
-pub(super) fn place_outer(mut expr: Expr, width: usize) -> Expr {
-    expr.remap_columns(&|index| match index.checked_sub(OUTER_BASE) {
-        Some(outer) => outer,
-        None => index + width,
-    });
-    expr
 }

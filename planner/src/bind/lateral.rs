@@ -1,14 +1,16 @@
 //! `LATERAL (SELECT …)`: a subquery in FROM that refers to the tables before it.
 
 use sqlparser::ast::{JoinOperator, Query, TableAlias};
+use tidegate_plan::Expr;
 use tidegate_plan::operator::JoinKind;
 use tidegate_types::{Result, Span};
 
-use super::decorrelate::{decorrelate, has_outer, is_count, is_single_row, place_outer};
+use super::decorrelate::{has_outer, is_single_row};
+use super::dependent::decorrelated;
 use super::join::{build, settle};
+use super::nothing::Nothing;
 use super::query::rename;
 use super::scope::Scope;
-use super::subquery::or_zero;
 use super::{Binder, unsupported};
 use crate::algebra::{JoinForm, RelOp, Relation};
 
@@ -28,9 +30,10 @@ impl Binder<'_> {
         let shown = inner.schema.len();
         // Of nothing there is an aggregate, too: its row stands beside every row.
         let single = has_outer(&inner) && is_single_row(&inner);
-        let counts: Vec<bool> =
-            (0..shown).map(|column| single && is_count(&inner, column)).collect();
-        let (inner, correlated) = decorrelate(inner, span)?;
+        let nothing = Nothing::of(&inner);
+        let inner = nothing.marked(inner);
+        let around: Vec<Expr> = left.identity().into_iter().map(|named| named.expr).collect();
+        let (inner, correlated) = decorrelated(inner, &left, &around, span)?;
         let right = self.lateral_table(inner, shown, alias, span)?;
         let width = left.schema.len();
         let (joined, mut scope) =
@@ -46,13 +49,14 @@ impl Binder<'_> {
                     .help("join it by CROSS JOIN, JOIN or LEFT JOIN"));
             }
         }
-        join.on.extend(correlated.into_iter().map(|expr| place_outer(expr, width)));
+        join.on.extend(correlated);
         let mut relation = build(*left, *right, join);
-        if counts.contains(&true) {
+        if nothing.is_something() {
             relation = settle(relation, Vec::new());
             let mut exprs = relation.identity();
-            for (index, _) in counts.iter().enumerate().filter(|(_, count)| **count) {
-                exprs[width + index].expr = or_zero(relation.column(width + index));
+            for column in 0..shown {
+                let place = width..width + shown;
+                exprs[width + column].expr = nothing.value(&relation, place, column, &around);
             }
             relation = relation.project(exprs);
         }

@@ -8,7 +8,8 @@ use tidegate_types::{Field, Result, Span, SqlType, TypeKind};
 
 use super::expr::{ExprBinder, operator_name};
 use super::grouping::bigint;
-use super::subquery::{OUTER_BASE, SUBQUERY_BASE, ScalarSubquery};
+use super::nothing::or_zero;
+use super::subquery::{SUBQUERY_BASE, ScalarSubquery};
 use super::{select, semantic, unsupported};
 use crate::algebra::{Group, RelOp, Relation};
 
@@ -20,11 +21,11 @@ impl ExprBinder<'_, '_> {
         negated: bool,
         span: Span,
     ) -> Result<Expr> {
-        let rows = self.whole(query, span)?;
+        let rows = self.binder.inner_query(query, self.scope)?;
         let counted = aggregate(rows, &[(AggregateFunction::Count, None)]);
-        let count = self.joined_value(counted, Vec::new(), span)?;
+        let count = self.joined_value(ScalarSubquery::new(counted, span))?;
         let name = if negated { "=" } else { ">" };
-        self.apply(name, vec![count, bigint(0)], span)
+        self.apply(name, vec![or_zero(count), bigint(0)], span)
     }
 
     /// `x IN (SELECT …)` as a value.
@@ -69,7 +70,7 @@ impl ExprBinder<'_, '_> {
         // All are passed if the farthest is, any is passed if the nearest is.
         let greatest = matches!(name, ">" | ">=") == all;
         let function = if greatest { AggregateFunction::Max } else { AggregateFunction::Min };
-        let rows = self.whole(query, span)?;
+        let rows = self.binder.inner_query(query, self.scope)?;
         let calls = [
             (AggregateFunction::Count, None),
             (AggregateFunction::Count, Some(0)),
@@ -77,7 +78,7 @@ impl ExprBinder<'_, '_> {
         ];
         let summary = aggregate(rows, &calls);
         let ty = summary.schema[2].ty.clone();
-        let count = self.joined_value(summary, Vec::new(), span)?;
+        let count = self.joined_value(ScalarSubquery::new(summary, span))?;
         let (known, bound) = (column(&count, 1, &count.ty().clone()), column(&count, 2, &ty));
         let passed = self.apply(name, vec![value, bound], span)?;
         let nothing = self.apply("=", vec![count.clone(), bigint(0)], span)?;
@@ -96,7 +97,7 @@ impl ExprBinder<'_, '_> {
 
     /// Whether a value is among those of a subquery.
     fn contained(&mut self, value: Expr, query: &Query, span: Span) -> Result<Expr> {
-        let rows = self.whole(query, span)?;
+        let rows = self.binder.inner_query(query, self.scope)?;
         let [field] = rows.schema.as_slice() else {
             let message =
                 format!("IN compares one value with a subquery of {} columns", rows.schema.len());
@@ -105,13 +106,13 @@ impl ExprBinder<'_, '_> {
         let ty = field.ty.clone().materialized().with_nullable(true);
         let calls = [(AggregateFunction::Count, None), (AggregateFunction::Count, Some(0))];
         let counted = aggregate(rows.clone(), &calls);
-        let count = self.joined_value(counted, Vec::new(), span)?;
+        let count = self.joined_value(ScalarSubquery::new(counted, span))?;
         let known = column(&count, 1, &count.ty().clone());
         let distinct = select::distinct(rows, span)?;
-        let mut outer = value.clone();
-        outer.remap_columns(&|index| index + OUTER_BASE);
-        let on = self.apply("=", vec![outer, Expr::column(0, ty)], span)?;
-        let partner = self.joined_value(distinct, vec![on], span)?;
+        let mut partner = ScalarSubquery::new(distinct, span);
+        let compared = partner.parameter(value.clone());
+        partner.compare(self.apply("=", vec![compared, Expr::column(0, ty)], span)?);
+        let partner = self.joined_value(partner)?;
         let nothing = self.apply("=", vec![count.clone(), bigint(0)], span)?;
         let there = self.apply("IS NOT NULL", vec![partner], span)?;
         let no_value = self.apply("IS NULL", vec![value], span)?;
@@ -128,27 +129,14 @@ impl ExprBinder<'_, '_> {
         )
     }
 
-    /// A subquery that does not refer to the query around it.
-    fn whole(&mut self, query: &Query, span: Span) -> Result<Relation> {
-        let rows = self.binder.inner_query(query, self.scope)?;
-        match super::decorrelate::has_outer(&rows) {
-            false => Ok(rows),
-            true => Err(unsupported(
-                "a subquery here that refers to the query around it",
-                span,
-            )
-            .help("EXISTS and IN may refer to it where they stand in WHERE, joined to other conditions by AND")),
-        }
-    }
-
     /// The first column of a subquery that is joined to each row.
-    fn joined_value(&mut self, relation: Relation, on: Vec<Expr>, span: Span) -> Result<Expr> {
+    fn joined_value(&mut self, subquery: ScalarSubquery) -> Result<Expr> {
         let Some(collected) = self.subqueries.as_deref_mut() else {
-            return Err(unsupported(&format!("a subquery in {}", self.clause), span)
-                .help("join the subquery instead"));
+            let message = format!("a subquery in {}", self.clause);
+            return Err(unsupported(&message, subquery.span).help("join the subquery instead"));
         };
-        let ty = relation.schema[0].ty.clone().materialized().with_nullable(true);
-        collected.push(ScalarSubquery::new(relation, on, span));
+        let ty = subquery.value_type();
+        collected.push(subquery);
         Ok(Expr::column(SUBQUERY_BASE + ScalarSubquery::WIDTH * (collected.len() - 1), ty))
     }
 }

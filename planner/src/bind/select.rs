@@ -287,6 +287,12 @@ impl Binder<'_> {
                 *expr = grouped.rewrite(expr.clone(), &[], &names, span)?;
             }
         }
+        for subquery in &mut collected.subqueries {
+            let span = subquery.span;
+            for parameter in subquery.parameters_mut() {
+                *parameter = grouped.rewrite(parameter.clone(), &[], &names, span)?;
+            }
+        }
         Ok(grouped.relation)
     }
 }

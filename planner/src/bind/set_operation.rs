@@ -144,7 +144,7 @@ impl Binder<'_> {
         let collection = binder.apply("$COPIES", vec![times], span)?;
         let mut schema_of_copies = grouped.schema.clone();
         schema_of_copies.push(Field::new("$copy", TypeKind::Int.not_null()));
-        let unnest = Unnest { collection, ordinality: false, outer: false };
+        let unnest = Unnest { collection, ordinality: false, outer: false, condition: None };
         let op = RelOp::Unnest { input: Box::new(grouped), unnest };
         let copies = Relation { op, schema: schema_of_copies };
         let mut exprs = copies.identity();

@@ -9,10 +9,11 @@ use tidegate_plan::operator::JoinKind;
 use tidegate_plan::{AggregateCall, AggregateFunction, Expr};
 use tidegate_types::{Field, Result, Span, SqlType, TypeKind};
 
-use super::decorrelate::{decorrelate, has_outer, is_count, is_single_row, place_outer};
+use super::decorrelate::{is_outer, is_single_row};
+use super::dependent::{decorrelated, placed};
 use super::expr::ExprBinder;
-use super::grouping::bigint;
 use super::join::{build, settle, settled};
+use super::nothing::Nothing;
 use super::scope::{Scope, fields_of};
 use super::{Binder, semantic, unsupported};
 use crate::algebra::{Group, Join, JoinForm, RelOp, Relation};
@@ -23,26 +24,112 @@ pub(crate) const OUTER_BASE: usize = 1 << 42;
 /// Column indices from here on stand for subqueries until they are joined.
 pub(crate) const SUBQUERY_BASE: usize = 1 << 43;
 
+/// A subquery that is a value.
+#[derive(Debug, Clone)]
+pub(super) struct ScalarSubquery {
+    /// At most one row per row of the query around it; the value is the first column. Columns from
+    /// [`OUTER_BASE`] on are parameters.
+    relation: Relation,
+    /// Over parameters and the columns of `relation`.
+    on: Vec<Expr>,
+    /// What it depends on, over the rows around it.
+    parameters: Vec<Expr>,
+    /// Its columns without a row.
+    nothing: Nothing,
+    pub(super) span: Span,
+}
+
 impl ScalarSubquery {
     /// How many placeholders each subquery has, for its first columns.
     pub(super) const WIDTH: usize = 8;
 
-    /// A relation that has at most one row for each row of the query around it.
-    pub(super) fn new(relation: Relation, on: Vec<Expr>, span: Span) -> Self {
-        Self { relation, on, zero: false, span }
+    /// A relation that has at most one row for each row of the query around it; its columns from [`OUTER_BASE`]
+    /// on are those of that query.
+    pub(super) fn new(mut relation: Relation, span: Span) -> Self {
+        let mut nothing = Nothing::of(&relation);
+        let mut parameters = Vec::new();
+        parametrize(&mut relation, &mut parameters);
+        for value in nothing.values_mut() {
+            parametrize_expr(value, &mut parameters);
+        }
+        Self { relation, on: Vec::new(), parameters, nothing, span }
+    }
+
+    /// The type of the value.
+    pub(super) fn value_type(&self) -> SqlType {
+        let first = self.relation.schema.first();
+        let ty = first.map_or_else(|| TypeKind::Null.nullable(), |field| field.ty.clone());
+        ty.materialized().with_nullable(true)
+    }
+
+    /// Adds a value around it to its parameters.
+    pub(super) fn parameter(&mut self, value: Expr) -> Expr {
+        parameter(value, &mut self.parameters)
+    }
+
+    /// Adds a condition over parameters and its columns.
+    pub(super) fn compare(&mut self, condition: Expr) {
+        self.on.push(condition);
+    }
+
+    /// What it depends on, to be rewritten in place.
+    pub(super) fn parameters_mut(&mut self) -> &mut [Expr] {
+        &mut self.parameters
+    }
+
+    /// Its rows beside those of `relation`, which begins with the columns of `outer`; and its values.
+    fn joined(&self, relation: Relation, outer: &Relation) -> Result<(Relation, Vec<Expr>)> {
+        let shown = self.relation.schema.len();
+        let inner = self.nothing.marked(self.relation.clone());
+        let (inner, mut on) = decorrelated(inner, outer, &self.parameters, self.span)?;
+        let (own, width) = (outer.schema.len(), relation.schema.len());
+        on.iter_mut().for_each(|expr| {
+            expr.remap_columns(&|index| if index < own { index } else { index - own + width });
+        });
+        let compared = self.on.iter().cloned();
+        on.extend(compared.map(|expr| placed(expr, &self.parameters, width)));
+        let join = Join {
+            kind: JoinKind::Left,
+            on,
+            form: JoinForm::Regular,
+            ttl: [None, None],
+            span: self.span,
+        };
+        let joined = build(relation, inner, join);
+        let first = width..width + shown;
+        let values = (0..Self::WIDTH).map(|column| {
+            self.nothing.value(&joined, first.clone(), column.min(shown - 1), &self.parameters)
+        });
+        let values = values.collect();
+        Ok((joined, values))
     }
 }
 
-/// A subquery that is a value.
-#[derive(Debug, Clone)]
-pub(super) struct ScalarSubquery {
-    /// At most one row per row of the query around it; the value is the first column.
-    relation: Relation,
-    /// Over the columns around it (from [`OUTER_BASE`]) and those of `relation`.
-    on: Vec<Expr>,
-    /// Whether no row means 0: `COUNT` of a group.
-    zero: bool,
-    span: Span,
+/// Columns around a subquery become its parameters.
+fn parametrize(relation: &mut Relation, parameters: &mut Vec<Expr>) {
+    relation.exprs_mut().into_iter().for_each(|expr| parametrize_expr(expr, parameters));
+    relation.inputs_mut().into_iter().for_each(|input| parametrize(input, parameters));
+}
+
+fn parametrize_expr(expr: &mut Expr, parameters: &mut Vec<Expr>) {
+    match expr {
+        Expr::Column { index, ty } if is_outer(*index) => {
+            *expr = parameter(Expr::column(*index - OUTER_BASE, ty.clone()), parameters);
+        }
+        other => {
+            other.children_mut().into_iter().for_each(|child| parametrize_expr(child, parameters));
+        }
+    }
+}
+
+/// The column that stands for a parameter.
+fn parameter(value: Expr, parameters: &mut Vec<Expr>) -> Expr {
+    let ty = value.ty().clone();
+    let place = parameters.iter().position(|known| *known == value).unwrap_or_else(|| {
+        parameters.push(value);
+        parameters.len() - 1
+    });
+    Expr::column(OUTER_BASE + place, ty)
 }
 
 impl ExprBinder<'_, '_> {
@@ -102,20 +189,11 @@ impl Binder<'_> {
             return Err(semantic(message, span));
         };
         let ty = field.ty.clone().materialized().with_nullable(true);
-        let zero = is_count(&relation, 0);
-        let correlated = has_outer(&relation);
-        let single = is_single_row(&relation);
-        if correlated && !single {
-            return Err(unsupported(
-                "a correlated subquery that is a value and not an aggregate",
-                span,
-            )
-            .help("aggregate it, as in SELECT MAX(x) …, or write a join"));
-        }
-        let (relation, on) = decorrelate(relation, span)?;
-        let relation = if single { relation } else { single_value(relation, &ty) };
-        let zero = zero && correlated;
-        Ok((ScalarSubquery { relation, on, zero, span }, ty))
+        let relation = match is_single_row(&relation) {
+            true => relation,
+            false => single_value(relation, &ty),
+        };
+        Ok((ScalarSubquery::new(relation, span), ty))
     }
 
     /// The rows of FROM that WHERE lets through; joins take their form.
@@ -167,19 +245,15 @@ impl Binder<'_> {
         subqueries: &[ScalarSubquery],
         each: impl FnOnce(&mut dyn FnMut(&mut Expr)),
     ) -> Result<Relation> {
+        if subqueries.is_empty() {
+            return Ok(relation);
+        }
+        let outer = relation.clone();
         let mut values = Vec::with_capacity(subqueries.len());
         for subquery in subqueries {
-            let width = relation.schema.len();
-            let on = subquery.on.iter().cloned().map(|expr| place_outer(expr, width)).collect();
-            let form = JoinForm::Regular;
-            let join =
-                Join { kind: JoinKind::Left, on, form, ttl: [None, None], span: subquery.span };
-            relation = build(relation, subquery.relation.clone(), join);
-            let shown = subquery.relation.schema.len().min(ScalarSubquery::WIDTH);
-            for column in 0..ScalarSubquery::WIDTH {
-                let value = relation.column(width + column.min(shown - 1));
-                values.push(if subquery.zero { or_zero(value) } else { value });
-            }
+            let (joined, own) = subquery.joined(relation, &outer)?;
+            relation = joined;
+            values.extend(own);
         }
         each(&mut |expr| replace_subqueries(expr, &values));
         Ok(relation)
@@ -215,7 +289,8 @@ impl Binder<'_> {
             );
             return Err(semantic(message, span));
         }
-        let (inner, correlated) = decorrelate(inner, span)?;
+        let around: Vec<Expr> = relation.identity().into_iter().map(|named| named.expr).collect();
+        let (inner, correlated) = decorrelated(inner, &relation, &around, span)?;
         let mut on = Vec::new();
         for (index, node) in compared.into_iter().enumerate() {
             let mut binder = ExprBinder::new(self, scope, "IN");
@@ -230,7 +305,7 @@ impl Binder<'_> {
             }
             on.push(equal);
         }
-        on.extend(correlated.into_iter().map(|expr| place_outer(expr, width)));
+        on.extend(correlated);
         let kind = if test.negated { JoinKind::Anti } else { JoinKind::Semi };
         let form = JoinForm::Undecided;
         Ok(settled(relation, inner, Join { kind, on, form, ttl: [None, None], span }))
@@ -283,12 +358,6 @@ fn replace_subqueries(expr: &mut Expr, values: &[Expr]) {
         return;
     }
     expr.children_mut().into_iter().for_each(|child| replace_subqueries(child, values));
-}
-
-pub(super) fn or_zero(value: Expr) -> Expr {
-    let missing = Expr::call("IS NULL", vec![value.clone()], TypeKind::Boolean.not_null());
-    let ty = TypeKind::BigInt.not_null();
-    Expr::Case { branches: vec![(missing, bigint(0))], otherwise: Box::new(value), ty }
 }
 
 /// The one row of a relation; more of them fail the job.

@@ -71,11 +71,13 @@ impl Binder<'_> {
         }));
         let mut schema = input.schema.clone();
         schema.extend(fields);
-        let unnest = Unnest { collection: bound, ordinality, outer };
+        let condition = condition
+            .map(|condition| ExprBinder::new(self, &scope, "ON").bind_condition(condition))
+            .transpose()?;
+        let (above, condition) = if outer { (None, condition) } else { (condition, None) };
+        let unnest = Unnest { collection: bound, ordinality, outer, condition };
         let relation = Relation { op: RelOp::Unnest { input: Box::new(input), unnest }, schema };
-        let Some(condition) = condition else { return Ok((relation, scope)) };
-        let bound = ExprBinder::new(self, &scope, "ON").bind_condition(condition)?;
-        Ok((relation.filter(bound), scope))
+        Ok((above.into_iter().fold(relation, Relation::filter), scope))
     }
 
     /// Whether rows without elements stay, and what elements must meet.
@@ -100,13 +102,7 @@ impl Binder<'_> {
         let bound = ExprBinder::new(self, &Scope::default(), "ON").bind_condition(condition);
         let is_true =
             bound.is_ok_and(|bound| crate::optimize::conjunction::split(bound).is_empty());
-        match kind {
-            _ if is_true => Ok((kind, None)),
-            JoinKind::Inner => Ok((kind, Some(condition))),
-            _ => Err(unsupported("a condition other than TRUE on LEFT JOIN UNNEST", span).help(
-                "write JOIN UNNEST … ON the condition, or ON TRUE and the condition in WHERE",
-            )),
-        }
+        Ok((kind, Some(condition).filter(|_| !is_true)))
     }
 
     /// The names that an alias gives, else those of the elements.

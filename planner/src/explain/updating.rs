@@ -25,9 +25,13 @@ pub(super) fn line(operator: &Operator, node: &Node, inputs: &[&[Field]]) -> Str
         Operator::Unnest(unnest) => {
             let kind = if unnest.outer { "LEFT" } else { "INNER" };
             let collection = text(&unnest.collection, input);
+            let condition = unnest.condition.as_ref();
+            let condition = condition
+                .map(|condition| format!(", condition=[{}]", text(condition, &node.schema)));
             format!(
-                "invocation=[UNNEST({collection})], select=[{}], joinType=[{kind}]",
-                all_names(&node.schema)
+                "invocation=[UNNEST({collection})], select=[{}], joinType=[{kind}]{}",
+                all_names(&node.schema),
+                condition.unwrap_or_default()
             )
         }
         Operator::OverAggregate(over) => over_facts(over, input),

@@ -83,7 +83,6 @@ fn check_inputs(draft: &Draft, nodes: &[Node], inputs: &[&Facts]) -> Result<()> 
         {
             inputs
         }
-        Operator::TemporalJoin(_) => &inputs[..1],
         _ => &[],
     };
     let Some(changing) = append_only.iter().find(|facts| !facts.is_append()) else {
@@ -161,7 +160,10 @@ fn changes_of(draft: &Draft, inputs: &[&Facts]) -> Facts {
             JoinKind::Left | JoinKind::Right | JoinKind::Full | JoinKind::Anti => make(true, true),
         },
         Operator::ChangelogNormalize(_) | Operator::UpsertMaterialize(_) => make(true, true),
-        Operator::TemporalJoin(_) => make(inputs[0].updates, inputs[0].deletes),
+        // Old and new contents wait for times of their own.
+        Operator::TemporalJoin(_) => {
+            Facts { paired: false, ..make(inputs[0].updates, inputs[0].deletes) }
+        }
         _ => pass(),
     }
 }

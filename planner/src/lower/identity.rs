@@ -151,7 +151,13 @@ impl Identity {
         let rows = self.rows.word("unnest").digest(self.expr(&unnest.collection));
         let rows = rows.word(&format!("{} {}", unnest.ordinality, unnest.outer));
         let own = (self.columns.len()..width).map(|index| rows.number(index as u64));
-        Self { rows, columns: self.columns.iter().copied().chain(own).collect() }
+        let all = Self { rows, columns: self.columns.iter().copied().chain(own).collect() };
+        match &unnest.condition {
+            None => all,
+            Some(condition) => {
+                Self { rows: all.rows.word("on").digest(all.expr(condition)), ..all }
+            }
+        }
     }
 
     pub(super) fn rank(&self, rank: &Rank) -> Self {

@@ -85,7 +85,9 @@ pub(super) fn input_needs(relation: &Relation, needs: &[Need]) -> Vec<Need> {
         RelOp::Gate { input, .. } => vec![Need::All; input.schema.len()],
         RelOp::Late { input, late } => passed(input, needs, std::iter::once(late.time)),
         RelOp::Unnest { input, unnest } => {
-            let mut result = passed(input, needs, std::iter::empty());
+            let width = input.schema.len();
+            let read = unnest.condition.iter().flat_map(|condition| condition.columns());
+            let mut result = passed(input, needs, read.filter(|column| *column < width));
             add(&unnest.collection, &Need::All, &mut result);
             result
         }

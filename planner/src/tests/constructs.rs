@@ -465,3 +465,79 @@ fn conditions_on_ranks_and_names_from_inside_subqueries() {
         "#]],
     );
 }
+
+#[test]
+fn subqueries_by_inequality_are_computed_per_value_that_they_depend_on() {
+    check("SELECT b, (SELECT COUNT(*) + 1 FROM t AS s WHERE s.a < t.a) AS n FROM t", expect![[r#"
+        == Optimized Execution Plan ==
+        TableSourceScan(table=[t], read=[a, b], fields=[a, b], changelogMode=[I])
+            (reuse_id=[1])
+
+        Sink(table=[collect], fields=[b, n], parallelism=[1], changelogMode=[NONE])
+        +- Calc(select=[b, CASE WHEN $there IS NULL THEN 1 ELSE EXPR$0 END AS n], changelogMode=[I,UB,UA,D])
+           +- Join(joinType=[LeftOuterJoin], where=[(a IS NOT DISTINCT FROM $d0)], select=[a, b, EXPR$0, $there, $d0], changelogMode=[I,UB,UA,D])
+              :- Exchange(distribution=[hash[a]])
+              :  +- Reused(reference_id=[1])
+              +- Exchange(distribution=[hash[$d0]])
+                 +- Calc(select=[($agg0 + 1) AS EXPR$0, TRUE AS $there, $d0], changelogMode=[I,UB,UA])
+                    +- GroupAggregate(groupBy=[$d0], select=[$d0, COUNT(*) AS $agg0], changelogMode=[I,UB,UA])
+                       +- Exchange(distribution=[hash[$d0]])
+                          +- Calc(select=[$d0], changelogMode=[I])
+                             +- Join(joinType=[InnerJoin], where=[a < $d0], select=[a, $d0], changelogMode=[I])
+                                :- Exchange(distribution=[single])
+                                :  +- Calc(select=[a], changelogMode=[I])
+                                :     +- Reused(reference_id=[1])
+                                +- Exchange(distribution=[single])
+                                   +- GroupAggregate(groupBy=[$d0], select=[$d0], changelogMode=[I])
+                                      +- Exchange(distribution=[hash[$d0]])
+                                         +- Calc(select=[a AS $d0], changelogMode=[I])
+                                            +- Reused(reference_id=[1])
+
+        == State ==
+        GroupAggregate($d0) [93d792d43b2874f8]: aggregates per $d0, for ever
+        Join() [9e3dfe6c49a823e0]: left rows, for ever; right rows, for ever
+        GroupAggregate($d0) [143008843909c2d2]: aggregates per $d0, for ever
+        Join(a) [598d63bdd155a748]: left rows, for ever; right rows, for ever
+    "#]]);
+    check(
+        "SELECT b, COUNT(*), (SELECT MAX(s.a) FROM t AS s WHERE s.b = t.b) AS m FROM t GROUP BY b",
+        expect![[r#"
+            == Optimized Execution Plan ==
+            TableSourceScan(table=[t], read=[a, b], fields=[a, b], changelogMode=[I])
+                (reuse_id=[1])
+
+            Sink(table=[collect], fields=[b, EXPR$1, m], parallelism=[1], changelogMode=[NONE])
+            +- Calc(select=[b, $agg0 AS EXPR$1, EXPR$0 AS m], changelogMode=[I,UB,UA,D])
+               +- Join(joinType=[LeftOuterJoin], where=[(b = $c1)], select=[b, $agg0, EXPR$0, $c1], changelogMode=[I,UB,UA,D])
+                  :- Exchange(distribution=[hash[b]])
+                  :  +- GroupAggregate(groupBy=[b], select=[b, COUNT(*) AS $agg0], changelogMode=[I,UB,UA])
+                  :     +- Exchange(distribution=[hash[b]])
+                  :        +- Calc(select=[b], changelogMode=[I])
+                  :           +- Reused(reference_id=[1])
+                  +- Exchange(distribution=[hash[$c1]])
+                     +- Calc(select=[$agg0 AS EXPR$0, $c2 AS $c1], changelogMode=[I,UB,UA])
+                        +- GroupAggregate(groupBy=[$c2], select=[$c2, MAX(a) AS $agg0], changelogMode=[I,UB,UA])
+                           +- Exchange(distribution=[hash[$c2]])
+                              +- Calc(select=[a, b AS $c2], changelogMode=[I])
+                                 +- Reused(reference_id=[1])
+
+            == State ==
+            GroupAggregate(b) [ae75dcb4cc1f81d3]: aggregates per b, for ever
+            GroupAggregate($c2) [81df1afc19825910]: aggregates per $c2, for ever
+            Join(b) [ffbd9ca3a43f3262]: left rows, for ever; right rows, for ever
+        "#]],
+    );
+    check(
+        "SELECT COUNT(*), (SELECT MAX(s.a) FROM t AS s WHERE s.b = t.b) AS m FROM t GROUP BY a",
+        expect![[r#"
+            SQL_SEMANTIC column 'b' is neither grouped nor inside an aggregate function (line 4, column 19)
+              help: add it to GROUP BY or aggregate it
+        "#]],
+    );
+    check("SELECT t.a, x FROM t LEFT JOIN UNNEST(ARRAY[t.a, 2]) AS u(x) ON x > t.a", expect![[r#"
+        == Optimized Execution Plan ==
+        Sink(table=[collect], fields=[a, x], parallelism=[1], changelogMode=[NONE])
+        +- Correlate(invocation=[UNNEST(ARRAY(a, 2))], select=[a, x], joinType=[LEFT], condition=[(x > a)], changelogMode=[I])
+           +- TableSourceScan(table=[t], read=[a], fields=[a], changelogMode=[I])
+    "#]]);
+}

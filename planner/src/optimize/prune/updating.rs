@@ -125,6 +125,9 @@ pub(super) fn unnest(
         moves.push(Some(whole(relation.schema.len(), field)));
         relation.schema.push(field.clone());
     }
+    if let RelOp::Unnest { unnest, .. } = &mut relation.op {
+        unnest.condition = unnest.condition.take().map(|condition| rewrite(condition, &moves));
+    }
     (relation, moves)
 }
 
