@@ -468,7 +468,9 @@ fn conditions_on_ranks_and_names_from_inside_subqueries() {
 
 #[test]
 fn subqueries_by_inequality_are_computed_per_value_that_they_depend_on() {
-    check("SELECT b, (SELECT COUNT(*) + 1 FROM t AS s WHERE s.a < t.a) AS n FROM t", expect![[r#"
+    check(
+        "SELECT b, (SELECT COUNT(*) + 1 FROM t AS s WHERE s.a < t.a) AS n FROM t",
+        expect![[r#"
         == Optimized Execution Plan ==
         TableSourceScan(table=[t], read=[a, b], fields=[a, b], changelogMode=[I])
             (reuse_id=[1])
@@ -498,7 +500,8 @@ fn subqueries_by_inequality_are_computed_per_value_that_they_depend_on() {
         Join() [9e3dfe6c49a823e0]: left rows, for ever; right rows, for ever
         GroupAggregate($d0) [143008843909c2d2]: aggregates per $d0, for ever
         Join(a) [598d63bdd155a748]: left rows, for ever; right rows, for ever
-    "#]]);
+    "#]],
+    );
     check(
         "SELECT b, COUNT(*), (SELECT MAX(s.a) FROM t AS s WHERE s.b = t.b) AS m FROM t GROUP BY b",
         expect![[r#"
@@ -534,10 +537,13 @@ fn subqueries_by_inequality_are_computed_per_value_that_they_depend_on() {
               help: add it to GROUP BY or aggregate it
         "#]],
     );
-    check("SELECT t.a, x FROM t LEFT JOIN UNNEST(ARRAY[t.a, 2]) AS u(x) ON x > t.a", expect![[r#"
+    check(
+        "SELECT t.a, x FROM t LEFT JOIN UNNEST(ARRAY[t.a, 2]) AS u(x) ON x > t.a",
+        expect![[r#"
         == Optimized Execution Plan ==
         Sink(table=[collect], fields=[a, x], parallelism=[1], changelogMode=[NONE])
         +- Correlate(invocation=[UNNEST(ARRAY(a, 2))], select=[a, x], joinType=[LEFT], condition=[(x > a)], changelogMode=[I])
            +- TableSourceScan(table=[t], read=[a], fields=[a], changelogMode=[I])
-    "#]]);
+    "#]],
+    );
 }

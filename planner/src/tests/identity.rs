@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tidegate_plan::encoding::{decode, encode};
 use tidegate_plan::state_layout::state_layout;
-use tidegate_plan::{Node, Operator, StreamGraph};
+use tidegate_plan::{Node, Operator, StreamGraph, Updates};
 
 use crate::{Planned, Session, parse_script};
 
@@ -168,6 +168,26 @@ fn what_a_temporal_join_reads_lets_out_every_version() {
     assert_eq!(plan(&both), [true]);
     assert_eq!(plan("INSERT INTO anything SELECT k, n FROM upserts;"), [false]);
     assert_eq!(plan(&versions("upserts")), [true]);
+}
+
+#[test]
+fn a_key_tells_rows_apart_only_as_long_as_their_changes_come_in_order() {
+    let join = |on: &str| {
+        let latest = "(SELECT k, MAX(n) AS n FROM u GROUP BY k)";
+        let query = format!(
+            "INSERT INTO anything SELECT l.k, l.n FROM {latest} l WHERE EXISTS (SELECT * FROM t WHERE {on});"
+        );
+        let graph = jobs(&format!("{OTHERS}{query}")).remove(0);
+        let made =
+            |kind: &str| graph.nodes.iter().find(|node| node.operator.kind() == kind).unwrap();
+        let (join, group) = (made("Join"), made("GroupAggregate"));
+        (join.upsert_key.clone(), group.changelog.updates)
+    };
+    assert_eq!(join("t.a = l.k").0, Some(vec![0]));
+    // A row and the one that replaces it are joined in two subtasks: either may come first, and the old one
+    // must be taken back where it is.
+    assert_eq!(join("t.a = l.n"), (None, Updates::BeforeAndAfter));
+    assert_eq!(join("t.a = l.k AND t.c.x = l.n"), (None, Updates::BeforeAndAfter));
 }
 
 #[test]
