@@ -277,28 +277,20 @@ impl<'a> Maker<'a> {
             }
         }
         let from = format!("FROM {}", input.table.name);
-        let query = select.query(&Both::same(from.clone()));
         let late = input.table.lateness == Lateness::Late;
         let in_time =
             late.then(|| select.query(&Both::same(format!("{from} WHERE ts_ms > wm"))).oracle);
         let append = input.kind == Kind::Append;
-        let column = time.filter(|_| append);
-        Relation {
-            flink: query.flink,
-            oracle: query.oracle,
-            fields: select.fields,
-            append,
-            time: column.map(|column| Time {
-                column,
-                distinct: input.distinct_times,
-                in_time,
-                of: (input.table.lateness != Lateness::Far).then(|| input.table.name.clone()),
-            }),
-            rows: input.table.rows.len(),
-            key: unique.clone().map(|name| vec![name]),
-            unique,
-            made_of: vec![if append { "append input" } else { "changing input" }],
-        }
+        let time = time.filter(|_| append).map(|column| Time {
+            column,
+            distinct: input.distinct_times,
+            in_time,
+            of: (input.table.lateness != Lateness::Far).then(|| input.table.name.clone()),
+        });
+        let made_of = vec![if append { "append input" } else { "changing input" }];
+        let key = unique.clone().map(|name| vec![name]);
+        let made = self.made(select, &Both::same(from), append, input.table.rows.len(), made_of);
+        Relation { time, key, unique, ..made }
     }
 
     /// A condition on columns of an item.
@@ -363,7 +355,6 @@ impl<'a> Maker<'a> {
         }
         let condition = self.predicate("a", input);
         let rest = input.item("a").map(|item| format!("FROM {item} WHERE {condition}"));
-        let query = select.query(&rest);
         let time = time.zip(input.time.as_ref()).map(|(column, time)| Time {
             column,
             distinct: time.distinct,
@@ -373,17 +364,10 @@ impl<'a> Maker<'a> {
                 select.query(&Both::same(rest)).oracle
             }),
         });
-        Relation {
-            flink: query.flink,
-            oracle: query.oracle,
-            fields: select.fields,
-            append: input.append,
-            time,
-            rows: input.rows,
-            key: unique.clone().map(|name| vec![name]),
-            unique,
-            made_of: input.with("condition and projection", None),
-        }
+        let made_of = input.with("condition and projection", None);
+        let key = unique.clone().map(|name| vec![name]);
+        let made = self.made(select, &rest, input.append, input.rows, made_of);
+        Relation { time, key, unique, ..made }
     }
 
     /// A relation of which nothing more is known.

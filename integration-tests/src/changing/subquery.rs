@@ -57,19 +57,19 @@ impl Maker<'_> {
             return None;
         }
         let (x, y) = (x.name, y.name);
-        let by = *self.prng.pick(&["<", ">", "<=", ">=", "=", "<>"]);
+        // The other two, `<> ANY` and `= ALL`, are refused.
+        let (word, only) = *self.prng.pick(&[("ANY", "="), ("ANY", "="), ("ALL", "<>")]);
+        let by = *self.prng.pick(&["<", ">", "<=", ">=", only]);
         let (l, r) = (left.item("l"), right.item("r"));
         let mut select = Select::default();
         self.keep_most(&mut select, "l", left);
-        let any = self.prng.chance(60);
-        let (word, name) = if any { ("ANY", "ANY") } else { ("ALL", "ALL") };
         let flink =
             format!("FROM {} WHERE l.{x} {by} {word} (SELECT r.{y} FROM {})", l.flink, r.flink);
         // Of all none is an exception, and none that is unknown.
-        let (kind, test) = if any { ("SEMI", "") } else { ("ANTI", " IS NOT TRUE") };
+        let (kind, test) = if word == "ANY" { ("SEMI", "") } else { ("ANTI", " IS NOT TRUE") };
         let oracle =
             format!("FROM {} LEFT {kind} JOIN {} ON (l.{x} {by} r.{y}){test}", l.oracle, r.oracle);
-        let made_of = left.with(name, Some(right));
+        let made_of = left.with(word, Some(right));
         Some(self.made(select, &Both { flink, oracle }, false, left.rows, made_of))
     }
 
