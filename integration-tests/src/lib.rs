@@ -20,6 +20,7 @@ pub mod prng;
 pub mod recorded;
 pub mod replay;
 pub mod rows;
+pub mod seeds;
 pub mod services;
 pub mod telemetry;
 pub mod tidegate;

@@ -1,7 +1,14 @@
 //! DataFusion in batch as the oracle of relational content.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result, anyhow};
 use arrow::array::RecordBatch;
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::optimizer::OptimizerRule;
+use datafusion::optimizer::extract_equijoin_predicate::ExtractEquijoinPredicate;
+use datafusion::optimizer::replace_distinct_aggregate::ReplaceDistinctWithAggregate;
+use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::compare::Row;
@@ -22,9 +29,25 @@ impl Oracle {
     /// # Errors
     /// If the system has no room for a runtime.
     pub fn new() -> Result<Self> {
-        let config = SessionConfig::new().with_target_partitions(1);
+        let mut config = SessionConfig::new().with_target_partitions(1);
+        let physical = &mut config.options_mut().optimizer;
+        // Sorting the parts of a union fails where two columns are the same one there; joins that change
+        // sides lose rows.
+        (physical.repartition_sorts, physical.join_reordering) = (false, false);
+        // A judge need not be fast: without those of its rules that only make queries faster it errs less.
+        // (Simplifying replaces COALESCE, which is not computed as it stands.)
+        let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
+            Arc::new(ReplaceDistinctWithAggregate::new()),
+            Arc::new(ExtractEquijoinPredicate::new()),
+            Arc::new(SimplifyExpressions::new()),
+        ];
+        let state = SessionStateBuilder::new()
+            .with_default_features()
+            .with_config(config)
+            .with_optimizer_rules(rules)
+            .build();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { context: SessionContext::new_with_config(config), runtime })
+        Ok(Self { context: SessionContext::new_with_state(state), runtime })
     }
 
     /// Adds a table.

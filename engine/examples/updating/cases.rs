@@ -218,7 +218,8 @@ fn rank(keys: u64) -> Later {
 
 fn deduplicate(keys: u64) -> Later {
     Box::new(move || {
-        let plan = plan::Deduplicate { keys: vec![0], time: None, keep_last: true };
+        let plan =
+            plan::Deduplicate { keys: vec![0], time: None, keep_last: true, each_change: false };
         let mode = ChangelogMode { updates: Updates::BeforeAndAfter, deletes: false };
         let node = node(PlanOperator::Deduplicate(plan.clone()), input(false), mode);
         let make: Make = Box::new(move || {

@@ -1,5 +1,6 @@
 //! Completing an upsert stream: what updates and deletes replace is remembered by key. A batch makes one
-//! net change per key; a change that changes nothing and a delete of an unknown key make none.
+//! net change per key, or every change where versions are read; a change that changes nothing and a delete
+//! of an unknown key make none.
 //!
 //! State table `rows`: the key and its row.
 
@@ -12,13 +13,14 @@ use tidegate_plan::{Node, PlanSettings, RowKind, Updates};
 use tidegate_types::{Error, KeyGroupRange, Result};
 
 use crate::element::Changes;
-use crate::keyed::{Keyed, Pending, Scales, SlotRows, SlotValues, Wanted};
+use crate::keyed::{Keyed, Pending, Scales, SlotRows, SlotValues, Wanted, replaced};
 use crate::keys::hash::hash_columns;
 use crate::operator::{Copied, Operator, OperatorContext, Output, SnapshotRequest, TableSnapshot};
 
 /// Adds the old content of updated and deleted rows.
 pub struct ChangelogNormalize {
     keys: Vec<usize>,
+    each_change: bool,
     wanted: Wanted,
     output: SchemaRef,
     keyed: Keyed,
@@ -53,6 +55,7 @@ impl ChangelogNormalize {
         let before = node.changelog.updates == Updates::BeforeAndAfter;
         Ok(Self {
             keys: plan.keys.clone(),
+            each_change: plan.each_change,
             wanted: Wanted { before, equal: keyed.has_ttl() },
             output,
             keyed,
@@ -75,6 +78,15 @@ impl ChangelogNormalize {
         self.last.resize(self.keyed.keys().len(), 0);
         expired.iter().for_each(|slot| self.rows.clear(*slot));
         Ok(())
+    }
+
+    /// Every change of a batch.
+    fn each(&self, changes: &Changes) -> Result<Option<Changes>> {
+        let alive: Vec<bool> =
+            (0..changes.len()).map(|row| RowKind::adds(changes.kind(row))).collect();
+        let rows = changes.rows.columns();
+        let old = replaced(&self.slots, Some(&alive), rows, &self.rows)?;
+        old.changes(&[], rows, Some(&alive), self.wanted, &self.output)
     }
 
     fn sweep(&mut self, now_ms: i64) -> Result<()> {
@@ -125,7 +137,10 @@ impl Operator for ChangelogNormalize {
             places.iter().map(|row| RowKind::adds(changes.kind(*row as usize))).collect();
         let new = take_record_batch(&changes.rows, &UInt32Array::from(places.clone()))
             .map_err(|error| Error::internal(error.to_string()))?;
-        let emitted = old.changes(&[], new.columns(), Some(&alive), self.wanted, &self.output)?;
+        let emitted = match self.each_change {
+            true => self.each(&changes)?,
+            false => old.changes(&[], new.columns(), Some(&alive), self.wanted, &self.output)?,
+        };
         emitted.into_iter().for_each(|changes| out.emit(changes));
         let (mut set, mut from, mut gone) = (Vec::new(), Vec::new(), Vec::new());
         for ((slot, row), alive) in slots.iter().zip(&places).zip(&alive) {

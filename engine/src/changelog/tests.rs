@@ -17,8 +17,8 @@ fn input() -> Schema {
     schema(&[TypeKind::BigInt.nullable(), TypeKind::BigInt.nullable(), TypeKind::STRING.nullable()])
 }
 
-fn normalize<'a>(updates: Updates, ttl_ms: u64) -> Subject<'a> {
-    let plan = Normalize { keys: vec![0] };
+fn normalize<'a>(updates: Updates, ttl_ms: u64, each_change: bool) -> Subject<'a> {
+    let plan = Normalize { keys: vec![0], each_change };
     let below = node(PlanOperator::Union, input(), ChangelogMode::UPSERT, None);
     let mode = ChangelogMode { updates, deletes: true };
     let operator = PlanOperator::ChangelogNormalize(plan.clone());
@@ -35,10 +35,12 @@ fn normalize<'a>(updates: Updates, ttl_ms: u64) -> Subject<'a> {
 fn an_upsert_stream_is_completed() {
     let stored = arrow_schema(&input());
     for updates in [Updates::BeforeAndAfter, Updates::After] {
-        for seed in 0..25 {
+        for seed in 0..50 {
+            let each_change = seed % 2 == 1;
             let mut random = Random(seed);
-            let mut subject = normalize(updates, 0);
+            let mut subject = normalize(updates, 0, each_change);
             let mut model: BTreeMap<Option<i64>, Row> = BTreeMap::new();
+            let mut versions = 0;
             for _ in 0..60 {
                 let log: Vec<_> = (0..1 + random.below(10))
                     .map(|_| {
@@ -47,10 +49,13 @@ fn an_upsert_stream_is_completed() {
                         // Upserts and deletes of keys that are there or not, as sources send them.
                         let kinds = [RowKind::Insert, RowKind::UpdateAfter, RowKind::Delete];
                         let kind = *random.pick(&kinds);
-                        match kind {
-                            RowKind::Delete => drop(model.remove(&key)),
-                            _ => drop(model.insert(key, ints(&row))),
-                        }
+                        versions += match kind {
+                            RowKind::Delete => usize::from(model.remove(&key).is_some()),
+                            _ => {
+                                let new = ints(&row);
+                                usize::from(model.insert(key, new.clone()) != Some(new))
+                            }
+                        };
                         (kind, row)
                     })
                     .collect();
@@ -60,6 +65,9 @@ fn an_upsert_stream_is_completed() {
                 expected.sort();
                 assert_eq!(subject.replay.table(), expected, "seed {seed}");
             }
+            let [inserted, _, updated, deleted] = subject.replay.seen;
+            let seen = inserted + updated + deleted;
+            assert!(seen <= versions && (!each_change || seen == versions), "seed {seed}");
         }
     }
 }
@@ -68,7 +76,7 @@ fn an_upsert_stream_is_completed() {
 fn what_changes_nothing_is_dropped() {
     let stored = arrow_schema(&input());
     let row = |kind, value| (kind, vec![Some(1), Some(value), None]);
-    let mut subject = normalize(Updates::BeforeAndAfter, 0);
+    let mut subject = normalize(Updates::BeforeAndAfter, 0, false);
     subject.feed(0, &changes(&stored, &[row(RowKind::Delete, 1)]));
     subject.feed(0, &changes(&stored, &[row(RowKind::UpdateAfter, 1)]));
     subject.feed(0, &changes(&stored, &[row(RowKind::Insert, 1)]));

@@ -1,5 +1,5 @@
 //! The last row per key by event time or arrival, or the first by arrival. A batch makes one net change per
-//! key.
+//! key; where versions are read, one for every row that becomes the last of its key.
 //!
 //! State table `rows`: the key and its row, or of the first by arrival the key alone.
 
@@ -14,7 +14,7 @@ use tidegate_types::{Error, KeyGroupRange, Result};
 
 use super::{TABLE, times};
 use crate::element::Changes;
-use crate::keyed::{Keyed, Pending, Scales, SlotRows, SlotValues, Wanted};
+use crate::keyed::{Keyed, Pending, Scales, SlotRows, SlotValues, Wanted, last_of_each, replaced};
 use crate::keys::hash::hash_columns;
 use crate::operator::{Copied, Operator, OperatorContext, Output, SnapshotRequest, TableSnapshot};
 
@@ -152,36 +152,51 @@ impl Latest {
         Ok(())
     }
 
-    /// For each key whose row changes: its slot and the row of the batch that it gets.
-    fn winners(&mut self, rows: &RecordBatch) -> Result<(Vec<u32>, Vec<u32>, Vec<bool>)> {
+    /// The rows that win over what their keys had when they came: slots and places in the batch.
+    fn winners(&mut self, rows: &RecordBatch) -> Result<(Vec<u32>, Vec<u32>)> {
         let times = match self.plan.time {
             Some(column) => Some(times(rows.column(column))?),
             None => None,
         };
         let times = times.as_ref().map(|times| times.values());
-        let mut best: Vec<(u32, u32)> = Vec::new();
-        let mut had = Vec::new();
+        let (mut slots, mut places) = (Vec::new(), Vec::new());
         let Kept { seen, times: kept, .. } = &mut self.kept;
-        // The place of a slot in `best` is kept in no table of its own: only winners are looked up.
-        let mut places: hashbrown::HashMap<u32, u32> = hashbrown::HashMap::new();
         for (row, slot) in (0u32..).zip(&self.slots) {
             let index = *slot as usize;
             let time = times.map_or(0, |times| times[row as usize]);
-            let wins = !seen[index] || time >= kept[index];
-            if !wins {
+            if seen[index] && time < kept[index] {
                 continue;
             }
-            kept[index] = time;
-            let place = *places.entry(*slot).or_insert_with(|| {
-                best.push((*slot, row));
-                had.push(seen[index]);
-                best.len() as u32 - 1
-            });
-            seen[index] = true;
-            best[place as usize].1 = row;
+            (seen[index], kept[index]) = (true, time);
+            slots.push(*slot);
+            places.push(row);
         }
-        let (slots, rows) = best.into_iter().unzip();
-        Ok((slots, rows, had))
+        Ok((slots, places))
+    }
+
+    /// Replaces rows by those of a batch that come later in time.
+    fn keep_last(&mut self, rows: &RecordBatch, out: &mut Output) -> Result<()> {
+        let (winners, winning) = self.winners(rows)?;
+        let (slots, last) = last_of_each(&winners);
+        let places: Vec<u32> = last.iter().map(|place| winning[*place as usize]).collect();
+        self.keyed.touch(&slots, out.now_ms, &self.kept)?;
+        let kept = &self.kept.rows;
+        let taken = |places: &[u32]| {
+            take_record_batch(rows, &UInt32Array::from(places.to_vec()))
+                .map_err(|error| Error::internal(error.to_string()))
+        };
+        let (old, new) = if self.plan.each_change {
+            let new = taken(&winning)?;
+            (replaced(&winners, None, new.columns(), kept)?, new)
+        } else {
+            let noted = self.pending.note(&slots, self.keyed.keys().len());
+            let had: Vec<bool> = slots.iter().map(|slot| kept.has(*slot)).collect();
+            self.pending.had_each(noted, &had, Some(|slots: &[u32]| kept.gather(slots)))?;
+            (self.pending.take()?.1, taken(&places)?)
+        };
+        let emitted = old.changes(&[], new.columns(), None, self.wanted, &self.output)?;
+        emitted.into_iter().for_each(|changes| out.emit(changes));
+        self.kept.rows.set(&slots, &places, rows)
     }
 }
 
@@ -212,17 +227,7 @@ impl Operator for Latest {
         if self.kept.rows.schema().fields().is_empty() {
             self.keep_first(rows, out)?;
         } else {
-            let (slots, places, had) = self.winners(rows)?;
-            self.keyed.touch(&slots, out.now_ms, &self.kept)?;
-            let noted = self.pending.note(&slots, self.keyed.keys().len());
-            let kept = &self.kept.rows;
-            self.pending.had_each(noted, &had, Some(|slots: &[u32]| kept.gather(slots)))?;
-            let (_, old) = self.pending.take()?;
-            let new = take_record_batch(rows, &UInt32Array::from(places.clone()))
-                .map_err(|error| Error::internal(error.to_string()))?;
-            let emitted = old.changes(&[], new.columns(), None, self.wanted, &self.output)?;
-            emitted.into_iter().for_each(|changes| out.emit(changes));
-            self.kept.rows.set(&slots, &places, rows)?;
+            self.keep_last(rows, out)?;
         }
         self.sweep(out.now_ms)?;
         if self.scales.is_due() {

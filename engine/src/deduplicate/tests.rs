@@ -20,13 +20,19 @@ fn subject<'a>(plan: &'a Plan, updates: Updates, ttl_ms: u64) -> Subject<'a> {
     let below = node(PlanOperator::Union, input(), ChangelogMode::APPEND, None);
     let mode = ChangelogMode { updates, deletes: false };
     let operator = PlanOperator::Deduplicate(plan.clone());
-    let mut node = node(operator, input(), mode, Some(vec![0]));
+    let mut node = node(operator, input(), mode, Some(plan.keys.clone()));
     node.state_ttl_ms = vec![ttl_ms];
     let make = move || -> Box<dyn Operator> {
         let settings = PlanSettings::default();
         deduplicate(plan, &node, &[&below], &settings).unwrap()
     };
-    Subject::new(make, vec![Some(vec![0])], &["rows"], Replay::new(mode, Some(vec![0])))
+    let route = (!plan.keys.is_empty()).then(|| plan.keys.clone());
+    Subject::new(make, vec![route], &["rows"], Replay::new(mode, Some(plan.keys.clone())))
+}
+
+/// The key of a row; one for all if there are no key columns.
+fn key(plan: &Plan, row: &[Option<i64>]) -> Option<i64> {
+    plan.keys.first().and_then(|column| row[*column])
 }
 
 fn shown(schema: &SchemaRef, rows: &[Vec<Option<i64>>]) -> Vec<Row> {
@@ -39,25 +45,34 @@ fn shown(schema: &SchemaRef, rows: &[Vec<Option<i64>>]) -> Vec<Row> {
 #[test]
 fn the_kept_row_is_the_first_or_last_of_its_key() {
     let stored = arrow_schema(&input());
-    for (time, keep_last) in [(None, false), (None, true), (Some(2), true)] {
-        let plan = Plan { keys: vec![0], time, keep_last };
+    for (time, keep_last, each_change) in [
+        (None, false, false),
+        (None, true, false),
+        (Some(2), true, false),
+        (None, true, true),
+        (Some(2), true, true),
+    ] {
         for updates in [Updates::BeforeAndAfter, Updates::After] {
             for seed in 0..12 {
+                let keys = if seed % 4 == 3 { vec![] } else { vec![0] };
+                let plan = Plan { keys, time, keep_last, each_change };
                 let mut random = Random(seed);
                 let mut table = Table::new(vec![(30, 20), (3, 6), (40, u64::MAX)], true);
                 let mut subject = subject(&plan, updates, 0);
                 let mut kept: BTreeMap<Option<i64>, Vec<Option<i64>>> = BTreeMap::new();
+                let mut versions = 0;
                 for _ in 0..80 {
                     let count = 1 + random.below(10);
                     let log = table.change(count, &mut random);
                     for (_, row) in &log {
-                        let held = kept.get(&row[0]);
+                        let held = kept.get(&key(&plan, row));
                         let wins = held.is_none_or(|held| match time {
                             None => keep_last,
                             Some(_) => row[2] >= held[2],
                         });
                         if wins {
-                            kept.insert(row[0], row.clone());
+                            let held = kept.insert(key(&plan, row), row.clone());
+                            versions += usize::from(held.as_ref() != Some(row));
                         }
                     }
                     subject.feed(0, &changes(&stored, &log));
@@ -65,7 +80,9 @@ fn the_kept_row_is_the_first_or_last_of_its_key() {
                 }
                 let rows: Vec<_> = kept.into_values().collect();
                 assert_eq!(subject.replay.table(), shown(&stored, &rows), "{plan:?} {seed}");
-                let [_, before, after, deleted] = subject.replay.seen;
+                let [inserted, before, after, deleted] = subject.replay.seen;
+                assert!(inserted + after <= versions);
+                assert!(!each_change || inserted + after == versions, "{plan:?} {seed}");
                 let first = time.is_none() && !keep_last;
                 assert_eq!((after == 0, deleted), (first, 0));
                 assert_eq!(before == 0, first || updates == Updates::After);
@@ -78,7 +95,7 @@ fn the_kept_row_is_the_first_or_last_of_its_key() {
 fn the_same_row_again_changes_nothing_and_an_old_key_is_new_again() {
     let stored = arrow_schema(&input());
     let row = |text: i64| (RowKind::Insert, vec![Some(1), Some(text), Some(7)]);
-    let plan = Plan { keys: vec![0], time: None, keep_last: true };
+    let plan = Plan { keys: vec![0], time: None, keep_last: true, each_change: false };
     let mut subject = subject(&plan, Updates::BeforeAndAfter, 0);
     subject.feed(0, &changes(&stored, &[row(1), row(2)]));
     subject.feed(0, &changes(&stored, &[row(1), row(2)]));
@@ -86,7 +103,7 @@ fn the_same_row_again_changes_nothing_and_an_old_key_is_new_again() {
     subject.feed(0, &changes(&stored, &[row(3)]));
     assert_eq!(subject.replay.seen, [1, 1, 1, 0]);
 
-    let first = Plan { keys: vec![0], time: None, keep_last: false };
+    let first = Plan { keys: vec![0], time: None, keep_last: false, each_change: false };
     let mut subject = self::subject(&first, Updates::None, 1_000);
     let mut seen = Vec::new();
     for step in 0..5 {
@@ -103,8 +120,9 @@ fn the_same_row_again_changes_nothing_and_an_old_key_is_new_again() {
 #[test]
 fn the_first_by_event_time_waits_for_the_watermark() {
     let stored = arrow_schema(&input());
-    let plan = Plan { keys: vec![0], time: Some(2), keep_last: false };
     for seed in 0..25 {
+        let keys = if seed % 4 == 3 { vec![] } else { vec![0] };
+        let plan = Plan { keys, time: Some(2), keep_last: false, each_change: false };
         let mut random = Random(seed);
         let mut subject = subject(&plan, Updates::None, 0);
         let mut kept: BTreeMap<Option<i64>, Vec<Option<i64>>> = BTreeMap::new();
@@ -119,9 +137,9 @@ fn the_first_by_event_time_waits_for_the_watermark() {
                 .collect();
             for (_, row) in log.iter().filter(|(_, row)| row[2] > Some(watermark)) {
                 // What the watermark has passed is out, and stays.
-                let held = kept.get(&row[0]);
+                let held = kept.get(&key(&plan, row));
                 if held.is_none_or(|held| held[2] > Some(watermark) && row[2] < held[2]) {
-                    kept.insert(row[0], row.clone());
+                    kept.insert(key(&plan, row), row.clone());
                 }
             }
             subject.feed(0, &changes(&stored, &log));

@@ -12,6 +12,7 @@ mod links;
 mod pending;
 mod rows;
 mod scales;
+mod successive;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -27,4 +28,5 @@ pub(crate) use links::Links;
 pub(crate) use pending::{Pending, Wanted};
 pub(crate) use rows::SlotRows;
 pub(crate) use scales::Scales;
+pub(crate) use successive::{last_of_each, replaced};
 pub(crate) use table::{Keyed, SlotValues};

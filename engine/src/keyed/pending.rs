@@ -14,7 +14,7 @@ use tidegate_types::{Error, Result};
 use crate::element::Changes;
 
 /// In place of an index: there is no old result.
-const NEW: u32 = u32::MAX;
+pub(super) const NEW: u32 = u32::MAX;
 
 /// Changed groups.
 #[derive(Default)]
@@ -125,9 +125,9 @@ impl Pending {
 
 /// Results that groups had.
 pub(crate) struct Old {
-    rows: Vec<u32>,
+    pub(super) rows: Vec<u32>,
     /// Empty if they are not needed.
-    columns: Vec<ArrayRef>,
+    pub(super) columns: Vec<ArrayRef>,
 }
 
 /// What is emitted of changed groups.

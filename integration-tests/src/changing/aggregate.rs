@@ -3,6 +3,17 @@
 use super::relation::{Both, Field, Maker, Relation, Select};
 use crate::value::ColumnType;
 
+/// Where a call stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Under GROUP BY.
+    Group,
+    /// In front of OVER.
+    Frame,
+    /// In a subquery that is a value.
+    Value,
+}
+
 /// An aggregate call.
 pub(super) struct Call {
     /// In Flink's SQL.
@@ -31,13 +42,20 @@ impl Call {
 }
 
 impl Maker<'_> {
-    /// A random call over columns of an item; without DISTINCT and FILTER if `plain`.
-    pub(super) fn call(&mut self, alias: &str, input: &Relation, plain: bool) -> Call {
-        let filter = match !plain && self.prng.chance(20) {
+    /// A random call over columns of an item.
+    pub(super) fn call(&mut self, alias: &str, input: &Relation, place: Place) -> Call {
+        let filter = match place != Place::Value && self.prng.chance(20) {
             true => format!(" FILTER (WHERE {})", self.predicate(alias, input)),
             false => String::new(),
         };
-        let distinct = if !plain && self.prng.chance(25) { "DISTINCT " } else { "" };
+        let grouped = place == Place::Group;
+        if grouped
+            && self.prng.chance(12)
+            && let Some(call) = self.composed(alias, input, &filter)
+        {
+            return call;
+        }
+        let distinct = if grouped && self.prng.chance(25) { "DISTINCT " } else { "" };
         let count = |text: String| Call::plain(text, ColumnType::BigInt, true);
         let any = self.prng.pick(&input.fields).clone();
         let name = format!("{alias}.{}", any.name);
@@ -64,6 +82,32 @@ impl Maker<'_> {
             ty => ty,
         };
         Call::plain(sum, ty, true)
+    }
+
+    /// A call that the oracle puts together of others: a variance, or the length of a list.
+    fn composed(&mut self, alias: &str, input: &Relation, filter: &str) -> Option<Call> {
+        if self.prng.chance(50) {
+            let text = self.pick(input, |field| field.ty == ColumnType::Text)?;
+            let name = format!("{alias}.{}", text.name);
+            let separator = *self.prng.pick(&[",", "", ", "]);
+            let lengths = format!("SUM(CHARACTER_LENGTH({name})){filter}");
+            let between = format!("(COUNT({name}){filter} - 1) * {}", separator.len());
+            return Some(Call {
+                flink: format!("CHAR_LENGTH(LISTAGG({name}, '{separator}'){filter})"),
+                oracle: vec![format!("CAST({lengths} + {between} AS INT)")],
+                ty: ColumnType::Int,
+                exact: true,
+            });
+        }
+        // Keys of this type are too large for the digits of a DOUBLE.
+        let small = |field: &Field| field.is_summable() && field.ty != ColumnType::BigInt;
+        let field = self.pick(input, small)?;
+        let functions = ["VAR_POP", "VAR_SAMP", "STDDEV_POP", "STDDEV_SAMP"];
+        let function = *self.prng.pick(&functions);
+        // Only the last digits depend on the order; no value lies between two roundings by this factor.
+        let name = format!("CAST({alias}.{} AS DOUBLE)", field.name);
+        let text = format!("ROUND({function}({name}){filter} * 0.7310585786300049E0, 3)");
+        Some(Call::plain(text, ColumnType::Double, false))
     }
 
     /// Aggregates by some keys, or of all rows.
@@ -98,9 +142,9 @@ impl Maker<'_> {
         self.aggregated(input, select, &rest, rows, Some(key), made_of)
     }
 
-    fn calls(&mut self, select: &mut Select, input: &Relation) {
+    pub(super) fn calls(&mut self, select: &mut Select, input: &Relation) {
         for _ in 0..=self.prng.below(4) {
-            let call = self.call("a", input, false);
+            let call = self.call("a", input, Place::Group);
             self.add(select, &call.both(&Both::same("")), call.ty, call.exact);
         }
     }
@@ -114,18 +158,8 @@ impl Maker<'_> {
         key: Option<Vec<String>>,
         made_of: Vec<&'static str>,
     ) -> Relation {
-        let query = select.query(rest);
-        Relation {
-            flink: query.flink,
-            oracle: query.oracle,
-            fields: select.fields,
-            append: false,
-            time: None,
-            rows: rows.min(input.rows.max(1) * 4),
-            key,
-            unique: None,
-            made_of,
-        }
+        let rows = rows.min(input.rows.max(1) * 4);
+        Relation { key, ..self.made(select, rest, false, rows, made_of) }
     }
 
     /// GROUPING SETS, ROLLUP and CUBE.
@@ -150,8 +184,15 @@ impl Maker<'_> {
             };
             bits.push(self.add(&mut select, &call, ColumnType::BigInt, true));
         }
-        self.calls(&mut select, input);
         let all = names.join(", ");
+        if self.prng.chance(30) {
+            let call = Both {
+                flink: format!("GROUPING_ID({all})"),
+                oracle: format!("CAST(GROUPING({all}) AS BIGINT)"),
+            };
+            self.add(&mut select, &call, ColumnType::BigInt, true);
+        }
+        self.calls(&mut select, input);
         let by = match self.prng.below(3) {
             0 => format!("ROLLUP ({all})"),
             1 => format!("CUBE ({all})"),

@@ -1,14 +1,23 @@
-//! Regular joins, semi joins in their many spellings, and subqueries as values.
+//! Regular joins, by any conditions and by bounds of time.
 
 use super::relation::{Both, Field, Maker, Relation, Select};
+use crate::cases::interval;
 use crate::value::ColumnType;
 
+/// The kinds of joins that have an equality.
+pub(super) const KINDS: &[(&str, &str)] = &[
+    ("JOIN", "INNER JOIN"),
+    ("LEFT JOIN", "LEFT JOIN"),
+    ("RIGHT JOIN", "RIGHT JOIN"),
+    ("FULL JOIN", "FULL JOIN"),
+];
+
 /// More rows than this no join is to give.
-const MOST_ROWS: usize = 3_000;
+pub(super) const MOST_ROWS: usize = 3_000;
 
 /// Columns that are compared by a join.
-struct Condition {
-    flink: String,
+pub(super) struct Condition {
+    pub(super) flink: String,
     equal: bool,
     null_safe: bool,
     residual: bool,
@@ -27,7 +36,12 @@ impl Maker<'_> {
     }
 
     /// A condition of `l` and `r`; with `equal` it has an equality if there can be one.
-    fn condition(&mut self, left: &Relation, right: &Relation, equal: bool) -> Condition {
+    pub(super) fn condition(
+        &mut self,
+        left: &Relation,
+        right: &Relation,
+        equal: bool,
+    ) -> Condition {
         let mut parts = Vec::new();
         let (mut has_equal, mut null_safe) = (false, false);
         let pair = if equal { self.pair(left, right) } else { None };
@@ -88,12 +102,7 @@ impl Maker<'_> {
         let (left, right, rows) = self.sides(left, right, !equal);
         let condition = self.condition(&left, &right, equal);
         let (kind, name) = match condition.equal {
-            true => *self.prng.pick(&[
-                ("JOIN", "INNER JOIN"),
-                ("LEFT JOIN", "LEFT JOIN"),
-                ("RIGHT JOIN", "RIGHT JOIN"),
-                ("FULL JOIN", "FULL JOIN"),
-            ]),
+            true => *self.prng.pick(KINDS),
             false => *self.prng.pick(&[
                 ("JOIN", "join without equality"),
                 ("LEFT JOIN", "outer join without equality"),
@@ -120,178 +129,64 @@ impl Maker<'_> {
         self.made(select, &rest, append, rows, made_of)
     }
 
-    /// A relation of which nothing more is known.
-    pub(super) fn made(
-        &mut self,
-        select: Select,
-        rest: &Both,
-        append: bool,
-        rows: usize,
-        made_of: Vec<&'static str>,
-    ) -> Relation {
-        let query = select.query(rest);
-        Relation {
-            flink: query.flink,
-            oracle: query.oracle,
-            fields: select.fields,
-            append,
-            time: None,
-            rows,
-            key: None,
-            unique: None,
-            made_of,
+    /// A relation joined with itself, which is computed once.
+    pub(super) fn itself(&mut self, input: &Relation) -> Relation {
+        if self.prng.chance(50) {
+            return self.join(input, input);
         }
+        let name = format!("w_{}", self.name());
+        let named = Relation { flink: format!("SELECT * FROM {name}"), ..input.clone() };
+        let mut joined = self.join(&named, &named);
+        joined.flink = format!("WITH {name} AS ({}) {}", input.flink, joined.flink);
+        joined.made_of.push("WITH");
+        joined
     }
 
-    /// EXISTS, NOT EXISTS, IN, NOT IN.
-    pub(super) fn semi(&mut self, left: &Relation, right: &Relation) -> Relation {
-        let mut select = Select::default();
-        self.keep_most(&mut select, "l", left);
-        if select.fields.is_empty() {
-            self.keep(&mut select, "l", &left.fields[0]);
+    /// A join whose condition bounds the time of one side at least, by which rows can be forgotten.
+    pub(super) fn join_by_time(&mut self, left: &Relation, right: &Relation) -> Option<Relation> {
+        let (lt, rt) = (left.time.clone()?, right.time.clone()?);
+        if !self.meet(&lt, &rt) || left.rows * right.rows / 3 > MOST_ROWS {
+            return None;
         }
-        let more = if self.prng.chance(20) { self.predicate("l", left) } else { "TRUE".to_owned() };
-        let pair = self.pair(left, right).filter(|_| self.prng.chance(55));
-        let not = self.prng.chance(50);
-        let (l, r) = (left.item("l"), right.item("r"));
-        let (name, rest) = match pair {
-            Some((x, y)) if not => ("NOT IN", self.not_in(left, right, (&x.name, &y.name), &more)),
-            Some((x, y)) => {
-                let (x, y) = (x.name, y.name);
-                let flink = format!("WHERE l.{x} IN (SELECT r.{y} FROM {}) AND {more}", r.flink);
-                let oracle = format!("LEFT SEMI JOIN {} ON l.{x} = r.{y} WHERE {more}", r.oracle);
-                (
-                    "IN",
-                    Both {
-                        flink: format!("FROM {} {flink}", l.flink),
-                        oracle: format!("FROM {} {oracle}", l.oracle),
-                    },
-                )
-            }
-            None => {
-                let condition = self.condition(left, right, true).flink;
-                let (word, kind) = if not { ("NOT EXISTS", "ANTI") } else { ("EXISTS", "SEMI") };
-                let flink = format!(
-                    "FROM {} WHERE {word} (SELECT * FROM {} WHERE {condition}) AND {more}",
-                    l.flink, r.flink
-                );
-                let oracle = format!(
-                    "FROM {} LEFT {kind} JOIN {} ON {condition} WHERE {more}",
-                    l.oracle, r.oracle
-                );
-                (word, Both { flink, oracle })
-            }
-        };
-        let append = left.append && right.append && !not;
-        let made_of = left.with(name, Some(right));
-        self.made(select, &rest, append, left.rows, made_of)
-    }
-
-    /// The oracle's optimiser need not know the rules of NULL: nothing is outside of a list that has
-    /// NULL, and NULL is outside of the empty list only.
-    fn not_in(
-        &mut self,
-        left: &Relation,
-        right: &Relation,
-        columns: (&str, &str),
-        more: &str,
-    ) -> Both {
-        let (l, r, (x, y)) = (left.item("l"), right.item("r"), columns);
-        let flink = format!(
-            "FROM {} WHERE l.{x} NOT IN (SELECT r.{y} FROM {}) AND {more}",
-            l.flink, r.flink
-        );
-        let listed = listed(&r.oracle, x, y);
-        let oracle = format!(
-            "FROM {} {listed} WHERE (q.everything = 0 OR (l.{x} IS NOT NULL AND q.everything = q.known \
-             AND f.found IS NULL)) AND {more}",
-            l.oracle
-        );
-        Both { flink, oracle }
-    }
-
-    /// IN and NOT IN as a value: TRUE, FALSE or NULL.
-    pub(super) fn in_value(&mut self, left: &Relation, right: &Relation) -> Option<Relation> {
-        let (x, y) = self.pair(left, right)?;
-        let not = if self.prng.chance(40) { "NOT " } else { "" };
-        let (l, r, x, y) = (left.item("l"), right.item("r"), x.name, y.name);
-        let mut select = Select::default();
-        self.keep_most(&mut select, "l", left);
-        let value = Both {
-            flink: format!("(l.{x} {not}IN (SELECT r.{y} FROM {}))", r.flink),
-            oracle: format!(
-                "{not}(CASE WHEN q.everything = 0 THEN FALSE WHEN f.found IS NOT NULL THEN TRUE \
-                 WHEN l.{x} IS NULL OR q.everything <> q.known THEN NULL ELSE FALSE END)"
-            ),
-        };
-        self.add(&mut select, &value, ColumnType::Boolean, true);
-        let listed = listed(&r.oracle, &x, &y);
-        let rest = Both {
-            flink: format!("FROM {}", l.flink),
-            oracle: format!("FROM {} {listed}", l.oracle),
-        };
-        let made_of = left.with("IN as a value", Some(right));
-        Some(self.made(select, &rest, false, left.rows, made_of))
-    }
-
-    /// A subquery as a value, alone or by a key, as a column or in a condition.
-    pub(super) fn scalar(&mut self, left: &Relation, right: &Relation) -> Relation {
-        let call = self.call("r", right, true);
-        let text = call.both(&Both::same(""));
-        let pair = self.pair(left, right).filter(|_| self.prng.chance(60));
-        let mut select = Select::default();
-        self.keep_most(&mut select, "l", left);
-        let (l, r) = (left.item("l"), right.item("r"));
-        let count = text.flink.starts_with("COUNT");
-        let (name, value, joined) = match &pair {
-            Some((x, y)) => {
-                let flink = format!(
-                    "(SELECT {} FROM {} WHERE r.{} = l.{})",
-                    text.flink, r.flink, y.name, x.name
-                );
-                let oracle = if count { "COALESCE(s.m, 0)" } else { "s.m" };
-                let joined = format!(
-                    "LEFT JOIN (SELECT r.{0} AS g, {1} AS m FROM {2} GROUP BY r.{0}) AS s ON l.{3} = s.g",
-                    y.name, text.oracle, r.oracle, x.name
-                );
-                ("correlated subquery", Both { flink, oracle: oracle.to_owned() }, joined)
-            }
-            None => {
-                let flink = format!("(SELECT {} FROM {})", text.flink, r.flink);
-                let joined =
-                    format!("CROSS JOIN (SELECT {} AS m FROM {}) AS s", text.oracle, r.oracle);
-                ("scalar subquery", Both { flink, oracle: "s.m".to_owned() }, joined)
-            }
-        };
-        let mut condition = Both::same("");
-        let comparable =
-            self.pick(left, |field| field.ty == call.ty && field.ty != ColumnType::Boolean);
-        match comparable {
-            Some(field) if self.prng.chance(40) => {
-                let by = *self.prng.pick(&["<", ">", "<=", ">=", "=", "<>"]);
-                condition = value.map(|value| format!(" WHERE l.{} {by} {value}", field.name));
-            }
+        let (l, r) = self.pair(left, right)?;
+        let (lt, rt) = (format!("l.{}", lt.column), format!("r.{}", rt.column));
+        let span = self.span(0, 6);
+        let bounds = match self.prng.below(4) {
+            0 => span.map(|span| format!("{lt} >= {rt} - {span}")),
+            1 => span.map(|span| format!("{lt} <= {rt} + {span}")),
+            2 => span.map(|span| format!("{rt} >= {lt} - {span}")),
+            // As with auctions and bids: until a time that each row says.
             _ => {
-                self.add(&mut select, &value, call.ty, call.exact);
+                let condition = self.predicate("r", right);
+                let longer = self.span(3, 12);
+                let from =
+                    Both { flink: format!("CAST({rt} AS TIMESTAMP(3))"), oracle: rt.clone() };
+                let ends = span.zip(&longer, |short, long| format!("{short}|{long}"));
+                from.zip(&ends, |from, ends| {
+                    let (short, long) = ends.split_once('|').unwrap_or((ends, ends));
+                    format!(
+                        "{lt} BETWEEN {rt} AND CASE WHEN {condition} THEN {from} + {short} ELSE {from} + {long} END"
+                    )
+                })
             }
-        }
-        if select.fields.is_empty() {
-            self.keep(&mut select, "l", &left.fields[0]);
-        }
-        let rest = Both {
-            flink: format!("FROM {}{}", l.flink, condition.flink),
-            oracle: format!("FROM {} {joined}{}", l.oracle, condition.oracle),
         };
+        let (kind, _) = *self.prng.pick(KINDS);
+        let mut select = Select::default();
+        self.keep_most(&mut select, "l", left);
+        self.keep_most(&mut select, "r", right);
+        let from = left.item("l").zip(&right.item("r"), |l, r| format!("FROM {l} {kind} {r}"));
+        let equal = format!("l.{} = r.{}", l.name, r.name);
+        let rest = from.zip(&bounds, |from, bounds| format!("{from} ON {equal} AND {bounds}"));
+        let name =
+            if kind == "JOIN" { "join bounded by time" } else { "outer join bounded by time" };
         let made_of = left.with(name, Some(right));
-        self.made(select, &rest, false, left.rows, made_of)
+        let rows = left.rows * right.rows / 3;
+        Some(self.made(select, &rest, kind == "JOIN", rows.max(left.rows + right.rows), made_of))
     }
-}
 
-/// Joins that tell whether `l.x` is among `r.y` (`f.found`), how many rows there are (`q.everything`), and
-/// how many without NULL (`q.known`).
-fn listed(right: &str, x: &str, y: &str) -> String {
-    format!(
-        "LEFT JOIN (SELECT DISTINCT r.{y} AS found FROM {right} WHERE r.{y} IS NOT NULL) AS f ON l.{x} = f.found \
-         CROSS JOIN (SELECT COUNT(*) AS everything, COUNT(r.{y}) AS known FROM {right}) AS q"
-    )
+    /// So many to so many times the distance of times.
+    pub(super) fn span(&mut self, least: i64, most: i64) -> Both {
+        let length = self.spacing * self.prng.between(least, most);
+        Both { flink: interval(length), oracle: length.to_string() }
+    }
 }

@@ -3,11 +3,14 @@
 
 mod aggregate;
 mod join;
+mod over;
 mod rank;
 mod relation;
 mod sets;
+mod subquery;
 mod table;
 mod timed;
+mod windowed;
 
 use anyhow::{Result, ensure};
 
@@ -27,20 +30,25 @@ enum Last {
     GroupingSets,
     Distinct,
     Join,
+    JoinByTime,
+    Itself,
     Chain,
     JoinOfAggregates,
     Semi,
     Scalar,
+    Lateral,
     Top,
     Limit,
     Deduplicate,
     OverTime,
     OverOther,
+    Arrival,
     Set,
     Values,
     Unnest,
     Interval,
-    Window,
+    WindowJoin,
+    WindowGroup,
     Temporal,
     Sort,
     Plain,
@@ -63,22 +71,29 @@ const IN_TURN: &[Last] = &[
     Last::GroupingSets,
     Last::Join,
     Last::Top,
-    Last::Window,
+    Last::WindowJoin,
     Last::OverOther,
+    Last::JoinByTime,
+    Last::WindowGroup,
     Last::Set,
     Last::Distinct,
     Last::Unnest,
     Last::Semi,
+    Last::Lateral,
     Last::JoinOfAggregates,
     Last::Limit,
     Last::Group,
     Last::Interval,
     Last::OverTime,
+    Last::Itself,
     Last::Values,
     Last::Sort,
     Last::Deduplicate,
     Last::Plain,
     Last::Temporal,
+    Last::WindowGroup,
+    Last::Arrival,
+    Last::JoinByTime,
 ];
 
 /// A question.
@@ -152,7 +167,7 @@ impl Maker<'_> {
     pub fn question(&mut self, number: usize, late: bool) -> Question {
         let last = match (IN_TURN[number % IN_TURN.len()], late) {
             (Last::Interval | Last::Temporal | Last::Sort, true) => Last::OverTime,
-            (Last::Window, true) => Last::Deduplicate,
+            (Last::WindowJoin | Last::WindowGroup | Last::JoinByTime, true) => Last::Deduplicate,
             (last, _) => last,
         };
         if last == Last::Sort {
@@ -208,7 +223,11 @@ impl Maker<'_> {
     /// A query of some steps.
     fn relation(&mut self, depth: usize, late: bool) -> Relation {
         if depth == 0 {
-            return self.base(false);
+            let latest = self.prng.chance(15) && !late;
+            return latest
+                .then(|| self.latest(false))
+                .flatten()
+                .unwrap_or_else(|| self.base(false));
         }
         if self.prng.chance(15) {
             let input = self.relation(depth - 1, late);
@@ -229,26 +248,37 @@ impl Maker<'_> {
             Last::Scalar,
             Last::Interval,
             Last::Temporal,
+            Last::Lateral,
+            Last::Itself,
+            Last::WindowGroup,
+            Last::JoinByTime,
         ]);
         let last = match last {
-            Last::Interval | Last::Temporal if late => Last::Group,
+            Last::Interval | Last::Temporal | Last::WindowGroup | Last::JoinByTime if late => {
+                Last::Group
+            }
             last => last,
         };
         self.step(last, depth - 1, late)
     }
 
-    /// An input with event time; some rows of it, or two of them joined.
+    /// An input with event time, or what comes of one by a step that keeps the time.
     fn timed(&mut self, late: bool) -> Relation {
         let base = self.base(true);
-        if late || self.prng.chance(60) {
+        let Some(time) = base.time.clone().filter(|_| !late && self.prng.chance(55)) else {
             return base;
-        }
-        if self.prng.chance(60) {
-            return self.calc(&base);
-        }
-        let Some(time) = base.time.clone() else { return base };
-        let other = self.beside(&time);
-        self.interval_join(&base, &other).filter(|joined| joined.time.is_some()).unwrap_or(base)
+        };
+        let made = match self.prng.below(7) {
+            0 | 1 => Some(self.calc(&base)),
+            2 | 3 => {
+                let other = self.beside(&time);
+                self.interval_join(&base, &other)
+            }
+            4 => self.deduplicate(&base),
+            5 => self.temporal_join(&base),
+            _ => self.over_time(&base),
+        };
+        made.filter(|made| made.time.is_some()).unwrap_or(base)
     }
 
     fn step(&mut self, last: Last, depth: usize, late: bool) -> Relation {
@@ -266,13 +296,21 @@ impl Maker<'_> {
                 let input = self.timed(late);
                 self.over_time(&input)
             }
-            Last::Interval => {
+            Last::Interval | Last::JoinByTime => {
                 let left = self.timed(late);
                 left.time.clone().and_then(|time| {
                     let right = self.beside(&time);
                     let right = if self.prng.chance(30) { self.calc(&right) } else { right };
-                    self.interval_join(&left, &right)
+                    match last {
+                        Last::Interval => self.interval_join(&left, &right),
+                        _ => self.join_by_time(&left, &right),
+                    }
                 })
+            }
+            Last::WindowGroup => {
+                let latest = self.prng.chance(30).then(|| self.latest(true)).flatten();
+                let input = latest.unwrap_or_else(|| self.timed(late));
+                self.window_group(&input)
             }
             Last::Temporal => {
                 let mut left = self.timed(late);
@@ -281,7 +319,7 @@ impl Maker<'_> {
                 }
                 self.temporal_join(&left)
             }
-            Last::Window => Some(self.window_join()),
+            Last::WindowJoin => Some(self.window_join()),
             _ => None,
         };
         if let Some(made) = made {
@@ -306,13 +344,19 @@ impl Maker<'_> {
         match last {
             Last::GroupingSets => self.grouping_sets(input),
             Last::Distinct => self.distinct(input),
+            Last::Itself => self.itself(input),
             Last::Join | Last::Chain | Last::JoinOfAggregates => {
                 let other = self.relation(other_depth, late);
                 self.join(input, &other)
             }
             Last::Semi => {
                 let other = self.relation(other_depth, late);
-                self.semi(input, &other)
+                let compared = self.prng.chance(20).then(|| self.compared(input, &other)).flatten();
+                compared.unwrap_or_else(|| self.semi(input, &other))
+            }
+            Last::Lateral => {
+                let other = self.relation(other_depth, late);
+                self.lateral(input, &other).unwrap_or_else(|| self.semi(input, &other))
             }
             Last::Scalar => {
                 let other = self.relation(other_depth, late);
@@ -327,6 +371,7 @@ impl Maker<'_> {
             Last::Limit => self.limit(input),
             Last::Values => self.values(input),
             Last::Unnest => self.unnest(input),
+            Last::Arrival => self.arrival(input).unwrap_or_else(|| self.distinct(input)),
             Last::OverOther => self.over_other(input).unwrap_or_else(|| self.calc(input)),
             Last::Plain => self.calc(input),
             _ => self.group(input, 2),

@@ -189,6 +189,30 @@ impl<'a> Maker<'a> {
         }
     }
 
+    /// Adds most columns of a relation and always its time; the time as it is called now. Where late rows
+    /// are dropped, what comes out has none.
+    pub fn keep_timed(
+        &mut self,
+        select: &mut Select,
+        alias: &str,
+        relation: &Relation,
+    ) -> Option<Time> {
+        let mut time = relation.time.clone().filter(|time| time.in_time.is_none());
+        for field in &relation.fields {
+            let is_time = relation.time.as_ref().is_some_and(|time| time.column == field.name);
+            if is_time || self.prng.chance(75) {
+                let name = self.keep(select, alias, field);
+                time.iter_mut().filter(|_| is_time).for_each(|time| time.column.clone_from(&name));
+            }
+        }
+        time
+    }
+
+    /// Whether rows of two inputs meet in time, see [`Maker::unbounded`].
+    pub fn meet(&self, one: &Time, other: &Time) -> bool {
+        !self.unbounded || one.of == other.of
+    }
+
     /// One of the fields that have a property.
     pub fn pick(&mut self, relation: &Relation, wanted: impl Fn(&Field) -> bool) -> Option<Field> {
         let some = relation.some(wanted);
@@ -253,28 +277,20 @@ impl<'a> Maker<'a> {
             }
         }
         let from = format!("FROM {}", input.table.name);
-        let query = select.query(&Both::same(from.clone()));
         let late = input.table.lateness == Lateness::Late;
         let in_time =
             late.then(|| select.query(&Both::same(format!("{from} WHERE ts_ms > wm"))).oracle);
         let append = input.kind == Kind::Append;
-        let column = time.filter(|_| append);
-        Relation {
-            flink: query.flink,
-            oracle: query.oracle,
-            fields: select.fields,
-            append,
-            time: column.map(|column| Time {
-                column,
-                distinct: input.distinct_times,
-                in_time,
-                of: (input.table.lateness != Lateness::Far).then(|| input.table.name.clone()),
-            }),
-            rows: input.table.rows.len(),
-            key: unique.clone().map(|name| vec![name]),
-            unique,
-            made_of: vec![if append { "append input" } else { "changing input" }],
-        }
+        let time = time.filter(|_| append).map(|column| Time {
+            column,
+            distinct: input.distinct_times,
+            in_time,
+            of: (input.table.lateness != Lateness::Far).then(|| input.table.name.clone()),
+        });
+        let made_of = vec![if append { "append input" } else { "changing input" }];
+        let key = unique.clone().map(|name| vec![name]);
+        let made = self.made(select, &Both::same(from), append, input.table.rows.len(), made_of);
+        Relation { time, key, unique, ..made }
     }
 
     /// A condition on columns of an item.
@@ -339,7 +355,6 @@ impl<'a> Maker<'a> {
         }
         let condition = self.predicate("a", input);
         let rest = input.item("a").map(|item| format!("FROM {item} WHERE {condition}"));
-        let query = select.query(&rest);
         let time = time.zip(input.time.as_ref()).map(|(column, time)| Time {
             column,
             distinct: time.distinct,
@@ -349,16 +364,32 @@ impl<'a> Maker<'a> {
                 select.query(&Both::same(rest)).oracle
             }),
         });
+        let made_of = input.with("condition and projection", None);
+        let key = unique.clone().map(|name| vec![name]);
+        let made = self.made(select, &rest, input.append, input.rows, made_of);
+        Relation { time, key, unique, ..made }
+    }
+
+    /// A relation of which nothing more is known.
+    pub(super) fn made(
+        &mut self,
+        select: Select,
+        rest: &Both,
+        append: bool,
+        rows: usize,
+        made_of: Vec<&'static str>,
+    ) -> Relation {
+        let query = select.query(rest);
         Relation {
             flink: query.flink,
             oracle: query.oracle,
             fields: select.fields,
-            append: input.append,
-            time,
-            rows: input.rows,
-            key: unique.clone().map(|name| vec![name]),
-            unique,
-            made_of: input.with("condition and projection", None),
+            append,
+            time: None,
+            rows,
+            key: None,
+            unique: None,
+            made_of,
         }
     }
 }

@@ -109,7 +109,9 @@ pub struct Input {
     /// How many changes are in them.
     pub changes: usize,
     /// Whether the key is declared.
-    declared: bool,
+    pub declared: bool,
+    /// Whether one subtask always reads it, file by file, so that changes of a key come in order.
+    pub one_by_one: bool,
 }
 
 /// How an input changes.
@@ -141,7 +143,15 @@ impl Input {
         table.files = split(rows_count, count);
         let files = table.files.iter().map(|range| table.json(range.clone())).collect();
         let kind = Kind::Append;
-        Self { files, changes: rows_count, declared: false, kind, distinct_times, table }
+        Self {
+            files,
+            changes: rows_count,
+            declared: false,
+            one_by_one: false,
+            kind,
+            distinct_times,
+            table,
+        }
     }
 
     /// A table that grows in the order of time, of which [`Input::view`] makes versions.
@@ -156,7 +166,8 @@ impl Input {
         let ranges = split(changes, prng.between(1, 4) as usize);
         let files = ranges.into_iter().map(|range| table.json(range)).collect();
         let kind = Kind::Ordered;
-        Self { table, kind, distinct_times: true, files, changes, declared: false }
+        let (declared, one_by_one) = (false, true);
+        Self { table, kind, distinct_times: true, files, changes, declared, one_by_one }
     }
 
     /// What versions are read of.
@@ -179,9 +190,9 @@ impl Input {
         })
     }
 
-    /// Whether one subtask must read it, file by file.
-    pub fn is_sequential(&self) -> bool {
-        self.kind == Kind::Ordered || self.table.lateness == Lateness::Bounded
+    /// Whether one subtask must read it, file by file; `coming`: files come one by one.
+    pub fn is_sequential(&self, coming: bool) -> bool {
+        self.one_by_one || coming && self.table.lateness == Lateness::Bounded
     }
 
     /// Whether changes of it are only new rows.
@@ -224,7 +235,8 @@ impl Input {
         }
         let table = Table { rows: alive.into_values().collect(), ..empty };
         let declared = prng.chance(50);
-        Self { table, kind: Kind::Changes, distinct_times: false, files, changes, declared }
+        let (kind, one_by_one) = (Kind::Changes, false);
+        Self { table, kind, distinct_times: false, files, changes, declared, one_by_one }
     }
 
     /// Versions of few keys. A deletion has the time from which on there is no version.
@@ -263,7 +275,8 @@ impl Input {
         }
         let ranges = split(events.len(), prng.between(1, 4) as usize);
         let files = ranges.into_iter().map(|range| events[range].concat()).collect();
-        Self { table, kind: Kind::Versions, distinct_times: true, files, changes, declared: true }
+        let (kind, declared, one_by_one) = (Kind::Versions, true, prng.chance(60));
+        Self { table, kind, distinct_times: true, files, changes, declared, one_by_one }
     }
 
     /// `CREATE TABLE` over files at a path; `more` options begin with a comma.

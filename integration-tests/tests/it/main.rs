@@ -5,7 +5,9 @@
 //! |---|---|---|
 //! | `TIDEGATE_BIN` | the binary to test | the one in cargo's target folder |
 //! | `TIDEGATE_TEST_SEED` | first seed of the random cases | 1 |
-//! | `TIDEGATE_TEST_CASES` | how many random cases | 240 |
+//! | `TIDEGATE_TEST_CASES` | how many random cases | 240 of windows, 300 of changing tables |
+//! | `TIDEGATE_TEST_MINUTES` | no random case is begun after so many | no limit |
+//! | `TIDEGATE_TEST_JOBS` | runs about changing tables at a time | 1 |
 //! | `TIDEGATE_TEST_QUESTION` | the one question of a run about changing tables that is asked | all |
 //! | `TIDEGATE_TEST_RECORDS` | records through Kafka | 200000; the full measure is 2000000 |
 //! | `TIDEGATE_TEST_KILLS` | kills per test | 10 |

@@ -6,11 +6,13 @@
 //! compared only where it is decided which are late: one file, one subtask, a watermark after every row.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use tidegate_integration_tests::cases::Lateness;
-use tidegate_integration_tests::changing::{Input, Kind, Maker, Question, Schema};
+use tidegate_integration_tests::changing::{Input, Maker, Question, Schema};
 use tidegate_integration_tests::compare::{Row, canonical_row, difference};
 use tidegate_integration_tests::folder::CaseFolder;
 use tidegate_integration_tests::interrupted::{Course, Job, Source, Stop};
@@ -18,6 +20,7 @@ use tidegate_integration_tests::oracle::Oracle;
 use tidegate_integration_tests::prng::Prng;
 use tidegate_integration_tests::replay::{Change, changes, replay};
 use tidegate_integration_tests::rows::text_files;
+use tidegate_integration_tests::seeds::Seeds;
 use tidegate_integration_tests::tidegate::heavy;
 
 use crate::number;
@@ -39,31 +42,45 @@ struct Pack {
 #[test]
 fn random_changing_tables_agree_with_datafusion() -> Result<()> {
     let _heavy = heavy();
-    let cases = number("TIDEGATE_TEST_CASES", 300)?;
-    let first = number("TIDEGATE_TEST_SEED", 1)?;
     let only = number("TIDEGATE_TEST_QUESTION", u64::MAX)?;
-    let packs = cases.div_ceil(QUESTIONS as u64);
-    eprintln!("{} random cases, seeds {first} to {}", cases, first + packs - 1);
-    let (mut failures, mut counts) = (Vec::new(), BTreeMap::new());
-    for seed in first..first + packs {
+    let seeds = Seeds::new(
+        number("TIDEGATE_TEST_SEED", 1)?,
+        number("TIDEGATE_TEST_CASES", 300)?,
+        QUESTIONS as u64,
+        number("TIDEGATE_TEST_MINUTES", 0)?,
+    );
+    eprintln!("{}", seeds.plan());
+    let (failures, counts) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    let seeds = seeds.each(number("TIDEGATE_TEST_JOBS", 1)?, |seed| {
         let asked = (0..QUESTIONS).filter(|index| only == u64::MAX || *index as u64 == only);
-        let pack = Pack::random(seed, asked.collect())?;
-        for question in pack.asked.iter().map(|index| &pack.questions[*index]) {
-            question.made_of.iter().for_each(|step| *counts.entry(*step).or_insert(0_u64) += 1);
-        }
-        let found = match pack.check() {
-            Ok(found) => found,
-            Err(error) => pack.blame(&error)?,
-        };
+        let (found, made_of) = ask(seed, asked.collect());
+        let mut counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+        made_of.iter().for_each(|step| *counts.entry(*step).or_insert(0_u64) += 1);
         found.iter().for_each(|text| eprintln!("\n{text}"));
-        match found.is_empty() {
-            true => pack.folder.succeed(),
-            false => failures.extend(found),
-        }
-    }
+        failures.fetch_add(found.len(), Ordering::Relaxed);
+    });
+    let counts = counts.into_inner().unwrap_or_else(PoisonError::into_inner);
     counts.iter().for_each(|(step, count)| eprintln!("{count:6} {step}"));
-    ensure!(failures.is_empty(), "{} failures, see above", failures.len());
+    let failures = failures.into_inner();
+    eprintln!("{}, {failures} failures", seeds.done());
+    ensure!(failures == 0, "{failures} failures, see above");
     Ok(())
+}
+
+/// What is found by one seed, and the steps of its questions.
+fn ask(seed: u64, asked: Vec<usize>) -> (Vec<String>, Vec<&'static str>) {
+    let pack = match Pack::random(seed, asked) {
+        Ok(pack) => pack,
+        Err(error) => return (vec![format!("seed {seed}: {error:#}")], Vec::new()),
+    };
+    let questions = pack.asked.iter().map(|index| &pack.questions[*index]);
+    let made_of = questions.flat_map(|question| question.made_of.clone()).collect();
+    let found = pack.check().or_else(|error| pack.blame(&error));
+    let found = found.unwrap_or_else(|error| vec![format!("{}\n{error:#}", pack.heading())]);
+    if found.is_empty() {
+        pack.folder.succeed();
+    }
+    (found, made_of)
 }
 
 /// Settings that must not change any table in the end.
@@ -95,6 +112,7 @@ fn settings(late: bool, prng: &mut Prng) -> Vec<(&'static str, String)> {
         set("table.optimizer.distinct-agg.split.enabled", "true");
     }
     for (name, value) in [
+        ("table.exec.sink.upsert-materialize", "FORCE"),
         ("table.optimizer.multi-join.enabled", "true"),
         ("table.optimizer.incremental-agg-enabled", "false"),
         ("table.optimizer.join-time-eviction", "false"),
@@ -142,7 +160,15 @@ impl Pack {
         inputs.push(Input::changing("b0", &schema, &mut prng.fork()));
         inputs.push(Input::changing("b1", &schema, &mut prng.fork()));
         let lateness = if unbounded { Lateness::Far } else { Lateness::Bounded };
-        inputs.push(Input::versions("h0", &schema, lateness, &mut prng.fork()));
+        let versions = Input::versions("h0", &schema, lateness, &mut prng.fork());
+        // What changes nothing is dropped then, so how much is to come cannot be told while files come; and
+        // a deletion has the time of the version that it ends.
+        let mut settings = settings;
+        if !unbounded && inputs.iter().all(|i| i.is_append() || i.declared) && prng.chance(60) {
+            settings.push(("table.exec.source.cdc-events-duplicate", "true".to_owned()));
+        } else {
+            inputs.push(versions);
+        }
         inputs.push(Input::ordered("h1", &schema, lateness, &mut prng.fork()));
         let start = seed as usize * QUESTIONS;
         let questions = (0..QUESTIONS)
@@ -167,9 +193,8 @@ impl Pack {
 
     fn about(&self, index: usize) -> String {
         format!(
-            "{}\nrepeat: TIDEGATE_TEST_SEED={} TIDEGATE_TEST_CASES={QUESTIONS} TIDEGATE_TEST_QUESTION={index} \
-             cargo xtask test -- -p tidegate-integration-tests random_changing\no{index}, {}: {}\n\
-             oracle: {}",
+            "{}\nrepeat: cargo xtask differential --seed {} --cases {QUESTIONS} --question {index}\n\
+             o{index}, {}: {}\noracle: {}",
             self.heading(),
             self.seed,
             self.questions[index].made_of.join(", "),
@@ -271,7 +296,7 @@ impl Pack {
             if monitor {
                 more.push_str(", 'source.monitor-interval'='10 ms'");
             }
-            if input.kind == Kind::Ordered || unbounded && input.is_sequential() {
+            if input.is_sequential(unbounded) {
                 // Files that come one by one are in the order of time only if one subtask reads them.
                 more.push_str(", 'scan.parallelism'='1'");
             }

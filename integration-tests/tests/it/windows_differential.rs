@@ -16,6 +16,7 @@ use tidegate_integration_tests::interrupted::{Course, Job, Source, Stop};
 use tidegate_integration_tests::oracle::Oracle;
 use tidegate_integration_tests::prng::Prng;
 use tidegate_integration_tests::rows::json_folder;
+use tidegate_integration_tests::seeds::Seeds;
 use tidegate_integration_tests::tidegate::heavy;
 
 use crate::number;
@@ -52,12 +53,15 @@ struct Found {
 #[test]
 fn random_windows_agree_with_datafusion_and_flink() -> Result<()> {
     let _heavy = heavy();
-    let cases = number("TIDEGATE_TEST_CASES", 240)?;
-    let first = number("TIDEGATE_TEST_SEED", 1)?;
-    let packs = cases.div_ceil(QUESTIONS);
-    eprintln!("{} random cases, seeds {first} to {}", packs * QUESTIONS, first + packs - 1);
+    let mut seeds = Seeds::new(
+        number("TIDEGATE_TEST_SEED", 1)?,
+        number("TIDEGATE_TEST_CASES", 240)?,
+        QUESTIONS,
+        number("TIDEGATE_TEST_MINUTES", 0)?,
+    );
+    eprintln!("{}", seeds.plan());
     let (mut failures, mut asked, mut answered) = (Vec::new(), 0, 0);
-    for seed in first..first + packs {
+    for seed in seeds.by_ref() {
         let pack = Pack::random(seed)?;
         match pack.check() {
             Ok(found) => {
@@ -71,6 +75,7 @@ fn random_windows_agree_with_datafusion_and_flink() -> Result<()> {
             Err(error) => failures.push(format!("{}\n{error:?}", pack.heading())),
         }
     }
+    eprintln!("{}", seeds.done());
     eprintln!("{asked} of them were asked of Flink too, it answered {answered}");
     ensure!(
         answered * 10 >= asked * 9,

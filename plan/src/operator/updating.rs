@@ -130,6 +130,10 @@ pub struct Deduplicate {
     pub time: Option<usize>,
     /// Whether the last row is kept instead of the first.
     pub keep_last: bool,
+    /// Whether every row that becomes the last one comes out, as a reader of versions needs it. Else one
+    /// net change per key and batch does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub each_change: bool,
 }
 
 /// Completes an upsert stream: adds the old content of updated and deleted rows, drops updates that
@@ -138,6 +142,10 @@ pub struct Deduplicate {
 pub struct ChangelogNormalize {
     /// The key.
     pub keys: Vec<usize>,
+    /// Whether every change comes out, as a reader of versions needs it. Else one net change per key and
+    /// batch does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub each_change: bool,
 }
 
 /// Brings changes that arrive in any order per key of a sink into the order that the sink's key

@@ -2,7 +2,8 @@
 //!
 //! Upwards, as nodes are added ([`facts`]): whether a node's rows are updated or deleted, and which
 //! columns tell its rows apart. Downwards, when all readers are known ([`settle`]): whether the old
-//! content of updated rows (`-U`) is needed. A reader that finds old rows by key does not need it.
+//! content of updated rows (`-U`) is needed, and whether every change is or only the last of a batch. A
+//! reader that finds old rows by key does not need `-U`; one that reads versions needs every change.
 
 use tidegate_connector_spec::{Changes, Role, changes};
 use tidegate_plan::operator::{JoinKind, Table};
@@ -21,7 +22,7 @@ pub(super) struct Facts {
     pub(super) deletes: bool,
     /// Whether each `-U` is followed by its `+U`, so that it can be left out.
     paired: bool,
-    /// Sets of columns, each of which tells the rows apart; the best first.
+    /// Sets of columns, each of which tells the rows apart, and whose changes come in order; the best first.
     pub(super) keys: Vec<Vec<usize>>,
     /// The node below (or this one) that makes the changes.
     origin: Option<usize>,
@@ -167,9 +168,23 @@ fn changes_of(draft: &Draft, inputs: &[&Facts]) -> Facts {
     }
 }
 
+/// The keys of an input whose changes stay in order behind the exchange: those that say to which subtask a
+/// row goes. The row that replaces another of any other key may come from another subtask, and overtake it.
+fn arriving(input: &Input, facts: &Facts) -> Vec<Vec<usize>> {
+    let stays = |key: &&Vec<usize>| match &input.exchange {
+        Exchange::Hash { keys } => keys.iter().all(|column| key.contains(column)),
+        _ => true,
+    };
+    facts.keys.iter().filter(stays).cloned().collect()
+}
+
 /// Which columns tell the rows of the output apart.
 fn keys_of(draft: &Draft, inputs: &[&Facts]) -> Vec<Vec<usize>> {
-    let first = || inputs.first().map(|facts| facts.keys.clone()).unwrap_or_default();
+    let arriving = |place: usize| match (draft.inputs.get(place), inputs.get(place)) {
+        (Some(input), Some(facts)) => arriving(input, facts),
+        _ => Vec::new(),
+    };
+    let first = || arriving(0);
     let mut keys = match &draft.operator {
         Operator::Source(source) => source_key(source),
         Operator::Calc(calc) => projected(&first(), &calc.projection),
@@ -197,7 +212,9 @@ fn keys_of(draft: &Draft, inputs: &[&Facts]) -> Vec<Vec<usize>> {
         Operator::Deduplicate(deduplicate) => vec![deduplicate.keys.clone()],
         Operator::ChangelogNormalize(normalize) => vec![normalize.keys.clone()],
         Operator::UpsertMaterialize(materialize) => vec![materialize.keys.clone()],
-        Operator::Join(join) => join_keys(inputs, join.kind, &join.on, draft),
+        Operator::Join(join) => {
+            join_keys(inputs, [arriving(0), arriving(1)], join.kind, &join.on, draft)
+        }
         Operator::OverAggregate(_)
         | Operator::TemporalSort(_)
         | Operator::DropUpdateBefore
@@ -234,17 +251,19 @@ fn projected(keys: &[Vec<usize>], projection: &[NamedExpr]) -> Vec<Vec<usize>> {
     keys.iter().filter_map(|key| key.iter().map(place).collect()).collect()
 }
 
-/// Rows of a join are told apart by the keys of both sides; by one side's alone, if the other side has at
-/// most one partner for each of its rows.
+/// Rows of a join are told apart by the keys of both sides, one of which stays in order; by one side's alone,
+/// if the other side has at most one partner for each of its rows.
 fn join_keys(
     inputs: &[&Facts],
+    arriving: [Vec<Vec<usize>>; 2],
     kind: JoinKind,
     on: &tidegate_plan::operator::JoinOn,
     draft: &Draft,
 ) -> Vec<Vec<usize>> {
     let [left, right] = inputs else { return Vec::new() };
+    let [from_left, from_right] = arriving;
     if !kind.has_right_columns() {
-        return left.keys.clone();
+        return from_left;
     }
     let unique = |facts: &Facts, columns: &[usize]| {
         facts.keys.iter().any(|key| key.iter().all(|column| columns.contains(column)))
@@ -256,13 +275,14 @@ fn join_keys(
     let mut keys = Vec::new();
     // A padded row has no partner's key: it is told apart by its own side only.
     if one_right && !kind.keeps_right() {
-        keys.extend(left.keys.iter().cloned());
+        keys.extend(from_left.iter().cloned());
     }
     if one_left && !kind.keeps_left() {
-        keys.extend(right.keys.iter().map(of_right));
+        keys.extend(from_right.iter().map(of_right));
     }
     for a in &left.keys {
-        keys.extend(right.keys.iter().map(|b| [a.clone(), of_right(b)].concat()));
+        let with = right.keys.iter().filter(|b| from_left.contains(a) || from_right.contains(b));
+        keys.extend(with.map(|b| [a.clone(), of_right(b)].concat()));
     }
     keys
 }
@@ -285,7 +305,27 @@ pub(super) fn settle(mut nodes: Vec<Node>, facts: &[Facts]) -> Vec<Node> {
         };
         nodes[index].changelog = ChangelogMode { updates, deletes: facts[index].deletes };
     }
+    keep_versions(&mut nodes);
     drop_unwanted(nodes, facts)
+}
+
+/// Where a temporal join reads versions, what makes them lets out each of them.
+fn keep_versions(nodes: &mut [Node]) {
+    let mut read = vec![false; nodes.len()];
+    for index in (0..nodes.len()).rev() {
+        let passes = read[index] && passes_changes(&nodes[index].operator);
+        let versions = matches!(nodes[index].operator, Operator::TemporalJoin(_)).then_some(1);
+        for (place, input) in nodes[index].inputs.iter().enumerate() {
+            read[input.node] |= passes || versions == Some(place);
+        }
+        match &mut nodes[index].operator {
+            Operator::Deduplicate(deduplicate) => {
+                deduplicate.each_change = read[index] && deduplicate.keep_last;
+            }
+            Operator::ChangelogNormalize(normalize) => normalize.each_change = read[index],
+            _ => {}
+        }
+    }
 }
 
 /// Whether a node needs the old content of updated rows of an input; `own`: whether its readers do.
@@ -300,9 +340,13 @@ fn needs_before(node: &Node, place: usize, own: bool, facts: &[Facts]) -> bool {
         Operator::Union | Operator::Expand(_) => own,
         Operator::ChangelogNormalize(_) => false,
         Operator::Join(join) => {
+            // Of a row whose other columns are compared too the old content is elsewhere.
             let keys = [&join.on.left_keys, &join.on.right_keys][place];
-            let by_key = |key: &Vec<usize>| key.iter().all(|column| keys.contains(column));
-            own || !input.keys.iter().any(by_key)
+            let same = |key: &Vec<usize>| {
+                key.iter().all(|column| keys.contains(column))
+                    && keys.iter().all(|column| key.contains(column))
+            };
+            own || !input.keys.iter().any(same)
         }
         Operator::TemporalJoin(_) => place == 0,
         _ => true,

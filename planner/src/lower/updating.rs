@@ -179,7 +179,8 @@ impl Lowering<'_> {
         let id = identity.rows.word("changelog-normalize");
         let (inputs, schema) = (keyed(node, &keys), self.nodes[node].schema.clone());
         let ttl = self.one_ttl(None);
-        let operator = Operator::ChangelogNormalize(ChangelogNormalize { keys });
+        let operator =
+            Operator::ChangelogNormalize(ChangelogNormalize { keys, each_change: false });
         self.add(Draft { ttl, ..Draft::new(operator, inputs, schema, identity, id) })
     }
 
@@ -200,7 +201,6 @@ fn deduplicates(input: &Relation, rank: &Rank) -> Option<Deduplicate> {
     if rank.function != RankFunction::RowNumber
         || (rank.from, rank.to) != (1, 1)
         || rank.rank_column.is_some()
-        || rank.keys.is_empty()
     {
         return None;
     }
@@ -209,7 +209,8 @@ fn deduplicates(input: &Relation, rank: &Rank) -> Option<Deduplicate> {
         TimeAttribute::Processing => None,
         TimeAttribute::None => return None,
     };
-    Some(Deduplicate { keys: rank.keys.clone(), time, keep_last: key.descending })
+    let keep_last = key.descending;
+    Some(Deduplicate { keys: rank.keys.clone(), time, keep_last, each_change: false })
 }
 
 /// A frame for people and digests.

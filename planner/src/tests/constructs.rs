@@ -282,6 +282,20 @@ fn constructs() {
         "#]],
     );
     check(
+        "SELECT a, b FROM (SELECT *, ROW_NUMBER() OVER (ORDER BY ts) AS rn FROM t) WHERE rn = 1",
+        expect![[r#"
+            == Optimized Execution Plan ==
+            Sink(table=[collect], fields=[a, b], parallelism=[1], changelogMode=[NONE])
+            +- Calc(select=[a, b], changelogMode=[I])
+               +- Deduplicate(keep=[FirstRow], key=[], order=[ROWTIME], changelogMode=[I])
+                  +- Exchange(distribution=[single])
+                     +- TableSourceScan(table=[t], read=[a, b, ts], fields=[a, b, ts], watermark=[ts], changelogMode=[I])
+
+            == State ==
+            Deduplicate() [774844d92405d114]: one row, for ever
+        "#]],
+    );
+    check(
         "SELECT * FROM t, UNNEST(t.c) AS u (x)",
         expect![[r#"
             SQL_SEMANTIC UNNEST takes an ARRAY, MAP or MULTISET, this is ROW<`x` INT> (line 4, column 25)
@@ -454,7 +468,9 @@ fn conditions_on_ranks_and_names_from_inside_subqueries() {
 
 #[test]
 fn subqueries_by_inequality_are_computed_per_value_that_they_depend_on() {
-    check("SELECT b, (SELECT COUNT(*) + 1 FROM t AS s WHERE s.a < t.a) AS n FROM t", expect![[r#"
+    check(
+        "SELECT b, (SELECT COUNT(*) + 1 FROM t AS s WHERE s.a < t.a) AS n FROM t",
+        expect![[r#"
         == Optimized Execution Plan ==
         TableSourceScan(table=[t], read=[a, b], fields=[a, b], changelogMode=[I])
             (reuse_id=[1])
@@ -484,7 +500,8 @@ fn subqueries_by_inequality_are_computed_per_value_that_they_depend_on() {
         Join() [9e3dfe6c49a823e0]: left rows, for ever; right rows, for ever
         GroupAggregate($d0) [143008843909c2d2]: aggregates per $d0, for ever
         Join(a) [598d63bdd155a748]: left rows, for ever; right rows, for ever
-    "#]]);
+    "#]],
+    );
     check(
         "SELECT b, COUNT(*), (SELECT MAX(s.a) FROM t AS s WHERE s.b = t.b) AS m FROM t GROUP BY b",
         expect![[r#"
@@ -520,10 +537,13 @@ fn subqueries_by_inequality_are_computed_per_value_that_they_depend_on() {
               help: add it to GROUP BY or aggregate it
         "#]],
     );
-    check("SELECT t.a, x FROM t LEFT JOIN UNNEST(ARRAY[t.a, 2]) AS u(x) ON x > t.a", expect![[r#"
+    check(
+        "SELECT t.a, x FROM t LEFT JOIN UNNEST(ARRAY[t.a, 2]) AS u(x) ON x > t.a",
+        expect![[r#"
         == Optimized Execution Plan ==
         Sink(table=[collect], fields=[a, x], parallelism=[1], changelogMode=[NONE])
         +- Correlate(invocation=[UNNEST(ARRAY(a, 2))], select=[a, x], joinType=[LEFT], condition=[(x > a)], changelogMode=[I])
            +- TableSourceScan(table=[t], read=[a], fields=[a], changelogMode=[I])
-    "#]]);
+    "#]],
+    );
 }

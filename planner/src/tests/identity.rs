@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tidegate_plan::encoding::{decode, encode};
 use tidegate_plan::state_layout::state_layout;
-use tidegate_plan::{Operator, StreamGraph};
+use tidegate_plan::{Node, Operator, StreamGraph, Updates};
 
 use crate::{Planned, Session, parse_script};
 
@@ -136,6 +136,59 @@ CREATE TABLE versions (k INT, n INT, more STRING, vt TIMESTAMP(3), WATERMARK FOR
 CREATE TABLE anything (a INT, n BIGINT) WITH ('connector' = 'print');
 CREATE TABLE texts (a STRING, b STRING) WITH ('connector' = 'print');
 ";
+
+/// Of the operators that keep the last row of a key: whether they let out each change.
+fn each_change(graph: &StreamGraph) -> Vec<bool> {
+    let of = |node: &Node| match &node.operator {
+        Operator::Deduplicate(deduplicate) => Some(deduplicate.each_change),
+        Operator::ChangelogNormalize(normalize) => Some(normalize.each_change),
+        _ => None,
+    };
+    graph.nodes.iter().filter_map(of).collect()
+}
+
+#[test]
+fn what_a_temporal_join_reads_lets_out_every_version() {
+    let last = "(SELECT k, n, rt FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY rt DESC) AS rn FROM u)
+        WHERE rn = 1 AND n > 2)";
+    let upserts = "CREATE TABLE upserts (k INT, n INT, rt TIMESTAMP(3), WATERMARK FOR rt AS rt, PRIMARY KEY (k) NOT ENFORCED)
+        WITH ('connector' = 'upsert-kafka', 'topic' = 't', 'properties.bootstrap.servers' = 'h:1', 'key.format' = 'json', 'value.format' = 'json');";
+    let plan = |queries: &str| each_change(&jobs(&format!("{OTHERS}{upserts}{queries}"))[0]);
+    let view = format!("CREATE VIEW latest AS {last};");
+    let alone = "INSERT INTO anything SELECT k, n FROM latest;";
+    let versions = |of: &str| {
+        format!(
+            "INSERT INTO anything SELECT l.a, v.n FROM t l JOIN {of} FOR SYSTEM_TIME AS OF l.ts AS v ON l.a = v.k;"
+        )
+    };
+    assert_eq!(plan(&format!("{view}{alone}")), [false]);
+    assert_eq!(plan(&format!("{view}{}", versions("latest"))), [true]);
+    // One operator for both readers.
+    let both = format!("{view} EXECUTE STATEMENT SET BEGIN {alone} {} END;", versions("latest"));
+    assert_eq!(plan(&both), [true]);
+    assert_eq!(plan("INSERT INTO anything SELECT k, n FROM upserts;"), [false]);
+    assert_eq!(plan(&versions("upserts")), [true]);
+}
+
+#[test]
+fn a_key_tells_rows_apart_only_as_long_as_their_changes_come_in_order() {
+    let join = |on: &str| {
+        let latest = "(SELECT k, MAX(n) AS n FROM u GROUP BY k)";
+        let query = format!(
+            "INSERT INTO anything SELECT l.k, l.n FROM {latest} l WHERE EXISTS (SELECT * FROM t WHERE {on});"
+        );
+        let graph = jobs(&format!("{OTHERS}{query}")).remove(0);
+        let made =
+            |kind: &str| graph.nodes.iter().find(|node| node.operator.kind() == kind).unwrap();
+        let (join, group) = (made("Join"), made("GroupAggregate"));
+        (join.upsert_key.clone(), group.changelog.updates)
+    };
+    assert_eq!(join("t.a = l.k").0, Some(vec![0]));
+    // A row and the one that replaces it are joined in two subtasks: either may come first, and the old one
+    // must be taken back where it is.
+    assert_eq!(join("t.a = l.n"), (None, Updates::BeforeAndAfter));
+    assert_eq!(join("t.a = l.k AND t.c.x = l.n"), (None, Updates::BeforeAndAfter));
+}
 
 #[test]
 fn what_else_a_script_reads_changes_neither_ids_nor_what_operators_keep() {

@@ -2,6 +2,7 @@
 
 mod bench;
 mod demo;
+mod differential;
 mod fix;
 mod services;
 mod simulate;
@@ -33,6 +34,8 @@ enum Command {
     Bench(bench::Args),
     /// Crash an exactly-once job in many ways and judge its output
     Soak(soak::Args),
+    /// Ask random questions about changing tables, of the binary and of DataFusion
+    Differential(differential::Args),
     /// Simulate clusters under faults that seeds choose
     Simulate(simulate::Args),
     /// Install, start and stop the real servers that tests and demos talk to
@@ -55,6 +58,7 @@ impl Cli {
             Command::Demo(args) => demo::run(&project, &args),
             Command::Bench(args) => bench::run(&project, &args),
             Command::Soak(args) => soak::run(&project, &args),
+            Command::Differential(args) => differential::run(&project, &args),
             Command::Simulate(args) => simulate::run(&project, &args),
             Command::Services(args) => services::run(&project, args),
             Command::Test(args) => test::run(&project, args),
