@@ -189,11 +189,17 @@ impl Session {
         let mut targets = Vec::with_capacity(inserts.len());
         for insert in inserts {
             let mut binder = self.binder(&insert.query, &plan_settings);
-            let bound = bind::insert::insert(&mut binder, insert)?;
+            let bound = bind::insert::insert(&mut binder, insert, self.drops_nulls())?;
             targets.push((bound.relation.clone(), SinkTarget::Table(Box::new(bound))));
         }
         let late = self.late_table(inserts)?;
         self.finish(targets, &plan_settings, None, late)
+    }
+
+    /// Whether rows with NULL where a table takes none are left out, else they fail the job.
+    fn drops_nulls(&self) -> bool {
+        let setting = self.settings.get("table.exec.sink.not-null-enforcer");
+        setting.is_some_and(|setting| setting.eq_ignore_ascii_case("DROP"))
     }
 
     fn select(&self, query: &QueryText) -> Result<Planned> {
@@ -232,7 +238,13 @@ impl Session {
         if let Some((table, span)) = late {
             sinks.extend(relations[sinks.len()..].iter().map(|relation| {
                 let (table, relation) = (Arc::clone(&table), relation.clone());
-                let insert = bind::insert::BoundInsert { table, relation, overwrite: false, span };
+                let insert = bind::insert::BoundInsert {
+                    table,
+                    relation,
+                    overwrite: false,
+                    on_conflict: None,
+                    span,
+                };
                 SinkTarget::Table(Box::new(insert))
             }));
         }

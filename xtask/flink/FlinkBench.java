@@ -2,13 +2,33 @@
 // `cargo xtask bench flink`.
 //
 //   java FlinkBench SCRIPT PARALLELISM CHECKPOINT-INTERVAL-MS CHECKPOINT-DIRECTORY    > milliseconds
+//
+// The exit code is 65 if Flink refuses a statement: it is said on standard error.
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.table.api.EnvironmentSettings;
 import org.apache.flink.table.api.TableEnvironment;
+import org.apache.flink.table.api.TableException;
+import org.apache.flink.table.api.TableResult;
+import org.apache.flink.table.api.ValidationException;
+import org.apache.flink.table.functions.ScalarFunction;
 
 public final class FlinkBench {
+    /// How often a character is in a text: a function of the Nexmark benchmark, which brings it for Flink.
+    public static final class CountChar extends ScalarFunction {
+        public long eval(String text, String character) {
+            long count = 0;
+            if (text != null) {
+                char wanted = character.charAt(0);
+                for (int at = 0; at < text.length(); at++) {
+                    count += text.charAt(at) == wanted ? 1 : 0;
+                }
+            }
+            return count;
+        }
+    }
+
     public static void main(String[] arguments) throws Exception {
         var configuration = new Configuration();
         configuration.setString("rest.address", "localhost");
@@ -26,12 +46,12 @@ public final class FlinkBench {
         configuration.setString("table.local-time-zone", "UTC");
         var settings = EnvironmentSettings.newInstance().inStreamingMode().withConfiguration(configuration).build();
         var environment = TableEnvironment.create(settings);
+        environment.createTemporarySystemFunction("count_char", CountChar.class);
         for (String statement : Files.readString(Path.of(arguments[0])).split(";")) {
             if (statement.isBlank()) {
                 continue;
             }
-            var result = environment.executeSql(statement);
-            var job = result.getJobClient();
+            var job = execute(environment, statement).getJobClient();
             if (job.isPresent()) {
                 System.out.println(job.get().getJobExecutionResult().get().getNetRuntime());
             }
@@ -39,5 +59,15 @@ public final class FlinkBench {
         // Nothing in this JVM outlives the job.
         System.out.flush();
         Runtime.getRuntime().halt(0);
+    }
+
+    private static TableResult execute(TableEnvironment environment, String statement) {
+        try {
+            return environment.executeSql(statement);
+        } catch (TableException | ValidationException refusal) {
+            System.err.println("Flink refuses it: " + refusal.getMessage().lines().findFirst().orElse(""));
+            Runtime.getRuntime().halt(65);
+            throw refusal;
+        }
     }
 }

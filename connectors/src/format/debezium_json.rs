@@ -101,20 +101,26 @@ fn changes_of(op: Option<&str>) -> Option<&'static [(bool, RowKind)]> {
 impl Decoder for DebeziumDecoder {
     fn decode(&mut self, records: &Records) -> Result<Decoded, DecodeError> {
         let envelopes = self.inner.decode(records)?;
-        let rows = if self.wrapped {
-            RecordBatch::from(envelopes.rows.column(0).as_struct().clone())
-        } else {
-            envelopes.rows.clone()
+        let payload = self.wrapped.then(|| envelopes.rows.column(0).as_struct());
+        let column = |index: usize| match payload {
+            Some(payload) => payload.column(index),
+            None => envelopes.rows.column(index),
         };
-        let (before, after) = (rows.column(0).as_struct(), rows.column(1).as_struct());
-        let operations = rows.column(2).as_string_view();
-        let mut places = Vec::with_capacity(rows.num_rows());
+        let (before, after) = (column(0).as_struct(), column(1).as_struct());
+        let operations = column(2).as_string_view();
+        let missing = payload.and_then(|payload| payload.nulls());
+        let count = envelopes.rows.num_rows();
+        let mut places = Vec::with_capacity(count);
         let (mut kinds, mut origins) = (Vec::new(), Vec::new());
         let mut bad_records = envelopes.bad_records;
-        for row in 0..rows.num_rows() {
+        for row in 0..count {
             let record = envelopes.origin(row);
             let op = operations.is_valid(row).then(|| operations.value(row));
-            let changes = match check(op, before.is_valid(row), after.is_valid(row)) {
+            let checked = match missing.is_some_and(|nulls| nulls.is_null(row)) {
+                true => Err("the record has no \"payload\"; it has one if Kafka Connect adds the schema, else leave 'schema-include' out".to_owned()),
+                false => check(op, before.is_valid(row), after.is_valid(row)),
+            };
+            let changes = match checked {
                 Ok(changes) => changes,
                 Err(_) if self.ignore_errors => {
                     bad_records += 1;
@@ -278,6 +284,14 @@ mod tests {
         let line = format!(r#"{{"schema":{{"type":"struct"}},"payload":{}}}"#, LINES[1]);
         let decoded = decode(&[("schema-include", "true")], &[&line]).unwrap();
         assert_eq!(decoded.kinds.unwrap().values(), &[1, 2]);
+        let bare = r#"{"schema":{"type":"struct"}}"#;
+        let DecodeError::Record(error) =
+            decode(&[("schema-include", "true")], &[&line, bare]).unwrap_err()
+        else {
+            panic!("the record is to blame")
+        };
+        assert_eq!(error.record, 1);
+        assert!(error.message.contains("no \"payload\""), "{}", error.message);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! are replayed strictly (what is taken back must be there) and must end in Flink's table, with its
 //! columns and types; what Flink refuses must be refused. `flink/differences.txt` lists what differs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -27,6 +27,7 @@ const SECTIONS: &[&str] = &[
     "ranking",
     "refusals",
     "sets",
+    "sinks",
     "unnest",
     "version_joins",
     "window_joins",
@@ -68,6 +69,11 @@ fn replay(case: &Value, name: &str, place: &Path) -> Result<()> {
         return Ok(());
     }
     let run = run.success().context("Flink accepts it")?;
+    if let Some(printed) = answer["printed"].as_array() {
+        let wanted: Vec<&str> = printed.iter().filter_map(Value::as_str).collect();
+        return compare_printed(&wanted, &run.stdout, printed_key(before))
+            .with_context(|| run.command.clone());
+    }
     // Where Flink's own answer is wrong it is enough to have one.
     if !has_rows || case["bug"].is_string() {
         return Ok(());
@@ -79,6 +85,52 @@ fn replay(case: &Value, name: &str, place: &Path) -> Result<()> {
     };
     compare(answer, columns, &described, rows)
         .with_context(|| format!("{query}\ncommand: {}", run.command))
+}
+
+/// What the connector `print` wrote: the same changes, or changes that end in the same table. How many changes
+/// there are depends on how many rows an operator gets at a time.
+fn compare_printed(wanted: &[&str], stdout: &str, key: Option<usize>) -> Result<()> {
+    let is_change =
+        |line: &&str| ["+I[", "-U[", "+U[", "-D["].iter().any(|kind| line.starts_with(kind));
+    let found: Vec<&str> = stdout.lines().filter(is_change).collect();
+    let same = found == wanted || printed_table(&found, key)? == printed_table(wanted, key)?;
+    ensure!(same, "Flink prints {wanted:?}, Tidegate {found:?}");
+    Ok(())
+}
+
+/// The table that printed changes end in, by a key column or by whole rows.
+fn printed_table(changes: &[&str], key: Option<usize>) -> Result<BTreeMap<String, i64>> {
+    let mut rows: Vec<&str> = Vec::new();
+    for change in changes {
+        let (kind, row) = change.split_at_checked(2).context("a change has a kind")?;
+        let is_same = |other: &&str| match key {
+            None => *other == row,
+            Some(key) => column(other, key) == column(row, key),
+        };
+        let place = rows.iter().position(is_same);
+        match (kind, place) {
+            ("-U" | "-D", Some(place)) => drop(rows.remove(place)),
+            ("-U" | "-D", None) => bail!("{change} is taken back, but is not there: {changes:?}"),
+            (_, Some(place)) if key.is_some() => rows[place] = row,
+            _ => rows.push(row),
+        }
+    }
+    let mut table = BTreeMap::new();
+    rows.into_iter().for_each(|row| *table.entry(row.to_owned()).or_default() += 1);
+    Ok(table)
+}
+
+fn column(row: &str, index: usize) -> Option<&str> {
+    row.trim_matches(['[', ']']).split(", ").nth(index)
+}
+
+/// The column that is the key of the printed table, if it has one.
+fn printed_key(statements: &[(&str, &Value)]) -> Option<usize> {
+    let table = statements.iter().find(|(text, _)| text.contains("'connector'='print'"))?.0;
+    let (columns, key) = table.split_once("PRIMARY KEY (")?;
+    let key = key.split(')').next()?;
+    let columns = columns.split_once('(')?.1;
+    columns.split(',').position(|column| column.trim().starts_with(key))
 }
 
 fn needs_csv(column: &Value) -> bool {

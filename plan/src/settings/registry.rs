@@ -333,6 +333,19 @@ pub const SETTINGS: &[SettingSpec] = &[
         "-1",
         "Rows after which held-back changes are sent; -1 sets no bound of its own.",
     ),
+    spec("table.exec.sink.keyed-shuffle", K::OneOf(&["auto", "none", "force"]), "auto", COMPATIBLE),
+    spec(
+        "table.exec.sink.not-null-enforcer",
+        K::OneOf(&["error", "drop"]),
+        "error",
+        "What happens to rows with NULL in a NOT NULL column of a sink: they fail the job, or are left out.",
+    ),
+    spec(
+        "table.exec.sink.require-on-conflict",
+        K::Boolean,
+        "false",
+        "Whether an INSERT whose changes are by another key than the table's PRIMARY KEY must say ON CONFLICT.",
+    ),
     spec(
         "table.exec.sink.upsert-materialize",
         K::OneOf(&["auto", "none", "force"]),

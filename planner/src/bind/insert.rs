@@ -11,7 +11,8 @@ use super::scope::Scope;
 use super::{Binder, cast, constant, from, semantic};
 use crate::algebra::Relation;
 use crate::catalog::{Catalog, Column, Object, Table};
-use crate::parser::ast::Insert;
+use crate::optimize::conjunction::join as conjunction;
+use crate::parser::ast::{Insert, OnConflict};
 use crate::parser::cursor;
 use crate::suggest;
 
@@ -21,6 +22,7 @@ pub(crate) struct BoundInsert {
     pub(crate) table: Arc<Table>,
     pub(crate) relation: Relation,
     pub(crate) overwrite: bool,
+    pub(crate) on_conflict: Option<(OnConflict, Span)>,
     pub(crate) span: Span,
 }
 
@@ -35,13 +37,17 @@ enum Filling<'n> {
 ///
 /// # Errors
 /// `SQL_SEMANTIC` listing both schemas if the query does not fit the table.
-pub(crate) fn insert(binder: &mut Binder<'_>, insert: &Insert) -> Result<BoundInsert> {
+pub(crate) fn insert(
+    binder: &mut Binder<'_>,
+    insert: &Insert,
+    drops_nulls: bool,
+) -> Result<BoundInsert> {
     let table = target(binder.catalog, insert)?;
     let query = binder.query(&insert.query.query)?;
-    fill(binder, insert, table, query)
+    fill(binder, insert, table, query, drops_nulls)
 }
 
-/// Fits the query of an INSERT to a table.
+/// Fits the query of an INSERT to a table. `drops_nulls`: rows with NULL where the table takes none are left out.
 ///
 /// # Errors
 /// As [`insert`].
@@ -50,10 +56,11 @@ pub(crate) fn fill(
     insert: &Insert,
     table: Arc<Table>,
     query: Relation,
+    drops_nulls: bool,
 ) -> Result<BoundInsert> {
     let columns: Vec<&Column> = table.sink_columns().collect();
     let fillings = fillings(insert, &columns, &query)?;
-    let mut exprs = Vec::with_capacity(columns.len());
+    let (mut exprs, mut present) = (Vec::with_capacity(columns.len()), Vec::new());
     for (position, (column, filling)) in columns.iter().zip(&fillings).enumerate() {
         let expr = match filling {
             Filling::Query(index) => Expr::column(*index, query.schema[*index].ty.clone()),
@@ -74,11 +81,20 @@ pub(crate) fn fill(
             return Err(mismatch(&message, insert, &query.schema, &columns)
                 .help(format!("cast it: CAST(… AS {})", target.kind)));
         }
+        if drops_nulls && !target.nullable && expr.ty().nullable {
+            let there = Expr::call("IS NOT NULL", vec![expr.clone()], TypeKind::Boolean.not_null());
+            present.push(there);
+        }
         let expr = constant::fold(cast::coerce(expr, &target, binder.settings), binder.settings);
         exprs.push(NamedExpr { name: column.name.clone(), expr });
     }
+    let query = match conjunction(present) {
+        Some(present) => query.filter(present),
+        None => query,
+    };
     let relation = query.project(exprs);
-    Ok(BoundInsert { table, relation, overwrite: insert.overwrite, span: insert.span })
+    let (overwrite, on_conflict, span) = (insert.overwrite, insert.on_conflict, insert.span);
+    Ok(BoundInsert { table, relation, overwrite, on_conflict, span })
 }
 
 /// Whole numbers are written as text where a table has text: nothing is lost. Flink wants a CAST.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tidegate_connector_spec::{Role, waits_to_announce};
 use tidegate_plan::Operator;
 use tidegate_plan::operator::{Sink, Table};
-use tidegate_types::{Error, ErrorCode, Field, Result};
+use tidegate_types::{Error, ErrorCode, Field, Result, Span};
 
 use super::changelog::check_sink;
 use super::identity::Digest;
@@ -13,6 +13,7 @@ use super::source::{check, check_metadata, parallelism, plan_table};
 use super::{Draft, Lowering, SinkTarget, forward};
 use crate::bind::insert::BoundInsert;
 use crate::catalog::ColumnKind;
+use crate::parser::ast::OnConflict;
 
 /// The connector of a SELECT's sink: the runner takes its rows. It is no connector of tables.
 pub const COLLECT: &str = "collect";
@@ -25,14 +26,25 @@ impl Lowering<'_> {
         input: usize,
         taken: &[String],
     ) -> Result<String> {
+        let conflict = match &target {
+            SinkTarget::Table(insert) => insert.on_conflict,
+            SinkTarget::Collect => None,
+        };
         let (sink, parallelism) = match target {
             SinkTarget::Table(insert) => table_sink(&insert, taken)?,
             SinkTarget::Collect => (collect(&self.nodes[input].schema), Some(1)),
         };
         let name = sink.insert.clone();
         let key = sink_key(&sink, &self.nodes[input].schema);
-        let disordered = check_sink(&sink.table, &self.facts[input], &self.nodes, key)?;
-        let input = match disordered.filter(|_| self.materializes()) {
+        let append = self.facts[input].is_append();
+        let disordered = check_sink(&sink.table, &self.facts[input], &self.nodes, key.clone())?;
+        let materialized = match self.materialization() {
+            Materialization::Never => None,
+            Materialization::Always => key.filter(|_| !append),
+            Materialization::WhereDisordered => disordered,
+        };
+        self.check_conflict(&sink.table.name, conflict, append, materialized.is_some())?;
+        let input = match materialized {
             Some(key) => self.materialize(input, key)?,
             None => input,
         };
@@ -46,11 +58,55 @@ impl Lowering<'_> {
         Ok(name)
     }
 
-    /// Whether changes are brought into the order of a sink's key (`table.exec.sink.upsert-materialize`).
-    fn materializes(&self) -> bool {
-        let setting = self.settings.get("table.exec.sink.upsert-materialize");
-        !setting.is_some_and(|setting| setting.eq_ignore_ascii_case("NONE"))
+    fn materialization(&self) -> Materialization {
+        let setting = self.settings.get("table.exec.sink.upsert-materialize").unwrap_or_default();
+        match setting.to_ascii_uppercase().as_str() {
+            "NONE" => Materialization::Never,
+            "FORCE" => Materialization::Always,
+            _ => Materialization::WhereDisordered,
+        }
     }
+
+    /// Whether ON CONFLICT is there where it must be, and only where rows can meet.
+    fn check_conflict(
+        &self,
+        table: &str,
+        conflict: Option<(OnConflict, Span)>,
+        append: bool,
+        materialized: bool,
+    ) -> Result<()> {
+        let Some((action, span)) = conflict else {
+            let required = self.settings.boolean("table.exec.sink.require-on-conflict");
+            if !required || !materialized {
+                return Ok(());
+            }
+            let message = format!(
+                "the changes that go into table '{table}' are by another key than its PRIMARY KEY, so that rows can meet in it"
+            );
+            return Err(Error::new(ErrorCode::SqlSemantic, message).help(
+                "write ON CONFLICT DO DEDUPLICATE behind the query: the last row is in the table",
+            ));
+        };
+        if append {
+            let message = format!("ON CONFLICT: rows are only added to table '{table}'");
+            return Err(Error::new(ErrorCode::SqlSemantic, message).at(span).help("leave it out"));
+        }
+        match action {
+            OnConflict::Deduplicate => Ok(()),
+            OnConflict::Error | OnConflict::Nothing => {
+                let message = "ON CONFLICT DO ERROR and DO NOTHING are not supported yet";
+                Err(Error::unsupported(message).at(span).help("use ON CONFLICT DO DEDUPLICATE"))
+            }
+        }
+    }
+}
+
+/// Where changes are brought into the order of a sink's key (`table.exec.sink.upsert-materialize`).
+enum Materialization {
+    Never,
+    /// Where another key made them.
+    WhereDisordered,
+    Always,
 }
 
 /// The columns of the sink's primary key.

@@ -341,7 +341,20 @@ pub(crate) struct Insert {
     pub(crate) partition: Vec<(Ident, Expr)>,
     pub(crate) columns: Vec<Ident>,
     pub(crate) query: QueryText,
+    /// `ON CONFLICT DO …`, with its place.
+    pub(crate) on_conflict: Option<(OnConflict, Span)>,
     pub(crate) span: Span,
+}
+
+/// What happens where rows of other keys meet in the key of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnConflict {
+    /// The last of them is in the table.
+    Deduplicate,
+    /// The job fails.
+    Error,
+    /// The first of them stays.
+    Nothing,
 }
 
 /// `EXPLAIN`.

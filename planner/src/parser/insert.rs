@@ -1,11 +1,11 @@
-//! `INSERT INTO | OVERWRITE t [PARTITION (…)] [(columns)] query`.
+//! `INSERT INTO | OVERWRITE t [PARTITION (…)] [(columns)] query [ON CONFLICT DO …]`.
 
 use sqlparser::ast::{Expr, Ident};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 use tidegate_types::Result;
 
-use super::ast::Insert;
+use super::ast::{Insert, OnConflict};
 use super::cursor::{self, identifier, peek_word, unexpected, word};
 use super::script::{ScriptParser, table_name};
 use super::tokens::table_options;
@@ -32,8 +32,31 @@ pub(super) fn parse(script: &mut ScriptParser<'_>) -> Result<Insert> {
         Ok((partition, column_list(parser)?))
     })?;
     let query = script.query()?;
+    let conflict = script.next_span();
+    let on_conflict = script.syntax(on_conflict)?;
+    let on_conflict = on_conflict.map(|action| (action, script.span_since(conflict)));
     let span = script.span_since(start);
-    Ok(Insert { table, overwrite, options, partition, columns, query, span })
+    Ok(Insert { table, overwrite, options, partition, columns, query, on_conflict, span })
+}
+
+fn on_conflict(parser: &mut Parser) -> Result<Option<OnConflict>, ParserError> {
+    if !word(parser, "ON") {
+        return Ok(None);
+    }
+    for expected in ["CONFLICT", "DO"] {
+        if !word(parser, expected) {
+            return Err(unexpected(parser, expected));
+        }
+    }
+    let actions = [
+        ("DEDUPLICATE", OnConflict::Deduplicate),
+        ("ERROR", OnConflict::Error),
+        ("NOTHING", OnConflict::Nothing),
+    ];
+    match actions.into_iter().find(|(name, _)| word(parser, name)) {
+        Some((_, action)) => Ok(Some(action)),
+        None => Err(unexpected(parser, "DEDUPLICATE, ERROR or NOTHING")),
+    }
 }
 
 fn partition_value(parser: &mut Parser) -> Result<(Ident, Expr), ParserError> {

@@ -35,7 +35,8 @@ impl Session {
         let definition = definition_of(create, &relation.schema)?;
         let table = Arc::new(bind::table::table(definition, &settings, create.span)?);
         let insert = insert(create, names);
-        let bound = bind::insert::fill(&binder, &insert, Arc::clone(&table), relation)?;
+        let bound =
+            bind::insert::fill(&binder, &insert, Arc::clone(&table), relation, self.drops_nulls())?;
         let target = (bound.relation.clone(), SinkTarget::Table(Box::new(bound)));
         let late = self.late_table(std::slice::from_ref(&insert))?;
         let planned = self.finish(vec![target], &settings, None, late)?;
@@ -77,6 +78,7 @@ fn insert(create: &CreateTableAs, columns: Vec<Ident>) -> Insert {
         partition: Vec::new(),
         columns,
         query: create.query.clone(),
+        on_conflict: None,
         span: create.span,
     }
 }

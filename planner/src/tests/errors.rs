@@ -267,8 +267,9 @@ fn tables() {
     check(
         "SELECT * FROM s",
         expect![[r#"
-        INVALID_OPTION table s: connector 'print' cannot be read from (line 4, column 1)
-    "#]],
+            INVALID_OPTION table s: connector 'print' cannot be read from (line 4, column 1)
+              help: those that can be are kafka, upsert-kafka, filesystem, jdbc, datagen, nexmark
+        "#]],
     );
     check(
         "CREATE TABLE x (a INT, m INT METADATA FROM 'nope') WITH ('connector' = 'datagen'); SELECT * FROM x",

@@ -6,6 +6,7 @@ mod identity;
 mod mutation;
 mod plans;
 mod recorded;
+mod sinks;
 mod statements;
 mod windows;
 

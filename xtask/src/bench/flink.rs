@@ -1,4 +1,4 @@
-//! The same scripts in Tidegate and in real Flink, one after the other: bids in files of JSON → the sink `blackhole`.
+//! The Nexmark queries in Tidegate and in real Flink, one after the other: events in files of JSON → the sink `blackhole`.
 //! Files, because both read them; the Nexmark generator is none that Flink has by itself.
 
 use std::fmt::Write;
@@ -9,17 +9,12 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
 
 use super::machine::Machine;
+use super::nexmark::Query;
 use crate::interrupt::Interrupt;
+use crate::project::Project;
 use crate::services::flink::Runner;
 use crate::tidegate::job::Job;
-use crate::tidegate::stats::Stats;
-
-/// Of 50 events 46 are bids.
-const EVENTS: u64 = 50;
-const BIDS: u64 = 46;
-
-/// Files: more than readers, so that both are busy to the end.
-const FILES: u64 = 16;
+use crate::tidegate::stats::{Insert, Stats};
 
 /// Time between two checkpoints.
 const INTERVAL_MS: u64 = 1_000;
@@ -27,78 +22,31 @@ const INTERVAL_MS: u64 = 1_000;
 /// What the figures do not say.
 const LIMITS: &[&str] = &[
     "both read the same files of JSON: decoding them is most of the work, and generating is none of it",
-    "records_per_second of Flink is by the job's net run time, of Tidegate by the job's wall time; starting the process \
+    "events_per_second of Flink is by the job's net run time, of Tidegate by the job's wall time; starting the process \
      is in neither",
     "Flink runs in one JVM with a heap of 4 GB, with heap state, object reuse and Java's default garbage collector; its \
      run has the compiler's warm-up in it, which shorter runs feel more",
     "one run per query: differences of a few per cent are noise",
+    "count_char of q14 is a function in Java for Flink, and built in in Tidegate",
 ];
-
-/// A query: its name, the columns of its sink, and the query itself.
-struct Query {
-    name: &'static str,
-    columns: &'static str,
-    select: &'static str,
-}
-
-const QUERIES: [Query; 6] = [
-    Query {
-        name: "q0",
-        columns: "auction BIGINT, bidder BIGINT, price BIGINT, `dateTime` TIMESTAMP(3), extra STRING",
-        select: "SELECT auction, bidder, price, `dateTime`, extra FROM bid",
-    },
-    Query {
-        name: "q1",
-        columns: "auction BIGINT, bidder BIGINT, price DECIMAL(23, 3), `dateTime` TIMESTAMP(3), extra STRING",
-        select: "SELECT auction, bidder, 0.908 * price AS price, `dateTime`, extra FROM bid",
-    },
-    Query {
-        name: "q2",
-        columns: "auction BIGINT, price BIGINT",
-        select: "SELECT auction, price FROM bid WHERE MOD(auction, 123) = 0",
-    },
-    Query {
-        name: "tumble",
-        columns: "auction BIGINT, starttime TIMESTAMP(3), endtime TIMESTAMP(3), bids BIGINT",
-        select: "SELECT auction, window_start, window_end, COUNT(*)
-FROM TABLE(TUMBLE(TABLE bid, DESCRIPTOR(`dateTime`), INTERVAL '10' SECOND))
-GROUP BY auction, window_start, window_end",
-    },
-    Query {
-        name: "hop",
-        columns: "auction BIGINT, starttime TIMESTAMP(3), endtime TIMESTAMP(3), bids BIGINT",
-        select: "SELECT auction, window_start, window_end, COUNT(*)
-FROM TABLE(HOP(TABLE bid, DESCRIPTOR(`dateTime`), INTERVAL '2' SECOND, INTERVAL '10' SECOND))
-GROUP BY auction, window_start, window_end",
-    },
-    Query {
-        name: "session",
-        columns: "bidder BIGINT, bid_count BIGINT, starttime TIMESTAMP(3), endtime TIMESTAMP(3)",
-        select: "SELECT bidder, COUNT(*), window_start, window_end
-FROM TABLE(SESSION(TABLE bid PARTITION BY bidder, DESCRIPTOR(`dateTime`), INTERVAL '10' SECOND))
-GROUP BY bidder, window_start, window_end",
-    },
-];
-
-/// Names of the queries.
-pub(crate) fn names() -> Vec<&'static str> {
-    QUERIES.iter().map(|query| query.name).collect()
-}
 
 /// What all runs have in common.
 pub(crate) struct Bench<'a> {
+    /// The checkout.
+    pub(crate) project: &'a Project,
     /// Tidegate.
     pub(crate) program: &'a Path,
     /// Flink.
     pub(crate) flink: &'a Runner,
     /// Input, scripts and checkpoints.
     pub(crate) folder: &'a Path,
-    /// Bids at least.
-    pub(crate) records: u64,
-    /// Subtasks per operator.
+    /// Events in the input.
+    pub(crate) events: u64,
+    /// Subtasks per operator, and files of the input: each is read from its beginning to its end, so that no row is
+    /// late.
     pub(crate) parallelism: u32,
-    /// Names of queries; all if empty.
-    pub(crate) queries: &'a [String],
+    /// Queries, one after the other.
+    pub(crate) queries: &'a [Query],
     /// Ctrl-C ends it.
     pub(crate) interrupt: &'a Interrupt,
 }
@@ -107,96 +55,106 @@ pub(crate) struct Bench<'a> {
 #[derive(Debug, Serialize)]
 pub(crate) struct Measured {
     query: &'static str,
-    records: u64,
+    events: u64,
     tidegate_seconds: f64,
-    tidegate_records_per_second: f64,
-    flink_seconds: f64,
-    flink_records_per_second: f64,
-    ratio: f64,
+    tidegate_events_per_second: f64,
+    tidegate_rows_out: u64,
     tidegate_late_rows: u64,
     tidegate_cpu_seconds: Option<f64>,
     tidegate_peak_rss_bytes: Option<u64>,
+    /// None: Flink refuses the query.
+    flink_seconds: Option<f64>,
+    flink_events_per_second: Option<f64>,
+    ratio: Option<f64>,
 }
 
 impl Bench<'_> {
     /// The input, and then every query in both.
     pub(crate) fn run(&self) -> Result<Vec<Measured>> {
-        let input = self.folder.join("bids");
-        eprintln!("── writing {} bids", self.bids());
+        let input = self.folder.join("events");
+        eprintln!("── writing {} events", self.events);
         self.write_input(&input)?;
-        let asked = |query: &&Query| {
-            self.queries.is_empty() || self.queries.iter().any(|q| q == query.name)
-        };
-        QUERIES.iter().filter(asked).map(|query| self.query(query, &input)).collect()
+        self.queries.iter().map(|query| self.query(*query, &input)).collect()
     }
 
-    fn bids(&self) -> u64 {
-        self.records.div_ceil(BIDS) * BIDS
-    }
-
-    /// Bids in the order of their times within each file, which take turns.
+    /// Events in the order of their times within each file, which take turns.
     fn write_input(&self, input: &Path) -> Result<()> {
         let part = self.folder.join("whole");
         let script = format!(
-            "CREATE TABLE events (event_type INT, bid ROW<auction BIGINT, bidder BIGINT, price BIGINT, `dateTime` TIMESTAMP(3), extra VARCHAR>)
-WITH ('connector' = 'nexmark', 'events.num' = '{}', 'first-event.rate' = '100000', 'next-event.rate' = '100000');
-CREATE TABLE bids (auction BIGINT, bidder BIGINT, price BIGINT, `dateTime` TIMESTAMP(3), extra STRING)
-WITH ('connector' = 'filesystem', 'path' = '{}', 'format' = 'json');
-INSERT INTO bids SELECT bid.auction, bid.bidder, bid.price, bid.`dateTime`, bid.extra FROM events WHERE event_type = 2;
+            "{}
+CREATE TABLE files (
+  event_type INT,
+  person ROW<id BIGINT, name STRING, emailAddress STRING, creditCard STRING, city STRING, state STRING,
+    `dateTime` TIMESTAMP(3), extra STRING>,
+  auction ROW<id BIGINT, itemName STRING, description STRING, initialBid BIGINT, reserve BIGINT,
+    `dateTime` TIMESTAMP(3), expires TIMESTAMP(3), seller BIGINT, category BIGINT, extra STRING>,
+  bid ROW<auction BIGINT, bidder BIGINT, price BIGINT, channel STRING, url STRING, `dateTime` TIMESTAMP(3),
+    extra STRING>
+) WITH ('connector' = 'filesystem', 'path' = '{}', 'format' = 'json', 'json.encode.ignore-null-fields' = 'true');
+INSERT INTO files SELECT event_type, person, auction, bid FROM datagen;
 ",
-            self.bids() / BIDS * EVENTS,
+            Query::tables(self.project)?,
             part.display()
         );
-        self.tidegate("input", &script, 1)?;
-        deal(&part, input, FILES)
+        let events = ("EVENTS", self.events.to_string());
+        self.tidegate("input", &script, 1, vec![events])?;
+        deal(&part, input, u64::from(self.parallelism))
     }
 
-    fn query(&self, query: &'static Query, input: &Path) -> Result<Measured> {
-        eprintln!("── {}", query.name);
-        let script = script(query, input);
-        let stats = self.tidegate(query.name, &script, self.parallelism)?;
+    fn query(&self, query: Query, input: &Path) -> Result<Measured> {
+        let name = query.name();
+        eprintln!("── {name}");
+        let tables = from_files(&Query::tables(self.project)?, input)?;
+        let text = format!("{tables}\n{}", query.text(self.project)?);
+        let folder = self.folder.join(format!("tidegate-{name}"));
+        fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
+        let defines = query.defines(&folder)?;
+        let stats = self.tidegate(name, &text, self.parallelism, defines)?;
         let [insert] = stats.inserts.as_slice() else {
             bail!("the script should have one INSERT, it has {}", stats.inserts.len());
         };
-        let (records, read) = (self.bids(), insert.records_in);
-        ensure!(read == records, "{}: Tidegate read {read} records of {records}", query.name);
-        let path = self.path(query.name, "sql");
-        let flink_checkpoints = self.folder.join(format!("flink-{}", query.name));
-        let flink = self.flink.run(
+        let read = insert.records_in;
+        ensure!(
+            read > 0 && read.is_multiple_of(self.events),
+            "{name}: Tidegate read {read} records, which is no multiple of {} events",
+            self.events
+        );
+        let flink = self.in_flink(query, &text)?;
+        Ok(measured(name, self.events, insert, &stats, flink))
+    }
+
+    /// Seconds in Flink; none if Flink refuses the query.
+    fn in_flink(&self, query: Query, text: &str) -> Result<Option<f64>> {
+        let name = query.name();
+        let folder = self.folder.join(format!("flink-{name}"));
+        fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
+        let mut script = without_comments(text);
+        for (variable, value) in query.defines(&folder)? {
+            script = script.replace(&format!("${{{variable}}}"), &value);
+        }
+        let path = self.path(name, "flink.sql");
+        fs::write(&path, script).with_context(|| format!("write {}", path.display()))?;
+        let time = self.flink.run(
             &path,
             self.parallelism,
             INTERVAL_MS,
-            &flink_checkpoints,
+            &folder.join("checkpoints"),
             self.interrupt,
         )?;
-        let tidegate_seconds = insert.wall_seconds.max(1e-3);
-        let flink_seconds = flink.as_secs_f64().max(1e-3);
-        let rate = |seconds: f64| records as f64 / seconds;
-        eprintln!(
-            "── {}: Tidegate {:.0} records/s, Flink {:.0} records/s",
-            query.name,
-            rate(tidegate_seconds),
-            rate(flink_seconds)
-        );
-        Ok(Measured {
-            query: query.name,
-            records,
-            tidegate_seconds,
-            tidegate_records_per_second: rate(tidegate_seconds),
-            flink_seconds,
-            flink_records_per_second: rate(flink_seconds),
-            ratio: flink_seconds / tidegate_seconds,
-            tidegate_late_rows: insert.late_records,
-            tidegate_cpu_seconds: stats.cpu_seconds,
-            tidegate_peak_rss_bytes: stats.peak_rss_bytes,
-        })
+        Ok(time.map(|time| time.as_secs_f64().max(1e-3)))
     }
 
     fn path(&self, name: &str, extension: &str) -> PathBuf {
         self.folder.join(format!("{name}.{extension}"))
     }
 
-    fn tidegate(&self, name: &str, script: &str, parallelism: u32) -> Result<Stats> {
+    fn tidegate(
+        &self,
+        name: &str,
+        script: &str,
+        parallelism: u32,
+        defines: Vec<(&'static str, String)>,
+    ) -> Result<Stats> {
         let path = self.path(name, "sql");
         fs::write(&path, script).with_context(|| format!("write {}", path.display()))?;
         let interval = format!("{INTERVAL_MS} ms");
@@ -204,14 +162,14 @@ INSERT INTO bids SELECT bid.auction, bid.bidder, bid.price, bid.`dateTime`, bid.
             program: self.program,
             folder: self.folder,
             script: &path,
-            defines: Vec::new(),
+            defines,
             settings: &[
                 ("execution.checkpointing.interval", &interval),
                 ("restart-strategy.type", "none"),
                 ("table.local-time-zone", "UTC"),
             ],
             parallelism: Some(parallelism),
-            checkpoints: &self.folder.join(format!("tidegate-{name}")),
+            checkpoints: &self.folder.join(format!("checkpoints-{name}")),
             shown: false,
         };
         let finished = job.run(self.interrupt)?;
@@ -223,20 +181,52 @@ INSERT INTO bids SELECT bid.auction, bid.bidder, bid.price, bid.`dateTime`, bid.
     }
 }
 
-/// What both run. The watermark allows for files that are read side by side.
-fn script(query: &Query, input: &Path) -> String {
-    format!(
-        "CREATE TABLE bid (auction BIGINT, bidder BIGINT, price BIGINT, `dateTime` TIMESTAMP(3), extra STRING,
-  WATERMARK FOR `dateTime` AS `dateTime` - INTERVAL '4' SECOND)
-WITH ('connector' = 'filesystem', 'path' = '{}', 'format' = 'json');
-CREATE TABLE nothing ({}) WITH ('connector' = 'blackhole');
-INSERT INTO nothing
-{};
-",
-        input.display(),
-        query.columns,
-        query.select
-    )
+fn measured(
+    query: &'static str,
+    events: u64,
+    insert: &Insert,
+    stats: &Stats,
+    flink_seconds: Option<f64>,
+) -> Measured {
+    let tidegate_seconds = insert.wall_seconds.max(1e-3);
+    let rate = |seconds: f64| events as f64 / seconds;
+    let measured = Measured {
+        query,
+        events,
+        tidegate_seconds,
+        tidegate_events_per_second: rate(tidegate_seconds),
+        tidegate_rows_out: insert.records_out,
+        tidegate_late_rows: insert.late_records,
+        tidegate_cpu_seconds: stats.cpu_seconds,
+        tidegate_peak_rss_bytes: stats.peak_rss_bytes,
+        flink_seconds,
+        flink_events_per_second: flink_seconds.map(rate),
+        ratio: flink_seconds.map(|seconds| seconds / tidegate_seconds),
+    };
+    let flink = measured.flink_events_per_second;
+    eprintln!(
+        "── {query}: Tidegate {:.0} events/s, Flink {}",
+        measured.tidegate_events_per_second,
+        flink.map_or_else(|| "refuses it".to_owned(), |rate| format!("{rate:.0} events/s"))
+    );
+    measured
+}
+
+/// The tables with files in place of the generator. The watermark's delay allows for files that are read side by side.
+fn from_files(tables: &str, input: &Path) -> Result<String> {
+    let (before, rest) = tables.split_once(") WITH (").context("the events have options")?;
+    let (options, behind) = rest.split_once(");").context("the options end")?;
+    ensure!(options.contains("'connector' = 'nexmark'"), "the first table is no generator");
+    let path = input.display();
+    Ok(format!(
+        "{before}) WITH ('connector' = 'filesystem', 'path' = '{path}', 'format' = 'json');{behind}"
+    ))
+}
+
+/// A script without its lines of comments, in which a semicolon ends nothing.
+fn without_comments(script: &str) -> String {
+    let lines = script.lines().filter(|line| !line.trim_start().starts_with("--"));
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 /// Deals the lines of a folder's files to so many new files in turn, a block at a time.
@@ -322,19 +312,22 @@ impl Report {
     pub(crate) fn table(&self) -> String {
         let mut text = format!(
             "{:<9}{:>12}{:>14}{:>8}{:>14}{:>8}{:>8}\n",
-            "QUERY", "RECORDS", "TIDEGATE/S", "S", "FLINK/S", "S", "RATIO"
+            "QUERY", "EVENTS", "TIDEGATE/S", "S", "FLINK/S", "S", "RATIO"
         );
         for query in &self.queries {
+            let shown = |value: Option<f64>, places: usize| {
+                value.map_or_else(|| "refused".to_owned(), |value| format!("{value:.places$}"))
+            };
             writeln!(
                 text,
-                "{:<9}{:>12}{:>14.0}{:>8.1}{:>14.0}{:>8.1}{:>8.1}",
+                "{:<9}{:>12}{:>14.0}{:>8.1}{:>14}{:>8}{:>8}",
                 query.query,
-                query.records,
-                query.tidegate_records_per_second,
+                query.events,
+                query.tidegate_events_per_second,
                 query.tidegate_seconds,
-                query.flink_records_per_second,
-                query.flink_seconds,
-                query.ratio
+                shown(query.flink_events_per_second, 0),
+                shown(query.flink_seconds, 1),
+                shown(query.ratio, 1)
             )
             .expect("writing to a string cannot fail");
         }
@@ -369,12 +362,13 @@ mod tests {
     }
 
     #[test]
-    fn every_script_has_tables_and_one_insert() {
-        for query in &QUERIES {
-            let script = script(query, Path::new("/bids"));
-            assert_eq!(script.matches(';').count(), 3, "{script}");
-            assert_eq!(script.matches("INSERT INTO").count(), 1, "{script}");
-        }
-        assert_eq!(names().len(), 6);
+    fn events_are_read_from_files_and_comments_end_no_statement() {
+        let project = Project::locate().unwrap();
+        let tables = Query::tables(&project).unwrap();
+        let tables = from_files(&tables, Path::new("/events")).unwrap();
+        assert!(tables.contains("'path' = '/events'") && !tables.contains("nexmark'"), "{tables}");
+        assert!(tables.contains("CREATE VIEW bid"), "{tables}");
+        let tables = without_comments(&tables);
+        assert_eq!(tables.matches(';').count(), 4, "{tables}");
     }
 }

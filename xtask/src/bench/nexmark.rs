@@ -109,7 +109,7 @@ impl Query {
     }
 
     /// What its script needs beside the number of events; files are made in `folder`.
-    fn defines(self, folder: &Path) -> Result<Vec<(&'static str, String)>> {
+    pub(crate) fn defines(self, folder: &Path) -> Result<Vec<(&'static str, String)>> {
         Ok(match self {
             Self::Q10 => vec![("OUTPUT", folder.join("output").display().to_string())],
             Self::Q13 => {
@@ -124,16 +124,23 @@ impl Query {
 
     /// Tables and query as one script.
     pub(crate) fn script(self, project: &Project) -> Result<String> {
-        let mut script = String::new();
-        for name in ["ddl", self.name()] {
-            let path = project.root.join(FOLDER).join(format!("{name}.sql"));
-            let text =
-                fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-            script.push_str(&text);
-            script.push('\n');
-        }
-        Ok(script)
+        Ok(format!("{}\n{}\n", Self::tables(project)?, self.text(project)?))
     }
+
+    /// The tables that all queries read.
+    pub(crate) fn tables(project: &Project) -> Result<String> {
+        read(project, "ddl")
+    }
+
+    /// Its sink and its INSERT.
+    pub(crate) fn text(self, project: &Project) -> Result<String> {
+        read(project, self.name())
+    }
+}
+
+fn read(project: &Project, name: &str) -> Result<String> {
+    let path = project.root.join(FOLDER).join(format!("{name}.sql"));
+    fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))
 }
 
 /// How long a run is.

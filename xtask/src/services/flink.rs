@@ -96,6 +96,9 @@ const OPENED: [&str; 8] = [
 
 const HEAP: &str = "4g";
 
+/// Exit code of the program of `xtask/flink` where a statement cannot be planned.
+const REFUSED: i32 = 65;
+
 /// Runs scripts in one JVM each.
 pub(crate) struct Runner {
     lib: PathBuf,
@@ -118,7 +121,7 @@ impl Runner {
         WHEEL.version
     }
 
-    /// Runs a script with one INSERT to its end; returns how long the job ran.
+    /// Runs a script with one INSERT to its end; returns how long the job ran, none if Flink refuses to plan it.
     pub(crate) fn run(
         &self,
         script: &Path,
@@ -126,7 +129,7 @@ impl Runner {
         interval_ms: u64,
         checkpoints: &Path,
         interrupt: &Interrupt,
-    ) -> Result<Duration> {
+    ) -> Result<Option<Duration>> {
         let output = tempfile::NamedTempFile::new().context("create a temporary file")?;
         let mut path = self.classes.clone().into_os_string();
         path.push(":");
@@ -145,9 +148,12 @@ impl Runner {
         let file = output.reopen().context("open the temporary file")?;
         command.stdout(Stdio::from(file));
         let status = process::run_interruptible(&mut command, interrupt)?;
+        if status.code() == Some(REFUSED) {
+            return Ok(None);
+        }
         ensure!(status.success(), "Flink ended with {status}; see above");
         let text = fs::read_to_string(output.path()).context("read Flink's answer")?;
         let milliseconds = text.trim().parse().with_context(|| format!("Flink said {text}"))?;
-        Ok(Duration::from_millis(milliseconds))
+        Ok(Some(Duration::from_millis(milliseconds)))
     }
 }

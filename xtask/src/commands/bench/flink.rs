@@ -2,11 +2,13 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
+use clap::ValueEnum;
 
 use super::Common;
-use crate::bench::flink::{Bench, Report, names};
+use crate::bench::flink::{Bench, Report};
 use crate::bench::machine::Machine;
+use crate::bench::nexmark::Query;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::services::flink::Runner;
@@ -14,12 +16,12 @@ use crate::services::flink::Runner;
 /// `bench flink …`
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Bids in the input, of some 200 bytes as JSON
-    #[arg(long, value_name = "N", default_value_t = 20_000_000, value_parser = clap::value_parser!(u64).range(46..=1_000_000_000))]
-    records: u64,
+    /// Events in the input, of some 400 bytes as JSON
+    #[arg(long, value_name = "N", default_value_t = 10_000_000, value_parser = clap::value_parser!(u64).range(50..=1_000_000_000))]
+    events: u64,
     /// Queries, separated by commas; all of them if not given
     #[arg(long, value_delimiter = ',', value_name = "QUERY,…")]
-    queries: Vec<String>,
+    queries: Vec<Query>,
     /// Subtasks per operator
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=128))]
     parallelism: u32,
@@ -29,26 +31,23 @@ pub(crate) struct Args {
 
 /// Fails if a query does, in either.
 pub(super) fn run(project: &Project, args: &Args, interrupt: &Interrupt) -> Result<ExitCode> {
-    for query in &args.queries {
-        let known = names();
-        ensure!(
-            known.contains(&query.as_str()),
-            "there is no query `{query}`; there are: {}",
-            known.join(", ")
-        );
-    }
+    let queries = match args.queries.as_slice() {
+        [] => Query::value_variants(),
+        asked => asked,
+    };
     let flink = Runner::install(project)?;
     let program = args.common.program(project, interrupt)?;
     let place = super::place(project)?;
     let folder = tempfile::tempdir_in(&place).context("create a folder for the runs")?;
     let machine = Machine::look(project)?;
     let bench = Bench {
+        project,
         program: &program,
         flink: &flink,
         folder: folder.path(),
-        records: args.records,
+        events: args.events,
         parallelism: args.parallelism,
-        queries: &args.queries,
+        queries,
         interrupt,
     };
     let queries = bench.run()?;
