@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// The three folders that every task works with; all absolute.
+/// The folders that every task works with, and this program; all absolute.
+#[derive(Clone)]
 pub(crate) struct Project {
     /// The checkout: the folder of the workspace's `Cargo.toml`.
     pub(crate) root: PathBuf,
@@ -13,6 +14,9 @@ pub(crate) struct Project {
     pub(crate) cache: PathBuf,
     /// Data, logs and records of the services that run.
     pub(crate) run_dir: PathBuf,
+    /// This program. Where it was when it began: a build puts another file in its place, and the system then
+    /// calls the running one deleted.
+    pub(crate) program: PathBuf,
 }
 
 impl Project {
@@ -34,7 +38,8 @@ impl Project {
         };
         let run_dir = folder_from("TIDEGATE_RUN_DIR")?
             .unwrap_or_else(|| root.join("target").join("services"));
-        Ok(Self { root, cache, run_dir })
+        let program = env::current_exe().context("find this program")?;
+        Ok(Self { root, cache, run_dir, program })
     }
 }
 

@@ -153,6 +153,11 @@ impl RowEntries {
         self.numbers[entry as usize]
     }
 
+    /// The number that the next entry gets.
+    pub(crate) fn next_number(&self) -> i64 {
+        self.next_number
+    }
+
     /// The entries of a key, the last added first.
     pub(crate) fn of(&self, owner: u32) -> impl Iterator<Item = u32> + '_ {
         self.links.of(owner)

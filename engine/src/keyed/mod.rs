@@ -12,6 +12,7 @@ mod links;
 mod pending;
 mod rows;
 mod scales;
+mod sort_bytes;
 mod successive;
 mod table;
 #[cfg(test)]
@@ -28,5 +29,6 @@ pub(crate) use links::Links;
 pub(crate) use pending::{Pending, Wanted};
 pub(crate) use rows::SlotRows;
 pub(crate) use scales::Scales;
+pub(crate) use sort_bytes::SortBytes;
 pub(crate) use successive::{last_of_each, replaced};
 pub(crate) use table::{Keyed, SlotValues};

@@ -87,9 +87,18 @@ impl SlotRows {
     /// # Errors
     /// `INTERNAL` on a defect of Arrow building.
     pub(crate) fn gather(&self, slots: &[u32]) -> Result<Vec<ArrayRef>> {
+        let all: Vec<usize> = (0..self.schema.fields().len()).collect();
+        self.gather_columns(slots, &all)
+    }
+
+    /// Some columns of the rows of slots, which must have some.
+    ///
+    /// # Errors
+    /// `INTERNAL` on a defect of Arrow building.
+    pub(crate) fn gather_columns(&self, slots: &[u32], columns: &[usize]) -> Result<Vec<ArrayRef>> {
         if slots.is_empty() {
             let empty = RecordBatch::new_empty(self.schema.clone());
-            return Ok(empty.columns().to_vec());
+            return Ok(columns.iter().map(|column| empty.column(*column).clone()).collect());
         }
         // Only batches that are named: interleaving looks at each.
         let mut dense = vec![NONE; self.batches.len()];
@@ -105,10 +114,11 @@ impl SlotRows {
             }
             places.push((*index as usize, row as usize));
         }
-        (0..self.schema.fields().len())
+        columns
+            .iter()
             .map(|column| {
                 let arrays: Vec<&dyn Array> =
-                    used.iter().map(|batch| batch.column(column).as_ref()).collect();
+                    used.iter().map(|batch| batch.column(*column).as_ref()).collect();
                 interleave(&arrays, &places).map_err(internal)
             })
             .collect()

@@ -109,6 +109,11 @@ impl Frames {
         Ok(Self { frames, outputs: output })
     }
 
+    /// Nothing to compute.
+    pub(super) fn empty() -> Self {
+        Self { frames: Vec::new(), outputs: 0 }
+    }
+
     /// Whether there is nothing to compute.
     pub(super) fn is_empty(&self) -> bool {
         self.frames.is_empty()
@@ -126,6 +131,15 @@ impl Frames {
             _ => None,
         });
         lengths.collect::<Option<Vec<i64>>>()?.into_iter().max()
+    }
+
+    /// Rows in front of a row that its frames hold, where they count them.
+    pub(super) fn rows_back(&self) -> usize {
+        let counts = self.frames.iter().filter_map(|frame| match frame.shape {
+            OverFrame::Rows { preceding } => usize::try_from(preceding).ok(),
+            _ => None,
+        });
+        counts.max().unwrap_or(0)
     }
 
     /// Whether what is late is decided by what is out of a key, not by the watermark.
@@ -278,9 +292,18 @@ impl Frames {
                 places.extend(items[start..].iter().map(|item| item.place));
             }
             for call in &mut frame.calls {
-                if let Kind::Accumulate { state, argument, filter } = &mut call.kind {
-                    let part = part(values, &places, *argument, *filter)?;
-                    state.update(&slots, part.0.as_ref(), part.1.as_ref())?;
+                match &mut call.kind {
+                    Kind::Accumulate { state, argument, filter } => {
+                        let part = part(values, &places, *argument, *filter)?;
+                        state.update(&slots, part.0.as_ref(), part.1.as_ref())?;
+                    }
+                    Kind::Count { counts, .. } => {
+                        for sequence in sequences.iter() {
+                            let counts = &mut counts[sequence.slot as usize];
+                            sequence.items.iter().for_each(|item| counts.add(item.peer));
+                        }
+                    }
+                    Kind::Lag { .. } => {}
                 }
             }
         }

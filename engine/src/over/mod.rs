@@ -7,10 +7,14 @@
 //! | `run` | which rows enter and leave a frame, and what is computed of them |
 //! | `arrival` | rows that are final: in order of event time behind the watermark, or as they come |
 //! | `sorted` | order by any columns: results of rows change when others come before them |
+//! | `ordered` | the rows of each key in such an order, and the part of it that a batch changes |
+//! | `differences` | changes between results before and after |
 
 mod arrival;
 mod bounded;
+mod differences;
 mod frames;
+mod ordered;
 mod run;
 mod sorted;
 mod unbounded;

@@ -19,6 +19,17 @@ pub(super) struct Counts {
     pub(super) dense: i64,
 }
 
+impl Counts {
+    /// Counts the next row; `peer`: it is equal in order to the one before.
+    pub(super) fn add(&mut self, peer: bool) {
+        self.rows += 1;
+        if !peer || self.rows == 1 {
+            self.rank = self.rows;
+            self.dense += 1;
+        }
+    }
+}
+
 /// A step of a sequence: what enters its frame, what leaves, and whose results come of it.
 #[derive(Debug, Default)]
 pub(super) struct Step {
@@ -150,11 +161,7 @@ pub(super) fn count(
         let counts = &mut counts[sequence.slot as usize];
         for item in &sequence.items {
             let Some(out) = item.out else { continue };
-            counts.rows += 1;
-            if !item.peer || counts.rows == 1 {
-                counts.rank = counts.rows;
-                counts.dense += 1;
-            }
+            counts.add(item.peer);
             results[out as usize] = match which {
                 AggregateFunction::RowNumber => counts.rows,
                 AggregateFunction::Rank => counts.rank,

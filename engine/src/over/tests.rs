@@ -232,45 +232,82 @@ fn rows_as_they_come_have_the_results_of_those_before() {
     }
 }
 
-#[test]
-fn rows_in_another_order_are_updated_when_others_come_before_them() {
+/// Changes of rows in an order that any of them may come into, and what is shown in the end.
+fn check_order(groups: &[OverGroup], expected: impl Fn(&[Values]) -> Vec<Values>, what: &str) {
     let stored = arrow_schema(&input());
     let keys = vec![SortKey { column: 2, descending: false, nulls_first: true }];
-    let frames =
-        [OverFrame::RangeUnbounded, OverFrame::RowsUnbounded, OverFrame::Rows { preceding: 1 }];
-    for (frame, appends) in frames.into_iter().flat_map(|frame| [(frame, true), (frame, false)]) {
-        let groups = vec![OverGroup { frame, aggregates: calls() }];
-        let order = OverOrder::Columns { keys: keys.clone() };
-        let plan = Plan { keys: vec![0], order, groups: groups.clone() };
-        for seed in 0..6 {
-            let mut random = Random(seed);
-            let below = if appends { ChangelogMode::APPEND } else { ChangelogMode::RETRACT };
-            let mode = ChangelogMode { updates: Updates::BeforeAndAfter, deletes: true };
-            let replay = Replay::new(mode, None);
-            let make = || over(&plan, below, mode);
-            let mut subject = Subject::new(make, vec![Some(vec![0])], &["rows"], replay);
-            let mut table =
-                Table::new(vec![(2, 8), (5, u64::MAX), (4, 6), (1_000, u64::MAX)], appends);
-            for _ in 0..50 {
-                let count = 1 + random.below(6);
-                let log = table.change(count, &mut random);
-                subject.feed(0, &changes(&stored, &log));
-                subject.disturb(&mut random);
-            }
-            let mut keys: BTreeMap<Option<i64>, Vec<Values>> = BTreeMap::new();
-            for row in &table.rows {
-                keys.entry(row[0]).or_default().push(row.clone());
-            }
-            let mut wanted = Vec::new();
-            for rows in keys.values_mut() {
-                // Rows of one value stand in order of arrival, as in `table.rows`.
-                rows.sort_by_key(|row| row[2]);
-                let by = |row: &Values| row[2].map_or(i64::MIN / 2, |value| value);
-                wanted.extend(expected(rows, by, &groups));
-            }
-            let got = subject.replay.table();
-            assert_same(&got, &shown(&groups, &wanted), &format!("{frame:?} {appends} {seed}"));
+    let order = OverOrder::Columns { keys };
+    let plan = Plan { keys: vec![0], order, groups: groups.to_vec() };
+    for (seed, appends) in (0..6).flat_map(|seed| [(seed, true), (seed, false)]) {
+        let mut random = Random(seed);
+        let below = if appends { ChangelogMode::APPEND } else { ChangelogMode::RETRACT };
+        let mode = ChangelogMode { updates: Updates::BeforeAndAfter, deletes: true };
+        let replay = Replay::new(mode, None);
+        let make = || over(&plan, below, mode);
+        let mut subject = Subject::new(make, vec![Some(vec![0])], &["rows"], replay);
+        // Many rows that are equal in order, or few.
+        let values = if seed < 3 { 6 } else { 400 };
+        let mut table =
+            Table::new(vec![(2, 8), (5, u64::MAX), (values, 6), (1_000, u64::MAX)], appends);
+        for _ in 0..50 {
+            let count = 1 + random.below(6);
+            let log = table.change(count, &mut random);
+            subject.feed(0, &changes(&stored, &log));
+            subject.disturb(&mut random);
         }
+        let mut keys: BTreeMap<Option<i64>, Vec<Values>> = BTreeMap::new();
+        for row in &table.rows {
+            keys.entry(row[0]).or_default().push(row.clone());
+        }
+        let mut wanted = Vec::new();
+        for rows in keys.values_mut() {
+            // Rows of one value stand in order of arrival, as in `table.rows`.
+            rows.sort_by_key(|row| row[2]);
+            wanted.extend(expected(rows));
+        }
+        let got = subject.replay.table();
+        assert_same(&got, &shown(groups, &wanted), &format!("{what} {appends} {seed}"));
+    }
+}
+
+#[test]
+fn rows_in_another_order_are_updated_when_others_come_before_them() {
+    let frames: [&[OverFrame]; 5] = [
+        &[OverFrame::RangeUnbounded],
+        &[OverFrame::RowsUnbounded],
+        &[OverFrame::Rows { preceding: 1 }],
+        &[OverFrame::Rows { preceding: 3 }, OverFrame::RowsUnbounded],
+        &[OverFrame::RangeUnbounded, OverFrame::Rows { preceding: 0 }],
+    ];
+    for frames in frames {
+        let group = |frame: &OverFrame| OverGroup { frame: *frame, aggregates: calls() };
+        let groups: Vec<OverGroup> = frames.iter().map(group).collect();
+        let by = |row: &Values| row[2].map_or(i64::MIN / 2, |value| value);
+        check_order(&groups, |rows| expected(rows, by, &groups), &format!("{frames:?}"));
+    }
+}
+
+#[test]
+fn rows_in_another_order_are_numbered() {
+    let numbers = [F::RowNumber, F::Rank, F::DenseRank].map(|function| call(function, None, false));
+    let lag = call(F::Lag, Some(3), false);
+    // With and without a frame that looks back.
+    for looks_back in [false, true] {
+        let mut aggregates = numbers.to_vec();
+        aggregates.extend(looks_back.then(|| lag.clone()));
+        let groups = [OverGroup { frame: OverFrame::RowsUnbounded, aggregates }];
+        let expected = |rows: &[Values]| -> Vec<Values> {
+            let number = |(index, row): (usize, &Values)| {
+                let first = rows.partition_point(|other| other[2] < row[2]);
+                let mut smaller: Vec<_> = rows[..first].iter().map(|other| other[2]).collect();
+                smaller.dedup();
+                let numbers = [index + 1, first + 1, smaller.len() + 1].map(|n| Some(n as i64));
+                let before = index.checked_sub(1).and_then(|before| rows[before][3]);
+                row.iter().copied().chain(numbers).chain(looks_back.then_some(before)).collect()
+            };
+            rows.iter().enumerate().map(number).collect()
+        };
+        check_order(&groups, expected, if looks_back { "numbers, LAG" } else { "numbers" });
     }
 }
 

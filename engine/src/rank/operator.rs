@@ -15,9 +15,9 @@ use tidegate_types::{Error, KeyGroupRange, Result};
 use super::bounds::Bounds;
 use super::emit::{Emission, Style, differences};
 use super::marks::Marks;
-use super::order::{Order, Place, Sort};
+use super::order::{Order, Place};
 use crate::element::Changes;
-use crate::keyed::{Identity, Owners, RowEntries, Scales};
+use crate::keyed::{Identity, Owners, RowEntries, Scales, SortBytes};
 use crate::keys::hash::hash_columns;
 use crate::operator::{Copied, Operator, OperatorContext, Output, SnapshotRequest, TableSnapshot};
 
@@ -194,7 +194,7 @@ impl Rank {
     }
 
     fn add(&mut self, partition: u32, row: u32, sort: &[u8], work: &mut Work) -> Option<u32> {
-        let sort = Sort::new(sort);
+        let sort = SortBytes::new(sort);
         let Place::At(place) = self.order.place(partition, &sort) else { return None };
         self.note(partition, work);
         let entry = self.entries.add(partition);
@@ -408,7 +408,7 @@ impl Operator for Rank {
                 let sort = sorts.as_ref().map(|sorts| sorts.row(index));
                 let sort = sort.as_ref().map_or(&[][..], |sort| sort.as_ref());
                 let (owner, number) = (self.entries.owner(*entry), self.entries.number(*entry));
-                let sort = Sort::new(sort);
+                let sort = SortBytes::new(sort);
                 if let Place::At(place) = self.order.place(owner, &sort) {
                     self.order.insert((owner, *entry, number), sort, place, &mut evicted);
                 }

@@ -7,25 +7,7 @@ use std::collections::BTreeMap;
 
 use tidegate_plan::operator::RankFunction;
 
-/// A sort key: bytes that sort as the rows do, the first sixteen in place. No key is the beginning of
-/// another, so that filling up with zeros makes none equal.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(super) struct Sort {
-    head: (u64, u64),
-    tail: Box<[u8]>,
-}
-
-impl Sort {
-    /// From bytes.
-    #[inline]
-    pub(super) fn new(bytes: &[u8]) -> Self {
-        let (head, tail) = bytes.split_at(bytes.len().min(16));
-        let mut filled = [0; 16];
-        filled[..head.len()].copy_from_slice(head);
-        let both = u128::from_be_bytes(filled);
-        Self { head: ((both >> 64) as u64, both as u64), tail: tail.into() }
-    }
-}
+use crate::keyed::SortBytes;
 
 /// Entries by partition.
 pub(super) struct Order {
@@ -38,12 +20,12 @@ pub(super) struct Order {
 }
 
 enum Form {
-    Short(Vec<Vec<(Sort, u32)>>),
+    Short(Vec<Vec<(SortBytes, u32)>>),
     Long {
         /// Partition, sort key, number in order of arrival → entry.
-        tree: BTreeMap<(u32, Sort, i64), u32>,
+        tree: BTreeMap<(u32, SortBytes, i64), u32>,
         /// By entry its sort key.
-        sorts: Vec<Sort>,
+        sorts: Vec<SortBytes>,
     },
 }
 
@@ -74,7 +56,7 @@ impl Order {
     }
 
     /// Where a row with a sort key would stand that comes after all others.
-    pub(super) fn place(&self, partition: u32, sort: &Sort) -> Place {
+    pub(super) fn place(&self, partition: u32, sort: &SortBytes) -> Place {
         let Form::Short(lists) = &self.form else { return Place::At(0) };
         let list = &lists[partition as usize];
         if self.to == 0 {
@@ -93,7 +75,7 @@ impl Order {
     }
 
     /// Whether a row behind the last of a list has a rank that is not kept.
-    fn is_full(&self, list: &[(Sort, u32)]) -> bool {
+    fn is_full(&self, list: &[(SortBytes, u32)]) -> bool {
         match self.function {
             RankFunction::RowNumber | RankFunction::Rank => list.len() as u64 >= self.to,
             RankFunction::DenseRank => {
@@ -108,22 +90,22 @@ impl Order {
     pub(super) fn insert(
         &mut self,
         (partition, entry, number): (u32, u32, i64),
-        sort: Sort,
+        sort: SortBytes,
         place: usize,
         evicted: &mut Vec<u32>,
     ) {
-        self.bytes += sort.tail.len();
+        self.bytes += sort.heap_size();
         match &mut self.form {
             Form::Short(lists) => {
                 let list = &mut lists[partition as usize];
                 let before = list.capacity();
                 list.insert(place, (sort, entry));
-                self.bytes += (list.capacity() - before) * size_of::<(Sort, u32)>();
+                self.bytes += (list.capacity() - before) * size_of::<(SortBytes, u32)>();
                 self.prune(partition, evicted);
             }
             Form::Long { tree, sorts } => {
                 if sorts.len() <= entry as usize {
-                    sorts.resize_with(entry as usize + 1, Sort::default);
+                    sorts.resize_with(entry as usize + 1, SortBytes::default);
                 }
                 sorts[entry as usize] = sort.clone();
                 tree.insert((partition, sort, number), entry);
@@ -152,7 +134,7 @@ impl Order {
         };
         if let Form::Short(lists) = &mut self.form {
             for (sort, entry) in lists[partition as usize].drain(kept..) {
-                self.bytes -= sort.tail.len();
+                self.bytes -= sort.heap_size();
                 evicted.push(entry);
             }
         }
@@ -164,12 +146,12 @@ impl Order {
             Form::Short(lists) => {
                 let list = &mut lists[partition as usize];
                 if let Some(place) = list.iter().position(|(_, other)| *other == entry) {
-                    self.bytes -= list.remove(place).0.tail.len();
+                    self.bytes -= list.remove(place).0.heap_size();
                 }
             }
             Form::Long { tree, sorts } => {
                 let sort = std::mem::take(&mut sorts[entry as usize]);
-                self.bytes -= sort.tail.len();
+                self.bytes -= sort.heap_size();
                 tree.remove(&(partition, sort, number));
             }
         }
@@ -177,9 +159,9 @@ impl Order {
 
     fn ranks<'a>(
         &'a self,
-        list: impl Iterator<Item = (&'a Sort, u32)>,
+        list: impl Iterator<Item = (&'a SortBytes, u32)>,
     ) -> impl Iterator<Item = (u32, u64)> {
-        let (mut index, mut rank, mut before) = (0, 0, None::<&Sort>);
+        let (mut index, mut rank, mut before) = (0, 0, None::<&SortBytes>);
         list.map(move |(sort, entry)| {
             index += 1;
             rank = match self.function {
@@ -204,7 +186,7 @@ impl Order {
                 kept.extend(ranks.take_while(within).filter(shown));
             }
             Form::Long { tree, .. } => {
-                let range = tree.range((partition, Sort::default(), i64::MIN)..);
+                let range = tree.range((partition, SortBytes::default(), i64::MIN)..);
                 let entries = range
                     .take_while(|((of, ..), _)| *of == partition)
                     .map(|((_, sort, _), entry)| (sort, *entry));
@@ -223,9 +205,9 @@ impl Order {
     /// Bytes held.
     pub(super) fn memory_size(&self) -> usize {
         let form = match &self.form {
-            Form::Short(lists) => lists.capacity() * size_of::<Vec<(Sort, u32)>>(),
+            Form::Short(lists) => lists.capacity() * size_of::<Vec<(SortBytes, u32)>>(),
             Form::Long { tree, sorts } => {
-                self.bytes + tree.len() * 64 + sorts.capacity() * size_of::<Sort>()
+                self.bytes + tree.len() * 64 + sorts.capacity() * size_of::<SortBytes>()
             }
         };
         form + self.bytes

@@ -25,11 +25,7 @@ impl Broker<'_> {
         place: &Path,
         work: impl FnOnce(&Broker<'_>) -> Result<T>,
     ) -> Result<T> {
-        let home = Project {
-            root: project.root.clone(),
-            cache: project.cache.clone(),
-            run_dir: place.join("services"),
-        };
+        let home = Project { run_dir: place.join("services"), ..project.clone() };
         // Nobody else is in there while this is held, so what runs there was left behind by a crash.
         let _lock = install::lock(&place.join(".kafka.lock"))?;
         let kafka = [kafka_tools::service()];

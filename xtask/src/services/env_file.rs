@@ -1,6 +1,6 @@
 //! `services.env`: addresses and credentials of what is up and installed, as `KEY=VALUE` lines.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::record::{Instance, write_private};
 use super::{ALL, Service};
@@ -9,10 +9,9 @@ use crate::project::Project;
 /// The variables of all services that are up or only need to be installed, and where xtask and its
 /// run folder are, so that a test can kill and restart a service.
 pub(crate) fn variables(project: &Project) -> Result<Vec<(String, String)>> {
-    let program = std::env::current_exe().context("find this program")?;
     let mut variables = vec![
         ("TIDEGATE_RUN_DIR".to_owned(), project.run_dir.display().to_string()),
-        ("TIDEGATE_XTASK".to_owned(), program.display().to_string()),
+        ("TIDEGATE_XTASK".to_owned(), project.program.display().to_string()),
     ];
     for service in ALL {
         let more = service_variables(project, service)?;

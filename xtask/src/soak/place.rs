@@ -17,11 +17,7 @@ pub(super) fn with_services<T>(
 ) -> Result<T> {
     let place = project.run_dir.join("soak");
     fs::create_dir_all(&place).with_context(|| format!("create {}", place.display()))?;
-    let home = Project {
-        root: project.root.clone(),
-        cache: project.cache.clone(),
-        run_dir: place.join("services"),
-    };
+    let home = Project { run_dir: place.join("services"), ..project.clone() };
     // Nobody else is in there while this is held, so what runs there was left behind by a crash.
     let _lock = install::lock(&place.join(".lock"))?;
     let core = services::of_profile(Profile::Core);

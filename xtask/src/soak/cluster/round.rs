@@ -54,11 +54,7 @@ impl Stage<'_> {
         self.proxy.trouble(round.store);
         let home = self.home;
         let broker = round.broker.map(|kill| {
-            let home = crate::project::Project {
-                root: home.root.clone(),
-                cache: home.cache.clone(),
-                run_dir: home.run_dir.clone(),
-            };
+            let home = home.clone();
             std::thread::spawn(move || restart_broker(&home, kill))
         });
         let begin = Instant::now();

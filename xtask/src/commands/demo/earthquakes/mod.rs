@@ -43,11 +43,7 @@ pub(super) fn install(project: &Project) -> Result<()> {
 /// Starts Kafka, shows the job, stops Kafka whatever happened. `once` replays the recording once;
 /// otherwise it is repeated until Ctrl-C.
 pub(super) fn run(show: &Show<'_>, once: bool) -> Result<u8> {
-    let home = Project {
-        root: show.project.root.clone(),
-        cache: show.project.cache.clone(),
-        run_dir: show.folder.join("services"),
-    };
+    let home = Project { run_dir: show.folder.join("services"), ..show.project.clone() };
     // Nobody else is in there while this is held, so what runs there was left behind by a crash.
     let _lock = install::lock(&show.folder.join(".kafka.lock"))?;
     let kafka = [kafka_tools::service()];
