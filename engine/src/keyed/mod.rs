@@ -3,6 +3,7 @@
 //!
 //! Used by the operators over changing tables; windows have tables of their own (`window/store.rs`).
 
+mod buffers;
 mod copier;
 mod entries;
 mod identity;

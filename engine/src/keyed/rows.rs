@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tidegate_types::{Error, Result};
 
 use super::SlotValues;
+use super::buffers::SharedBytes;
 
 /// Dead rows that are not worth moving the others.
 const TOLERATED: usize = if cfg!(test) { 16 } else { 16 << 10 };
@@ -29,13 +30,13 @@ pub(crate) struct SlotRows {
     /// Rows in the batches, and how many of them are live.
     rows: usize,
     live: usize,
-    bytes: usize,
+    bytes: SharedBytes,
 }
 
 impl SlotRows {
     /// No rows, of these columns.
     pub(crate) fn new(schema: SchemaRef) -> Self {
-        Self { schema, batches: Vec::new(), places: Vec::new(), rows: 0, live: 0, bytes: 0 }
+        Self { schema, batches: Vec::new(), places: Vec::new(), rows: 0, live: 0, bytes: SharedBytes::default() }
     }
 
     /// Columns of the rows.
@@ -73,7 +74,7 @@ impl SlotRows {
             *place = (number, if thin { index } else { *row });
         }
         self.rows += batch.num_rows();
-        self.bytes += batch.get_array_memory_size();
+        self.bytes.add(&batch);
         self.batches.push(batch);
         let small = self.batches.len() > MANY && self.rows < self.batches.len() * SMALL;
         if small || (self.rows > TOLERATED && self.live * 2 < self.rows) {
@@ -124,19 +125,19 @@ impl SlotRows {
             .collect()
     }
 
-    /// Bytes held (shared buffers count whole).
+    /// Bytes held; buffers that others share count as well.
     pub(crate) fn memory_size(&self) -> usize {
-        self.bytes + self.places.capacity() * 8
+        self.bytes.bytes() + self.places.capacity() * 8
     }
 
     fn compact(&mut self) -> Result<()> {
         let live: Vec<u32> = (0..self.places.len() as u32).filter(|slot| self.has(*slot)).collect();
-        let (mut batches, mut bytes) = (Vec::new(), 0);
+        let (mut batches, mut bytes) = (Vec::new(), SharedBytes::default());
         let mut moved = Vec::with_capacity(live.len());
         for chunk in live.chunks(BATCH_ROWS) {
             let rows = RecordBatch::try_new(self.schema.clone(), self.gather(chunk)?);
             let rows = own(&rows.map_err(internal)?)?;
-            bytes += rows.get_array_memory_size();
+            bytes.add(&rows);
             moved.extend((0..chunk.len() as u32).map(|row| (batches.len() as u32, row)));
             batches.push(rows);
         }
