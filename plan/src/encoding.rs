@@ -6,8 +6,8 @@ use tidegate_types::Result;
 use crate::envelope::Envelope;
 use crate::graph::StreamGraph;
 
-/// Version that [`encode`] writes.
-pub const VERSION: u64 = 1;
+/// Version that [`encode`] writes. 2: changelog modes by kind of change (`I,UB,UA,D`), operators over changing tables.
+pub const VERSION: u64 = 2;
 
 const ENVELOPE: Envelope =
     Envelope { format: "tidegate-plan", version: VERSION, content: "plan", noun: "stored plan" };

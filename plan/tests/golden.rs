@@ -213,7 +213,7 @@ fn damage_and_newer_versions_are_refused() {
     let text = encode(&graph()).unwrap();
     let damaged = text.replacen("5000", "5001", 1);
     assert!(decode(&damaged).unwrap_err().to_string().contains("damaged"));
-    let newer = text.replacen("\"version\": 1", "\"version\": 99", 2);
+    let newer = text.replacen(&format!("\"version\": {VERSION}"), "\"version\": 99", 2);
     let error = decode(&newer).unwrap_err().to_string();
     assert!(error.contains("version 99") || error.contains("damaged"), "{error}");
     assert!(decode("{}").is_err());
