@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_types::{Error, Field, OperatorId, Result};
 
 use crate::changelog::ChangelogMode;
-use crate::operator::Operator;
+use crate::operator::{MAX_MULTI_JOIN_INPUTS, Operator};
 
 /// Columns of an edge.
 pub type Schema = Vec<Field>;
@@ -136,6 +136,10 @@ impl StreamGraph {
             let expected = match node.operator {
                 Operator::Source(_) | Operator::Values(_) => node.inputs.is_empty(),
                 Operator::Union => !node.inputs.is_empty(),
+                Operator::MultiJoin(ref join) => {
+                    (2..=MAX_MULTI_JOIN_INPUTS).contains(&node.inputs.len())
+                        && node.inputs.len() == join.keys.len()
+                }
                 ref operator if operator.is_binary() => node.inputs.len() == 2,
                 _ => node.inputs.len() == 1,
             };

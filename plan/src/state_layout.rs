@@ -80,6 +80,16 @@ pub fn state_layout(node: &Node, graph: &StreamGraph) -> Vec<String> {
         }
         Operator::TemporalSort(_) => vec![row(schema)],
         Operator::Join(join) => joined(&join.on, &inputs),
+        Operator::MultiJoin(join) => {
+            let sides = inputs.iter().zip(&join.keys).enumerate();
+            let lines = sides.flat_map(|(number, (input, columns))| {
+                let own = keys(columns, &input.schema);
+                own.into_iter()
+                    .chain([row(&input.schema)])
+                    .map(move |line| format!("input {number} {line}"))
+            });
+            lines.collect()
+        }
         Operator::IntervalJoin(join) => joined(&join.on, &inputs),
         Operator::WindowJoin(join) => joined(&join.on, &inputs),
         Operator::TemporalJoin(join) => joined(&join.on, &inputs),

@@ -12,7 +12,7 @@ use tidegate_engine::exchange::Sender;
 use tidegate_engine::exchange::partition::Partitioner;
 use tidegate_engine::expand::Expand;
 use tidegate_engine::group::{self, GroupAggregate, LocalGroupAggregate};
-use tidegate_engine::join::{IntervalJoin, Join, TemporalJoin, WindowJoin};
+use tidegate_engine::join::{IntervalJoin, Join, MultiJoin, TemporalJoin, WindowJoin};
 use tidegate_engine::lookup::LookupStage;
 use tidegate_engine::metrics::{OperatorMetrics, SinkMetrics, TaskMetrics};
 use tidegate_engine::operator::Operator;
@@ -200,6 +200,9 @@ fn operator(graph: &StreamGraph, node: &Node) -> Result<Box<dyn Operator>> {
         }
         PlanOperator::Join(plan) => {
             Box::new(Join::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+        }
+        PlanOperator::MultiJoin(plan) => {
+            Box::new(MultiJoin::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
         }
         PlanOperator::IntervalJoin(plan) => {
             Box::new(IntervalJoin::new(plan, node, &inputs(graph, node)?, &graph.settings)?)

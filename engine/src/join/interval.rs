@@ -26,7 +26,7 @@ use super::core::Core;
 use super::regular::{Parts, two};
 use super::rows::{RowId, batch};
 use super::side::Side;
-use super::state::State;
+use super::state::{Keeps, State};
 use crate::element::Changes;
 use crate::operator::{
     Copied, Operator, OperatorContext, Output, Progress, SnapshotRequest, TableSnapshot,
@@ -143,7 +143,8 @@ impl Operator for IntervalJoin {
         if self.event {
             (self.core.now, self.settled) = (context.watermark, context.watermark);
         }
-        self.state.open(&mut self.core, context);
+        self.core.layout.batch_rows = context.batch_rows.max(1);
+        self.state.open(context);
         Ok(())
     }
 
@@ -248,7 +249,7 @@ impl Operator for IntervalJoin {
     }
 
     fn state_rows(&self) -> u64 {
-        self.core.sides.iter().map(|side| side.live).sum()
+        self.core.live()
     }
 
     fn state_bytes(&self) -> usize {

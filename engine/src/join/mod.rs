@@ -1,5 +1,6 @@
-//! Joins of two streams: regular ones of tables that change ([`Join`]), of rows whose times are close
-//! ([`IntervalJoin`]), of rows of equal windows ([`WindowJoin`]), of rows with versions ([`TemporalJoin`]).
+//! Joins of streams: regular ones of tables that change ([`Join`]), of several tables by one key ([`MultiJoin`]), of
+//! rows whose times are close ([`IntervalJoin`]), of rows of equal windows ([`WindowJoin`]), of rows with versions
+//! ([`TemporalJoin`]).
 //!
 //! All keep rows in *sides* (`side`): coalesced batches ("chunks", `rows`) and chains of rows by the hash of the key
 //! (`links`). A place in a chunk is a row's id while it lives; what is known of a row besides its columns (its chain,
@@ -17,6 +18,9 @@ mod equality;
 mod evict;
 mod interval;
 mod links;
+mod multi;
+#[cfg(test)]
+mod multi_tests;
 mod regular;
 mod residual;
 mod restore;
@@ -36,6 +40,7 @@ mod window;
 mod window_tests;
 
 pub use interval::IntervalJoin;
+pub use multi::MultiJoin;
 pub use regular::Join;
 pub use temporal::TemporalJoin;
 pub use window::WindowJoin;

@@ -15,7 +15,7 @@ use super::core::Core;
 use super::emission::Layout;
 use super::residual::Residual;
 use super::side::{Side, SideSpec};
-use super::state::State;
+use super::state::{Keeps, State};
 use crate::element::Changes;
 use crate::operator::{
     Copied, Operator, OperatorContext, Output, Progress, SnapshotRequest, TableSnapshot,
@@ -159,7 +159,8 @@ impl Join {
 impl Operator for Join {
     fn open(&mut self, context: &OperatorContext) -> Result<()> {
         self.core.now = context.watermark;
-        self.state.open(&mut self.core, context);
+        self.core.layout.batch_rows = context.batch_rows.max(1);
+        self.state.open(context);
         Ok(())
     }
 
@@ -229,7 +230,7 @@ impl Operator for Join {
     }
 
     fn state_rows(&self) -> u64 {
-        self.core.sides.iter().map(|side| side.live).sum()
+        self.core.live()
     }
 
     fn state_bytes(&self) -> usize {

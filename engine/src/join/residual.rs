@@ -145,7 +145,8 @@ impl Residual {
 }
 
 impl Pairs {
-    fn retain(&mut self, passes: &BooleanBuffer) {
+    /// Keeps the pairs that pass.
+    pub(super) fn retain(&mut self, passes: &BooleanBuffer) {
         if passes.count_set_bits() == passes.len() {
             return;
         }
@@ -177,7 +178,8 @@ pub(super) fn take_columns(
     taken.collect::<std::result::Result<_, _>>().map_err(|e| Error::internal(e.to_string()))
 }
 
-fn is_integer(ty: &DataType) -> bool {
+/// Whether values of a type have hashes of their own.
+pub(super) fn is_integer(ty: &DataType) -> bool {
     matches!(
         ty,
         DataType::Int8

@@ -10,7 +10,7 @@ use tidegate_types::{Error, ErrorCode, KeyGroupRange, Result};
 use super::residual::without_partner;
 use super::rows::{NONE, RowId, batch, split};
 use super::side::{New, Side};
-use super::snapshot::{PREFIX, ROW, TABLES, VERSION, table_schema};
+use super::snapshot::{PREFIX, ROW, VERSION, table_schema};
 use crate::keys::hash::{hash_columns, hash_i64};
 
 /// Rows that were restored, by hash and number.
@@ -43,11 +43,12 @@ pub(super) type Times<'a> = dyn Fn(&RecordBatch) -> Result<(Vec<i64>, Vec<i64>)>
 ///
 /// # Errors
 /// `INCOMPATIBLE` if the table is another one.
-pub(super) fn side_of(table: &str, version: u16) -> Result<usize> {
-    let side = TABLES.iter().position(|name| *name == table).filter(|_| version == VERSION);
+pub(super) fn side_of(tables: &[&str], table: &str, version: u16) -> Result<usize> {
+    let side = tables.iter().position(|name| *name == table).filter(|_| version == VERSION);
     side.ok_or_else(|| {
         incompatible(format!(
-            "the checkpoint has state table '{table}' version {version}, a join keeps 'left' and 'right' version {VERSION}"
+            "the checkpoint has state table '{table}' version {version}, this join keeps {} of version {VERSION}",
+            tables.join(", ")
         ))
     })
 }

@@ -1,4 +1,4 @@
-//! Snapshots of a side: state table `left` or `right`, with one entry per row, per changed number of partners, and per row
+//! Snapshots of a side: state table `left` or `right`, of joins of several inputs `input0` and so on, with one entry per row, per changed number of partners, and per row
 //! that is gone. Columns: `number`, `change` (0 a row, 1 a number of partners, 2 gone), `hash` of the key (of changes 1
 //! and 2), `partners`, `used` (the clock when the row was last used), then the columns of the row.
 //!
@@ -13,6 +13,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int8Array, Int64Array, RecordBatch, UInt32Array, new_null_array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use tidegate_plan::operator::MAX_MULTI_JOIN_INPUTS;
 use tidegate_types::{Error, Result};
 
 use super::rows::{Chunk, RowId, batch};
@@ -23,8 +24,13 @@ use crate::operator::{
     Copied, Entries, Lap, Piece, PieceRange, SnapshotMode, SnapshotRequest, TableSnapshot,
 };
 
-/// Names of the state tables.
+/// Names of the state tables of two sides.
 pub(super) const TABLES: [&str; 2] = ["left", "right"];
+/// Of several.
+pub(super) const MULTI_TABLES: [&str; MAX_MULTI_JOIN_INPUTS] = [
+    "input0", "input1", "input2", "input3", "input4", "input5", "input6", "input7", "input8",
+    "input9", "input10", "input11", "input12", "input13", "input14", "input15",
+];
 /// Version of their layout.
 pub(super) const VERSION: u16 = 1;
 /// Columns before those of the row.
@@ -51,7 +57,7 @@ pub(super) fn table_schema(rows: &SchemaRef) -> SchemaRef {
 #[derive(Default)]
 pub(super) struct Snapshots {
     jobs: VecDeque<Job>,
-    laps: [Lap; 2],
+    laps: Vec<Lap>,
 }
 
 /// Entries of one file.
@@ -76,20 +82,21 @@ struct Part {
 }
 
 impl Snapshots {
-    /// Takes a snapshot of both sides; rows are copied later.
+    /// Takes a snapshot of the sides, by the names of their tables; rows are copied later.
     ///
     /// # Errors
     /// `INTERNAL` on a defect of Arrow building.
     pub(super) fn take(
         &mut self,
-        sides: &mut [Side; 2],
+        names: &[&'static str],
+        sides: &mut [Side],
         event: bool,
         request: &SnapshotRequest,
     ) -> Result<Vec<TableSnapshot>> {
         self.jobs.clear();
+        self.laps.resize(sides.len(), Lap::default());
         let mut tables = Vec::new();
-        for (index, side) in sides.iter_mut().enumerate() {
-            let table = TABLES[index];
+        for (index, (side, table)) in sides.iter_mut().zip(names.iter().copied()).enumerate() {
             let event = event && side.spec.expiring;
             let schema = table_schema(side.rows.schema());
             let (mode, changed) = match request.mode(table) {
@@ -105,7 +112,7 @@ impl Snapshots {
                     let changed = side.changes(&schema, event)?;
                     self.push(table, &schema, None, side.new_rows(event));
                     if refresh > 0 {
-                        self.refresh(index, &schema, side, event, refresh);
+                        self.refresh((index, table), &schema, side, event, refresh);
                     }
                     (SnapshotMode::Incremental { recall: 0, refresh }, changed)
                 }
@@ -161,7 +168,7 @@ impl Snapshots {
     /// About so many rows again, from where the lap stands.
     fn refresh(
         &mut self,
-        index: usize,
+        (index, table): (usize, &'static str),
         schema: &SchemaRef,
         side: &Side,
         event: bool,
@@ -202,7 +209,7 @@ impl Snapshots {
             None => Lap { round: lap.round + 1, ..Lap::default() },
         };
         let until = until.map_or(last, number_place);
-        self.push(TABLES[index], schema, Some(PieceRange::Places { from, until }), parts);
+        self.push(table, schema, Some(PieceRange::Places { from, until }), parts);
     }
 
     /// Copies some of the marked rows.

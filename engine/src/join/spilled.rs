@@ -10,7 +10,6 @@ use arrow::compute::{concat_batches, take_record_batch};
 use hashbrown::HashMap;
 use tidegate_types::{Error, Result};
 
-use super::core::Core;
 use super::rows::{CHUNK_ROWS, Chunk, Rows};
 use super::side::Side;
 use super::texts::own;
@@ -132,35 +131,28 @@ impl Rows {
     }
 }
 
-impl Core {
-    /// Moves the chunk that was not read for longest to local disk, of the side with more in memory;
-    /// false if there is none.
-    ///
-    /// # Errors
-    /// As [`SpillWriter::write`].
-    pub(super) fn spill_coldest(
-        &mut self,
-        writer: &mut Writer,
-        context: &OperatorContext,
-    ) -> Result<bool> {
-        let mut sides: Vec<&mut Side> = self.sides.iter_mut().collect();
-        sides.sort_by_key(|side| Reverse(side.rows.memory_size()));
-        for side in sides {
-            let Some(place) = side.rows.coldest() else { continue };
-            side.open.retain(|_, open| *open != place);
-            let (mut file, chunks) = match writer.take() {
-                Some(writer) => writer,
-                None => (context.spill.create()?, 0),
-            };
-            side.rows.spill(place, &mut file)?;
-            *writer = Some((file, chunks + 1)).filter(|(_, chunks)| *chunks < CHUNKS_PER_FILE);
-            return Ok(true);
-        }
-        Ok(false)
+/// Moves the chunk that was not read for longest to local disk, of the side with most in memory; false if there
+/// is none.
+///
+/// # Errors
+/// As [`SpillWriter::write`].
+pub(super) fn spill_coldest(
+    sides: &mut [Side],
+    writer: &mut Writer,
+    context: &OperatorContext,
+) -> Result<bool> {
+    let mut sides: Vec<&mut Side> = sides.iter_mut().collect();
+    sides.sort_by_key(|side| Reverse(side.rows.memory_size()));
+    for side in sides {
+        let Some(place) = side.rows.coldest() else { continue };
+        side.open.retain(|_, open| *open != place);
+        let (mut file, chunks) = match writer.take() {
+            Some(writer) => writer,
+            None => (context.spill.create()?, 0),
+        };
+        side.rows.spill(place, &mut file)?;
+        *writer = Some((file, chunks + 1)).filter(|(_, chunks)| *chunks < CHUNKS_PER_FILE);
+        return Ok(true);
     }
-
-    /// Bytes on local disk.
-    pub(super) fn spilled_bytes(&self) -> usize {
-        self.sides.iter().map(|side| side.rows.spilled).sum()
-    }
+    Ok(false)
 }

@@ -1,17 +1,71 @@
 //! The state of a join as an operator sees it: restored, snapshotted, weighed, forgotten by the clock.
 
 use arrow::array::RecordBatch;
-use tidegate_types::{Error, ErrorCode, KeyGroupRange, Result};
+use tidegate_types::{Error, ErrorCode, KeyGroupRange, Result, Watermark};
 
+use super::clock::RowClock;
 use super::core::Core;
 use super::restore::{Restoring, Taken, side_of};
-use super::snapshot::Snapshots;
-use super::spilled::Writer;
+use super::side::Side;
+use super::snapshot::{Snapshots, TABLES};
+use super::spilled::{Writer, spill_coldest};
 use crate::memory::MemoryShare;
 use crate::operator::{Copied, OperatorContext, SnapshotRequest, TableSnapshot};
 
 /// Chunks that are moved to local disk after one batch.
 const MOVES: usize = 4;
+
+/// What a join keeps.
+pub(super) trait Keeps {
+    /// Its sides.
+    fn sides(&self) -> &[Side];
+
+    /// Its sides, and what is known of their rows.
+    fn kept(&mut self) -> Kept<'_>;
+
+    /// Bytes held.
+    fn memory_size(&self) -> usize {
+        self.sides().iter().map(Side::memory_size).sum()
+    }
+
+    /// Bytes on local disk.
+    fn spilled_bytes(&self) -> usize {
+        self.sides().iter().map(|side| side.rows.spilled).sum()
+    }
+
+    /// Rows that are kept.
+    fn live(&self) -> u64 {
+        self.sides().iter().map(|side| side.live).sum()
+    }
+}
+
+/// The sides of a join, and what is known of their rows.
+pub(super) struct Kept<'a> {
+    pub(super) sides: &'a mut [Side],
+    /// Names of their state tables.
+    pub(super) tables: &'static [&'static str],
+    /// Per column of the key whether NULL equals NULL.
+    pub(super) null_safe: &'a [bool],
+    /// When rows happen and are forgotten, if they are.
+    pub(super) clock: Option<&'a RowClock>,
+    pub(super) now: Watermark,
+}
+
+impl Keeps for Core {
+    fn sides(&self) -> &[Side] {
+        &self.sides
+    }
+
+    fn kept(&mut self) -> Kept<'_> {
+        Kept {
+            sides: &mut self.sides,
+            tables: &TABLES,
+            null_safe: &self.null_safe,
+            clock: Some(&self.clock),
+            now: self.now,
+        }
+    }
+}
 
 /// What a join has beside its rows.
 #[derive(Default)]
@@ -19,7 +73,8 @@ pub(super) struct State {
     context: Option<OperatorContext>,
     share: Option<MemoryShare>,
     snapshots: Snapshots,
-    restoring: [Option<Restoring>; 2],
+    /// By side.
+    restoring: Vec<Option<Restoring>>,
     /// The clock when unused rows are looked for next.
     sweep: Option<i64>,
     /// The file that chunks are moved to.
@@ -28,8 +83,7 @@ pub(super) struct State {
 
 impl State {
     /// As the operator's.
-    pub(super) fn open(&mut self, core: &mut Core, context: &OperatorContext) {
-        core.layout.batch_rows = context.batch_rows.max(1);
+    pub(super) fn open(&mut self, context: &OperatorContext) {
         self.share = Some(context.memory.share());
         self.context = Some(context.clone());
     }
@@ -40,7 +94,7 @@ impl State {
     /// `INCOMPATIBLE` if the state is that of another join.
     pub(super) fn restore(
         &mut self,
-        core: &mut Core,
+        join: &mut impl Keeps,
         table: &str,
         version: u16,
         entries: &RecordBatch,
@@ -48,24 +102,29 @@ impl State {
     ) -> Result<()> {
         let context =
             self.context.as_ref().ok_or_else(|| Error::internal("restore before open"))?;
-        let side = side_of(table, version)?;
-        let taken = Taken { groups, key_groups: context.key_groups, null_safe: &core.null_safe };
-        let times = |rows: &RecordBatch| core.clock.times(side, rows, 0);
+        let kept = join.kept();
+        let side = side_of(&kept.tables[..kept.sides.len()], table, version)?;
+        let taken = Taken { groups, key_groups: context.key_groups, null_safe: kept.null_safe };
+        let times = |rows: &RecordBatch| match kept.clock {
+            Some(clock) => clock.times(side, rows, 0),
+            None => Ok((Vec::new(), Vec::new())),
+        };
+        self.restoring.resize_with(kept.sides.len(), || None);
         self.restoring[side].get_or_insert_default().take(
-            &mut core.sides[side],
+            &mut kept.sides[side],
             entries,
             &taken,
-            (core.now, &times),
+            (kept.now, &times),
         )?;
-        self.weigh(core)
+        self.weigh(join)
     }
 
     /// As the operator's.
     ///
     /// # Errors
     /// As [`Restoring::finish`].
-    pub(super) fn restored(&mut self, core: &mut Core) -> Result<()> {
-        for (restoring, side) in self.restoring.iter_mut().zip(&mut core.sides) {
+    pub(super) fn restored(&mut self, join: &mut impl Keeps) -> Result<()> {
+        for (restoring, side) in self.restoring.iter_mut().zip(join.kept().sides) {
             if let Some(restoring) = restoring.take() {
                 restoring.finish(side)?;
             }
@@ -79,11 +138,12 @@ impl State {
     /// `INTERNAL` on a defect of Arrow building.
     pub(super) fn snapshot(
         &mut self,
-        core: &mut Core,
+        join: &mut impl Keeps,
         event: bool,
         request: &SnapshotRequest,
     ) -> Result<Vec<TableSnapshot>> {
-        self.snapshots.take(&mut core.sides, event, request)
+        let kept = join.kept();
+        self.snapshots.take(kept.tables, kept.sides, event, request)
     }
 
     /// As the operator's.
@@ -100,8 +160,8 @@ impl State {
     }
 
     /// The clock when unused rows are to be forgotten.
-    pub(super) fn next_sweep(&self, core: &Core) -> Option<i64> {
-        let keeps = core.sides.iter().any(|side| side.spec.ttl > 0 && side.live > 0);
+    pub(super) fn next_sweep(&self, join: &impl Keeps) -> Option<i64> {
+        let keeps = join.sides().iter().any(|side| side.spec.ttl > 0 && side.live > 0);
         keeps.then_some(self.sweep.unwrap_or(i64::MIN))
     }
 
@@ -109,9 +169,9 @@ impl State {
     ///
     /// # Errors
     /// `INTERNAL` on a defect of Arrow building.
-    pub(super) fn sweep(&mut self, core: &mut Core, now: i64) -> Result<()> {
+    pub(super) fn sweep(&mut self, join: &mut impl Keeps, now: i64) -> Result<()> {
         let mut shortest = i64::MAX;
-        for side in core.sides.iter_mut().filter(|side| side.spec.ttl > 0) {
+        for side in join.kept().sides.iter_mut().filter(|side| side.spec.ttl > 0) {
             side.evict_unused(now.saturating_sub(side.spec.ttl))?;
             shortest = shortest.min(side.spec.ttl);
         }
@@ -123,24 +183,23 @@ impl State {
     ///
     /// # Errors
     /// As [`weigh`], if there is nothing left to be moved.
-    pub(super) fn weigh(&mut self, core: &mut Core) -> Result<()> {
+    pub(super) fn weigh(&mut self, join: &mut impl Keeps) -> Result<()> {
         let (Some(share), Some(context)) = (&mut self.share, &self.context) else { return Ok(()) };
-        if !share.report(core.memory_size()) {
+        if !share.report(join.memory_size()) {
             return Ok(());
         }
-        core.sides.iter().for_each(|side| side.rows.loaded.borrow_mut().clear());
+        join.sides().iter().for_each(|side| side.rows.loaded.borrow_mut().clear());
         let mut moved = 0;
-        while moved < MOVES && core.spill_coldest(&mut self.writer, context)? {
+        while moved < MOVES && spill_coldest(join.kept().sides, &mut self.writer, context)? {
             moved += 1;
         }
         // So little is given by tests that want everything on local disk that can be.
         let enough = cfg!(test) && share.equal_part() < 1_000;
-        if moved > 0 || enough || !share.report(core.memory_size()) {
-            share.report(core.memory_size());
+        if moved > 0 || enough || !share.report(join.memory_size()) {
+            share.report(join.memory_size());
             return Ok(());
         }
-        let rows = core.sides.iter().map(|side| side.live).sum();
-        weigh(Some(share), core.memory_size(), rows)
+        weigh(Some(share), join.memory_size(), join.live())
     }
 }
 
@@ -161,11 +220,4 @@ pub(super) fn weigh(share: Option<&mut MemoryShare>, bytes: usize, rows: u64) ->
     Err(Error::new(ErrorCode::ResourceExhausted, message).help(
         "raise 'taskmanager.memory.managed.size', set 'table.exec.state.ttl' or the hint STATE_TTL, or bound the join by time",
     ))
-}
-
-impl Core {
-    /// Bytes held.
-    pub(super) fn memory_size(&self) -> usize {
-        self.sides.iter().map(super::side::Side::memory_size).sum()
-    }
 }

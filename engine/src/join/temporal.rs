@@ -28,7 +28,7 @@ use super::regular::{Parts, two};
 use super::residual::{Pairs, without_partner};
 use super::rows::{NONE, RowId, split};
 use super::side::{New, Side};
-use super::state::State;
+use super::state::{Keeps, State};
 use crate::element::Changes;
 use crate::keys::hash::hash_columns;
 use crate::operator::{
@@ -337,7 +337,8 @@ impl Side {
 impl Operator for TemporalJoin {
     fn open(&mut self, context: &OperatorContext) -> Result<()> {
         (self.core.now, self.settled) = (context.watermark, context.watermark);
-        self.state.open(&mut self.core, context);
+        self.core.layout.batch_rows = context.batch_rows.max(1);
+        self.state.open(context);
         Ok(())
     }
 
@@ -418,7 +419,7 @@ impl Operator for TemporalJoin {
     }
 
     fn state_rows(&self) -> u64 {
-        self.core.sides.iter().map(|side| side.live).sum()
+        self.core.live()
     }
 
     fn state_bytes(&self) -> usize {

@@ -23,7 +23,7 @@ use super::restore::side_of;
 use super::rows::RowId;
 use super::side::{New, Side};
 use super::snapshot::{TABLES, VERSION};
-use super::state::weigh;
+use super::state::{Keeps, weigh};
 use crate::element::Changes;
 use crate::keys::hash::hash_columns;
 use crate::memory::MemoryShare;
@@ -222,7 +222,7 @@ impl Operator for WindowJoin {
         if !self.plan.event && self.fired.take(table, version, entries, groups)? {
             return Ok(());
         }
-        let side = side_of(table, version)?;
+        let side = side_of(&TABLES, table, version)?;
         let schema = &self.core.sides[side].spec.schema;
         check_layout((table, version), (TABLES[side], VERSION), entries, schema)?;
         let mut hashes = Vec::new();

@@ -36,7 +36,14 @@ pub(crate) struct SlotRows {
 impl SlotRows {
     /// No rows, of these columns.
     pub(crate) fn new(schema: SchemaRef) -> Self {
-        Self { schema, batches: Vec::new(), places: Vec::new(), rows: 0, live: 0, bytes: SharedBytes::default() }
+        Self {
+            schema,
+            batches: Vec::new(),
+            places: Vec::new(),
+            rows: 0,
+            live: 0,
+            bytes: SharedBytes::default(),
+        }
     }
 
     /// Columns of the rows.

@@ -68,6 +68,19 @@ pub struct Join {
     pub expiry: [Option<Expr>; 2],
 }
 
+/// Most inputs of a [`MultiJoin`].
+pub const MAX_MULTI_JOIN_INPUTS: usize = 16;
+
+/// An inner join of three or more append-only inputs that are equal in one key, which keeps the inputs and
+/// nothing between them. Output: the columns of all inputs, in order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MultiJoin {
+    /// Per input its columns that are equal to those of the others, of the same types. NULL equals nothing.
+    pub keys: Vec<Vec<usize>>,
+    /// Over the output's columns: must be TRUE.
+    pub condition: Option<Expr>,
+}
+
 /// A join of append-only inputs whose times are close:
 /// `right_time + lower <= left_time <= right_time + upper`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

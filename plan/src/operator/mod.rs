@@ -13,8 +13,8 @@ use crate::expr::{Expr, Literal, NamedExpr};
 use crate::window::{WindowColumn, WindowEmit, WindowShape, WindowTime};
 
 pub use join::{
-    IntervalJoin, Join, JoinKind, JoinOn, LookupJoin, LookupKey, LookupRetry, TemporalJoin,
-    WindowJoin,
+    IntervalJoin, Join, JoinKind, JoinOn, LookupJoin, LookupKey, LookupRetry,
+    MAX_MULTI_JOIN_INPUTS, MultiJoin, TemporalJoin, WindowJoin,
 };
 pub use updating::{
     ChangelogNormalize, Deduplicate, Expand, GroupAggregate, OverAggregate, OverFrame, OverGroup,
@@ -55,6 +55,8 @@ pub enum Operator {
     TemporalSort(TemporalSort),
     /// Joins whole tables.
     Join(Join),
+    /// Joins several whole tables by one key.
+    MultiJoin(MultiJoin),
     /// Joins rows whose times are close.
     IntervalJoin(IntervalJoin),
     /// Joins rows of equal windows.
@@ -258,6 +260,7 @@ impl Operator {
             Self::Deduplicate(_) => "Deduplicate",
             Self::TemporalSort(_) => "TemporalSort",
             Self::Join(_) => "Join",
+            Self::MultiJoin(_) => "MultiJoin",
             Self::IntervalJoin(_) => "IntervalJoin",
             Self::WindowJoin(_) => "WindowJoin",
             Self::TemporalJoin(_) => "TemporalJoin",

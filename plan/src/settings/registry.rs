@@ -402,7 +402,12 @@ pub const SETTINGS: &[SettingSpec] = &[
         "true",
         "Whether joins forget rows that no row of the other side can join any more unless it is late.",
     ),
-    spec("table.optimizer.multi-join.enabled", K::Boolean, "false", COMPATIBLE),
+    spec(
+        "table.optimizer.multi-join.enabled",
+        K::Boolean,
+        "true",
+        "Whether chains of inner joins by one key become one operator, which keeps the inputs only.",
+    ),
     spec(
         "table.optimizer.non-deterministic-update.strategy",
         K::OneOf(&["ignore", "try_resolve"]),

@@ -26,7 +26,7 @@ mod qualify;
 mod quantified;
 mod query;
 pub(crate) mod scope;
-mod select;
+pub(crate) mod select;
 mod set_operation;
 mod special;
 mod subquery;

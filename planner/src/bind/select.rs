@@ -390,7 +390,7 @@ fn name_items(items: Vec<Item>) -> Vec<NamedExpr> {
 }
 
 /// Names without repetition: a repeated one gets the first number that makes it new.
-pub(super) fn unique_names(wanted: &[String]) -> Vec<String> {
+pub(crate) fn unique_names(wanted: &[String]) -> Vec<String> {
     let mut used = std::collections::BTreeSet::new();
     wanted
         .iter()

@@ -65,6 +65,10 @@ fn state(node: &Node, inputs: &[&[Field]]) -> Option<String> {
             };
             format!("left rows, {}; right rows, {}", side(0), side(1))
         }
+        Operator::MultiJoin(join) => {
+            let keys = join.keys.first().map_or(&[][..], Vec::as_slice);
+            format!("{}, for ever", per(keys, "rows of all inputs"))
+        }
         Operator::IntervalJoin(join) => format!(
             "left rows for {} ms, right rows for {} ms of event time",
             join.lower.saturating_neg().max(0),

@@ -1,7 +1,8 @@
 //! The lines of operators over whole tables and of joins.
 
 use tidegate_plan::operator::{
-    JoinKind, JoinOn, LookupJoin, LookupKey, OverAggregate, OverOrder, Rank, RankFunction,
+    JoinKind, JoinOn, LookupJoin, LookupKey, MultiJoin, OverAggregate, OverOrder, Rank,
+    RankFunction,
 };
 use tidegate_plan::{AggregateCall, Expr, Node, Operator};
 use tidegate_types::Field;
@@ -54,6 +55,7 @@ pub(super) fn line(operator: &Operator, node: &Node, inputs: &[&[Field]]) -> Str
         }
         Operator::LookupJoin(join) => lookup_facts(join, input, &node.schema),
         Operator::Join(join) => join_facts(join.kind, &join.on, "", inputs, &node.schema),
+        Operator::MultiJoin(join) => multi_join_facts(join, inputs, &node.schema),
         Operator::IntervalJoin(join) => {
             let time = match join.times {
                 Some([left, right]) => {
@@ -176,6 +178,15 @@ fn join_facts(
         kind_name(kind),
         all_names(schema)
     )
+}
+
+fn multi_join_facts(join: &MultiJoin, inputs: &[&[Field]], schema: &[Field]) -> String {
+    let own = inputs.iter().zip(&join.keys).map(|(input, keys)| names(keys, input));
+    let equal = own.map(|keys| format!("({keys})")).collect::<Vec<_>>().join(" = ");
+    let types = vec!["INNER"; inputs.len().saturating_sub(1)].join(", ");
+    let more = join.condition.as_ref();
+    let more = more.map(|expr| format!(" AND {}", condition(expr, schema))).unwrap_or_default();
+    format!("joinTypes=[{types}], where=[{equal}{more}], select=[{}]", all_names(schema))
 }
 
 fn lookup_facts(join: &LookupJoin, input: &[Field], schema: &[Field]) -> String {

@@ -7,8 +7,8 @@
 
 use super::updating::{frame_text, order_keys};
 use tidegate_plan::operator::{
-    Expand, GroupAggregate, JoinKind, JoinOn, LookupJoin, LookupKey, OverAggregate, Rank, SortKey,
-    Unnest, WindowAggregate, WindowRank,
+    Expand, GroupAggregate, JoinKind, JoinOn, LookupJoin, LookupKey, MultiJoin, OverAggregate,
+    Rank, SortKey, Unnest, WindowAggregate, WindowRank,
 };
 use tidegate_plan::window::{WindowShape, WindowTime};
 use tidegate_plan::{AggregateCall, Expr, Literal, NamedExpr, Operator};
@@ -201,6 +201,20 @@ impl Identity {
         }
         let columns = if kind.has_right_columns() { joined.columns } else { self.columns.clone() };
         Self { rows, columns }
+    }
+
+    /// A join of several inputs by one key.
+    pub(super) fn multi_join(inputs: &[&Self], join: &MultiJoin) -> Self {
+        let rows = inputs.iter().fold(Digest::new("multi-join"), |rows, one| rows.digest(one.rows));
+        let keys = inputs.iter().zip(&join.keys);
+        let keys = keys.flat_map(|(input, keys)| keys.iter().map(|key| input.column(*key)));
+        let rows = keys.fold(rows, Digest::digest);
+        let columns = inputs.iter().flat_map(|input| &input.columns).copied().collect();
+        let all = Self { rows, columns };
+        match &join.condition {
+            None => all,
+            Some(condition) => Self { rows: rows.digest(all.expr(condition)), ..all },
+        }
     }
 
     pub(super) fn lookup(&self, lookup: &LookupJoin) -> Self {

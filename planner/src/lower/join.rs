@@ -38,6 +38,10 @@ impl Lowering<'_> {
         form: JoinForm,
         schema: Vec<Field>,
     ) -> Result<usize> {
+        let regular = matches!(form, JoinForm::Undecided | JoinForm::Regular);
+        if regular && let Some(node) = self.multi_join(&left, &right, &join, &schema)? {
+            return Ok(node);
+        }
         let width = left.schema.len();
         let right_width = right.schema.len();
         let expiry = expiry(&left, &right, &join.on);
@@ -171,7 +175,7 @@ impl Lowering<'_> {
 }
 
 /// Equalities of columns become keys, the rest a condition.
-fn join_on(conditions: Vec<Expr>, width: usize) -> JoinOn {
+pub(super) fn join_on(conditions: Vec<Expr>, width: usize) -> JoinOn {
     let mut on = JoinOn {
         left_keys: Vec::new(),
         right_keys: Vec::new(),

@@ -7,6 +7,7 @@ mod changelog;
 mod emit;
 mod identity;
 mod join;
+mod multi_join;
 mod name;
 mod sink;
 mod source;
@@ -248,6 +249,15 @@ impl Lowering<'_> {
         projection: Vec<NamedExpr>,
     ) -> Result<usize> {
         let node = self.relation(input)?;
+        self.calc_of(node, filter, projection)
+    }
+
+    fn calc_of(
+        &mut self,
+        node: usize,
+        filter: Option<Expr>,
+        projection: Vec<NamedExpr>,
+    ) -> Result<usize> {
         let below = &self.identities[node];
         let identity = below.calc(filter.as_ref(), &projection);
         let id = identity

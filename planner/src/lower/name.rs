@@ -41,6 +41,9 @@ pub(super) fn of(operator: &Operator, inputs: &[&[Field]], schema: &[Field]) -> 
         Operator::UpsertMaterialize(one) => format!("SinkMaterializer({})", names(&one.keys)),
         Operator::LookupJoin(join) => format!("LookupJoin({})", join.table.name),
         Operator::Join(join) => format!("Join({})", names(&join.on.left_keys)),
+        Operator::MultiJoin(join) => {
+            format!("MultiJoin({})", join.keys.first().map(|keys| names(keys)).unwrap_or_default())
+        }
         Operator::IntervalJoin(join) => format!("IntervalJoin({})", names(&join.on.left_keys)),
         Operator::WindowJoin(join) => format!("WindowJoin({})", names(&join.on.left_keys)),
         Operator::TemporalJoin(join) => format!("TemporalJoin({})", names(&join.on.left_keys)),

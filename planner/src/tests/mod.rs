@@ -3,6 +3,7 @@
 mod constructs;
 mod errors;
 mod identity;
+mod multi_joins;
 mod mutation;
 mod plans;
 mod recorded;
