@@ -1,11 +1,17 @@
-//! Bytes of batches that share buffers of texts: each buffer counts once.
+//! What batches that are kept take, and copies of them that take no more than they need.
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayData, ArrayRef, AsArray, GenericByteViewArray, RecordBatch};
 use arrow::buffer::Buffer;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{ByteViewType, DataType};
+use arrow::error::ArrowError;
 use hashbrown::HashSet;
 
-/// What batches hold together.
+/// Longest text that is held in its view.
+const INLINE: u32 = 12;
+
+/// Bytes that batches hold together: they may share buffers, each of which counts once.
 #[derive(Debug, Default)]
 pub(crate) struct SharedBytes {
     /// Addresses of buffers that are counted.
@@ -16,22 +22,17 @@ pub(crate) struct SharedBytes {
 impl SharedBytes {
     /// Counts a batch.
     pub(crate) fn add(&mut self, rows: &RecordBatch) {
-        rows.columns().iter().for_each(|column| self.add_column(column));
+        rows.columns().iter().for_each(|column| self.add_data(&column.to_data()));
     }
 
-    fn add_column(&mut self, column: &ArrayRef) {
-        let texts: &[Buffer] = match column.data_type() {
-            DataType::Utf8View => column.as_string_view().data_buffers(),
-            DataType::BinaryView => column.as_binary_view().data_buffers(),
-            _ => &[],
-        };
-        let all: usize = texts.iter().map(Buffer::capacity).sum();
-        self.bytes += column.get_array_memory_size() - all;
-        for buffer in texts {
+    fn add_data(&mut self, data: &ArrayData) {
+        let nulls = data.nulls().map(|nulls| nulls.buffer());
+        for buffer in data.buffers().iter().chain(nulls) {
             if self.known.insert(buffer.data_ptr().as_ptr() as usize) {
                 self.bytes += buffer.capacity();
             }
         }
+        data.child_data().iter().for_each(|child| self.add_data(child));
     }
 
     /// Bytes counted.
@@ -40,30 +41,90 @@ impl SharedBytes {
     }
 }
 
+/// The same rows with texts of their own.
+///
+/// # Errors
+/// On a defect of Arrow building.
+pub(crate) fn own(rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    with_texts(rows, |_, _| true)
+}
+
+/// The same rows; columns of texts whose buffers hold mostly other rows' get buffers of their own.
+///
+/// # Errors
+/// On a defect of Arrow building.
+pub(crate) fn own_if_sparse(rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    with_texts(rows, |held, used| used * 2 < held)
+}
+
+/// Copies the columns of texts of whose buffers' bytes, and of those that its rows use, `copies` is true.
+fn with_texts(
+    rows: &RecordBatch,
+    copies: impl Fn(usize, usize) -> bool,
+) -> Result<RecordBatch, ArrowError> {
+    fn gc<T: ByteViewType>(
+        column: &ArrayRef,
+        texts: &GenericByteViewArray<T>,
+        copies: impl Fn(usize, usize) -> bool,
+    ) -> ArrayRef {
+        let held = texts.data_buffers().iter().map(Buffer::capacity).sum();
+        let lengths = texts.views().iter().map(|view| *view as u32);
+        let used = lengths.filter(|length| *length > INLINE).map(|length| length as usize).sum();
+        if copies(held, used) { Arc::new(texts.gc()) } else { column.clone() }
+    }
+    let columns = rows.columns().iter().map(|column| match column.data_type() {
+        DataType::Utf8View => gc(column, column.as_string_view(), &copies),
+        DataType::BinaryView => gc(column, column.as_binary_view(), &copies),
+        _ => column.clone(),
+    });
+    let columns: Vec<ArrayRef> = columns.collect();
+    if columns.is_empty() {
+        return Ok(rows.clone());
+    }
+    RecordBatch::try_new(rows.schema(), columns)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow::array::{Int64Array, StringViewArray};
 
     use super::*;
 
-    #[test]
-    fn a_buffer_of_many_batches_counts_once() {
+    fn rows() -> RecordBatch {
         let texts: StringViewArray =
             (0..1000).map(|number| Some(format!("a text of some length, {number}"))).collect();
         let numbers = Int64Array::from_iter_values(0..1000);
         let columns: Vec<(&str, ArrayRef)> =
             vec![("texts", Arc::new(texts)), ("numbers", Arc::new(numbers))];
-        let rows = RecordBatch::try_from_iter(columns).unwrap();
+        RecordBatch::try_from_iter(columns).unwrap()
+    }
+
+    fn bytes(batches: &[RecordBatch]) -> usize {
         let mut shared = SharedBytes::default();
-        (0..10).for_each(|part| shared.add(&rows.slice(part * 100, 100)));
-        let texts: usize =
-            rows.column(0).as_string_view().data_buffers().iter().map(Buffer::capacity).sum();
-        assert!(texts > 20_000);
-        // Views and numbers are counted as often as they are named, since each slice keeps all of them.
-        let others = rows.get_array_memory_size() - texts;
-        assert!(shared.bytes() >= others * 10 + texts, "{}", shared.bytes());
-        assert!(shared.bytes() < others * 11 + texts * 2, "{}", shared.bytes());
+        batches.iter().for_each(|rows| shared.add(rows));
+        shared.bytes
+    }
+
+    #[test]
+    fn a_buffer_of_many_batches_counts_once() {
+        let rows = rows();
+        let parts: Vec<RecordBatch> = (0..10).map(|part| rows.slice(part * 100, 100)).collect();
+        let all = bytes(std::slice::from_ref(&rows));
+        assert!(all > 24_000 + 24_000, "{all}");
+        assert_eq!(bytes(&parts), all);
+    }
+
+    #[test]
+    fn texts_are_copied_where_most_of_their_buffers_is_not_used() {
+        let rows = rows();
+        let few = rows.slice(0, 100);
+        let held = |rows: &RecordBatch| -> usize {
+            rows.column(0).as_string_view().data_buffers().iter().map(Buffer::capacity).sum()
+        };
+        assert_eq!(held(&few), held(&rows));
+        let copied = own_if_sparse(&few).unwrap();
+        assert_eq!(copied, few);
+        assert!(held(&copied) < held(&rows) / 5, "{}", held(&copied));
+        assert_eq!(held(&own_if_sparse(&copied).unwrap()), held(&copied));
     }
 }

@@ -1,14 +1,13 @@
 //! A row by slot. Rows stay in the batches they came in until most rows there are dead, or the batches are
 //! many and small; then the live ones are moved together.
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::interleave;
 use arrow::datatypes::{DataType, SchemaRef};
-use std::sync::Arc;
 use tidegate_types::{Error, Result};
 
 use super::SlotValues;
-use super::buffers::SharedBytes;
+use super::buffers::{SharedBytes, own, own_if_sparse};
 
 /// Dead rows that are not worth moving the others.
 const TOLERATED: usize = if cfg!(test) { 16 } else { 16 << 10 };
@@ -65,15 +64,16 @@ impl SlotRows {
         if slots.is_empty() {
             return Ok(());
         }
-        // Few rows of a large batch would keep all of it.
-        let thin = rows.len() * 4 < batch.num_rows();
+        // Rows that are not kept would stay, and texts of rows that went elsewhere.
+        let thin = rows.len() * 4 < batch.num_rows() * 3;
         let batch = match thin {
             true => {
                 let rows = arrow::array::UInt32Array::from(rows.to_vec());
-                own(&arrow::compute::take_record_batch(batch, &rows).map_err(internal)?)?
+                own(&arrow::compute::take_record_batch(batch, &rows).map_err(internal)?)
             }
-            false => batch.clone(),
+            false => own_if_sparse(batch),
         };
+        let batch = batch.map_err(internal)?;
         let number = self.batches.len() as u32;
         for (index, (slot, row)) in (0u32..).zip(slots.iter().zip(rows)) {
             let place = &mut self.places[*slot as usize];
@@ -143,7 +143,7 @@ impl SlotRows {
         let mut moved = Vec::with_capacity(live.len());
         for chunk in live.chunks(BATCH_ROWS) {
             let rows = RecordBatch::try_new(self.schema.clone(), self.gather(chunk)?);
-            let rows = own(&rows.map_err(internal)?)?;
+            let rows = own(&rows.map_err(internal)?).map_err(internal)?;
             bytes.add(&rows);
             moved.extend((0..chunk.len() as u32).map(|row| (batches.len() as u32, row)));
             batches.push(rows);
@@ -180,19 +180,6 @@ impl SlotValues for SlotRows {
         self.live -= usize::from(place.0 != NONE);
         *place = (NONE, 0);
     }
-}
-
-/// The same rows without the text of rows that are not among them.
-fn own(rows: &RecordBatch) -> Result<RecordBatch> {
-    let owned = |column: &ArrayRef| -> ArrayRef {
-        match column.data_type() {
-            DataType::Utf8View => Arc::new(column.as_string_view().gc()),
-            DataType::BinaryView => Arc::new(column.as_binary_view().gc()),
-            _ => column.clone(),
-        }
-    };
-    RecordBatch::try_new(rows.schema(), rows.columns().iter().map(owned).collect())
-        .map_err(internal)
 }
 
 fn internal(error: arrow::error::ArrowError) -> Error {
