@@ -129,6 +129,49 @@ impl Maker<'_> {
         self.made(select, &rest, append, rows, made_of)
     }
 
+    /// Three inputs, mostly such as only insert, by one key; `None`: they have none, or too many rows of it.
+    pub(super) fn several(&mut self) -> Option<Relation> {
+        let inputs = [0; 3].map(|_| {
+            let inserted = self.prng.chance(85);
+            self.base(inserted)
+        });
+        let [left, right, third] = &inputs;
+        let (l, r) = self.pair(left, right)?;
+        let fits = |field: &&Field| field.ty == l.ty && field.is_key();
+        let keys: Vec<Field> = third.fields.iter().filter(fits).cloned().collect();
+        if keys.is_empty() {
+            return None;
+        }
+        let s = self.prng.pick(&keys).clone();
+        let rows = left.rows * right.rows * third.rows / 25;
+        if rows > 2 * MOST_ROWS {
+            return None;
+        }
+        let mut first = format!("l.{} = r.{}", l.name, r.name);
+        let before = *self.prng.pick(&[("l", &l), ("r", &r)]);
+        let mut second = format!("s.{} = {}.{}", s.name, before.0, before.1.name);
+        let residual = self.prng.chance(30);
+        if residual {
+            first = format!("{first} AND {}", self.predicate("r", right));
+            second = format!("{second} AND {}", self.predicate("s", third));
+        }
+        let mut select = Select::default();
+        for (alias, input) in ["l", "r", "s"].into_iter().zip(&inputs) {
+            self.keep_most(&mut select, alias, input);
+        }
+        if select.fields.is_empty() {
+            self.keep(&mut select, "s", &s);
+        }
+        let two = left.item("l").zip(&right.item("r"), |l, r| format!("{l} JOIN {r} ON {first}"));
+        let rest = two.zip(&third.item("s"), |two, s| format!("FROM {two} JOIN {s} ON {second}"));
+        let append = inputs.iter().all(|input| input.append);
+        let name = if append { "join of several by one key" } else { "chain of joins" };
+        let mut made_of = left.with(name, Some(right));
+        made_of.extend(third.made_of.iter().filter(|step| !left.made_of.contains(step)));
+        made_of.extend(residual.then_some("residual condition"));
+        Some(self.made(select, &rest, append, rows, made_of))
+    }
+
     /// A relation joined with itself, which is computed once.
     pub(super) fn itself(&mut self, input: &Relation) -> Relation {
         if self.prng.chance(50) {

@@ -33,6 +33,7 @@ enum Last {
     JoinByTime,
     Itself,
     Chain,
+    Several,
     JoinOfAggregates,
     Semi,
     Scalar,
@@ -66,6 +67,7 @@ const IN_TURN: &[Last] = &[
     Last::Set,
     Last::Temporal,
     Last::Chain,
+    Last::Several,
     Last::Deduplicate,
     Last::Scalar,
     Last::GroupingSets,
@@ -320,6 +322,7 @@ impl Maker<'_> {
                 self.temporal_join(&left)
             }
             Last::WindowJoin => Some(self.window_join()),
+            Last::Several => self.several(),
             _ => None,
         };
         if let Some(made) = made {
