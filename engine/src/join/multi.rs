@@ -4,13 +4,13 @@
 //! A batch is worked through depth first, in blocks: combinations of its rows with rows of the first other inputs are
 //! extended by those of the next one, a block at a time, so that keys with many rows everywhere take little memory.
 
-use arrow::array::{RecordBatch, UInt32Array};
+use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::SchemaRef;
 use tidegate_functions::eval::{EvalContext, Evaluator};
 use tidegate_plan::arrow_type::arrow_schema;
 use tidegate_plan::operator::MultiJoin as Plan;
-use tidegate_plan::{Node, PlanSettings};
+use tidegate_plan::{Expr, Node, PlanSettings};
 use tidegate_types::{Error, KeyGroupRange, MIN_WATERMARK, Result};
 
 use super::equality::equal_rows;
@@ -39,10 +39,18 @@ struct Inputs {
     keys: Vec<Vec<usize>>,
     /// Whether equal hashes mean equal keys.
     exact: bool,
-    condition: Option<Evaluator>,
+    conditions: Vec<Condition>,
     output: SchemaRef,
     batch_rows: usize,
     work: Option<Work>,
+}
+
+/// A condition beside the key. It is tested as soon as a combination has rows of all inputs that it reads.
+struct Condition {
+    evaluator: Evaluator,
+    /// Inputs with the columns that it reads, which are those of the schema.
+    reads: Vec<(usize, Vec<usize>)>,
+    schema: SchemaRef,
 }
 
 /// A batch that is being joined.
@@ -105,18 +113,49 @@ impl MultiJoin {
             Some([key]) => is_integer(sides[0].spec.schema.field(*key).data_type()),
             _ => false,
         };
-        let condition = plan.condition.as_ref();
-        let condition = condition.map(|expr| Evaluator::compile(expr, settings)).transpose()?;
+        let conditions = plan.conditions.iter();
+        let conditions = conditions.map(|expr| Condition::new(expr, inputs, settings));
+        let conditions = conditions.collect::<Result<_>>()?;
         let inputs = Inputs {
             sides,
             keys: plan.keys.clone(),
             exact,
-            condition,
+            conditions,
             output: arrow_schema(&node.schema),
             batch_rows: 8192,
             work: None,
         };
         Ok(Self { inputs, state: State::default() })
+    }
+}
+
+impl Condition {
+    fn new(expr: &Expr, inputs: &[&Node], settings: &PlanSettings) -> Result<Self> {
+        let mut used = expr.columns();
+        used.sort_unstable();
+        used.dedup();
+        let (mut reads, mut fields, mut start) = (Vec::new(), Vec::new(), 0);
+        for (number, input) in inputs.iter().enumerate() {
+            let own = start..start + input.schema.len();
+            let columns = used.iter().filter(|column| own.contains(column));
+            let columns: Vec<usize> = columns.map(|column| column - start).collect();
+            fields.extend(columns.iter().map(|column| input.schema[*column].clone()));
+            if !columns.is_empty() {
+                reads.push((number, columns));
+            }
+            start = own.end;
+        }
+        let mut expr = expr.clone();
+        expr.remap_columns(&|column| used.binary_search(&column).unwrap_or(column));
+        let evaluator = Evaluator::compile(&expr, settings)?;
+        Ok(Self { evaluator, reads, schema: arrow_schema(&fields) })
+    }
+}
+
+impl Work {
+    /// Whether a combination of so many other inputs has rows of one.
+    fn has(&self, input: usize, others: usize) -> bool {
+        input == self.input || self.order[..others].contains(&input)
     }
 }
 
@@ -161,7 +200,7 @@ impl Inputs {
         Ok(())
     }
 
-    /// A block of the last combinations with rows of the next input.
+    /// A block of the last combinations with rows of the next input, without those that miss a condition.
     fn extended(&self, work: &mut Work) -> Result<Level> {
         let place = work.levels.len() - 1;
         let other = work.order[place];
@@ -196,7 +235,46 @@ impl Inputs {
         let mut others: Vec<Vec<RowId>> = level.others.iter().map(of).collect();
         let rows = rows(&pairs);
         others.push(pairs.others);
-        Ok(Level { rows, others, ..Level::default() })
+        let mut next = Level { rows, others, ..Level::default() };
+        for condition in &self.conditions {
+            let all =
+                |others: usize| condition.reads.iter().all(|(input, _)| work.has(*input, others));
+            let before = place > 0 && all(place);
+            if all(place + 1) && !before && !next.rows.is_empty() {
+                self.test(condition, work, &mut next)?;
+            }
+        }
+        Ok(next)
+    }
+
+    /// Keeps the combinations of which a condition is TRUE.
+    fn test(&self, condition: &Condition, work: &Work, level: &mut Level) -> Result<()> {
+        let mut columns = Vec::with_capacity(condition.schema.fields().len());
+        for (input, read) in &condition.reads {
+            columns.extend(self.gather(*input, read, work, level)?);
+        }
+        let rows = batch(&condition.schema, columns, level.rows.len())?;
+        let context = EvalContext { processing_time_ms: work.now_ms };
+        let passes = condition.evaluator.evaluate_filter(&rows, &context)?;
+        let passes = passes.values();
+        let kept = |values: &[u32]| passes.set_indices().map(|row| values[row]).collect();
+        level.others = level.others.iter().map(|others| kept(others)).collect();
+        level.rows = kept(&level.rows);
+        Ok(())
+    }
+
+    /// Columns of an input of combinations.
+    fn gather(
+        &self,
+        input: usize,
+        columns: &[usize],
+        work: &Work,
+        level: &Level,
+    ) -> Result<Vec<ArrayRef>> {
+        match work.order.iter().position(|other| *other == input) {
+            Some(place) => self.sides[input].rows.gather(columns, &level.others[place]),
+            None => take_columns(work.rows.columns(), columns, &level.rows),
+        }
     }
 
     /// Output rows of combinations of rows of all inputs; `None` if there are none.
@@ -207,17 +285,9 @@ impl Inputs {
         let mut columns = Vec::with_capacity(self.output.fields().len());
         for (input, side) in self.sides.iter().enumerate() {
             let all: Vec<usize> = (0..side.spec.schema.fields().len()).collect();
-            columns.extend(match work.order.iter().position(|other| *other == input) {
-                Some(place) => side.rows.gather(&all, &level.others[place])?,
-                None => take_columns(work.rows.columns(), &all, &level.rows)?,
-            });
+            columns.extend(self.gather(input, &all, work, level)?);
         }
-        let rows = batch(&self.output, columns, level.rows.len())?;
-        let Some(condition) = &self.condition else { return Ok(Some(rows)) };
-        let context = EvalContext { processing_time_ms: work.now_ms };
-        let passes = condition.evaluate_filter(&rows, &context)?;
-        let rows = arrow::compute::filter_record_batch(&rows, &passes).map_err(internal)?;
-        Ok((rows.num_rows() > 0).then_some(rows))
+        batch(&self.output, columns, level.rows.len()).map(Some)
     }
 
     /// The batch is done: its rows can be found from now on.

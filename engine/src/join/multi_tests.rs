@@ -13,8 +13,13 @@ use crate::testing::{Random, Replay, Row, Subject, changes, ints};
 
 const NAMES: [&str; 3] = ["k", "u", "v"];
 
-/// All rows of the product whose keys are equal and that meet the condition.
-fn expected(tables: &[Vec<Values>], keys: &[Vec<usize>], condition: bool) -> Vec<Row> {
+/// All rows of the product whose keys are equal and of which the first column of each pair is at most the
+/// second.
+fn expected(
+    tables: &[Vec<Values>],
+    keys: &[Vec<usize>],
+    conditions: &[(usize, usize)],
+) -> Vec<Row> {
     let mut rows: Vec<Values> = vec![Vec::new()];
     for (input, table) in tables.iter().enumerate() {
         let mut extended = Vec::new();
@@ -31,8 +36,11 @@ fn expected(tables: &[Vec<Values>], keys: &[Vec<usize>], condition: bool) -> Vec
         }
         rows = extended;
     }
-    let last = (tables.len() - 1) * NAMES.len() + 2;
-    rows.retain(|row| !condition || matches!((row[2], row[last]), (Some(a), Some(b)) if a <= b));
+    rows.retain(|row| {
+        let met =
+            |(a, b): &(usize, usize)| matches!((row[*a], row[*b]), (Some(a), Some(b)) if a <= b);
+        conditions.iter().all(met)
+    });
     let mut rows: Vec<Row> = rows.iter().map(|row| ints(row)).collect();
     rows.sort();
     rows
@@ -49,9 +57,13 @@ fn joins_of_several_inputs_equal_nested_loops() {
             1 => (0..inputs).map(|input| vec![input % 2]).collect(),
             _ => (0..inputs).map(|input| vec![input % 2, 1 - input % 2]).collect(),
         };
-        let condition = random.below(2) == 0;
-        let last = (inputs - 1) * NAMES.len() + 2;
-        let plan = Plan { keys: keys.clone(), condition: condition.then(|| at_most(2, last)) };
+        let width = inputs * NAMES.len();
+        // None, or some of any inputs, those of one among them.
+        let conditions: Vec<(usize, usize)> = (0..random.below(3))
+            .map(|_| (random.below(width as u64) as usize, random.below(width as u64) as usize))
+            .collect();
+        let at_most = conditions.iter().map(|(a, b)| at_most(*a, *b)).collect();
+        let plan = Plan { keys: keys.clone(), conditions: at_most };
         let names = NAMES.repeat(inputs);
         let of = node(PlanOperator::MultiJoin(plan.clone()), &names, ChangelogMode::APPEND);
         let below = node(PlanOperator::Union, &NAMES, ChangelogMode::APPEND);
@@ -78,16 +90,16 @@ fn joins_of_several_inputs_equal_nested_loops() {
             subject.feed(input, &changes(&schema, &log));
             subject.disturb(&mut random);
         }
-        let wanted = expected(&tables, &keys, condition);
+        let wanted = expected(&tables, &keys, &conditions);
         let got = subject.replay.table();
-        assert_eq!(got.len(), wanted.len(), "seed {seed}, {keys:?}, condition: {condition}");
-        assert!(got == wanted, "seed {seed}, {keys:?}, condition: {condition}");
+        assert_eq!(got.len(), wanted.len(), "seed {seed}, {keys:?}, {conditions:?}");
+        assert!(got == wanted, "seed {seed}, {keys:?}, {conditions:?}");
     }
 }
 
 #[test]
 fn inputs_that_change_are_not_taken() {
-    let plan = Plan { keys: vec![vec![0]; 3], condition: None };
+    let plan = Plan { keys: vec![vec![0]; 3], conditions: Vec::new() };
     let of = node(PlanOperator::MultiJoin(plan.clone()), &NAMES.repeat(3), ChangelogMode::APPEND);
     let below = node(PlanOperator::Union, &NAMES, ChangelogMode::RETRACT);
     let refused = MultiJoin::new(&plan, &of, &[&below; 3], &PlanSettings::default());

@@ -77,8 +77,8 @@ pub const MAX_MULTI_JOIN_INPUTS: usize = 16;
 pub struct MultiJoin {
     /// Per input its columns that are equal to those of the others, of the same types. NULL equals nothing.
     pub keys: Vec<Vec<usize>>,
-    /// Over the output's columns: must be TRUE.
-    pub condition: Option<Expr>,
+    /// Over the output's columns: each must be TRUE.
+    pub conditions: Vec<Expr>,
 }
 
 /// A join of append-only inputs whose times are close:

@@ -184,8 +184,8 @@ fn multi_join_facts(join: &MultiJoin, inputs: &[&[Field]], schema: &[Field]) -> 
     let own = inputs.iter().zip(&join.keys).map(|(input, keys)| names(keys, input));
     let equal = own.map(|keys| format!("({keys})")).collect::<Vec<_>>().join(" = ");
     let types = vec!["INNER"; inputs.len().saturating_sub(1)].join(", ");
-    let more = join.condition.as_ref();
-    let more = more.map(|expr| format!(" AND {}", condition(expr, schema))).unwrap_or_default();
+    let more = join.conditions.iter();
+    let more: String = more.map(|expr| format!(" AND {}", text(expr, schema))).collect();
     format!("joinTypes=[{types}], where=[{equal}{more}], select=[{}]", all_names(schema))
 }
 

@@ -211,10 +211,8 @@ impl Identity {
         let rows = keys.fold(rows, Digest::digest);
         let columns = inputs.iter().flat_map(|input| &input.columns).copied().collect();
         let all = Self { rows, columns };
-        match &join.condition {
-            None => all,
-            Some(condition) => Self { rows: rows.digest(all.expr(condition)), ..all },
-        }
+        let conditions = join.conditions.iter().map(|condition| all.expr(condition));
+        Self { rows: conditions.fold(rows, Digest::digest), ..all }
     }
 
     pub(super) fn lookup(&self, lookup: &LookupJoin) -> Self {

@@ -57,7 +57,7 @@ impl Lowering<'_> {
         let inputs = nodes.iter().zip(&chain.keys);
         let inputs = inputs.map(|(node, keys)| Input { node: *node, exchange: exchange(keys) });
         let inputs = inputs.collect();
-        let join = MultiJoin { keys: chain.keys, condition: conjunction::join(chain.conditions) };
+        let join = MultiJoin { keys: chain.keys, conditions: chain.conditions };
         let identities: Vec<&Identity> = nodes.iter().map(|node| &self.identities[*node]).collect();
         let identity = Identity::multi_join(&identities, &join);
         let id = identity.rows.word("join");
@@ -151,10 +151,10 @@ impl<'a> Chain<'a> {
         self.starts.push(self.width);
         self.columns.extend(self.width..self.width + right.schema.len());
         self.width += right.schema.len();
-        self.conditions.extend(on.condition.clone().map(|mut condition| {
+        for mut condition in on.condition.clone().map(conjunction::split).unwrap_or_default() {
             condition.remap_columns(&|column| self.columns[column]);
-            condition
-        }));
+            self.conditions.push(condition);
+        }
         Some(self)
     }
 }

@@ -65,7 +65,7 @@ fn a_chain_by_one_key_is_one_join() {
                         +- TableSourceScan(table=[c], read=[k, n, v], fields=[k, n, v], changelogMode=[I])
 
             == State ==
-            MultiJoin(k, n) [420c0cbf207e104d]: rows of all inputs per k, n, for ever
+            MultiJoin(k, n) [e98d7ad531bea692]: rows of all inputs per k, n, for ever
         "#]],
     );
     let four = "SELECT a.v FROM a JOIN b ON a.k = b.k JOIN c ON c.k = b.k JOIN a AS d ON d.n = c.k";

@@ -12,7 +12,7 @@ use super::machine::Machine;
 use super::nexmark::Query;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
-use crate::services::flink::Runner;
+use crate::services::flink::{Ended, Runner};
 use crate::tidegate::job::Job;
 use crate::tidegate::stats::{Insert, Stats};
 
@@ -62,7 +62,8 @@ pub(crate) struct Measured {
     tidegate_late_rows: u64,
     tidegate_cpu_seconds: Option<f64>,
     tidegate_peak_rss_bytes: Option<u64>,
-    /// None: Flink refuses the query.
+    /// `ran`, `refused` (Flink does not plan the query) or `failed`.
+    flink: &'static str,
     flink_seconds: Option<f64>,
     flink_events_per_second: Option<f64>,
     ratio: Option<f64>,
@@ -105,7 +106,7 @@ INSERT INTO files SELECT event_type, person, auction, bid FROM datagen;
         let name = query.name();
         eprintln!("── {name}");
         let tables = from_files(&Query::tables(self.project)?, input)?;
-        let text = format!("{tables}\n{}", query.text(self.project)?);
+        let text = without_comments(&format!("{tables}\n{}", query.text(self.project)?));
         let folder = self.folder.join(format!("tidegate-{name}"));
         fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
         let defines = query.defines(&folder)?;
@@ -123,25 +124,27 @@ INSERT INTO files SELECT event_type, person, auction, bid FROM datagen;
         Ok(measured(name, self.events, insert, &stats, flink))
     }
 
-    /// Seconds in Flink; none if Flink refuses the query.
-    fn in_flink(&self, query: Query, text: &str) -> Result<Option<f64>> {
+    fn in_flink(&self, query: Query, text: &str) -> Result<Ended> {
         let name = query.name();
         let folder = self.folder.join(format!("flink-{name}"));
         fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
-        let mut script = without_comments(text);
+        let mut script = text.to_owned();
         for (variable, value) in query.defines(&folder)? {
             script = script.replace(&format!("${{{variable}}}"), &value);
         }
         let path = self.path(name, "flink.sql");
         fs::write(&path, script).with_context(|| format!("write {}", path.display()))?;
-        let time = self.flink.run(
+        let ended = self.flink.run(
             &path,
             self.parallelism,
             INTERVAL_MS,
             &folder.join("checkpoints"),
             self.interrupt,
         )?;
-        Ok(time.map(|time| time.as_secs_f64().max(1e-3)))
+        if self.interrupt.raised() {
+            bail!("interrupted");
+        }
+        Ok(ended)
     }
 
     fn path(&self, name: &str, extension: &str) -> PathBuf {
@@ -186,8 +189,13 @@ fn measured(
     events: u64,
     insert: &Insert,
     stats: &Stats,
-    flink_seconds: Option<f64>,
+    flink: Ended,
 ) -> Measured {
+    let (outcome, flink_seconds) = match flink {
+        Ended::Ran(time) => ("ran", Some(time.as_secs_f64().max(1e-3))),
+        Ended::Refused => ("refused", None),
+        Ended::Failed => ("failed", None),
+    };
     let tidegate_seconds = insert.wall_seconds.max(1e-3);
     let rate = |seconds: f64| events as f64 / seconds;
     let measured = Measured {
@@ -199,6 +207,7 @@ fn measured(
         tidegate_late_rows: insert.late_records,
         tidegate_cpu_seconds: stats.cpu_seconds,
         tidegate_peak_rss_bytes: stats.peak_rss_bytes,
+        flink: outcome,
         flink_seconds,
         flink_events_per_second: flink_seconds.map(rate),
         ratio: flink_seconds.map(|seconds| seconds / tidegate_seconds),
@@ -207,7 +216,7 @@ fn measured(
     eprintln!(
         "── {query}: Tidegate {:.0} events/s, Flink {}",
         measured.tidegate_events_per_second,
-        flink.map_or_else(|| "refuses it".to_owned(), |rate| format!("{rate:.0} events/s"))
+        flink.map_or_else(|| outcome.to_owned(), |rate| format!("{rate:.0} events/s"))
     );
     measured
 }
@@ -223,7 +232,7 @@ fn from_files(tables: &str, input: &Path) -> Result<String> {
     ))
 }
 
-/// A script without its lines of comments, in which a semicolon ends nothing.
+/// A script without its lines of comments, in which a semicolon ends nothing and a variable needs no value.
 fn without_comments(script: &str) -> String {
     let lines = script.lines().filter(|line| !line.trim_start().starts_with("--"));
     lines.flat_map(|line| [line, "\n"]).collect()
@@ -316,7 +325,7 @@ impl Report {
         );
         for query in &self.queries {
             let shown = |value: Option<f64>, places: usize| {
-                value.map_or_else(|| "refused".to_owned(), |value| format!("{value:.places$}"))
+                value.map_or_else(|| query.flink.to_owned(), |value| format!("{value:.places$}"))
             };
             writeln!(
                 text,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use super::wheel::Wheel;
 use super::{Service, debian, home, install, java};
@@ -99,6 +99,17 @@ const HEAP: &str = "4g";
 /// Exit code of the program of `xtask/flink` where a statement cannot be planned.
 const REFUSED: i32 = 65;
 
+/// How a job in Flink ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Ended {
+    /// Its net run time.
+    Ran(Duration),
+    /// Flink does not plan it.
+    Refused,
+    /// It failed, as jobs do whose state does not fit into the heap. Why, Flink has said.
+    Failed,
+}
+
 /// Runs scripts in one JVM each.
 pub(crate) struct Runner {
     lib: PathBuf,
@@ -121,7 +132,7 @@ impl Runner {
         WHEEL.version
     }
 
-    /// Runs a script with one INSERT to its end; returns how long the job ran, none if Flink refuses to plan it.
+    /// Runs a script with one INSERT to its end.
     pub(crate) fn run(
         &self,
         script: &Path,
@@ -129,7 +140,7 @@ impl Runner {
         interval_ms: u64,
         checkpoints: &Path,
         interrupt: &Interrupt,
-    ) -> Result<Option<Duration>> {
+    ) -> Result<Ended> {
         let output = tempfile::NamedTempFile::new().context("create a temporary file")?;
         let mut path = self.classes.clone().into_os_string();
         path.push(":");
@@ -149,11 +160,13 @@ impl Runner {
         command.stdout(Stdio::from(file));
         let status = process::run_interruptible(&mut command, interrupt)?;
         if status.code() == Some(REFUSED) {
-            return Ok(None);
+            return Ok(Ended::Refused);
         }
-        ensure!(status.success(), "Flink ended with {status}; see above");
+        if !status.success() {
+            return Ok(Ended::Failed);
+        }
         let text = fs::read_to_string(output.path()).context("read Flink's answer")?;
         let milliseconds = text.trim().parse().with_context(|| format!("Flink said {text}"))?;
-        Ok(Some(Duration::from_millis(milliseconds)))
+        Ok(Ended::Ran(Duration::from_millis(milliseconds)))
     }
 }
