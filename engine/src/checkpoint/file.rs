@@ -13,6 +13,9 @@ use xxhash_rust::xxh3::xxh3_64;
 
 const MAGIC: &[u8; 8] = b"TGSTATE\x01";
 const CHECKSUM: usize = 8;
+/// Compressing takes the processor from the rows: level 3 needs twice the time for 6 % fewer bytes of rows with
+/// texts.
+const ZSTD_LEVEL: i32 = 1;
 /// Rows to which batches are joined.
 const BATCH_ROWS: usize = 64 << 10;
 
@@ -33,12 +36,14 @@ pub fn encode(batches: &[RecordBatch], compression: Compression) -> Result<Vec<u
     let internal =
         |error: arrow::error::ArrowError| Error::internal(format!("encode state: {error}"));
     let first = batches.first().ok_or_else(|| Error::internal("encode a state file of nothing"))?;
-    let compression = match compression {
-        Compression::Small => CompressionType::ZSTD,
-        Compression::Fast => CompressionType::LZ4_FRAME,
+    let (compression, level) = match compression {
+        Compression::Small => (CompressionType::ZSTD, Some(ZSTD_LEVEL)),
+        Compression::Fast => (CompressionType::LZ4_FRAME, None),
     };
-    let options =
-        IpcWriteOptions::default().try_with_compression(Some(compression)).map_err(internal)?;
+    let options = IpcWriteOptions::default()
+        .try_with_compression(Some(compression))
+        .and_then(|options| options.try_with_compression_level(level))
+        .map_err(internal)?;
     let mut bytes = MAGIC.to_vec();
     let mut writer = StreamWriter::try_new_with_options(&mut bytes, &first.schema(), options)
         .map_err(internal)?;
