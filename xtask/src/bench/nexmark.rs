@@ -173,7 +173,7 @@ pub(crate) struct Bench<'a> {
 impl Bench<'_> {
     /// Measures one query. Runs that only find out how many events are needed are not reported.
     pub(crate) fn measure(&self, query: Query) -> Result<Measured> {
-        let mut measured = self.measure_with_checkpoints(query)?;
+        let mut measured = with_output(self.measure_with_checkpoints(query)?)?;
         if self.checkpoint_cost {
             let without = self.run(query, measured.events, &[NO_RESTART])?;
             measured.seconds_without_checkpoints = Some(without.seconds);
@@ -245,7 +245,13 @@ fn calibrate(seconds: f64, run: impl Fn(u64) -> Result<Measured>) -> Result<u64>
     Ok(events_for(seconds, second.events, second.seconds))
 }
 
-/// Figures of a run, once it is clear that it did all of the work.
+/// A run that gave something out. Short ones before it need not: windows by the clock are longer.
+fn with_output(measured: Measured) -> Result<Measured> {
+    ensure!(measured.sink_rows > 0, "nothing came out");
+    Ok(measured)
+}
+
+/// Figures of a run, once it is clear that it read everything.
 fn measured(query: Query, events: u64, stats: &Stats) -> Result<Measured> {
     let [insert] = stats.inserts.as_slice() else {
         bail!("the script should have one INSERT, it has {}", stats.inserts.len());
@@ -256,7 +262,6 @@ fn measured(query: Query, events: u64, stats: &Stats) -> Result<Measured> {
         is_complete(rows, events),
         "the source made {rows} rows for {events} events with {bids} bids"
     );
-    ensure!(insert.records_out > 0, "nothing came out");
     let seconds = insert.wall_seconds.max(1e-3);
     Ok(Measured {
         query,
@@ -327,7 +332,7 @@ mod tests {
     fn a_run_that_lost_rows_or_made_nothing_is_not_reported() {
         let lost = measured(Query::Q0, 60_000, &stats(55_199, 24)).unwrap_err();
         assert!(lost.to_string().contains("55199 rows"), "{lost}");
-        assert!(measured(Query::Q0, 60_000, &stats(55_200, 0)).is_err());
+        assert!(measured(Query::Q0, 60_000, &stats(55_200, 0)).and_then(with_output).is_err());
         assert!(measured(Query::Q0, 60_000, &stats(60_000, 5)).is_ok());
         assert!(measured(Query::Q3, 60_000, &stats(4_800, 5)).is_ok(), "people and auctions");
         assert!(measured(Query::Q3, 60_000, &stats(4_801, 5)).is_err());
