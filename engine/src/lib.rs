@@ -28,6 +28,7 @@ pub mod staging;
 pub mod task;
 #[cfg(test)]
 mod testing;
+mod texts;
 pub mod unnest;
 pub mod values;
 pub mod window;

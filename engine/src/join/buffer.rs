@@ -4,7 +4,7 @@ use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use tidegate_types::{Error, Result};
 
-use super::texts::own;
+use crate::texts::own;
 
 /// Rows of a batch that is not made longer.
 const ENOUGH: usize = 8_192;

@@ -165,7 +165,7 @@ impl Side {
         moved.sort_by_key(|moved| !moved.saved);
         let rows: Vec<RowId> = moved.iter().map(|moved| moved.row).collect();
         let numbers: Vec<u64> = moved.iter().map(|moved| moved.number).collect();
-        let kept: RecordBatch = super::texts::own(&self.rows.gather_rows(&rows)?)?;
+        let kept: RecordBatch = crate::texts::own(&self.rows.gather_rows(&rows)?)?;
         let place = self.new_chunk(expires, touched)?;
         if let Some(chunk) = self.rows.chunk_mut(place) {
             chunk.numbers = super::rows::Numbers::Each(Vec::new());

@@ -32,7 +32,6 @@ mod state;
 mod temporal;
 #[cfg(test)]
 mod tests;
-mod texts;
 #[cfg(test)]
 mod timed_tests;
 mod window;

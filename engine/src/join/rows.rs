@@ -11,8 +11,8 @@ use arrow::datatypes::SchemaRef;
 use hashbrown::HashMap;
 use tidegate_types::{Error, ErrorCode, Result};
 
-use super::texts::own_if_many;
 use crate::spill::Block;
+use crate::texts::own_if_many;
 
 /// Rows of a chunk, as a power of two.
 pub(super) const CHUNK_BITS: u32 = if cfg!(test) { 4 } else { 13 };

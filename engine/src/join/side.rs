@@ -11,8 +11,8 @@ use tidegate_types::{Error, Result};
 
 use super::links::Links;
 use super::rows::{CHUNK_ROWS, NONE, Numbers, RowId, Rows, split};
-use super::texts::own;
 use crate::keys::hash::hash_columns;
+use crate::texts::own;
 
 /// Time buckets that may be open before their width is doubled.
 const OPEN_BUCKETS: usize = if cfg!(test) { 4 } else { 32 };

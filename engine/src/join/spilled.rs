@@ -12,9 +12,9 @@ use tidegate_types::{Error, Result};
 
 use super::rows::{CHUNK_ROWS, Chunk, Rows};
 use super::side::Side;
-use super::texts::own;
 use crate::operator::OperatorContext;
 use crate::spill::{Block, SpillWriter};
+use crate::texts::own;
 
 /// Chunks that are kept in memory when they were read.
 const LOADED: usize = 4;

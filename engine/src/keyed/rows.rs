@@ -7,7 +7,8 @@ use arrow::datatypes::{DataType, SchemaRef};
 use tidegate_types::{Error, Result};
 
 use super::SlotValues;
-use super::buffers::{SharedBytes, own, own_if_sparse};
+use super::buffers::SharedBytes;
+use crate::texts::{own, own_if_sparse};
 
 /// Dead rows that are not worth moving the others.
 const TOLERATED: usize = if cfg!(test) { 16 } else { 16 << 10 };
@@ -73,7 +74,7 @@ impl SlotRows {
             }
             false => own_if_sparse(batch),
         };
-        let batch = batch.map_err(internal)?;
+        let batch = batch?;
         let number = self.batches.len() as u32;
         for (index, (slot, row)) in (0u32..).zip(slots.iter().zip(rows)) {
             let place = &mut self.places[*slot as usize];
@@ -143,7 +144,7 @@ impl SlotRows {
         let mut moved = Vec::with_capacity(live.len());
         for chunk in live.chunks(BATCH_ROWS) {
             let rows = RecordBatch::try_new(self.schema.clone(), self.gather(chunk)?);
-            let rows = own(&rows.map_err(internal)?).map_err(internal)?;
+            let rows = own(&rows.map_err(internal)?)?;
             bytes.add(&rows);
             moved.extend((0..chunk.len() as u32).map(|row| (batches.len() as u32, row)));
             batches.push(rows);

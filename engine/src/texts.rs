@@ -5,12 +5,11 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, GenericByteViewArray, RecordBatch, UInt32Array};
+use arrow::buffer::Buffer;
 use arrow::compute::take;
 use arrow::datatypes::{ByteViewType, DataType};
 use hashbrown::{HashMap, HashSet};
 use tidegate_types::{Error, Result};
-
-use super::rows::batch;
 
 /// Buffers of a text column from which on the texts of a full chunk are copied together.
 const MANY_BUFFERS: usize = 16;
@@ -19,38 +18,70 @@ const SAMPLE: usize = 256;
 /// Longest text that is held in its view.
 const INLINE: u32 = 12;
 
+/// Which columns of texts are copied.
+#[derive(Clone, Copy)]
+enum Copied {
+    All,
+    /// Those in many buffers.
+    OfMany,
+    /// Those whose buffers hold mostly other rows' texts.
+    Sparse,
+}
+
 /// The same rows with texts of their own.
 ///
 /// # Errors
 /// `INTERNAL` on a defect of Arrow building.
-pub(super) fn own(rows: &RecordBatch) -> Result<RecordBatch> {
-    compacted(rows, 0)
+pub(crate) fn own(rows: &RecordBatch) -> Result<RecordBatch> {
+    compacted(rows, Copied::All)
 }
 
 /// The same if texts are in many buffers.
 ///
 /// # Errors
 /// As [`own`].
-pub(super) fn own_if_many(rows: &RecordBatch) -> Result<RecordBatch> {
-    compacted(rows, MANY_BUFFERS)
+pub(crate) fn own_if_many(rows: &RecordBatch) -> Result<RecordBatch> {
+    compacted(rows, Copied::OfMany)
 }
 
-/// The same rows; text columns of more than so many buffers are copied.
-fn compacted(rows: &RecordBatch, buffers: usize) -> Result<RecordBatch> {
+/// The same for texts whose buffers hold mostly other rows'.
+///
+/// # Errors
+/// As [`own`].
+pub(crate) fn own_if_sparse(rows: &RecordBatch) -> Result<RecordBatch> {
+    compacted(rows, Copied::Sparse)
+}
+
+fn compacted(rows: &RecordBatch, which: Copied) -> Result<RecordBatch> {
     let columns = rows.columns().iter().map(|column| match column.data_type() {
-        DataType::Utf8View => copied(column, column.as_string_view(), buffers),
-        DataType::BinaryView => copied(column, column.as_binary_view(), buffers),
+        DataType::Utf8View => copied(column, column.as_string_view(), which),
+        DataType::BinaryView => copied(column, column.as_binary_view(), which),
         _ => Ok(column.clone()),
     });
-    batch(&rows.schema(), columns.collect::<Result<_>>()?, rows.num_rows())
+    let columns = columns.collect::<Result<Vec<_>>>()?;
+    if columns.is_empty() {
+        return Ok(rows.clone());
+    }
+    RecordBatch::try_new(rows.schema(), columns).map_err(|error| Error::internal(error.to_string()))
 }
 
 fn copied<T: ByteViewType>(
     column: &ArrayRef,
     texts: &GenericByteViewArray<T>,
-    buffers: usize,
+    which: Copied,
 ) -> Result<ArrayRef> {
-    if texts.data_buffers().len() <= buffers {
+    let buffers = texts.data_buffers();
+    let copies = match which {
+        Copied::All => !buffers.is_empty(),
+        Copied::OfMany => buffers.len() > MANY_BUFFERS,
+        Copied::Sparse => {
+            let lengths = texts.views().iter().map(|view| *view as u32);
+            let long = lengths.filter(|length| *length > INLINE);
+            let used: usize = long.map(|length| length as usize).sum();
+            used * 2 < buffers.iter().map(Buffer::capacity).sum()
+        }
+    };
+    if !copies {
         return Ok(column.clone());
     }
     if repeats(texts) { once(column, texts) } else { Ok(Arc::new(texts.gc())) }
@@ -113,5 +144,20 @@ mod tests {
         let owned = own(&few).unwrap();
         assert_eq!(owned, few);
         assert!(owned.get_array_memory_size() < 6_000, "{}", owned.get_array_memory_size());
+    }
+
+    #[test]
+    fn texts_are_copied_where_most_of_their_buffers_is_not_used() {
+        let texts = (0..1000).map(|number| Some(format!("a text of some length, {number}")));
+        let all = rows(texts.collect());
+        let few = all.slice(0, 100);
+        let held = |rows: &RecordBatch| -> usize {
+            rows.column(0).as_string_view().data_buffers().iter().map(Buffer::capacity).sum()
+        };
+        assert_eq!(held(&few), held(&all));
+        let copied = own_if_sparse(&few).unwrap();
+        assert_eq!(copied, few);
+        assert!(held(&copied) < held(&all) / 5, "{}", held(&copied));
+        assert_eq!(held(&own_if_sparse(&copied).unwrap()), held(&copied));
     }
 }
