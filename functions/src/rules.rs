@@ -122,6 +122,22 @@ pub(crate) fn temporal(args: &[Argument], index: usize) -> Result<SqlType> {
     })
 }
 
+/// The type of an array's elements.
+pub(crate) fn element(args: &[Argument], index: usize) -> Result<&SqlType> {
+    match args.get(index).map(|arg| &arg.ty.kind) {
+        Some(TypeKind::Array(element)) => Ok(element),
+        _ => Err(wrong(args, index, "an array")),
+    }
+}
+
+/// Key and value of a map.
+pub(crate) fn map(args: &[Argument], index: usize) -> Result<(&SqlType, &SqlType)> {
+    match args.get(index).map(|arg| &arg.ty.kind) {
+        Some(TypeKind::Map(key, value)) => Ok((key, value)),
+        _ => Err(wrong(args, index, "a map")),
+    }
+}
+
 /// The text of an argument that must be a constant, such as a unit.
 pub(crate) fn literal_text(args: &[Argument], index: usize) -> Result<&str> {
     match args.get(index).and_then(|arg| arg.literal.as_ref()).map(|literal| &literal.value) {

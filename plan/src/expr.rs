@@ -53,7 +53,7 @@ pub enum Scalar {
 pub struct Literal {
     /// The value.
     pub value: Scalar,
-    /// Its type; nullable exactly if the value is NULL.
+    /// Its type; nullable if the value is NULL, or if the expression that it was computed from may be.
     #[serde(rename = "type")]
     pub ty: SqlType,
 }

@@ -317,7 +317,7 @@ impl Session {
     }
 
     /// The settings that the meaning of plans depends on.
-    fn plan_settings(&self) -> Result<PlanSettings> {
+    pub(crate) fn plan_settings(&self) -> Result<PlanSettings> {
         let zone = match self.settings.get("table.local-time-zone") {
             None | Some("default") => self.default_time_zone.clone(),
             Some(zone) => zone.to_owned(),

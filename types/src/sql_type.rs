@@ -102,9 +102,9 @@ pub enum TypeKind {
         /// Whether the column drives time.
         attribute: TimeAttribute,
     },
-    /// `INTERVAL YEAR TO MONTH`, kept in months
+    /// Years and months, kept in months; printed as `INTERVAL MONTH`, as Flink does
     IntervalYearMonth,
-    /// `INTERVAL DAY TO SECOND(3)`, kept in milliseconds
+    /// Days to milliseconds, kept in milliseconds; printed as `INTERVAL SECOND(3)`, as Flink does
     IntervalDayTime,
     /// `ARRAY<element>`
     Array(Box<SqlType>),
@@ -277,8 +277,8 @@ impl fmt::Display for TypeKind {
                 write!(f, "TIMESTAMP_LTZ({precision})")?;
                 write_attribute(f, *attribute)
             }
-            Self::IntervalYearMonth => f.write_str("INTERVAL YEAR TO MONTH"),
-            Self::IntervalDayTime => f.write_str("INTERVAL DAY TO SECOND(3)"),
+            Self::IntervalYearMonth => f.write_str("INTERVAL MONTH"),
+            Self::IntervalDayTime => f.write_str("INTERVAL SECOND(3)"),
             Self::Array(element) => write!(f, "ARRAY<{element}>"),
             Self::Map(key, value) => write!(f, "MAP<{key}, {value}>"),
             Self::Multiset(element) => write!(f, "MULTISET<{element}>"),

@@ -13,7 +13,7 @@ use tidegate_types::{Error, Result, SqlType, TypeKind};
 use super::collection::{comparator, take_places};
 use crate::coercion::common_type;
 use crate::function::{Argument, Function, KernelContext, Signature, Value};
-use crate::rules::{any_nullable, count, fail, strict, text};
+use crate::rules::{any_nullable, count, element, fail, strict, text};
 use crate::vector::{self, TextLane, null_in_not_null, retype, strict_nulls, valid};
 
 pub(crate) const FUNCTIONS: &[Function] = &[
@@ -57,16 +57,9 @@ fn copies(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
 /// Most copies of a row.
 const MAX_COPIES: usize = 1_000_000;
 
-fn element(args: &[Argument]) -> Result<&SqlType> {
-    match &args[0].ty.kind {
-        TypeKind::Array(element) => Ok(element),
-        kind => Err(fail(format!("argument 1 is {kind}, expected an array"))),
-    }
-}
-
 fn bind_search(args: &[Argument], result: TypeKind) -> Result<Signature> {
     count(args, 2..=2)?;
-    let common = common_type(&[element(args)?.clone(), args[1].ty.clone()])
+    let common = common_type(&[element(args, 0)?.clone(), args[1].ty.clone()])
         .ok_or_else(|| fail("the array has elements of another type"))?;
     let list = TypeKind::Array(Box::new(common.clone()));
     let array = SqlType { kind: list, nullable: args[0].ty.nullable };
@@ -86,7 +79,7 @@ fn bind_position(args: &[Argument]) -> Result<Signature> {
 
 fn bind_same(args: &[Argument]) -> Result<Signature> {
     count(args, 1..=1)?;
-    element(args)?;
+    element(args, 0)?;
     Ok(Signature { arguments: vec![args[0].ty.clone()], result: args[0].ty.clone() })
 }
 

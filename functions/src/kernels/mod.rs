@@ -3,6 +3,8 @@
 
 mod arithmetic;
 mod array;
+mod array_order;
+mod array_sets;
 mod bucket;
 mod clock;
 mod collection;
@@ -10,20 +12,26 @@ mod comparison;
 mod compose;
 mod conditional;
 mod conversion;
+mod elt;
 mod encoding;
 mod extract;
 mod hash;
+mod inet;
 pub(crate) mod like;
 mod logic;
+mod map;
 mod math;
 mod membership;
 mod overlay;
 mod pad;
+mod printf;
+mod random;
 mod regex;
 mod round;
 mod search;
 mod temporal;
 mod text;
+mod text_class;
 mod url;
 
 use crate::function::Function;
@@ -32,6 +40,8 @@ use crate::function::Function;
 pub(crate) const ALL: &[&[Function]] = &[
     arithmetic::FUNCTIONS,
     array::FUNCTIONS,
+    array_order::FUNCTIONS,
+    array_sets::FUNCTIONS,
     bucket::FUNCTIONS,
     clock::FUNCTIONS,
     collection::FUNCTIONS,
@@ -39,19 +49,25 @@ pub(crate) const ALL: &[&[Function]] = &[
     compose::FUNCTIONS,
     conditional::FUNCTIONS,
     conversion::FUNCTIONS,
+    elt::FUNCTIONS,
     encoding::FUNCTIONS,
     extract::FUNCTIONS,
     hash::FUNCTIONS,
+    inet::FUNCTIONS,
     like::FUNCTIONS,
     logic::FUNCTIONS,
+    map::FUNCTIONS,
     math::FUNCTIONS,
     membership::FUNCTIONS,
     overlay::FUNCTIONS,
     pad::FUNCTIONS,
+    printf::FUNCTIONS,
+    random::FUNCTIONS,
     regex::FUNCTIONS,
     round::FUNCTIONS,
     search::FUNCTIONS,
     temporal::FUNCTIONS,
     text::FUNCTIONS,
+    text_class::FUNCTIONS,
     url::FUNCTIONS,
 ];

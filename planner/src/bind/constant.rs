@@ -35,7 +35,12 @@ pub(crate) fn value(expr: &Expr, settings: &PlanSettings) -> Option<Literal> {
         Expr::Literal(literal) => Some(literal.clone()),
         Expr::Column { .. } => None,
         _ if !expr.columns().is_empty() || !is_deterministic(expr) || is_nested(expr) => None,
-        _ => eval::fold(expr, settings).ok().flatten(),
+        _ => {
+            let mut literal = eval::fold(expr, settings).ok().flatten()?;
+            // The type stays what the expression's rule says, as TYPEOF shows it.
+            literal.ty.nullable |= expr.ty().nullable;
+            Some(literal)
+        }
     }
 }
 

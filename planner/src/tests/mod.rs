@@ -2,11 +2,13 @@
 
 mod constructs;
 mod errors;
+mod evaluation;
 mod identity;
 mod multi_joins;
 mod mutation;
 mod plans;
 mod recorded;
+mod recorded_values;
 mod sinks;
 mod statements;
 mod windows;

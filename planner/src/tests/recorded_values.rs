@@ -1,0 +1,134 @@
+//! What real Flink answered to expressions and casts: their types, their values, and what fails.
+//!
+//! What differs stands in `integration-tests/flink/expression_differences.txt`, with its reason; what is
+//! listed there and agrees all the same is a failure, too.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::evaluation::{Answer, Rows, evaluate};
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../integration-tests/flink")
+}
+
+/// The cases of a section.
+fn recorded(section: &str) -> Vec<Value> {
+    let path = folder().join(format!("recorded/{section}.json"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let all: Value = serde_json::from_str(&text).unwrap();
+    all["cases"].as_array().unwrap().clone()
+}
+
+/// Differences by section and case.
+fn differences() -> BTreeMap<(String, String), String> {
+    let text = std::fs::read_to_string(folder().join("expression_differences.txt")).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let mut all = BTreeMap::new();
+    for line in lines {
+        let (section, rest) = line.split_once(" | ").unwrap();
+        let (case, reason) = rest.rsplit_once(" | ").unwrap();
+        let before = all.insert((section.to_owned(), case.to_owned()), reason.to_owned());
+        assert_eq!(before, None, "listed twice: {line}");
+    }
+    all
+}
+
+fn text(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
+}
+
+/// What is different, or nothing.
+fn judge(case: &Value) -> Option<String> {
+    let sql = case["sql"].as_str().unwrap();
+    let settings: Vec<(String, String)> = case["settings"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| (key.clone(), value.as_str().unwrap().to_owned()))
+        .collect();
+    let texts: Vec<Option<String>> =
+        case["strings"].as_array().into_iter().flatten().map(text).collect();
+    let rows = match (case["strings"].is_array(), case["from"].as_str()) {
+        (true, _) => Rows::Texts(&texts),
+        (_, Some(from)) => Rows::From(from),
+        _ => Rows::One,
+    };
+    let refused = case["error"]["when"].as_str();
+    let got = match evaluate(sql, &rows, &settings) {
+        Ok(got) => got,
+        Err(_) if refused == Some("validate") => return None,
+        Err(error) => return Some(format!("refused: {error}")),
+    };
+    if refused == Some("validate") {
+        return Some(format!("accepted as {}: {:?}", got.ty, got.values));
+    }
+    differs(case, &got)
+}
+
+fn differs(case: &Value, got: &Answer) -> Option<String> {
+    let ty = case["type"].as_str().unwrap_or_default();
+    if got.ty.to_string() != ty {
+        return Some(format!("the type is {}, not {ty}; {:?}", got.ty, got.values));
+    }
+    let values = match &got.values {
+        Ok(values) => values,
+        Err(_) if case["error"]["when"] == "run" => return None,
+        Err(error) => return Some(format!("fails: {error}")),
+    };
+    if case["error"]["when"] == "run" {
+        return Some(format!("does not fail: {values:?}"));
+    }
+    let wanted: Vec<Option<String>> = match case["values"].as_array() {
+        Some(values) => values.iter().map(text).collect(),
+        None => vec![text(&case["value"])],
+    };
+    (*values != wanted).then(|| format!("{values:?}, not {wanted:?}"))
+}
+
+/// Compares a section, at least `least` cases of which must agree.
+fn compare(section: &str, least: usize) {
+    let known = differences();
+    let mut wrong = String::new();
+    let mut count = 0;
+    let mut agree = 0;
+    for case in recorded(section) {
+        let mut name = case["sql"].as_str().unwrap().replace('\n', "⏎");
+        if let Some(settings) = case["settings"].as_object() {
+            let settings: Vec<&str> = settings.values().filter_map(Value::as_str).collect();
+            write!(name, " [{}]", settings.join(", ")).unwrap();
+        }
+        let listed = known.get(&(section.to_owned(), name.clone()));
+        match (judge(&case), listed) {
+            (None, None) => agree += 1,
+            (Some(_), Some(_)) => {}
+            (Some(different), None) => {
+                count += 1;
+                writeln!(wrong, "{section} | {name} | {different}").unwrap();
+            }
+            (None, Some(_)) => {
+                count += 1;
+                writeln!(wrong, "{section} | {name} | agrees, although it is listed").unwrap();
+            }
+        }
+    }
+    println!("{section}: {agree} agree");
+    if let Ok(path) = std::env::var("RECORDED_REPORT") {
+        std::fs::write(format!("{path}/{section}.txt"), &wrong).unwrap();
+    }
+    assert!(wrong.is_empty(), "{count} differ:\n{wrong}");
+    assert!(agree >= least, "only {agree} cases of {section} agree");
+}
+
+#[test]
+fn expressions() {
+    compare("expressions", 1_400);
+}
+
+#[test]
+fn casts() {
+    compare("casts", 1_000);
+}
