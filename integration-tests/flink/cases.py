@@ -4,6 +4,9 @@ import cases_aggregation
 import cases_casts
 import cases_documented
 import cases_expressions
+import cases_functions_collection
+import cases_functions_text
+import cases_functions_time
 import cases_group_windows
 import cases_io
 import cases_joins
@@ -19,10 +22,15 @@ import cases_windows
 RELATIONAL = ("Bounded files at parallelism 1; `plan` is the physical plan with its changelog modes. The rows between the first and the last depend on the order "
               "of arrival; of cases that are `interleaved` (two inputs) only the folded table is a fact")
 
+SCALAR = "`from` is a table whose columns hold the texts of its rows, cast; nothing of it is folded. `strings` and literals as in `expressions`"
+
 SECTIONS = {
     "casts": ("CAST and TRY_CAST between types; rendering of every type as STRING. Cases with `strings` run over a source src(i INT, s STRING) with those rows; the others are literals, which Calcite partly folds by rules of its own",
               "eval", cases_casts.casts),
     "expressions": ("scalar expressions over literals and, where there is `strings`, over a source src(i INT, s STRING) with those rows", "eval", cases_expressions.expressions),
+    "text_functions": ("functions of texts. " + SCALAR, "eval", cases_functions_text.texts),
+    "time_functions": ("functions of dates, times, timestamps and intervals, in several session zones. " + SCALAR, "eval", cases_functions_time.times),
+    "collection_functions": ("arrays, maps and rows. " + SCALAR, "eval", cases_functions_collection.collections),
     "windows": ("windows over bounded files at parallelism 1; each case is a whole request of the oracle. Order of rows of one firing is not a fact", "script", cases_windows.windows),
     "print": ("lines of the print connector (`printed`), what SELECT shows, names of columns, datagen", "script", cases_io.prints),
     "errors": ("what is refused and when; with the chain of messages", "script-chain", cases_io.errors),

@@ -1,0 +1,419 @@
+# Copyright the Tidegate authors. Licensed under the Apache License, Version 2.0.
+"""What record.py asks about arrays, maps and rows: their functions, constructors, subscripts and comparisons."""
+from cases_expressions import lines
+from cases_values import over, values
+
+# Arrays of three elements, of which some are null, and one element.
+TRIPLES = "(SELECT e, n, CASE WHEN k > 0 THEN ARRAY[a, b, c] END AS x, CASE WHEN k > 1 THEN ARRAY[c, b] END AS y FROM %s) AS u" % values("k INT, a INT, b INT, c INT, e INT, n INT", """
+2  3  1  2  1  1
+2  1  1  1  1  2
+2  -  5  -  -  3
+2  -  -  -  7  -1
+1  2147483647  -2147483648  0  0  0
+2  5  4  3  9  4
+0  1  2  3  1  -4
+2  7  -  7  7  -
+""")
+ON_TRIPLES = lines(r"""
+x
+CARDINALITY(x)
+ELEMENT(x)
+x[1]
+x[2]
+x[3]
+x[4]
+x[1] + x[2]
+ARRAY_CONTAINS(x, e)
+ARRAY_CONTAINS(x, 1)
+ARRAY_CONTAINS(x, @i)
+ARRAY_POSITION(x, e)
+ARRAY_POSITION(x, 1)
+ARRAY_POSITION(x, @i)
+ARRAY_REMOVE(x, e)
+ARRAY_REMOVE(x, 1)
+ARRAY_REMOVE(x, @i)
+ARRAY_APPEND(x, e)
+ARRAY_APPEND(x, 8)
+ARRAY_APPEND(x, @i)
+ARRAY_PREPEND(x, e)
+ARRAY_PREPEND(x, 8)
+ARRAY_PREPEND(x, @i)
+ARRAY_DISTINCT(x)
+ARRAY_REVERSE(x)
+ARRAY_MAX(x)
+ARRAY_MIN(x)
+ARRAY_SORT(x)
+ARRAY_SORT(x, TRUE)
+ARRAY_SORT(x, FALSE)
+ARRAY_SORT(x, TRUE, TRUE)
+ARRAY_SORT(x, TRUE, FALSE)
+ARRAY_SORT(x, FALSE, TRUE)
+ARRAY_SORT(x, FALSE, FALSE)
+ARRAY_SORT(x, @b)
+ARRAY_SLICE(x, 2)
+ARRAY_SLICE(x, n)
+ARRAY_SLICE(x, 1, 2)
+ARRAY_SLICE(x, n, 3)
+ARRAY_SLICE(x, 1, n)
+ARRAY_SLICE(x, -2)
+ARRAY_SLICE(x, -2, -1)
+ARRAY_SLICE(x, 3, 1)
+ARRAY_SLICE(x, 0)
+ARRAY_SLICE(x, 0, 0)
+ARRAY_SLICE(x, -100, 100)
+ARRAY_SLICE(x, 5, 9)
+ARRAY_CONCAT(x)
+ARRAY_CONCAT(x, y)
+ARRAY_CONCAT(x, y, x)
+ARRAY_CONCAT(x, ARRAY[@i])
+ARRAY_UNION(x, y)
+ARRAY_UNION(y, x)
+ARRAY_UNION(x, ARRAY[@i, 1])
+ARRAY_EXCEPT(x, y)
+ARRAY_EXCEPT(y, x)
+ARRAY_EXCEPT(x, ARRAY[@i, 1])
+ARRAY_EXCEPT(x, CAST(NULL AS ARRAY<INT>))
+ARRAY_INTERSECT(x, y)
+ARRAY_INTERSECT(y, x)
+ARRAY_INTERSECT(x, ARRAY[@i, 1])
+ARRAY_JOIN(CAST(x AS ARRAY<STRING>), '-')
+ARRAY_JOIN(CAST(x AS ARRAY<STRING>), '-', 'none')
+ARRAY_JOIN(CAST(x AS ARRAY<STRING>), '')
+ARRAY_JOIN(CAST(x AS ARRAY<STRING>), @s)
+x = y
+x <> y
+x = ARRAY[3, 1, 2]
+x = x
+x IS NULL
+x IS NOT DISTINCT FROM y
+x IS DISTINCT FROM ARRAY[@i, @i, @i]
+x < y
+COALESCE(x, y)
+COALESCE(x, ARRAY[0])
+IFNULL(x, ARRAY[0])
+CASE WHEN e > 5 THEN x ELSE y END
+IF(e > 5, x, y)
+NULLIF(x, y)
+GREATEST(x, y)
+CAST(x AS ARRAY<BIGINT>)
+CAST(x AS ARRAY<DOUBLE>)
+CAST(x AS STRING)
+CAST(x AS VARCHAR(5))
+ARRAY[x, y]
+ARRAY[x, y][1][2]
+ARRAY[e, n]
+MAP[e, n]
+MAP['k', x]['k']
+MAP['a', e, 'b', n]['b']
+MAP_FROM_ARRAYS(x, x)
+MAP_FROM_ARRAYS(x, y)
+MAP_FROM_ARRAYS(ARRAY['a', 'b', 'c'], x)
+CARDINALITY(ARRAY[x, y])
+ROW(e, x)
+TYPEOF(x)
+TYPEOF(ARRAY[x, y])
+BITMAP_TO_STRING(BITMAP_BUILD(ARRAY_REMOVE(x, @i)))
+""")
+WORDS = "(SELECT s, e, SPLIT(s, ',') AS x, SPLIT(r, ',') AS y, STR_TO_MAP(m) AS p, STR_TO_MAP(q) AS o, n FROM %s) AS u" % values("s STRING, r STRING, e STRING, m STRING, q STRING, n INT", """
+a,b,c  c,d  a  k=v,l=w  l=z  1
+b,a,b,,b  b  b  a=1,b=2,c=3  c=4,d=5  2
+''  ''  ''  ''  ''  0
+中,文,😀  文,中  文  中=国,a=😀  中=x  -1
+x  y  z  onlykey  onlykey=1  5
+-  a  a  -  k=v  1
+a  -  a  k=v  -  1
+B,b,A,a  a,A  A  k=a=b,=x  k=1  2
+10,9,8  9  10  1=one  2=two  3
+""")
+ON_WORDS = lines(r"""
+x
+CARDINALITY(x)
+x[1]
+x[n + 10]
+ELEMENT(ARRAY[e])
+ARRAY_CONTAINS(x, e)
+ARRAY_CONTAINS(x, '')
+ARRAY_POSITION(x, e)
+ARRAY_REMOVE(x, e)
+ARRAY_APPEND(x, e)
+ARRAY_PREPEND(x, e)
+ARRAY_DISTINCT(x)
+ARRAY_REVERSE(x)
+ARRAY_MAX(x)
+ARRAY_MIN(x)
+ARRAY_SORT(x)
+ARRAY_SORT(x, FALSE)
+ARRAY_SLICE(x, n)
+ARRAY_SLICE(x, 2, 3)
+ARRAY_SLICE(x, n, -1)
+ARRAY_CONCAT(x, y)
+ARRAY_UNION(x, y)
+ARRAY_EXCEPT(x, y)
+ARRAY_INTERSECT(x, y)
+ARRAY_JOIN(x, '|')
+ARRAY_JOIN(x, '、')
+ARRAY_JOIN(x, '|', e)
+ARRAY_JOIN(x, e)
+ARRAY_JOIN(ARRAY[s, @s, e], '+')
+ARRAY_JOIN(ARRAY[s, @s, e], '+', '?')
+x = y
+ARRAY[e, 'lit']
+ARRAY['longer literal', e][1]
+p
+CARDINALITY(p)
+p['k']
+p['a']
+p['中']
+p[e]
+p[s]
+MAP_KEYS(p)
+MAP_VALUES(p)
+MAP_ENTRIES(p)
+MAP_UNION(p, o)
+MAP_UNION(o, p)
+MAP_UNION(p, MAP['k', @s])
+MAP_UNION(p, o, MAP['z', 'z'])
+MAP_FROM_ARRAYS(x, x)
+MAP_FROM_ARRAYS(MAP_KEYS(p), MAP_VALUES(p))
+MAP_ENTRIES(p)[1]
+MAP_ENTRIES(p)[1].f0
+CARDINALITY(MAP_ENTRIES(p))
+p = o
+p = p
+p IS NULL
+COALESCE(p, o)
+COALESCE(p, MAP['none', '0'])
+CASE WHEN n > 1 THEN p ELSE o END
+CAST(p AS STRING)
+CAST(p AS MAP<STRING, VARCHAR(1)>)
+MAP[e, s]
+MAP[e, x]
+MAP[s, n, e, n + 1]
+ROW(s, p, x)
+CAST(ROW(e, n) AS ROW<a STRING, b INT>).b
+CAST(ROW(e, n) AS ROW<a STRING, b INT>)
+CAST(ROW(n, e) AS ROW<a STRING, b STRING>).a
+ROW(e, n) = ROW('a', 1)
+ROW(e, n) <> ROW('a', 1)
+ROW(e, n) IS NULL
+ROW(e, n) IN (ROW('a', 1), ROW('b', 2))
+(e, n) = ('a', 1)
+(e, n) IN (('a', 1), ('b', 2))
+ARRAY[ROW(e, n)][1]
+ARRAY_CONTAINS(ARRAY[ROW(e, n)], ROW('a', 1))
+ARRAY_DISTINCT(ARRAY[ROW(e, 1), ROW('a', 1)])
+ARRAY_DISTINCT(ARRAY[x, y])
+ARRAY_CONTAINS(ARRAY[x, y], x)
+ARRAY_POSITION(ARRAY[p, o], o)
+ARRAY_MAX(ARRAY[e, s, 'm'])
+ARRAY_SORT(ARRAY[s, e, @s])
+ARRAY_UNION(ARRAY[p], ARRAY[o])
+ARRAY_CONCAT(ARRAY[x], ARRAY[y])
+ARRAY_APPEND(ARRAY[x], y)
+ARRAY_REVERSE(ARRAY[ROW(e, n), ROW('z', 0)])
+ARRAY[p, o][2]['k']
+MAP['m', p]['m']['k']
+CAST(x AS ARRAY<VARCHAR(1)>)
+CAST(x AS ARRAY<CHAR(2)>)
+TRY_CAST(x AS ARRAY<INT>)
+x IN (y, SPLIT('a,b,c', ','))
+""")
+# Elements of each type, three rows of two values.
+PER_TYPE = {
+    "BOOLEAN": "true  false\nfalse  -\n-  -", "TINYINT": "1  -128\n127  -\n-  -", "SMALLINT": "1  -32768\n2  -\n-  -", "BIGINT": "9223372036854775807  -1\n5  -\n-  -", "FLOAT": "1.5  NaN\n-0.0  -\n-  -",
+    "DOUBLE": "NaN  1e300\n-0.0  0\n-  Infinity", "DECIMAL(10, 2)": "1.50  -99999999.99\n0  -\n-  -", "DATE": "2024-02-29  0001-01-01\n1969-12-31  -\n-  -", "TIME": "12:34:56  00:00:00\n23:59:59  -\n-  -",
+    "TIMESTAMP(3)": "2024-02-29 12:34:56.789  1969-12-31 23:59:59.999\n1970-01-01 00:00:00  -\n-  -", "TIMESTAMP(9)": "2024-02-29 12:34:56.123456789  1970-01-01 00:00:00\n1970-01-01 00:00:00.000000001  -\n-  -",
+    "TIMESTAMP_LTZ(3)": "2024-02-29 12:34:56.789  1970-01-01 00:00:00\n1970-01-01 00:00:00  -\n-  -", "CHAR(3)": "a  abc\n中  -\n-  -", "BYTES": "a  中\nb  -\n-  -", "VARCHAR(2)": "a  bb\nB  -\n-  -",
+}
+ON_TYPE = lines(r"""
+ARRAY[a, b]
+ARRAY_CONTAINS(ARRAY[a, b], b)
+ARRAY_POSITION(ARRAY[a, b], b)
+ARRAY_DISTINCT(ARRAY[a, b, a])
+ARRAY_REMOVE(ARRAY[a, b, a], a)
+ARRAY_UNION(ARRAY[a, b], ARRAY[b])
+ARRAY_EXCEPT(ARRAY[a, b], ARRAY[b])
+ARRAY_INTERSECT(ARRAY[a, b], ARRAY[b, b])
+ARRAY_MAX(ARRAY[a, b])
+ARRAY_MIN(ARRAY[a, b])
+ARRAY_SORT(ARRAY[a, b])
+ARRAY_SORT(ARRAY[b, a], FALSE)
+ARRAY_REVERSE(ARRAY[a, b])
+ARRAY[a, b][2]
+MAP[1, a, 2, b]
+MAP['x', b]['x']
+MAP_KEYS(MAP[a, 1])
+MAP_VALUES(MAP['a', a])
+ARRAY[a, b] = ARRAY[b, a]
+""")
+SINGLE = lines(r"""
+ARRAY[1, CAST(2 AS BIGINT)]
+ARRAY[1, 2.5, 1E0]
+ARRAY['a', 'abc', @s]
+ARRAY[@i]
+ARRAY[NULL]
+ARRAY[NULL, NULL]
+ARRAY[ARRAY[1], ARRAY[@i]]
+ARRAY[ARRAY[1], NULL]
+ARRAY[DATE '2024-01-01', TIMESTAMP '2024-01-01 00:00:00']
+ARRAY[TRUE, 1]
+ARRAY[MAP['a', 1], MAP['b', 2]]
+ARRAY[INTERVAL '1' DAY, INTERVAL '1' HOUR]
+ARRAY[1, 2, 3][CAST(2 AS BIGINT)]
+ARRAY[1, 2, 3][1 + 1]
+ARRAY[1, 2, 3]['a']
+ARRAY[1, 2, 3][1.5]
+ARRAY[1, 2, 3][@i]
+CAST(NULL AS ARRAY<INT>)[1]
+CAST(NULL AS MAP<STRING, INT>)['a']
+1[1]
+'abc'[1]
+MAP['a', 1, 'b', @i]
+MAP['a', 1, 'bcd', 2.5]
+MAP[1, 2, 3]
+MAP['a', 1, 2, 3]
+MAP[@s, 1]
+MAP[@s, 1][@s]
+MAP['a', 1][1]
+MAP['a', 1][@s]
+MAP[1.5, 'x'][1.5]
+MAP[1, 'x'][CAST(1 AS BIGINT)]
+MAP[DATE '2024-01-01', 1][DATE '2024-01-01']
+MAP[TRUE, 1, FALSE, 0][FALSE]
+MAP[ARRAY[1], 'a'][ARRAY[1]]
+MAP[ROW(1, 2), 'a'][ROW(1, 2)]
+MAP['a', MAP['b', 1]]['a']['b']
+MAP['a', 1] = MAP['a', 1]
+MAP['a', 1, 'b', 2] = MAP['b', 2, 'a', 1]
+MAP['a', 1] = MAP['a', CAST(1 AS BIGINT)]
+MAP_KEYS(CAST(NULL AS MAP<STRING, INT>))
+MAP_VALUES(CAST(NULL AS MAP<STRING, INT>))
+MAP_ENTRIES(CAST(NULL AS MAP<STRING, INT>))
+MAP_ENTRIES(MAP['a', 1, 'b', @i])
+MAP_ENTRIES(MAP['a', 1])[1].key
+MAP_UNION(MAP['a', 1], CAST(NULL AS MAP<STRING, INT>))
+MAP_UNION(MAP['a', 1], MAP['a', 2], MAP['a', 3])
+MAP_UNION(MAP['a', 1], MAP['b', 2.5])
+MAP_UNION(MAP['a', 1], MAP[1, 1])
+MAP_UNION()
+MAP_FROM_ARRAYS(ARRAY['a', 'b'], ARRAY[1, @i])
+MAP_FROM_ARRAYS(ARRAY['a', 'a'], ARRAY[1, 2])
+MAP_FROM_ARRAYS(ARRAY['a'], ARRAY[1, 2])
+MAP_FROM_ARRAYS(CAST(NULL AS ARRAY<STRING>), ARRAY[1])
+MAP_FROM_ARRAYS(ARRAY[@s], ARRAY[1])
+MAP_FROM_ARRAYS(1, 2)
+CARDINALITY(ARRAY[@i, @i])
+CARDINALITY(1)
+CARDINALITY('abc')
+ELEMENT(ARRAY['a'])
+ELEMENT(CAST(NULL AS ARRAY<INT>))
+ELEMENT(1)
+ELEMENT(SPLIT('a', ','))
+ELEMENT(SPLIT('a,b', ','))
+ARRAY_CONTAINS(ARRAY[1, 2], '1')
+ARRAY_CONTAINS(ARRAY[1, 2], 1.0)
+ARRAY_CONTAINS(ARRAY[1, 2], CAST(2 AS BIGINT))
+ARRAY_CONTAINS(1, 1)
+ARRAY_CONTAINS(ARRAY[1])
+ARRAY_CONTAINS(ARRAY['ab', 'c'], 'ab')
+ARRAY_CONTAINS(ARRAY[1E0, CAST('NaN' AS DOUBLE)], CAST('NaN' AS DOUBLE))
+ARRAY_POSITION(ARRAY[1, 2], 1.0)
+ARRAY_POSITION(ARRAY[3, 4, 3], 3)
+ARRAY_POSITION(CAST(NULL AS ARRAY<INT>), 1)
+ARRAY_APPEND(ARRAY[1], 2.5)
+ARRAY_APPEND(ARRAY['a'], 'bcd')
+ARRAY_APPEND(ARRAY[1], 'a')
+ARRAY_APPEND(CAST(NULL AS ARRAY<INT>), 1)
+ARRAY_PREPEND(ARRAY[1], 2.5)
+ARRAY_PREPEND(ARRAY[ARRAY[1]], ARRAY[2])
+ARRAY_PREPEND(ARRAY['ab'], @s)
+ARRAY_DISTINCT(ARRAY[@i, 1, @i, 1])
+ARRAY_DISTINCT(ARRAY['a', 'A', 'a'])
+ARRAY_DISTINCT(ARRAY[1.0, 1.00])
+ARRAY_DISTINCT(ARRAY[0E0, -0E0])
+ARRAY_DISTINCT(1)
+ARRAY_MAX(ARRAY[@i])
+ARRAY_MAX(ARRAY['b', 'a', '中'])
+ARRAY_MAX(ARRAY[ARRAY[1], ARRAY[2]])
+ARRAY_MAX(ARRAY[MAP['a', 1]])
+ARRAY_MIN(ARRAY[1.5, @i, 0.5])
+ARRAY_MIN(ARRAY[ROW(1, 2)])
+ARRAY_MIN(ARRAY[DATE '2024-01-01', DATE '2023-01-01'])
+ARRAY_SORT(ARRAY['b', @s, 'a', 'B'])
+ARRAY_SORT(ARRAY[1.5, 2, 0])
+ARRAY_SORT(ARRAY[TRUE, FALSE, @b])
+ARRAY_SORT(ARRAY[ARRAY[2], ARRAY[1]])
+ARRAY_SORT(ARRAY[3, 1], FALSE, TRUE)
+ARRAY_SORT(ARRAY[3, 1], 'x')
+ARRAY_REVERSE(ARRAY[@i, 1])
+ARRAY_REVERSE(CAST(NULL AS ARRAY<INT>))
+ARRAY_SLICE(ARRAY[1, 2, 3], 2, 2)
+ARRAY_SLICE(ARRAY[1, 2, 3], 1, 2147483647)
+ARRAY_SLICE(ARRAY[1, 2, 3], -2147483648, 2147483647)
+ARRAY_SLICE(ARRAY['a', 'b'], @i)
+ARRAY_SLICE(ARRAY['a', 'b'], 1, @i)
+ARRAY_SLICE(ARRAY[@i, @i], 1, 1)
+ARRAY_SLICE('abc', 1)
+ARRAY_CONCAT(ARRAY[1], ARRAY[2.5])
+ARRAY_CONCAT(ARRAY['a'], ARRAY['bcd'], ARRAY[@s])
+ARRAY_CONCAT(ARRAY[1], ARRAY['a'])
+ARRAY_CONCAT(CAST(NULL AS ARRAY<INT>), ARRAY[1])
+ARRAY_CONCAT()
+ARRAY_UNION(ARRAY[1, 1, 2], ARRAY[2, 3, 3])
+ARRAY_UNION(ARRAY[1], ARRAY[2.5])
+ARRAY_UNION(ARRAY['a'], ARRAY[1])
+ARRAY_UNION(CAST(NULL AS ARRAY<INT>), ARRAY[1])
+ARRAY_EXCEPT(ARRAY[1, 1, 2], ARRAY[1])
+ARRAY_EXCEPT(ARRAY[1, 2], ARRAY[1.0])
+ARRAY_EXCEPT(ARRAY[@i, 1], ARRAY[@i])
+ARRAY_INTERSECT(ARRAY[1, 1, 2, @i], ARRAY[@i, 1])
+ARRAY_INTERSECT(ARRAY['a', 'b'], ARRAY['b', 'c'])
+ARRAY_INTERSECT(ARRAY[1], ARRAY['a'])
+ARRAY_JOIN(ARRAY[1, 2], ',')
+ARRAY_JOIN(ARRAY['a', @s, 'b'], ',', @s)
+ARRAY_JOIN(CAST(NULL AS ARRAY<STRING>), ',')
+ARRAY_JOIN(ARRAY[@s, @s], ',')
+ARRAY_REMOVE(ARRAY[1, 2, 1], 1)
+ARRAY_REMOVE(ARRAY[@i, 1], 1)
+ARRAY_REMOVE(ARRAY['a', 'b'], 1)
+ARRAY_REMOVE(ARRAY[1, 2], 1.5)
+ROW(1, 'a', @i)
+ROW(1)
+ROW()
+ROW(ROW(1, 'x'), ARRAY[ROW(2, 'y')])
+ROW(1, 2) = ROW(1, 2.0)
+ROW(1, 2) < ROW(1, 3)
+ROW(1, 2) = ROW(1, 2, 3)
+ROW(1, @i) = ROW(1, @i)
+ROW(1, @i) IS NOT NULL
+ROW(1, 'a') IS NOT DISTINCT FROM ROW(1, 'a')
+CAST(ROW(1, ROW('x', 2.5)) AS ROW<a INT, b ROW<c STRING, d DECIMAL(3, 1)>>).b.d
+CAST(ROW(1, ROW('x', 2.5)) AS ROW<a INT, b ROW<c STRING, d DECIMAL(3, 1)>>).b
+CAST(CAST(NULL AS ROW<a INT>) AS ROW<a BIGINT>).a
+CAST(NULL AS ROW<a INT, b STRING>).b
+CAST(ROW(1, 'a') AS ROW<x INT, y STRING>).z
+CAST(ROW(1, 'a') AS ROW<x INT, y STRING>)['y']
+CAST(ROW(1, 'a') AS ROW<x INT, y STRING>)[1]
+CAST(ARRAY[ROW(1, 'a')] AS ARRAY<ROW<x INT, y STRING>>)[1].y
+CAST(ROW(ARRAY[1, 2]) AS ROW<a ARRAY<INT>>).a[2]
+CAST(ROW(MAP['k', 1]) AS ROW<m MAP<STRING, INT>>).m['k']
+TYPEOF(MAP_ENTRIES(MAP['a', 1]))
+TYPEOF(ARRAY_APPEND(ARRAY[1], 2))
+TYPEOF(ARRAY_APPEND(ARRAY[1], @i))
+TYPEOF(ARRAY_CONCAT(ARRAY[1], ARRAY[@i]))
+TYPEOF(ARRAY_UNION(ARRAY['a'], ARRAY['bc']))
+TYPEOF(ARRAY_POSITION(ARRAY[1], 1))
+TYPEOF(ARRAY_MAX(ARRAY[1]))
+TYPEOF(MAP_KEYS(MAP['a', 1]))
+TYPEOF(MAP_FROM_ARRAYS(ARRAY['a'], ARRAY[@i]))
+TYPEOF(STR_TO_MAP('a=1'))
+TYPEOF(SPLIT('a', ','))
+TYPEOF(ELEMENT(ARRAY[1]))
+TYPEOF(ROW(1, @s))
+""")
+
+
+def collections():
+    groups = [over(TRIPLES, ON_TRIPLES), over(WORDS, ON_WORDS)]
+    groups += [over(values("a %s, b %s" % (t, t), rows), ON_TYPE) for t, rows in PER_TYPE.items()]
+    return groups + [({}, None, SINGLE)]
