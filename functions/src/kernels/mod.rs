@@ -17,6 +17,7 @@ mod encoding;
 mod extract;
 mod hash;
 mod inet;
+mod json;
 pub(crate) mod like;
 mod logic;
 mod map;
@@ -54,6 +55,7 @@ pub(crate) const ALL: &[&[Function]] = &[
     extract::FUNCTIONS,
     hash::FUNCTIONS,
     inet::FUNCTIONS,
+    json::FUNCTIONS,
     like::FUNCTIONS,
     logic::FUNCTIONS,
     map::FUNCTIONS,

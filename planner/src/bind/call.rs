@@ -10,7 +10,7 @@ use tidegate_types::{Error, Result, Span, TimeAttribute, TypeKind};
 use super::aggregate;
 use super::expr::{ExprBinder, simple_name};
 use super::{literal, semantic, unsupported};
-use crate::parser::dialect::{MAP_CONSTRUCTOR, TABLE_ARGUMENT, UNIT_FUNCTIONS};
+use crate::parser::dialect::{BETWEEN_SYMMETRIC, MAP_CONSTRUCTOR, TABLE_ARGUMENT, UNIT_FUNCTIONS};
 use crate::suggest;
 
 impl ExprBinder<'_, '_> {
@@ -54,6 +54,7 @@ impl ExprBinder<'_, '_> {
         match name.as_str() {
             TABLE_ARGUMENT => Err(semantic("TABLE t stands only in a window table function", span)),
             MAP_CONSTRUCTOR => self.collection("MAP", &arguments, span),
+            BETWEEN_SYMMETRIC => self.between_symmetric(&arguments, span),
             "ROW" => self.row(&arguments, span),
             // Known once the keys are.
             _ if aggregate::GROUPING.contains(&name.as_str()) => {
@@ -61,6 +62,8 @@ impl ExprBinder<'_, '_> {
                     arguments.iter().map(|arg| self.bind(arg)).collect::<Result<Vec<_>>>()?;
                 Ok(Expr::call(name, args, TypeKind::BigInt.not_null()))
             }
+            "JSON" => Err(semantic("JSON() stands only as a value of JSON_OBJECT and JSON_ARRAY", span)
+                .help("a text that is JSON needs no function elsewhere")),
             "PROCTIME" => self.proctime(&arguments, span),
             _ if UNIT_FUNCTIONS.contains(&name.as_str()) => self.unit_call(&name, &arguments, span),
             _ => self.call_on(&name, &arguments, span),

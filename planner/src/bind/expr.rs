@@ -161,6 +161,9 @@ impl<'b, 'a> ExprBinder<'b, 'a> {
         if matches!(op, BinaryOperator::And | BinaryOperator::Or) {
             return self.logical(node, op, span);
         }
+        if let ast::Expr::BinaryOp { left, op: BinaryOperator::Overlaps, right } = node {
+            return self.overlaps(left, right, span);
+        }
         let mut chain = Vec::new();
         let mut leftmost = node;
         while let ast::Expr::BinaryOp { left, op, right } = leftmost {

@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{self, CeilFloorKind, DateTimeField, TrimWhereField, ValueWithSpan};
 use tidegate_plan::{Expr, Literal};
-use tidegate_types::{Field, Result, Span, SqlType, TypeKind};
+use tidegate_types::{Error, Field, Result, Span, SqlType, TypeKind};
 
 use super::expr::ExprBinder;
 use super::{cast, constant, literal, semantic, unsupported};
@@ -77,7 +77,7 @@ impl ExprBinder<'_, '_> {
         }
     }
 
-    /// `x BETWEEN low AND high`; SYMMETRIC does not parse.
+    /// `x BETWEEN low AND high`.
     fn between(
         &mut self,
         value: &ast::Expr,
@@ -91,6 +91,60 @@ impl ExprBinder<'_, '_> {
         let first = self.apply(above, vec![value.clone(), low], span)?;
         let second = self.apply(below, vec![value, high], span)?;
         self.apply(both, vec![first, second], span)
+    }
+
+    /// `x BETWEEN SYMMETRIC a AND b`: between them in either order.
+    pub(super) fn between_symmetric(
+        &mut self,
+        operands: &[&ast::Expr],
+        span: Span,
+    ) -> Result<Expr> {
+        let [value, a, b] = operands else {
+            return Err(Error::internal("BETWEEN SYMMETRIC takes three operands"));
+        };
+        let (value, a, b) = (self.expr(value)?, self.expr(a)?, self.expr(b)?);
+        let between = |low: &Expr, high: &Expr| {
+            let first = self.apply(">=", vec![value.clone(), low.clone()], span)?;
+            let second = self.apply("<=", vec![value.clone(), high.clone()], span)?;
+            self.apply("AND", vec![first, second], span)
+        };
+        let (forward, backward) = (between(&a, &b)?, between(&b, &a)?);
+        self.apply("OR", vec![forward, backward], span)
+    }
+
+    /// `(a, b) OVERLAPS (c, d)`: whether two spans of time have a moment in common, their ends
+    /// included; the second of each may be its length.
+    pub(super) fn overlaps(
+        &mut self,
+        left: &ast::Expr,
+        right: &ast::Expr,
+        span: Span,
+    ) -> Result<Expr> {
+        let mut ends = Vec::with_capacity(4);
+        for side in [left, right] {
+            let ast::Expr::Tuple(parts) = side else {
+                return Err(semantic("OVERLAPS compares two spans of time", span)
+                    .help("write (start, end) OVERLAPS (start, end)"));
+            };
+            let [start, end] = parts.as_slice() else {
+                return Err(semantic("a span of time is (start, end) or (start, length)", span));
+            };
+            let (start, end) = (self.expr(start)?, self.expr(end)?);
+            let end = match end.ty().kind.is_interval() {
+                true => self.apply("+", vec![start.clone(), end], span)?,
+                false => end,
+            };
+            // Either may come first.
+            let later = self.apply("<=", vec![start.clone(), end.clone()], span)?;
+            let first = self.case_of(vec![(later.clone(), start.clone())], end.clone(), span)?;
+            let last = self.case_of(vec![(later, end)], start, span)?;
+            ends.push((first, last));
+        }
+        let [(a, b), (c, d)] = <[_; 2]>::try_from(ends)
+            .map_err(|_| Error::internal("OVERLAPS has two sides"))?;
+        let first = self.apply(">=", vec![b, c], span)?;
+        let second = self.apply(">=", vec![d, a], span)?;
+        self.apply("AND", vec![first, second], span)
     }
 
     fn in_list(

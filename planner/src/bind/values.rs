@@ -1,12 +1,12 @@
 //! VALUES.
 
 use sqlparser::ast::Values;
-use tidegate_plan::{Expr, Literal};
+use tidegate_plan::{Expr, Literal, NamedExpr, Schema};
 use tidegate_types::{Field, Result};
 
 use super::expr::ExprBinder;
 use super::scope::Scope;
-use super::{Binder, cast, constant, query, select, semantic, unsupported};
+use super::{Binder, cast, constant, query, select, semantic};
 use crate::algebra::{RelOp, Relation};
 
 impl Binder<'_> {
@@ -48,21 +48,43 @@ impl Binder<'_> {
                     .ok_or_else(|| select::bare_null(span))
             })
             .collect::<Result<Vec<_>>>()?;
-        let mut literals = Vec::with_capacity(rows.len());
-        for index in 0..rows.len() {
-            let row = columns.iter().map(|column| self.literal(&column[index]));
-            literals.push(row.collect::<Result<Vec<_>>>()?);
-        }
-        Ok(Relation { op: RelOp::Values(literals), schema })
+        let folded = columns.into_iter().map(|column| {
+            let values = column.into_iter().map(|value| constant::fold(value, self.settings));
+            values.collect::<Vec<_>>()
+        });
+        let mut folded: Vec<_> = folded.map(Vec::into_iter).collect();
+        let rows: Vec<Vec<Expr>> =
+            rows.iter().map(|_| folded.iter_mut().filter_map(Iterator::next).collect()).collect();
+        let literals: Option<Vec<Vec<Literal>>> =
+            rows.iter().map(|row| row.iter().map(literal).collect()).collect();
+        Ok(match literals {
+            Some(literals) => Relation { op: RelOp::Values(literals), schema },
+            None => computed(rows, schema),
+        })
     }
+}
 
-    fn literal(&self, value: &Expr) -> Result<Literal> {
-        let folded = constant::fold(value.clone(), self.settings);
-        match folded {
-            Expr::Literal(literal) => Ok(literal),
-            other => Err(unsupported("a value in VALUES that is not a constant", self.place).help(
-                format!("it has the type {}; write SELECT … UNION ALL SELECT …", other.ty()),
-            )),
-        }
+fn literal(value: &Expr) -> Option<Literal> {
+    match value {
+        Expr::Literal(literal) => Some(literal.clone()),
+        _ => None,
+    }
+}
+
+/// Rows of which some value has no literal: each is computed from a row without columns.
+fn computed(rows: Vec<Vec<Expr>>, schema: Schema) -> Relation {
+    let one = || Relation { op: RelOp::Values(vec![Vec::new()]), schema: Vec::new() };
+    let mut inputs = rows.into_iter().map(|row| {
+        let named = row.into_iter().zip(&schema);
+        let named = named.map(|(expr, field)| NamedExpr { name: field.name.clone(), expr });
+        let relation = Relation {
+            op: RelOp::Project { input: Box::new(one()), exprs: named.collect() },
+            schema: schema.clone(),
+        };
+        relation
+    }).collect::<Vec<_>>();
+    match inputs.len() {
+        1 => inputs.remove(0),
+        _ => Relation { op: RelOp::Union { inputs }, schema },
     }
 }

@@ -13,6 +13,8 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 
 use super::cursor;
+use super::infix;
+use super::json;
 use super::types;
 
 /// Name of the custom type that carries a Flink type, as JSON, through `sqlparser`'s tree.
@@ -21,6 +23,8 @@ pub(crate) const FLINK_TYPE: &str = "FLINK_TYPE";
 pub(crate) const TABLE_ARGUMENT: &str = "$TABLE";
 /// Name of the call that stands for `MAP[k, v, …]`.
 pub(crate) const MAP_CONSTRUCTOR: &str = "$MAP";
+/// Name of the call that stands for `x [NOT] BETWEEN SYMMETRIC a AND b`.
+pub(crate) const BETWEEN_SYMMETRIC: &str = "$BETWEEN_SYMMETRIC";
 /// Functions whose first argument is a unit of time, which reads like a column's name.
 pub(crate) const UNIT_FUNCTIONS: &[&str] = &["TIMESTAMPADD", "TIMESTAMPDIFF"];
 
@@ -83,6 +87,16 @@ impl Dialect for FlinkDialect {
 
     fn supports_window_function_null_treatment_arg(&self) -> bool {
         true
+    }
+
+    /// Takes `BETWEEN SYMMETRIC` and `IS JSON`, which `sqlparser` does not know.
+    fn parse_infix(
+        &self,
+        parser: &mut Parser,
+        left: &Expr,
+        _precedence: u8,
+    ) -> Option<Result<Expr, ParserError>> {
+        infix::parse(self, parser, left)
     }
 
     /// Takes the forms that `sqlparser` does not know, and those that it would try again in another
@@ -149,6 +163,11 @@ impl Dialect for FlinkDialect {
                 Some(parse_map(parser))
             }
             Keyword::INTERVAL => Some(parse_interval(parser)),
+            Keyword::JSON if called => Some(parse_call(parser)),
+            _ if called => {
+                let name = word.value.clone();
+                json::parse(parser, &name)
+            }
             _ => None,
         }
     }
@@ -219,6 +238,19 @@ fn parse_cast(parser: &mut Parser, kind: CastKind) -> Result<Expr, ParserError> 
     Ok(Expr::Cast { kind, expr, data_type, array: false, format: None })
 }
 
+/// `name(expr, …)` of a name that `sqlparser` takes for a type.
+fn parse_call(parser: &mut Parser) -> Result<Expr, ParserError> {
+    let token = parser.next_token();
+    let Token::Word(word) = token.token else {
+        return Err(cursor::error_at(&token, "expected a function"));
+    };
+    parser.expect_token(&Token::LParen)?;
+    let args = parser.parse_comma_separated0(Parser::parse_expr, Token::RParen)?;
+    parser.expect_token(&Token::RParen)?;
+    let name = Ident { value: word.value.to_ascii_uppercase(), quote_style: None, span: token.span };
+    Ok(internal_call(name, args))
+}
+
 /// `TABLE name [PARTITION BY column | PARTITION BY (column, …)]` as an argument of a table function.
 fn parse_table_argument(parser: &mut Parser) -> Result<Expr, ParserError> {
     let span = parser.next_token().span;
@@ -243,7 +275,7 @@ fn parse_map(parser: &mut Parser) -> Result<Expr, ParserError> {
     Ok(internal_call(Ident { value: MAP_CONSTRUCTOR.to_owned(), quote_style: None, span }, args))
 }
 
-fn internal_call(name: Ident, args: Vec<Expr>) -> Expr {
+pub(super) fn internal_call(name: Ident, args: Vec<Expr>) -> Expr {
     let args =
         args.into_iter().map(|arg| FunctionArg::Unnamed(FunctionArgExpr::Expr(arg))).collect();
     Expr::Function(Function {

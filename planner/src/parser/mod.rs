@@ -6,6 +6,8 @@ mod create;
 pub(crate) mod cursor;
 pub(crate) mod dialect;
 pub(crate) mod flink_text;
+mod infix;
+pub(crate) mod json;
 mod insert;
 mod plan_file;
 mod refused;

@@ -24,9 +24,10 @@ pub(crate) struct Outside {
 /// From the bottom up.
 pub(crate) const CRATES: &[Crate] = &[
     Crate { name: "types", may_use: &[], tests_may_use: &[] },
+    Crate { name: "json", may_use: &[], tests_may_use: &[] },
     Crate { name: "runtime", may_use: &["types"], tests_may_use: &[] },
     Crate { name: "plan", may_use: &["types"], tests_may_use: &[] },
-    Crate { name: "functions", may_use: &["plan", "types"], tests_may_use: &[] },
+    Crate { name: "functions", may_use: &["json", "plan", "types"], tests_may_use: &[] },
     Crate { name: "connector-spec", may_use: &["types"], tests_may_use: &[] },
     Crate { name: "storage", may_use: &["connector-spec", "types"], tests_may_use: &[] },
     Crate {
@@ -53,6 +54,7 @@ pub(crate) const CRATES: &[Crate] = &[
             "connector-spec",
             "engine",
             "functions",
+            "json",
             "plan",
             "runtime",
             "storage",
@@ -260,6 +262,7 @@ pub(crate) const WITHOUT_NETWORK: &[&str] = &[
     "engine",
     "functions",
     "job-control",
+    "json",
     "plan",
     "planner",
     "security",

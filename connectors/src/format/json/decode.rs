@@ -5,7 +5,7 @@ use arrow::datatypes::SchemaRef;
 use hashbrown::HashMap;
 use tidegate_types::{Error, ErrorCode, Result};
 
-use super::cursor::{Cursor, Fault, Parse};
+use tidegate_json::cursor::{Cursor, Fault, Parse};
 use super::value::{Outcome, Scratch, key_text, scalar};
 use crate::format::column::{Column, Data, RowColumns, end_of};
 use crate::format::text::datetime_parse::Standard;

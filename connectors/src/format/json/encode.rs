@@ -3,7 +3,7 @@
 use arrow::array::RecordBatch;
 use tidegate_types::{Error, ErrorCode, Field, Result, SqlType, TypeKind};
 
-use super::string::write_string;
+use tidegate_json::string::write_string;
 use crate::format::text::base64;
 use crate::format::text::cells::{self, Cells, Values, entries};
 use crate::format::text::datetime::{Style, write_date, write_time, write_timestamp};

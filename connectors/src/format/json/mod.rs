@@ -8,20 +8,14 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `cursor` | the tokens of a record |
-//! | `scan` | finding quotes and braces eight bytes at a time |
-//! | `string` | escapes, both ways |
 //! | `compact` | an object or array as text, for STRING |
 //! | `value` | scalars into columns |
 //! | `decode` | records, rows, arrays and maps |
 //! | `encode` | rows to records |
 
 mod compact;
-mod cursor;
 mod decode;
 mod encode;
-mod scan;
-mod string;
 #[cfg(test)]
 mod tests;
 mod value;

@@ -2,8 +2,8 @@
 //! way round.
 
 use super::compact::compact;
-use super::cursor::{Cursor, Fault, Parse};
-use super::string::unescape;
+use tidegate_json::cursor::{Cursor, Fault, Parse};
+use tidegate_json::string::unescape;
 use crate::format::column::{Column, Data};
 use crate::format::text::base64;
 use crate::format::text::datetime_parse::{

@@ -109,7 +109,7 @@ fn random_text(random: &mut Sequence) -> (String, String) {
         .map(|_| alphabet[random.below(alphabet.len() as u64) as usize])
         .collect();
     let mut token = Vec::new();
-    string::write_string(text.as_bytes(), &mut token);
+    tidegate_json::string::write_string(text.as_bytes(), &mut token);
     (String::from_utf8(token).unwrap(), text)
 }
 

@@ -1,9 +1,9 @@
 //! Escapes in strings, both ways.
 
-use super::scan;
+use crate::scan;
 
 /// Appends what the inside of a string token means. Returns the offset of the first malformed escape.
-pub(super) fn unescape(raw: &[u8], out: &mut Vec<u8>) -> Result<(), usize> {
+pub fn unescape(raw: &[u8], out: &mut Vec<u8>) -> Result<(), usize> {
     let mut rest = raw;
     while let Some(found) = memchr::memchr(b'\\', rest) {
         out.extend_from_slice(&rest[..found]);
@@ -63,7 +63,7 @@ fn hex4(text: &[u8]) -> Option<u32> {
 
 /// Appends a text as a string token, with its quotes, escaped as Jackson does: control characters,
 /// quotes and backslashes, nothing else.
-pub(super) fn write_string(text: &[u8], out: &mut Vec<u8>) {
+pub fn write_string(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     let mut from = 0;
     while let Some(found) = scan::to_escape(text, from) {

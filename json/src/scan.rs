@@ -20,7 +20,7 @@ const fn first(mask: u64) -> usize {
 
 /// Position of the first `"` or `\` from `from` on.
 #[inline]
-pub(super) fn quote_or_backslash(bytes: &[u8], from: usize) -> Option<usize> {
+pub fn quote_or_backslash(bytes: &[u8], from: usize) -> Option<usize> {
     let mut position = from;
     for _ in 0..SHORT_WORDS {
         let Some(chunk) = bytes.get(position..).and_then(|rest| rest.first_chunk::<WORD>()) else {
@@ -39,7 +39,7 @@ pub(super) fn quote_or_backslash(bytes: &[u8], from: usize) -> Option<usize> {
 
 /// Position of the first `"`, `{`, `}`, `[` or `]` from `from` on.
 #[inline]
-pub(super) fn structural(bytes: &[u8], from: usize) -> Option<usize> {
+pub fn structural(bytes: &[u8], from: usize) -> Option<usize> {
     let mut position = from;
     while let Some(chunk) = bytes.get(position..).and_then(|rest| rest.first_chunk::<WORD>()) {
         let word = u64::from_le_bytes(*chunk);
@@ -68,7 +68,7 @@ const fn is_structural(byte: u8) -> bool {
 /// Position of the first byte from `from` on that cannot stand in a JSON string as it is: quotes,
 /// backslashes and control characters.
 #[inline]
-pub(super) fn to_escape(bytes: &[u8], from: usize) -> Option<usize> {
+pub fn to_escape(bytes: &[u8], from: usize) -> Option<usize> {
     let mut position = from;
     while let Some(chunk) = bytes.get(position..).and_then(|rest| rest.first_chunk::<WORD>()) {
         let word = u64::from_le_bytes(*chunk);
@@ -90,20 +90,21 @@ pub(super) fn to_escape(bytes: &[u8], from: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::counter_random::{Sequence, Stream};
+    use rand::{Rng as _, SeedableRng as _};
 
     #[test]
     fn the_first_of_its_kind_is_found() {
         let alphabet = b"ay_Y\x7f\"\\{}[]:,\x00\x1f\x20\x80\xff!#|z^";
-        let mut random = Sequence::new(Stream::new(7, 7));
+        let mut random = rand::rngs::StdRng::seed_from_u64(7);
+        let mut below = |bound: u64| random.random_range(0..bound);
         for _ in 0..20_000 {
-            let rare = random.below(40) + 1;
-            let bytes: Vec<u8> = (0..random.below(90))
+            let rare = below(40) + 1;
+            let bytes: Vec<u8> = (0..below(90))
                 .map(|_| {
-                    if random.below(rare) > 0 {
+                    if below(rare) > 0 {
                         b'y'
                     } else {
-                        alphabet[random.below(alphabet.len() as u64) as usize]
+                        alphabet[below(alphabet.len() as u64) as usize]
                     }
                 })
                 .collect();

@@ -1,60 +1,64 @@
 //! The tokens of a record.
 
-use super::scan;
+use crate::scan;
 
 /// What is wrong with a record, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fault {
+pub struct Fault {
     /// Bytes from the record's beginning.
-    pub(super) offset: usize,
-    pub(super) message: String,
+    pub offset: usize,
+    /// What is wrong.
+    pub message: String,
 }
 
 /// A result whose error is rare and kept small.
-pub(super) type Parse<T> = Result<T, Box<Fault>>;
+pub type Parse<T> = Result<T, Box<Fault>>;
 
 /// Deepest nesting of arrays and objects, as in Jackson.
 const MAX_DEPTH: u32 = 1000;
 
 /// A place in a record.
 #[derive(Debug)]
-pub(super) struct Cursor<'a> {
-    pub(super) bytes: &'a [u8],
-    pub(super) position: usize,
+pub struct Cursor<'a> {
+    /// The whole record.
+    pub bytes: &'a [u8],
+    /// The next byte.
+    pub position: usize,
 }
 
 /// A string token.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct StringToken<'a> {
+pub struct StringToken<'a> {
     /// Between the quotes.
-    pub(super) raw: &'a [u8],
+    pub raw: &'a [u8],
     /// Whether there is a backslash in it.
-    pub(super) escaped: bool,
+    pub escaped: bool,
 }
 
 /// A number token.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct NumberToken<'a> {
-    pub(super) text: &'a [u8],
+pub struct NumberToken<'a> {
+    /// As it stands there.
+    pub text: &'a [u8],
     /// Whether it has neither point nor exponent.
-    pub(super) integral: bool,
+    pub integral: bool,
 }
 
 impl<'a> Cursor<'a> {
     /// The beginning of a record.
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, position: 0 }
     }
 
     /// A fault at the current place.
     #[cold]
-    pub(super) fn fault<T>(&self, message: impl Into<String>) -> Parse<T> {
+    pub fn fault<T>(&self, message: impl Into<String>) -> Parse<T> {
         Err(Box::new(Fault { offset: self.position, message: message.into() }))
     }
 
     /// A fault that says what was expected instead of what is here.
     #[cold]
-    pub(super) fn unexpected<T>(&self, expected: &str) -> Parse<T> {
+    pub fn unexpected<T>(&self, expected: &str) -> Parse<T> {
         match self.bytes.get(self.position) {
             None => self.fault(format!("the record ends where {expected} is expected")),
             Some(byte) => {
@@ -66,19 +70,19 @@ impl<'a> Cursor<'a> {
 
     /// The next byte.
     #[inline]
-    pub(super) fn peek(&self) -> Option<u8> {
+    pub fn peek(&self) -> Option<u8> {
         self.bytes.get(self.position).copied()
     }
 
     /// What is left of the record.
     #[inline]
-    pub(super) fn rest(&self) -> &'a [u8] {
+    pub fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.position..).unwrap_or_default()
     }
 
     /// Goes over white space.
     #[inline]
-    pub(super) fn skip_space(&mut self) {
+    pub fn skip_space(&mut self) {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
             self.position += 1;
         }
@@ -86,7 +90,7 @@ impl<'a> Cursor<'a> {
 
     /// Goes over `byte`, with white space on both sides.
     #[inline]
-    pub(super) fn expect(&mut self, byte: u8, expected: &str) -> Parse<()> {
+    pub fn expect(&mut self, byte: u8, expected: &str) -> Parse<()> {
         self.skip_space();
         if self.peek() != Some(byte) {
             return self.unexpected(expected);
@@ -99,7 +103,7 @@ impl<'a> Cursor<'a> {
     /// Behind an element: whether another one follows (`,`), or `close` ends the list. Stands behind
     /// that byte, and in the first case behind the white space that follows it.
     #[inline]
-    pub(super) fn another(&mut self, close: u8) -> Parse<bool> {
+    pub fn another(&mut self, close: u8) -> Parse<bool> {
         self.skip_space();
         match self.peek() {
             Some(b',') => {
@@ -116,7 +120,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Goes over a word such as `null`.
-    pub(super) fn word(&mut self, word: &'static [u8]) -> Parse<()> {
+    pub fn word(&mut self, word: &'static [u8]) -> Parse<()> {
         if !self.rest().starts_with(word) {
             return self.unexpected("a JSON value");
         }
@@ -126,7 +130,7 @@ impl<'a> Cursor<'a> {
 
     /// A string; the next byte is its quote.
     #[inline]
-    pub(super) fn string(&mut self) -> Parse<StringToken<'a>> {
+    pub fn string(&mut self) -> Parse<StringToken<'a>> {
         let start = self.position + 1;
         let (mut from, mut escaped) = (start, false);
         loop {
@@ -146,7 +150,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A number; the next byte is a digit or `-`.
-    pub(super) fn number(&mut self) -> Parse<NumberToken<'a>> {
+    pub fn number(&mut self) -> Parse<NumberToken<'a>> {
         let start = self.position;
         if self.peek() == Some(b'-') {
             self.position += 1;
@@ -194,7 +198,7 @@ impl<'a> Cursor<'a> {
 
     /// Numbers and words must not run into something else.
     #[inline]
-    pub(super) fn end_of_scalar(&self) -> Parse<()> {
+    pub fn end_of_scalar(&self) -> Parse<()> {
         match self.peek() {
             None | Some(b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r') => Ok(()),
             Some(_) => self.unexpected("the end of a value"),
@@ -204,7 +208,7 @@ impl<'a> Cursor<'a> {
     /// Goes over a value of any kind. What is inside of arrays and objects is not checked beyond
     /// strings and the number of brackets.
     #[inline]
-    pub(super) fn skip_value(&mut self) -> Parse<()> {
+    pub fn skip_value(&mut self) -> Parse<()> {
         match self.peek() {
             Some(b'"') => self.string().map(|_| ()),
             Some(b'{' | b'[') => {
@@ -220,7 +224,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Goes to the end of the array or object that the cursor is inside of.
-    pub(super) fn skip_open(&mut self) -> Parse<()> {
+    pub fn skip_open(&mut self) -> Parse<()> {
         let mut depth = 1_u32;
         while let Some(found) = scan::structural(self.bytes, self.position) {
             self.position = found;

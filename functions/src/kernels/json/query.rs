@@ -1,0 +1,476 @@
+//! Values by their path: `JSON_EXISTS`, `JSON_VALUE`, `JSON_QUERY`.
+//!
+//! A path without a mode is strict. Lax paths suppress what is wrong: a text that is no JSON and a
+//! path that leads nowhere have no value (`ON EMPTY`); strictly they are errors (`ON ERROR`).
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanBuilder, Float64Builder, Int32Builder, ListBuilder, StringViewBuilder,
+};
+use tidegate_json::path::{Found, Path};
+use tidegate_json::tree::{Kind, Nodes, Tree};
+use tidegate_plan::arrow_type::data_type;
+use tidegate_types::{Error, Result, TypeKind};
+
+use super::options::{ExistsOnError, Instead, Named as _, Returning, Wrapper};
+use crate::function::{Argument, KernelContext, Signature, Value};
+use crate::rules::{count, fail, may_be_null, text};
+use crate::vector::{self, Lane, TextLane, constant_text, retype, strict_nulls, valid};
+
+pub(super) fn bind_exists(args: &[Argument]) -> Result<Signature> {
+    count(args, 2..=3)?;
+    let mut arguments = vec![text(args, 0)?, path(args)?];
+    if args.len() == 3 {
+        ExistsOnError::of_argument(args, 2)?;
+        arguments.push(text(args, 2)?);
+    }
+    Ok(may_be_null(arguments, TypeKind::Boolean))
+}
+
+/// The path, checked if it is a constant.
+fn path(args: &[Argument]) -> Result<tidegate_types::SqlType> {
+    text(args, 1)
+}
+
+/// JSON, path, RETURNING, ON EMPTY, ON ERROR, and the values of DEFAULT for both.
+pub(super) fn bind_value(args: &[Argument]) -> Result<Signature> {
+    if args.len() == 2 {
+        return Err(fail("the clauses are missing"));
+    }
+    count(args, 7..=7)?;
+    let kind = match Returning::of_argument(args, 2)? {
+        Returning::Text => TypeKind::STRING,
+        Returning::Boolean => TypeKind::Boolean,
+        Returning::Integer => TypeKind::Int,
+        Returning::Double => TypeKind::Double,
+        Returning::Texts => return Err(fail("JSON_VALUE returns scalars")),
+    };
+    let mut arguments = vec![text(args, 0)?, path(args)?, text(args, 2)?];
+    for index in [3, 4] {
+        if matches!(Instead::of_argument(args, index)?, Instead::EmptyArray | Instead::EmptyObject)
+        {
+            return Err(fail("JSON_VALUE has neither EMPTY ARRAY nor EMPTY OBJECT"));
+        }
+        arguments.push(text(args, index)?);
+    }
+    arguments.extend(args[5..].iter().map(|arg| kind.clone().nullable().with_nullable(arg.ty.nullable)));
+    Ok(may_be_null(arguments, kind))
+}
+
+/// JSON, path, RETURNING, WRAPPER, ON EMPTY, ON ERROR.
+pub(super) fn bind_query(args: &[Argument]) -> Result<Signature> {
+    count(args, 6..=6)?;
+    let kind = match Returning::of_argument(args, 2)? {
+        Returning::Text => TypeKind::STRING,
+        Returning::Texts => TypeKind::Array(Box::new(TypeKind::STRING.nullable())),
+        _ => {
+            return Err(fail("JSON_QUERY returns STRING or ARRAY<STRING>"));
+        }
+    };
+    Wrapper::of_argument(args, 3)?;
+    for index in [4, 5] {
+        match Instead::of_argument(args, index)? {
+            Instead::Default => return Err(fail("JSON_QUERY has no DEFAULT")),
+            Instead::EmptyObject if matches!(kind, TypeKind::Array(_)) => {
+                return Err(fail("an empty object is no ARRAY<STRING>"));
+            }
+            _ => {}
+        }
+    }
+    let arguments = (0..6).map(|index| text(args, index)).collect::<Result<Vec<_>>>()?;
+    Ok(may_be_null(arguments, kind))
+}
+
+/// `[strict | lax] path`
+struct ModedPath {
+    lax: bool,
+    path: std::result::Result<Path, String>,
+}
+
+impl ModedPath {
+    fn new(text: &str) -> Self {
+        let trimmed = text.trim_start();
+        let word = trimmed.split(char::is_whitespace).next().unwrap_or_default();
+        let rest = trimmed[word.len()..].trim_start();
+        let (lax, path) = match word {
+            _ if rest.is_empty() => (false, text),
+            word if word.eq_ignore_ascii_case("lax") => (true, rest),
+            word if word.eq_ignore_ascii_case("strict") => (false, rest),
+            _ => (false, text),
+        };
+        Self { lax, path: Path::parse(path) }
+    }
+}
+
+/// What a path leads to in a text.
+enum Outcome<'a> {
+    Found(Found<'a>, Tree<'a>),
+    /// Nothing, of a lax path.
+    Empty,
+    Wrong(String),
+}
+
+/// Finds values row by row; paths are read once where they are constants.
+struct Finder<'v, 'c> {
+    texts: TextLane<'v>,
+    paths: TextLane<'v>,
+    constant: Option<&'c ModedPath>,
+    last: Option<(&'v str, ModedPath)>,
+    nodes: Nodes,
+}
+
+impl<'v, 'c> Finder<'v, 'c> {
+    fn new(values: &'v [Value], context: &KernelContext<'c>) -> Result<Self> {
+        let [json, path, ..] = values else {
+            return Err(Error::internal(format!("{} takes a text and a path", context.name)));
+        };
+        let constant = match constant_text(path) {
+            Some(text) => Some(context.prepared.get_or_try(|| Ok(ModedPath::new(text)))?),
+            None => None,
+        };
+        let (texts, paths) = (TextLane::new(json)?, TextLane::new(path)?);
+        Ok(Self { texts, paths, constant, last: None, nodes: Nodes::default() })
+    }
+
+    fn find(&mut self, row: usize) -> (Outcome<'_>, bool) {
+        let moded = match self.constant {
+            Some(constant) => constant,
+            None => {
+                let text = self.paths.get(row);
+                if self.last.as_ref().is_none_or(|(known, _)| *known != text) {
+                    self.last = Some((text, ModedPath::new(text)));
+                }
+                match &self.last {
+                    Some((_, moded)) => moded,
+                    None => return (Outcome::Empty, true),
+                }
+            }
+        };
+        let lax = moded.lax;
+        let wrong = |reason: String| match lax {
+            true => Outcome::Empty,
+            false => Outcome::Wrong(reason),
+        };
+        let tree = match self.nodes.read(self.texts.get(row)) {
+            Ok(tree) => tree,
+            Err(fault) => {
+                let reason = format!("at byte {} of the text, {}", fault.offset, fault.message);
+                return (wrong(reason), lax);
+            }
+        };
+        let outcome = match &moded.path {
+            Err(reason) => wrong(reason.clone()),
+            Ok(path) => match path.find(&tree) {
+                Ok(found) => Outcome::Found(found, tree),
+                Err(reason) => wrong(reason),
+            },
+        };
+        (outcome, lax)
+    }
+}
+
+pub(super) fn exists(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
+    let on_error = match values.len() {
+        2 => ExistsOnError::Known(false),
+        _ => ExistsOnError::of_value(values, 2, context)?,
+    };
+    let nulls = strict_nulls(&[&values[0], &values[1]], context.rows);
+    let mut finder = Finder::new(values, context)?;
+    let mut builder = BooleanBuilder::with_capacity(context.rows);
+    for row in 0..context.rows {
+        if !valid(nulls.as_ref(), row) {
+            builder.append_null();
+            continue;
+        }
+        match finder.find(row).0 {
+            Outcome::Found(found, tree) => builder.append_value(!found.is_null(&tree)),
+            Outcome::Empty => builder.append_value(false),
+            Outcome::Wrong(reason) => match on_error {
+                ExistsOnError::Known(value) => builder.append_value(value),
+                ExistsOnError::Unknown => builder.append_null(),
+                ExistsOnError::Error => return Err(context.error(reason)),
+            },
+        }
+    }
+    Ok(Arc::new(builder.finish()))
+}
+
+/// A column of scalars of the type that is returned.
+enum Column {
+    Text(StringViewBuilder, String),
+    Boolean(BooleanBuilder),
+    Integer(Int32Builder),
+    Double(Float64Builder),
+}
+
+impl Column {
+    fn new(returning: Returning) -> Self {
+        match returning {
+            Returning::Boolean => Self::Boolean(BooleanBuilder::new()),
+            Returning::Integer => Self::Integer(Int32Builder::new()),
+            Returning::Double => Self::Double(Float64Builder::new()),
+            _ => Self::Text(StringViewBuilder::new(), String::new()),
+        }
+    }
+
+    /// Appends a scalar; or says why it is not of the type.
+    fn append(&mut self, found: &Found<'_>, tree: &Tree<'_>) -> std::result::Result<(), String> {
+        let number = || match found {
+            Found::Node(node) => match tree.kind(*node) {
+                Kind::Integer | Kind::Decimal => Some(tree.raw(*node)),
+                _ => None,
+            },
+            Found::Number(text) => Some(text.as_str()),
+            _ => None,
+        };
+        match self {
+            Self::Text(builder, buffer) => {
+                buffer.clear();
+                match found {
+                    Found::Node(node) => tree.write_scalar(*node, buffer),
+                    Found::Key(key) => buffer.push_str(key),
+                    other => other.write(tree, buffer),
+                }
+                builder.append_value(&buffer);
+                Ok(())
+            }
+            Self::Boolean(builder) => match found {
+                Found::Node(node) if let Kind::Boolean(value) = tree.kind(*node) => {
+                    builder.append_value(value);
+                    Ok(())
+                }
+                _ => Err("the value is not a BOOLEAN".to_owned()),
+            },
+            Self::Integer(builder) => match number().and_then(|text| text.parse().ok()) {
+                Some(value) => {
+                    builder.append_value(value);
+                    Ok(())
+                }
+                None => Err("the value is not an INT".to_owned()),
+            },
+            Self::Double(builder) => match number().and_then(|text| text.parse().ok()) {
+                Some(value) => {
+                    builder.append_value(value);
+                    Ok(())
+                }
+                None => Err("the value is not a DOUBLE".to_owned()),
+            },
+        }
+    }
+
+    fn append_null(&mut self) {
+        match self {
+            Self::Text(builder, _) => builder.append_null(),
+            Self::Boolean(builder) => builder.append_null(),
+            Self::Integer(builder) => builder.append_null(),
+            Self::Double(builder) => builder.append_null(),
+        }
+    }
+
+    /// Appends the value of a DEFAULT.
+    fn append_default(&mut self, value: &Value, row: usize) -> Result<()> {
+        let at = row * value.step();
+        if value.array().is_null(at) {
+            self.append_null();
+            return Ok(());
+        }
+        match self {
+            Self::Text(builder, _) => builder.append_value(TextLane::new(value)?.get(row)),
+            Self::Boolean(builder) => {
+                builder.append_value(vector::booleans(value.array())?.value(at));
+            }
+            Self::Integer(builder) => builder
+                .append_value(Lane::<i32>::new::<arrow::datatypes::Int32Type>(value)?.get(row)),
+            Self::Double(builder) => builder
+                .append_value(Lane::<f64>::new::<arrow::datatypes::Float64Type>(value)?.get(row)),
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> ArrayRef {
+        match self {
+            Self::Text(mut builder, _) => Arc::new(builder.finish()),
+            Self::Boolean(mut builder) => Arc::new(builder.finish()),
+            Self::Integer(mut builder) => Arc::new(builder.finish()),
+            Self::Double(mut builder) => Arc::new(builder.finish()),
+        }
+    }
+}
+
+pub(super) fn value(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
+    let mut column = Column::new(Returning::of_value(values, 2, context)?);
+    let on_empty = Instead::of_value(values, 3, context)?;
+    let on_error = Instead::of_value(values, 4, context)?;
+    let [.., default_empty, default_error] = values else {
+        return Err(Error::internal("JSON_VALUE takes seven arguments"));
+    };
+    let nulls = strict_nulls(&[&values[0], &values[1]], context.rows);
+    let mut finder = Finder::new(values, context)?;
+    for row in 0..context.rows {
+        if !valid(nulls.as_ref(), row) {
+            column.append_null();
+            continue;
+        }
+        let wrong = match finder.find(row) {
+            (Outcome::Wrong(reason), _) => Some(reason),
+            (Outcome::Empty, _) => None,
+            (Outcome::Found(found, tree), lax) => match found.is_scalar(&tree) {
+                true if found.is_null(&tree) => None,
+                true => match column.append(&found, &tree) {
+                    Ok(()) => continue,
+                    Err(reason) => Some(reason),
+                },
+                false if lax => None,
+                false => Some("the value at the path is not a scalar".to_owned()),
+            },
+        };
+        let (instead, default) = match &wrong {
+            None => (on_empty, default_empty),
+            Some(_) => (on_error, default_error),
+        };
+        match instead {
+            Instead::Error => {
+                let reason = wrong.unwrap_or_else(|| "there is no value at the path".to_owned());
+                return Err(context.error(reason));
+            }
+            Instead::Default => column.append_default(default, row)?,
+            _ => column.append_null(),
+        }
+    }
+    Ok(column.finish())
+}
+
+/// JSON texts, or arrays of texts.
+enum Documents {
+    Text(StringViewBuilder),
+    Texts(ListBuilder<StringViewBuilder>),
+}
+
+impl Documents {
+    fn append_null(&mut self) {
+        match self {
+            Self::Text(builder) => builder.append_null(),
+            Self::Texts(builder) => builder.append_null(),
+        }
+    }
+
+    /// Appends what was found; or says why it is not of the type.
+    fn append(
+        &mut self,
+        found: &Found<'_>,
+        tree: &Tree<'_>,
+        wraps: bool,
+        buffer: &mut String,
+    ) -> std::result::Result<(), String> {
+        buffer.clear();
+        match self {
+            Self::Text(builder) => {
+                if wraps {
+                    buffer.push('[');
+                }
+                found.write(tree, buffer);
+                if wraps {
+                    buffer.push(']');
+                }
+                builder.append_value(&buffer);
+                Ok(())
+            }
+            Self::Texts(builder) => {
+                let items: Vec<Found<'_>> = match found {
+                    _ if wraps => vec![found.clone()],
+                    Found::List(items) => items.clone(),
+                    Found::Node(node) if matches!(tree.kind(*node), Kind::Array(_)) => {
+                        tree.elements(*node).map(Found::Node).collect()
+                    }
+                    _ => return Err("the value at the path is not an array".to_owned()),
+                };
+                for item in &items {
+                    if item.is_null(tree) {
+                        builder.values().append_null();
+                        continue;
+                    }
+                    buffer.clear();
+                    match item {
+                        Found::Node(node) => tree.write_scalar(*node, buffer),
+                        other => other.write(tree, buffer),
+                    }
+                    builder.values().append_value(&buffer);
+                }
+                builder.append(true);
+                Ok(())
+            }
+        }
+    }
+
+    fn append_empty(&mut self, text: &str) {
+        match self {
+            Self::Text(builder) => builder.append_value(text),
+            Self::Texts(builder) => builder.append(true),
+        }
+    }
+
+    fn finish(self) -> ArrayRef {
+        match self {
+            Self::Text(mut builder) => Arc::new(builder.finish()),
+            Self::Texts(mut builder) => Arc::new(builder.finish()),
+        }
+    }
+}
+
+pub(super) fn query(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
+    let mut documents = match Returning::of_value(values, 2, context)? {
+        Returning::Texts => Documents::Texts(ListBuilder::new(StringViewBuilder::new())),
+        _ => Documents::Text(StringViewBuilder::new()),
+    };
+    let wrapper = Wrapper::of_value(values, 3, context)?;
+    let on_empty = Instead::of_value(values, 4, context)?;
+    let on_error = Instead::of_value(values, 5, context)?;
+    let nulls = strict_nulls(&[&values[0], &values[1]], context.rows);
+    let mut finder = Finder::new(values, context)?;
+    let mut buffer = String::new();
+    for row in 0..context.rows {
+        if !valid(nulls.as_ref(), row) {
+            documents.append_null();
+            continue;
+        }
+        let wrong = match finder.find(row) {
+            (Outcome::Wrong(reason), _) => Some(reason),
+            (Outcome::Empty, _) => None,
+            (Outcome::Found(found, tree), lax) => {
+                let is_array = match &found {
+                    Found::List(_) => true,
+                    Found::Node(node) => matches!(tree.kind(*node), Kind::Array(_)),
+                    _ => false,
+                };
+                let wraps = match wrapper {
+                    Wrapper::Without => false,
+                    Wrapper::Conditional => !is_array,
+                    Wrapper::Unconditional => true,
+                };
+                if found.is_null(&tree) {
+                    None
+                } else if wraps || !found.is_scalar(&tree) {
+                    match documents.append(&found, &tree, wraps, &mut buffer) {
+                        Ok(()) => continue,
+                        Err(reason) => Some(reason),
+                    }
+                } else if lax {
+                    None
+                } else {
+                    Some("the value at the path is neither an array nor an object".to_owned())
+                }
+            }
+        };
+        match if wrong.is_some() { on_error } else { on_empty } {
+            Instead::Error => {
+                let reason = wrong.unwrap_or_else(|| "there is no value at the path".to_owned());
+                return Err(context.error(reason));
+            }
+            Instead::EmptyArray => documents.append_empty("[]"),
+            Instead::EmptyObject => documents.append_empty("{}"),
+            _ => documents.append_null(),
+        }
+    }
+    retype(&documents.finish(), &data_type(context.result))
+}
