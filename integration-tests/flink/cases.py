@@ -6,6 +6,7 @@ import cases_documented
 import cases_expressions
 import cases_functions_collection
 import cases_functions_json
+import cases_functions_number
 import cases_functions_text
 import cases_functions_time
 import cases_group_windows
@@ -33,6 +34,7 @@ SECTIONS = {
     "time_functions": ("functions of dates, times, timestamps and intervals, in several session zones. " + SCALAR, "eval", cases_functions_time.times),
     "collection_functions": ("arrays, maps and rows. " + SCALAR, "eval", cases_functions_collection.collections),
     "json_functions": ("JSON in texts, VARIANT. " + SCALAR, "eval", cases_functions_json.json),
+    "number_functions": ("operators and functions of numbers. " + SCALAR, "eval", cases_functions_number.numbers),
     "windows": ("windows over bounded files at parallelism 1; each case is a whole request of the oracle. Order of rows of one firing is not a fact", "script", cases_windows.windows),
     "print": ("lines of the print connector (`printed`), what SELECT shows, names of columns, datagen", "script", cases_io.prints),
     "errors": ("what is refused and when; with the chain of messages", "script-chain", cases_io.errors),
