@@ -7,6 +7,7 @@ import cases_expressions
 import cases_functions_collection
 import cases_functions_json
 import cases_functions_number
+import cases_functions_other
 import cases_functions_text
 import cases_functions_time
 import cases_group_windows
@@ -35,6 +36,7 @@ SECTIONS = {
     "collection_functions": ("arrays, maps and rows. " + SCALAR, "eval", cases_functions_collection.collections),
     "json_functions": ("JSON in texts, VARIANT. " + SCALAR, "eval", cases_functions_json.json),
     "number_functions": ("operators and functions of numbers. " + SCALAR, "eval", cases_functions_number.numbers),
+    "other_functions": ("logic, comparison, conditions, types, addresses, hashes, bitmaps, structured objects. " + SCALAR, "eval", cases_functions_other.others),
     "windows": ("windows over bounded files at parallelism 1; each case is a whole request of the oracle. Order of rows of one firing is not a fact", "script", cases_windows.windows),
     "print": ("lines of the print connector (`printed`), what SELECT shows, names of columns, datagen", "script", cases_io.prints),
     "errors": ("what is refused and when; with the chain of messages", "script-chain", cases_io.errors),
