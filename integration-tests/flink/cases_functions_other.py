@@ -139,7 +139,7 @@ COMPARED = ["a = b", "a <> b", "a < b", "a <= b", "a > b", "a >= b", "a IS DISTI
 ADDRESSES = ["127.0.0.1", "255.255.255.255", "0.0.0.0", "1.2.3.4", "01.002.3.4", "127.1", "127", "1.2.3", "256.0.0.1", "1.2.3.4.5", "1.2.3.", "", " 1.2.3.4", "-1.2.3.4", "a.b.c.d", "::1", "4294967295", None]
 ADDRESS_NUMBERS = ["0", "1", "2130706433", "4294967295", "4294967296", "-1", "9223372036854775807", None]
 HASHED = ["", "a", "中文", "😀", "The quick brown fox jumps over the lazy dog", None]
-# A CASE of bitmaps is refused: what is empty or NULL is an array still.
+# A CASE of NULL and a bitmap is refused: what is empty or NULL is an array still.
 BITMAP = "BITMAP_BUILD(CASE WHEN {0} = '' THEN ARRAY_REMOVE(ARRAY[1], 1) ELSE CAST(SPLIT({0}, ',') AS ARRAY<INT>) END) AS {1}"
 BITMAPS = "(SELECT n, %s, %s FROM %s) AS u" % (BITMAP.format("a", "x"), BITMAP.format("b", "y"), values("n INT, a STRING, b STRING", """
 1  1,2,3  2,3,4
