@@ -2,9 +2,13 @@
 """What record.py asks: for each section its description, the kind of request, and what makes the cases."""
 import cases_aggregation
 import cases_casts
+import cases_casts_more
 import cases_documented
 import cases_expressions
 import cases_functions_collection
+import cases_functions_json
+import cases_functions_number
+import cases_functions_other
 import cases_functions_text
 import cases_functions_time
 import cases_group_windows
@@ -31,6 +35,10 @@ SECTIONS = {
     "text_functions": ("functions of texts. " + SCALAR, "eval", cases_functions_text.texts),
     "time_functions": ("functions of dates, times, timestamps and intervals, in several session zones. " + SCALAR, "eval", cases_functions_time.times),
     "collection_functions": ("arrays, maps and rows. " + SCALAR, "eval", cases_functions_collection.collections),
+    "json_functions": ("JSON in texts, VARIANT. " + SCALAR, "eval", cases_functions_json.json),
+    "number_functions": ("operators and functions of numbers. " + SCALAR, "eval", cases_functions_number.numbers),
+    "other_functions": ("logic, comparison, conditions, types, addresses, hashes, bitmaps, structured objects. " + SCALAR, "eval", cases_functions_other.others),
+    "casts_more": ("CAST and TRY_CAST of columns of each type, types that `casts` has not, odd texts, several session zones. " + SCALAR, "eval", cases_casts_more.casts),
     "windows": ("windows over bounded files at parallelism 1; each case is a whole request of the oracle. Order of rows of one firing is not a fact", "script", cases_windows.windows),
     "print": ("lines of the print connector (`printed`), what SELECT shows, names of columns, datagen", "script", cases_io.prints),
     "errors": ("what is refused and when; with the chain of messages", "script-chain", cases_io.errors),
