@@ -3,6 +3,7 @@
 import cases_aggregation
 import cases_casts
 import cases_casts_more
+import cases_decimals
 import cases_documented
 import cases_expressions
 import cases_functions_collection
@@ -39,6 +40,7 @@ SECTIONS = {
     "number_functions": ("operators and functions of numbers. " + SCALAR, "eval", cases_functions_number.numbers),
     "other_functions": ("logic, comparison, conditions, types, addresses, hashes, bitmaps, structured objects. " + SCALAR, "eval", cases_functions_other.others),
     "casts_more": ("CAST and TRY_CAST of columns of each type, types that `casts` has not, odd texts, several session zones. " + SCALAR, "eval", cases_casts_more.casts),
+    "decimals": ("decimals at drawn precisions and scales. " + SCALAR, "eval", cases_decimals.decimals),
     "windows": ("windows over bounded files at parallelism 1; each case is a whole request of the oracle. Order of rows of one firing is not a fact", "script", cases_windows.windows),
     "print": ("lines of the print connector (`printed`), what SELECT shows, names of columns, datagen", "script", cases_io.prints),
     "errors": ("what is refused and when; with the chain of messages", "script-chain", cases_io.errors),
