@@ -152,6 +152,8 @@ pub fn can_cast(from: &SqlType, to: &SqlType) -> bool {
     use TypeKind as K;
     match (&from.kind, &to.kind) {
         (K::Null, _) => true,
+        // As in Flink: JSON_STRING and BITMAP_TO_STRING make texts of them.
+        (K::Variant | K::Bitmap, _) | (_, K::Variant | K::Bitmap) => from.kind == to.kind,
         (_, K::Char { .. } | K::VarChar { .. }) => true,
         (a, b) if a.is_text() => {
             *b == K::Boolean || b.is_numeric() || b.is_temporal() || b.is_binary()

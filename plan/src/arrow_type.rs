@@ -10,6 +10,8 @@
 //! | TIMESTAMP_LTZ | the same with zone UTC |
 //! | INTERVAL YEAR TO MONTH / DAY TO SECOND | Interval(YearMonth) / Duration(ms) |
 //! | MULTISET<t> | Map from t to Int32 |
+//! | VARIANT | Utf8View, JSON in one form |
+//! | BITMAP | BinaryView, portable Roaring format |
 
 use std::sync::Arc;
 
@@ -42,6 +44,8 @@ pub fn data_type(ty: &SqlType) -> DataType {
         TypeKind::Map(key, value) => map_type(key, value),
         TypeKind::Multiset(element) => map_type(element, &TypeKind::Int.not_null()),
         TypeKind::Row(fields) => DataType::Struct(arrow_fields(fields)),
+        TypeKind::Variant => DataType::Utf8View,
+        TypeKind::Bitmap => DataType::BinaryView,
     }
 }
 

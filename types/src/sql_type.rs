@@ -114,6 +114,10 @@ pub enum TypeKind {
     Multiset(Box<SqlType>),
     /// `ROW<name type, …>`
     Row(Vec<Field>),
+    /// `VARIANT`: a value of any JSON type, kept as JSON text in one form (sorted keys, no white space)
+    Variant,
+    /// `BITMAP`: a set of 32-bit numbers, kept in the portable format of Roaring bitmaps
+    Bitmap,
 }
 
 /// A named, typed column or field of a row.
@@ -282,6 +286,8 @@ impl fmt::Display for TypeKind {
             Self::Array(element) => write!(f, "ARRAY<{element}>"),
             Self::Map(key, value) => write!(f, "MAP<{key}, {value}>"),
             Self::Multiset(element) => write!(f, "MULTISET<{element}>"),
+            Self::Variant => f.write_str("VARIANT"),
+            Self::Bitmap => f.write_str("BITMAP"),
             Self::Row(fields) => {
                 f.write_str("ROW<")?;
                 for (i, field) in fields.iter().enumerate() {

@@ -14,6 +14,7 @@ use arrow::datatypes::{Decimal128Type, Float32Type, Float64Type, Int8Type, Int16
 use tidegate_types::{Error, Result, SqlType, TypeKind};
 
 use super::temporal;
+use crate::kernels::bitmap;
 use crate::datetime::DAY_MS;
 use crate::datetime::civil::{self, Fields};
 use crate::datetime::zone::Zone;
@@ -88,6 +89,7 @@ enum Values<'a> {
     Decimal(&'a [i128], u8),
     Text(&'a StringViewArray),
     Bytes(&'a BinaryViewArray),
+    Bitmap(&'a BinaryViewArray),
     Date(Moments<'a>),
     Time(Moments<'a>, u8),
     Timestamp { moments: Moments<'a>, per_second: i64, precision: u8, zone: Option<Zone> },
@@ -112,7 +114,8 @@ impl<'a> Writer<'a> {
             K::Decimal { scale, .. } => {
                 Values::Decimal(primitive::<Decimal128Type>(array)?.values(), *scale)
             }
-            K::Char { .. } | K::VarChar { .. } => Values::Text(vector::texts(array)?),
+            K::Char { .. } | K::VarChar { .. } | K::Variant => Values::Text(vector::texts(array)?),
+            K::Bitmap => Values::Bitmap(vector::binaries(array)?),
             K::Binary { .. } | K::VarBinary { .. } => Values::Bytes(vector::binaries(array)?),
             K::Date => Values::Date(Moments::of_array(array)?),
             K::Time { precision } => Values::Time(Moments::of_array(array)?, *precision),
@@ -184,6 +187,13 @@ impl<'a> Writer<'a> {
             Values::Double(values) => return float_text::write_f64(values.value(row), out),
             Values::Decimal(values, scale) => return decimal::write(values[row], *scale, out),
             Values::Text(values) => return out.push_str(values.value(row)),
+            Values::Bitmap(values) => {
+                // Bytes that were checked when they became a bitmap.
+                if let Ok(bitmap) = bitmap::read(values.value(row)) {
+                    bitmap::write_numbers(&bitmap, out);
+                }
+                Ok(())
+            }
             Values::Bytes(values) => {
                 return out.push_str(&String::from_utf8_lossy(values.value(row)));
             }

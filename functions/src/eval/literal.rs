@@ -23,7 +23,12 @@ use crate::vector;
 pub fn has_literal(ty: &SqlType) -> bool {
     !matches!(
         ty.kind,
-        TypeKind::Array(_) | TypeKind::Map(..) | TypeKind::Multiset(_) | TypeKind::Row(_)
+        TypeKind::Array(_)
+            | TypeKind::Map(..)
+            | TypeKind::Multiset(_)
+            | TypeKind::Row(_)
+            | TypeKind::Variant
+            | TypeKind::Bitmap
     )
 }
 

@@ -12,9 +12,10 @@ use arrow::datatypes::{DataType, Int32Type};
 use tidegate_plan::arrow_type::data_type;
 use tidegate_types::{Error, Field, Result, SqlType, TypeKind};
 
+use super::json::variant;
 use crate::coercion::common_type;
 use crate::function::{Argument, Function, KernelContext, Signature, Value};
-use crate::rules::{count, fail, int, literal_integer, strict};
+use crate::rules::{count, fail, int, literal_integer, strict, text};
 use crate::vector::{self, Lane, arrow_error, null_in_not_null, retype, strict_nulls, valid};
 
 pub(crate) const FUNCTIONS: &[Function] = &[
@@ -84,6 +85,10 @@ fn bind_item(args: &[Argument]) -> Result<Signature> {
             }
             let result = value.as_ref().clone().with_nullable(true);
             Ok(Signature { arguments: vec![collection, wanted], result })
+        }
+        TypeKind::Variant => {
+            let key = if args[1].ty.kind.is_text() { text(args, 1)? } else { int(args, 1)? };
+            Ok(Signature { arguments: vec![collection, key], result: TypeKind::Variant.nullable() })
         }
         kind => Err(fail(format!("{kind} has no elements"))),
     }
@@ -189,6 +194,9 @@ fn item(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     let [collection, key] = values else {
         return Err(Error::internal("ITEM takes two arguments"));
     };
+    if context.arguments[0].kind == TypeKind::Variant {
+        return variant::item(values, context);
+    }
     let nulls = strict_nulls(&[collection, key], context.rows);
     let step = collection.step();
     if let TypeKind::Map(..) = context.arguments[0].kind {

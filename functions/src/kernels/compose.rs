@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef};
+use arrow::array::{Array, ArrayRef, BinaryViewBuilder};
 use arrow::datatypes::{Int32Type, Int64Type};
 use tidegate_types::sql_type::MAX_LENGTH;
 use tidegate_types::{Error, Result, TypeKind};
 
 use crate::function::{Argument, Function, KernelContext, Signature, Value};
-use crate::rules::{count, int, may_be_null, strict, text, texts_to};
+use crate::rules::{bytes, count, int, may_be_null, strict, text, texts_to};
 use crate::vector::{self, Lane, TextLane, strict_nulls};
 
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function::new("||", "The two texts joined", bind_joined, concat),
+    Function::new("||", "The two texts joined", bind_joined, joined),
     Function::new("CONCAT", "The texts joined", bind_concat, concat),
     Function::new("CONCAT_WS", "Texts joined with a separator", bind_concat, concat_ws),
     Function::new("REPLACE", "The text with one part replaced everywhere", bind_replace, replace),
-    Function::new("TRANSLATE", "The text with characters exchanged", bind_replace, translate)
+    Function::new("TRANSLATE", "The text with characters exchanged", bind_translate, translate)
         .aliases(&["TRANSLATE3"]),
     Function::new(
         "SPLIT_INDEX",
@@ -29,6 +29,9 @@ pub(crate) const FUNCTIONS: &[Function] = &[
 
 fn bind_joined(args: &[Argument]) -> Result<Signature> {
     count(args, 2..=2)?;
+    if args[0].ty.kind.is_binary() {
+        return bind_joined_bytes(args);
+    }
     let (left, right) = (text(args, 0)?, text(args, 1)?);
     let length = |kind: &TypeKind| match kind {
         TypeKind::Char { length } | TypeKind::VarChar { length } => *length,
@@ -38,6 +41,18 @@ fn bind_joined(args: &[Argument]) -> Result<Signature> {
     let fixed = [&left, &right].iter().all(|ty| matches!(ty.kind, TypeKind::Char { .. }));
     let result =
         if fixed { TypeKind::Char { length: total } } else { TypeKind::VarChar { length: total } };
+    Ok(strict(args, vec![left, right], result))
+}
+
+fn bind_joined_bytes(args: &[Argument]) -> Result<Signature> {
+    let (left, right) = (bytes(args, 0)?, bytes(args, 1)?);
+    let length = |kind: &TypeKind| match kind {
+        TypeKind::Binary { length } | TypeKind::VarBinary { length } => *length,
+        _ => MAX_LENGTH,
+    };
+    let length = length(&left.kind).saturating_add(length(&right.kind)).min(MAX_LENGTH);
+    let fixed = [&left, &right].iter().all(|ty| matches!(ty.kind, TypeKind::Binary { .. }));
+    let result = if fixed { TypeKind::Binary { length } } else { TypeKind::VarBinary { length } };
     Ok(strict(args, vec![left, right], result))
 }
 
@@ -51,10 +66,18 @@ fn bind_replace(args: &[Argument]) -> Result<Signature> {
     texts_to(args, TypeKind::STRING)
 }
 
+/// Only a NULL text gives NULL.
+fn bind_translate(args: &[Argument]) -> Result<Signature> {
+    let mut signature = bind_replace(args)?;
+    signature.result.nullable = args[0].ty.nullable;
+    Ok(signature)
+}
+
 fn bind_split(args: &[Argument]) -> Result<Signature> {
     count(args, 3..=3)?;
-    let arguments = vec![text(args, 0)?, text(args, 1)?, int(args, 2)?];
-    Ok(may_be_null(arguments, TypeKind::STRING))
+    // A number is the code of the separator.
+    let separator = if args[1].ty.kind.is_integer() { int(args, 1)? } else { text(args, 1)? };
+    Ok(may_be_null(vec![text(args, 0)?, separator, int(args, 2)?], TypeKind::STRING))
 }
 
 fn bind_count_char(args: &[Argument]) -> Result<Signature> {
@@ -65,6 +88,27 @@ fn bind_count_char(args: &[Argument]) -> Result<Signature> {
 
 fn one<'a>(values: &'a [Value], context: &KernelContext<'_>) -> Result<&'a Value> {
     values.first().ok_or_else(|| Error::internal(format!("{} takes an argument", context.name)))
+}
+
+fn joined(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
+    let ([left, right], true) = (values, context.result.kind.is_binary()) else {
+        return concat(values, context);
+    };
+    let (first, second) = (vector::binaries(left.array())?, vector::binaries(right.array())?);
+    let nulls = strict_nulls(&[left, right], context.rows);
+    let mut builder = BinaryViewBuilder::with_capacity(context.rows);
+    let mut bytes = Vec::new();
+    for row in 0..context.rows {
+        if !vector::valid(nulls.as_ref(), row) {
+            builder.append_null();
+            continue;
+        }
+        bytes.clear();
+        bytes.extend_from_slice(first.value(row * left.step()));
+        bytes.extend_from_slice(second.value(row * right.step()));
+        builder.try_append_value(&bytes).map_err(vector::arrow_error)?;
+    }
+    Ok(Arc::new(builder.finish()))
 }
 
 fn concat(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
@@ -133,21 +177,55 @@ fn replace(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     })
 }
 
-/// Characters without a counterpart are left out.
+/// Characters without a counterpart are left out; a NULL is no characters.
 fn translate(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
-    with_three(values, context, |text, from, to, out| {
-        for c in text.chars() {
-            match from.chars().position(|known| known == c) {
+    let [source, from, to] = values else {
+        return Err(Error::internal("TRANSLATE takes three arguments"));
+    };
+    let (texts, froms, tos) = (TextLane::new(source)?, TextLane::new(from)?, TextLane::new(to)?);
+    let or_nothing = |value: &Value, lane: &TextLane<'_>, row: usize| -> String {
+        match value.array().is_valid(row * value.step()) {
+            true => lane.get(row).to_owned(),
+            false => String::new(),
+        }
+    };
+    let fixed = from.is_constant() && to.is_constant();
+    let mut tables = (String::new(), String::new());
+    let nulls = strict_nulls(&[source], context.rows);
+    let result = vector::map_text(context.rows, nulls.as_ref(), |row, out| {
+        if !fixed || row == 0 {
+            tables = (or_nothing(from, &froms, row), or_nothing(to, &tos, row));
+        }
+        for c in texts.get(row).chars() {
+            match tables.0.chars().position(|known| known == c) {
                 None => out.push(c),
-                Some(index) => out.extend(to.chars().nth(index)),
+                Some(index) => out.extend(tables.1.chars().nth(index)),
             }
         }
-    })
+        Ok(true)
+    })?;
+    Ok(Arc::new(result))
 }
 
 fn split_index(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     let [source, separator, index] = values else {
         return Err(Error::internal("SPLIT_INDEX takes three arguments"));
+    };
+    let coded;
+    let separator = if context.arguments[1].kind.is_integer() {
+        let codes = Lane::<i32>::new::<Int32Type>(separator)?;
+        let texts = (0..separator.array().len()).map(|at| {
+            let code = u32::try_from(codes.get(at)).ok().and_then(char::from_u32);
+            separator.array().is_valid(at).then(|| code.unwrap_or('\0').to_string())
+        });
+        let texts: ArrayRef = Arc::new(texts.collect::<arrow::array::StringViewArray>());
+        coded = match separator.is_constant() {
+            true => Value::Constant(texts),
+            false => Value::Array(texts),
+        };
+        &coded
+    } else {
+        separator
     };
     let (texts, separators) = (TextLane::new(source)?, TextLane::new(separator)?);
     let indices = Lane::<i32>::new::<Int32Type>(index)?;
@@ -158,8 +236,9 @@ fn split_index(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef
         if text.is_empty() {
             None
         } else if separator.is_empty() {
-            // Java's splitting by nothing splits at white space.
-            text.split(char::is_whitespace).nth(index)
+            // Java's splitting by nothing splits at its white space, which no-break spaces are not.
+            let splits = |c: char| c.is_whitespace() && !"\u{a0}\u{2007}\u{202f}\u{85}".contains(c);
+            text.split(splits).nth(index)
         } else {
             text.split(separator).nth(index)
         }

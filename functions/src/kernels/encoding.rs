@@ -6,7 +6,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BinaryViewBuilder};
 use arrow::datatypes::{Int32Type, Int64Type};
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use encoding_rs::Encoding;
 use tidegate_types::{Error, Result, TypeKind};
 
 use crate::function::{Argument, Function, KernelContext, Signature, Value};
@@ -14,7 +15,7 @@ use crate::rules::{bigint, bytes, count, may_be_null, strict, text, texts_to};
 use crate::vector::{self, Lane, TextLane, arrow_error, strict_nulls};
 
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function::new("TO_BASE64", "The text in Base64", bind_text, to_base64),
+    Function::new("TO_BASE64", "The text or bytes in Base64", bind_to_base64, to_base64),
     Function::new("FROM_BASE64", "The text that a Base64 text stands for", bind_text, from_base64)
         .fallible(),
     Function::new("HEX", "A number or a text's bytes in hexadecimal", bind_hex, hex),
@@ -30,6 +31,14 @@ pub(crate) const FUNCTIONS: &[Function] = &[
 fn bind_text(args: &[Argument]) -> Result<Signature> {
     count(args, 1..=1)?;
     texts_to(args, TypeKind::STRING)
+}
+
+fn bind_to_base64(args: &[Argument]) -> Result<Signature> {
+    count(args, 1..=1)?;
+    match args[0].ty.kind.is_binary() {
+        true => Ok(strict(args, vec![bytes(args, 0)?], TypeKind::STRING)),
+        false => bind_text(args),
+    }
 }
 
 fn bind_hex(args: &[Argument]) -> Result<Signature> {
@@ -86,16 +95,27 @@ fn rewrite(
 }
 
 fn to_base64(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
-    rewrite(values, context, |text, out| {
-        STANDARD.encode_string(text, out);
+    let value = one(values, context)?;
+    if context.arguments[0].kind.is_text() {
+        return rewrite(values, context, |text, out| {
+            STANDARD.encode_string(text, out);
+            Ok(true)
+        });
+    }
+    let array = vector::binaries(value.array())?;
+    let nulls = strict_nulls(&[value], context.rows);
+    let texts = vector::map_text(context.rows, nulls.as_ref(), |row, out| {
+        STANDARD.encode_string(array.value(row * value.step()), out);
         Ok(true)
-    })
+    })?;
+    Ok(Arc::new(texts))
 }
 
 fn from_base64(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     rewrite(values, context, |text, out| {
-        let decoded = STANDARD
-            .decode(text)
+        // As Java, with or without padding.
+        let decoded = STANDARD_NO_PAD
+            .decode(text.trim_end_matches('='))
             .map_err(|error| context.error(format!("'{text}' is not Base64: {error}")))?;
         out.push_str(&String::from_utf8_lossy(&decoded));
         Ok(true)
@@ -200,6 +220,8 @@ enum Charset {
     Utf16Le,
     /// Big endian, with a mark in front when encoded.
     Utf16,
+    /// GBK, Big5, Shift_JIS, windows-1252, …
+    Other(&'static Encoding),
 }
 
 fn charset(name: &str, context: &KernelContext<'_>) -> Result<Charset> {
@@ -210,7 +232,10 @@ fn charset(name: &str, context: &KernelContext<'_>) -> Result<Charset> {
         "UTF-16BE" => Charset::Utf16Be,
         "UTF-16LE" => Charset::Utf16Le,
         "UTF-16" => Charset::Utf16,
-        _ => return Err(context.error(format!("there is no character set '{name}'"))),
+        _ => match Encoding::for_label(name.as_bytes()) {
+            Some(encoding) => Charset::Other(encoding),
+            None => return Err(context.error(format!("there is no character set '{name}'"))),
+        },
     })
 }
 
@@ -246,9 +271,18 @@ fn encode_text(text: &str, set: Charset, out: &mut Vec<u8>) {
         Charset::Ascii => out.extend(text.chars().map(single(128))),
         Charset::Utf16Le => out.extend(text.encode_utf16().flat_map(u16::to_le_bytes)),
         Charset::Utf16Be => out.extend(text.encode_utf16().flat_map(u16::to_be_bytes)),
+        Charset::Utf16 if text.is_empty() => {}
         Charset::Utf16 => {
             out.extend([0xFE, 0xFF]);
             out.extend(text.encode_utf16().flat_map(u16::to_be_bytes));
+        }
+        Charset::Other(encoding) => {
+            for c in text.chars() {
+                match encoding.encode(c.encode_utf8(&mut [0; 4])) {
+                    (bytes, _, false) => out.extend_from_slice(&bytes),
+                    _ => out.push(b'?'),
+                }
+            }
         }
     }
 }
@@ -294,6 +328,7 @@ fn decode_text(bytes: &[u8], set: Charset, out: &mut String) {
             };
             out.push_str(&String::from_utf16_lossy(&units));
         }
+        Charset::Other(encoding) => out.push_str(&encoding.decode_without_bom_handling(bytes).0),
     }
 }
 

@@ -5,6 +5,7 @@ mod arithmetic;
 mod array;
 mod array_order;
 mod array_sets;
+pub(crate) mod bitmap;
 mod bucket;
 mod clock;
 mod collection;
@@ -43,6 +44,7 @@ pub(crate) const ALL: &[&[Function]] = &[
     array::FUNCTIONS,
     array_order::FUNCTIONS,
     array_sets::FUNCTIONS,
+    bitmap::FUNCTIONS,
     bucket::FUNCTIONS,
     clock::FUNCTIONS,
     collection::FUNCTIONS,

@@ -7,13 +7,14 @@ use arrow::datatypes::Int32Type;
 use tidegate_types::{Error, Result, TypeKind};
 
 use crate::function::{Argument, Function, KernelContext, Signature, Value};
-use crate::rules::{count, int, strict, text, texts_to};
+use crate::rules::{bytes, count, int, strict, text, texts_to};
 use crate::vector::{self, Lane, TextLane, strict_nulls};
 
 pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("POSITION", "Where the first text begins in the second", bind_locate, locate)
         .aliases(&["LOCATE"]),
-    Function::new("INSTR", "Where the second text begins in the first", bind_instr, instr),
+    Function::new("INSTR", "Where the second text begins in the first", bind_instr, instr)
+        .fallible(),
     Function::new("STARTSWITH", "Whether a text starts with another", bind_test, starts_with),
     Function::new("ENDSWITH", "Whether a text ends with another", bind_test, ends_with),
 ];
@@ -38,12 +39,19 @@ fn bind_search(args: &[Argument]) -> Result<Signature> {
 
 fn bind_test(args: &[Argument]) -> Result<Signature> {
     count(args, 2..=2)?;
+    if args[0].ty.kind.is_binary() {
+        let arguments = vec![bytes(args, 0)?, bytes(args, 1)?];
+        return Ok(strict(args, arguments, TypeKind::Boolean));
+    }
     texts_to(args, TypeKind::Boolean)
 }
 
 /// Position, in characters from 1, of the `nth` occurrence of `needle` at or after character
 /// `from`; 0 if there is none.
 fn forward(text: &str, needle: &str, from: i64, nth: i64) -> i32 {
+    if needle.is_empty() {
+        return 1;
+    }
     let Ok(skipped) = usize::try_from(from - 1) else {
         return 0;
     };
@@ -93,7 +101,9 @@ fn locate(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     let [needle, text, rest @ ..] = values else {
         return Err(Error::internal(format!("{} takes two arguments", context.name)));
     };
-    search(text, needle, rest, context, |text, needle, from, _| forward(text, needle, from, 1))
+    search(text, needle, rest, context, |text, needle, from, _| {
+        Ok(forward(text, needle, from.max(1), 1))
+    })
 }
 
 fn instr(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
@@ -101,10 +111,10 @@ fn instr(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
         return Err(Error::internal("INSTR takes two arguments"));
     };
     search(text, needle, rest, context, |text, needle, from, nth| match from {
-        _ if nth < 1 => 0,
-        0 => 0,
-        from if from > 0 => forward(text, needle, from, nth),
-        from => backward(text, needle, from, nth),
+        _ if nth < 1 => Err(context.error(format!("the occurrence is {nth}, it starts at 1"))),
+        0 => Ok(0),
+        from if from > 0 => Ok(forward(text, needle, from, nth)),
+        from => Ok(backward(text, needle, from, nth)),
     })
 }
 
@@ -113,7 +123,7 @@ fn search(
     needle: &Value,
     numbers: &[Value],
     context: &KernelContext<'_>,
-    find: impl Fn(&str, &str, i64, i64) -> i32,
+    find: impl Fn(&str, &str, i64, i64) -> Result<i32>,
 ) -> Result<ArrayRef> {
     let (texts, needles) = (TextLane::new(text)?, TextLane::new(needle)?);
     let starts = numbers.first().map(Lane::<i32>::new::<Int32Type>).transpose()?;
@@ -123,7 +133,7 @@ fn search(
     let positions = vector::map_rows::<Int32Type>(context.rows, nulls, |row| {
         let from = starts.map_or(1, |lane| i64::from(lane.get(row)));
         let nth = occurrences.map_or(1, |lane| i64::from(lane.get(row)));
-        Ok(Some(find(texts.get(row), needles.get(row), from, nth)))
+        find(texts.get(row), needles.get(row), from, nth).map(Some)
     })?;
     Ok(Arc::new(positions))
 }
@@ -131,15 +141,24 @@ fn search(
 fn test(
     values: &[Value],
     context: &KernelContext<'_>,
-    holds: impl Fn(&str, &str) -> bool,
+    holds: impl Fn(&[u8], &[u8]) -> bool,
 ) -> Result<ArrayRef> {
     let [text, part] = values else {
         return Err(Error::internal(format!("{} takes two arguments", context.name)));
     };
-    let (texts, parts) = (TextLane::new(text)?, TextLane::new(part)?);
     let nulls = strict_nulls(&[text, part], context.rows);
-    let result =
-        vector::map_boolean(context.rows, nulls, |row| holds(texts.get(row), parts.get(row)));
+    let result = if context.arguments[0].kind.is_binary() {
+        let (whole, ends) = (vector::binaries(text.array())?, vector::binaries(part.array())?);
+        let (step, end_step) = (text.step(), part.step());
+        vector::map_boolean(context.rows, nulls, |row| {
+            holds(whole.value(row * step), ends.value(row * end_step))
+        })
+    } else {
+        let (texts, parts) = (TextLane::new(text)?, TextLane::new(part)?);
+        vector::map_boolean(context.rows, nulls, |row| {
+            holds(texts.get(row).as_bytes(), parts.get(row).as_bytes())
+        })
+    };
     Ok(Arc::new(result))
 }
 

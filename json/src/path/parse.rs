@@ -82,9 +82,13 @@ pub(super) fn path(source: &str) -> Result<Path, String> {
         return Err(format!("a path is longer than {LONGEST} bytes"));
     }
     let source = source.trim();
+    let rooted;
     let mut text = Text::new(source);
     if !text.take("$") {
-        return text.wrong("'$'");
+        // Jayway takes `a.b` as `$.a.b`.
+        rooted = format!("$.{source}");
+        text = Text::new(&rooted);
+        text.take("$");
     }
     let steps = steps(&mut text, &|c| c.is_none())?;
     Ok(Path { steps })

@@ -88,12 +88,17 @@ pub(super) fn find<'a>(
         [before @ .., Step::Function(function)] => (before, Some(*function)),
         _ => (steps, None),
     };
+    if tree.kind(from) == Kind::Null {
+        return Ok(Found::Node(from));
+    }
     let mut walk = Walk { tree, root, nodes: Vec::new(), members: None };
-    let definite = steps.iter().all(Step::is_definite);
-    let found = if definite {
-        walk.definite(steps, from).map(Found::Node)
+    let definite = steps.iter().take_while(|step| step.is_definite()).count();
+    let start = walk.definite(&steps[..definite], from)?;
+    let found = if definite == steps.len() {
+        Ok(Found::Node(start))
     } else {
-        walk.indefinite(steps, from);
+        walk.check(&steps[definite], start)?;
+        walk.indefinite(&steps[definite..], start);
         match walk.members {
             // Several names at the end of a path that is definite before them.
             Some(members) => Ok(Found::Members(members)),
@@ -132,6 +137,18 @@ impl Walk<'_, '_> {
             };
         }
         Ok(node)
+    }
+
+    /// Whether the first step that may lead to several values can be taken at all.
+    fn check(&self, step: &Step, node: NodeId) -> Result<(), String> {
+        let kind = self.tree.kind(node);
+        let (fits, wanted) = match step {
+            Step::Names(_) => (matches!(kind, Kind::Object(_)), "an object"),
+            Step::Indices(_) | Step::Slice(..) => (matches!(kind, Kind::Array(_)), "an array"),
+            Step::Filter(_) => (!self.tree.is_scalar(node), "an array or object"),
+            _ => (true, ""),
+        };
+        if fits { Ok(()) } else { Err(format!("the path needs {wanted} where there is none")) }
     }
 
     fn element(&self, array: NodeId, index: i64) -> Option<NodeId> {

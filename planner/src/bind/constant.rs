@@ -47,5 +47,8 @@ pub(crate) fn value(expr: &Expr, settings: &PlanSettings) -> Option<Literal> {
 /// Values of nested types have no literal.
 fn is_nested(expr: &Expr) -> bool {
     use tidegate_types::TypeKind as K;
-    matches!(expr.ty().kind, K::Row(_) | K::Array(_) | K::Map(..) | K::Multiset(_))
+    matches!(
+        expr.ty().kind,
+        K::Row(_) | K::Array(_) | K::Map(..) | K::Multiset(_) | K::Variant | K::Bitmap
+    )
 }

@@ -14,7 +14,8 @@ fn literal(value: Scalar, kind: TypeKind) -> Expr {
 
 /// `'text'`: CHAR of its length.
 pub(crate) fn text(text: &str) -> Expr {
-    let length = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+    // In units of UTF-16, as Flink's types count.
+    let length = u32::try_from(text.encode_utf16().count()).unwrap_or(u32::MAX);
     literal(Scalar::Text(text.to_owned()), TypeKind::Char { length })
 }
 

@@ -212,16 +212,21 @@ fn parse_trim(parser: &mut Parser) -> Result<Expr, ParserError> {
     Ok(Expr::Trim { trim_where, trim_what, expr: Box::new(expr), trim_characters: None })
 }
 
-/// `POSITION(x IN y)`.
+/// `POSITION(x IN y [FROM n])`.
 fn parse_position(parser: &mut Parser) -> Result<Expr, ParserError> {
     parser.advance_token();
     parser.expect_token(&Token::LParen)?;
     // Below the precedence of IN, which belongs to POSITION here.
     let expr = parser.parse_subexpr(FlinkDialect.prec_value(Precedence::Between))?;
     parser.expect_keyword_is(Keyword::IN)?;
-    let r#in = Box::new(parser.parse_expr()?);
+    let r#in = parser.parse_expr()?;
+    if parser.parse_keyword(Keyword::FROM) {
+        let from = parser.parse_expr()?;
+        parser.expect_token(&Token::RParen)?;
+        return Ok(internal_call(Ident::new("LOCATE"), vec![expr, r#in, from]));
+    }
     parser.expect_token(&Token::RParen)?;
-    Ok(Expr::Position { expr: Box::new(expr), r#in })
+    Ok(Expr::Position { expr: Box::new(expr), r#in: Box::new(r#in) })
 }
 
 /// `CAST(expr AS type)` with any type of Flink's.

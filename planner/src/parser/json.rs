@@ -5,7 +5,7 @@ use sqlparser::ast::{Expr, Ident, Value};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 
-use super::cursor::{error_at, expect_word, peek_word, word};
+use super::cursor::{error_at, expect_word, peek_word, word, words};
 use super::dialect::internal_call;
 use super::types;
 use tidegate_types::TypeKind;
@@ -63,15 +63,6 @@ fn text(text: &str) -> Expr {
 
 fn null() -> Expr {
     Expr::Value(Value::Null.with_empty_span())
-}
-
-/// Goes over words that follow each other.
-fn words(parser: &mut Parser, words: &[&str]) -> bool {
-    let found = words.iter().enumerate().all(|(at, word)| peek_word(parser, at, word));
-    if found {
-        words.iter().for_each(|_| parser.advance_token());
-    }
-    found
 }
 
 /// `json, path`

@@ -8,7 +8,7 @@ use sqlparser::tokenizer::Token;
 use tidegate_types::sql_type::{MAX_DECIMAL_PRECISION, MAX_LENGTH};
 use tidegate_types::{Field, SqlType, TypeKind};
 
-use super::cursor::{error_at, expect_word, identifier, unexpected, word, words};
+use super::cursor::{error_at, expect_word, identifier, peek_word, unexpected, word, words};
 
 /// How deep types may be nested.
 const MAX_DEPTH: usize = 64;
@@ -39,7 +39,10 @@ fn nullability(parser: &mut Parser, kind: TypeKind) -> SqlType {
     if words(parser, &["NOT", "NULL"]) {
         return kind.not_null();
     }
-    word(parser, "NULL");
+    // `RETURNING INT NULL ON EMPTY`: there the word belongs to what follows.
+    if !peek_word(parser, 1, "ON") {
+        word(parser, "NULL");
+    }
     kind.nullable()
 }
 
@@ -84,6 +87,8 @@ fn kind(parser: &mut Parser, depth: usize) -> Result<TypeKind, ParserError> {
         "MULTISET" => TypeKind::Multiset(Box::new(angle_one(parser, depth)?)),
         "MAP" => map(parser, depth)?,
         "ROW" => row(parser, depth)?,
+        "VARIANT" => TypeKind::Variant,
+        "BITMAP" => TypeKind::Bitmap,
         other => {
             return Err(error_at(&token, &format!("'{other}' is not a type that is supported")));
         }

@@ -84,6 +84,11 @@ pub(super) fn json(values: &[Value], context: &KernelContext<'_>) -> Result<Arra
     let nulls = strict_nulls(&[value], context.rows);
     let mut nodes = Nodes::default();
     let made = vector::map_text(context.rows, nulls.as_ref(), |row, out| {
+        if texts.get(row).trim().is_empty() {
+            // Nothing is null, as for Jackson.
+            out.push_str("null");
+            return Ok(true);
+        }
         let tree = nodes.read(texts.get(row)).map_err(|fault| {
             let text: String = texts.get(row).chars().take(100).collect();
             context.error(format!("'{text}' is not JSON: {} (byte {})", fault.message, fault.offset))

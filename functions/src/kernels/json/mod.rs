@@ -9,6 +9,7 @@
 //! | `query` | `JSON_EXISTS`, `JSON_VALUE`, `JSON_QUERY` |
 //! | `construct` | `JSON_STRING`, `JSON_OBJECT`, `JSON_ARRAY`, `JSON()` |
 //! | `write` | SQL values as JSON |
+//! | `variant` | `PARSE_JSON`, elements of VARIANT |
 //! | `text` | `IS JSON`, `JSON_QUOTE`, `JSON_UNQUOTE` |
 
 mod construct;
@@ -17,6 +18,7 @@ mod query;
 #[cfg(test)]
 mod tests;
 mod text;
+pub(super) mod variant;
 mod write;
 
 use crate::function::Function;
@@ -58,5 +60,13 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         .fallible(),
     Function::new("JSON_ARRAY", "Values as JSON", construct::bind_array, construct::array)
         .fallible(),
+    Function::new("PARSE_JSON", "The value of a JSON text", variant::bind_parse, variant::parse)
+        .fallible(),
+    Function::new(
+        "TRY_PARSE_JSON",
+        "The value of a JSON text, NULL of other texts",
+        variant::bind_try_parse,
+        variant::try_parse,
+    ),
     Function::new("$JSON", "A text that is JSON", construct::bind_json, construct::json).fallible(),
 ];

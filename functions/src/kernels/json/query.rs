@@ -163,6 +163,10 @@ impl<'v, 'c> Finder<'v, 'c> {
             Err(reason) => wrong(reason.clone()),
             Ok(path) => match path.find(&tree) {
                 Ok(found) => Outcome::Found(found, tree),
+                // A path that may lead to several values leads to none.
+                Err(_) if lax && !path.is_definite() => {
+                    Outcome::Found(Found::List(Vec::new()), tree)
+                }
                 Err(reason) => wrong(reason),
             },
         };
@@ -194,6 +198,11 @@ pub(super) fn exists(values: &[Value], context: &KernelContext<'_>) -> Result<Ar
         }
     }
     Ok(Arc::new(builder.finish()))
+}
+
+/// `null` is no value for a lax path, and an error for a strict one.
+fn no_value(lax: bool) -> Option<String> {
+    (!lax).then(|| "the value at the path is null".to_owned())
 }
 
 /// A column of scalars of the type that is returned.
@@ -316,7 +325,7 @@ pub(super) fn value(values: &[Value], context: &KernelContext<'_>) -> Result<Arr
             (Outcome::Wrong(reason), _) => Some(reason),
             (Outcome::Empty, _) => None,
             (Outcome::Found(found, tree), lax) => match found.is_scalar(&tree) {
-                true if found.is_null(&tree) => None,
+                true if found.is_null(&tree) => no_value(lax),
                 true => match column.append(&found, &tree) {
                     Ok(()) => continue,
                     Err(reason) => Some(reason),
@@ -449,7 +458,7 @@ pub(super) fn query(values: &[Value], context: &KernelContext<'_>) -> Result<Arr
                     Wrapper::Unconditional => true,
                 };
                 if found.is_null(&tree) {
-                    None
+                    no_value(lax)
                 } else if wraps || !found.is_scalar(&tree) {
                     match documents.append(&found, &tree, wraps, &mut buffer) {
                         Ok(()) => continue,

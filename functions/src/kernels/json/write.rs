@@ -18,7 +18,8 @@ use crate::vector;
 pub(super) fn check(ty: &SqlType) -> Result<()> {
     use TypeKind as K;
     match &ty.kind {
-        K::Null | K::Boolean | K::Char { .. } | K::VarChar { .. } => Ok(()),
+        K::Null | K::Boolean | K::Variant => Ok(()),
+        K::Char { .. } | K::VarChar { .. } => Ok(()),
         K::Binary { .. } | K::VarBinary { .. } => Ok(()),
         K::Timestamp { .. } | K::TimestampLtz { .. } => Ok(()),
         kind if kind.is_numeric() => Ok(()),
@@ -58,6 +59,7 @@ impl<'a> Writer<'a> {
         Ok(match &ty.kind {
             K::Null => Self::Nothing,
             K::Boolean => Self::Booleans(array),
+            K::Variant => Self::raw(array)?,
             K::Double => Self::Doubles(array),
             K::Float => Self::Floats(array),
             K::Decimal { .. } => Self::Decimals(text()?),
@@ -129,12 +131,12 @@ impl<'a> Writer<'a> {
             Self::Doubles(array) => {
                 let mut text = String::new();
                 write_f64(array.as_primitive::<Float64Type>().value(at), &mut text);
-                float(&text, out)?;
+                float(&text, out);
             }
             Self::Floats(array) => {
                 let mut text = String::new();
                 write_f32(array.as_primitive::<Float32Type>().value(at), &mut text);
-                float(&text, out)?;
+                float(&text, out);
             }
             Self::Booleans(array) => {
                 out.push_str(if array.as_boolean().value(at) { "true" } else { "false" });
@@ -186,16 +188,13 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// A DOUBLE or FLOAT as a decimal of the digits that Java writes.
-fn float(text: &str, out: &mut String) -> Result<()> {
+/// A DOUBLE or FLOAT as a decimal of the digits that Java writes; NaN and infinities as strings.
+fn float(text: &str, out: &mut String) {
     if text.ends_with(|c: char| !c.is_ascii_digit()) {
-        return Err(tidegate_types::Error::new(
-            tidegate_types::ErrorCode::Evaluation,
-            format!("{text} cannot be converted into JSON"),
-        ));
+        write_text(text, out);
+    } else {
+        number::write(text, out);
     }
-    number::write(text, out);
-    Ok(())
 }
 
 /// `2024-01-01 00:00:00.123` as `2024-01-01T00:00:00.123`, without zeros at the end of the fraction.

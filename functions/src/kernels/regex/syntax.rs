@@ -47,6 +47,11 @@ fn translate(expression: &str) -> Result<String, PatternError> {
     let mut characters = expression.chars().peekable();
     let mut in_class = 0_usize;
     let mut after_quantifier = false;
+    // `(?s)`: the dot is any character.
+    let flags = |group: &str| group.split([')', ':']).next().is_some_and(|flags| flags.contains('s'));
+    let single_line = expression.split("(?").skip(1).any(|group| {
+        !group.starts_with(['<', '=', '!', '>']) && flags(group)
+    });
     while let Some(c) = characters.next() {
         let quantifies = in_class == 0 && matches!(c, '*' | '+' | '?' | '}');
         match c {
@@ -64,6 +69,10 @@ fn translate(expression: &str) -> Result<String, PatternError> {
                 if characters.next_if_eq(&'^').is_some() {
                     out.push('^');
                 }
+            }
+            // Java's dot stops at more ends of lines.
+            '.' if in_class == 0 && !single_line => {
+                out.push_str(r"[^\n\r\x{85}\x{2028}\x{2029}]");
             }
             ']' if in_class > 0 => {
                 in_class -= 1;

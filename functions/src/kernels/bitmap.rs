@@ -1,0 +1,268 @@
+//! BITMAP: sets of 32-bit numbers, in the portable format of Roaring bitmaps.
+//!
+//! The numbers are unsigned: an INT stands for its two's complement.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryViewBuilder, Int32Builder, ListArray, ListBuilder,
+};
+use arrow::datatypes::{Int32Type, Int64Type};
+use roaring::RoaringBitmap;
+use tidegate_plan::arrow_type::data_type;
+use tidegate_types::{Error, ErrorCode, Result, SqlType, TypeKind};
+
+use crate::function::{Argument, Function, KernelContext, Signature, Value};
+use crate::rules::{bytes, count, element, fail, strict};
+use crate::vector::{self, retype, strict_nulls, valid};
+
+pub(crate) const FUNCTIONS: &[Function] = &[
+    Function::new("BITMAP_BUILD", "The set of an array's numbers", bind_build, build),
+    Function::new("BITMAP_FROM_BYTES", "A bitmap of its bytes", bind_from_bytes, from_bytes)
+        .fallible(),
+    Function::new("BITMAP_TO_BYTES", "The bytes of a bitmap", bind_to_bytes, to_bytes),
+    Function::new("BITMAP_TO_ARRAY", "The numbers of a bitmap", bind_to_array, to_array),
+    Function::new("BITMAP_TO_STRING", "The numbers of a bitmap as text", bind_to_text, to_text),
+    Function::new("BITMAP_CARDINALITY", "How many numbers there are", bind_size, cardinality),
+    Function::new("BITMAP_AND", "The numbers of both bitmaps", bind_two, and),
+    Function::new("BITMAP_OR", "The numbers of either bitmap", bind_two, or),
+    Function::new("BITMAP_XOR", "The numbers of one bitmap only", bind_two, xor),
+    Function::new("BITMAP_ANDNOT", "The numbers that the second bitmap lacks", bind_two, and_not),
+];
+
+fn bind_build(args: &[Argument]) -> Result<Signature> {
+    count(args, 1..=1)?;
+    let item = element(args, 0)?;
+    if !matches!(item.kind, TypeKind::TinyInt | TypeKind::SmallInt | TypeKind::Int) {
+        return Err(fail(format!("the elements are {}, expected INT", item.kind)));
+    }
+    let list = TypeKind::Array(Box::new(TypeKind::Int.nullable()));
+    let list = SqlType { kind: list, nullable: args[0].ty.nullable };
+    Ok(strict(args, vec![list], TypeKind::Bitmap))
+}
+
+fn bind_from_bytes(args: &[Argument]) -> Result<Signature> {
+    count(args, 1..=1)?;
+    Ok(strict(args, vec![bytes(args, 0)?], TypeKind::Bitmap))
+}
+
+fn bitmaps(args: &[Argument]) -> Result<Vec<SqlType>> {
+    for (index, arg) in args.iter().enumerate() {
+        if arg.ty.kind != TypeKind::Bitmap {
+            let found = &arg.ty.kind;
+            return Err(fail(format!("argument {} is {found}, expected a BITMAP", index + 1)));
+        }
+    }
+    Ok(args.iter().map(|arg| arg.ty.clone()).collect())
+}
+
+fn bind_one(args: &[Argument], result: TypeKind) -> Result<Signature> {
+    count(args, 1..=1)?;
+    Ok(strict(args, bitmaps(args)?, result))
+}
+
+fn bind_to_bytes(args: &[Argument]) -> Result<Signature> {
+    bind_one(args, TypeKind::BYTES)
+}
+
+fn bind_to_array(args: &[Argument]) -> Result<Signature> {
+    bind_one(args, TypeKind::Array(Box::new(TypeKind::Int.nullable())))
+}
+
+fn bind_to_text(args: &[Argument]) -> Result<Signature> {
+    bind_one(args, TypeKind::STRING)
+}
+
+fn bind_size(args: &[Argument]) -> Result<Signature> {
+    bind_one(args, TypeKind::BigInt)
+}
+
+fn bind_two(args: &[Argument]) -> Result<Signature> {
+    count(args, 2..=2)?;
+    Ok(strict(args, bitmaps(args)?, TypeKind::Bitmap))
+}
+
+/// A bitmap from its bytes.
+///
+/// # Errors
+/// `EVALUATION` if they are none.
+pub(crate) fn read(bytes: &[u8]) -> Result<RoaringBitmap> {
+    RoaringBitmap::deserialize_from(bytes).map_err(|error| {
+        let message = format!("the {} bytes are no Roaring bitmap: {error}", bytes.len());
+        Error::new(ErrorCode::Evaluation, message)
+    })
+}
+
+/// The bytes of a bitmap.
+///
+/// # Errors
+/// `INTERNAL` if memory cannot be written to.
+pub(crate) fn write(bitmap: &RoaringBitmap) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(bitmap.serialized_size());
+    bitmap
+        .serialize_into(&mut bytes)
+        .map_err(|error| Error::internal(format!("a bitmap was not written: {error}")))?;
+    Ok(bytes)
+}
+
+/// Appends the numbers as `{1,2,3}`.
+pub(crate) fn write_numbers(bitmap: &RoaringBitmap, out: &mut String) {
+    out.push('{');
+    for (index, number) in bitmap.iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        out.push_str(&number.to_string());
+    }
+    out.push('}');
+}
+
+fn one<'a>(values: &'a [Value], context: &KernelContext<'_>) -> Result<&'a Value> {
+    values.first().ok_or_else(|| Error::internal(format!("{} takes an argument", context.name)))
+}
+
+fn at(value: &Value, row: usize) -> Result<RoaringBitmap> {
+    read(vector::binaries(value.array())?.value(row * value.step()))
+}
+
+/// A bitmap per row that is not NULL.
+fn made(
+    values: &[Value],
+    context: &KernelContext<'_>,
+    mut make: impl FnMut(usize) -> Result<RoaringBitmap>,
+) -> Result<ArrayRef> {
+    let nulls = strict_nulls(&values.iter().collect::<Vec<_>>(), context.rows);
+    let mut builder = BinaryViewBuilder::with_capacity(context.rows);
+    for row in 0..context.rows {
+        if valid(nulls.as_ref(), row) {
+            let bytes = write(&make(row)?)?;
+            builder.try_append_value(bytes).map_err(vector::arrow_error)?;
+        } else {
+            builder.append_null();
+        }
+    }
+    Ok(Arc::new(builder.finish()))
+}
+
+fn build(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
+    let value = one(values, context)?;
+    let list: &ListArray = vector::lists(value.array())?;
+    let numbers = list.values().as_primitive::<Int32Type>();
+    made(values, context, |row| {
+        let offsets = &list.offsets()[row * value.step()..];
+        let places = offsets[0] as usize..offsets[1] as usize;
+        let present = places.filter(|place| numbers.is_valid(*place));
+        Ok(present.map(|place| numbers.value(place) as u32).collect())
+    })
+}
+
+fn from_bytes(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
+    let value = one(values, context)?;
+    made(values, context, |row| at(value, row))
+}
+
+fn to_bytes(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
+    one(values, context)?.to_array(context.rows)
+}
+
+fn to_array(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
+    let value = one(values, context)?;
+    let nulls = strict_nulls(&[value], context.rows);
+    let mut builder = ListBuilder::new(Int32Builder::new());
+    for row in 0..context.rows {
+        let is_there = valid(nulls.as_ref(), row);
+        if is_there {
+            builder.values().append_values(
+                &at(value, row)?.iter().map(|number| number as i32).collect::<Vec<_>>(),
+                &vec![true; at(value, row)?.len() as usize],
+            );
+        }
+        builder.append(is_there);
+    }
+    retype(&(Arc::new(builder.finish()) as ArrayRef), &data_type(context.result))
+}
+
+fn to_text(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
+    let value = one(values, context)?;
+    let nulls = strict_nulls(&[value], context.rows);
+    let texts = vector::map_text(context.rows, nulls.as_ref(), |row, out| {
+        write_numbers(&at(value, row)?, out);
+        Ok(true)
+    })?;
+    Ok(Arc::new(texts))
+}
+
+fn cardinality(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
+    let value = one(values, context)?;
+    let nulls = strict_nulls(&[value], context.rows);
+    let sizes = vector::map_rows::<Int64Type>(context.rows, nulls, |row| {
+        Ok(Some(at(value, row)?.len() as i64))
+    })?;
+    Ok(Arc::new(sizes))
+}
+
+fn combined(
+    values: &[Value],
+    context: &KernelContext<'_>,
+    combine: fn(RoaringBitmap, RoaringBitmap) -> RoaringBitmap,
+) -> Result<ArrayRef> {
+    let [left, right] = values else {
+        return Err(Error::internal(format!("{} takes two bitmaps", context.name)));
+    };
+    made(values, context, |row| Ok(combine(at(left, row)?, at(right, row)?)))
+}
+
+fn and(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
+    combined(values, context, |a, b| a & b)
+}
+
+fn or(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
+    combined(values, context, |a, b| a | b)
+}
+
+fn xor(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
+    combined(values, context, |a, b| a ^ b)
+}
+
+fn and_not(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
+    combined(values, context, |a, b| a - b)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{call, failure, int, literal, null, show, type_of};
+    use tidegate_plan::{Expr, Scalar};
+    use tidegate_types::TypeKind;
+
+    fn set(numbers: &[i32]) -> Expr {
+        let numbers = numbers.iter().map(|number| int(*number));
+        let nothing = std::iter::once(null(TypeKind::Int));
+        call("BITMAP_BUILD", vec![call("ARRAY", numbers.chain(nothing).collect())])
+    }
+
+    #[test]
+    fn sets_of_numbers() {
+        let of = |name| show(&call(name, vec![set(&[1, 2, 3, -1]), set(&[3, 2, 4])]));
+        assert_eq!(of("BITMAP_AND").as_deref(), Some("{2,3}"));
+        assert_eq!(of("BITMAP_OR").as_deref(), Some("{1,2,3,4,4294967295}"));
+        assert_eq!(of("BITMAP_XOR").as_deref(), Some("{1,4,4294967295}"));
+        assert_eq!(of("BITMAP_ANDNOT").as_deref(), Some("{1,4294967295}"));
+        let array = call("BITMAP_TO_ARRAY", vec![set(&[-1, 1])]);
+        assert_eq!(show(&array).as_deref(), Some("[1, -1]"));
+        assert_eq!(type_of(&array), "ARRAY<INT> NOT NULL");
+        assert_eq!(show(&call("BITMAP_CARDINALITY", vec![set(&[5, 5])])).as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn bytes_are_those_of_the_portable_format() {
+        let known = [58, 48, 0, 0, 1, 0, 0, 0, 0, 0, 2, 0, 16, 0, 0, 0, 1, 0, 2, 0, 3, 0];
+        let known = literal(Scalar::Bytes(known.to_vec()), TypeKind::BYTES);
+        let read = call("BITMAP_FROM_BYTES", vec![known]);
+        assert_eq!(show(&read).as_deref(), Some("{1,2,3}"));
+        let again = call("BITMAP_FROM_BYTES", vec![call("BITMAP_TO_BYTES", vec![read])]);
+        assert_eq!(show(&again).as_deref(), Some("{1,2,3}"));
+        let broken = literal(Scalar::Bytes(vec![255; 4]), TypeKind::BYTES);
+        let error = failure(&call("BITMAP_FROM_BYTES", vec![broken]));
+        assert!(error.to_string().contains("no Roaring bitmap"), "{error}");
+    }
+}
