@@ -1,6 +1,7 @@
 # Copyright the Tidegate authors. Licensed under the Apache License, Version 2.0.
 """What record.py asks: for each section its description, the kind of request, and what makes the cases."""
 import cases_aggregation
+import cases_aggregation_more
 import cases_casts
 import cases_casts_more
 import cases_decimals
@@ -46,6 +47,7 @@ SECTIONS = {
     "errors": ("what is refused and when; with the chain of messages", "script-chain", cases_io.errors),
     "json_csv": ("formats JSON, CSV and raw, read and written through the filesystem connector; `files` of an answer is what was written", "script", cases_io.formats),
     "aggregation": ("unbounded aggregation. " + RELATIONAL, "script", cases_aggregation.aggregation),
+    "aggregates_more": ("aggregates that make JSON and bitmaps, PERCENTILE. " + RELATIONAL, "script", cases_aggregation_more.aggregates),
     "grouping": ("DISTINCT, FILTER, grouping sets, nested aggregates, changing inputs. " + RELATIONAL, "script", cases_aggregation.grouping),
     "ranking": ("Top-N, deduplication, window Top-N. " + RELATIONAL, "script", cases_ranking.ranking),
     "over": ("OVER. " + RELATIONAL, "script", cases_over.over),
