@@ -12,6 +12,7 @@ import cases_functions_json
 import cases_functions_number
 import cases_functions_other
 import cases_functions_rest
+import cases_functions_table
 import cases_functions_text
 import cases_functions_time
 import cases_group_windows
@@ -50,6 +51,7 @@ SECTIONS = {
     "json_csv": ("formats JSON, CSV and raw, read and written through the filesystem connector; `files` of an answer is what was written", "script", cases_io.formats),
     "aggregation": ("unbounded aggregation. " + RELATIONAL, "script", cases_aggregation.aggregation),
     "aggregates_more": ("aggregates that make JSON and bitmaps, PERCENTILE. " + RELATIONAL, "script", cases_aggregation_more.aggregates),
+    "stream_functions": ("CURRENT_WATERMARK, TO_CHANGELOG, FROM_CHANGELOG. " + RELATIONAL, "script", cases_functions_table.streams),
     "grouping": ("DISTINCT, FILTER, grouping sets, nested aggregates, changing inputs. " + RELATIONAL, "script", cases_aggregation.grouping),
     "ranking": ("Top-N, deduplication, window Top-N. " + RELATIONAL, "script", cases_ranking.ranking),
     "over": ("OVER. " + RELATIONAL, "script", cases_over.over),
