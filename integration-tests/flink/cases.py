@@ -11,6 +11,8 @@ import cases_functions_collection
 import cases_functions_json
 import cases_functions_number
 import cases_functions_other
+import cases_functions_rest
+import cases_functions_table
 import cases_functions_text
 import cases_functions_time
 import cases_group_windows
@@ -42,12 +44,14 @@ SECTIONS = {
     "other_functions": ("logic, comparison, conditions, types, addresses, hashes, bitmaps, structured objects. " + SCALAR, "eval", cases_functions_other.others),
     "casts_more": ("CAST and TRY_CAST of columns of each type, types that `casts` has not, odd texts, several session zones. " + SCALAR, "eval", cases_casts_more.casts),
     "decimals": ("decimals at drawn precisions and scales. " + SCALAR, "eval", cases_decimals.decimals),
+    "more_functions": ("functions of which the sections above have few cases. " + SCALAR, "eval", cases_functions_rest.rest),
     "windows": ("windows over bounded files at parallelism 1; each case is a whole request of the oracle. Order of rows of one firing is not a fact", "script", cases_windows.windows),
     "print": ("lines of the print connector (`printed`), what SELECT shows, names of columns, datagen", "script", cases_io.prints),
     "errors": ("what is refused and when; with the chain of messages", "script-chain", cases_io.errors),
     "json_csv": ("formats JSON, CSV and raw, read and written through the filesystem connector; `files` of an answer is what was written", "script", cases_io.formats),
     "aggregation": ("unbounded aggregation. " + RELATIONAL, "script", cases_aggregation.aggregation),
     "aggregates_more": ("aggregates that make JSON and bitmaps, PERCENTILE. " + RELATIONAL, "script", cases_aggregation_more.aggregates),
+    "stream_functions": ("CURRENT_WATERMARK, TO_CHANGELOG, FROM_CHANGELOG. " + RELATIONAL, "script", cases_functions_table.streams),
     "grouping": ("DISTINCT, FILTER, grouping sets, nested aggregates, changing inputs. " + RELATIONAL, "script", cases_aggregation.grouping),
     "ranking": ("Top-N, deduplication, window Top-N. " + RELATIONAL, "script", cases_ranking.ranking),
     "over": ("OVER. " + RELATIONAL, "script", cases_over.over),
