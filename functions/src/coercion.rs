@@ -118,6 +118,17 @@ fn common_temporal(left: &TypeKind, right: &TypeKind) -> Option<TypeKind> {
     })
 }
 
+/// The common type of the arguments of COALESCE, GREATEST and their relatives: of FLOAT and DOUBLE
+/// the wider one, unlike in [`common_type`].
+pub(crate) fn widest_type(types: &[SqlType]) -> Option<SqlType> {
+    let common = common_type(types)?;
+    let doubles = types.iter().any(|ty| ty.kind == TypeKind::Double);
+    Some(match common.kind {
+        TypeKind::Float if doubles => TypeKind::Double.nullable().with_nullable(common.nullable),
+        _ => common,
+    })
+}
+
 /// Whether a value of type `from` goes into a place of type `to` without a `CAST`.
 pub fn can_cast_implicitly(from: &SqlType, to: &SqlType) -> bool {
     use TypeKind as K;
@@ -152,7 +163,8 @@ pub fn can_cast(from: &SqlType, to: &SqlType) -> bool {
     use TypeKind as K;
     match (&from.kind, &to.kind) {
         (K::Null, _) => true,
-        // As in Flink: JSON_STRING and BITMAP_TO_STRING make texts of them.
+        // As in Flink: JSON_STRING makes texts of VARIANT.
+        (K::Bitmap, b) if b.is_text() || b.is_binary() => true,
         (K::Variant | K::Bitmap, _) | (_, K::Variant | K::Bitmap) => from.kind == to.kind,
         (_, K::Char { .. } | K::VarChar { .. }) => true,
         (a, b) if a.is_text() => {

@@ -6,7 +6,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use arrow::array::{Array, ArrayRef, Datum, Scalar};
+use arrow::array::{Array, ArrayRef, AsArray as _, BinaryViewArray, Datum, Scalar};
 use tidegate_plan::Literal;
 use tidegate_types::{Error, ErrorCode, Result, SqlType};
 
@@ -166,6 +166,14 @@ impl Value {
             Self::Array(array) => Ok(Arc::clone(array)),
             Self::Constant(array) if rows == 1 => Ok(Arc::clone(array)),
             Self::Constant(array) => vector::repeat(array, rows),
+        }
+    }
+
+    /// A text's or binary value's bytes.
+    pub(crate) fn to_binary(&self) -> Result<BinaryViewArray> {
+        match self.array().as_string_view_opt() {
+            Some(texts) => Ok(texts.clone().to_binary_view()),
+            None => Ok(vector::binaries(self.array())?.clone()),
         }
     }
 

@@ -25,6 +25,9 @@ use crate::parser::ast::{Explain, Insert, PlanFileStatement, QueryText, Statemen
 use crate::plan_file::{Existing, PlanAction, PlanFile};
 use crate::{explain, optimize};
 
+/// The only database.
+pub(crate) const DATABASE: &str = "default_database";
+
 /// Plans statements one after the other.
 #[derive(Debug, Clone)]
 pub struct Session {

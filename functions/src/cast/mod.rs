@@ -69,7 +69,9 @@ pub fn cast(
             resize_binary(&bytes, target)
         }
         (a, _) if a.is_text() => from_text::cast(array, to, zone, &failures),
-        (a, b) if a.is_binary() && b.is_binary() => resize_binary(array, target),
+        (a, b) if (a.is_binary() || *a == TypeKind::Bitmap) && b.is_binary() => {
+            resize_binary(array, target)
+        }
         (a, b) if a.is_temporal() && b.is_temporal() => {
             temporal::cast(array, source, to, zone, &failures)
         }

@@ -260,7 +260,13 @@ fn write_date(days: i64, out: &mut String) {
 fn write_time(millis: i64, precision: u8, out: &mut String) {
     let fields = Fields::from_timestamp(millis.rem_euclid(DAY_MS), 1_000);
     civil::write_time(fields.hour, fields.minute, fields.second, out);
-    civil::write_fraction(fields.nanos, precision, out);
+    if precision > 0 {
+        // As Flink writes it: the digits of the milliseconds, at least one.
+        let from = out.len();
+        civil::write_fraction(fields.nanos, 3, out);
+        let kept = out[from..].trim_end_matches('0').len().max(2);
+        out.truncate(from + kept);
+    }
 }
 
 fn write_timestamp(

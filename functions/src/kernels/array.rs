@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Field, Int32Type, Int64Type};
 use tidegate_plan::arrow_type::data_type;
 use tidegate_types::{Error, Result, SqlType, TypeKind};
 
-use super::collection::{comparator, take_places};
+use super::collection::{equality, take_places};
 use crate::coercion::common_type;
 use crate::function::{Argument, Function, KernelContext, Signature, Value};
 use crate::rules::{any_nullable, count, element, fail, strict, text};
@@ -121,14 +121,13 @@ fn places<'a>(
         return Err(Error::internal(format!("{} takes two arguments", context.name)));
     };
     let list = vector::lists(array.array())?;
-    // Comparators take NULLs as equal to each other.
-    let compare = comparator(list.values(), wanted.array())?;
+    let equal = equality(list.values(), wanted.array())?;
     let (list_step, wanted_step) = (array.step(), wanted.step());
     Ok(move |row| {
         let offsets = list.offsets();
         let start = offsets[row * list_step] as usize;
         let end = offsets[row * list_step + 1] as usize;
-        let found = (start..end).find(|place| compare(*place, row * wanted_step).is_eq());
+        let found = (start..end).find(|place| equal(*place, row * wanted_step));
         found.map(|place| place - start)
     })
 }
@@ -178,11 +177,11 @@ fn chosen(
 
 fn distinct(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     let elements = vector::lists(one(values, context)?.array())?.values();
-    let compare = comparator(elements, elements)?;
+    let equal = equality(elements, elements)?;
     chosen(values, context, |range, places| {
         let first = places.len();
         for place in range {
-            if !places[first..].iter().any(|known| compare(*known, place).is_eq()) {
+            if !places[first..].iter().any(|known| equal(*known, place)) {
                 places.push(place);
             }
         }

@@ -3,18 +3,17 @@
 //! Each function says for a row which elements of which argument follow each other; they are
 //! gathered for all rows at once. NULLs are equal to each other here, as in Flink.
 
-use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, DynComparator, ListArray};
+use arrow::array::{Array, ArrayRef, ListArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::interleave;
 use arrow::datatypes::DataType;
 use tidegate_plan::arrow_type::data_type;
 use tidegate_types::{Error, Result, SqlType, TypeKind};
 
-use super::collection::comparator;
+use super::collection::{Equality, equality};
 use crate::coercion::{can_cast_implicitly, common_type};
 use crate::function::{Argument, Function, KernelContext, Signature, Value};
 use crate::rules::{any_nullable, count, element, fail};
@@ -40,8 +39,9 @@ fn bind_added(args: &[Argument]) -> Result<Signature> {
     }
     let item = item.clone().with_nullable(item.nullable || args[1].ty.nullable);
     let list = TypeKind::Array(Box::new(item.clone()));
-    let list = SqlType { kind: list, nullable: args[0].ty.nullable };
-    Ok(Signature { arguments: vec![list.clone(), item], result: list })
+    let array = SqlType { kind: list.clone(), nullable: args[0].ty.nullable };
+    let result = SqlType { kind: list, nullable: any_nullable(args) };
+    Ok(Signature { arguments: vec![array, item], result })
 }
 
 fn bind_remove(args: &[Argument]) -> Result<Signature> {
@@ -102,8 +102,8 @@ impl<'a> Sources<'a> {
         }
     }
 
-    fn compare(&self, left: usize, right: usize) -> Result<DynComparator> {
-        comparator(&self.elements[left], &self.elements[right])
+    fn equality(&self, left: usize, right: usize) -> Result<Equality> {
+        equality(&self.elements[left], &self.elements[right])
     }
 }
 
@@ -163,10 +163,10 @@ fn prepend(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
 }
 
 fn remove(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
-    let compare = |sources: &Sources<'_>| sources.compare(0, 1);
-    gather(values, context, 1, compare, |sources, compare, row, places| {
+    let equal = |sources: &Sources<'_>| sources.equality(0, 1);
+    gather(values, context, 1, equal, |sources, equal, row, places| {
         let wanted = row * sources.values[1].step();
-        let kept = sources.range(0, row).filter(|place| compare(*place, wanted).is_ne());
+        let kept = sources.range(0, row).filter(|place| !equal(*place, wanted));
         places.extend(kept.map(|place| (0, place)));
     })
 }
@@ -180,20 +180,20 @@ fn concat(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
 }
 
 /// Compares elements of the two arguments, whichever side they are on.
-struct Pairs([DynComparator; 4]);
+struct Pairs([Equality; 4]);
 
 impl Pairs {
     fn new(sources: &Sources<'_>) -> Result<Self> {
         Ok(Self([
-            sources.compare(0, 0)?,
-            sources.compare(0, 1)?,
-            sources.compare(1, 0)?,
-            sources.compare(1, 1)?,
+            sources.equality(0, 0)?,
+            sources.equality(0, 1)?,
+            sources.equality(1, 0)?,
+            sources.equality(1, 1)?,
         ]))
     }
 
     fn equal(&self, left: Place, right: Place) -> bool {
-        (self.0[left.0 * 2 + right.0])(left.1, right.1) == Ordering::Equal
+        (self.0[left.0 * 2 + right.0])(left.1, right.1)
     }
 
     /// Adds an element that is not among those of this row yet.
@@ -259,7 +259,7 @@ mod tests {
         let without = call("ARRAY_REMOVE", vec![with_null(), null(TypeKind::Int)]);
         assert_eq!(show(&without).as_deref(), Some("[1, 1]"));
         let nullable = call("ARRAY_APPEND", vec![numbers(&[1]), null(TypeKind::Int)]);
-        assert_eq!(type_of(&nullable), "ARRAY<INT> NOT NULL");
+        assert_eq!(type_of(&nullable), "ARRAY<INT>");
         let of_arrays = call("ARRAY", vec![numbers(&[1])]);
         let nested = call("ARRAY_APPEND", vec![of_arrays, numbers(&[2, 3])]);
         assert_eq!(show(&nested).as_deref(), Some("[[1], [2, 3]]"));

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, DynComparator, Int32Array, ListArray, MapArray, StructArray, UInt32Array,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, DynComparator, Int32Array, ListArray, MapArray, StructArray, UInt32Array,
     make_comparator, new_null_array,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::{SortOptions, interleave, take};
-use arrow::datatypes::{DataType, Int32Type};
+use arrow::datatypes::{DataType, Float32Type, Float64Type, Int32Type};
 use tidegate_plan::arrow_type::data_type;
 use tidegate_types::{Error, Field, Result, SqlType, TypeKind};
 
@@ -80,10 +80,19 @@ fn bind_item(args: &[Argument]) -> Result<Signature> {
         }
         TypeKind::Map(key, value) => {
             let wanted = key.as_ref().clone().with_nullable(args[1].ty.nullable);
-            if !crate::coercion::can_cast_implicitly(&args[1].ty, &wanted) {
+            let same_family = args[1].ty.kind.is_text() && key.kind.is_text()
+                || args[1].ty.kind.is_integer() && key.kind.is_integer();
+            if !same_family && !crate::coercion::can_cast_implicitly(&args[1].ty, &wanted) {
                 return Err(fail(format!("the keys are {}, not {}", key.kind, args[1].ty.kind)));
             }
+            // Keys and what is looked up are compared in a type that holds both.
+            let common = common_type(&[key.as_ref().clone(), args[1].ty.clone()]);
+            let common = common.map_or(wanted.kind.clone(), |common| common.kind);
             let result = value.as_ref().clone().with_nullable(true);
+            let keys = Box::new(SqlType { kind: common.clone(), nullable: key.nullable });
+            let collection =
+                SqlType { kind: TypeKind::Map(keys, value.clone()), nullable: collection.nullable };
+            let wanted = SqlType { kind: common, nullable: wanted.nullable };
             Ok(Signature { arguments: vec![collection, wanted], result })
         }
         TypeKind::Variant => {
@@ -184,6 +193,32 @@ fn map(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     let map = MapArray::try_new(entries, offsets, entries_array, None, sorted);
     Ok(Arc::new(map.map_err(null_in_not_null)?))
 }
+
+/// Whether elements of two arrays of the same type are equal: NULLs are, and of numbers those that
+/// `=` takes as equal (zeros of both signs are, NaN is not equal to itself).
+pub(super) fn equality(left: &ArrayRef, right: &ArrayRef) -> Result<Equality> {
+    fn of_floats<T: ArrowPrimitiveType>(left: &ArrayRef, right: &ArrayRef) -> Equality
+    where
+        T::Native: PartialEq,
+    {
+        let (left, right) = (left.as_primitive::<T>().clone(), right.as_primitive::<T>().clone());
+        Box::new(move |a, b| match (left.is_null(a), right.is_null(b)) {
+            (false, false) => left.value(a) == right.value(b),
+            (a, b) => a && b,
+        })
+    }
+    Ok(match left.data_type() {
+        DataType::Float32 => of_floats::<Float32Type>(left, right),
+        DataType::Float64 => of_floats::<Float64Type>(left, right),
+        _ => {
+            let compare = comparator(left, right)?;
+            Box::new(move |a, b| compare(a, b).is_eq())
+        }
+    })
+}
+
+/// Whether two elements are equal.
+pub(super) type Equality = Box<dyn Fn(usize, usize) -> bool>;
 
 /// Compares elements of two arrays of the same type.
 pub(super) fn comparator(left: &ArrayRef, right: &ArrayRef) -> Result<DynComparator> {

@@ -15,7 +15,7 @@ use arrow::compute::{SortOptions, is_null, or};
 use arrow::datatypes::{Decimal128Type, Float32Type, Float64Type};
 use tidegate_types::{Error, Result, SqlType, TypeKind};
 
-use crate::coercion::common_type;
+use crate::coercion::{common_type, widest_type};
 use crate::decimal;
 use crate::function::{Argument, Function, KernelContext, Signature, Value};
 use crate::rules::{any_nullable, count, fail};
@@ -64,13 +64,22 @@ fn bind(args: &[Argument], ordered: bool) -> Result<Signature> {
     if ordered && is_nested(&arguments[0].kind) {
         return Err(fail(format!("values of {} have no order", arguments[0].kind)));
     }
-    let result = SqlType { kind: TypeKind::Boolean, nullable: any_nullable(args) };
+    let nullable = args.iter().any(|arg| holds_null(&arg.ty));
+    let result = SqlType { kind: TypeKind::Boolean, nullable };
     Ok(Signature { arguments, result })
+}
+
+/// Whether a value or, of a row, one of its fields may be NULL.
+fn holds_null(ty: &SqlType) -> bool {
+    ty.nullable || matches!(&ty.kind, TypeKind::Row(fields) if fields.iter().any(|f| holds_null(&f.ty)))
 }
 
 fn is_nested(kind: &TypeKind) -> bool {
     use TypeKind as K;
-    matches!(kind, K::Array(_) | K::Map(..) | K::Multiset(_) | K::Row(_))
+    matches!(
+        kind,
+        K::Array(_) | K::Map(..) | K::Multiset(_) | K::Row(_) | K::Variant | K::Bitmap
+    )
 }
 
 /// The types in which two values are compared.
@@ -293,7 +302,7 @@ fn same_values(values: &[Value], context: &KernelContext<'_>) -> Result<BooleanA
 fn bind_extreme(args: &[Argument]) -> Result<Signature> {
     count(args, 1..=usize::MAX)?;
     let types: Vec<SqlType> = args.iter().map(|arg| arg.ty.clone().materialized()).collect();
-    let common = common_type(&types)
+    let common = widest_type(&types)
         .filter(|ty| !is_nested(&ty.kind))
         .ok_or_else(|| fail("the arguments have no common type with an order"))?;
     let argument = |ty: &SqlType| common.clone().with_nullable(ty.nullable);

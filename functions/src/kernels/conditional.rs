@@ -11,7 +11,7 @@ use arrow::compute::{is_not_null, nullif};
 use tidegate_types::{Error, Result, SqlType, TypeKind};
 
 use super::comparison;
-use crate::coercion::common_type;
+use crate::coercion::{common_type, widest_type};
 use crate::function::{Argument, Function, KernelContext, Signature, Value};
 use crate::rules::{any, any_nullable, boolean, count, fail};
 use crate::vector::{self, arrow_error, booleans};
@@ -38,6 +38,15 @@ fn common(args: &[Argument]) -> Result<SqlType> {
     })
 }
 
+/// The type of the first value that is not NULL.
+fn widest(args: &[Argument]) -> Result<SqlType> {
+    let types: Vec<SqlType> = args.iter().map(|arg| arg.ty.clone().materialized()).collect();
+    match widest_type(&types) {
+        Some(ty) => Ok(ty),
+        None => common(args),
+    }
+}
+
 fn bind_if(args: &[Argument]) -> Result<Signature> {
     count(args, 3..=3)?;
     let values = common(&args[1..])?;
@@ -53,7 +62,7 @@ fn bind_if(args: &[Argument]) -> Result<Signature> {
 
 fn bind_coalesce(args: &[Argument]) -> Result<Signature> {
     count(args, 1..=usize::MAX)?;
-    let result = common(args)?;
+    let result = widest(args)?;
     Ok(Signature {
         arguments: args.iter().map(|a| result.clone().with_nullable(a.ty.nullable)).collect(),
         result: result.with_nullable(args.iter().all(|arg| arg.ty.nullable)),
@@ -75,8 +84,13 @@ fn bind_nullif(args: &[Argument]) -> Result<Signature> {
 }
 
 fn bind_typeof(args: &[Argument]) -> Result<Signature> {
-    count(args, 1..=1)?;
-    Ok(Signature { arguments: vec![any(args, 0)?], result: TypeKind::STRING.nullable() })
+    count(args, 1..=2)?;
+    let mut arguments = vec![any(args, 0)?];
+    if args.len() == 2 {
+        // Whether only serializable types are wanted: all are.
+        arguments.push(boolean(args, 1)?);
+    }
+    Ok(Signature { arguments, result: TypeKind::STRING.nullable() })
 }
 
 fn if_(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {

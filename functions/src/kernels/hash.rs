@@ -8,11 +8,11 @@ use arrow::datatypes::Int32Type;
 use md5::Md5;
 use sha1::Sha1;
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
-use tidegate_types::{Error, Result, TypeKind};
+use tidegate_types::{Error, Result, SqlType, TypeKind};
 
 use crate::function::{Argument, Function, KernelContext, Signature, Value};
-use crate::rules::{count, fail, int, literal_integer, strict, text, texts_to};
-use crate::vector::{self, Lane, TextLane, strict_nulls};
+use crate::rules::{bytes, count, fail, int, literal_integer, strict, text};
+use crate::vector::{self, Lane, strict_nulls};
 
 pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("MD5", "The MD5 digest", |args| bind(args, 32), hash::<Md5>),
@@ -26,7 +26,12 @@ pub(crate) const FUNCTIONS: &[Function] = &[
 
 fn bind(args: &[Argument], length: u32) -> Result<Signature> {
     count(args, 1..=1)?;
-    texts_to(args, TypeKind::Char { length })
+    Ok(strict(args, vec![input(args)?], TypeKind::Char { length }))
+}
+
+/// A text or bytes.
+fn input(args: &[Argument]) -> Result<SqlType> {
+    if args[0].ty.kind.is_binary() { bytes(args, 0) } else { text(args, 0) }
 }
 
 fn bind_sha2(args: &[Argument]) -> Result<Signature> {
@@ -37,12 +42,12 @@ fn bind_sha2(args: &[Argument]) -> Result<Signature> {
         return Err(fail(format!("there is no SHA-2 digest of {bits} bits"))
             .help("use 224, 256, 384 or 512"));
     }
-    let arguments = vec![text(args, 0)?, int(args, 1)?];
+    let arguments = vec![input(args)?, int(args, 1)?];
     Ok(strict(args, arguments, TypeKind::VarChar { length: 128 }))
 }
 
-fn write_digest<D: Digest>(text: &str, out: &mut String) {
-    for byte in D::digest(text.as_bytes()) {
+fn write_digest<D: Digest>(bytes: &[u8], out: &mut String) {
+    for byte in D::digest(bytes) {
         // Writing to a string cannot fail.
         let _ = write!(out, "{byte:02x}");
     }
@@ -52,10 +57,10 @@ fn hash<D: Digest>(values: &[Value], context: &KernelContext<'_>) -> Result<Arra
     let [value] = values else {
         return Err(Error::internal(format!("{} takes one argument", context.name)));
     };
-    let texts = TextLane::new(value)?;
+    let source = value.to_binary()?;
     let nulls = strict_nulls(&[value], context.rows);
     let digests = vector::map_text(context.rows, nulls.as_ref(), |row, out| {
-        write_digest::<D>(texts.get(row), out);
+        write_digest::<D>(source.value(row * value.step()), out);
         Ok(true)
     })?;
     Ok(Arc::new(digests))
@@ -65,16 +70,16 @@ fn sha2(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     let [value, bits] = values else {
         return Err(Error::internal("SHA2 takes two arguments"));
     };
-    let texts = TextLane::new(value)?;
+    let source = value.to_binary()?;
     let lengths = Lane::<i32>::new::<Int32Type>(bits)?;
     let nulls = strict_nulls(&[value, bits], context.rows);
     let digests = vector::map_text(context.rows, nulls.as_ref(), |row, out| {
-        let text = texts.get(row);
+        let bytes = source.value(row * value.step());
         match lengths.get(row) {
-            224 => write_digest::<Sha224>(text, out),
-            256 => write_digest::<Sha256>(text, out),
-            384 => write_digest::<Sha384>(text, out),
-            512 => write_digest::<Sha512>(text, out),
+            224 => write_digest::<Sha224>(bytes, out),
+            256 => write_digest::<Sha256>(bytes, out),
+            384 => write_digest::<Sha384>(bytes, out),
+            512 => write_digest::<Sha512>(bytes, out),
             other => return Err(context.error(format!("there is no digest of {other} bits"))),
         }
         Ok(true)

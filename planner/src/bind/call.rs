@@ -64,6 +64,9 @@ impl ExprBinder<'_, '_> {
             }
             "JSON" => Err(semantic("JSON() stands only as a value of JSON_OBJECT and JSON_ARRAY", span)
                 .help("a text that is JSON needs no function elsewhere")),
+            "CURRENT_DATABASE" if arguments.is_empty() => {
+                Ok(literal::typed_text(crate::session::DATABASE))
+            }
             "PROCTIME" => self.proctime(&arguments, span),
             _ if UNIT_FUNCTIONS.contains(&name.as_str()) => self.unit_call(&name, &arguments, span),
             _ => self.call_on(&name, &arguments, span),

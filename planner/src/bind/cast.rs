@@ -37,6 +37,12 @@ pub(crate) fn same_values(a: &SqlType, b: &SqlType) -> bool {
     }
 }
 
+/// Whether values of the type have parts with types of their own.
+pub(crate) fn is_nested(ty: &SqlType) -> bool {
+    use TypeKind as K;
+    matches!(ty.kind, K::Array(_) | K::Map(..) | K::Multiset(_) | K::Row(_))
+}
+
 /// The type that all values can take; `None` if there is none. Time attributes do not survive.
 pub(crate) fn unify(types: &[SqlType]) -> Option<SqlType> {
     let nullable = types.iter().any(|ty| ty.nullable);

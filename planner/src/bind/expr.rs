@@ -304,7 +304,8 @@ impl<'b, 'a> ExprBinder<'b, 'a> {
             return Ok(Expr::Literal(Literal::null(target.kind)));
         }
         let plain = from.clone().materialized() == *from;
-        if cast::same_values(from, &target) && plain {
+        let same = from.clone().with_nullable(true) == target.clone().with_nullable(true);
+        if (same || !cast::is_nested(&target) && cast::same_values(from, &target)) && plain {
             return Ok(input);
         }
         let nullable = from.nullable || mode == CastMode::TryCast;
@@ -369,6 +370,11 @@ impl<'b, 'a> ExprBinder<'b, 'a> {
                 AccessExpr::Dot(ast::Expr::Identifier(name)) => field_of(value, name)?,
                 AccessExpr::Subscript(Subscript::Index { index }) => {
                     let index = self.expr(index)?;
+                    if let TypeKind::Row(fields) = &value.ty().kind {
+                        let name = field_name(fields, &index, span)?;
+                        value = field_of(value, &Ident::with_quote('`', name))?;
+                        continue;
+                    }
                     self.apply("ITEM", vec![value, index], span)?
                 }
                 AccessExpr::Dot(_) => {
@@ -378,6 +384,22 @@ impl<'b, 'a> ExprBinder<'b, 'a> {
             };
         }
         Ok(value)
+    }
+}
+
+/// The field that a constant names, or counts from 1.
+fn field_name(fields: &[tidegate_types::Field], index: &Expr, span: Span) -> Result<String> {
+    match index {
+        Expr::Literal(Literal { value: Scalar::Text(name), .. }) => Ok(name.clone()),
+        Expr::Literal(Literal { value: Scalar::Integer(number), .. }) => {
+            let place = usize::try_from(*number).ok().and_then(|number| number.checked_sub(1));
+            let field = place.and_then(|place| fields.get(place));
+            field.map(|field| field.name.clone()).ok_or_else(|| {
+                let message = format!("the row has {} fields, there is no number {number}", fields.len());
+                semantic(message, span)
+            })
+        }
+        _ => Err(semantic("a field of a row is chosen by a constant name or number", span)),
     }
 }
 

@@ -19,6 +19,11 @@ pub(crate) fn text(text: &str) -> Expr {
     literal(Scalar::Text(text.to_owned()), TypeKind::Char { length })
 }
 
+/// A STRING.
+pub(crate) fn typed_text(text: &str) -> Expr {
+    literal(Scalar::Text(text.to_owned()), TypeKind::STRING)
+}
+
 /// `12` is INT or BIGINT, `1.5` is DECIMAL(2, 1), `1e0` is DOUBLE.
 pub(crate) fn number(text: &str, span: Span) -> Result<Expr> {
     let wrong = || semantic(format!("'{text}' is not a number"), span);

@@ -81,7 +81,7 @@ fn exists(parser: &mut Parser) -> Result<Vec<Expr>, ParserError> {
     Ok(args)
 }
 
-/// `RETURNING type`, by the type's name.
+/// `RETURNING type`, by the type's name; texts are cut to their length behind the call.
 fn returning(parser: &mut Parser) -> Result<Expr, ParserError> {
     if !word(parser, "RETURNING") {
         return Ok(text("STRING"));

@@ -23,7 +23,12 @@ fn nested_type(parser: &mut Parser, depth: usize) -> Result<SqlType, ParserError
         return Err(error_at(parser.peek_token_ref(), "the type is nested too deeply"));
     }
     let kind = kind(parser, depth)?;
+    let says_null = peek_word(parser, 0, "NULL");
     let mut ty = nullability(parser, kind);
+    if !says_null && (peek_word(parser, 0, "ARRAY") || peek_word(parser, 0, "MULTISET")) {
+        // In this form elements are NOT NULL unless said.
+        ty.nullable = false;
+    }
     loop {
         if word(parser, "ARRAY") {
             ty = nullability(parser, TypeKind::Array(Box::new(ty)));

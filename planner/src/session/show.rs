@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tidegate_functions::is_like;
 use tidegate_types::{Error, ErrorCode, Result, Span};
 
-use super::{Planned, Rows, Session, done};
+use super::{DATABASE, Planned, Rows, Session, done};
 use crate::bind::{self, semantic};
 use crate::catalog::Object;
 use crate::describe;
@@ -14,7 +14,7 @@ use crate::parser::ast::{NamePattern, ObjectKind, Show, TableName, Use};
 /// The only catalog.
 const CATALOG: &str = "default_catalog";
 /// The only database.
-const DATABASE: &str = "default_database";
+
 /// The only module.
 const MODULE: &str = "core";
 

@@ -20,7 +20,7 @@ use crate::vector::{self, Lane, TextLane, constant_text, retype, strict_nulls, v
 
 pub(super) fn bind_exists(args: &[Argument]) -> Result<Signature> {
     count(args, 2..=3)?;
-    let mut arguments = vec![text(args, 0)?, path(args)?];
+    let mut arguments = vec![json(args)?, path(args)?];
     if args.len() == 3 {
         ExistsOnError::of_argument(args, 2)?;
         arguments.push(text(args, 2)?);
@@ -28,7 +28,14 @@ pub(super) fn bind_exists(args: &[Argument]) -> Result<Signature> {
     Ok(may_be_null(arguments, TypeKind::Boolean))
 }
 
-/// The path, checked if it is a constant.
+/// A text, or a VARIANT, which is kept as one.
+fn json(args: &[Argument]) -> Result<tidegate_types::SqlType> {
+    match &args[0].ty.kind {
+        TypeKind::Variant => Ok(args[0].ty.clone()),
+        _ => text(args, 0),
+    }
+}
+
 fn path(args: &[Argument]) -> Result<tidegate_types::SqlType> {
     text(args, 1)
 }
@@ -46,7 +53,7 @@ pub(super) fn bind_value(args: &[Argument]) -> Result<Signature> {
         Returning::Double => TypeKind::Double,
         Returning::Texts => return Err(fail("JSON_VALUE returns scalars")),
     };
-    let mut arguments = vec![text(args, 0)?, path(args)?, text(args, 2)?];
+    let mut arguments = vec![json(args)?, path(args)?, text(args, 2)?];
     for index in [3, 4] {
         if matches!(Instead::of_argument(args, index)?, Instead::EmptyArray | Instead::EmptyObject)
         {
@@ -78,7 +85,8 @@ pub(super) fn bind_query(args: &[Argument]) -> Result<Signature> {
             _ => {}
         }
     }
-    let arguments = (0..6).map(|index| text(args, index)).collect::<Result<Vec<_>>>()?;
+    let clauses = (1..6).map(|index| text(args, index));
+    let arguments = std::iter::once(json(args)).chain(clauses).collect::<Result<Vec<_>>>()?;
     Ok(may_be_null(arguments, kind))
 }
 
@@ -187,9 +195,15 @@ pub(super) fn exists(values: &[Value], context: &KernelContext<'_>) -> Result<Ar
             builder.append_null();
             continue;
         }
-        match finder.find(row).0 {
-            Outcome::Found(found, tree) => builder.append_value(!found.is_null(&tree)),
-            Outcome::Empty => builder.append_value(false),
+        let (outcome, lax) = finder.find(row);
+        match outcome {
+            Outcome::Found(found, tree) if !found.is_null(&tree) => builder.append_value(true),
+            Outcome::Found(..) if !lax => match on_error {
+                ExistsOnError::Known(value) => builder.append_value(value),
+                ExistsOnError::Unknown => builder.append_null(),
+                ExistsOnError::Error => return Err(context.error("the value at the path is null")),
+            },
+            Outcome::Found(..) | Outcome::Empty => builder.append_value(false),
             Outcome::Wrong(reason) => match on_error {
                 ExistsOnError::Known(value) => builder.append_value(value),
                 ExistsOnError::Unknown => builder.append_null(),
@@ -258,9 +272,10 @@ impl Column {
                 }
                 None => Err("the value is not an INT".to_owned()),
             },
-            Self::Double(builder) => match number().and_then(|text| text.parse().ok()) {
+            Self::Double(builder) => match number().and_then(|text| text.parse::<f64>().ok()) {
                 Some(value) => {
-                    builder.append_value(value);
+                    // A decimal has no negative zero.
+                    builder.append_value(value + 0.0);
                     Ok(())
                 }
                 None => Err("the value is not a DOUBLE".to_owned()),
