@@ -3,6 +3,7 @@
 mod constructs;
 mod errors;
 mod evaluation;
+mod function_table;
 mod identity;
 mod multi_joins;
 mod mutation;

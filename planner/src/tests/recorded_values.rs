@@ -15,8 +15,22 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../integration-tests/flink")
 }
 
+/// The sections whose cases are expressions.
+pub(super) const SECTIONS: &[&str] = &[
+    "expressions",
+    "casts",
+    "text_functions",
+    "time_functions",
+    "collection_functions",
+    "json_functions",
+    "number_functions",
+    "other_functions",
+    "casts_more",
+    "decimals",
+];
+
 /// The cases of a section.
-fn recorded(section: &str) -> Vec<Value> {
+pub(super) fn recorded(section: &str) -> Vec<Value> {
     let path = folder().join(format!("recorded/{section}.json"));
     let text = std::fs::read_to_string(path).unwrap();
     let all: Value = serde_json::from_str(&text).unwrap();
@@ -25,11 +39,26 @@ fn recorded(section: &str) -> Vec<Value> {
 
 /// Known differences of a section.
 #[derive(Default)]
-struct Known {
-    /// Cases, and whether they were seen.
-    cases: BTreeMap<String, bool>,
+pub(super) struct Known {
+    /// Cases with their reasons, and whether they were seen.
+    cases: BTreeMap<String, (String, bool)>,
     /// Parts of cases (`~part`), for what concerns many; whether some case with it differs.
-    parts: BTreeMap<String, bool>,
+    parts: BTreeMap<String, (String, bool)>,
+}
+
+/// What is known to differ in a section.
+pub(super) fn known_differences(section: &str) -> Known {
+    Known::of(section)
+}
+
+/// A case as it is listed: the expression, and the values of its settings.
+fn name_of(case: &Value) -> String {
+    let mut name = case["sql"].as_str().unwrap().replace('\n', "⏎");
+    if let Some(settings) = case["settings"].as_object() {
+        let settings: Vec<&str> = settings.values().filter_map(Value::as_str).collect();
+        write!(name, " [{}]", settings.join(", ")).unwrap();
+    }
+    name
 }
 
 impl Known {
@@ -38,11 +67,12 @@ impl Known {
         let mut known = Self::default();
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let (of, rest) = line.split_once(" | ").unwrap();
-            let (case, _) = rest.rsplit_once(" | ").unwrap();
+            let (case, reason) = rest.rsplit_once(" | ").unwrap();
+            let entry = (reason.to_owned(), false);
             if of == section {
                 let before = match case.strip_prefix('~') {
-                    Some(part) => known.parts.insert(part.to_owned(), false),
-                    None => known.cases.insert(case.to_owned(), false),
+                    Some(part) => known.parts.insert(part.to_owned(), entry),
+                    None => known.cases.insert(case.to_owned(), entry),
                 };
                 assert_eq!(before, None, "listed twice: {line}");
             }
@@ -52,12 +82,12 @@ impl Known {
 
     /// Whether a difference of this case is known.
     fn has(&mut self, case: &str) -> bool {
-        if let Some(seen) = self.cases.get_mut(case) {
+        if let Some((_, seen)) = self.cases.get_mut(case) {
             *seen = true;
             return true;
         }
         match self.parts.iter_mut().find(|(part, _)| case.contains(part.as_str())) {
-            Some((_, seen)) => {
+            Some((_, (_, seen))) => {
                 *seen = true;
                 true
             }
@@ -65,9 +95,20 @@ impl Known {
         }
     }
 
+    /// A case's name, and why it differs if it does (nothing else).
+    pub(super) fn reasons(&mut self, case: &Value) -> (String, String) {
+        let name = name_of(case);
+        let listed = self.cases.get(&name).or_else(|| {
+            let mut parts = self.parts.iter();
+            parts.find(|(part, _)| name.contains(part.as_str())).map(|(_, entry)| entry)
+        });
+        let reasons = listed.map(|(reason, _)| reason.clone()).unwrap_or_default();
+        (name, reasons)
+    }
+
     fn unused(&self) -> Vec<&str> {
         let all = self.cases.iter().chain(&self.parts);
-        all.filter(|(_, seen)| !**seen).map(|(case, _)| case.as_str()).collect()
+        all.filter(|(_, (_, seen))| !*seen).map(|(case, _)| case.as_str()).collect()
     }
 }
 
@@ -151,11 +192,7 @@ fn compare(section: &str, least: usize) {
     let mut wrong = String::new();
     let (mut count, mut agree) = (0, 0);
     for case in recorded(section) {
-        let mut name = case["sql"].as_str().unwrap().replace('\n', "⏎");
-        if let Some(settings) = case["settings"].as_object() {
-            let settings: Vec<&str> = settings.values().filter_map(Value::as_str).collect();
-            write!(name, " [{}]", settings.join(", ")).unwrap();
-        }
+        let name = name_of(&case);
         match judge(&case) {
             None => agree += 1,
             Some(_) if known.has(&name) => {}
