@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef};
 use tidegate_types::{Error, Result, TypeKind};
 
+use crate::float_text::parse_f64;
 use crate::function::{Argument, Function, KernelContext, Signature, Value};
 use crate::rules::{count, text};
 use crate::vector::{self, TextLane};
@@ -17,15 +18,24 @@ pub(crate) const FUNCTIONS: &[Function] = &[
 
 fn bind(args: &[Argument]) -> Result<Signature> {
     count(args, 1..=1)?;
-    Ok(Signature { arguments: vec![text(args, 0)?], result: TypeKind::Boolean.not_null() })
+    let argument = match args[0].ty.kind.is_numeric() {
+        true => args[0].ty.clone(),
+        false => text(args, 0)?,
+    };
+    Ok(Signature { arguments: vec![argument], result: TypeKind::Boolean.not_null() })
 }
 
 fn test(
     values: &[Value],
     context: &KernelContext<'_>,
+    number: bool,
     test: impl Fn(&str) -> bool,
 ) -> Result<ArrayRef> {
     let value = values.first().ok_or_else(|| Error::internal("a test takes a text"))?;
+    if context.arguments[0].kind.is_numeric() {
+        // Of a number its type says what it is made of, also if it is NULL.
+        return Ok(Arc::new(vector::map_boolean(context.rows, None, |_| number)));
+    }
     let texts = TextLane::new(value)?;
     let is_there = |row: usize| value.array().is_valid(row * value.step());
     let result =
@@ -34,22 +44,19 @@ fn test(
 }
 
 fn is_alpha(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
-    test(values, context, |text| !text.is_empty() && text.chars().all(char::is_alphabetic))
+    test(values, context, false, |text| !text.is_empty() && text.chars().all(char::is_alphabetic))
 }
 
 fn is_digit(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
-    // Java's digits are the decimal ones of all scripts; ASCII is what texts have.
-    test(values, context, |text| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()))
+    // The digits of all scripts.
+    let whole = context.arguments[0].kind.is_integer();
+    let is_digit = |c: char| c.is_ascii_digit() || !c.is_ascii() && c.is_numeric();
+    test(values, context, whole, |text| !text.is_empty() && text.chars().all(is_digit))
 }
 
-/// A sign, digits, and a fraction; no exponent.
+/// What Java reads as a DOUBLE.
 fn is_decimal(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
-    test(values, context, |text| {
-        let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-        let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-        number(whole) && number(fraction)
-    })
+    test(values, context, true, |text| parse_f64(text).is_some())
 }
 
 #[cfg(test)]

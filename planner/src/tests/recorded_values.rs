@@ -27,6 +27,7 @@ pub(super) const SECTIONS: &[&str] = &[
     "other_functions",
     "casts_more",
     "decimals",
+    "more_functions",
 ];
 
 /// The cases of a section.
@@ -262,4 +263,9 @@ fn casts_of_columns() {
 #[test]
 fn decimals() {
     compare("decimals", 300);
+}
+
+#[test]
+fn more_functions() {
+    compare("more_functions", 150);
 }
