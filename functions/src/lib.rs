@@ -22,6 +22,8 @@ pub mod float_text;
 pub mod function;
 mod kernels;
 mod moments;
+#[cfg(test)]
+mod properties;
 mod registry;
 mod rules;
 #[cfg(test)]
@@ -34,4 +36,4 @@ pub use function::{
     Argument, Bind, Function, Kernel, KernelContext, Prepared, Signature, Value, Volatility,
 };
 pub use kernels::like::is_like;
-pub use registry::{get, lookup, names};
+pub use registry::{TAKES_NULL, get, lookup, names};

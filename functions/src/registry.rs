@@ -21,6 +21,51 @@ static BY_NAME: LazyLock<HashMap<&'static str, &'static Function>> = LazyLock::n
         .collect()
 });
 
+/// Functions that may have a value although an argument is NULL; all others are NULL then.
+pub const TAKES_NULL: &[&str] = &[
+    "$BUCKET",
+    "AND",
+    "ARRAY",
+    "ARRAY_APPEND",
+    "ARRAY_CONTAINS",
+    "ARRAY_PREPEND",
+    "ARRAY_REMOVE",
+    "COALESCE",
+    "CONCAT_WS",
+    "COUNT_CHAR",
+    "ELT",
+    "IF",
+    "IFNULL",
+    "IN",
+    "IS DISTINCT FROM",
+    "IS FALSE",
+    "IS JSON ARRAY",
+    "IS JSON OBJECT",
+    "IS JSON SCALAR",
+    "IS JSON VALUE",
+    "IS NOT DISTINCT FROM",
+    "IS NOT FALSE",
+    "IS NOT NULL",
+    "IS NOT TRUE",
+    "IS NOT UNKNOWN",
+    "IS NULL",
+    "IS TRUE",
+    "IS UNKNOWN",
+    "IS_ALPHA",
+    "IS_DECIMAL",
+    "IS_DIGIT",
+    "JSON_ARRAY",
+    "JSON_OBJECT",
+    "JSON_VALUE",
+    "MAP",
+    "NULLIF",
+    "OR",
+    "PRINTF",
+    "ROW",
+    "TRANSLATE",
+    "TYPEOF",
+];
+
 /// The newest version of a function, by name or alias, in any case.
 pub fn lookup(name: &str) -> Option<&'static Function> {
     match BY_NAME.get(name) {

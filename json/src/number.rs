@@ -18,7 +18,8 @@ pub fn write(text: &str, out: &mut String) {
         out.push('-');
     }
     // An exponent too large for a number is as large as Java allows.
-    let exponent: i64 = if exponent.is_empty() { 0 } else { exponent.parse().unwrap_or(i64::from(i32::MAX)) };
+    let exponent: i64 =
+        if exponent.is_empty() { 0 } else { exponent.parse().unwrap_or(i64::from(i32::MAX)) };
     let scale = fraction.len() as i64 - exponent;
     write_scaled(unscaled, if integral { 0 } else { scale }, out);
 }

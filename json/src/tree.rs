@@ -146,7 +146,9 @@ impl Nodes {
             cursor.position = start + control;
             return cursor.fault("a control character in a string is not escaped");
         }
-        if token.escaped && let Some(offset) = malformed_escape(token.raw) {
+        if token.escaped
+            && let Some(offset) = malformed_escape(token.raw)
+        {
             cursor.position = start + offset;
             return cursor.fault("an escape in a string is malformed");
         }
@@ -360,7 +362,8 @@ mod tests {
 
     fn written(text: &str) -> Result<String, String> {
         let mut nodes = Nodes::default();
-        let tree = nodes.read(text).map_err(|fault| format!("{} {}", fault.offset, fault.message))?;
+        let tree =
+            nodes.read(text).map_err(|fault| format!("{} {}", fault.offset, fault.message))?;
         let mut out = String::new();
         tree.write(Tree::ROOT, &mut out);
         Ok(out)
@@ -368,7 +371,8 @@ mod tests {
 
     #[test]
     fn texts_are_read_and_written() {
-        let text = r#" { "b" : [ 1 , 2.50 , {} , [] ] , "a" : "\u00e4\n" , "c" : null, "b": [true] } x"#;
+        let text =
+            r#" { "b" : [ 1 , 2.50 , {} , [] ] , "a" : "\u00e4\n" , "c" : null, "b": [true] } x"#;
         assert_eq!(written(text).unwrap(), "{\"a\":\"ä\\n\",\"b\":[true],\"c\":null}");
         assert_eq!(written("1e3").unwrap(), "1E+3");
         assert_eq!(written("[[[]],{\"x\":{}}]").unwrap(), "[[[]],{\"x\":{}}]");
@@ -376,7 +380,21 @@ mod tests {
 
     #[test]
     fn what_is_malformed_is_located() {
-        for text in ["", "{", "[1,", "{'a':1}", "{\"a\":01}", "[1 2]", "nul", "\"a\nb\"", "\"\\x\"", "{\"a\"}", "-", "[1,]", "{\"a\":1,}"] {
+        for text in [
+            "",
+            "{",
+            "[1,",
+            "{'a':1}",
+            "{\"a\":01}",
+            "[1 2]",
+            "nul",
+            "\"a\nb\"",
+            "\"\\x\"",
+            "{\"a\"}",
+            "-",
+            "[1,]",
+            "{\"a\":1,}",
+        ] {
             assert!(written(text).is_err(), "{text}");
         }
         assert!(written(&"[".repeat(2_000)).is_err());

@@ -14,10 +14,10 @@ use arrow::datatypes::{Decimal128Type, Float32Type, Float64Type, Int8Type, Int16
 use tidegate_types::{Error, Result, SqlType, TypeKind};
 
 use super::temporal;
-use crate::kernels::bitmap;
 use crate::datetime::DAY_MS;
 use crate::datetime::civil::{self, Fields};
 use crate::datetime::zone::Zone;
+use crate::kernels::bitmap;
 use crate::moments::{self, Moments};
 use crate::vector::{self, primitive};
 use crate::{decimal, float_text};

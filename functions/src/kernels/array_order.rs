@@ -25,7 +25,10 @@ pub(crate) const FUNCTIONS: &[Function] = &[
 
 /// Whether values of a type have an order.
 fn has_order(ty: &SqlType) -> bool {
-    !matches!(ty.kind, TypeKind::Map(..) | TypeKind::Multiset(_) | TypeKind::Row(_) | TypeKind::Array(_))
+    !matches!(
+        ty.kind,
+        TypeKind::Map(..) | TypeKind::Multiset(_) | TypeKind::Row(_) | TypeKind::Array(_)
+    )
 }
 
 fn ordered_element(args: &[Argument]) -> Result<&SqlType> {

@@ -97,7 +97,9 @@ pub(crate) fn read(bytes: &[u8]) -> Result<RoaringBitmap> {
 ///
 /// # Errors
 /// `INTERNAL` if memory cannot be written to.
-pub(crate) fn write(bitmap: &RoaringBitmap) -> Result<Vec<u8>> {
+pub(crate) fn write(mut bitmap: RoaringBitmap) -> Result<Vec<u8>> {
+    // Runs of numbers are stored as such, as Flink does.
+    bitmap.optimize();
     let mut bytes = Vec::with_capacity(bitmap.serialized_size());
     bitmap
         .serialize_into(&mut bytes)
@@ -135,7 +137,7 @@ fn made(
     let mut builder = BinaryViewBuilder::with_capacity(context.rows);
     for row in 0..context.rows {
         if valid(nulls.as_ref(), row) {
-            let bytes = write(&make(row)?)?;
+            let bytes = write(make(row)?)?;
             builder.try_append_value(bytes).map_err(vector::arrow_error)?;
         } else {
             builder.append_null();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, DynComparator, Int32Array, ListArray, MapArray, StructArray, UInt32Array,
-    make_comparator, new_null_array,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, DynComparator, Int32Array, ListArray, MapArray,
+    StructArray, UInt32Array, make_comparator, new_null_array,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::{SortOptions, interleave, take};

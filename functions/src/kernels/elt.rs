@@ -41,7 +41,8 @@ fn elt(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     let numbers = Lane::<i32>::new::<Int32Type>(number)?;
     let nulls = strict_nulls(&[number], context.rows);
     let nothing = arrow::array::new_null_array(choices[0].array().data_type(), 1);
-    let mut sources: Vec<&dyn Array> = choices.iter().map(|choice| choice.array().as_ref()).collect();
+    let mut sources: Vec<&dyn Array> =
+        choices.iter().map(|choice| choice.array().as_ref()).collect();
     sources.push(nothing.as_ref());
     let places: Vec<(usize, usize)> = (0..context.rows)
         .map(|row| {

@@ -73,7 +73,8 @@ mod tests {
 
     #[test]
     fn addresses_and_numbers() {
-        let texts = [Some("127.0.0.1"), Some("255.255.255.255"), Some("256.0.0.1"), Some("x"), None];
+        let texts =
+            [Some("127.0.0.1"), Some("255.255.255.255"), Some("256.0.0.1"), Some("x"), None];
         let got = over(&texts, |s| call("INET_ATON", vec![s]));
         let wanted = [Some("2130706433"), Some("4294967295"), None, None, None];
         assert_eq!(got, wanted.map(|text| text.map(str::to_owned)));

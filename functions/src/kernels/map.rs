@@ -105,9 +105,9 @@ fn build(
     for length in lengths {
         let first = kept.len();
         for place in start..start + length {
-            let known = kept[first..].iter().position(|known: &u32| {
-                compare(*known as usize, place).is_eq()
-            });
+            let known = kept[first..]
+                .iter()
+                .position(|known: &u32| compare(*known as usize, place).is_eq());
             match known {
                 Some(known) => latest[first + known] = place as u32,
                 None => {
@@ -171,7 +171,8 @@ fn from_arrays(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef
 
 fn union(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     let nulls = strict_nulls(&values.iter().collect::<Vec<_>>(), context.rows);
-    let maps = values.iter().map(|value| vector::maps(value.array())).collect::<Result<Vec<_>>>()?;
+    let maps =
+        values.iter().map(|value| vector::maps(value.array())).collect::<Result<Vec<_>>>()?;
     let (mut places, mut lengths) = (Vec::new(), Vec::with_capacity(context.rows));
     for row in 0..context.rows {
         let before = places.len();
@@ -217,9 +218,9 @@ impl Separator {
     /// found before the first character.
     fn find(&self, text: &str, from: usize) -> Option<(usize, usize)> {
         match self {
-            Self::Text(separator) => {
-                text[from..].find(separator.as_str()).map(|at| (from + at, from + at + separator.len()))
-            }
+            Self::Text(separator) => text[from..]
+                .find(separator.as_str())
+                .map(|at| (from + at, from + at + separator.len())),
             Self::Expression(expression) => {
                 let mut found = expression.find_at(text, from)?;
                 if found.is_empty() && found.start() == from {
@@ -261,7 +262,8 @@ struct Separators {
 
 impl Separators {
     fn new(entries: &str, values: &str, context: &KernelContext<'_>) -> Result<Self> {
-        let (entries, values) = (Separator::new(entries, context)?, Separator::new(values, context)?);
+        let (entries, values) =
+            (Separator::new(entries, context)?, Separator::new(values, context)?);
         Ok(Self { entries, values })
     }
 }

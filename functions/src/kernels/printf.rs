@@ -193,12 +193,15 @@ impl<'a> Input<'a> {
             TypeKind::Int => Values::Integers(integers!(Int32Type), 32),
             TypeKind::BigInt => Values::Integers(integers!(Int64Type), 64),
             // Flink's runtime holds these as whole numbers.
-            TypeKind::Date => {
-                Values::Integers(
-                    array.as_primitive::<arrow::datatypes::Date32Type>().values().iter().map(|v| i64::from(*v)).collect(),
-                    32,
-                )
-            }
+            TypeKind::Date => Values::Integers(
+                array
+                    .as_primitive::<arrow::datatypes::Date32Type>()
+                    .values()
+                    .iter()
+                    .map(|v| i64::from(*v))
+                    .collect(),
+                32,
+            ),
             TypeKind::Time { .. } => {
                 let times = array.as_primitive::<arrow::datatypes::Time32MillisecondType>();
                 Values::Integers(times.values().iter().map(|v| i64::from(*v)).collect(), 32)
@@ -306,9 +309,7 @@ fn write_row(parts: &[Part], inputs: &[Input<'_>], row: usize, out: &mut String)
                 pad("%", field, out);
                 true
             }
-            (Some(index), _) => {
-                inputs.get(index).is_some_and(|input| input.write(row, field, out))
-            }
+            (Some(index), _) => inputs.get(index).is_some_and(|input| input.write(row, field, out)),
         },
     })
 }
@@ -356,7 +357,11 @@ mod tests {
         assert_eq!(print("%2$s %1$s %<s", args()).as_deref(), Some("bc a a"));
         assert_eq!(print("%5s|%-5s|%.1S", vec![text("ab"); 3]).as_deref(), Some("   ab|ab   |A"));
         assert_eq!(print("100%%%n", vec![]).as_deref(), Some("100%\n"));
-        assert_eq!(print("%b %b %s", vec![boolean(true), null(TypeKind::Int), null(TypeKind::Int)]).as_deref(), Some("true false null"));
+        assert_eq!(
+            print("%b %b %s", vec![boolean(true), null(TypeKind::Int), null(TypeKind::Int)])
+                .as_deref(),
+            Some("true false null")
+        );
         let got = over(&[Some("x"), None], |s| call("PRINTF", vec![text("[%s]"), s]));
         assert_eq!(got, some(["[x]", "[null]"]));
     }
@@ -370,10 +375,19 @@ mod tests {
 
     #[test]
     fn numbers() {
-        assert_eq!(print("%05d|%+d|%(d|%,d", vec![int(-7), int(5), int(-5), int(1_234_567)]).as_deref(), Some("-0007|+5|(5)|1,234,567"));
-        assert_eq!(print("%x %X %o", vec![int(-1), int(255), int(8)]).as_deref(), Some("ffffffff FF 10"));
+        assert_eq!(
+            print("%05d|%+d|%(d|%,d", vec![int(-7), int(5), int(-5), int(1_234_567)]).as_deref(),
+            Some("-0007|+5|(5)|1,234,567")
+        );
+        assert_eq!(
+            print("%x %X %o", vec![int(-1), int(255), int(8)]).as_deref(),
+            Some("ffffffff FF 10")
+        );
         let floats = vec![double(2.5), double(-3.14159), double(12_345.678), double(0.0001)];
-        assert_eq!(print("%.0f %08.3f %e %g", floats).as_deref(), Some("3 -003.142 1.234568e+04 0.000100000"));
+        assert_eq!(
+            print("%.0f %08.3f %e %g", floats).as_deref(),
+            Some("3 -003.142 1.234568e+04 0.000100000")
+        );
         assert_eq!(print("%f", vec![double(f64::NAN)]).as_deref(), Some("NaN"));
         assert_eq!(print("%c", vec![int(0x4E2D)]).as_deref(), Some("中"));
     }

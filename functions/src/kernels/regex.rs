@@ -13,8 +13,8 @@ use regex::Regex;
 use tidegate_plan::arrow_type::data_type;
 use tidegate_types::{Error, ErrorCode, Result, SqlType, TypeKind};
 
-pub(super) use syntax::{compile, compile_java};
 use syntax::PatternError;
+pub(super) use syntax::{compile, compile_java};
 
 use crate::function::{Argument, Function, KernelContext, Signature, Value};
 use crate::rules::{count, int, may_be_null, strict, text, texts_to};

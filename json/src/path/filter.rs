@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use regex::Regex;
 
+use super::Step;
 use super::parse::{self, Text};
 use super::select::{Found, find};
-use super::Step;
 use crate::tree::{Kind, NodeId, Tree};
 
 /// Deepest nesting of brackets.
@@ -323,12 +323,7 @@ fn elements<'a>(node: NodeId, tree: &Tree<'a>) -> Option<Vec<Value<'a>>> {
     }
 }
 
-fn compare(
-    left: &Value<'_>,
-    comparison: Comparison,
-    right: &Value<'_>,
-    tree: &Tree<'_>,
-) -> bool {
+fn compare(left: &Value<'_>, comparison: Comparison, right: &Value<'_>, tree: &Tree<'_>) -> bool {
     let order = || match (left, right) {
         (Value::Number(a), Value::Number(b)) => a.partial_cmp(b),
         (Value::Text(a), Value::Text(b)) => Some(a.encode_utf16().cmp(b.encode_utf16())),

@@ -48,7 +48,7 @@ fn indefinite_paths() {
         ("$..price", "[5,15.5]"),
         ("$.books[*].name", "[\"one\",\"Two\"]"),
         ("$.books[0]['name','price']", "{\"name\":\"one\",\"price\":5}"),
-                ("$..none", "[]"),
+        ("$..none", "[]"),
         ("$.books[*].price.sum()", "20.5"),
     ] {
         assert_eq!(find(path).as_deref(), Ok(wanted), "{path}");

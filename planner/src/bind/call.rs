@@ -62,8 +62,10 @@ impl ExprBinder<'_, '_> {
                     arguments.iter().map(|arg| self.bind(arg)).collect::<Result<Vec<_>>>()?;
                 Ok(Expr::call(name, args, TypeKind::BigInt.not_null()))
             }
-            "JSON" => Err(semantic("JSON() stands only as a value of JSON_OBJECT and JSON_ARRAY", span)
-                .help("a text that is JSON needs no function elsewhere")),
+            "JSON" => {
+                Err(semantic("JSON() stands only as a value of JSON_OBJECT and JSON_ARRAY", span)
+                    .help("a text that is JSON needs no function elsewhere"))
+            }
             "CURRENT_DATABASE" if arguments.is_empty() => {
                 Ok(literal::typed_text(crate::session::DATABASE))
             }

@@ -395,7 +395,8 @@ fn field_name(fields: &[tidegate_types::Field], index: &Expr, span: Span) -> Res
             let place = usize::try_from(*number).ok().and_then(|number| number.checked_sub(1));
             let field = place.and_then(|place| fields.get(place));
             field.map(|field| field.name.clone()).ok_or_else(|| {
-                let message = format!("the row has {} fields, there is no number {number}", fields.len());
+                let message =
+                    format!("the row has {} fields, there is no number {number}", fields.len());
                 semantic(message, span)
             })
         }

@@ -140,8 +140,8 @@ impl ExprBinder<'_, '_> {
             let last = self.case_of(vec![(later, end)], start, span)?;
             ends.push((first, last));
         }
-        let [(a, b), (c, d)] = <[_; 2]>::try_from(ends)
-            .map_err(|_| Error::internal("OVERLAPS has two sides"))?;
+        let [(a, b), (c, d)] =
+            <[_; 2]>::try_from(ends).map_err(|_| Error::internal("OVERLAPS has two sides"))?;
         let first = self.apply(">=", vec![b, c], span)?;
         let second = self.apply(">=", vec![d, a], span)?;
         self.apply("AND", vec![first, second], span)

@@ -74,15 +74,18 @@ fn literal(value: &Expr) -> Option<Literal> {
 /// Rows of which some value has no literal: each is computed from a row without columns.
 fn computed(rows: Vec<Vec<Expr>>, schema: Schema) -> Relation {
     let one = || Relation { op: RelOp::Values(vec![Vec::new()]), schema: Vec::new() };
-    let mut inputs = rows.into_iter().map(|row| {
-        let named = row.into_iter().zip(&schema);
-        let named = named.map(|(expr, field)| NamedExpr { name: field.name.clone(), expr });
-        let relation = Relation {
-            op: RelOp::Project { input: Box::new(one()), exprs: named.collect() },
-            schema: schema.clone(),
-        };
-        relation
-    }).collect::<Vec<_>>();
+    let mut inputs = rows
+        .into_iter()
+        .map(|row| {
+            let named = row.into_iter().zip(&schema);
+            let named = named.map(|(expr, field)| NamedExpr { name: field.name.clone(), expr });
+            let relation = Relation {
+                op: RelOp::Project { input: Box::new(one()), exprs: named.collect() },
+                schema: schema.clone(),
+            };
+            relation
+        })
+        .collect::<Vec<_>>();
     match inputs.len() {
         1 => inputs.remove(0),
         _ => Relation { op: RelOp::Union { inputs }, schema },

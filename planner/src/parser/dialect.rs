@@ -252,7 +252,8 @@ fn parse_call(parser: &mut Parser) -> Result<Expr, ParserError> {
     parser.expect_token(&Token::LParen)?;
     let args = parser.parse_comma_separated0(Parser::parse_expr, Token::RParen)?;
     parser.expect_token(&Token::RParen)?;
-    let name = Ident { value: word.value.to_ascii_uppercase(), quote_style: None, span: token.span };
+    let name =
+        Ident { value: word.value.to_ascii_uppercase(), quote_style: None, span: token.span };
     Ok(internal_call(name, args))
 }
 

@@ -43,7 +43,8 @@ fn call(
     parser.expect_token(&Token::LParen)?;
     let args = clauses(parser)?;
     parser.expect_token(&Token::RParen)?;
-    let name = Ident { value: name.value.to_ascii_uppercase(), quote_style: None, span: token.span };
+    let name =
+        Ident { value: name.value.to_ascii_uppercase(), quote_style: None, span: token.span };
     let mut call = internal_call(name, args);
     if let Expr::Function(function) = &mut call
         && peek_word(parser, 0, "FILTER")

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BinaryViewArray, RecordBatch, RecordBatchOptions, StringViewArray};
+use arrow::array::{
+    Array, ArrayRef, BinaryViewArray, RecordBatch, RecordBatchOptions, StringViewArray,
+};
 use arrow::compute::concat_batches;
 use arrow::datatypes::Int32Type;
 use tidegate_functions::{EvalContext, Evaluator, Zone, cast, eval};
@@ -39,7 +41,11 @@ pub(super) enum Rows<'a> {
 }
 
 /// Binds and evaluates an expression, all rows at once.
-pub(super) fn evaluate(sql: &str, rows: &Rows<'_>, settings: &[(String, String)]) -> Result<Answer> {
+pub(super) fn evaluate(
+    sql: &str,
+    rows: &Rows<'_>,
+    settings: &[(String, String)],
+) -> Result<Answer> {
     let mut all = Settings::default();
     for (key, value) in settings {
         all.set(key, value)?;
@@ -60,8 +66,7 @@ pub(super) fn evaluate(sql: &str, rows: &Rows<'_>, settings: &[(String, String)]
         return Err(Error::internal("not a query"));
     };
     let plan_settings = session.plan_settings()?;
-    let mut binder =
-        Binder::new(session.catalog(), &plan_settings, &query.hints, query.span);
+    let mut binder = Binder::new(session.catalog(), &plan_settings, &query.hints, query.span);
     let relation = binder.query(&query.query)?;
     let ty = relation.schema[0].ty.clone();
     let zone = Zone::parse(&plan_settings.time_zone)?;

@@ -1,9 +1,9 @@
 //! An array or object as text, for columns of type STRING: without white space, numbers and strings as
 //! Jackson prints them (a number with point or exponent as a DOUBLE).
 
+use crate::format::text::number::{parse_double, write_double};
 use tidegate_json::cursor::{Cursor, Parse};
 use tidegate_json::string::{unescape, write_string};
-use crate::format::text::number::{parse_double, write_double};
 
 /// Deepest nesting of arrays and objects, as in Jackson.
 const MAX_DEPTH: usize = 1000;

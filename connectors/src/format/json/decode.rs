@@ -5,13 +5,13 @@ use arrow::datatypes::SchemaRef;
 use hashbrown::HashMap;
 use tidegate_types::{Error, ErrorCode, Result};
 
-use tidegate_json::cursor::{Cursor, Fault, Parse};
 use super::value::{Outcome, Scratch, key_text, scalar};
 use crate::format::column::{Column, Data, RowColumns, end_of};
 use crate::format::text::datetime_parse::Standard;
 use crate::format::{
     BadRecord, DecodeError, Decoded, Decoder, DecoderContext, Records, quote, read_schema,
 };
+use tidegate_json::cursor::{Cursor, Fault, Parse};
 
 /// The decoder.
 pub(super) struct JsonDecoder {

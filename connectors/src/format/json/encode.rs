@@ -3,7 +3,6 @@
 use arrow::array::RecordBatch;
 use tidegate_types::{Error, ErrorCode, Field, Result, SqlType, TypeKind};
 
-use tidegate_json::string::write_string;
 use crate::format::text::base64;
 use crate::format::text::cells::{self, Cells, Values, entries};
 use crate::format::text::datetime::{Style, write_date, write_time, write_timestamp};
@@ -12,6 +11,7 @@ use crate::format::text::number::{
     write_double, write_float, write_integer, write_plain_decimal, write_stripped_decimal,
 };
 use crate::format::{Encoder, EncoderContext, Records};
+use tidegate_json::string::write_string;
 
 /// The encoder.
 pub(super) struct JsonEncoder {

@@ -2,8 +2,6 @@
 //! way round.
 
 use super::compact::compact;
-use tidegate_json::cursor::{Cursor, Fault, Parse};
-use tidegate_json::string::unescape;
 use crate::format::column::{Column, Data};
 use crate::format::text::base64;
 use crate::format::text::datetime_parse::{
@@ -11,6 +9,8 @@ use crate::format::text::datetime_parse::{
 };
 use crate::format::text::number::{parse_double, parse_float, parse_integer, trim};
 use tidegate_functions::decimal;
+use tidegate_json::cursor::{Cursor, Fault, Parse};
+use tidegate_json::string::unescape;
 
 /// Memory for strings with escapes, and for values that are rewritten.
 #[derive(Debug, Default)]

@@ -91,7 +91,8 @@ pub(super) fn json(values: &[Value], context: &KernelContext<'_>) -> Result<Arra
         }
         let tree = nodes.read(texts.get(row)).map_err(|fault| {
             let text: String = texts.get(row).chars().take(100).collect();
-            context.error(format!("'{text}' is not JSON: {} (byte {})", fault.message, fault.offset))
+            context
+                .error(format!("'{text}' is not JSON: {} (byte {})", fault.message, fault.offset))
         })?;
         tree.write(Tree::ROOT, out);
         Ok(true)

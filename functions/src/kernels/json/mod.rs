@@ -56,8 +56,13 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("JSON_QUERY", "The JSON at a path", query::bind_query, query::query).fallible(),
     Function::new("JSON_STRING", "A value as JSON", construct::bind_string, construct::string)
         .fallible(),
-    Function::new("JSON_OBJECT", "Keys and values as JSON", construct::bind_object, construct::object)
-        .fallible(),
+    Function::new(
+        "JSON_OBJECT",
+        "Keys and values as JSON",
+        construct::bind_object,
+        construct::object,
+    )
+    .fallible(),
     Function::new("JSON_ARRAY", "Values as JSON", construct::bind_array, construct::array)
         .fallible(),
     Function::new("PARSE_JSON", "The value of a JSON text", variant::bind_parse, variant::parse)

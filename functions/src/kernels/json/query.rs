@@ -61,7 +61,8 @@ pub(super) fn bind_value(args: &[Argument]) -> Result<Signature> {
         }
         arguments.push(text(args, index)?);
     }
-    arguments.extend(args[5..].iter().map(|arg| kind.clone().nullable().with_nullable(arg.ty.nullable)));
+    arguments
+        .extend(args[5..].iter().map(|arg| kind.clone().nullable().with_nullable(arg.ty.nullable)));
     Ok(may_be_null(arguments, kind))
 }
 

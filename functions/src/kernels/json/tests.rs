@@ -54,7 +54,9 @@ fn construction() {
 fn quoting_goes_both_ways() {
     let got = over(&[Some("a\"b/中\n"), None], |s| call("JSON_QUOTE", vec![s]));
     assert_eq!(got, [Some("\"a\\\"b\\/\\u4e2d\\n\"".to_owned()), None]);
-    let back = over(&[Some("a\"b/中\n😀")], |s| call("JSON_UNQUOTE", vec![call("JSON_QUOTE", vec![s])]));
+    let back = over(&[Some("a\"b/中\n😀")], |s| {
+        call("JSON_UNQUOTE", vec![call("JSON_QUOTE", vec![s])])
+    });
     assert_eq!(back, some(["a\"b/中\n😀"]));
     let other = over(&[Some("abc"), Some("\"a"), Some("{}")], |s| call("JSON_UNQUOTE", vec![s]));
     assert_eq!(other, some(["abc", "\"a", "{}"]));

@@ -144,10 +144,7 @@ pub(super) fn try_parse(values: &[Value], context: &KernelContext<'_>) -> Result
 }
 
 /// `variant['key']` and `variant[1]`: NULL where there is nothing.
-pub(in crate::kernels) fn item(
-    values: &[Value],
-    context: &KernelContext<'_>,
-) -> Result<ArrayRef> {
+pub(in crate::kernels) fn item(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     let [variant, key] = values else {
         return Err(Error::internal("ITEM takes two arguments"));
     };
@@ -158,9 +155,9 @@ pub(in crate::kernels) fn item(
     let nulls = strict_nulls(&[variant, key], context.rows);
     let mut nodes = Nodes::default();
     let made = vector::map_text(context.rows, nulls.as_ref(), |row, out| {
-        let tree = nodes.read(texts.get(row)).map_err(|fault| {
-            Error::internal(format!("a VARIANT is no JSON: {}", fault.message))
-        })?;
+        let tree = nodes
+            .read(texts.get(row))
+            .map_err(|fault| Error::internal(format!("a VARIANT is no JSON: {}", fault.message)))?;
         let found = match (&names, &numbers, tree.kind(Tree::ROOT)) {
             (Some(names), _, Kind::Object(_)) => tree.member(Tree::ROOT, names.get(row)),
             (_, Some(numbers), Kind::Array(_)) => {
@@ -172,7 +169,9 @@ pub(in crate::kernels) fn item(
         };
         match found {
             // What is stored is in its one form, and so is each part of it.
-            Some(node) => write(&tree, node, true, out).map(|()| true).map_err(|e| context.error(e)),
+            Some(node) => {
+                write(&tree, node, true, out).map(|()| true).map_err(|e| context.error(e))
+            }
             None => Ok(false),
         }
     })?;

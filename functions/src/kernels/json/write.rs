@@ -25,7 +25,9 @@ pub(super) fn check(ty: &SqlType) -> Result<()> {
         kind if kind.is_numeric() => Ok(()),
         K::Array(element) => check(element),
         K::Map(key, value) if key.kind.is_text() => check(value),
-        K::Map(key, _) => Err(fail(format!("the keys of a JSON object are texts, not {}", key.kind))),
+        K::Map(key, _) => {
+            Err(fail(format!("the keys of a JSON object are texts, not {}", key.kind)))
+        }
         K::Multiset(element) if element.kind.is_text() => Ok(()),
         K::Row(fields) => fields.iter().try_for_each(|field| check(&field.ty)),
         kind => Err(fail(format!("{kind} cannot be converted into JSON"))

@@ -156,7 +156,9 @@ impl Decimal {
         let rounded = self.rounded(precision as i32);
         let mut text = String::new();
         match rounded.exponent {
-            exponent if exponent > 0 => text.extend((0..exponent).map(|place| rounded.digit(place))),
+            exponent if exponent > 0 => {
+                text.extend((0..exponent).map(|place| rounded.digit(place)))
+            }
             _ => text.push('0'),
         }
         if precision > 0 || point {

@@ -48,10 +48,12 @@ fn translate(expression: &str) -> Result<String, PatternError> {
     let mut in_class = 0_usize;
     let mut after_quantifier = false;
     // `(?s)`: the dot is any character.
-    let flags = |group: &str| group.split([')', ':']).next().is_some_and(|flags| flags.contains('s'));
-    let single_line = expression.split("(?").skip(1).any(|group| {
-        !group.starts_with(['<', '=', '!', '>']) && flags(group)
-    });
+    let flags =
+        |group: &str| group.split([')', ':']).next().is_some_and(|flags| flags.contains('s'));
+    let single_line = expression
+        .split("(?")
+        .skip(1)
+        .any(|group| !group.starts_with(['<', '=', '!', '>']) && flags(group));
     while let Some(c) = characters.next() {
         let quantifies = in_class == 0 && matches!(c, '*' | '+' | '?' | '}');
         match c {
