@@ -120,7 +120,9 @@ fn term(text: &mut Text<'_>, depth: usize) -> Result<Filter, String> {
     });
     match (found, &left) {
         (Some((name, comparison)), _) => {
-            text.take(&text.rest()[..name.len()].to_owned());
+            (0..name.len()).for_each(|_| {
+                text.next();
+            });
             text.skip_space();
             Ok(Filter::Compare(left, comparison, operand(text)?))
         }

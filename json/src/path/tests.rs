@@ -1,3 +1,5 @@
+//! Paths on one text.
+
 use super::Path;
 use crate::tree::{Nodes, Tree};
 

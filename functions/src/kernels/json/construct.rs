@@ -119,7 +119,7 @@ fn writers<'a>(
         .collect()
 }
 
-fn flags<'a>(values: &'a [Value]) -> Result<&'a str> {
+fn flags(values: &[Value]) -> Result<&str> {
     // A call without values has empty flags.
     let flags = values.first().and_then(constant_text);
     flags.ok_or_else(|| Error::internal("a JSON constructor without flags"))

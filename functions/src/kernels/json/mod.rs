@@ -7,11 +7,13 @@
 //! |---|---|
 //! | `options` | the clauses as constants |
 //! | `query` | `JSON_EXISTS`, `JSON_VALUE`, `JSON_QUERY` |
+//! | `columns` | columns of what is found |
 //! | `construct` | `JSON_STRING`, `JSON_OBJECT`, `JSON_ARRAY`, `JSON()` |
 //! | `write` | SQL values as JSON |
 //! | `variant` | `PARSE_JSON`, elements of VARIANT |
 //! | `text` | `IS JSON`, `JSON_QUOTE`, `JSON_UNQUOTE` |
 
+mod columns;
 mod construct;
 mod options;
 mod query;

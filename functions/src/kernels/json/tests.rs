@@ -1,3 +1,5 @@
+//! JSON functions, one by one.
+
 use tidegate_plan::Expr;
 use tidegate_types::TypeKind;
 
