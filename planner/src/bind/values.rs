@@ -79,11 +79,10 @@ fn computed(rows: Vec<Vec<Expr>>, schema: Schema) -> Relation {
         .map(|row| {
             let named = row.into_iter().zip(&schema);
             let named = named.map(|(expr, field)| NamedExpr { name: field.name.clone(), expr });
-            let relation = Relation {
+            Relation {
                 op: RelOp::Project { input: Box::new(one()), exprs: named.collect() },
                 schema: schema.clone(),
-            };
-            relation
+            }
         })
         .collect::<Vec<_>>();
     match inputs.len() {

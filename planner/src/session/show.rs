@@ -13,8 +13,6 @@ use crate::parser::ast::{NamePattern, ObjectKind, Show, TableName, Use};
 
 /// The only catalog.
 const CATALOG: &str = "default_catalog";
-/// The only database.
-
 /// The only module.
 const MODULE: &str = "core";
 
