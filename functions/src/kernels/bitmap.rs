@@ -13,7 +13,7 @@ use tidegate_plan::arrow_type::data_type;
 use tidegate_types::{Error, ErrorCode, Result, SqlType, TypeKind};
 
 use crate::function::{Argument, Function, KernelContext, Signature, Value};
-use crate::rules::{bytes, count, element, fail, strict};
+use crate::rules::{bytes, count, element, fail, may_be_null, strict};
 use crate::vector::{self, retype, strict_nulls, valid};
 
 pub(crate) const FUNCTIONS: &[Function] = &[
@@ -28,6 +28,15 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("BITMAP_OR", "The numbers of either bitmap", bind_two, or),
     Function::new("BITMAP_XOR", "The numbers of one bitmap only", bind_two, xor),
     Function::new("BITMAP_ANDNOT", "The numbers that the second bitmap lacks", bind_two, and_not),
+    Function::new("$BITMAP_AND_OF", "The numbers of all bitmaps of a group", bind_group, and_all),
+    Function::new("$BITMAP_OR_OF", "The numbers of any bitmap of a group", bind_group, or_all),
+    Function::new(
+        "$BITMAP_XOR_OF",
+        "The numbers of an odd number of bitmaps of a group",
+        bind_group,
+        xor_all,
+    ),
+    Function::new("$BITMAP_BUILD_OF", "The set of a group's numbers", bind_numbers, build_all),
 ];
 
 fn bind_build(args: &[Argument]) -> Result<Signature> {
@@ -39,6 +48,21 @@ fn bind_build(args: &[Argument]) -> Result<Signature> {
     let list = TypeKind::Array(Box::new(TypeKind::Int.nullable()));
     let list = SqlType { kind: list, nullable: args[0].ty.nullable };
     Ok(strict(args, vec![list], TypeKind::Bitmap))
+}
+
+/// The bitmaps of a group in an array; NULL if there are none.
+fn bind_group(args: &[Argument]) -> Result<Signature> {
+    count(args, 1..=1)?;
+    match element(args, 0)?.kind {
+        TypeKind::Bitmap => Ok(may_be_null(vec![args[0].ty.clone()], TypeKind::Bitmap)),
+        ref other => Err(fail(format!("the values are {other}, expected BITMAP"))),
+    }
+}
+
+/// The numbers of a group in an array; NULL if there are none.
+fn bind_numbers(args: &[Argument]) -> Result<Signature> {
+    let signature = bind_build(args)?;
+    Ok(may_be_null(signature.arguments, TypeKind::Bitmap))
 }
 
 fn bind_from_bytes(args: &[Argument]) -> Result<Signature> {
@@ -156,6 +180,76 @@ fn build(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
         let present = places.filter(|place| numbers.is_valid(*place));
         Ok(present.map(|place| numbers.value(place) as u32).collect())
     })
+}
+
+fn build_all(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
+    let value = one(values, context)?;
+    let list: &ListArray = vector::lists(value.array())?;
+    let numbers = list.values().as_primitive::<Int32Type>();
+    gathered(value, context, |places| {
+        let present = places.filter(|place| numbers.is_valid(*place));
+        let mut set = RoaringBitmap::new();
+        let mut any = false;
+        for place in present {
+            set.insert(numbers.value(place) as u32);
+            any = true;
+        }
+        Ok(any.then_some(set))
+    })
+}
+
+/// A bitmap of the elements of each row's array, or NULL.
+fn gathered(
+    value: &Value,
+    context: &KernelContext<'_>,
+    mut make: impl FnMut(std::ops::Range<usize>) -> Result<Option<RoaringBitmap>>,
+) -> Result<ArrayRef> {
+    let list = vector::lists(value.array())?;
+    let mut builder = BinaryViewBuilder::with_capacity(context.rows);
+    for row in 0..context.rows {
+        let at = row * value.step();
+        let places = list.offsets()[at] as usize..list.offsets()[at + 1] as usize;
+        let made = if list.is_valid(at) { make(places)? } else { None };
+        match made {
+            Some(bitmap) => {
+                builder.try_append_value(write(bitmap)?).map_err(vector::arrow_error)?;
+            }
+            None => builder.append_null(),
+        }
+    }
+    Ok(Arc::new(builder.finish()))
+}
+
+fn combine_all(
+    values: &[Value],
+    context: &KernelContext<'_>,
+    combine: fn(&mut RoaringBitmap, RoaringBitmap),
+) -> Result<ArrayRef> {
+    let value = one(values, context)?;
+    let bitmaps = vector::binaries(vector::lists(value.array())?.values())?;
+    gathered(value, context, |places| {
+        let mut all: Option<RoaringBitmap> = None;
+        for place in places.filter(|place| bitmaps.is_valid(*place)) {
+            let next = read(bitmaps.value(place))?;
+            match &mut all {
+                Some(all) => combine(all, next),
+                None => all = Some(next),
+            }
+        }
+        Ok(all)
+    })
+}
+
+fn and_all(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
+    combine_all(values, context, |all, next| *all &= next)
+}
+
+fn or_all(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
+    combine_all(values, context, |all, next| *all |= next)
+}
+
+fn xor_all(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
+    combine_all(values, context, |all, next| *all ^= next)
 }
 
 fn from_bytes(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {

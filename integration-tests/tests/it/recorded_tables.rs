@@ -14,6 +14,7 @@ use tidegate_integration_tests::rows::{csv_row, json_row};
 use tidegate_integration_tests::tidegate::Run;
 
 const SECTIONS: &[&str] = &[
+    "aggregates_more",
     "aggregation",
     "documented",
     "group_windows",
@@ -28,6 +29,7 @@ const SECTIONS: &[&str] = &[
     "refusals",
     "sets",
     "sinks",
+    "stream_functions",
     "unnest",
     "version_joins",
     "window_joins",

@@ -9,15 +9,14 @@ use tidegate_plan::{AggregateCall, AggregateFunction, Expr, Literal, NamedExpr, 
 use tidegate_types::{Error, Field, Result, Span, SqlType, TimeAttribute, TypeKind};
 
 use super::expr::ExprBinder;
-use super::{constant, grouping, semantic, unsupported};
+use super::{constant, gathered, grouping, semantic, unsupported};
 use crate::algebra::{Aggregate, AggregateWindow, Group, RelOp, Relation, WindowProperties};
 
 /// Column indices from here on stand for aggregate calls until the aggregate is built.
 pub(crate) const AGGREGATE_BASE: usize = 1 << 40;
 
 /// Aggregate functions of Flink that are refused by name.
-const LATER: &[&str] =
-    &["JSON_OBJECTAGG", "JSON_ARRAYAGG", "BIT_AND", "BIT_OR", "NTILE", "PERCENT_RANK", "CUME_DIST"];
+const LATER: &[&str] = &["NTILE", "PERCENT_RANK", "CUME_DIST"];
 
 /// Functions that tell which keys a row of GROUPING SETS has.
 pub(super) const GROUPING: &[&str] = &["GROUPING", "GROUPING_ID", "GROUP_ID"];
@@ -35,12 +34,14 @@ pub(crate) struct AggregateItem {
 
 /// Whether the name is that of an aggregate function, supported or not.
 pub(crate) fn is_aggregate(name: &str) -> bool {
-    AggregateFunction::by_name(name).is_some() || LATER.contains(&name)
+    AggregateFunction::by_name(name).is_some()
+        || LATER.contains(&name)
+        || gathered::names().any(|known| known == name)
 }
 
 /// Names of all aggregate functions.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    AggregateFunction::names().filter(|name| !name.starts_with('$'))
+    AggregateFunction::names().filter(|name| !name.starts_with('$')).chain(gathered::names())
 }
 
 impl ExprBinder<'_, '_> {

@@ -35,6 +35,9 @@ impl ExprBinder<'_, '_> {
                 ));
             }
         }
+        if let Some(gathered) = self.gathered(&name, call, span)? {
+            return Ok(gathered);
+        }
         if let Some(over) = &call.over {
             return self.over(&name, call, over, span);
         }

@@ -12,6 +12,7 @@ mod dependent;
 mod expr;
 pub(crate) mod former_time;
 mod from;
+mod gathered;
 mod group_window;
 mod grouping;
 mod hint;

@@ -9,12 +9,14 @@
 //! | `query` | `JSON_EXISTS`, `JSON_VALUE`, `JSON_QUERY` |
 //! | `columns` | columns of what is found |
 //! | `construct` | `JSON_STRING`, `JSON_OBJECT`, `JSON_ARRAY`, `JSON()` |
+//! | `gather` | what JSON_ARRAYAGG and JSON_OBJECTAGG make of a group |
 //! | `write` | SQL values as JSON |
 //! | `variant` | `PARSE_JSON`, elements of VARIANT |
 //! | `text` | `IS JSON`, `JSON_QUOTE`, `JSON_UNQUOTE` |
 
 mod columns;
 mod construct;
+mod gather;
 mod options;
 mod query;
 #[cfg(test)]
@@ -67,6 +69,14 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     .fallible(),
     Function::new("JSON_ARRAY", "Values as JSON", construct::bind_array, construct::array)
         .fallible(),
+    Function::new("$JSON_ARRAY_OF", "Values of a group as JSON", gather::bind_array, gather::array),
+    Function::new(
+        "$JSON_OBJECT_OF",
+        "Keys and values of a group as JSON",
+        gather::bind_object,
+        gather::object,
+    )
+    .fallible(),
     Function::new("PARSE_JSON", "The value of a JSON text", variant::bind_parse, variant::parse)
         .fallible(),
     Function::new(
