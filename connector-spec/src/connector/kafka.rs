@@ -13,7 +13,7 @@ pub(super) static SPEC: ConnectorSpec = ConnectorSpec {
     },
     source: true,
     sink: true,
-    formats: &["json", "debezium-json", "csv", "raw"],
+    formats: &["json", "debezium-json", "canal-json", "maxwell-json", "ogg-json", "csv", "raw"],
     options: &OPTIONS,
     metadata: METADATA,
     projection: Projection::Nested,

@@ -69,6 +69,7 @@ pub(super) fn decoder_context(shared: &Shared) -> DecoderContext<'_> {
         options: &shared.format,
         declared: &shared.layout.declared,
         read: &shared.layout.decoded,
+        metadata: &[],
         origin: &shared.table,
     }
 }

@@ -7,9 +7,9 @@
 
 #[cfg(feature = "jdbc")]
 pub(crate) mod answers;
+mod change_json;
 mod column;
 mod csv;
-mod debezium_json;
 mod framing;
 mod json;
 mod key_table;
@@ -17,10 +17,12 @@ mod raw;
 mod records;
 pub(crate) mod text;
 
-use arrow::array::{Int8Array, RecordBatch, UInt32Array};
+use arrow::array::{ArrayRef, Int8Array, RecordBatch, UInt32Array};
+use arrow::compute::cast;
 use tidegate_connector_spec::FormatOptions;
 use tidegate_engine::element::Changes;
-use tidegate_plan::RowKind;
+use tidegate_plan::operator::MetadataColumn;
+use tidegate_plan::{RowKind, arrow_type};
 use tidegate_types::{Error, ErrorCode, Field, Result};
 
 pub use framing::Framing;
@@ -36,6 +38,8 @@ pub struct DecoderContext<'a> {
     /// The columns to produce: a subset of `declared` in the same order, ROW types reduced to the
     /// fields that the query reads. May be empty (`COUNT(*)`): then batches have a row count only.
     pub read: &'a [Field],
+    /// What to read beside the row, in the order of [`Decoded::metadata`]; keys are the format's own, without prefix.
+    pub metadata: &'a [MetadataColumn],
     /// What is read, for messages: `table clicks`.
     pub origin: &'a str,
 }
@@ -55,6 +59,8 @@ pub struct EncoderContext<'a> {
 pub struct Decoded {
     /// The `read` columns, with the schema `arrow_type::arrow_schema(read)`.
     pub rows: RecordBatch,
+    /// The metadata columns that were asked for, in their declared types.
+    pub metadata: Vec<ArrayRef>,
     /// For each row the index of the record that it came from (ascending; one record may give
     /// several rows, a skipped one none). `None`: row *i* came from record *i*.
     pub origins: Option<UInt32Array>,
@@ -185,8 +191,8 @@ pub fn decoder(context: &DecoderContext<'_>) -> Result<Box<dyn Decoder>> {
     match context.options.name() {
         "json" => json::decoder(context),
         "csv" => csv::decoder(context),
-        "debezium-json" => debezium_json::decoder(context),
         "raw" => raw::decoder(context),
+        name if change_json::is_one(name) => change_json::decoder(context),
         other => Err(not_a_record_format(other)),
     }
 }
@@ -199,8 +205,8 @@ pub fn encoder(context: &EncoderContext<'_>) -> Result<Box<dyn Encoder>> {
     match context.options.name() {
         "json" => json::encoder(context),
         "csv" => csv::encoder(context),
-        "debezium-json" => debezium_json::encoder(context),
         "raw" => raw::encoder(context),
+        name if change_json::is_one(name) => change_json::encoder(context),
         other => Err(not_a_record_format(other)),
     }
 }
@@ -211,8 +217,9 @@ pub fn encoder(context: &EncoderContext<'_>) -> Result<Box<dyn Encoder>> {
 /// `INVALID_OPTION` for an unknown format or bad options.
 pub fn framing(options: &FormatOptions) -> Result<Framing> {
     match options.name() {
-        "json" | "raw" | "debezium-json" => Ok(Framing::Lines),
+        "json" | "raw" => Ok(Framing::Lines),
         "csv" => csv::framing(options),
+        name if change_json::is_one(name) => Ok(Framing::Lines),
         other => Err(not_a_record_format(other)),
     }
 }
@@ -226,5 +233,23 @@ fn not_a_record_format(name: &str) -> Error {
 
 /// The Arrow schema of `read` columns, shared by all batches of a decoder.
 pub fn read_schema(read: &[Field]) -> arrow::datatypes::SchemaRef {
-    tidegate_plan::arrow_type::arrow_schema(read)
+    arrow_type::arrow_schema(read)
+}
+
+/// A metadata column in its declared type.
+///
+/// # Errors
+/// `INVALID_OPTION` if the metadata cannot be cast to it.
+pub(crate) fn cast_metadata(values: ArrayRef, column: &MetadataColumn) -> Result<ArrayRef> {
+    let declared = arrow_type::data_type(&column.field.ty);
+    if *values.data_type() == declared {
+        return Ok(values);
+    }
+    cast(&values, &declared).map_err(|_| {
+        let message = format!(
+            "metadata column {} ('{}') cannot have the type {}",
+            column.field.name, column.key, column.field.ty
+        );
+        Error::new(ErrorCode::InvalidOption, message)
+    })
 }
