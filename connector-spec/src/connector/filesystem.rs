@@ -26,6 +26,7 @@ pub(super) static SPEC: ConnectorSpec = ConnectorSpec {
         "csv",
         "raw",
         "parquet",
+        "avro",
     ],
     options: &OPTIONS,
     metadata: METADATA,

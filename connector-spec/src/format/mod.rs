@@ -1,5 +1,6 @@
 //! The record formats and their options.
 
+mod avro;
 mod change_json;
 mod csv;
 mod json;
@@ -26,6 +27,7 @@ static FORMATS: &[&FormatSpec] = &[
     &change_json::OGG,
     &csv::SPEC,
     &raw::SPEC,
+    &avro::SPEC,
     &parquet::SPEC,
 ];
 

@@ -7,6 +7,7 @@
 
 #[cfg(feature = "jdbc")]
 pub(crate) mod answers;
+pub(crate) mod avro;
 mod change_json;
 mod column;
 mod csv;
@@ -106,13 +107,22 @@ pub trait Encoder: Send {
     /// # Errors
     /// As [`Encoder::encode`]; `BAD_RECORD` for a kind of change that the format cannot say.
     fn encode_changes(&mut self, changes: &Changes, out: &mut Records) -> Result<()> {
-        if let Some(row) = (0..changes.len()).find(|row| changes.kind(*row) != 0) {
-            let kind = RowKind::from_i8(changes.kind(row)).map_or("?", RowKind::short);
-            let message = format!("a {kind} row came, but the format has inserted rows only");
-            return Err(Error::new(ErrorCode::BadRecord, message));
-        }
+        check_inserts(changes)?;
         self.encode(&changes.rows, out)
     }
+}
+
+/// Fails unless all rows are inserted.
+///
+/// # Errors
+/// `BAD_RECORD` with the kind of change.
+pub(crate) fn check_inserts(changes: &Changes) -> Result<()> {
+    if let Some(row) = (0..changes.len()).find(|row| changes.kind(*row) != 0) {
+        let kind = RowKind::from_i8(changes.kind(row)).map_or("?", RowKind::short);
+        let message = format!("a {kind} row came, but the format has inserted rows only");
+        return Err(Error::new(ErrorCode::BadRecord, message));
+    }
+    Ok(())
 }
 
 /// A malformed record: which, and what is wrong with it.
@@ -189,6 +199,7 @@ pub fn quote(bytes: &[u8]) -> String {
 /// `INVALID_OPTION` for an unknown format, bad options or column types that it cannot hold.
 pub fn decoder(context: &DecoderContext<'_>) -> Result<Box<dyn Decoder>> {
     match context.options.name() {
+        "avro" => avro::decoder(context),
         "json" => json::decoder(context),
         "csv" => csv::decoder(context),
         "raw" => raw::decoder(context),
@@ -203,6 +214,7 @@ pub fn decoder(context: &DecoderContext<'_>) -> Result<Box<dyn Decoder>> {
 /// As [`decoder`].
 pub fn encoder(context: &EncoderContext<'_>) -> Result<Box<dyn Encoder>> {
     match context.options.name() {
+        "avro" => avro::encoder(context),
         "json" => json::encoder(context),
         "csv" => csv::encoder(context),
         "raw" => raw::encoder(context),

@@ -1,0 +1,1 @@
+//! Records and files that Flink wrote.
