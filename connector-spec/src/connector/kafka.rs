@@ -22,6 +22,7 @@ pub(super) static SPEC: ConnectorSpec = ConnectorSpec {
         "csv",
         "raw",
         "avro",
+        "avro-confluent",
     ],
     options: &OPTIONS,
     metadata: METADATA,

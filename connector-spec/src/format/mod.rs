@@ -28,6 +28,7 @@ static FORMATS: &[&FormatSpec] = &[
     &csv::SPEC,
     &raw::SPEC,
     &avro::SPEC,
+    &avro::CONFLUENT,
     &parquet::SPEC,
 ];
 

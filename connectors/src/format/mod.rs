@@ -20,6 +20,7 @@ pub(crate) mod text;
 
 use arrow::array::{ArrayRef, Int8Array, RecordBatch, UInt32Array};
 use arrow::compute::cast;
+use async_trait::async_trait;
 use tidegate_connector_spec::FormatOptions;
 use tidegate_engine::element::Changes;
 use tidegate_plan::operator::MetadataColumn;
@@ -82,7 +83,17 @@ impl Decoded {
 }
 
 /// Turns the bytes of records into columns.
+#[async_trait]
 pub trait Decoder: Send {
+    /// Gets what these records need from elsewhere (their schemas from a registry), within a bound. To be called before
+    /// [`Decoder::decode`]; may be given up and called again.
+    ///
+    /// # Errors
+    /// What cannot be had, and why.
+    async fn prepare(&mut self, _records: &Records) -> Result<()> {
+        Ok(())
+    }
+
     /// Decodes all of `records` in one pass.
     ///
     /// A record that is NULL (a Kafka tombstone) gives no row, except in `raw`, where it gives a
@@ -95,7 +106,17 @@ pub trait Decoder: Send {
 }
 
 /// Turns rows into the bytes of records.
+#[async_trait]
 pub trait Encoder: Send {
+    /// Announces what will be written where that must be known (a schema to a registry), within a bound. To be called
+    /// before the first [`Encoder::encode`]; further calls do nothing.
+    ///
+    /// # Errors
+    /// What is refused, and why.
+    async fn prepare(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// Appends one record per row to `out`, with [`Records::end_record`] behind each.
     ///
     /// # Errors
@@ -200,6 +221,8 @@ pub fn quote(bytes: &[u8]) -> String {
 pub fn decoder(context: &DecoderContext<'_>) -> Result<Box<dyn Decoder>> {
     match context.options.name() {
         "avro" => avro::decoder(context),
+        #[cfg(feature = "kafka")]
+        "avro-confluent" => avro::confluent::decoder(context),
         "json" => json::decoder(context),
         "csv" => csv::decoder(context),
         "raw" => raw::decoder(context),
@@ -215,6 +238,8 @@ pub fn decoder(context: &DecoderContext<'_>) -> Result<Box<dyn Decoder>> {
 pub fn encoder(context: &EncoderContext<'_>) -> Result<Box<dyn Encoder>> {
     match context.options.name() {
         "avro" => avro::encoder(context),
+        #[cfg(feature = "kafka")]
+        "avro-confluent" => avro::confluent::encoder(context),
         "json" => json::encoder(context),
         "csv" => csv::encoder(context),
         "raw" => raw::encoder(context),

@@ -345,3 +345,14 @@ pub(super) struct Decoders {
     value: Box<dyn Decoder>,
     key: Option<Box<dyn Decoder>>,
 }
+
+impl Decoders {
+    /// Gets what the decoding of a batch needs from elsewhere. May be given up and called again.
+    pub(super) async fn prepare(&mut self, batch: &RecordBatchBytes) -> Result<()> {
+        self.value.prepare(&batch.values).await?;
+        match &mut self.key {
+            Some(key) => key.prepare(&batch.keys).await,
+            None => Ok(()),
+        }
+    }
+}

@@ -42,6 +42,11 @@ impl Columns {
 
     /// Appends the row of the record that is next, and goes behind it.
     pub(super) fn push_next(&mut self, plan: &Plan, cursor: &mut Cursor<'_>) -> Read<()> {
+        if let Some(branch) = plan.branch()
+            && cursor.long()? != branch
+        {
+            return Err("the record is null".to_owned());
+        }
         Reader { schema: plan.schema(), cursor }.row(plan.rows(), &mut self.row)?;
         self.rows += 1;
         Ok(())

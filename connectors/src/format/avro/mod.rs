@@ -14,8 +14,11 @@
 //! | `json` | the JSON encoding |
 //! | `codec` | compression of blocks |
 //! | `container` | files of blocks |
+//! | `confluent/` | records with the number of their schema, and the registry that has it |
 
 pub(in crate::format) mod codec;
+#[cfg(feature = "kafka")]
+pub(in crate::format) mod confluent;
 pub(crate) mod container;
 mod cursor;
 mod decode;

@@ -11,6 +11,8 @@ use super::schema::{IntMeaning, LongMeaning, Node, NodeId, Schema};
 #[derive(Debug, Clone)]
 pub(in crate::format) struct Plan {
     schema: Arc<Schema>,
+    /// The branch of the record, where records are in a union, as in files that Flink writes.
+    branch: Option<i64>,
     rows: Rows,
 }
 
@@ -110,19 +112,30 @@ impl Plan {
         read: &[Field],
         reader: Option<&Arc<Schema>>,
     ) -> Result<Self> {
-        let root = writer.root();
-        if !matches!(writer.node(root), Node::Record { .. }) {
-            let name = writer.type_name(root);
+        let (branches, null) = writer.nullable(writer.root());
+        let record = match branches.as_slice() {
+            [(branch, node)] if matches!(writer.node(*node), Node::Record { .. }) => {
+                Some((null.map(|_| *branch as i64), *node))
+            }
+            _ => None,
+        };
+        let Some((branch, root)) = record else {
+            let name = writer.type_name(writer.root());
             return Err(incompatible("", format!("the records are of type {name}, no record")));
-        }
+        };
         let resolver = Resolver { writer: &writer };
         let reader = reader.map(|schema| ReaderNode { schema, node: schema.root() });
         let rows = resolver.rows(root, read, reader.as_ref(), "")?;
-        Ok(Self { schema: writer, rows })
+        Ok(Self { schema: writer, branch, rows })
     }
 
     pub(super) fn schema(&self) -> &Schema {
         &self.schema
+    }
+
+    /// The branch of the record, where records are in a union.
+    pub(super) fn branch(&self) -> Option<i64> {
+        self.branch
     }
 
     pub(super) fn rows(&self) -> &Rows {
