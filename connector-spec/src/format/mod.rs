@@ -5,6 +5,7 @@ mod change_json;
 mod csv;
 mod json;
 mod parquet;
+mod protobuf;
 mod raw;
 
 use crate::spec::{FormatSpec, OptionKind, OptionSpec};
@@ -27,6 +28,7 @@ static FORMATS: &[&FormatSpec] = &[
     &change_json::OGG,
     &csv::SPEC,
     &raw::SPEC,
+    &protobuf::SPEC,
     &avro::SPEC,
     &avro::CONFLUENT,
     &parquet::SPEC,

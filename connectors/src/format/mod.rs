@@ -14,6 +14,7 @@ mod csv;
 mod framing;
 mod json;
 mod key_table;
+mod protobuf;
 mod raw;
 mod records;
 pub(crate) mod text;
@@ -225,6 +226,7 @@ pub fn decoder(context: &DecoderContext<'_>) -> Result<Box<dyn Decoder>> {
         "avro-confluent" => avro::confluent::decoder(context),
         "json" => json::decoder(context),
         "csv" => csv::decoder(context),
+        "protobuf" => protobuf::decoder(context),
         "raw" => raw::decoder(context),
         name if change_json::is_one(name) => change_json::decoder(context),
         other => Err(not_a_record_format(other)),
@@ -242,6 +244,7 @@ pub fn encoder(context: &EncoderContext<'_>) -> Result<Box<dyn Encoder>> {
         "avro-confluent" => avro::confluent::encoder(context),
         "json" => json::encoder(context),
         "csv" => csv::encoder(context),
+        "protobuf" => protobuf::encoder(context),
         "raw" => raw::encoder(context),
         name if change_json::is_one(name) => change_json::encoder(context),
         other => Err(not_a_record_format(other)),
