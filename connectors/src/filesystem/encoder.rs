@@ -29,7 +29,7 @@ pub(super) struct FileFormat {
 #[derive(Debug, Clone)]
 enum Kind {
     Records,
-    Parquet(ParquetSettings),
+    Parquet(Box<ParquetSettings>),
     Avro(Box<FileSettings>),
 }
 
@@ -47,7 +47,7 @@ impl FileFormat {
     pub(super) fn new(options: FormatOptions, columns: Vec<Field>, table: &str) -> Result<Self> {
         let schema = arrow_type::arrow_schema(&columns);
         let kind = match options.name() {
-            "parquet" => Kind::Parquet(parquet_settings(&options)?),
+            "parquet" => Kind::Parquet(Box::new(parquet_settings(&options)?)),
             "avro" => Kind::Avro(Box::new(FileSettings::new(&options, &columns)?)),
             _ => Kind::Records,
         };

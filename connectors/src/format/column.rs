@@ -292,7 +292,11 @@ impl Data {
             TypeKind::Map(key, value) => Self::map(path, ty, key, value)?,
             TypeKind::Multiset(element) => Self::map(path, ty, element, &TypeKind::Int.not_null())?,
             TypeKind::Row(fields) => Self::Row(RowColumns::of_row(path, ty, fields)?),
-            TypeKind::Null | TypeKind::IntervalYearMonth | TypeKind::IntervalDayTime => {
+            TypeKind::Null
+            | TypeKind::IntervalYearMonth
+            | TypeKind::IntervalDayTime
+            | TypeKind::Variant
+            | TypeKind::Bitmap => {
                 let message = format!(
                     "column {path}: values of type {} cannot be read from records",
                     ty.kind

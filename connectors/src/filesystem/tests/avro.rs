@@ -53,7 +53,9 @@ async fn a_restart_inside_of_a_block_continues_exactly() {
             }
             let text = serde_json::to_string(&first.reader.snapshot().unwrap()).unwrap();
             let restored: Vec<Split> = serde_json::from_str(&text).unwrap();
-            rows.extend(Reading::new(source.as_ref(), restored, 700).unwrap().rest().await.unwrap());
+            rows.extend(
+                Reading::new(source.as_ref(), restored, 700).unwrap().rest().await.unwrap(),
+            );
             rows.sort();
             assert!(rows == expected(0..ROWS), "{codec}, after {batches} batches");
         }
@@ -77,7 +79,10 @@ async fn damaged_files_are_named() {
         table.put(&name, damage);
         let error = read().await;
         assert_eq!(error.code(), ErrorCode::BadRecord);
-        assert!(error.to_string().contains(message) && error.to_string().contains(&name), "{error}");
+        assert!(
+            error.to_string().contains(message) && error.to_string().contains(&name),
+            "{error}"
+        );
     }
 }
 
@@ -93,8 +98,7 @@ async fn columns_are_found_by_name() {
     table.plan.columns = vec![Field::new("name", TypeKind::Int.nullable())];
     let source = table.source();
     let splits = source.enumerate(&[], false).await.unwrap();
-    let error =
-        Reading::new(source.as_ref(), splits, 10).unwrap().rest().await.unwrap_err();
+    let error = Reading::new(source.as_ref(), splits, 10).unwrap().rest().await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::Incompatible);
     assert!(error.to_string().contains("column name"), "{error}");
 }

@@ -53,7 +53,6 @@ impl Head {
     }
 
     /// Outer errors may be for want of bytes; inner ones are not.
-    #[expect(clippy::type_complexity, reason = "two kinds of errors")]
     fn parse(bytes: &[u8]) -> std::result::Result<std::result::Result<Self, String>, String> {
         let mut cursor = Cursor::new(bytes);
         cursor.take(MAGIC.len())?;

@@ -103,7 +103,10 @@ fn node(path: &str, ty: &SqlType) -> Result<Node> {
             Node::Map(Box::new(Node::Scalar))
         }
         TypeKind::Row(fields) => object(&format!("{path}."), fields)?,
-        TypeKind::IntervalYearMonth | TypeKind::IntervalDayTime => {
+        TypeKind::IntervalYearMonth
+        | TypeKind::IntervalDayTime
+        | TypeKind::Variant
+        | TypeKind::Bitmap => {
             let message = format!("column {path}: JSON does not hold values of type {ty}");
             return Err(Error::new(ErrorCode::InvalidOption, message));
         }

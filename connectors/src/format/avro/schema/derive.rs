@@ -102,7 +102,10 @@ fn node(
             let id = record(schema, fields, name, mapping)?;
             return Ok(with_null(schema, id, ty.nullable));
         }
-        TypeKind::IntervalYearMonth | TypeKind::IntervalDayTime => {
+        TypeKind::IntervalYearMonth
+        | TypeKind::IntervalDayTime
+        | TypeKind::Variant
+        | TypeKind::Bitmap => {
             let message = format!("Avro has no values of type {ty}");
             return Err(Error::new(ErrorCode::InvalidOption, message));
         }
