@@ -11,6 +11,7 @@ mod connector;
 mod format;
 mod kafka_offsets;
 mod lookup;
+mod metadata;
 mod options;
 mod spec;
 mod validate;
@@ -21,6 +22,7 @@ pub use changes::changes;
 pub use connector::{common_source_options, connector, connectors};
 pub use format::{format, formats};
 pub use kafka_offsets::{PartitionOffset, specific_offsets};
+pub use metadata::{VALUE_METADATA_PREFIX, metadata};
 pub use options::{FormatOptions, Options};
 pub use spec::{
     Changes, ConnectorSpec, FormatSpec, MetadataSpec, OptionKind, OptionSpec, Projection, Required,

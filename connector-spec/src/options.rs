@@ -201,6 +201,20 @@ impl FormatOptions {
         }
     }
 
+    /// The keys below a prefix such as `properties.`, without it.
+    pub fn keys_below<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+        self.values.keys().filter_map(move |key| key.strip_prefix(prefix))
+    }
+
+    /// With a value for a key that has none.
+    #[must_use]
+    pub fn or_with(mut self, key: &str, value: impl FnOnce() -> String) -> Self {
+        if self.text(key).is_none() {
+            self.values.insert(key.to_owned(), value());
+        }
+        self
+    }
+
     /// `true` or `false`; `false` if there is neither value nor default.
     ///
     /// # Errors

@@ -274,4 +274,6 @@ pub struct FormatSpec {
     pub projection: Projection,
     /// Whether its records say which kind of change they are.
     pub changelog: bool,
+    /// What its records say beside the row, see [`crate::metadata`].
+    pub metadata: &'static [MetadataSpec],
 }

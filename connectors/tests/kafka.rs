@@ -11,6 +11,7 @@ mod kafka {
     mod by_key;
     mod errors;
     mod exactly_once;
+    mod formats;
     mod growing;
     mod outage;
     mod read;

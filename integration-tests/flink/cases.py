@@ -7,6 +7,7 @@ import cases_casts_more
 import cases_decimals
 import cases_documented
 import cases_expressions
+import cases_formats
 import cases_functions_collection
 import cases_functions_json
 import cases_functions_number
@@ -49,6 +50,7 @@ SECTIONS = {
     "print": ("lines of the print connector (`printed`), what SELECT shows, names of columns, datagen", "script", cases_io.prints),
     "errors": ("what is refused and when; with the chain of messages", "script-chain", cases_io.errors),
     "json_csv": ("formats JSON, CSV and raw, read and written through the filesystem connector; `files` of an answer is what was written", "script", cases_io.formats),
+    "change_formats": ("formats of changes as JSON, read through the filesystem connector into print, and written; `files` of an answer is what was written", "script", cases_formats.change_formats),
     "aggregation": ("unbounded aggregation. " + RELATIONAL, "script", cases_aggregation.aggregation),
     "aggregates_more": ("aggregates that make JSON and bitmaps, PERCENTILE. " + RELATIONAL, "script", cases_aggregation_more.aggregates),
     "stream_functions": ("CURRENT_WATERMARK, TO_CHANGELOG, FROM_CHANGELOG. " + RELATIONAL, "script", cases_functions_table.streams),

@@ -89,6 +89,26 @@ pub fn write_string(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
+/// The same as Jackson writes it into bytes: characters beyond U+FFFF too are escaped, as two surrogates.
+pub fn write_string_into_bytes(text: &[u8], out: &mut Vec<u8>) {
+    const FIRST_OF_FOUR: u8 = 0xf0;
+    if !text.iter().any(|byte| *byte >= FIRST_OF_FOUR) {
+        return write_string(text, out);
+    }
+    let start = out.len();
+    write_string(text, out);
+    let Ok(written) = String::from_utf8(out.split_off(start)) else { return };
+    for character in written.chars() {
+        let mut units = [0; 2];
+        match character.encode_utf16(&mut units) {
+            [high, low] => {
+                out.extend_from_slice(format!("\\u{high:04X}\\u{low:04X}").as_bytes());
+            }
+            _ => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

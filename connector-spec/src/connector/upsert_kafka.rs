@@ -14,7 +14,7 @@ pub(super) static SPEC: ConnectorSpec = ConnectorSpec {
     source: true,
     sink: true,
     // Formats that say the kind of change in the value would say it twice.
-    formats: &["json", "csv", "raw"],
+    formats: &["json", "csv", "raw", "avro", "avro-confluent", "protobuf"],
     options: &OPTIONS,
     metadata: METADATA,
     projection: Projection::Nested,

@@ -1,4 +1,4 @@
-//! Rows to the bytes of a file: records with line ends, or Parquet.
+//! Rows to the bytes of a file: records with line ends, Parquet, or Avro.
 
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use tidegate_engine::element::Changes;
 use tidegate_plan::arrow_type;
 use tidegate_types::{Error, ErrorCode, Field, Result};
 
+use crate::format::avro::container::{FileSettings, FileWriter};
 use crate::format::{self, EncoderContext, Records};
 
 /// What is needed to encode the files of a table.
@@ -20,9 +21,16 @@ pub(super) struct FileFormat {
     options: FormatOptions,
     columns: Vec<Field>,
     schema: SchemaRef,
-    /// How Parquet files are written; `None` for record formats.
-    parquet: Option<ParquetSettings>,
+    kind: Kind,
     table: String,
+}
+
+/// How files are written.
+#[derive(Debug, Clone)]
+enum Kind {
+    Records,
+    Parquet(Box<ParquetSettings>),
+    Avro(Box<FileSettings>),
 }
 
 #[derive(Debug, Clone)]
@@ -38,16 +46,22 @@ impl FileFormat {
     /// `INVALID_OPTION` for options and column types that the format does not take.
     pub(super) fn new(options: FormatOptions, columns: Vec<Field>, table: &str) -> Result<Self> {
         let schema = arrow_type::arrow_schema(&columns);
-        let parquet =
-            (options.name() == "parquet").then(|| parquet_settings(&options)).transpose()?;
-        let format = Self { options, columns, schema, parquet, table: table.to_owned() };
-        format.encoder()?;
+        let kind = match options.name() {
+            "parquet" => Kind::Parquet(Box::new(parquet_settings(&options)?)),
+            "avro" => Kind::Avro(Box::new(FileSettings::new(&options, &columns)?)),
+            _ => Kind::Records,
+        };
+        let format = Self { options, columns, schema, kind, table: table.to_owned() };
+        format.encoder("")?;
         Ok(format)
     }
 
-    /// An encoder for one file.
-    pub(super) fn encoder(&self) -> Result<FileEncoder> {
-        if let Some(settings) = &self.parquet {
+    /// An encoder for the file with a name.
+    pub(super) fn encoder(&self, name: &str) -> Result<FileEncoder> {
+        if let Kind::Avro(settings) = &self.kind {
+            return Ok(FileEncoder::Avro(Box::new(settings.file(name))));
+        }
+        if let Kind::Parquet(settings) = &self.kind {
             let writer = ArrowWriter::try_new(
                 Vec::new(),
                 Arc::clone(&self.schema),
@@ -104,6 +118,8 @@ pub(super) enum FileEncoder {
         /// Size at which a row group is closed.
         row_group_bytes: u64,
     },
+    /// Avro.
+    Avro(Box<FileWriter>),
 }
 
 impl FileEncoder {
@@ -122,18 +138,20 @@ impl FileEncoder {
                 }
                 Ok(std::mem::take(writer.inner_mut()))
             }
+            Self::Avro(writer) => writer.encode(changes),
         }
     }
 
-    /// Bytes that are held in memory until the row group ends.
+    /// Bytes that are held in memory until the row group or block ends.
     pub(super) fn buffered_bytes(&self) -> usize {
         match self {
             Self::Records { .. } => 0,
             Self::Parquet { writer, .. } => writer.memory_size(),
+            Self::Avro(writer) => writer.buffered_bytes(),
         }
     }
 
-    /// Ends the row group; returns the bytes to append.
+    /// Ends the row group or block; returns the bytes to append.
     pub(super) fn flush(&mut self) -> Result<Vec<u8>> {
         match self {
             Self::Records { .. } => Ok(Vec::new()),
@@ -141,6 +159,7 @@ impl FileEncoder {
                 writer.flush().map_err(|error| parquet_error(&error))?;
                 Ok(std::mem::take(writer.inner_mut()))
             }
+            Self::Avro(writer) => writer.flush(),
         }
     }
 
@@ -151,6 +170,7 @@ impl FileEncoder {
             Self::Parquet { writer, .. } => {
                 writer.into_inner().map_err(|error| parquet_error(&error))
             }
+            Self::Avro(mut writer) => writer.flush(),
         }
     }
 }

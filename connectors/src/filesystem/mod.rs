@@ -1,12 +1,13 @@
 //! The connector `filesystem`: files in local folders and object stores.
 //!
 //! Reading: [`listing`] finds files, [`split`] cuts them into splits, [`reader`] reads those one
-//! after the other through [`text`] or [`parquet_source`], [`row_layout`] adds partition and metadata
+//! after the other through [`text`], [`parquet_source`] or [`avro_source`], [`row_layout`] adds partition and metadata
 //! columns. Writing: [`writer`] routes rows to one open file per partition, [`part`] holds the bytes
 //! of a file that nobody can see yet, [`staged`] makes finished files visible when the checkpoint is
 //! complete.
 
 mod announce;
+mod avro_source;
 mod compression;
 mod encoder;
 mod leftovers;

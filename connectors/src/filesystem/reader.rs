@@ -8,9 +8,10 @@ use tidegate_engine::connector::{Read, ReaderContext, SourceReader, Split};
 use tidegate_engine::element::Changes;
 use tidegate_types::{Error, ErrorCode, Result};
 
+use super::avro_source::Blocks;
 use super::parquet_source::RowGroups;
 use super::row_layout::FileConstants;
-use super::source::Shared;
+use super::source::{FileKind, Shared};
 use super::split::{Part, SplitState};
 use super::text::Text;
 
@@ -40,6 +41,7 @@ struct Open {
 enum Content {
     Text(Box<Text>),
     Parquet(Box<RowGroups>),
+    Avro(Box<Blocks>),
 }
 
 impl Reader {
@@ -64,7 +66,13 @@ impl Reader {
                 known.state.clone(),
                 self.context.batch_rows,
             ))),
-            _ => Content::Text(Box::new(Text::new(
+            Part::Blocks { .. } => Content::Avro(Box::new(Blocks::new(
+                Arc::clone(&self.shared),
+                path,
+                known.state.clone(),
+                self.context.clone(),
+            ))),
+            Part::Bytes { .. } | Part::Stream { .. } => Content::Text(Box::new(Text::new(
                 Arc::clone(&self.shared),
                 path,
                 known.state.clone(),
@@ -81,6 +89,7 @@ impl Open {
         match &mut self.content {
             Content::Text(text) => text.next().await,
             Content::Parquet(groups) => Ok(groups.next().await?.map(Changes::append)),
+            Content::Avro(blocks) => Ok(blocks.next().await?.map(Changes::append)),
         }
     }
 
@@ -89,6 +98,7 @@ impl Open {
         match &self.content {
             Content::Text(text) => text.position(),
             Content::Parquet(groups) => groups.position(),
+            Content::Avro(blocks) => blocks.position(),
         }
     }
 }
@@ -98,8 +108,7 @@ impl SourceReader for Reader {
     fn add_splits(&mut self, splits: Vec<Split>) -> Result<()> {
         for split in splits {
             let state = SplitState::decode(&split)?;
-            let parquet = matches!(state.part, Part::RowGroups { .. });
-            if parquet != self.shared.is_parquet() {
+            if FileKind::of(&state.part) != self.shared.kind() {
                 let message = format!(
                     "the position in file {} is not one of the format of the table",
                     split.id

@@ -31,9 +31,35 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Whether files are read by columns rather than by records.
-    pub(super) fn is_parquet(&self) -> bool {
-        self.format.name() == "parquet"
+    /// How the files are read.
+    pub(super) fn kind(&self) -> FileKind {
+        match self.format.name() {
+            "parquet" => FileKind::Parquet,
+            "avro" => FileKind::Avro,
+            _ => FileKind::Records,
+        }
+    }
+}
+
+/// How files are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FileKind {
+    /// One record behind the other.
+    Records,
+    /// By columns.
+    Parquet,
+    /// By blocks of records.
+    Avro,
+}
+
+impl FileKind {
+    /// Of the file that a split is part of.
+    pub(super) fn of(part: &Part) -> Self {
+        match part {
+            Part::Bytes { .. } | Part::Stream { .. } => Self::Records,
+            Part::RowGroups { .. } => Self::Parquet,
+            Part::Blocks { .. } => Self::Avro,
+        }
     }
 }
 
@@ -54,7 +80,7 @@ pub fn source(plan: &SourcePlan, options: &Options) -> Result<Arc<dyn Source>> {
     let layout = RowLayout::new(plan, default_name)?;
     let format = options.value_format()?;
     let shared = Shared { location, format, layout, table: plan.table.name.clone() };
-    if !shared.is_parquet() {
+    if shared.kind() == FileKind::Records {
         // Finds bad format options before the job starts.
         format::decoder(&decoder_context(&shared))?;
         format::framing(&shared.format)?;
@@ -69,6 +95,7 @@ pub(super) fn decoder_context(shared: &Shared) -> DecoderContext<'_> {
         options: &shared.format,
         declared: &shared.layout.declared,
         read: &shared.layout.decoded,
+        metadata: &[],
         origin: &shared.table,
     }
 }
@@ -108,8 +135,13 @@ impl Source for Files {
 impl Files {
     /// The parts into which a file is cut.
     async fn parts(&self, meta: &ObjectMeta) -> Result<Vec<Part>> {
-        if self.shared.is_parquet() {
-            return self.row_groups(meta).await;
+        match self.shared.kind() {
+            FileKind::Records => {}
+            FileKind::Parquet => return self.row_groups(meta).await,
+            FileKind::Avro => {
+                let part = |(start, end)| Part::Blocks { start, end, next: None, rows: 0 };
+                return Ok(byte_ranges(meta.size, true).into_iter().map(part).collect());
+            }
         }
         let name = meta.location.filename().unwrap_or_default();
         if Compression::of(name)? != Compression::None {

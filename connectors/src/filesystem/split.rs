@@ -44,6 +44,17 @@ pub(super) enum Part {
         /// Records read so far, bad ones included.
         records: u64,
     },
+    /// The blocks of an Avro file that start in `start..end`.
+    Blocks {
+        /// First byte.
+        start: u64,
+        /// Byte behind the last.
+        end: u64,
+        /// Byte where the block that is being read starts; `None` before the first was found.
+        next: Option<u64>,
+        /// Rows of that block read so far.
+        rows: u64,
+    },
     /// Some row groups of a Parquet file.
     RowGroups {
         /// First group.
@@ -76,8 +87,14 @@ impl SplitState {
     /// Stable identity: the path, and the part if the file has several.
     fn id(&self) -> String {
         match &self.part {
-            Part::Bytes { start: 0, end, .. } if *end == self.size => self.path.clone(),
-            Part::Bytes { start, end, .. } => format!("{}#{start}-{end}", self.path),
+            Part::Bytes { start: 0, end, .. } | Part::Blocks { start: 0, end, .. }
+                if *end == self.size =>
+            {
+                self.path.clone()
+            }
+            Part::Bytes { start, end, .. } | Part::Blocks { start, end, .. } => {
+                format!("{}#{start}-{end}", self.path)
+            }
             Part::Stream { .. } | Part::RowGroups { count: None, .. } => self.path.clone(),
             Part::RowGroups { first, count: Some(count), .. } => {
                 format!("{}#row-groups-{first}-{}", self.path, first + count)

@@ -68,7 +68,9 @@ impl Text {
             Part::Stream { next, .. } => {
                 (0, *next, Compression::of(path.filename().unwrap_or_default())?)
             }
-            Part::RowGroups { .. } => return Err(Error::internal("row groups are not text")),
+            Part::RowGroups { .. } | Part::Blocks { .. } => {
+                return Err(Error::internal("a file of columns or blocks is not text"));
+            }
         };
         let decompressor =
             Decompressor::new(compression).map_err(|error| Error::internal(error.to_string()))?;
@@ -200,7 +202,7 @@ impl Text {
                 *next += bytes as u64;
                 *records += count;
             }
-            Part::RowGroups { .. } => {}
+            Part::RowGroups { .. } | Part::Blocks { .. } => {}
         }
     }
 
@@ -227,7 +229,7 @@ impl Text {
                     (0..record).map(|i| self.records.get(i).map_or(0, |r| r.len() + 1)).sum();
                 format!("file {file}, near byte {}", next.unwrap_or_default() + before as u64)
             }
-            Part::RowGroups { .. } => format!("file {file}"),
+            Part::RowGroups { .. } | Part::Blocks { .. } => format!("file {file}"),
         }
     }
 

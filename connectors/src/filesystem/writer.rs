@@ -196,7 +196,7 @@ impl Writer {
         let now = (self.shared.clock)();
         Ok(OpenFile {
             part,
-            encoder: self.shared.format.encoder()?,
+            encoder: self.shared.format.encoder(&name)?,
             opened_ms: now,
             written_ms: now,
         })

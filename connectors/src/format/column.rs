@@ -104,6 +104,15 @@ impl RowColumns {
         Ok(Self { columns, keys, fields })
     }
 
+    /// The fields of a ROW type. Unlike columns, they say NOT NULL to Arrow too.
+    fn of_row(path: &str, ty: &SqlType, fields: &[Field]) -> Result<Self> {
+        let row = Self::new(path, fields)?;
+        match data_type(ty) {
+            DataType::Struct(fields) => Ok(Self { fields, ..row }),
+            _ => Err(no_such_array(path)),
+        }
+    }
+
     /// Cuts all columns back to `len` values.
     pub(super) fn truncate(&mut self, len: usize) {
         for column in &mut self.columns {
@@ -282,8 +291,12 @@ impl Data {
             }
             TypeKind::Map(key, value) => Self::map(path, ty, key, value)?,
             TypeKind::Multiset(element) => Self::map(path, ty, element, &TypeKind::Int.not_null())?,
-            TypeKind::Row(fields) => Self::Row(RowColumns::new(path, fields)?),
-            TypeKind::Null | TypeKind::IntervalYearMonth | TypeKind::IntervalDayTime => {
+            TypeKind::Row(fields) => Self::Row(RowColumns::of_row(path, ty, fields)?),
+            TypeKind::Null
+            | TypeKind::IntervalYearMonth
+            | TypeKind::IntervalDayTime
+            | TypeKind::Variant
+            | TypeKind::Bitmap => {
                 let message = format!(
                     "column {path}: values of type {} cannot be read from records",
                     ty.kind

@@ -7,20 +7,25 @@
 
 #[cfg(feature = "jdbc")]
 pub(crate) mod answers;
+pub(crate) mod avro;
+mod change_json;
 mod column;
 mod csv;
-mod debezium_json;
 mod framing;
 mod json;
 mod key_table;
+mod protobuf;
 mod raw;
 mod records;
 pub(crate) mod text;
 
-use arrow::array::{Int8Array, RecordBatch, UInt32Array};
+use arrow::array::{ArrayRef, Int8Array, RecordBatch, UInt32Array};
+use arrow::compute::cast;
+use async_trait::async_trait;
 use tidegate_connector_spec::FormatOptions;
 use tidegate_engine::element::Changes;
-use tidegate_plan::RowKind;
+use tidegate_plan::operator::MetadataColumn;
+use tidegate_plan::{RowKind, arrow_type};
 use tidegate_types::{Error, ErrorCode, Field, Result};
 
 pub use framing::Framing;
@@ -36,6 +41,8 @@ pub struct DecoderContext<'a> {
     /// The columns to produce: a subset of `declared` in the same order, ROW types reduced to the
     /// fields that the query reads. May be empty (`COUNT(*)`): then batches have a row count only.
     pub read: &'a [Field],
+    /// What to read beside the row, in the order of [`Decoded::metadata`]; keys are the format's own, without prefix.
+    pub metadata: &'a [MetadataColumn],
     /// What is read, for messages: `table clicks`.
     pub origin: &'a str,
 }
@@ -55,6 +62,8 @@ pub struct EncoderContext<'a> {
 pub struct Decoded {
     /// The `read` columns, with the schema `arrow_type::arrow_schema(read)`.
     pub rows: RecordBatch,
+    /// The metadata columns that were asked for, in their declared types.
+    pub metadata: Vec<ArrayRef>,
     /// For each row the index of the record that it came from (ascending; one record may give
     /// several rows, a skipped one none). `None`: row *i* came from record *i*.
     pub origins: Option<UInt32Array>,
@@ -75,7 +84,17 @@ impl Decoded {
 }
 
 /// Turns the bytes of records into columns.
+#[async_trait]
 pub trait Decoder: Send {
+    /// Gets what these records need from elsewhere (their schemas from a registry), within a bound. To be called before
+    /// [`Decoder::decode`]; may be given up and called again.
+    ///
+    /// # Errors
+    /// What cannot be had, and why.
+    async fn prepare(&mut self, _records: &Records) -> Result<()> {
+        Ok(())
+    }
+
     /// Decodes all of `records` in one pass.
     ///
     /// A record that is NULL (a Kafka tombstone) gives no row, except in `raw`, where it gives a
@@ -88,7 +107,17 @@ pub trait Decoder: Send {
 }
 
 /// Turns rows into the bytes of records.
+#[async_trait]
 pub trait Encoder: Send {
+    /// Announces what will be written where that must be known (a schema to a registry), within a bound. To be called
+    /// before the first [`Encoder::encode`]; further calls do nothing.
+    ///
+    /// # Errors
+    /// What is refused, and why.
+    async fn prepare(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// Appends one record per row to `out`, with [`Records::end_record`] behind each.
     ///
     /// # Errors
@@ -100,13 +129,22 @@ pub trait Encoder: Send {
     /// # Errors
     /// As [`Encoder::encode`]; `BAD_RECORD` for a kind of change that the format cannot say.
     fn encode_changes(&mut self, changes: &Changes, out: &mut Records) -> Result<()> {
-        if let Some(row) = (0..changes.len()).find(|row| changes.kind(*row) != 0) {
-            let kind = RowKind::from_i8(changes.kind(row)).map_or("?", RowKind::short);
-            let message = format!("a {kind} row came, but the format has inserted rows only");
-            return Err(Error::new(ErrorCode::BadRecord, message));
-        }
+        check_inserts(changes)?;
         self.encode(&changes.rows, out)
     }
+}
+
+/// Fails unless all rows are inserted.
+///
+/// # Errors
+/// `BAD_RECORD` with the kind of change.
+pub(crate) fn check_inserts(changes: &Changes) -> Result<()> {
+    if let Some(row) = (0..changes.len()).find(|row| changes.kind(*row) != 0) {
+        let kind = RowKind::from_i8(changes.kind(row)).map_or("?", RowKind::short);
+        let message = format!("a {kind} row came, but the format has inserted rows only");
+        return Err(Error::new(ErrorCode::BadRecord, message));
+    }
+    Ok(())
 }
 
 /// A malformed record: which, and what is wrong with it.
@@ -183,10 +221,14 @@ pub fn quote(bytes: &[u8]) -> String {
 /// `INVALID_OPTION` for an unknown format, bad options or column types that it cannot hold.
 pub fn decoder(context: &DecoderContext<'_>) -> Result<Box<dyn Decoder>> {
     match context.options.name() {
+        "avro" => avro::decoder(context),
+        #[cfg(feature = "kafka")]
+        "avro-confluent" => avro::confluent::decoder(context),
         "json" => json::decoder(context),
         "csv" => csv::decoder(context),
-        "debezium-json" => debezium_json::decoder(context),
+        "protobuf" => protobuf::decoder(context),
         "raw" => raw::decoder(context),
+        name if change_json::is_one(name) => change_json::decoder(context),
         other => Err(not_a_record_format(other)),
     }
 }
@@ -197,10 +239,14 @@ pub fn decoder(context: &DecoderContext<'_>) -> Result<Box<dyn Decoder>> {
 /// As [`decoder`].
 pub fn encoder(context: &EncoderContext<'_>) -> Result<Box<dyn Encoder>> {
     match context.options.name() {
+        "avro" => avro::encoder(context),
+        #[cfg(feature = "kafka")]
+        "avro-confluent" => avro::confluent::encoder(context),
         "json" => json::encoder(context),
         "csv" => csv::encoder(context),
-        "debezium-json" => debezium_json::encoder(context),
+        "protobuf" => protobuf::encoder(context),
         "raw" => raw::encoder(context),
+        name if change_json::is_one(name) => change_json::encoder(context),
         other => Err(not_a_record_format(other)),
     }
 }
@@ -211,8 +257,9 @@ pub fn encoder(context: &EncoderContext<'_>) -> Result<Box<dyn Encoder>> {
 /// `INVALID_OPTION` for an unknown format or bad options.
 pub fn framing(options: &FormatOptions) -> Result<Framing> {
     match options.name() {
-        "json" | "raw" | "debezium-json" => Ok(Framing::Lines),
+        "json" | "raw" => Ok(Framing::Lines),
         "csv" => csv::framing(options),
+        name if change_json::is_one(name) => Ok(Framing::Lines),
         other => Err(not_a_record_format(other)),
     }
 }
@@ -226,5 +273,23 @@ fn not_a_record_format(name: &str) -> Error {
 
 /// The Arrow schema of `read` columns, shared by all batches of a decoder.
 pub fn read_schema(read: &[Field]) -> arrow::datatypes::SchemaRef {
-    tidegate_plan::arrow_type::arrow_schema(read)
+    arrow_type::arrow_schema(read)
+}
+
+/// A metadata column in its declared type.
+///
+/// # Errors
+/// `INVALID_OPTION` if the metadata cannot be cast to it.
+pub(crate) fn cast_metadata(values: ArrayRef, column: &MetadataColumn) -> Result<ArrayRef> {
+    let declared = arrow_type::data_type(&column.field.ty);
+    if *values.data_type() == declared {
+        return Ok(values);
+    }
+    cast(&values, &declared).map_err(|_| {
+        let message = format!(
+            "metadata column {} ('{}') cannot have the type {}",
+            column.field.name, column.key, column.field.ty
+        );
+        Error::new(ErrorCode::InvalidOption, message)
+    })
 }

@@ -141,7 +141,7 @@ impl RawDecoder {
         let arrays = self.row.finish()?;
         let rows = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
             .map_err(|error| Error::internal(format!("decode raw records: {error}")))?;
-        Ok(Decoded { rows, origins: None, bad_records: 0, kinds: None })
+        Ok(Decoded { rows, metadata: Vec::new(), origins: None, bad_records: 0, kinds: None })
     }
 }
 
@@ -284,6 +284,7 @@ mod tests {
             options: &options,
             declared: &fields,
             read: &fields,
+            metadata: &[],
             origin: "table t",
         };
         let mut all = Records::new();
@@ -347,8 +348,13 @@ mod tests {
         let options = FormatOptions::new("raw", &[]).unwrap();
         let two =
             [Field::new("a", TypeKind::Int.nullable()), Field::new("b", TypeKind::Int.nullable())];
-        let context =
-            DecoderContext { options: &options, declared: &two, read: &two, origin: "table t" };
+        let context = DecoderContext {
+            options: &options,
+            declared: &two,
+            read: &two,
+            metadata: &[],
+            origin: "table t",
+        };
         assert!(decoder(&context).is_err());
     }
 }

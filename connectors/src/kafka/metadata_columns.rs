@@ -7,14 +7,14 @@ use arrow::array::{
     Array, ArrayRef, BinaryViewBuilder, Int32Array, Int64Array, MapArray, MapFieldNames,
     StringViewArray, StringViewBuilder, TimestampMillisecondArray, UInt32Array,
 };
-use arrow::compute::{cast, take};
+use arrow::compute::take;
 
 use tidegate_connector_spec::connector;
-use tidegate_plan::arrow_type;
 use tidegate_plan::operator::MetadataColumn;
 use tidegate_types::{Error, ErrorCode, Result};
 
 use super::batch::{RecordBatchBytes, RecordHeader};
+use crate::format::cast_metadata;
 
 /// Fails unless the metadata key exists and can be read.
 pub(super) fn check(column: &MetadataColumn) -> Result<()> {
@@ -54,17 +54,7 @@ pub(super) fn column(
             return Err(Error::internal(format!("metadata column '{other}' is not known")));
         }
     };
-    let declared = arrow_type::data_type(&column.field.ty);
-    if *all.data_type() == declared {
-        return Ok(all);
-    }
-    cast(&all, &declared).map_err(|_| {
-        let message = format!(
-            "metadata column {} ('{}') cannot have the type {}",
-            column.field.name, column.key, column.field.ty
-        );
-        Error::new(ErrorCode::InvalidOption, message)
-    })
+    cast_metadata(all, column)
 }
 
 fn repeat(one: &dyn Array, rows: usize) -> Result<ArrayRef> {
@@ -88,6 +78,7 @@ fn headers(records: &[Vec<RecordHeader>]) -> Result<MapArray> {
 #[cfg(test)]
 mod tests {
     use arrow::array::AsArray;
+    use tidegate_plan::arrow_type;
     use tidegate_types::{Field, SqlType, TypeKind};
 
     use super::*;

@@ -34,6 +34,8 @@ pub(super) struct Reader {
     fetchers: BTreeMap<String, Fetcher>,
     sender: Sender<Result<Fetched>>,
     receiver: Receiver<Result<Fetched>>,
+    /// What a fetcher handed over and is not decoded yet. Kept here, so that a cancelled `next` loses nothing.
+    fetched: Option<Fetched>,
     /// A question for ends that is under way.
     question: Option<(Vec<TopicPartition>, Answer)>,
 }
@@ -59,6 +61,7 @@ impl Reader {
             fetchers: BTreeMap::new(),
             sender,
             receiver,
+            fetched: None,
             question: None,
         })
     }
@@ -191,11 +194,19 @@ impl SourceReader for Reader {
                 }
                 return Ok(Read::Finished { split });
             }
-            // `sender` keeps the channel open, so this waits for as long as there is nothing.
-            let Some(fetched) = self.receiver.recv().await else {
-                return Err(Error::internal("the channel of a Kafka reader is closed"));
-            };
-            if let Some(read) = self.take(&fetched?)? {
+            if self.fetched.is_none() {
+                // `sender` keeps the channel open, so this waits for as long as there is nothing.
+                let Some(fetched) = self.receiver.recv().await else {
+                    return Err(Error::internal("the channel of a Kafka reader is closed"));
+                };
+                self.fetched = Some(fetched?);
+            }
+            if let Some(fetched) = &self.fetched {
+                self.decoders.prepare(&fetched.batch).await?;
+            }
+            if let Some(fetched) = self.fetched.take()
+                && let Some(read) = self.take(&fetched)?
+            {
                 return Ok(read);
             }
         }

@@ -93,11 +93,16 @@ impl RowEncoder {
         })
     }
 
-    /// Asks for the number of partitions where the partitioner needs it.
-    pub(super) async fn find_partitions<C>(&mut self, client: &C) -> Result<()>
+    /// Finds out what must be known before rows are encoded: the number of partitions where the partitioner needs it,
+    /// and what the formats need.
+    pub(super) async fn prepare<C>(&mut self, client: &C) -> Result<()>
     where
         C: Producer<Context> + Clone + Send + 'static,
     {
+        self.value_encoder.prepare().await?;
+        if let Some(encoder) = &mut self.key_encoder {
+            encoder.prepare().await?;
+        }
         if self.shared.partitioner == Partitioner::Default || !self.partitions.is_empty() {
             return Ok(());
         }

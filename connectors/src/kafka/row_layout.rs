@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int8Array, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::SchemaRef;
-use tidegate_connector_spec::{FormatOptions, Options};
+use tidegate_connector_spec::{FormatOptions, Options, VALUE_METADATA_PREFIX};
 use tidegate_engine::element::Changes;
 use tidegate_engine::metrics::SourceMetrics;
 use tidegate_plan::arrow_type;
@@ -26,6 +26,7 @@ pub(super) struct RowLayout {
     value_declared: Vec<Field>,
     value_read: Vec<Field>,
     value_format: FormatOptions,
+    value_metadata: Vec<MetadataColumn>,
     key_declared: Vec<Field>,
     key_read: Vec<Field>,
     key_format: Option<FormatOptions>,
@@ -39,6 +40,8 @@ enum Origin {
     Value(usize),
     Key(usize),
     Metadata(MetadataColumn),
+    /// What the value's format says beside the row, by index.
+    ValueMetadata(usize),
 }
 
 impl RowLayout {
@@ -82,9 +85,19 @@ impl RowLayout {
             Some(Field::new(column.name.clone(), read.ty.clone()))
         });
         let key_read: Vec<Field> = key_read.collect();
+        let mut value_metadata = Vec::new();
         for column in &plan.metadata {
-            metadata_columns::check(column)?;
-            origins.push(Origin::Metadata(column.clone()));
+            match column.key.strip_prefix(VALUE_METADATA_PREFIX) {
+                Some(key) => {
+                    origins.push(Origin::ValueMetadata(value_metadata.len()));
+                    let (key, field) = (key.to_owned(), column.field.clone());
+                    value_metadata.push(MetadataColumn { key, field });
+                }
+                None => {
+                    metadata_columns::check(column)?;
+                    origins.push(Origin::Metadata(column.clone()));
+                }
+            }
         }
         let fields: Vec<_> =
             plan.read.iter().chain(plan.metadata.iter().map(|m| &m.field)).cloned().collect();
@@ -97,6 +110,7 @@ impl RowLayout {
             },
             value_read,
             value_format,
+            value_metadata,
             key_declared: columns.key,
             key_format: options.key_format()?.filter(|_| !key_read.is_empty()),
             key_read,
@@ -128,6 +142,7 @@ impl RowLayout {
             options: &self.value_format,
             declared: &self.value_declared,
             read: &self.value_read,
+            metadata: &self.value_metadata,
             origin: &self.table,
         })?;
         let key = self.key_format.as_ref().map(|options| {
@@ -135,6 +150,7 @@ impl RowLayout {
                 options,
                 declared: &self.key_declared,
                 read: &self.key_read,
+                metadata: &[],
                 origin: &self.table,
             })
         });
@@ -215,6 +231,10 @@ impl RowLayout {
                     None => Ok(all),
                 }
             }
+            (Origin::ValueMetadata(index), _) => {
+                let column = values.metadata.get(*index).map(Arc::clone);
+                column.ok_or_else(|| Error::internal("a metadata column was not decoded"))
+            }
         };
         self.origins.iter().map(column).collect()
     }
@@ -263,6 +283,8 @@ impl RowLayout {
             }
             Origin::Key(index) => merged.of_key(keys.rows.column(*index)),
             Origin::Metadata(column) => merged.of_records(&from.metadata(column)?),
+            // Formats with changes of their own cannot be had by key.
+            Origin::ValueMetadata(_) => Err(Error::internal("a table by key has no such metadata")),
         };
         self.origins.iter().map(column).collect()
     }
@@ -322,4 +344,15 @@ fn internal(error: arrow::error::ArrowError) -> Error {
 pub(super) struct Decoders {
     value: Box<dyn Decoder>,
     key: Option<Box<dyn Decoder>>,
+}
+
+impl Decoders {
+    /// Gets what the decoding of a batch needs from elsewhere. May be given up and called again.
+    pub(super) async fn prepare(&mut self, batch: &RecordBatchBytes) -> Result<()> {
+        self.value.prepare(&batch.values).await?;
+        match &mut self.key {
+            Some(key) => key.prepare(&batch.keys).await,
+            None => Ok(()),
+        }
+    }
 }

@@ -187,10 +187,10 @@ pub fn sink(
         metadata,
         value_columns: split.value.iter().filter_map(|field| index_of(&field.name)).collect(),
         value_fields: split.value,
-        value_format: options.value_format()?,
+        value_format: with_subject(options.value_format()?, options, "value"),
         key_columns: split.names.iter().filter_map(index_of).collect(),
         key_fields: split.key,
-        key_format: options.key_format()?,
+        key_format: options.key_format()?.map(|format| with_subject(format, options, "key")),
         by_key: is_by_key(options),
         last_of_key: options.integer("sink.buffer-flush.max-rows")?.is_some_and(|rows| rows > 0),
         guarantee,
@@ -203,6 +203,17 @@ pub fn sink(
     // Finds settings that the client refuses before the job starts.
     drop(producer(&shared.brokers)?);
     Ok(Arc::new(Kafka(Arc::new(shared))))
+}
+
+/// A format with the subject that its schema has by default: where there is one topic, after that.
+fn with_subject(format: FormatOptions, options: &Options, part: &str) -> FormatOptions {
+    const SUBJECT: &str = "subject";
+    match options.list("topic").as_slice() {
+        [topic] if format.knows(SUBJECT) && format.text("schema-registry.subject").is_none() => {
+            format.or_with(SUBJECT, || format!("{topic}-{part}"))
+        }
+        _ => format,
+    }
 }
 
 fn guarantee(options: &Options) -> Result<DeliveryGuarantee> {
@@ -285,6 +296,11 @@ impl Sink for Kafka {
     }
 
     async fn check(&self) -> Result<()> {
+        // What a registry refuses is found before the first row comes.
+        self.0.value_encoder()?.prepare().await?;
+        if let Some(mut encoder) = self.0.key_encoder()? {
+            encoder.prepare().await?;
+        }
         let shared = Arc::clone(&self.0);
         let checked = tokio::task::spawn_blocking(move || {
             let producer = producer(&shared.brokers)?;

@@ -85,7 +85,7 @@ impl SinkWriter for StagedWriter {
 
     async fn write(&mut self, changes: Changes) -> Result<()> {
         if let Some(transactions) = &self.transactions {
-            self.encoder.find_partitions(transactions.client()).await?;
+            self.encoder.prepare(transactions.client()).await?;
         }
         self.encoder.encode(&changes)?;
         for row in 0..changes.len() {

@@ -118,7 +118,7 @@ fn delivered(shared: &Shared, context: &Context) -> Result<()> {
 #[async_trait]
 impl SinkWriter for Writer {
     async fn write(&mut self, changes: Changes) -> Result<()> {
-        self.encoder.find_partitions(&self.producer).await?;
+        self.encoder.prepare(&self.producer).await?;
         self.check_deliveries()?;
         self.encoder.encode(&changes)?;
         for row in 0..changes.len() {

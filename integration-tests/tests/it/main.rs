@@ -31,6 +31,7 @@ mod late_rows;
 mod lookup_files;
 mod lookup_jdbc;
 mod memory_budgets;
+mod recorded_formats;
 mod recorded_statements;
 mod recorded_tables;
 mod security;

@@ -79,9 +79,10 @@ pub(super) fn check(table: &catalog::Table, role: Role) -> Result<()> {
 /// Checks that the connector knows the table's metadata columns.
 pub(super) fn check_metadata(table: &catalog::Table, role: Role) -> Result<()> {
     let name = table.options.get("connector").map(String::as_str).unwrap_or_default();
-    let Some(spec) = tidegate_connector_spec::connector(name) else {
+    if tidegate_connector_spec::connector(name).is_none() {
         return Ok(());
-    };
+    }
+    let all = tidegate_connector_spec::metadata(&table.options);
     for column in &table.columns {
         let catalog::ColumnKind::Metadata { key, is_virtual } = &column.kind else {
             continue;
@@ -90,7 +91,7 @@ pub(super) fn check_metadata(table: &catalog::Table, role: Role) -> Result<()> {
             Role::Source => known.readable,
             Role::Sink => known.writable,
         };
-        let known = spec.metadata(key);
+        let known = all.iter().find(|(name, _)| name == key).map(|(_, known)| *known);
         if role == Role::Sink && *is_virtual || known.as_ref().is_some_and(usable) {
             continue;
         }
@@ -103,7 +104,8 @@ pub(super) fn check_metadata(table: &catalog::Table, role: Role) -> Result<()> {
                 format!("metadata '{key}' of connector '{name}' cannot be written")
             }
         };
-        let keys: Vec<&str> = spec.metadata.iter().filter(usable).map(|known| known.key).collect();
+        let keys: Vec<&str> =
+            all.iter().filter(|(_, known)| usable(known)).map(|(key, _)| key.as_str()).collect();
         let help = match (known, role) {
             (Some(_), Role::Sink) => format!("declare column '{}' VIRTUAL", column.name),
             _ if keys.is_empty() => "it has none".to_owned(),

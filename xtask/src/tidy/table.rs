@@ -154,9 +154,9 @@ pub(crate) const OUTSIDE: &[Outside] = &[
     },
     Outside {
         name: "prost*",
-        users: &["cli", "coordinator", "proto", "worker"],
+        users: &["cli", "connectors", "coordinator", "proto", "worker"],
         tests: &["integration-tests"],
-        why: "wire types stay at the edge",
+        why: "wire types stay at the edge; connectors read descriptions of messages of others",
     },
     Outside {
         name: "etcd-client",

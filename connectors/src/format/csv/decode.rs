@@ -91,7 +91,13 @@ impl CsvDecoder {
         let arrays = self.row.finish()?;
         let rows = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
             .map_err(|error| Error::internal(format!("decode CSV: {error}")))?;
-        Ok(Decoded { rows, origins: origins.map(UInt32Array::from), bad_records, kinds: None })
+        Ok(Decoded {
+            rows,
+            metadata: Vec::new(),
+            origins: origins.map(UInt32Array::from),
+            bad_records,
+            kinds: None,
+        })
     }
 
     /// Appends the row of a record, or says what is wrong with it.

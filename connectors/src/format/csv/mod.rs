@@ -110,6 +110,8 @@ fn is_simple(ty: &SqlType) -> bool {
             | TypeKind::Row(_)
             | TypeKind::IntervalYearMonth
             | TypeKind::IntervalDayTime
+            | TypeKind::Variant
+            | TypeKind::Bitmap
     )
 }
 

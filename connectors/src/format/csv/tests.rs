@@ -21,7 +21,8 @@ fn decode(
     texts: &[&[u8]],
 ) -> Result<Decoded, DecodeError> {
     let options = FormatOptions::new("csv", options)?;
-    let context = DecoderContext { options: &options, declared, read, origin: "table t" };
+    let context =
+        DecoderContext { options: &options, declared, read, metadata: &[], origin: "table t" };
     let mut records = Records::new();
     for text in texts {
         assert!(records.push(Some(text)));

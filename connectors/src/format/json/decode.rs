@@ -86,7 +86,13 @@ impl JsonDecoder {
         let arrays = self.row.finish()?;
         let rows = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
             .map_err(|error| Error::internal(format!("decode JSON: {error}")))?;
-        Ok(Decoded { rows, origins: origins.map(UInt32Array::from), bad_records, kinds: None })
+        Ok(Decoded {
+            rows,
+            metadata: Vec::new(),
+            origins: origins.map(UInt32Array::from),
+            bad_records,
+            kinds: None,
+        })
     }
 }
 

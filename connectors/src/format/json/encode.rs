@@ -11,7 +11,7 @@ use crate::format::text::number::{
     write_double, write_float, write_integer, write_plain_decimal, write_stripped_decimal,
 };
 use crate::format::{Encoder, EncoderContext, Records};
-use tidegate_json::string::write_string;
+use tidegate_json::string::write_string_into_bytes;
 
 /// The encoder.
 pub(super) struct JsonEncoder {
@@ -59,7 +59,7 @@ impl JsonEncoder {
             "DROP" => NullKey::Drop,
             "LITERAL" => {
                 let mut literal = Vec::new();
-                write_string(
+                write_string_into_bytes(
                     options.text("map-null-key.literal").unwrap_or("null").as_bytes(),
                     &mut literal,
                 );
@@ -84,7 +84,7 @@ impl JsonEncoder {
 fn object(prefix: &str, fields: &[Field]) -> Result<Node> {
     let field = |field: &Field| {
         let mut key = Vec::new();
-        write_string(field.name.as_bytes(), &mut key);
+        write_string_into_bytes(field.name.as_bytes(), &mut key);
         key.push(b':');
         Ok((key, node(&format!("{prefix}{}", field.name), &field.ty)?))
     };
@@ -103,7 +103,10 @@ fn node(path: &str, ty: &SqlType) -> Result<Node> {
             Node::Map(Box::new(Node::Scalar))
         }
         TypeKind::Row(fields) => object(&format!("{path}."), fields)?,
-        TypeKind::IntervalYearMonth | TypeKind::IntervalDayTime => {
+        TypeKind::IntervalYearMonth
+        | TypeKind::IntervalDayTime
+        | TypeKind::Variant
+        | TypeKind::Bitmap => {
             let message = format!("column {path}: JSON does not hold values of type {ty}");
             return Err(Error::new(ErrorCode::InvalidOption, message));
         }
@@ -220,7 +223,9 @@ impl Writer {
             first = false;
             match (&self.null_key, &keys.values) {
                 (NullKey::Literal(literal), _) if null => out.extend_from_slice(literal),
-                (_, Values::Text(texts)) => write_string(texts.value(entry).as_bytes(), out),
+                (_, Values::Text(texts)) => {
+                    write_string_into_bytes(texts.value(entry).as_bytes(), out)
+                }
                 _ => return Err(Error::internal("keys of a JSON object are texts")),
             }
             out.push(b':');
@@ -247,7 +252,7 @@ impl Writer {
                 write_plain_decimal(values[row], *scale, out)
             }
             Values::Decimal { values, scale } => write_stripped_decimal(values[row], *scale, out),
-            Values::Text(values) => write_string(values.value(row).as_bytes(), out),
+            Values::Text(values) => write_string_into_bytes(values.value(row).as_bytes(), out),
             Values::Bytes(values) => quoted(out, |out| base64::encode(values.value(row), out)),
             Values::Date(values) => quoted(out, |out| write_date(values[row], out)),
             Values::Time(values) => quoted(out, |out| write_time(values[row], out)),

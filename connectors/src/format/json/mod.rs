@@ -11,17 +11,21 @@
 //! | `compact` | an object or array as text, for STRING |
 //! | `value` | scalars into columns |
 //! | `decode` | records, rows, arrays and maps |
+//! | `keys` | which keys objects have, for formats of changes |
 //! | `encode` | rows to records |
 
 mod compact;
 mod decode;
 mod encode;
+mod keys;
 #[cfg(test)]
 mod tests;
 mod value;
 
 use tidegate_connector_spec::FormatOptions;
 use tidegate_types::{Error, ErrorCode, Result};
+
+pub(super) use keys::each_key_in;
 
 use super::text::datetime_parse::Standard;
 use super::{Decoder, DecoderContext, Encoder, EncoderContext};

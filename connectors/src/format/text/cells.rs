@@ -111,10 +111,11 @@ impl<'a> Values<'a> {
             TypeKind::Decimal { scale, .. } => {
                 Self::Decimal { values: slice::<Decimal128Type>(array, kind)?, scale: *scale }
             }
-            TypeKind::Char { .. } | TypeKind::VarChar { .. } => {
+            // A VARIANT is held as its JSON text.
+            TypeKind::Char { .. } | TypeKind::VarChar { .. } | TypeKind::Variant => {
                 Self::Text(array.as_string_view_opt().ok_or_else(wrong)?)
             }
-            TypeKind::Binary { .. } | TypeKind::VarBinary { .. } => {
+            TypeKind::Binary { .. } | TypeKind::VarBinary { .. } | TypeKind::Bitmap => {
                 Self::Bytes(array.as_binary_view_opt().ok_or_else(wrong)?)
             }
             TypeKind::Date => Self::Date(slice::<Date32Type>(array, kind)?),

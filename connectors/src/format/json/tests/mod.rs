@@ -37,8 +37,13 @@ fn decode(
     texts: &[&[u8]],
 ) -> Result<Decoded, DecodeError> {
     let options = FormatOptions::new("json", options)?;
-    let context =
-        DecoderContext { options: &options, declared: fields, read: fields, origin: "table t" };
+    let context = DecoderContext {
+        options: &options,
+        declared: fields,
+        read: fields,
+        metadata: &[],
+        origin: "table t",
+    };
     decoder(&context)?.decode(&records(texts))
 }
 

@@ -86,8 +86,13 @@ fn errors_name_place_and_value() {
 fn a_decoder_goes_on_after_a_malformed_record() {
     let fields = fields(&[("a", K::Int), ("s", K::STRING)]);
     let options = FormatOptions::new("json", &[]).unwrap();
-    let context =
-        DecoderContext { options: &options, declared: &fields, read: &fields, origin: "table t" };
+    let context = DecoderContext {
+        options: &options,
+        declared: &fields,
+        read: &fields,
+        metadata: &[],
+        origin: "table t",
+    };
     let mut decoder = decoder(&context).unwrap();
     assert!(decoder.decode(&records(&[b"{\"a\":1,\"s\":\"x\"}", b"{\"a\":2,\"s\":"])).is_err());
     let decoded = decoder.decode(&records(&[b"{\"a\":3,\"s\":\"y\"}"])).unwrap();
