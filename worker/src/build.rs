@@ -219,6 +219,9 @@ fn operator(graph: &StreamGraph, node: &Node) -> Result<Box<dyn Operator>> {
         PlanOperator::TemporalSort(plan) => {
             Box::new(TemporalSort::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
         }
+        PlanOperator::MatchRecognize(plan) => {
+            Box::new(MatchRecognize::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+        }
         PlanOperator::ChangelogNormalize(plan) => {
             Box::new(ChangelogNormalize::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
         }
