@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use tidegate_plan::operator::{
-    JoinKind, MetadataColumn, OverAggregate, Rank, RankFunction, SortKey, TemporalSort, Unnest,
+    JoinKind, MatchRecognize, MetadataColumn, OverAggregate, Rank, RankFunction, SortKey, TemporalSort, Unnest,
 };
 use tidegate_plan::window::{WindowColumn, WindowShape};
 use tidegate_plan::{AggregateCall, Expr, Literal, NamedExpr, Schema};
@@ -78,6 +78,11 @@ pub(crate) enum RelOp {
     Sort {
         input: Box<Relation>,
         sort: TemporalSort,
+    },
+    /// Output: the partition's columns, then the measures.
+    Match {
+        input: Box<Relation>,
+        pattern: Box<MatchRecognize>,
     },
     /// Output: the input's columns, then the element's.
     Unnest {
@@ -306,6 +311,7 @@ impl Relation {
             | RelOp::Rank { input, .. }
             | RelOp::Over { input, .. }
             | RelOp::Sort { input, .. }
+            | RelOp::Match { input, .. }
             | RelOp::Gate { input, .. }
             | RelOp::Late { input, .. }
             | RelOp::Unnest { input, .. } => vec![input],
@@ -329,6 +335,7 @@ impl Relation {
             | RelOp::Rank { input, .. }
             | RelOp::Over { input, .. }
             | RelOp::Sort { input, .. }
+            | RelOp::Match { input, .. }
             | RelOp::Gate { input, .. }
             | RelOp::Late { input, .. }
             | RelOp::Unnest { input, .. } => vec![input],
@@ -407,6 +414,8 @@ impl Relation {
             | RelOp::Sort { input, .. } => input.window(),
             // The rows change for ever: no window of theirs is complete.
             RelOp::Group { .. } | RelOp::Rank { .. } => None,
+            // Its rows are new ones.
+            RelOp::Match { .. } => None,
             RelOp::Expand { input, projections } => {
                 let places = |column: usize| {
                     let plain = |expr: &Expr| matches!(expr, Expr::Column { index, .. } if *index == column);

@@ -9,6 +9,7 @@ pub(crate) mod flink_text;
 mod insert;
 mod plan_file;
 mod refused;
+pub(crate) mod row_pattern;
 mod script;
 mod show;
 pub(crate) mod table;
