@@ -85,7 +85,8 @@ TIES = table("t", COLUMNS, """
 5 a a 2 2
 6 a c 1 2
 7 a x 0 9
-""", ts="ts")
+""", ts="ts", delay=5)
+AB = "A.id AS a, B.id AS b"
 CHANGES = table("ch", "id INT, k STRING, v INT", "+ 1 a 1\n+ 2 a 2\n~ 1 a 1 > 1 a 5\n- 2 a 2", pk="id", changing=True)
 ABC = "A AS A.e LIKE '%a%', B AS B.e LIKE '%b%', C AS C.e LIKE '%c%'"
 MEASURES = "FIRST(id) AS f, LAST(id) AS l, FIRST(A.id) AS fa, LAST(A.id) AS la, FIRST(B.id) AS fb, LAST(B.id) AS lb, FIRST(C.id) AS fc, LAST(C.id) AS lc"
@@ -141,6 +142,10 @@ def patterns():
     one("an earlier match fails, next row", match("A B*? C", define=waits, measures="A.id AS a, C.id AS c, MATCH_ROWTIME() AS rt", after="AFTER MATCH SKIP TO NEXT ROW"), BOTH)
     one("an earlier match times out", match("A B*? C", define="A AS A.v > 1, C AS C.v > A.v + 3", within=" WITHIN INTERVAL '5' SECOND", measures="A.id AS a, C.id AS c"))
 
+    for after in ("PAST LAST ROW", "TO NEXT ROW"):
+        one("an earlier match times out while rows come, " + after, match("A B*? C", define="A AS A.v > 1, C AS C.v > A.v + 3", within=" WITHIN INTERVAL '8' SECOND", measures="A.id AS a, C.id AS c, MATCH_ROWTIME() AS rt", after="AFTER MATCH SKIP " + after))
+        one("an earlier match ends, " + after, match("A B*? C", define="A AS A.v > 1, B AS B.e <> 'c', C AS C.v > A.v + 2", measures="A.id AS a, C.id AS c, MATCH_ROWTIME() AS rt", after="AFTER MATCH SKIP " + after))
+
     # WITHIN.
     for interval in ("'3' SECOND", "'4' SECOND", "'12' SECOND", "'13' SECOND", "'0.5' SECOND(1, 1)", "'1' MINUTE", "'0:05' MINUTE TO SECOND", "'0' SECOND", "'-1' SECOND", "'1' MONTH"):
         one("WITHIN %s" % interval, match("A B+ C", within=" WITHIN INTERVAL " + interval))
@@ -153,17 +158,17 @@ def patterns():
     one("offsets in MEASURES", match("A B+ C", measures=nav))
     one("no match of a variable in MEASURES", match("A B* C", measures="A.id AS a, B.id AS b, FIRST(B.id) AS fb, COUNT(B.id) AS n, SUM(B.v) AS s, LAST(B.v, 1) IS NULL AS l"))
     one("a variable without a condition", match("A B+? C", define="A AS A.e = 'a', C AS C.e = 'c'"))
-    one("no condition at all", match("A B", define="B AS TRUE"))
+    one("no condition at all", match("A B", define="B AS TRUE", measures=AB))
     one("a column without a variable in DEFINE", match("A B+ C", define="A AS e = 'a', B AS e = 'b', C AS e = 'c'"))
     one("a column of another variable in DEFINE", match("A B+ C", define="A AS A.e = 'a', B AS B.v < A.v, C AS C.v > LAST(B.v) AND C.e = 'c'"))
     one("the row before in DEFINE", match("A B+ C", define="B AS B.v < LAST(B.v, 1) OR LAST(B.v, 1) IS NULL, C AS C.v > LAST(v, 1)", measures="A.id AS a, LAST(B.id) AS b, C.id AS c"))
     one("the first row in DEFINE", match("A+ C", define="A AS A.v <= FIRST(A.v), C AS C.v > FIRST(A.v, 1)", measures="FIRST(A.id) AS a, LAST(A.id) AS b, C.id AS c"))
     one("the first row of any variable in DEFINE", match("A B+ C", define="B AS B.id < FIRST(id) + 3, C AS LAST(id, 2) IS NOT NULL", measures="A.id AS a, LAST(B.id) AS b, C.id AS c"))
     one("a variable behind the one that is defined", match("A B+ C", define="A AS A.e = 'a' AND C.id IS NULL, B AS B.e = 'b', C AS C.e = 'c'"))
-    one("the current row by PREV of 0", match("A B", define="A AS A.e = 'a', B AS PREV(B.v, 0) > 1"))
-    one("PREV", match("A B", define="A AS A.e = 'a', B AS PREV(B.v) > 1"))
+    one("the current row by PREV of 0", match("A B", define="A AS A.e = 'a', B AS PREV(B.v, 0) > 1", measures=AB))
+    one("PREV", match("A B", define="A AS A.e = 'a', B AS PREV(B.v) > 1", measures=AB))
     one("PREV in MEASURES", match("A B", measures="PREV(A.id) AS p"))
-    one("NEXT", match("A B", define="A AS A.e = 'a', B AS NEXT(B.v) > 1"))
+    one("NEXT", match("A B", define="A AS A.e = 'a', B AS NEXT(B.v) > 1", measures=AB))
     one("FINAL and RUNNING", match("A B+ C", measures="FINAL LAST(B.id) AS fin, FINAL FIRST(A.id, 0) AS fst"))
     one("RUNNING", match("A B+ C", measures="RUNNING LAST(B.id) AS r"))
     one("FINAL of an aggregate", match("A B+ C", measures="FINAL SUM(B.v) AS r"))
@@ -179,8 +184,8 @@ def patterns():
     one("CLASSIFIER", match("A B+ C", measures="CLASSIFIER() AS r"))
     one("MATCH_NUMBER", match("A B+ C", measures="MATCH_NUMBER() AS r"))
     one("an expression of functions in MEASURES", match("A B+ C", measures="CONCAT(A.e, B.e, C.e) AS s, CAST(A.v AS STRING) || '!' AS w, CASE WHEN A.v > 3 THEN 'big' ELSE 'small' END AS b, ABS(A.v - C.v) AS d"))
-    one("a condition that is NULL", match("A B", define="A AS A.e = 'a', B AS B.v > LAST(B.v, 1)"))
-    one("a condition that is no BOOLEAN", match("A B", define="A AS A.v"))
+    one("a condition that is NULL", match("A B", define="A AS A.e = 'a', B AS B.v > LAST(B.v, 1)", measures=AB))
+    one("a condition that is no BOOLEAN", match("A B", define="A AS A.v", measures=AB))
     one("two measures of one name", match("A B", measures="A.id AS x, B.id AS x"))
     one("no measures", match("A B C", measures=""))
     one("no measures and no partition", match("A B C", measures="", by=""))
@@ -191,11 +196,13 @@ def patterns():
     one("an unknown column", match("A B C", measures="A.nope AS x"))
     one("an unknown variable in MEASURES", match("A B C", measures="Z.id AS x"))
     one("an unknown variable in DEFINE", match("A B C", define="A AS Z.id = 1"))
-    one("DEFINE of a variable that is not in the pattern", match("A B", define="A AS A.e = 'a', Z AS Z.e = 'z'"))
+    one("DEFINE of a variable that is not in the pattern", match("A B", define="A AS A.e = 'a', Z AS Z.e = 'z'", measures=AB))
     one("DEFINE twice", match("A B", define="A AS A.e = 'a', A AS A.e = 'b'"))
     one("small letters", match("a b", define="a AS a.e = 'a', b AS b.e = 'b'", measures="a.id AS x, b.id AS y"))
     one("letters of two cases", match("a A", define="a AS a.e = 'a', A AS A.e = 'b'", measures="a.id AS x, A.id AS y"))
     one("a variable in another case", match("A B", define="a AS a.e = 'a', B AS B.e = 'b'", measures="A.id AS x"))
+    one("a variable in another case, with another condition", match("A B", define="a AS a.e = 'nope', B AS B.e = 'b'", measures="A.id AS x"))
+    one("a condition of another case names it", match("A B", define="A AS a.e = 'a', B AS B.e = 'b'", measures="a.id AS x"))
     one("quoted variables", match("`A x` B", define="`A x` AS `A x`.e = 'a', B AS B.e = 'b'", measures="`A x`.id AS x"))
     one("the table's name in DEFINE", match("A B", define="A AS t.e = 'a'", measures="t.id AS x"))
 
@@ -211,13 +218,14 @@ def patterns():
     one("rows out of order", match("A B C"), MIXED)
     one("rows out of order, WITHIN", match("A B C", within=" WITHIN INTERVAL '3' SECOND"), MIXED)
     one("equal times", match("A B C"), TIES, note="in order of arrival")
+    one("equal times, another pattern", match("B A C"), TIES, note="in order of arrival")
     one("equal times, ordered by another column", match("A B C", order="ts, e"), TIES)
     one("equal times, ordered the other way", match("C B A", order="ts, e DESC, id"), TIES)
     one("equal times, ordered by a column of NULLs", match("A B C", order="ts ASC, CAST(NULL AS INT)"), TIES)
     one("no partition", match("A B C", by=""))
     one("two partition columns", match("A B C", by="PARTITION BY k, k "))
     one("partition by an expression", match("A B C", by="PARTITION BY UPPER(k) "))
-    one("partition columns in order", match("A C", by="PARTITION BY e, k "))
+    one("partition columns in order", match("A B", by="PARTITION BY e, k ", define="B AS B.v > A.v", measures=AB))
     one("ORDER BY time descending", match("A B C", order="ts DESC"))
     one("ORDER BY another column", match("A B C", order="id"))
     one("ORDER BY another column first", match("A B C", order="id, ts"))
@@ -225,7 +233,7 @@ def patterns():
     rt = "A.id AS a, MATCH_ROWTIME() AS rt, A.ts AS ats, LAST(ts) AS lts, MATCH_PROCTIME() IS NOT NULL AS pt"
     one("MATCH_ROWTIME", match("A B C", measures=rt))
     one("MATCH_ROWTIME of a column", match("A B C", measures="MATCH_ROWTIME(ts) AS rt"))
-    one("types of time", match("A B C", measures="MATCH_ROWTIME() AS rt, MATCH_PROCTIME() AS pt, A.ts AS ats, LAST(B.ts) AS bts, MAX(ts) AS mts", select="TYPEOF(rt), TYPEOF(pt), TYPEOF(ats), TYPEOF(bts), TYPEOF(mts)"))
+    one("types of time", match("A B C", measures="MATCH_ROWTIME() AS rt, MATCH_PROCTIME() AS pt, A.ts AS ats, LAST(B.ts) AS bts, MAX(ts) AS mts", select="rt, ats, bts, mts, pt IS NOT NULL AS p"))
     one("MATCH_ROWTIME in DEFINE", match("A B C", define="A AS MATCH_ROWTIME() > TIMESTAMP '2024-01-01 00:00:00'"))
     one("MATCH_ROWTIME outside", "SELECT MATCH_ROWTIME() FROM t")
     one("a window over MATCH_ROWTIME", "SELECT window_start, COUNT(*) AS n, SUM(a) AS s FROM TABLE(TUMBLE(TABLE m, DESCRIPTOR(rt), INTERVAL '10' SECOND)) GROUP BY window_start, window_end", more=["CREATE TEMPORARY VIEW m AS " + match("A B* C", measures="A.id AS a, MATCH_ROWTIME() AS rt")])
@@ -234,7 +242,7 @@ def patterns():
     pt = ["CREATE TEMPORARY VIEW p AS SELECT *, PROCTIME() AS pt FROM t"]
     one("processing time", match("A B* C", order="pt", source="p"), more=pt)
     one("processing time, MATCH_PROCTIME", match("A B* C", order="pt", source="p", measures="A.id AS a, MATCH_PROCTIME() IS NOT NULL AS x"), more=pt)
-    one("processing time, MATCH_ROWTIME", match("A B* C", order="pt", source="p", measures="A.id AS a, MATCH_ROWTIME() AS x"), more=pt)
+    one("processing time, MATCH_ROWTIME", match("A B* C", order="pt", source="p", measures="A.id AS a, MATCH_ROWTIME() IS NOT NULL AS x"), more=pt)
     one("processing time, WITHIN", match("A B* C", order="pt", source="p", within=" WITHIN INTERVAL '1' HOUR"), more=pt)
     one("processing time and another column", match("A B* C", order="pt, id", source="p", by=""), more=pt, unordered=True)
     one("processing time in DEFINE", match("A B* C", order="pt", source="p", define=ABC.replace("A AS ", "A AS A.pt IS NOT NULL AND ")), more=pt)
@@ -243,12 +251,14 @@ def patterns():
     one("of a view", match("A B C", source="w"), more=["CREATE TEMPORARY VIEW w AS SELECT id, k, e, v, ts FROM t WHERE e <> 'x'"])
     one("of a subquery", match("A B C", source="(SELECT * FROM t WHERE e <> 'x')"))
     one("of a table with an alias", match("A B C", source="t AS u"))
+    one("of a window function", match("A B C", source="TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '10' SECOND))", by="PARTITION BY k, window_start "))
+    one("of a union", match("A B C", source="u"), more=["CREATE TEMPORARY VIEW u AS SELECT * FROM t UNION ALL SELECT * FROM t WHERE FALSE"])
     one("behind WITH", "WITH w AS (SELECT * FROM t) " + match("A B C", source="w"))
     one("selected, filtered, grouped", match("A B* C", measures="A.id AS a, C.id AS c", select="k, COUNT(*) AS n, SUM(c - a) AS s") + " WHERE a > 1 GROUP BY k")
     one("joined", "SELECT m.a, t.e FROM t MATCH_RECOGNIZE (PARTITION BY k ORDER BY ts MEASURES A.id AS a PATTERN (A B) DEFINE A AS A.e = 'a', B AS B.e = 'b') AS m JOIN t ON m.a = t.id", interleaved=True)
     one("no alias", match("A B C").rsplit(" AS m", 1)[0])
-    one("columns of the alias", match("A B C", measures="A.id AS x").replace("AS m", "AS m (k1, x1)"))
-    one("of changes", "SELECT * FROM ch MATCH_RECOGNIZE (PARTITION BY k ORDER BY pt MEASURES A.id AS a PATTERN (A B) DEFINE A AS A.v > 0)", CHANGES, more=["CREATE TEMPORARY VIEW p AS SELECT *, PROCTIME() AS pt FROM ch"])
+    one("columns of the alias", match("A B C", measures="A.id AS x")[:-4] + "AS m (k1, x1)")
+    one("of changes", "SELECT * FROM (SELECT *, PROCTIME() AS pt FROM ch) MATCH_RECOGNIZE (PARTITION BY k ORDER BY pt MEASURES A.id AS a PATTERN (A B) DEFINE A AS A.v > 0)", CHANGES)
     one("of a view of changes", "SELECT * FROM p MATCH_RECOGNIZE (PARTITION BY k ORDER BY pt MEASURES A.id AS a PATTERN (A B) DEFINE A AS A.v > 0)", CHANGES, more=["CREATE TEMPORARY VIEW p AS SELECT *, PROCTIME() AS pt FROM ch"])
 
     # What is refused of patterns.

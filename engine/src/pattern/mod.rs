@@ -24,6 +24,8 @@ mod output;
 mod queue;
 mod rows;
 mod search;
+#[cfg(test)]
+mod tests;
 mod waiting;
 
 pub use operator::MatchRecognize;

@@ -55,12 +55,10 @@ impl Waiting {
         self.buckets.entry(time >> BUCKET).or_default().push((time, entry));
     }
 
-    /// The earliest time, rounded down; none if no row waits.
+    /// The time of the earliest row, where rows come in the order of their times.
     pub(super) fn earliest(&self) -> Option<i64> {
-        match self.ready.front() {
-            Some((time, _)) => Some(*time),
-            None => self.buckets.keys().next().map(|bucket| bucket << BUCKET),
-        }
+        let first = self.buckets.values().next().and_then(|bucket| bucket.first());
+        self.ready.front().or(first).map(|(time, _)| *time)
     }
 
     /// Up to `limit` rows at or before a time, in order.

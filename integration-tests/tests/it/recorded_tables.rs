@@ -23,6 +23,7 @@ const SECTIONS: &[&str] = &[
     "lookups",
     "nexmark",
     "over",
+    "patterns",
     "queries",
     "ranking",
     "refusals",
