@@ -1,6 +1,6 @@
 //! Expressions over the rows of candidates: conditions that look at earlier rows, and measures.
 
-use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions};
+use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use std::sync::Arc;
@@ -206,7 +206,10 @@ impl RowContext {
         let values = self.evaluate(rows, context)?;
         let values = values.first().and_then(|array| array.as_any().downcast_ref::<BooleanArray>());
         let values = values.ok_or_else(|| Error::internal("a condition is not BOOLEAN"))?;
-        Ok(arrow::compute::prep_null_mask_filter(values))
+        Ok(match values.null_count() {
+            0 => values.clone(),
+            _ => arrow::compute::prep_null_mask_filter(values),
+        })
     }
 
     /// Bytes held.
@@ -296,7 +299,7 @@ impl Group {
         rows: &RowTable,
         context: &EvalContext,
     ) -> Result<Vec<ArrayRef>> {
-        self.set.resize(count);
+        self.set.resize(count.max(self.used));
         (0..self.used as u32).for_each(|slot| self.set.reset(slot));
         self.used = count;
         let (slots, entries) = (std::mem::take(&mut self.slots), std::mem::take(&mut self.entries));

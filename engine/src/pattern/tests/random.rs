@@ -133,7 +133,7 @@ fn run(seed: u64) {
     // By the clock rows come in the order of their times.
     let mut arriving = all.clone();
     if !pattern.clock {
-        arriving.sort_by_key(|row| row.time + random.below(8) as i64);
+        arriving.sort_by_cached_key(|row| row.time + random.below(8) as i64);
     }
     let mut by_key: BTreeMap<Option<i64>, Vec<Row>> = BTreeMap::new();
     for (arrival, row) in arriving.iter().enumerate() {
