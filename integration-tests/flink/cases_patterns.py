@@ -98,6 +98,36 @@ def match(pattern, define=ABC, measures=MEASURES, after="AFTER MATCH SKIP PAST L
     return "SELECT %s FROM %s MATCH_RECOGNIZE (%sORDER BY %s%s %s %s PATTERN (%s)%s%s) AS m" % (select, source, by, order, measures, rows, after, pattern, within, define)
 
 
+def mixed(seed):
+    """A pattern and rows that can be read in many ways, by a generator of their own: the same ones every time."""
+    state = [seed * 7919 + 1]
+
+    def below(n):
+        state[0] = (state[0] * 6364136223846793005 + 1442695040888963407) % 2**64
+        return (state[0] >> 33) % n
+
+    quantifiers = ["", "", "+?", "*?", "?", "{1,2}?", "{2,}?", "+", "{1,2}", "{2}"]
+    names = "ABCD"[:3 + below(2)]
+    parts, greedy = [], False
+    for i, name in enumerate(names):
+        last = i + 1 == len(names)
+        fitting = [q for q in quantifiers if not (last and q in ("+", "{1,2}")) and not (greedy and q in ("*?", "?"))]
+        quantifier = "" if last and all(p[1:] in ("*?", "?") for p in parts) else fitting[below(len(fitting))]
+        greedy = quantifier in ("+", "{1,2}")
+        parts.append(name + quantifier)
+    lines = []
+    for i in range(36):
+        letters = "".join(c for c in "abcd" if below(5) < 3) or "x"
+        lines.append("%d %s %s %d %d" % (i + 1, "ab"[below(4) == 0], letters, below(9), i + 1))
+    define = ", ".join("%s AS %s.e LIKE '%%%s%%'" % (n, n, n.lower()) for n in names)
+    if below(3) == 0:
+        define = define.replace("B AS ", "B AS B.v >= A.v AND ")
+    measures = ", ".join("FIRST(%s.id) AS f%s, COUNT(%s.id) AS n%s" % (n, n, n, n) for n in names)
+    within = " WITHIN INTERVAL '%d' SECOND" % (4 + below(12)) if below(2) else ""
+    after = ["AFTER MATCH SKIP PAST LAST ROW", "AFTER MATCH SKIP TO NEXT ROW"][below(2)]
+    return match(" ".join(parts), define=define, measures="FIRST(id) AS f, LAST(id) AS l, " + measures, after=after, within=within), table("t", COLUMNS, "\n".join(lines), ts="ts")
+
+
 def patterns():
     out = []
 
@@ -118,6 +148,8 @@ def patterns():
     for data, name in ((EVENTS, "letters"), (BOTH, "letters of several variables")):
         for p in ("A B C", "A B* C", "A B+ C", "A B? C", "A B{2} C", "A B{1,2} C", "A B{0,1} C", "A B{,2} C", "A B{2,} C", "A B{0,} C", "A B{0,2} C", "A B*? C", "A B+? C", "A B{1,2}? C", "A B{2,}? C", "A B{,2}? C", "A B{2}? C", "A* B C", "A*? B C", "A? B C", "A+ C", "A+ B+ C", "A+? B+? C", "A* B* C", "A*? B*? C", "A B+?", "A B*?", "A B?", "A B{1,3}?", "A B{2}", "A+ B? C", "A B+? C?", "A B* C?", "A B{1,2} C*?"):
             one("%s: %s" % (name, p), match(p), data)
+        for p in ("A B{1,2} C", "A B{1,2} C{2}", "A B{2,3} C+?", "A{1,2} B C", "A{,1} B{1,2} C"):
+            one("%s: %s, next row" % (name, p), match(p, after=""), data)
         for p in ("A+ B C", "A B+? C", "A+? B+? C+?", "A B"):
             for after in ("TO NEXT ROW", "TO FIRST B", "TO LAST B", "TO B"):
                 one("%s: %s, SKIP %s" % (name, p, after), match(p, after="AFTER MATCH SKIP " + after), data)
@@ -133,6 +165,10 @@ def patterns():
     one("no AFTER MATCH, overlapping", match("A B+? C", after=""), BOTH)
     one("no ROWS PER MATCH", match("A B C", rows=""))
     one("ALL ROWS PER MATCH", match("A B C", rows="ALL ROWS PER MATCH"))
+
+    for seed in range(40):
+        query, rows = mixed(seed)
+        one("many ways %d" % seed, query, rows)
 
     # A match waits for an earlier one that may still be completed.
     waits = "A AS A.e LIKE '%a%', B AS B.e LIKE '%b%', C AS C.v > A.v"
@@ -225,7 +261,7 @@ def patterns():
     one("no partition", match("A B C", by=""))
     one("two partition columns", match("A B C", by="PARTITION BY k, k "))
     one("partition by an expression", match("A B C", by="PARTITION BY UPPER(k) "))
-    one("partition columns in order", match("A B", by="PARTITION BY e, k ", define="B AS B.v > A.v", measures=AB))
+    one("partition columns in order", match("A B", by="PARTITION BY e, k ", define="B AS B.v > A.v", measures=AB), bug="the values come in the order of the input's columns, under names in the order of PARTITION BY")
     one("ORDER BY time descending", match("A B C", order="ts DESC"))
     one("ORDER BY another column", match("A B C", order="id"))
     one("ORDER BY another column first", match("A B C", order="id, ts"))
@@ -252,7 +288,7 @@ def patterns():
     one("of a subquery", match("A B C", source="(SELECT * FROM t WHERE e <> 'x')"))
     one("of a table with an alias", match("A B C", source="t AS u"))
     one("of a window function", match("A B C", source="TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '10' SECOND))", by="PARTITION BY k, window_start "))
-    one("of a union", match("A B C", source="u"), more=["CREATE TEMPORARY VIEW u AS SELECT * FROM t UNION ALL SELECT * FROM t WHERE FALSE"])
+    one("of a union", match("A B C", source="u"), BOTH, more=["CREATE TEMPORARY VIEW u AS SELECT * FROM t UNION ALL SELECT * FROM t WHERE FALSE"])
     one("behind WITH", "WITH w AS (SELECT * FROM t) " + match("A B C", source="w"))
     one("selected, filtered, grouped", match("A B* C", measures="A.id AS a, C.id AS c", select="k, COUNT(*) AS n, SUM(c - a) AS s") + " WHERE a > 1 GROUP BY k")
     one("joined", "SELECT m.a, t.e FROM t MATCH_RECOGNIZE (PARTITION BY k ORDER BY ts MEASURES A.id AS a PATTERN (A B) DEFINE A AS A.e = 'a', B AS B.e = 'b') AS m JOIN t ON m.a = t.id", interleaved=True)

@@ -3,8 +3,9 @@
 //! Rows of a match lie next to each other, and so do those of each variable: a candidate is its first row and
 //! the number of rows per variable. A row that a candidate cannot take ends it.
 //!
-//! The rules are Flink's. A greedy variable takes every row that it can take and gives none back. Any other
-//! takes a row and leaves it to the next variables too, which makes two candidates. A candidate that is
+//! The rules are Flink's. A greedy variable takes every row that it can take and gives none back, and when it has
+//! all of its rows the next variable cannot begin with a row that meets its condition. Any other takes a row
+//! and leaves it to the next variables too, which makes two candidates. A candidate that is
 //! complete is a match once no candidate with an earlier first row is left; matches come in the order of
 //! their first rows, and each removes the candidates and complete ones that begin before the place where
 //! the search goes on.
@@ -107,6 +108,8 @@ pub(super) struct Walk {
     pub(super) variable: u16,
     /// Its rows so far.
     rows: u32,
+    /// Whether the variable has all of its rows, and only must not hold for those of the next one.
+    guard: bool,
     /// The variables that take the row.
     pub(super) takes: Takes,
 }
@@ -162,11 +165,17 @@ impl Automaton {
     pub(super) fn walk(&self, candidate: &Candidate) -> Walk {
         let variable = candidate.counts.len() - 1;
         let rows = candidate.counts[variable];
-        Walk { variable: variable as u16, rows, takes: Takes::new() }
+        let guard = rows == 0 && variable > 0 && self.steps[variable - 1].greedy;
+        let variable = if guard { variable - 1 } else { variable };
+        Walk { variable: variable as u16, rows, guard, takes: Takes::new() }
     }
 
     /// Notes whether the row meets the condition that was asked for; whether there is another to test.
     pub(super) fn answer(&self, walk: &mut Walk, holds: bool) -> bool {
+        if std::mem::take(&mut walk.guard) {
+            walk.variable += 1;
+            return !holds;
+        }
         let step = &self.steps[usize::from(walk.variable)];
         if holds {
             walk.takes.push(walk.variable);

@@ -112,6 +112,19 @@ fn read(
     complete: &mut Vec<(usize, Vec<u32>)>,
 ) {
     let Some(own) = pattern.variables.get(variable) else { return };
+    // Behind a greedy variable with all of its rows no row may be what that would take.
+    if counts[variable] == 0
+        && let Some(before) = variable.checked_sub(1)
+        && pattern.variables[before].greedy
+        && pattern.variables[before].max == Some(counts[before])
+    {
+        let mut more = counts.to_vec();
+        more[before] += 1;
+        let condition = pattern.variables[before].condition.as_ref();
+        if condition.is_none_or(|one| holds(one, rows, start, &more) == Some(true)) {
+            return;
+        }
+    }
     let mut taken = counts.to_vec();
     taken[variable] += 1;
     let fits = own.max.is_none_or(|max| counts[variable] < max);

@@ -309,16 +309,14 @@ impl ExprBinder<'_, '_> {
                 span,
             ));
         }
-        let kind = ty.kind.with_time_attribute(TimeAttribute::Event);
+        // As in Flink the type of a column that is named stays what it is.
+        let nullable = ty.nullable && !arguments.is_empty();
+        let ty = ty.kind.with_time_attribute(TimeAttribute::Event).not_null().with_nullable(nullable);
         Ok(match rows.defines {
-            Some(_) => Expr::column(column, ty_of(&self.scope.columns[column].ty)),
-            None => Expr::column(TIME, kind.not_null()),
+            Some(_) => Expr::column(column, self.scope.columns[column].ty.clone()),
+            None => Expr::column(TIME, ty),
         })
     }
-}
-
-fn ty_of(ty: &SqlType) -> SqlType {
-    ty.clone()
 }
 
 fn rows_defines(binder: &ExprBinder<'_, '_>) -> Option<usize> {
