@@ -5,6 +5,7 @@ mod errors;
 mod identity;
 mod multi_joins;
 mod mutation;
+mod patterns;
 mod plans;
 mod recorded;
 mod sinks;
