@@ -168,7 +168,7 @@ fn conjuncts(expr: &Expr, parts: &mut Vec<Expr>) {
 }
 
 fn conjunction(parts: Vec<Expr>) -> Option<Expr> {
-    parts.into_iter().reduce(|left, right| {
-        Expr::call("AND", vec![left, right], TypeKind::Boolean.nullable())
-    })
+    parts
+        .into_iter()
+        .reduce(|left, right| Expr::call("AND", vec![left, right], TypeKind::Boolean.nullable()))
 }

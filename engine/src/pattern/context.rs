@@ -123,13 +123,7 @@ impl RowContext {
 
     /// Adds a candidate of a key, with the entry of the row that is tested (the last of the candidate) and a
     /// time.
-    pub(super) fn add(
-        &mut self,
-        candidate: &Candidate,
-        state: &KeyState,
-        tested: u32,
-        time: i64,
-    ) {
+    pub(super) fn add(&mut self, candidate: &Candidate, state: &KeyState, tested: u32, time: i64) {
         for (source, entries) in self.sources.iter().zip(&mut self.entries) {
             match source {
                 Source::Input(_) => entries.push(tested),
@@ -198,11 +192,7 @@ impl RowContext {
     ///
     /// # Errors
     /// As [`RowContext::evaluate`].
-    pub(super) fn holds(
-        &mut self,
-        rows: &RowTable,
-        context: &EvalContext,
-    ) -> Result<BooleanArray> {
+    pub(super) fn holds(&mut self, rows: &RowTable, context: &EvalContext) -> Result<BooleanArray> {
         let values = self.evaluate(rows, context)?;
         let values = values.first().and_then(|array| array.as_any().downcast_ref::<BooleanArray>());
         let values = values.ok_or_else(|| Error::internal("a condition is not BOOLEAN"))?;
@@ -303,13 +293,10 @@ impl Group {
         (0..self.used as u32).for_each(|slot| self.set.reset(slot));
         self.used = count;
         let (slots, entries) = (std::mem::take(&mut self.slots), std::mem::take(&mut self.entries));
-        for (slots, entries) in
-            slots.chunks(AGGREGATE_ROWS).zip(entries.chunks(AGGREGATE_ROWS))
-        {
+        for (slots, entries) in slots.chunks(AGGREGATE_ROWS).zip(entries.chunks(AGGREGATE_ROWS)) {
             let columns = rows.gather(entries, &self.read)?;
             let options = RecordBatchOptions::new().with_row_count(Some(entries.len()));
-            let batch =
-                RecordBatch::try_new_with_options(self.schema.clone(), columns, &options);
+            let batch = RecordBatch::try_new_with_options(self.schema.clone(), columns, &options);
             let batch = batch.map_err(internal)?;
             let arguments = self.arguments.iter().map(|one| one.evaluate(&batch, context));
             let arguments = arguments.collect::<Result<Vec<_>>>()?;

@@ -81,7 +81,10 @@ impl KeyState {
             let own: usize = items.iter().map(Candidate::heap_size).sum();
             std::mem::size_of_val(items) + own
         };
-        one(&self.candidates) + one(&self.complete) + self.rows.capacity() * 4 + self.due.capacity() * 4
+        one(&self.candidates)
+            + one(&self.complete)
+            + self.rows.capacity() * 4
+            + self.due.capacity() * 4
     }
 }
 

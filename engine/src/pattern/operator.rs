@@ -196,9 +196,7 @@ impl Operator for MatchRecognize {
         groups: KeyGroupRange,
     ) -> Result<()> {
         match table {
-            "rows" => {
-                self.search.rows.restore((version, entries), groups, self.context.as_ref())
-            }
+            "rows" => self.search.rows.restore((version, entries), groups, self.context.as_ref()),
             "candidates" => {
                 self.search.keys.restore(version, entries, groups, &mut self.search.states)
             }

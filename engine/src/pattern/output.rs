@@ -68,7 +68,8 @@ impl Matches {
             places.sort_by_key(|place| order[*place as usize]);
             let places = UInt32Array::from(places);
             let sorted = columns.iter().map(|column| take(column, &places, None));
-            columns = sorted.collect::<std::result::Result<Vec<ArrayRef>, _>>().map_err(internal)?;
+            columns =
+                sorted.collect::<std::result::Result<Vec<ArrayRef>, _>>().map_err(internal)?;
         }
         let options = RecordBatchOptions::new().with_row_count(Some(count));
         RecordBatch::try_new_with_options(self.output.clone(), columns, &options).map_err(internal)

@@ -296,7 +296,9 @@ impl Search {
             let row = (state.next_row() - 1, times[place as usize]);
             let queues = (&mut state.candidates, &mut state.complete);
             let decide = |_, _: &Candidate| {
-                asked.next_if(|next| next.key == key).map_or_else(Takes::new, |next| next.walk.takes)
+                asked
+                    .next_if(|next| next.key == key)
+                    .map_or_else(Takes::new, |next| next.walk.takes)
             };
             self.automaton.step(queues, &mut self.scratch, decide, row, &mut self.found)?;
             self.made += state.candidates.len();

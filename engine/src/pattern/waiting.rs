@@ -83,7 +83,8 @@ impl Waiting {
         if *first.key() > until >> BUCKET {
             return Ok(false);
         }
-        let mut due: Vec<Timed> = first.get_mut().extract_if(.., |(time, _)| *time <= until).collect();
+        let mut due: Vec<Timed> =
+            first.get_mut().extract_if(.., |(time, _)| *time <= until).collect();
         if first.get().is_empty() {
             first.remove();
         }

@@ -18,7 +18,8 @@ pub use join::{
     MAX_MULTI_JOIN_INPUTS, MultiJoin, TemporalJoin, WindowJoin,
 };
 pub use pattern::{
-    AfterMatch, MAX_PATTERN_VARIABLES, MatchRecognize, PatternAggregate, PatternVariable, RowReference,
+    AfterMatch, MAX_PATTERN_VARIABLES, MatchRecognize, PatternAggregate, PatternVariable,
+    RowReference,
 };
 pub use updating::{
     ChangelogNormalize, Deduplicate, Expand, GroupAggregate, OverAggregate, OverFrame, OverGroup,

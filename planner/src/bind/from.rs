@@ -11,9 +11,9 @@ use tidegate_plan::operator::MetadataColumn;
 use tidegate_plan::{Expr, Literal, NamedExpr, Scalar};
 use tidegate_types::{Field, Result, Span, TimeAttribute, TypeKind};
 
-use super::match_recognize::Clause;
 use super::expr::ExprBinder;
 use super::join::settle;
+use super::match_recognize::Clause;
 use super::query::rename;
 use super::scope::Scope;
 use super::unnest::UnnestCall;

@@ -33,10 +33,8 @@ pub(super) fn facts(pattern: &MatchRecognize, input: &[Field]) -> String {
                 input.iter().map(|f| field(named(one.variable, &f.name))).collect();
             condition(&computed.expr, &own)
         });
-        let arguments: Vec<Field> = all
-            .map(|name| field(named(one.variable, &name)))
-            .chain(computed.map(field))
-            .collect();
+        let arguments: Vec<Field> =
+            all.map(|name| field(named(one.variable, &name))).chain(computed.map(field)).collect();
         let call = call_text(&one.call, &arguments);
         field(call.rsplit_once(" AS ").map_or(call.clone(), |(call, _)| call.to_owned()))
     }));
@@ -57,7 +55,8 @@ pub(super) fn facts(pattern: &MatchRecognize, input: &[Field]) -> String {
         measures.map(|one| format!("{} AS {}", text(&one.expr, &columns), one.name)).collect();
     facts.push(format!("measures=[{}]", measures.join(", ")));
     facts.push("rowsPerMatch=[ONE ROW PER MATCH]".to_owned());
-    let name = |variable: usize| pattern.variables.get(variable).map_or("?", |one| one.name.as_str());
+    let name =
+        |variable: usize| pattern.variables.get(variable).map_or("?", |one| one.name.as_str());
     facts.push(match pattern.skip {
         AfterMatch::PastLastRow => "after=[SKIP PAST LAST ROW]".to_owned(),
         AfterMatch::ToNextRow => "after=[SKIP TO NEXT ROW]".to_owned(),
@@ -85,11 +84,8 @@ pub(super) fn state(pattern: &MatchRecognize, input: &[Field]) -> String {
         Some(ms) => format!("for at most {ms} ms after the first of them"),
         None => "as long as they may become a match".to_owned(),
     };
-    let waiting = if pattern.time.is_some() {
-        "rows that the watermark has not passed; "
-    } else {
-        ""
-    };
+    let waiting =
+        if pattern.time.is_some() { "rows that the watermark has not passed; " } else { "" };
     format!("{waiting}rows that may belong to a match{per}, {until}")
 }
 

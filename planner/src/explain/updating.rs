@@ -7,8 +7,8 @@ use tidegate_plan::operator::{
 use tidegate_plan::{AggregateCall, Expr, Node, Operator};
 use tidegate_types::Field;
 
-use super::match_recognize;
 use super::expression::{condition, literal_text, text};
+use super::match_recognize;
 use super::operator::{all_names, call_text, names, order_text};
 use crate::lower::frame_text;
 

@@ -44,9 +44,8 @@ fn identity(below: &Identity, pattern: &MatchRecognize) -> Identity {
     }));
     let mut arguments = below.clone();
     arguments.columns.extend(pattern.computed.iter().map(|named| below.expr(&named.expr)));
-    columns.extend(
-        pattern.aggregates.iter().map(|one| arguments.call(row(one.variable), &one.call)),
-    );
+    columns
+        .extend(pattern.aggregates.iter().map(|one| arguments.call(row(one.variable), &one.call)));
     columns.push(Digest::new("time of the match"));
     let all = Identity { rows, columns };
     for variable in &pattern.variables {

@@ -82,7 +82,9 @@ pub(super) fn input_needs(relation: &Relation, needs: &[Need]) -> Vec<Need> {
             passed(input, needs, over.keys.iter().copied().chain(order).chain(read))
         }
         // Whoever reads it, it is the same; what a pattern does not read was left out before.
-        RelOp::Gate { input, .. } | RelOp::Match { input, .. } => vec![Need::All; input.schema.len()],
+        RelOp::Gate { input, .. } | RelOp::Match { input, .. } => {
+            vec![Need::All; input.schema.len()]
+        }
         RelOp::Late { input, late } => passed(input, needs, std::iter::once(late.time)),
         RelOp::Unnest { input, unnest } => {
             let width = input.schema.len();

@@ -166,7 +166,10 @@ fn modifier(parser: &Parser) -> Option<&'static str> {
     let call = matches!(parser.peek_nth_token_ref(1).token, Token::Word(_))
         && parser.peek_nth_token_ref(2).token == Token::LParen;
     let known = [("FINAL", FINAL), ("RUNNING", RUNNING)];
-    known.into_iter().find(|(word, _)| call && cursor::peek_word(parser, 0, word)).map(|(_, name)| name)
+    known
+        .into_iter()
+        .find(|(word, _)| call && cursor::peek_word(parser, 0, word))
+        .map(|(_, name)| name)
 }
 
 /// `FINAL f(…)`.

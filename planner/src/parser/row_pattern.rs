@@ -128,7 +128,9 @@ fn move_behind_bracket(result: &mut Vec<TokenWithSpan>, span: TokenSpan) -> bool
     let word = |text: &str| Token::make_keyword(text);
     let name = || Token::make_word(MOVED, Some('`'));
     let mut push = |token: Token| result.push(TokenWithSpan { token, span });
-    [Token::LParen, word("WITH"), name(), word("AS"), Token::LParen].into_iter().for_each(&mut push);
+    [Token::LParen, word("WITH"), name(), word("AS"), Token::LParen]
+        .into_iter()
+        .for_each(&mut push);
     [word("SELECT"), Token::Mul, word("FROM")].into_iter().for_each(&mut push);
     result.extend(rest);
     let mut push = |token: Token| result.push(TokenWithSpan { token, span });
@@ -290,7 +292,9 @@ impl Reader<'_> {
             Token::Plus => (1, None),
             Token::Placeholder(text) if text == "?" => (0, Some(1)),
             // `{-` begins an exclusion.
-            Token::LBrace if self.tokens.get(self.at + 1).map(|t| &t.token) != Some(&Token::Minus) => {
+            Token::LBrace
+                if self.tokens.get(self.at + 1).map(|t| &t.token) != Some(&Token::Minus) =>
+            {
                 self.at += 1;
                 return self.bounds().map(Some);
             }
@@ -339,13 +343,15 @@ impl Reader<'_> {
             return Err(self.unexpected("INTERVAL"));
         }
         let ends = |token: &TokenWithSpan| {
-            matches!(token.token, Token::SemiColon) || ["DEFINE", "SUBSET"].iter().any(|word| is_word(token, word))
+            matches!(token.token, Token::SemiColon)
+                || ["DEFINE", "SUBSET"].iter().any(|word| is_word(token, word))
         };
         let rest = &self.tokens[start..];
         let count = rest.iter().position(ends).unwrap_or(rest.len().min(16));
         let mut parser = tokens::parser(&FlinkDialect, rest[..count].to_vec());
         let interval = parser.parse_expr().map_err(|error| into_error(error, place))?;
-        let Expr::Interval(Interval { value, leading_field: Some(first), last_field, .. }) = interval
+        let Expr::Interval(Interval { value, leading_field: Some(first), last_field, .. }) =
+            interval
         else {
             return Err(Error::new(
                 ErrorCode::SqlSyntax,
@@ -356,8 +362,7 @@ impl Reader<'_> {
         };
         if parser.peek_token_ref().token != Token::EOF {
             let found = parser.peek_token_ref();
-            let message =
-                format!("expected DEFINE, found {}", cursor::describe(&found.token));
+            let message = format!("expected DEFINE, found {}", cursor::describe(&found.token));
             return Err(Error::new(ErrorCode::SqlSyntax, message).at(cursor::span(found.span)));
         }
         self.at += count;

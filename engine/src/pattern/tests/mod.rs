@@ -111,7 +111,13 @@ struct Builder {
 const AGGREGATES: usize = 1000;
 
 impl Builder {
-    fn reference(&mut self, variable: Option<usize>, column: usize, first: bool, offset: u64) -> Expr {
+    fn reference(
+        &mut self,
+        variable: Option<usize>,
+        column: usize,
+        first: bool,
+        offset: u64,
+    ) -> Expr {
         self.references.push(RowReference { variable, column, first, offset });
         Expr::column(WIDTH + self.references.len() - 1, bigint())
     }

@@ -63,8 +63,9 @@ fn pattern(random: &mut Random) -> Pattern {
         variables.push(Variable { min, max, greedy, condition });
     }
     // Only places that every match has, and that are not its first row.
-    let behind: Vec<usize> =
-        (1..count).filter(|one| variables[*one].min > 0 && variables[..*one].iter().any(|v| v.min > 0)).collect();
+    let behind: Vec<usize> = (1..count)
+        .filter(|one| variables[*one].min > 0 && variables[..*one].iter().any(|v| v.min > 0))
+        .collect();
     let skip = match random.below(4) {
         0 | 1 => AfterMatch::PastLastRow,
         2 if !behind.is_empty() => {
@@ -100,7 +101,11 @@ fn millis(text: &str) -> i64 {
 }
 
 /// What came out, by key.
-fn found(table: Vec<crate::testing::Row>, pattern: &Pattern, rows: &BTreeMap<Option<i64>, Vec<Row>>) -> BTreeMap<Option<i64>, Vec<Found>> {
+fn found(
+    table: Vec<crate::testing::Row>,
+    pattern: &Pattern,
+    rows: &BTreeMap<Option<i64>, Vec<Row>>,
+) -> BTreeMap<Option<i64>, Vec<Found>> {
     let number = |text: &Option<String>| text.as_ref().map(|text| text.parse::<i64>().unwrap());
     let mut found: BTreeMap<Option<i64>, Vec<Found>> = BTreeMap::new();
     for row in table {

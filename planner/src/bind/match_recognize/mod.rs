@@ -162,8 +162,9 @@ impl Binder<'_> {
             return Err(semantic(message, place).help(help));
         }
         if time.descending {
-            return Err(semantic("rows come in ascending order of time", place)
-                .help("leave DESC out"));
+            return Err(
+                semantic("rows come in ascending order of time", place).help("leave DESC out")
+            );
         }
         Ok(((attribute == TimeAttribute::Event).then_some(time.column), keys))
     }

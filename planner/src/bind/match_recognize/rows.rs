@@ -165,7 +165,8 @@ impl ExprBinder<'_, '_> {
         let clause = rows.clause();
         if rows.within_aggregate && matches!(name, "FIRST" | "LAST" | "PREV" | "NEXT") {
             let message = format!("{shown} may not stand in an aggregate function");
-            return Err(semantic(message, span).help("leave it out: the aggregate is of all rows of the variable"));
+            return Err(semantic(message, span)
+                .help("leave it out: the aggregate is of all rows of the variable"));
         }
         if aggregate::is_aggregate(name) {
             return self.pattern_aggregate(name, call, span).map(Some);
@@ -267,13 +268,13 @@ impl ExprBinder<'_, '_> {
             Some(Of::Nobody) => return Ok(of_no_rows(function, item.ty())),
             None if counts_rows(call) => None,
             None => {
-                let message = format!("{name} names no column, so that it is not known of whose rows it is");
+                let message =
+                    format!("{name} names no column, so that it is not known of whose rows it is");
                 return Err(semantic(message, span)
                     .help("name a column of a variable, or COUNT(*) for all rows of the match"));
             }
         };
-        let known =
-            rows.aggregates.iter().position(|known| *known == (variable, item.clone()));
+        let known = rows.aggregates.iter().position(|known| *known == (variable, item.clone()));
         let place = known.unwrap_or(rows.aggregates.len());
         let ty = item.ty().clone();
         if known.is_none() {
@@ -311,7 +312,8 @@ impl ExprBinder<'_, '_> {
         }
         // As in Flink the type of a column that is named stays what it is.
         let nullable = ty.nullable && !arguments.is_empty();
-        let ty = ty.kind.with_time_attribute(TimeAttribute::Event).not_null().with_nullable(nullable);
+        let ty =
+            ty.kind.with_time_attribute(TimeAttribute::Event).not_null().with_nullable(nullable);
         Ok(match rows.defines {
             Some(_) => Expr::column(column, self.scope.columns[column].ty.clone()),
             None => Expr::column(TIME, ty),
@@ -353,7 +355,8 @@ fn counts_rows(call: &Function) -> bool {
 
 /// What an aggregate comes to over no rows.
 fn of_no_rows(function: AggregateFunction, ty: &SqlType) -> Expr {
-    let counts = matches!(function, AggregateFunction::Count | AggregateFunction::ApproxCountDistinct);
+    let counts =
+        matches!(function, AggregateFunction::Count | AggregateFunction::ApproxCountDistinct);
     Expr::Literal(match counts {
         true => Literal { value: Scalar::Integer(0), ty: TypeKind::BigInt.not_null() },
         false => Literal::null(ty.kind.clone()),

@@ -59,11 +59,13 @@ pub(super) fn variables(pattern: &RowPattern, span: Span) -> Result<Vec<PatternV
 fn variable(one: &Quantified) -> Result<PatternVariable> {
     let (min, max) = (one.min, one.max);
     if max == Some(0) {
-        return Err(refused(format!("'{}' may have no rows", one.name), one.span)
-            .help("leave it out"));
+        return Err(
+            refused(format!("'{}' may have no rows", one.name), one.span).help("leave it out")
+        );
     }
     if max.is_some_and(|max| max < min) {
-        let message = format!("'{}' has at least {min} rows and at most {}", one.name, max.unwrap_or(0));
+        let message =
+            format!("'{}' has at least {min} rows and at most {}", one.name, max.unwrap_or(0));
         return Err(semantic(message, one.span));
     }
     // An optional variable takes a row and leaves it to the next ones too, as in Flink.
