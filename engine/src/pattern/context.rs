@@ -14,6 +14,7 @@ use super::automaton::Candidate;
 use super::internal;
 use super::key_state::KeyState;
 use super::rows::{NO_ROW, RowTable};
+use super::shifted::{ABSENT, Distances};
 use crate::aggregate::AccumulatorSet;
 
 /// Rows that aggregates take at once.
@@ -128,7 +129,8 @@ impl RowContext {
             match source {
                 Source::Input(_) => entries.push(tested),
                 Source::Reference(reference) => {
-                    entries.push(entry_of(reference, candidate, state).unwrap_or(NO_ROW));
+                    let row = row_of(reference, candidate).and_then(|row| state.entry(row));
+                    entries.push(row.unwrap_or(NO_ROW));
                 }
                 Source::Aggregate(..) | Source::Time => {}
             }
@@ -143,6 +145,40 @@ impl RowContext {
             }
         }
         self.times.push(time);
+        self.count += 1;
+    }
+
+    /// How far back from a candidate's last row, numbered `row`, those lie that the expressions refer to; none
+    /// if they depend on other things too.
+    pub(super) fn distances(&self, candidate: &Candidate, row: u64) -> Option<Distances> {
+        if !self.groups.is_empty() {
+            return None;
+        }
+        let mut distances = Distances::new();
+        for source in &self.sources {
+            match source {
+                Source::Input(_) => {}
+                Source::Reference(reference) => {
+                    let distance = row_of(reference, candidate).map(|other| row - other);
+                    let distance = distance.map_or(Some(ABSENT), |one| u32::try_from(one).ok())?;
+                    distances.push(distance);
+                }
+                Source::Aggregate(..) | Source::Time => return None,
+            }
+        }
+        Some(distances)
+    }
+
+    /// Adds a row that is tested, with those that the expressions refer to.
+    pub(super) fn add_at(&mut self, tested: u32, mut referred: impl Iterator<Item = u32>) {
+        for (source, entries) in self.sources.iter().zip(&mut self.entries) {
+            match source {
+                Source::Input(_) => entries.push(tested),
+                Source::Reference(_) => entries.push(referred.next().unwrap_or(NO_ROW)),
+                Source::Aggregate(..) | Source::Time => {}
+            }
+        }
+        self.times.push(0);
         self.count += 1;
     }
 
@@ -208,14 +244,14 @@ impl RowContext {
     }
 }
 
-/// The entry of the row that a reference is of.
-fn entry_of(reference: &RowReference, candidate: &Candidate, state: &KeyState) -> Option<u32> {
+/// The number of the row that a reference is of.
+fn row_of(reference: &RowReference, candidate: &Candidate) -> Option<u64> {
     let (start, rows) = candidate.rows_of(reference.variable);
     let place = match reference.first {
         true => Some(reference.offset).filter(|offset| *offset < rows),
         false => rows.checked_sub(reference.offset)?.checked_sub(1),
     };
-    state.entry(start + place?)
+    Some(start + place?)
 }
 
 impl Group {

@@ -153,7 +153,7 @@ impl MatchRecognize {
 
     fn advance(&mut self, due: &Due<'_>, now_ms: i64) -> Result<()> {
         let scales = &mut self.scales;
-        let mut weigh = |search: &mut Search| weigh(scales, search, 0);
+        let mut weigh = |search: &Search| weigh(scales, search, 0);
         self.search.advance(due, now_ms, &mut weigh)
     }
 

@@ -6,18 +6,20 @@ use std::collections::BTreeSet;
 use tidegate_functions::eval::EvalContext;
 use tidegate_types::Result;
 
-use super::automaton::{Automaton, Candidate, Found, Takes, Walk};
+use super::automaton::{Automaton, Found};
 use super::conditions::{Conditions, Masks};
 use super::internal;
 use super::key_state::{KeyState, KeyStates, NO_TIMER};
 use super::output::Matches;
 use super::queue::Queue;
+use super::rounds::Chunk;
 use super::rows::RowTable;
+use super::shifted::Shifted;
 use crate::keyed::{Keyed, SlotValues, hashes_of};
 use crate::keys::NO_SLOT;
 
 /// Candidates that may come into being before the memory is weighed again.
-const UNWEIGHED: usize = 256 << 10;
+pub(super) const UNWEIGHED: usize = 256 << 10;
 
 /// What the search knows and changes.
 pub(super) struct Search {
@@ -29,16 +31,19 @@ pub(super) struct Search {
     pub(super) matches: Matches,
     /// Deadlines of the earliest candidates by key.
     timers: BTreeSet<(i64, u32)>,
-    variables: usize,
+    pub(super) variables: usize,
     /// Columns of the partition.
     partition: Vec<usize>,
-    scratch: Queue,
-    found: Vec<Found>,
+    pub(super) scratch: Queue,
+    pub(super) found: Vec<Found>,
     /// Entries of rows that nobody has any more, until the matches are out.
-    released: Vec<u32>,
+    pub(super) released: Vec<u32>,
     /// Candidates that have come into being since the memory was weighed.
-    made: usize,
+    pub(super) made: usize,
 }
+
+/// Weighs the memory against its bound.
+pub(super) type Weigh<'w> = &'w mut dyn FnMut(&Search) -> Result<()>;
 
 /// Rows that are due, in order.
 pub(super) struct Due<'a> {
@@ -52,23 +57,6 @@ pub(super) enum DueRows<'a> {
     Stored(&'a [u32]),
     /// In a batch: only those that matter go to the table.
     Fresh(&'a RecordBatch),
-}
-
-/// A candidate that is asked for, of a key of the round.
-struct Asked {
-    walk: Walk,
-    /// Place of the key in the round.
-    key: u32,
-    /// Place of the candidate in its queue.
-    candidate: u32,
-}
-
-/// A key with its next row.
-struct Next {
-    slot: u32,
-    /// Place among the rows that are due.
-    place: u32,
-    entry: u32,
 }
 
 impl Search {
@@ -102,13 +90,10 @@ impl Search {
         columns_of(batch, &self.partition)
     }
 
-    /// Whether so many candidates have come into being that the memory must be weighed.
-    pub(super) fn is_heavy(&mut self) -> bool {
-        let heavy = self.made >= UNWEIGHED;
-        if heavy {
-            self.made = 0;
-        }
-        heavy
+    /// Weighs the memory.
+    pub(super) fn weighed(&mut self, weigh: Weigh<'_>) -> Result<()> {
+        self.made = 0;
+        weigh(self)
     }
 
     /// Gives rows to the candidates of their keys. Those of one key are given one after the other; `weigh` is
@@ -116,12 +101,7 @@ impl Search {
     ///
     /// # Errors
     /// `EVALUATION` as conditions do; what `weigh` fails with.
-    pub(super) fn advance(
-        &mut self,
-        due: &Due<'_>,
-        now_ms: i64,
-        weigh: &mut dyn FnMut(&mut Self) -> Result<()>,
-    ) -> Result<()> {
+    pub(super) fn advance(&mut self, due: &Due<'_>, now_ms: i64, weigh: Weigh<'_>) -> Result<()> {
         let context = EvalContext { processing_time_ms: now_ms };
         let columns = match due.rows {
             DueRows::Stored(entries) => self.rows.gather(entries, &self.conditions.read)?,
@@ -159,21 +139,21 @@ impl Search {
             }
             state.due.push(place);
         }
-        match masks.decide_all(self.variables) {
+        let shifted = Shifted::new(&active, &self.states, &entries);
+        let mut chunk = Chunk { masks, entries, times: due.times, context, shifted };
+        match chunk.masks.decide_all(self.variables) {
             true => {
                 for slot in &active {
-                    self.run(*slot, &masks, &entries, due.times)?;
-                    if self.is_heavy() {
-                        weigh(self)?;
-                    }
+                    self.run(*slot, &chunk, weigh)?;
                 }
             }
             false => {
                 let mut round = 0;
-                while self.round(round, &active, &masks, &entries, due.times, &context)? {
+                while self.round(round, &active, &mut chunk)? {
                     round += 1;
-                    if self.is_heavy() {
-                        weigh(self)?;
+                    if self.made >= UNWEIGHED {
+                        active.iter().for_each(|slot| self.states.weigh(*slot));
+                        self.weighed(weigh)?;
                     }
                 }
             }
@@ -214,149 +194,6 @@ impl Search {
             self.keys.touch(&found, now_ms, &self.states)?;
         }
         Ok(Some(slots))
-    }
-
-    /// All rows of a key, where the masks say everything.
-    fn run(&mut self, slot: u32, masks: &Masks, entries: &[u32], times: &[i64]) -> Result<()> {
-        let starting = self.automaton.starting();
-        let state = self.states.get_mut(slot);
-        let due = std::mem::take(&mut state.due);
-        for place in &due {
-            let (bits, entry) = (masks.rows[*place as usize], entries[*place as usize]);
-            let time = times[*place as usize];
-            let queues = (&mut state.candidates, &mut state.complete);
-            self.automaton.expire(queues, &mut self.scratch, time, &mut self.found)?;
-            if state.is_idle() && bits & starting == 0 && self.found.is_empty() {
-                state.release(&mut self.released);
-                self.released.push(entry);
-                continue;
-            }
-            let row = (state.next_row(), time);
-            state.push(entry, time);
-            let queues = (&mut state.candidates, &mut state.complete);
-            let automaton = &self.automaton;
-            let decide = |_, candidate: &Candidate| {
-                let mut walk = automaton.walk(candidate);
-                loop {
-                    let holds = bits & (1 << walk.variable) != 0;
-                    if !automaton.answer(&mut walk, holds) {
-                        return walk.takes;
-                    }
-                }
-            };
-            automaton.step(queues, &mut self.scratch, decide, row, &mut self.found)?;
-            self.made += state.candidates.len();
-            for found in self.found.drain(..) {
-                self.matches.add(&found, state, i64::from(*place));
-            }
-        }
-        state.due = due;
-        Ok(())
-    }
-
-    /// The next row of each key, all together; whether there was one.
-    fn round(
-        &mut self,
-        round: usize,
-        active: &[u32],
-        masks: &Masks,
-        entries: &[u32],
-        times: &[i64],
-        context: &EvalContext,
-    ) -> Result<bool> {
-        let starting = self.automaton.starting();
-        let mut any = false;
-        let (mut keys, mut asked): (Vec<Next>, Vec<Asked>) = (Vec::new(), Vec::new());
-        for slot in active {
-            let state = self.states.get_mut(*slot);
-            let Some(place) = state.due.get(round).copied() else { continue };
-            any = true;
-            let (entry, time) = (entries[place as usize], times[place as usize]);
-            let queues = (&mut state.candidates, &mut state.complete);
-            self.automaton.expire(queues, &mut self.scratch, time, &mut self.found)?;
-            for found in self.found.drain(..) {
-                self.matches.add(&found, state, i64::from(place));
-            }
-            if state.is_idle() && masks.rows[place as usize] & starting == 0 {
-                state.release(&mut self.released);
-                self.released.push(entry);
-                continue;
-            }
-            state.push(entry, time);
-            let key = keys.len() as u32;
-            keys.push(Next { slot: *slot, place, entry });
-            for (candidate, one) in (0u32..).zip(state.candidates.items()) {
-                asked.push(Asked { walk: self.automaton.walk(one), key, candidate });
-            }
-        }
-        self.ask(&mut asked, &keys, masks, times, context)?;
-        let mut asked = asked.into_iter().peekable();
-        for (key, Next { slot, place, .. }) in (0u32..).zip(keys) {
-            let state = self.states.get_mut(slot);
-            let row = (state.next_row() - 1, times[place as usize]);
-            let queues = (&mut state.candidates, &mut state.complete);
-            let decide = |_, _: &Candidate| {
-                asked
-                    .next_if(|next| next.key == key)
-                    .map_or_else(Takes::new, |next| next.walk.takes)
-            };
-            self.automaton.step(queues, &mut self.scratch, decide, row, &mut self.found)?;
-            self.made += state.candidates.len();
-            for found in self.found.drain(..) {
-                self.matches.add(&found, state, i64::from(place));
-            }
-        }
-        Ok(any)
-    }
-
-    /// Finds out which variables take the rows, conditions being tested for all candidates together.
-    fn ask(
-        &mut self,
-        asked: &mut [Asked],
-        keys: &[Next],
-        masks: &Masks,
-        times: &[i64],
-        context: &EvalContext,
-    ) -> Result<()> {
-        let mut pending: Vec<u32> = (0..asked.len() as u32).collect();
-        let mut open: Vec<Vec<u32>> = vec![Vec::new(); self.variables];
-        while !pending.is_empty() {
-            for index in pending.drain(..) {
-                let Asked { walk, key, .. } = &mut asked[index as usize];
-                let bits = masks.rows[keys[*key as usize].place as usize];
-                loop {
-                    let bit = 1 << walk.variable;
-                    if bits & bit != 0 && masks.decided & bit == 0 {
-                        open[usize::from(walk.variable)].push(index);
-                        break;
-                    }
-                    if !self.automaton.answer(walk, bits & bit != 0) {
-                        break;
-                    }
-                }
-            }
-            for (variable, open) in open.iter_mut().enumerate().filter(|(_, open)| !open.is_empty())
-            {
-                let Some(condition) = self.conditions.open(variable, masks) else {
-                    return Err(tidegate_types::Error::internal("a condition is not there"));
-                };
-                for index in open.iter() {
-                    let one = &asked[*index as usize];
-                    let Next { slot, place, entry } = &keys[one.key as usize];
-                    let state = self.states.get(*slot);
-                    let candidate = &state.candidates.items()[one.candidate as usize];
-                    let tested = candidate.with(variable, state.next_row() - 1);
-                    condition.add(&tested, state, *entry, times[*place as usize]);
-                }
-                let holds = condition.holds(&self.rows, context)?;
-                for (place, index) in open.drain(..).enumerate() {
-                    if self.automaton.answer(&mut asked[index as usize].walk, holds.value(place)) {
-                        pending.push(index);
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Removes candidates whose time is over, of up to `limit` keys; whether there may be more.
