@@ -87,6 +87,7 @@ TIES = table("t", COLUMNS, """
 7 a x 0 9
 """, ts="ts", delay=5)
 AB = "A.id AS a, B.id AS b"
+ZONED = table("t", COLUMNS.replace("TIMESTAMP(3)", "TIMESTAMP_LTZ(3)"), "1 a a 5 1\n2 a b 3 2\n3 a c 7 3\n4 a a 1 4\n5 a b 1 5\n6 a c 2 9", ts="ts")
 CHANGES = table("ch", "id INT, k STRING, v INT", "+ 1 a 1\n+ 2 a 2\n~ 1 a 1 > 1 a 5\n- 2 a 2", pk="id", changing=True)
 ABC = "A AS A.e LIKE '%a%', B AS B.e LIKE '%b%', C AS C.e LIKE '%c%'"
 MEASURES = "FIRST(id) AS f, LAST(id) AS l, FIRST(A.id) AS fa, LAST(A.id) AS la, FIRST(B.id) AS fb, LAST(B.id) AS lb, FIRST(C.id) AS fc, LAST(C.id) AS lc"
@@ -269,6 +270,8 @@ def patterns():
     rt = "A.id AS a, MATCH_ROWTIME() AS rt, A.ts AS ats, LAST(ts) AS lts, MATCH_PROCTIME() IS NOT NULL AS pt"
     one("MATCH_ROWTIME", match("A B C", measures=rt))
     one("MATCH_ROWTIME of a column", match("A B C", measures="MATCH_ROWTIME(ts) AS rt"))
+    one("time in a zone", match("A B C", measures="MATCH_ROWTIME() AS rt, A.ts AS ats, LAST(ts) AS lts"), ZONED)
+    one("time in a zone, WITHIN, in another zone", match("A B C", measures="MATCH_ROWTIME(ts) AS rt, A.id AS a", within=" WITHIN INTERVAL '4' SECOND"), ZONED, settings={"table.local-time-zone": "Asia/Shanghai"})
     one("types of time", match("A B C", measures="MATCH_ROWTIME() AS rt, MATCH_PROCTIME() AS pt, A.ts AS ats, LAST(B.ts) AS bts, MAX(ts) AS mts", select="rt, ats, bts, mts, pt IS NOT NULL AS p"))
     one("MATCH_ROWTIME in DEFINE", match("A B C", define="A AS MATCH_ROWTIME() > TIMESTAMP '2024-01-01 00:00:00'"))
     one("MATCH_ROWTIME outside", "SELECT MATCH_ROWTIME() FROM t")

@@ -3,6 +3,7 @@
 mod constructs;
 mod errors;
 mod identity;
+mod identity_patterns;
 mod multi_joins;
 mod mutation;
 mod patterns;

@@ -51,6 +51,8 @@ struct Pattern {
     sorted: bool,
     /// Whether rows come in the order of processing time.
     clock: bool,
+    /// Whether rows are partitioned by their key.
+    keyed: bool,
 }
 
 /// A row: key, time in ms, value, number.
@@ -199,7 +201,7 @@ fn plan(pattern: &Pattern) -> (Plan, Schema) {
         false => Vec::new(),
     };
     let plan = Plan {
-        keys: vec![0],
+        keys: if pattern.keyed { vec![0] } else { Vec::new() },
         time: (!pattern.clock).then_some(1),
         order,
         variables: variables
@@ -213,10 +215,10 @@ fn plan(pattern: &Pattern) -> (Plan, Schema) {
         skip: pattern.skip,
         within_ms: pattern.within.map(i64::unsigned_abs),
     };
-    let key = input()[0].clone();
+    let key = pattern.keyed.then(|| input()[0].clone());
     let measures = plan.measures.iter();
     let measures = measures.map(|one| Field::new(one.name.clone(), one.expr.ty().clone()));
-    let output = std::iter::once(key).chain(measures).collect();
+    let output = key.into_iter().chain(measures).collect();
     (plan, output)
 }
 
@@ -234,5 +236,6 @@ fn operator(plan: &Plan, output: &Schema) -> MatchRecognize {
 fn subject<'a>(plan: &'a Plan, output: &'a Schema) -> Subject<'a> {
     let make = || Box::new(operator(plan, output)) as Box<dyn Operator>;
     let replay = Replay::new(ChangelogMode::APPEND, None);
-    Subject::new(make, vec![Some(vec![0])], &["rows", "candidates"], replay)
+    let route = (!plan.keys.is_empty()).then(|| plan.keys.clone());
+    Subject::new(make, vec![route], &["rows", "candidates"], replay)
 }

@@ -82,7 +82,14 @@ fn pattern(random: &mut Random) -> Pattern {
         _ => AfterMatch::ToNextRow,
     };
     let within = (random.below(2) == 0).then(|| random.below(12) as i64 + 1);
-    Pattern { variables, skip, within, sorted: random.below(4) == 0, clock: random.below(5) == 0 }
+    Pattern {
+        variables,
+        skip,
+        within,
+        sorted: random.below(4) == 0,
+        clock: random.below(5) == 0,
+        keyed: random.below(6) > 0,
+    }
 }
 
 fn rows(random: &mut Random, keys: u64) -> Vec<Row> {
@@ -112,8 +119,9 @@ fn found(
 ) -> BTreeMap<Option<i64>, Vec<Found>> {
     let number = |text: &Option<String>| text.as_ref().map(|text| text.parse::<i64>().unwrap());
     let mut found: BTreeMap<Option<i64>, Vec<Found>> = BTreeMap::new();
-    for row in table {
-        let key = number(&row[0]);
+    for mut row in table {
+        let key = if pattern.keyed { number(&row.remove(0)) } else { None };
+        row.insert(0, None);
         let first = number(&row[1]).unwrap();
         let start = rows[&key].iter().position(|row| row.id == first).unwrap();
         let variables = pattern.variables.len();
@@ -147,7 +155,8 @@ fn run(seed: u64) -> usize {
     }
     let mut by_key: BTreeMap<Option<i64>, Vec<Row>> = BTreeMap::new();
     for (arrival, row) in arriving.iter().enumerate() {
-        by_key.entry(row.key).or_default().push(Row { id: arrival as i64, ..row.clone() });
+        let key = row.key.filter(|_| pattern.keyed);
+        by_key.entry(key).or_default().push(Row { id: arrival as i64, ..row.clone() });
     }
     for rows in by_key.values_mut() {
         rows.sort_by_key(|row| {
@@ -179,6 +188,9 @@ fn run(seed: u64) -> usize {
         subject.advance(1_000_000);
     }
     subject.watermark(MAX_WATERMARK);
+    if pattern.within.is_some() {
+        assert_eq!(subject.state_rows(), 0, "seed {seed}: every candidate's time is over");
+    }
     let mut found = found(subject.replay.table(), &pattern, &by_key);
     let count = found.values().map(Vec::len).sum();
     for (key, rows) in &by_key {

@@ -20,7 +20,7 @@ fn many(condition: Option<Condition>) -> Variable {
 
 fn pattern(variables: Vec<Variable>, within: Option<i64>) -> Pattern {
     let skip = AfterMatch::PastLastRow;
-    Pattern { variables, skip, within, sorted: false, clock: false }
+    Pattern { variables, skip, within, sorted: false, clock: false, keyed: true }
 }
 
 fn batch(rows: &[Row]) -> crate::element::Changes {
