@@ -33,7 +33,7 @@ fn other_measures_and_names_keep_the_state() {
         ("A.n AS x", "LAST(n, 2) AS y, COUNT(*) AS z"),
         ("B", "DOWN"),
         ("SELECT *", "SELECT x"),
-        ("FROM t ", "FROM (SELECT id, ts, n, k FROM t) "),
+        ("FROM t ", "FROM (SELECT id, k, n AS n, ts FROM t) "),
     ] {
         let query = PATTERN.replace(from, to);
         let query =
