@@ -21,6 +21,7 @@ pub mod memory;
 pub mod metrics;
 pub mod operator;
 pub mod over;
+pub mod pattern;
 pub mod rank;
 pub mod sort;
 pub mod spill;

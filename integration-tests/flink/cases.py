@@ -21,6 +21,7 @@ import cases_io
 import cases_joins
 import cases_nexmark
 import cases_over
+import cases_patterns
 import cases_ranking
 import cases_sets
 import cases_sinks
@@ -57,6 +58,7 @@ SECTIONS = {
     "grouping": ("DISTINCT, FILTER, grouping sets, nested aggregates, changing inputs. " + RELATIONAL, "script", cases_aggregation.grouping),
     "ranking": ("Top-N, deduplication, window Top-N. " + RELATIONAL, "script", cases_ranking.ranking),
     "over": ("OVER. " + RELATIONAL, "script", cases_over.over),
+    "patterns": ("MATCH_RECOGNIZE. " + RELATIONAL, "script", cases_patterns.patterns),
     "joins": ("regular joins. " + RELATIONAL, "script", cases_joins.joins),
     "unnest": ("UNNEST and LATERAL. " + RELATIONAL, "script", cases_joins.unnest),
     "lookups": ("lookup joins with a CSV file. " + RELATIONAL, "script", cases_joins.lookups),

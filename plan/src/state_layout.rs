@@ -79,6 +79,12 @@ pub fn state_layout(node: &Node, graph: &StreamGraph) -> Vec<String> {
             lines
         }
         Operator::TemporalSort(_) => vec![row(schema)],
+        Operator::MatchRecognize(matches) => {
+            let mut lines = keys(&matches.keys, schema);
+            lines.push(row(schema));
+            lines.push(format!("matches of {} variables", matches.variables.len()));
+            lines
+        }
         Operator::Join(join) => joined(&join.on, &inputs),
         Operator::MultiJoin(join) => {
             let sides = inputs.iter().zip(&join.keys).enumerate();

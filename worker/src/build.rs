@@ -17,6 +17,7 @@ use tidegate_engine::lookup::LookupStage;
 use tidegate_engine::metrics::{OperatorMetrics, SinkMetrics, TaskMetrics};
 use tidegate_engine::operator::Operator;
 use tidegate_engine::over;
+use tidegate_engine::pattern::MatchRecognize;
 use tidegate_engine::rank::Rank;
 use tidegate_engine::sort::TemporalSort;
 use tidegate_engine::staging::{StagingArea, StagingFolder};
@@ -218,6 +219,9 @@ fn operator(graph: &StreamGraph, node: &Node) -> Result<Box<dyn Operator>> {
         }
         PlanOperator::TemporalSort(plan) => {
             Box::new(TemporalSort::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+        }
+        PlanOperator::MatchRecognize(plan) => {
+            Box::new(MatchRecognize::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
         }
         PlanOperator::ChangelogNormalize(plan) => {
             Box::new(ChangelogNormalize::new(plan, node, &inputs(graph, node)?, &graph.settings)?)

@@ -267,6 +267,11 @@ impl<'a> Subject<'a> {
         self.subtasks.iter().map(|(operator, _)| operator.spilled_bytes()).sum()
     }
 
+    /// Rows of state that the operators report.
+    pub(crate) fn state_rows(&self) -> u64 {
+        self.subtasks.iter().map(|(operator, _)| operator.state_rows()).sum()
+    }
+
     /// Bytes that the operators report.
     pub(crate) fn state_bytes(&self) -> usize {
         self.subtasks.iter().map(|(operator, _)| operator.state_bytes()).sum()

@@ -41,6 +41,11 @@ fn recorded_answers_about_changing_tables_are_met() -> Result<()> {
     recorded::check(SECTIONS, replay)
 }
 
+#[test]
+fn recorded_answers_about_patterns_of_rows_are_met() -> Result<()> {
+    recorded::check(&["patterns"], replay)
+}
+
 fn replay(case: &Value, name: &str, place: &Path) -> Result<()> {
     let statements: Vec<(&str, &Value)> = recorded::statements(case).collect();
     let ((query, answer), before) =

@@ -1,6 +1,7 @@
 //! The operators of a stream graph: what each computes, not how.
 
 mod join;
+mod pattern;
 mod updating;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,10 @@ use crate::window::{WindowColumn, WindowEmit, WindowShape, WindowTime};
 pub use join::{
     IntervalJoin, Join, JoinKind, JoinOn, LookupJoin, LookupKey, LookupRetry,
     MAX_MULTI_JOIN_INPUTS, MultiJoin, TemporalJoin, WindowJoin,
+};
+pub use pattern::{
+    AfterMatch, MAX_PATTERN_VARIABLES, MatchRecognize, PatternAggregate, PatternVariable,
+    RowReference,
 };
 pub use updating::{
     ChangelogNormalize, Deduplicate, Expand, GroupAggregate, OverAggregate, OverFrame, OverGroup,
@@ -53,6 +58,8 @@ pub enum Operator {
     Deduplicate(Deduplicate),
     /// Sorts by event time.
     TemporalSort(TemporalSort),
+    /// Finds sequences of rows that match a pattern.
+    MatchRecognize(MatchRecognize),
     /// Joins whole tables.
     Join(Join),
     /// Joins several whole tables by one key.
@@ -259,6 +266,7 @@ impl Operator {
             Self::Rank(_) => "Rank",
             Self::Deduplicate(_) => "Deduplicate",
             Self::TemporalSort(_) => "TemporalSort",
+            Self::MatchRecognize(_) => "Match",
             Self::Join(_) => "Join",
             Self::MultiJoin(_) => "MultiJoin",
             Self::IntervalJoin(_) => "IntervalJoin",

@@ -35,6 +35,11 @@ impl ExprBinder<'_, '_> {
                 ));
             }
         }
+        if call.over.is_none()
+            && let Some(bound) = self.pattern_call(&name, call, span)?
+        {
+            return Ok(bound);
+        }
         if let Some(gathered) = self.gathered(&name, call, span)? {
             return Ok(gathered);
         }
@@ -79,7 +84,7 @@ impl ExprBinder<'_, '_> {
     }
 
     /// `PROCTIME()`: the only value with the processing-time attribute.
-    fn proctime(&mut self, arguments: &[&ast::Expr], span: Span) -> Result<Expr> {
+    pub(super) fn proctime(&mut self, arguments: &[&ast::Expr], span: Span) -> Result<Expr> {
         let call = self.call_on("PROCTIME", arguments, span)?;
         Ok(match call {
             Expr::Call { function, args, mut ty } => {

@@ -10,6 +10,7 @@ use tidegate_types::{Result, Span, SqlType, TypeKind};
 
 use super::aggregate::AggregateItem;
 use super::group_window::GroupWindow;
+use super::match_recognize::PatternRows;
 use super::over::OverItem;
 use super::scope::{Scope, field_of};
 use super::subquery::ScalarSubquery;
@@ -34,6 +35,8 @@ pub(crate) struct ExprBinder<'b, 'a> {
     pub(super) group_window: Option<&'b GroupWindow>,
     /// Whether an aggregate would be of the whole table.
     pub(super) whole_table: bool,
+    /// Of MATCH_RECOGNIZE: whose rows names are of.
+    pub(super) rows: Option<&'b mut PatternRows>,
     /// Name of the clause, for messages.
     pub(super) clause: &'static str,
     /// Places of the columns that were read.
@@ -52,6 +55,7 @@ impl<'b, 'a> ExprBinder<'b, 'a> {
             windows: &[],
             group_window: None,
             whole_table: false,
+            rows: None,
             clause,
             references: Vec::new(),
             depth: 0,
@@ -128,6 +132,9 @@ impl<'b, 'a> ExprBinder<'b, 'a> {
     }
 
     fn column(&mut self, path: &[Ident]) -> Result<Expr> {
+        if self.rows.is_some() {
+            return self.pattern_column(path);
+        }
         let found = match self.scope.resolve(path) {
             Ok(found) => found,
             Err(error) => self.binder.outer_column(path).ok_or(error)?,

@@ -32,6 +32,7 @@ pub(super) fn former_time(relation: &Relation, column: usize) -> TimeAttribute {
         }
         RelOp::Union { inputs } => common(inputs.iter().map(|input| former_time(input, column))),
         RelOp::Group { input, group } => of_key(input, &group.keys),
+        RelOp::Match { input, pattern } => of_key(input, &pattern.keys),
         RelOp::Aggregate { input, aggregate } => of_key(input, &aggregate.keys),
         RelOp::Filter { input, .. }
         | RelOp::WindowTvf { input, .. }

@@ -13,6 +13,7 @@ use tidegate_types::{Field, Result, Span, TimeAttribute, TypeKind};
 
 use super::expr::ExprBinder;
 use super::join::settle;
+use super::match_recognize::Clause;
 use super::query::rename;
 use super::scope::Scope;
 use super::unnest::UnnestCall;
@@ -143,7 +144,31 @@ impl Binder<'_> {
             TableFactor::Derived { .. } | TableFactor::Function { .. } => {
                 Err(unsupported("LATERAL", span))
             }
-            TableFactor::MatchRecognize { .. } => Err(unsupported("MATCH_RECOGNIZE", span)),
+            TableFactor::MatchRecognize {
+                table,
+                partition_by,
+                order_by,
+                measures,
+                rows_per_match,
+                after_match_skip,
+                pattern,
+                symbols,
+                alias,
+            } => {
+                let (relation, scope) = self.factor(table)?;
+                let clause = Clause {
+                    partition_by,
+                    order_by,
+                    measures,
+                    rows_per_match: rows_per_match.as_ref(),
+                    skip: after_match_skip.as_ref(),
+                    pattern,
+                    symbols,
+                    span,
+                };
+                let matches = self.match_recognize(relation, &scope, &clause)?;
+                self.aliased(matches, alias.as_ref(), None)
+            }
             TableFactor::Pivot { .. } | TableFactor::Unpivot { .. } => {
                 Err(unsupported("PIVOT", span))
             }

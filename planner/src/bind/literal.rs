@@ -118,7 +118,12 @@ pub(crate) fn interval(interval: &ast::Interval, span: Span) -> Result<Expr> {
     };
     let first = first.to_string().to_uppercase();
     let last = interval.last_field.as_ref().map(|last| last.to_string().to_uppercase());
-    match temporal::interval(text, &first, last.as_deref()) {
+    interval_of(text, &first, last.as_deref(), span)
+}
+
+/// An interval of units in capital letters.
+pub(crate) fn interval_of(text: &str, first: &str, last: Option<&str>, span: Span) -> Result<Expr> {
+    match temporal::interval(text, first, last) {
         Some(temporal::Interval::Months(months)) => {
             Ok(literal(Scalar::Integer(months), TypeKind::IntervalYearMonth))
         }

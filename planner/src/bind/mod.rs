@@ -20,6 +20,7 @@ pub(crate) mod insert;
 pub(crate) mod join;
 mod lateral;
 mod literal;
+mod match_recognize;
 mod nothing;
 mod order;
 pub(crate) mod over;

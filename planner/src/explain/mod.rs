@@ -1,6 +1,7 @@
 //! EXPLAIN: a stream graph as a tree per sink, in the manner of Flink's optimized execution plan.
 
 mod expression;
+mod match_recognize;
 mod operator;
 mod state;
 mod updating;

@@ -5,6 +5,7 @@ use tidegate_plan::{Node, Operator, StreamGraph};
 use tidegate_types::Field;
 
 use super::expression::text;
+use super::match_recognize;
 use super::operator::names;
 
 /// One line per operator with state; nothing if there is none.
@@ -54,6 +55,7 @@ fn state(node: &Node, inputs: &[&[Field]]) -> Option<String> {
         Operator::Deduplicate(deduplicate) => lasting(per(&deduplicate.keys, "one row")),
         Operator::ChangelogNormalize(normalize) => lasting(per(&normalize.keys, "one row")),
         Operator::UpsertMaterialize(materialize) => lasting(per(&materialize.keys, "all rows")),
+        Operator::MatchRecognize(pattern) => match_recognize::state(pattern, input),
         Operator::TemporalSort(_) => "rows that the watermark has not passed".to_owned(),
         Operator::Join(join) => {
             let side = |index: usize| match &join.expiry[index] {

@@ -8,6 +8,7 @@ use tidegate_plan::{AggregateCall, Expr, Node, Operator};
 use tidegate_types::Field;
 
 use super::expression::{condition, literal_text, text};
+use super::match_recognize;
 use super::operator::{all_names, call_text, names, order_text};
 use crate::lower::frame_text;
 
@@ -47,6 +48,7 @@ pub(super) fn line(operator: &Operator, node: &Node, inputs: &[&[Field]]) -> Str
             let comma = if more.is_empty() { "" } else { ", " };
             format!("orderBy=[{} ASC{comma}{more}]", names(&[sort.time], input))
         }
+        Operator::MatchRecognize(pattern) => match_recognize::facts(pattern, input),
         Operator::ChangelogNormalize(normalize) => {
             format!("key=[{}]", names(&normalize.keys, input))
         }

@@ -75,6 +75,7 @@ fn check_inputs(draft: &Draft, nodes: &[Node], inputs: &[&Facts]) -> Result<()> 
         Operator::WindowTvf(tvf) if matches!(tvf.shape, WindowShape::Session { .. }) => inputs,
         Operator::WindowRank(_)
         | Operator::TemporalSort(_)
+        | Operator::MatchRecognize(_)
         | Operator::Deduplicate(_)
         | Operator::IntervalJoin(_)
         | Operator::WindowJoin(_) => inputs,

@@ -233,7 +233,7 @@ impl Identity {
         self.columns.iter().fold(digest, |digest, column| digest.digest(*column))
     }
 
-    fn call(&self, rows: Digest, call: &AggregateCall) -> Digest {
+    pub(super) fn call(&self, rows: Digest, call: &AggregateCall) -> Digest {
         let argument = call.argument.map_or(Digest::new("*"), |column| self.column(column));
         let filter = call.filter.map_or(Digest::new("-"), |column| self.column(column));
         let digest = rows.word(&format!("{:?} {}", call.function, call.distinct));
@@ -259,11 +259,11 @@ impl Identity {
         }
     }
 
-    fn column(&self, index: usize) -> Digest {
+    pub(super) fn column(&self, index: usize) -> Digest {
         self.columns.get(index).copied().unwrap_or(self.rows)
     }
 
-    fn expr(&self, expr: &Expr) -> Digest {
+    pub(super) fn expr(&self, expr: &Expr) -> Digest {
         match expr {
             Expr::Column { index, .. } => self.column(*index),
             Expr::Literal(literal) => Digest::new("literal").literal(literal),

@@ -7,6 +7,7 @@ mod changelog;
 mod emit;
 mod identity;
 mod join;
+mod match_recognize;
 mod multi_join;
 mod name;
 mod sink;
@@ -149,6 +150,7 @@ impl Lowering<'_> {
             RelOp::Rank { input, rank } => self.rank(*input, rank, schema),
             RelOp::Over { input, over } => self.over(*input, over, schema),
             RelOp::Sort { input, sort } => self.sort(*input, sort, schema),
+            RelOp::Match { input, pattern } => self.match_recognize(*input, *pattern, schema),
             RelOp::Gate { input, keys } => self.gate(*input, &keys),
             RelOp::Late { input, late } => self.late_rows(*input, late),
             RelOp::Unnest { input, unnest } => self.unnest(*input, unnest, schema),

@@ -36,6 +36,7 @@ pub(super) fn of(operator: &Operator, inputs: &[&[Field]], schema: &[Field]) -> 
         Operator::GroupAggregate(group) => format!("GroupAggregate({})", names(&group.keys)),
         Operator::OverAggregate(over) => format!("OverAggregate({})", names(&over.keys)),
         Operator::Rank(rank) => format!("Rank({})", names(&rank.keys)),
+        Operator::MatchRecognize(one) => format!("Match({})", names(&one.keys)),
         Operator::Deduplicate(one) => format!("Deduplicate({})", names(&one.keys)),
         Operator::ChangelogNormalize(one) => format!("ChangelogNormalize({})", names(&one.keys)),
         Operator::UpsertMaterialize(one) => format!("SinkMaterializer({})", names(&one.keys)),

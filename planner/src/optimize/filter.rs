@@ -68,6 +68,12 @@ fn push(relation: Relation, mut conditions: Vec<Expr>) -> Result<Relation> {
             let (below, above) = on_keys(conditions, &over.keys);
             (RelOp::Over { input: Box::new(push(*input, below)?), over }, above)
         }
+        RelOp::Match { input, pattern } => {
+            let keys = pattern.keys.clone();
+            let (mut below, above) = on_keys(conditions, &(0..keys.len()).collect::<Vec<_>>());
+            below.iter_mut().for_each(|condition| condition.remap_columns(&|column| keys[column]));
+            (RelOp::Match { input: Box::new(push(*input, below)?), pattern }, above)
+        }
         RelOp::Rank { input, rank } => {
             let (below, above) = on_keys(conditions, &rank.keys);
             (RelOp::Rank { input: Box::new(push(*input, below)?), rank }, above)

@@ -81,8 +81,10 @@ pub(super) fn input_needs(relation: &Relation, needs: &[Need]) -> Vec<Need> {
             let read = needed_calls(calls, &needs[input.schema.len()..]);
             passed(input, needs, over.keys.iter().copied().chain(order).chain(read))
         }
-        // Whoever reads it, it is the same.
-        RelOp::Gate { input, .. } => vec![Need::All; input.schema.len()],
+        // Whoever reads it, it is the same; what a pattern does not read was left out before.
+        RelOp::Gate { input, .. } | RelOp::Match { input, .. } => {
+            vec![Need::All; input.schema.len()]
+        }
         RelOp::Late { input, late } => passed(input, needs, std::iter::once(late.time)),
         RelOp::Unnest { input, unnest } => {
             let width = input.schema.len();
@@ -169,6 +171,7 @@ pub(super) fn needs_event_time(relation: &Relation) -> bool {
                 && rank.to == 1
                 && input.schema[key.column].ty.kind.time_attribute() == TimeAttribute::Event),
         RelOp::Over { over, .. } => matches!(over.order, OverOrder::Event { .. }),
+        RelOp::Match { pattern, .. } => pattern.time.is_some(),
         RelOp::Join { left, right, join } => match &join.form {
             JoinForm::Undecided | JoinForm::Regular => {
                 expiry(left, right, &join.on).iter().any(Option::is_some)

@@ -163,6 +163,11 @@ fn rewritten(relation: Relation, needs: &[Need], scans: &[ScanNeeds]) -> (Relati
             keys.iter_mut().for_each(|key| *key = place(&moves, *key));
             passing(input, moves, |input| RelOp::Gate { input, keys })
         }
+        RelOp::Match { input, pattern } => {
+            let (input, moves) = trimmed(*input, &below, scans);
+            let input = Box::new(updating::unmoved(input, &moves));
+            stays(Relation { op: RelOp::Match { input, pattern }, schema })
+        }
         RelOp::Late { input, mut late } => {
             let (input, moves) = rewritten(*input, &below, scans);
             late.time = place(&moves, late.time);

@@ -25,6 +25,10 @@ pub(crate) const TABLE_ARGUMENT: &str = "$TABLE";
 pub(crate) const MAP_CONSTRUCTOR: &str = "$MAP";
 /// Name of the call that stands for `x [NOT] BETWEEN SYMMETRIC a AND b`.
 pub(crate) const BETWEEN_SYMMETRIC: &str = "$BETWEEN_SYMMETRIC";
+/// Names of the calls that stand for `FINAL f(…)` and `RUNNING f(…)`.
+pub(crate) const FINAL: &str = "$FINAL";
+/// As [`FINAL`].
+pub(crate) const RUNNING: &str = "$RUNNING";
 /// Functions whose first argument is a unit of time, which reads like a column's name.
 pub(crate) const UNIT_FUNCTIONS: &[&str] = &["TIMESTAMPADD", "TIMESTAMPDIFF"];
 
@@ -109,6 +113,9 @@ impl Dialect for FlinkDialect {
             return None;
         }
         let called = parser.peek_nth_token_ref(1).token == Token::LParen;
+        if let Some(name) = modifier(parser) {
+            return Some(parse_modified(parser, name));
+        }
         match word.keyword {
             Keyword::CASE => {
                 parser.advance_token();
@@ -171,6 +178,24 @@ impl Dialect for FlinkDialect {
             _ => None,
         }
     }
+}
+
+/// `FINAL` or `RUNNING` in front of a call.
+fn modifier(parser: &Parser) -> Option<&'static str> {
+    let call = matches!(parser.peek_nth_token_ref(1).token, Token::Word(_))
+        && parser.peek_nth_token_ref(2).token == Token::LParen;
+    let known = [("FINAL", FINAL), ("RUNNING", RUNNING)];
+    known
+        .into_iter()
+        .find(|(word, _)| call && cursor::peek_word(parser, 0, word))
+        .map(|(_, name)| name)
+}
+
+/// `FINAL f(…)`.
+fn parse_modified(parser: &mut Parser, name: &str) -> Result<Expr, ParserError> {
+    let span = parser.next_token().span;
+    let call = parser.parse_prefix()?;
+    Ok(internal_call(Ident { value: name.to_owned(), quote_style: None, span }, vec![call]))
 }
 
 /// `INTERVAL [+|-] 'text' unit`; the sign before the text is not read by `sqlparser`.

@@ -11,6 +11,7 @@ mod insert;
 pub(crate) mod json;
 mod plan_file;
 mod refused;
+pub(crate) mod row_pattern;
 mod script;
 mod show;
 pub(crate) mod table;

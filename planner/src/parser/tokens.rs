@@ -12,6 +12,7 @@ use tidegate_types::{Error, ErrorCode, Result, Span};
 
 use super::cursor;
 use super::dialect::FlinkDialect;
+use super::row_pattern;
 use super::table_query::select_tables;
 
 /// How deep expressions and queries may be nested.
@@ -102,7 +103,7 @@ pub(crate) fn tokenize(text: &str) -> Result<Tokens> {
         }
     }
     check_bounds(&tokens)?;
-    let tokens = bracket_values(select_tables(tokens));
+    let tokens = bracket_values(select_tables(row_pattern::carry(tokens)?));
     Ok(Tokens { tokens, hints })
 }
 

@@ -302,12 +302,6 @@ fn constructs() {
         "#]],
     );
     check(
-        "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY ts MEASURES A.a AS x PATTERN (A B) DEFINE A AS A.a > 1)",
-        expect![[r#"
-        UNSUPPORTED MATCH_RECOGNIZE is not supported yet (line 4, column 15)
-    "#]],
-    );
-    check(
         "SELECT LISTAGG(b) FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' SECOND)) GROUP BY window_start, window_end",
         expect![[r#"
             == Optimized Execution Plan ==

@@ -6,6 +6,7 @@ const SCRIPTS: &[&str] = &[
     include_str!("scripts/windows.sql"),
     include_str!("scripts/nexmark.sql"),
     include_str!("scripts/expressions.sql"),
+    include_str!("scripts/patterns.sql"),
     include_str!("scripts/statements.sql"),
 ];
 
@@ -39,6 +40,10 @@ const PIECES: &[&str] = &[
     "--",
     "\n",
     "DESCRIPTOR",
+    "PATTERN",
+    "MATCH_RECOGNIZE",
+    "{",
+    "?",
     "OVER",
     "GROUP BY",
     "LIKE",

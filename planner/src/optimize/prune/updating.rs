@@ -1,7 +1,7 @@
 //! Pruning of the operators over whole tables.
 
 use tidegate_plan::operator::{OverAggregate, OverOrder, Unnest};
-use tidegate_plan::{AggregateCall, AggregateFunction, Expr, Literal, Scalar};
+use tidegate_plan::{AggregateCall, AggregateFunction, Expr, Literal, NamedExpr, Scalar};
 use tidegate_types::{Field, TypeKind};
 
 use super::{keep_fields, passing, place, whole};
@@ -171,4 +171,19 @@ fn never_empty(relation: Relation) -> Relation {
     let value = Literal { value: Scalar::Boolean(true), ty: TypeKind::Boolean.not_null() };
     let expr = Expr::Literal(value);
     relation.project(vec![tidegate_plan::NamedExpr { name: "$row".to_owned(), expr }])
+}
+
+/// The columns where they were, all of them being needed.
+pub(super) fn unmoved(input: Relation, moves: &Moves) -> Relation {
+    let places: Vec<usize> = moves.iter().flatten().map(|moved| moved.index).collect();
+    if places.iter().enumerate().all(|(index, place)| index == *place) {
+        return input;
+    }
+    let exprs = places.into_iter().filter_map(|index| {
+        let field = input.schema.get(index)?;
+        let expr = Expr::Column { index, ty: field.ty.clone() };
+        Some(NamedExpr { name: field.name.clone(), expr })
+    });
+    let exprs = exprs.collect();
+    input.project(exprs)
 }
