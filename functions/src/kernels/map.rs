@@ -11,12 +11,11 @@ use arrow::array::{
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::{interleave, take};
 use arrow::datatypes::DataType;
-use regex::Regex;
 use tidegate_plan::arrow_type::data_type;
 use tidegate_types::{Error, Field, Result, SqlType, TypeKind};
 
 use super::collection::comparator;
-use super::regex::compile_java;
+use super::regex::Pattern;
 use crate::coercion::common_type;
 use crate::function::{Argument, Function, KernelContext, Signature, Value};
 use crate::rules::{any_nullable, count, element, fail, map, may_be_null, strict, text};
@@ -198,7 +197,7 @@ fn union(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
 /// What separates parts of a text: some text, or in general a regular expression.
 enum Separator {
     Text(String),
-    Expression(Regex),
+    Expression(Pattern),
 }
 
 impl Separator {
@@ -207,7 +206,7 @@ impl Separator {
         if !separator.is_empty() && !separator.contains(special) {
             return Ok(Self::Text(separator.to_owned()));
         }
-        let compiled = compile_java(separator);
+        let compiled = Pattern::new(separator);
         let compiled = compiled.map_err(|error| {
             context.error(format!("'{separator}' is no regular expression: {error}"))
         })?;
@@ -222,13 +221,14 @@ impl Separator {
                 .find(separator.as_str())
                 .map(|at| (from + at, from + at + separator.len())),
             Self::Expression(expression) => {
-                let mut found = expression.find_at(text, from)?;
-                if found.is_empty() && found.start() == from {
+                // What is given up splits nothing.
+                let find = |from| expression.find_at(text, from).ok().flatten();
+                let found = find(from)?;
+                if found == (from, from) {
                     // A match of nothing splits behind the next character.
-                    let next = from + text[from..].chars().next()?.len_utf8();
-                    found = expression.find_at(text, next)?;
+                    return find(from + text[from..].chars().next()?.len_utf8());
                 }
-                Some((found.start(), found.end()))
+                Some(found)
             }
         }
     }

@@ -3,22 +3,22 @@
 //! As in Flink, an expression that is no expression matches nothing or gives NULL; one that only
 //! this engine does not know fails. Constant expressions are compiled once.
 
+mod pattern;
 mod syntax;
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int32Array, ListBuilder, StringViewBuilder};
 use arrow::datatypes::Int32Type;
-use regex::Regex;
 use tidegate_plan::arrow_type::data_type;
 use tidegate_types::{Error, ErrorCode, Result, SqlType, TypeKind};
-
-use syntax::PatternError;
-pub(super) use syntax::{compile, compile_java};
 
 use crate::function::{Argument, Function, KernelContext, Signature, Value};
 use crate::rules::{count, int, may_be_null, strict, text, texts_to};
 use crate::vector::{self, Lane, TextLane, constant_text, retype, strict_nulls};
+pub(super) use pattern::Pattern;
+use syntax::PatternError;
+pub(super) use syntax::compile;
 
 pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("REGEXP", "Whether a part of the text matches", bind_test, test).fallible(),
@@ -73,9 +73,9 @@ fn bind_substring(args: &[Argument]) -> Result<Signature> {
 
 /// The expressions of the rows: one for all, or the last one that was compiled.
 struct Expressions<'a> {
-    constant: Option<Option<&'a Regex>>,
+    constant: Option<Option<&'a Pattern>>,
     lane: TextLane<'a>,
-    last: Option<(&'a str, Option<Regex>)>,
+    last: Option<(&'a str, Option<Pattern>)>,
     context: &'a KernelContext<'a>,
 }
 
@@ -92,7 +92,7 @@ impl<'a> Expressions<'a> {
     }
 
     /// The expression of a row; none if it is no expression.
-    fn get(&mut self, row: usize) -> Result<Option<&Regex>> {
+    fn get(&mut self, row: usize) -> Result<Option<&Pattern>> {
         if let Some(constant) = self.constant {
             return Ok(constant);
         }
@@ -104,8 +104,8 @@ impl<'a> Expressions<'a> {
     }
 }
 
-fn accept(expression: &str, context: &KernelContext<'_>) -> Result<Option<Regex>> {
-    match compile_java(expression) {
+fn accept(expression: &str, context: &KernelContext<'_>) -> Result<Option<Pattern>> {
+    match Pattern::new(expression) {
         Ok(regex) => Ok(Some(regex)),
         Err(PatternError::Invalid(_)) => Ok(None),
         Err(error @ PatternError::Unsupported(_)) => Err(Error::new(
@@ -130,7 +130,11 @@ fn test(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     let mut failure = None;
     let result = vector::map_boolean(context.rows, nulls, |row| match expressions.get(row) {
         // An empty expression matches nothing, as in Flink.
-        Ok(Some(regex)) => !regex.as_str().is_empty() && regex.is_match(texts.get(row)),
+        Ok(Some(pattern)) if pattern.is_empty() => false,
+        Ok(Some(pattern)) => pattern.is_match(texts.get(row)).unwrap_or_else(|reason| {
+            failure.get_or_insert(context.error(reason));
+            false
+        }),
         Ok(None) => false,
         Err(error) => {
             failure.get_or_insert(error);
@@ -163,13 +167,8 @@ fn extract(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
         let (Some(regex), Some(group)) = (expressions.get(row)?, group(row)) else {
             return Ok(false);
         };
-        let text = texts.get(row);
-        let found = if group == 0 {
-            regex.find(text)
-        } else {
-            regex.captures(text).and_then(|captures| captures.get(group))
-        };
-        Ok(found.map(|found| out.push_str(found.as_str())).is_some())
+        let found = regex.group(texts.get(row), group).map_err(|reason| context.error(reason))?;
+        Ok(found.map(|found| out.push_str(found)).is_some())
     })?;
     Ok(Arc::new(result))
 }
@@ -190,13 +189,13 @@ fn extract_all(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef
             builder.append_null();
             continue;
         };
-        if group >= regex.captures_len() {
+        if group >= regex.groups() {
             builder.append_null();
             continue;
         }
-        for captures in regex.captures_iter(texts.get(row)) {
-            builder.values().append_option(captures.get(group).map(|found| found.as_str()));
-        }
+        regex
+            .each_group(texts.get(row), group, |found| builder.values().append_option(found))
+            .map_err(|reason| context.error(reason))?;
         builder.append(true);
     }
     retype(&(Arc::new(builder.finish()) as ArrayRef), &data_type(context.result))
@@ -216,11 +215,12 @@ fn replace(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
         };
         let (text, replacement) = (texts.get(row), replacements.get(row));
         let mut end = 0;
-        for found in regex.find_iter(text) {
-            out.push_str(&text[end..found.start()]);
+        let each = |(start, stop)| {
+            out.push_str(&text[end..start]);
             out.push_str(replacement);
-            end = found.end();
-        }
+            end = stop;
+        };
+        regex.matches(text, each).map_err(|reason| context.error(reason))?;
         out.push_str(&text[end..]);
         Ok(true)
     })?;
@@ -230,14 +230,15 @@ fn replace(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
 fn numbers(
     values: &[Value],
     context: &KernelContext<'_>,
-    of: impl Fn(&Regex, &str) -> usize,
+    of: impl Fn(&Pattern, &str) -> pattern::Search<usize>,
 ) -> Result<ArrayRef> {
     let (text, expression) = two(values, context)?;
     let texts = TextLane::new(text)?;
     let mut expressions = Expressions::new(expression, context)?;
     let nulls = strict_nulls(&[text, expression], context.rows);
     let result: Int32Array = vector::map_rows::<Int32Type>(context.rows, nulls, |row| {
-        let number = expressions.get(row)?.map(|regex| of(regex, texts.get(row)));
+        let number = expressions.get(row)?.map(|regex| of(regex, texts.get(row))).transpose();
+        let number = number.map_err(|reason| context.error(reason))?;
         Ok(number.map(|number| i32::try_from(number).unwrap_or(i32::MAX)))
     })?;
     debug_assert_eq!(result.len(), context.rows);
@@ -245,12 +246,16 @@ fn numbers(
 }
 
 fn matches(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
-    numbers(values, context, |regex, text| regex.find_iter(text).count())
+    numbers(values, context, |regex, text| {
+        let mut count = 0;
+        regex.matches(text, |_| count += 1).map(|()| count)
+    })
 }
 
 fn position(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     numbers(values, context, |regex, text| {
-        regex.find(text).map_or(0, |found| text[..found.start()].chars().count() + 1)
+        let found = regex.find_at(text, 0)?;
+        Ok(found.map_or(0, |(start, _)| text[..start].chars().count() + 1))
     })
 }
 
@@ -261,7 +266,6 @@ fn first_match(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::testing::{call, failure, int, over, show, text};
     use tidegate_plan::Expr;
 
@@ -307,8 +311,17 @@ mod tests {
     }
 
     #[test]
-    fn what_the_engine_lacks_fails() {
-        let error = failure(&call("REGEXP", vec![text("a"), text("(?=a)")]));
-        assert_eq!(error.code(), ErrorCode::Unsupported);
+    fn look_around_and_back_references() {
+        let found =
+            |expression| value("REGEXP_SUBSTR", vec![text("foobar abab"), text(expression)]);
+        assert_eq!(found("(?<=foo)bar").as_deref(), Some("bar"));
+        assert_eq!(found("foo(?!x)").as_deref(), Some("foo"));
+        assert_eq!(found(r"(ab)\1").as_deref(), Some("abab"));
+        assert_eq!(found("a++b").as_deref(), Some("ab"));
+        let replaced = vec![text("abab"), text(r"(ab)\1"), text("x")];
+        assert_eq!(value("REGEXP_REPLACE", replaced).as_deref(), Some("x"));
+        let many = text(&"a".repeat(40));
+        let error = failure(&call("REGEXP", vec![many, text(r"^(a|a)*\1b$")]));
+        assert!(error.to_string().contains("given up"), "{error}");
     }
 }

@@ -1,5 +1,6 @@
 //! Tests of the planner from SQL text to plans.
 
+mod cast_table;
 mod constructs;
 mod errors;
 mod evaluation;

@@ -2,7 +2,7 @@
 //!
 //! Translated: classes such as `\d` and `\w`, which are ASCII only in Java; `\b`; quotations
 //! `\Q…\E`; POSIX classes `\p{Alpha}`; the end `\Z`. Look-around, back references and possessive
-//! quantifiers do not exist there: they are recognised and refused by name, never run wrongly.
+//! quantifiers do not exist there: expressions with them are left to a backtracking engine (`pattern`).
 
 use regex::{Regex, RegexBuilder};
 
@@ -38,11 +38,16 @@ pub(in crate::kernels) fn compile(expression: &str) -> Result<Regex, PatternErro
 }
 
 /// Compiles an expression of Java.
-pub(in crate::kernels) fn compile_java(expression: &str) -> Result<Regex, PatternError> {
-    compile(&translate(expression)?)
+pub(super) fn compile_java(expression: &str) -> Result<Regex, PatternError> {
+    compile(&translate(expression, false)?)
 }
 
-fn translate(expression: &str) -> Result<String, PatternError> {
+/// An expression of Java for the backtracking engine, which has the same syntax otherwise.
+pub(super) fn backtracking(expression: &str) -> Result<String, PatternError> {
+    translate(expression, true)
+}
+
+fn translate(expression: &str, backtracks: bool) -> Result<String, PatternError> {
     let mut out = String::with_capacity(expression.len() + 16);
     let mut characters = expression.chars().peekable();
     let mut in_class = 0_usize;
@@ -57,13 +62,15 @@ fn translate(expression: &str) -> Result<String, PatternError> {
     while let Some(c) = characters.next() {
         let quantifies = in_class == 0 && matches!(c, '*' | '+' | '?' | '}');
         match c {
-            '\\' => translate_escape(&mut characters, in_class > 0, &mut out)?,
-            '+' if after_quantifier && in_class == 0 => {
+            '\\' => translate_escape(&mut characters, in_class > 0, backtracks, &mut out)?,
+            '+' if after_quantifier && in_class == 0 && !backtracks => {
                 return Err(PatternError::Unsupported("possessive quantifiers".to_owned()));
             }
             '(' if in_class == 0 && characters.peek() == Some(&'?') => {
                 out.push('(');
-                check_group(&characters)?;
+                if !backtracks {
+                    check_group(&characters)?;
+                }
             }
             '[' => {
                 in_class += 1;
@@ -102,6 +109,7 @@ fn check_group(ahead: &std::iter::Peekable<std::str::Chars<'_>>) -> Result<(), P
 fn translate_escape(
     characters: &mut std::iter::Peekable<std::str::Chars<'_>>,
     in_class: bool,
+    backtracks: bool,
     out: &mut String,
 ) -> Result<(), PatternError> {
     let Some(c) = characters.next() else {
@@ -115,6 +123,7 @@ fn translate_escape(
         's' => out.push_str(r"[ \t\n\x0B\f\r]"),
         'S' => out.push_str(r"[^ \t\n\x0B\f\r]"),
         'h' => out.push_str(r"[ \t\xA0]"),
+        'b' | 'B' if !in_class && backtracks => out.extend(['\\', c]),
         'b' if !in_class => out.push_str(r"(?-u:\b)"),
         'B' if !in_class => out.push_str(r"(?-u:\B)"),
         'Z' if !in_class => out.push_str(r"(?:\r?\n)?\z"),
@@ -123,6 +132,7 @@ fn translate_escape(
         'Q' => quote(characters, out),
         'E' => {}
         'p' | 'P' => translate_property(c, characters, out),
+        '1'..='9' | 'k' if backtracks => out.extend(['\\', c]),
         '1'..='9' | 'k' => {
             return Err(PatternError::Unsupported("back references".to_owned()));
         }
