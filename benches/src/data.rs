@@ -21,14 +21,29 @@ pub(crate) const TABLE: &str = "CREATE TABLE t (i INT, n INT, b BIGINT, d DOUBLE
     WITH ('connector' = 'datagen')";
 
 const WORDS: &[&str] = &[
-    "stream", "table", "window", "Berlin", "pressure", "a", "of", "checkpoint", "数据流", "Zürich", "join", "42",
+    "stream",
+    "table",
+    "window",
+    "Berlin",
+    "pressure",
+    "a",
+    "of",
+    "checkpoint",
+    "数据流",
+    "Zürich",
+    "join",
+    "42",
 ];
 
 fn present(random: &mut StdRng) -> bool {
     !random.random_ratio(1, NULLS)
 }
 
-fn column<T>(rows: usize, random: &mut StdRng, mut make: impl FnMut(&mut StdRng) -> T) -> Vec<Option<T>> {
+fn column<T>(
+    rows: usize,
+    random: &mut StdRng,
+    mut make: impl FnMut(&mut StdRng) -> T,
+) -> Vec<Option<T>> {
     (0..rows).map(|_| present(random).then(|| make(random))).collect()
 }
 
@@ -55,7 +70,8 @@ pub(crate) fn batch(rows: usize) -> Result<RecordBatch> {
     };
     let moments =
         |values: Vec<Option<i64>>| Arc::new(TimestampMillisecondArray::from(values)) as ArrayRef;
-    let decimals = column(rows, random, |random| i128::from(random.random_range(-1_000_000..1_000_000)));
+    let decimals =
+        column(rows, random, |random| i128::from(random.random_range(-1_000_000..1_000_000)));
     let mut lists = ListBuilder::new(StringViewBuilder::new());
     for _ in 0..rows {
         for _ in 0..random.random_range(0..5) {
@@ -66,7 +82,12 @@ pub(crate) fn batch(rows: usize) -> Result<RecordBatch> {
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("i", ints(column(rows, random, |random| random.random_range(-1_000_000..1_000_000)))),
         ("n", ints(column(rows, random, |random| random.random_range(1..50)))),
-        ("b", Arc::new(Int64Array::from(column(rows, random, |random| random.random_range(0..1 << 40))))),
+        (
+            "b",
+            Arc::new(Int64Array::from(column(rows, random, |random| {
+                random.random_range(0..1 << 40)
+            }))),
+        ),
         ("d", doubles(column(rows, random, |random| random.random_range(-1e6..1e6)))),
         ("e", doubles(column(rows, random, |random| random.random_range(0.1..100.0)))),
         ("m", Arc::new(Decimal128Array::from(decimals).with_precision_and_scale(12, 2)?)),
@@ -78,7 +99,10 @@ pub(crate) fn batch(rows: usize) -> Result<RecordBatch> {
                 format!("https://shop.example.org/item/{id}?channel=mail&id={id}")
             })),
         ),
-        ("w", texts(column(rows, random, |random| random.random_range(-99_999..99_999).to_string()))),
+        (
+            "w",
+            texts(column(rows, random, |random| random.random_range(-99_999..99_999).to_string())),
+        ),
         (
             "j",
             texts(column(rows, random, |random| {
@@ -100,7 +124,8 @@ pub(crate) fn batch(rows: usize) -> Result<RecordBatch> {
         ("v", moments(column(rows, random, moment))),
         ("a", Arc::new(lists.finish())),
     ];
-    let fields = columns.iter().map(|(name, column)| Field::new(*name, column.data_type().clone(), true));
+    let fields =
+        columns.iter().map(|(name, column)| Field::new(*name, column.data_type().clone(), true));
     let schema = Schema::new(fields.collect::<Vec<_>>());
     let columns = columns.into_iter().map(|(_, column)| column).collect();
     Ok(RecordBatch::try_new(Arc::new(schema), columns)?)

@@ -278,7 +278,7 @@ pub fn framing(options: &FormatOptions) -> Result<Framing> {
 fn not_a_record_format(name: &str) -> Error {
     Error::new(
         ErrorCode::InvalidOption,
-        format!("format '{name}' does not hold single records: use json, csv or raw"),
+        format!("format '{name}' does not hold single records: use json, csv, avro or protobuf"),
     )
 }
 

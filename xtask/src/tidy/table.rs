@@ -23,7 +23,11 @@ pub(crate) struct Outside {
 
 /// From the bottom up.
 pub(crate) const CRATES: &[Crate] = &[
-    Crate { name: "benches", may_use: &["functions", "plan", "planner", "types"], tests_may_use: &[] },
+    Crate {
+        name: "benches",
+        may_use: &["functions", "plan", "planner", "types"],
+        tests_may_use: &[],
+    },
     Crate { name: "types", may_use: &[], tests_may_use: &[] },
     Crate { name: "json", may_use: &[], tests_may_use: &[] },
     Crate { name: "runtime", may_use: &["types"], tests_may_use: &[] },
