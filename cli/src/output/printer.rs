@@ -159,8 +159,12 @@ impl Form {
             RowFormat::Csv => Self::Csv { schema: schema.clone(), zone, header: false, changing },
             RowFormat::Json => {
                 let options = FormatOptions::new("json", &[])?;
-                let context =
-                    EncoderContext { options: &options, columns: schema, origin: "the query" };
+                let context = EncoderContext {
+                    options: &options,
+                    columns: schema,
+                    declared: schema,
+                    origin: "the query",
+                };
                 Self::Json { encoder: encoder(&context)?, changing }
             }
         })

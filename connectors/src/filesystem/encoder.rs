@@ -10,6 +10,7 @@ use parquet::file::properties::WriterProperties;
 use tidegate_connector_spec::{FormatOptions, value};
 use tidegate_engine::element::Changes;
 use tidegate_plan::arrow_type;
+use tidegate_plan::operator::Table;
 use tidegate_types::{Error, ErrorCode, Field, Result};
 
 use crate::format::avro::container::{FileSettings, FileWriter};
@@ -20,6 +21,8 @@ use crate::format::{self, EncoderContext, Records};
 pub(super) struct FileFormat {
     options: FormatOptions,
     columns: Vec<Field>,
+    /// The same as the table declares them.
+    declared: Vec<Field>,
     schema: SchemaRef,
     kind: Kind,
     table: String,
@@ -44,14 +47,16 @@ impl FileFormat {
     ///
     /// # Errors
     /// `INVALID_OPTION` for options and column types that the format does not take.
-    pub(super) fn new(options: FormatOptions, columns: Vec<Field>, table: &str) -> Result<Self> {
+    pub(super) fn new(options: FormatOptions, columns: Vec<Field>, table: &Table) -> Result<Self> {
+        let declared = format::as_declared(&columns, &table.columns);
         let schema = arrow_type::arrow_schema(&columns);
         let kind = match options.name() {
             "parquet" => Kind::Parquet(Box::new(parquet_settings(&options)?)),
-            "avro" => Kind::Avro(Box::new(FileSettings::new(&options, &columns)?)),
+            "avro" => Kind::Avro(Box::new(FileSettings::new(&options, &columns, &declared)?)),
             _ => Kind::Records,
         };
-        let format = Self { options, columns, schema, kind, table: table.to_owned() };
+        let table = table.name.clone();
+        let format = Self { options, columns, declared, schema, kind, table };
         format.encoder("")?;
         Ok(format)
     }
@@ -77,8 +82,12 @@ impl FileFormat {
                 row_group_bytes: settings.row_group_bytes,
             });
         }
-        let context =
-            EncoderContext { options: &self.options, columns: &self.columns, origin: &self.table };
+        let context = EncoderContext {
+            options: &self.options,
+            columns: &self.columns,
+            declared: &self.declared,
+            origin: &self.table,
+        };
         let encoder = format::encoder(&context)?;
         Ok(FileEncoder::Records { encoder, records: Records::with_terminator(b"\n") })
     }

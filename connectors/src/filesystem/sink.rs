@@ -78,7 +78,7 @@ pub fn sink(
     let announcing = Announcing::new(options, &keys, &table.name)?;
     let shared = Shared {
         location: locate(options.required("path")?, options.values())?,
-        format: FileFormat::new(options.value_format()?, in_files, &table.name)?,
+        format: FileFormat::new(options.value_format()?, in_files, table)?,
         file_columns,
         keys,
         default_name: options.required("partition.default-name")?.to_owned(),

@@ -53,6 +53,9 @@ pub struct EncoderContext<'a> {
     pub options: &'a FormatOptions,
     /// The columns of the rows to encode, in order.
     pub columns: &'a [Field],
+    /// The same as the table declares them, for formats with a schema: what a query gives may be NOT NULL although the
+    /// column is not.
+    pub declared: &'a [Field],
     /// What is written, for messages: `table totals`.
     pub origin: &'a str,
 }
@@ -177,6 +180,14 @@ impl From<Error> for DecodeError {
     }
 }
 
+/// Columns as a table declares them; those that it does not have, as they come.
+pub(crate) fn as_declared(columns: &[Field], table: &[Field]) -> Vec<Field> {
+    let declared = |column: &Field| {
+        table.iter().find(|declared| declared.name == column.name).unwrap_or(column).clone()
+    };
+    columns.iter().map(declared).collect()
+}
+
 /// Longest part of a malformed record that a message quotes, in bytes.
 const QUOTED_BYTES: usize = 200;
 
@@ -267,7 +278,7 @@ pub fn framing(options: &FormatOptions) -> Result<Framing> {
 fn not_a_record_format(name: &str) -> Error {
     Error::new(
         ErrorCode::InvalidOption,
-        format!("format '{name}' does not hold single records: use json, csv or raw"),
+        format!("format '{name}' does not hold single records: use json, csv, avro or protobuf"),
     )
 }
 

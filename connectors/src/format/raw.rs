@@ -299,7 +299,12 @@ mod tests {
         let options = FormatOptions::new("raw", options).unwrap();
         let columns = [Field::new("v", kind.clone().nullable())];
         let mut out = Records::new();
-        let context = EncoderContext { options: &options, columns: &columns, origin: "table o" };
+        let context = EncoderContext {
+            options: &options,
+            columns: &columns,
+            declared: &columns,
+            origin: "table o",
+        };
         encoder(&context).unwrap().encode(&rows, &mut out).unwrap();
         assert_eq!(out.iter().collect::<Vec<_>>(), records, "{kind}");
     }

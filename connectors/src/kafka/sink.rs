@@ -54,10 +54,14 @@ pub(super) struct Shared {
     /// The input's columns that the value holds, by index.
     pub(super) value_columns: Vec<usize>,
     value_fields: Vec<Field>,
+    /// The same as the table declares them.
+    value_declared: Vec<Field>,
     value_format: FormatOptions,
     /// The input's columns that the key holds, by index.
     pub(super) key_columns: Vec<usize>,
     key_fields: Vec<Field>,
+    /// The same as the table declares them.
+    key_declared: Vec<Field>,
     key_format: Option<FormatOptions>,
     /// Whether rows replace and delete those of their keys.
     pub(super) by_key: bool,
@@ -75,6 +79,7 @@ impl Shared {
         format::encoder(&EncoderContext {
             options: &self.value_format,
             columns: &self.value_fields,
+            declared: &self.value_declared,
             origin: &self.table,
         })
     }
@@ -85,6 +90,7 @@ impl Shared {
             format::encoder(&EncoderContext {
                 options,
                 columns: &self.key_fields,
+                declared: &self.key_declared,
                 origin: &self.table,
             })
         };
@@ -165,6 +171,8 @@ pub fn sink(
     let fields: Vec<Field> =
         physical.iter().filter_map(|index| columns.get(*index).cloned()).collect();
     let split = KeyColumns::new(options, &fields, &plan.table.primary_key)?;
+    let declared = format::as_declared(&fields, &plan.table.columns);
+    let declared = KeyColumns::new(options, &declared, &plan.table.primary_key)?;
     let index_of = |name: &String| {
         physical.iter().copied().find(|i| columns.get(*i).is_some_and(|c| c.name == *name))
     };
@@ -187,9 +195,11 @@ pub fn sink(
         metadata,
         value_columns: split.value.iter().filter_map(|field| index_of(&field.name)).collect(),
         value_fields: split.value,
+        value_declared: declared.value,
         value_format: with_subject(options.value_format()?, options, "value"),
         key_columns: split.names.iter().filter_map(index_of).collect(),
         key_fields: split.key,
+        key_declared: declared.key,
         key_format: options.key_format()?.map(|format| with_subject(format, options, "key")),
         by_key: is_by_key(options),
         last_of_key: options.integer("sink.buffer-flush.max-rows")?.is_some_and(|rows| rows > 0),

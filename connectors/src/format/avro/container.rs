@@ -217,8 +217,12 @@ impl FileSettings {
     ///
     /// # Errors
     /// `INVALID_OPTION` for types that Avro does not hold, and codecs that do not exist.
-    pub(crate) fn new(options: &FormatOptions, columns: &[Field]) -> Result<Self> {
-        let schema = super::table_schema(options, columns)?;
+    pub(crate) fn new(
+        options: &FormatOptions,
+        columns: &[Field],
+        declared: &[Field],
+    ) -> Result<Self> {
+        let schema = super::table_schema(options, declared)?;
         let name = options.text("codec").unwrap_or("snappy");
         let codec = Codec::named(name).ok_or_else(|| {
             let key = options.full_key("codec");

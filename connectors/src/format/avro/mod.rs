@@ -63,7 +63,7 @@ pub(super) fn decoder(context: &DecoderContext<'_>) -> Result<Box<dyn Decoder>> 
 /// # Errors
 /// As [`decoder`].
 pub(super) fn encoder(context: &EncoderContext<'_>) -> Result<Box<dyn Encoder>> {
-    let schema = table_schema(context.options, context.columns)?;
+    let schema = table_schema(context.options, context.declared)?;
     Ok(Box::new(AvroEncoder {
         writer: Writer::new(&schema, context.columns)?,
         columns: context.columns.to_vec(),

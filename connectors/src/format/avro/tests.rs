@@ -30,7 +30,7 @@ fn batch(columns: &[Field], arrays: Vec<ArrayRef>) -> RecordBatch {
 
 fn encode(pairs: &[(&str, &str)], columns: &[Field], rows: &RecordBatch) -> Result<Records> {
     let options = options(pairs);
-    let context = EncoderContext { options: &options, columns, origin: "t" };
+    let context = EncoderContext { options: &options, columns, declared: columns, origin: "t" };
     let mut out = Records::new();
     encoder(&context)?.encode(rows, &mut out)?;
     Ok(out)

@@ -41,6 +41,7 @@ impl ChangeEncoder {
         let inner = json::encoder(&EncoderContext {
             options: &options,
             columns: &columns,
+            declared: &columns,
             origin: context.origin,
         })?;
         Ok(Self { dialect, inner, schema: arrow_schema(&columns), fields })

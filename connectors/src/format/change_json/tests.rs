@@ -306,7 +306,12 @@ fn changes_are_written_as_insertions_and_deletions() {
     let changes = Changes { kinds: Some(Int8Array::from(vec![0, 1, 2, 3])), rows };
     let written = |name: &str| -> Vec<String> {
         let options = FormatOptions::new(name, &[]).unwrap();
-        let context = EncoderContext { options: &options, columns: &columns, origin: "t" };
+        let context = EncoderContext {
+            options: &options,
+            columns: &columns,
+            declared: &columns,
+            origin: "t",
+        };
         let mut out = Records::new();
         encoder(&context).unwrap().encode_changes(&changes, &mut out).unwrap();
         out.iter().map(|line| String::from_utf8(line.unwrap().to_vec()).unwrap()).collect()

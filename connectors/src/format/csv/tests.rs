@@ -274,7 +274,8 @@ fn damaged_bytes_never_panic() {
 
 fn encoded(columns: &[Field], arrays: Vec<ArrayRef>, options: &[(&str, &str)]) -> String {
     let options = FormatOptions::new("csv", options).unwrap();
-    let context = EncoderContext { options: &options, columns, origin: "table o" };
+    let context =
+        EncoderContext { options: &options, columns, declared: columns, origin: "table o" };
     let rows = RecordBatch::try_new(arrow_schema(columns), arrays).unwrap();
     let mut out = Records::with_terminator(b"\n");
     encoder(&context).unwrap().encode(&rows, &mut out).unwrap();
@@ -349,7 +350,12 @@ fn what_is_written_is_read() {
         .collect();
     for options in [&[][..], &[("quote-character", "'"), ("field-delimiter", ";")]] {
         let format = FormatOptions::new("csv", options).unwrap();
-        let context = EncoderContext { options: &format, columns: &columns, origin: "table o" };
+        let context = EncoderContext {
+            options: &format,
+            columns: &columns,
+            declared: &columns,
+            origin: "table o",
+        };
         let rows = RecordBatch::try_new(arrow_schema(&columns), arrays.clone()).unwrap();
         let mut out = Records::new();
         encoder(&context).unwrap().encode(&rows, &mut out).unwrap();

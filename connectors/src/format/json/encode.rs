@@ -213,7 +213,7 @@ impl Writer {
                 NullKey::Fail if null => {
                     let message = "a map has a NULL key, which JSON cannot hold";
                     return Err(Error::new(ErrorCode::BadRecord, message)
-                        .help("set 'json.map-null-key.mode' = 'DROP' or 'LITERAL'"));
+                        .help("set the format's option 'map-null-key.mode' to DROP or LITERAL"));
                 }
                 _ => {}
             }

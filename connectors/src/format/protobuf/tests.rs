@@ -67,7 +67,8 @@ fn decode(
 
 fn encode(options: &FormatOptions, columns: &[Field], rows: &RecordBatch) -> Result<Records> {
     let mut out = Records::new();
-    encoder(&EncoderContext { options, columns, origin: "t" })?.encode(rows, &mut out)?;
+    encoder(&EncoderContext { options, columns, declared: columns, origin: "t" })?
+        .encode(rows, &mut out)?;
     Ok(out)
 }
 

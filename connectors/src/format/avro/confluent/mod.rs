@@ -65,7 +65,7 @@ pub(in crate::format) fn encoder(context: &EncoderContext<'_>) -> Result<Box<dyn
     })?;
     let schema = match given_schema(context.options)? {
         Some(schema) => schema,
-        None => super::table_schema(context.options, context.columns)?,
+        None => super::table_schema(context.options, context.declared)?,
     };
     // A schema that was given is registered as it was given.
     let text = renamed(context.options, "schema").map_or_else(|| schema.to_json(), str::to_owned);

@@ -105,7 +105,7 @@ fn columns() -> Vec<Field> {
 }
 
 fn writer(pairs: &[(&str, &str)], columns: &[Field]) -> Result<Box<dyn Encoder>> {
-    encoder(&EncoderContext { options: &options(pairs), columns, origin: "t" })
+    encoder(&EncoderContext { options: &options(pairs), columns, declared: columns, origin: "t" })
 }
 
 fn reader(pairs: &[(&str, &str)], columns: &[Field]) -> Result<Box<dyn Decoder>> {

@@ -142,7 +142,8 @@ fn files_are_read_block_by_block_in_any_pieces() {
     let values: Vec<i64> = (0..60_000).collect();
     let rows = batch(&columns, vec![Arc::new(Int64Array::from(values.clone()))]);
     for codec in ["null", "snappy", "zstandard", "xz"] {
-        let settings = FileSettings::new(&options(&[("codec", codec)]), &columns).unwrap();
+        let settings =
+            FileSettings::new(&options(&[("codec", codec)]), &columns, &columns).unwrap();
         let mut writer = settings.file("a");
         let mut file = writer.encode(&tidegate_engine::Changes::append(rows.clone())).unwrap();
         file.extend(writer.flush().unwrap());

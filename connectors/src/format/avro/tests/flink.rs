@@ -60,3 +60,38 @@ fn a_file_of_flink_is_read_and_its_records_are_written_alike() {
     let block = &FILE[head.length..FILE.len() - 16];
     assert!(block.ends_with(&content), "{content:x?}\n{block:x?}");
 }
+
+/// The same file with bytes changed by a fixed generator: whatever comes of it, it is no panic.
+#[test]
+fn damaged_files_are_refused_or_read() {
+    let columns = columns();
+    let mut seed = 3_u64;
+    let mut next = |bound: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % bound
+    };
+    let (mut read, mut refused) = (0, 0);
+    for _ in 0..3_000 {
+        let mut file = FILE.to_vec();
+        file.truncate(file.len() - next(2) * next(file.len()));
+        // Most changes go into the blocks.
+        let from = if next(4) == 0 { 0 } else { file.len().saturating_sub(170) };
+        for _ in 0..next(4) {
+            if file.len() > from {
+                let at = from + next(file.len() - from);
+                file[at] = next(256) as u8;
+            }
+        }
+        let rows = Head::read(&file, true).map_err(drop).and_then(|head| {
+            let head = head.ok_or(())?;
+            let mut blocks = head.reader(&columns).map_err(drop)?;
+            blocks.open(&file[head.length..], true).map_err(drop)?;
+            blocks.rows(10).map_err(drop)?.map_err(drop)
+        });
+        match rows {
+            Ok(rows) => read += usize::from(rows.num_rows() <= 10),
+            Err(()) => refused += 1,
+        }
+    }
+    assert!(read > 100 && refused > 100, "{read} {refused}");
+}

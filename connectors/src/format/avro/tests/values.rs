@@ -120,11 +120,30 @@ fn nested_values_survive() {
 }
 
 #[test]
+fn the_declaration_decides_what_may_be_null() {
+    // A query gives what is NOT NULL, the column may be NULL.
+    let (given, declared) =
+        ([field("n", TypeKind::Int.not_null())], [field("n", TypeKind::Int.nullable())]);
+    let options = options(&[]);
+    let context =
+        EncoderContext { options: &options, columns: &given, declared: &declared, origin: "t" };
+    let rows = batch(&given, vec![Arc::new(Int32Array::from(vec![5]))]);
+    let mut records = Records::new();
+    encoder(&context).unwrap().encode(&rows, &mut records).unwrap();
+    assert_eq!(records.get(0), Some(&[2, 10][..]));
+}
+
+#[test]
 fn what_avro_does_not_hold_is_refused() {
     let refused = |pairs: &[(&str, &str)], ty: SqlType| {
         let columns = [field("c", ty)];
         let options = options(pairs);
-        let context = EncoderContext { options: &options, columns: &columns, origin: "t" };
+        let context = EncoderContext {
+            options: &options,
+            columns: &columns,
+            declared: &columns,
+            origin: "t",
+        };
         encoder(&context).err().unwrap().to_string()
     };
     assert!(refused(&[], TypeKind::timestamp(6).nullable()).contains("legacy mapping"));
@@ -136,7 +155,8 @@ fn what_avro_does_not_hold_is_refused() {
     assert!(refused(&[], map.nullable()).contains("text keys"));
     let spaced = [field("a b", TypeKind::Int.nullable())];
     let options = options(&[]);
-    let context = EncoderContext { options: &options, columns: &spaced, origin: "t" };
+    let context =
+        EncoderContext { options: &options, columns: &spaced, declared: &spaced, origin: "t" };
     assert!(encoder(&context).err().unwrap().to_string().contains("letters"));
 }
 

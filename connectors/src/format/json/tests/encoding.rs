@@ -4,7 +4,8 @@ use super::*;
 
 fn encoded(columns: &[Field], arrays: Vec<ArrayRef>, options: &[(&str, &str)]) -> Result<String> {
     let options = FormatOptions::new("json", options)?;
-    let context = EncoderContext { options: &options, columns, origin: "table o" };
+    let context =
+        EncoderContext { options: &options, columns, declared: columns, origin: "table o" };
     let rows = RecordBatch::try_new(arrow_schema(columns), arrays).unwrap();
     let mut out = Records::with_terminator(b"\n");
     encoder(&context)?.encode(&rows, &mut out)?;
@@ -57,7 +58,12 @@ fn keys_of_maps_must_be_text_to_be_written() {
     let map = K::Map(Box::new(K::Int.nullable()), Box::new(K::Int.nullable()));
     let columns = fields(&[("m", map)]);
     let options = FormatOptions::new("json", &[]).unwrap();
-    let context = EncoderContext { options: &options, columns: &columns, origin: "table o" };
+    let context = EncoderContext {
+        options: &options,
+        columns: &columns,
+        declared: &columns,
+        origin: "table o",
+    };
     let error = encoder(&context).err().map(|error| error.to_string()).unwrap_or_default();
     assert!(error.contains("column m: JSON objects have text keys"), "{error}");
 }
