@@ -142,7 +142,9 @@ fn printed_key(statements: &[(&str, &Value)]) -> Option<usize> {
 
 fn needs_csv(column: &Value) -> bool {
     let ty = text(column, "type");
-    ["TIMESTAMP_LTZ", "ARRAY", "MAP", "MULTISET", "ROW"].iter().any(|start| ty.starts_with(start))
+    ["TIMESTAMP_LTZ", "ARRAY", "MAP", "MULTISET", "ROW", "VARIANT", "BITMAP"]
+        .iter()
+        .any(|start| ty.starts_with(start))
 }
 
 /// What DESCRIBE says of a column: name, type, nullability.

@@ -37,6 +37,11 @@ pub(crate) const UNIT_FUNCTIONS: &[&str] = &["TIMESTAMPADD", "TIMESTAMPDIFF"];
 pub(crate) struct FlinkDialect;
 
 impl Dialect for FlinkDialect {
+    fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
+        // Of JSON_OBJECTAGG(key : value), not of a path into a value.
+        (parser.peek_token_ref().token == Token::Colon).then(|| Ok(self.prec_unknown()))
+    }
+
     fn is_delimited_identifier_start(&self, ch: char) -> bool {
         ch == '`'
     }

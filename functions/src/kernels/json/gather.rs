@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray as _};
 use tidegate_json::tree::write_text;
-use tidegate_types::{Error, Result, SqlType, TypeKind};
+use tidegate_types::{Error, ErrorCode, Result, SqlType, TypeKind};
 
 use super::options::{Named as _, OnNull};
 use super::write::{self, Writer};
@@ -99,6 +99,10 @@ pub(super) fn array(values: &[Value], context: &KernelContext<'_>) -> Result<Arr
     Ok(Arc::new(texts))
 }
 
+fn failure(what: &str) -> Error {
+    Error::new(ErrorCode::Evaluation, format!("JSON_OBJECTAGG: {what}"))
+}
+
 pub(super) fn object(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     let on_null = OnNull::of_value(values, 1, context)?;
     let list = vector::lists(values[2].array())?;
@@ -109,23 +113,23 @@ pub(super) fn object(values: &[Value], context: &KernelContext<'_>) -> Result<Ar
     let keys = rows.column(0).as_string_view();
     let writer = writer(values, rows.column(1), &fields[1].ty, context)?;
     let texts = vector::map_text(context.rows, None, |row, out| {
-        // Keys in their order by UTF-16 units; of equal ones the last value.
+        // Keys in their order by UTF-16 units.
         let mut members: Vec<(&str, usize)> = Vec::new();
         for place in places(list, row * values[2].step()) {
             if keys.is_null(place) {
-                return Err(context.error("a key of JSON_OBJECTAGG is NULL"));
+                return Err(failure("a key is NULL"));
             }
             if on_null == OnNull::Null || !writer.is_null(place) {
                 members.push((keys.value(place), place));
             }
         }
-        members.sort_by(|(a, at), (b, bt)| a.encode_utf16().cmp(b.encode_utf16()).then(at.cmp(bt)));
+        members.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+        if let Some(pair) = members.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err(failure(&format!("the key '{}' is there twice", pair[0].0)));
+        }
         out.push('{');
         let mut is_first = true;
-        for (index, (key, place)) in members.iter().enumerate() {
-            if members.get(index + 1).is_some_and(|(next, _)| next == key) {
-                continue;
-            }
+        for (key, place) in &members {
             if !std::mem::take(&mut is_first) {
                 out.push(',');
             }
@@ -141,7 +145,7 @@ pub(super) fn object(values: &[Value], context: &KernelContext<'_>) -> Result<Ar
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{call, int, null, show, text};
+    use crate::testing::{call, failure, int, null, show, text, try_call};
     use tidegate_plan::Expr;
     use tidegate_types::TypeKind;
 
@@ -162,8 +166,12 @@ mod tests {
     #[test]
     fn objects_of_a_group() {
         let row = |key, value| call("ROW", vec![text(key), int(value)]);
-        let rows = call("ARRAY", vec![row("b", 1), row("a", 2), row("b", 3)]);
+        let rows = call("ARRAY", vec![row("b", 1), row("a", 2)]);
         let object = gathered("$JSON_OBJECT_OF", "NULL", rows);
-        assert_eq!(object.as_deref(), Some(r#"{"a":2,"b":3}"#));
+        assert_eq!(object.as_deref(), Some(r#"{"a":2,"b":1}"#));
+
+        let rows = call("ARRAY", vec![row("b", 1), row("a", 2), row("b", 3)]);
+        let twice = try_call("$JSON_OBJECT_OF", vec![text("v"), text("NULL"), rows]).unwrap();
+        assert!(failure(&twice).to_string().contains("the key 'b' is there twice"));
     }
 }
