@@ -246,7 +246,7 @@ impl Automaton {
             }
         }
         done.drain().for_each(|done| complete.push(done));
-        self.settle(candidates, complete, |_| time, found)
+        self.settle((candidates, complete), &[], time, found)
     }
 
     /// Removes candidates whose time is over; matches that waited for them go to `found`.
@@ -273,32 +273,35 @@ impl Automaton {
             }
         }
         ended.sort_unstable();
-        // A match is found when the last candidate before it has ended.
-        let found_at = |start: u64| {
-            let before = ended.partition_point(|(other, _)| *other < start);
-            before.checked_sub(1).map_or(now, |last| ended[last].1)
-        };
-        self.settle(candidates, complete, found_at, found)
+        self.settle((candidates, complete), &ended, now, found)
     }
 
-    /// Finds matches among the complete candidates.
+    /// Finds matches among the complete candidates. `ended`: first rows and deadlines of candidates whose time is
+    /// over, in order: a match is found when the last one before it has ended, however late that is noticed.
     fn settle(
         &self,
-        candidates: &mut Queue,
-        complete: &mut Queue,
-        found_at: impl Fn(u64) -> i64,
+        (candidates, complete): (&mut Queue, &mut Queue),
+        ended: &[(u64, i64)],
+        now: i64,
         found: &mut Vec<Found>,
     ) -> Result<()> {
+        let (mut searched, mut time) = (0, None);
         while let Some(earliest) = complete.first() {
             if candidates.first().is_some_and(|other| other.start < earliest.start) {
                 break;
             }
             let Some(rows) = complete.pop() else { break };
-            let next = self.next_start(&rows)?;
-            let stays = |other: &Candidate| other.start >= next;
+            // Those that an earlier match removes do not count.
+            let before = ended.partition_point(|(start, _)| *start < rows.start);
+            let last = before.checked_sub(1).map(|last| ended[last]);
+            if let Some((_, deadline)) = last.filter(|(start, _)| *start >= searched) {
+                time = time.max(Some(deadline));
+            }
+            searched = self.next_start(&rows)?;
+            let stays = |other: &Candidate| other.start >= searched;
             candidates.retain(stays);
             complete.retain(stays);
-            found.push(Found { time: found_at(rows.start), rows });
+            found.push(Found { time: time.unwrap_or(now), rows });
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use std::sync::Arc;
 use tidegate_functions::eval::{EvalContext, Evaluator};
 use tidegate_plan::arrow_type::data_type;
@@ -98,8 +98,12 @@ impl RowContext {
                 let ty = data_type(&plan.aggregates[index].call.ty);
                 (Source::Aggregate(group, groups[group].members.len() - 1), ty)
             } else {
-                let column = plan.time.ok_or_else(|| Error::internal("no time of the match"))?;
-                (Source::Time, data_type(&input[column].ty))
+                let own = plan.time.ok_or_else(|| Error::internal("no time of the match"))?;
+                let ty = match *column == time {
+                    true => data_type(&input[own].ty),
+                    false => DataType::Timestamp(TimeUnit::Millisecond, None),
+                };
+                (Source::Time, ty)
             };
             sources.push(source);
             types.push(ty);

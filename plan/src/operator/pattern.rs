@@ -12,7 +12,8 @@ pub const MAX_PATTERN_VARIABLES: usize = 64;
 /// Finds sequences of rows, next to each other in the order of their partition, that match a pattern.
 ///
 /// Conditions and measures are expressions over these columns, side by side: those of the input, for
-/// conditions the row that is tested; one per reference; one per aggregate; the time of the match.
+/// conditions the row that is tested; one per reference; one per aggregate; the time of the match, of the rowtime
+/// column's type, and once more as TIMESTAMP(3), which for an instant is that of UTC.
 /// Output: the partition's columns, then the measures, one row per match.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MatchRecognize {
@@ -110,7 +111,7 @@ impl MatchRecognize {
         width + self.references.len() + aggregate
     }
 
-    /// The column of the match's time.
+    /// The column of the match's time; the next one is its TIMESTAMP.
     pub fn time_column(&self, width: usize) -> usize {
         width + self.references.len() + self.aggregates.len()
     }

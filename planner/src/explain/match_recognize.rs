@@ -38,7 +38,8 @@ pub(super) fn facts(pattern: &MatchRecognize, input: &[Field]) -> String {
         let call = call_text(&one.call, &arguments);
         field(call.rsplit_once(" AS ").map_or(call.clone(), |(call, _)| call.to_owned()))
     }));
-    columns.push(field("MATCH_ROWTIME()".to_owned()));
+    let time = pattern.time.map_or_else(String::new, |column| names(&[column], input));
+    columns.extend([field(format!("MATCH_ROWTIME({time})")), field("MATCH_ROWTIME()".to_owned())]);
     let mut facts = Vec::new();
     if !pattern.keys.is_empty() {
         facts.push(format!("partitionBy=[{}]", names(&pattern.keys, input)));

@@ -46,7 +46,7 @@ fn identity(below: &Identity, pattern: &MatchRecognize) -> Identity {
     arguments.columns.extend(pattern.computed.iter().map(|named| below.expr(&named.expr)));
     columns
         .extend(pattern.aggregates.iter().map(|one| arguments.call(row(one.variable), &one.call)));
-    columns.push(Digest::new("time of the match"));
+    columns.extend(["time of the match", "timestamp of the match"].map(Digest::new));
     let all = Identity { rows, columns };
     for variable in &pattern.variables {
         let quantifier = format!("{} {:?} {}", variable.min, variable.max, variable.greedy);

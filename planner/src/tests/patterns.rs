@@ -82,7 +82,7 @@ fn plans_of_patterns() {
 
             == State ==
             Match(k) [0006b7a779d2f304]: rows that the watermark has not passed; rows that may belong to a match per k, as long as they may become a match
-            WindowAggregate() [f24b5fab97594ae4]: aggregates, until its window is complete
+            WindowAggregate() [55324c2ff760d767]: aggregates, until its window is complete
         "#]],
     );
 }

@@ -160,7 +160,7 @@ fn run(seed: u64) -> usize {
     }
     for rows in by_key.values_mut() {
         rows.sort_by_key(|row| {
-            let v = pattern.sorted.then(|| std::cmp::Reverse(row.v));
+            let v = pattern.sorted.then_some(std::cmp::Reverse(row.v));
             (row.time, v, row.id)
         });
     }

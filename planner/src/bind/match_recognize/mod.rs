@@ -262,7 +262,7 @@ fn placed(
     }
     let (of_aggregates, of_time) = (plan.aggregate_column(width, 0), plan.time_column(width));
     let moved = |column: usize| match column {
-        TIME.. => of_time,
+        TIME.. => of_time + column - TIME,
         AGGREGATE_BASE.. => of_aggregates + column - AGGREGATE_BASE,
         REFERENCE_BASE.. => width + column - REFERENCE_BASE,
         _ => place(column),

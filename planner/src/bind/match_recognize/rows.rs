@@ -18,7 +18,7 @@ use crate::suggest;
 pub(super) const REFERENCE_BASE: usize = 1 << 50;
 /// Column indices from here on stand for aggregates.
 pub(super) const AGGREGATE_BASE: usize = 1 << 51;
-/// The column that stands for the time of the match.
+/// The column that stands for the time of the match; the next one is the same as a TIMESTAMP.
 pub(super) const TIME: usize = 1 << 52;
 
 /// Functions of row patterns, which have no meaning elsewhere.
@@ -310,13 +310,14 @@ impl ExprBinder<'_, '_> {
                 span,
             ));
         }
-        // As in Flink the type of a column that is named stays what it is.
-        let nullable = ty.nullable && !arguments.is_empty();
-        let ty =
-            ty.kind.with_time_attribute(TimeAttribute::Event).not_null().with_nullable(nullable);
-        Ok(match rows.defines {
-            Some(_) => Expr::column(column, self.scope.columns[column].ty.clone()),
-            None => Expr::column(TIME, ty),
+        let event = |kind: TypeKind| kind.with_time_attribute(TimeAttribute::Event);
+        Ok(match (rows.defines, arguments.is_empty()) {
+            (Some(_), _) => Expr::column(column, self.scope.columns[column].ty.clone()),
+            // As in Flink: a TIMESTAMP, or the type of the column that is named.
+            (None, true) => Expr::column(TIME + 1, event(TypeKind::timestamp(3)).not_null()),
+            (None, false) => {
+                Expr::column(TIME, event(ty.kind).nullable().with_nullable(ty.nullable))
+            }
         })
     }
 }
