@@ -68,6 +68,7 @@ struct Report {
     mean_ratio: Option<f64>,
 }
 
+#[allow(clippy::print_stdout, reason = "the figures are the output")]
 fn main() -> Result<()> {
     let args = Args::parse();
     let batch = data::batch(args.rows as usize)?;
