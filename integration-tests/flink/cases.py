@@ -4,6 +4,7 @@ import cases_aggregation
 import cases_aggregation_more
 import cases_casts
 import cases_casts_more
+import cases_catalogs
 import cases_decimals
 import cases_documented
 import cases_expressions
@@ -71,6 +72,7 @@ SECTIONS = {
     "explain": ("EXPLAIN in all its details; `rows` hold the text", "script", cases_statements.explains),
     "plans": ("COMPILE PLAN and EXECUTE PLAN; `files` of an answer holds the plan", "script", cases_statements.plans),
     "statements": ("DESCRIBE, SHOW, LIKE, CREATE TABLE AS, ALTER", "script", cases_statements.statements),
+    "catalogs": ("catalogs and databases, full names, partitions, buckets, functions, named arguments, hints", "script", cases_catalogs.catalogs),
     "refusals": ("what is refused of the relational surface; with the chain of messages", "script-chain", cases_statements.refusals),
     "sinks": ("sinks of changes, upsert materialisation, ON CONFLICT, debezium-json. " + RELATIONAL, "script", cases_sinks.sinks),
     "nexmark": ("the queries of examples/nexmark over the same 110 events. " + RELATIONAL, "script", cases_nexmark.nexmark),

@@ -1,12 +1,21 @@
-//! DESCRIBE and SHOW COLUMNS, SHOW CREATE: tables and views as rows and as text, laid out as Flink does.
+//! DESCRIBE and SHOW COLUMNS, SHOW CREATE: tables, views, functions, databases and catalogs as rows and as
+//! text, laid out as Flink does.
+//!
+//! Here are tables and views; `information` has the others.
+
+mod information;
 
 use tidegate_plan::Schema;
 use tidegate_types::SqlType;
 
-use crate::catalog::{Table, View};
-use crate::parser::ast::{ColumnKind, CreateTable};
+use crate::catalog::{CatalogEntry, ObjectPath, Table, View};
+use crate::parser::ast::{ColumnKind, CreateTable, Distribution};
 use crate::parser::flink_text::{self, name, text};
 use crate::session::Rows;
+
+pub(crate) use self::information::{
+    built_in_function, catalog, create_function, database, function,
+};
 
 const COLUMNS: [&str; 6] = ["name", "type", "null", "key", "extras", "watermark"];
 
@@ -82,20 +91,27 @@ pub(crate) fn create_table(table: &Table) -> String {
         let (constraint, key) = (name(&constraint), names(&table.primary_key));
         parts.push(format!("CONSTRAINT {constraint} PRIMARY KEY ({key}) NOT ENFORCED"));
     }
-    let mut statement = head("TABLE", definition.temporary, &table.name, &parts);
+    let mut statement = head("TABLE", definition.temporary, &table.path, &parts);
     statement.push_str(&comment_line(definition.comment.as_deref()));
+    if let Some(distribution) = &definition.distribution {
+        statement.push_str(&distributed(distribution));
+    }
     if !table.partition_keys.is_empty() {
         statement.push_str(&format!("PARTITIONED BY ({})\n", names(&table.partition_keys)));
     }
     let mut options: Vec<_> = definition.options.iter().collect();
     options.sort_by(|a, b| a.0.cmp(&b.0));
-    if !options.is_empty() {
-        let options = options.iter();
-        let options = options.map(|(key, value, _)| format!("  {} = {}", text(key), text(value)));
-        let options = options.collect::<Vec<_>>().join(",\n");
-        statement.push_str(&format!("WITH (\n{options}\n)\n"));
-    }
+    let options = options.iter().map(|(key, value, _)| (key.as_str(), value.as_str()));
+    statement.push_str(&with_options(options));
     statement
+}
+
+/// The statement that makes a catalog.
+pub(crate) fn create_catalog(catalog: &str, entry: &CatalogEntry) -> String {
+    let comment = entry.comment.as_ref().map(|comment| format!("COMMENT {}\n", text(comment)));
+    let options = entry.options.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    let (comment, options) = (comment.unwrap_or_default(), with_options(options));
+    format!("CREATE CATALOG {}\n{comment}{options}", name(catalog))
 }
 
 /// The statement that makes a view, with its query as it was written.
@@ -104,19 +120,47 @@ pub(crate) fn create_view(view: &View, schema: &Schema) -> String {
         name(view.columns.get(index).unwrap_or(&field.name))
     };
     let columns: Vec<String> = schema.iter().enumerate().map(given).collect();
-    let mut statement = head("VIEW", view.temporary, &view.name, &columns);
+    let mut statement = head("VIEW", view.temporary, &view.path, &columns);
     statement.push_str(&comment_line(view.comment.as_deref()));
     statement.push_str(&format!("AS {}\n", view.text));
     statement
 }
 
-fn head(kind: &str, temporary: bool, object: &str, parts: &[String]) -> String {
+/// `DISTRIBUTED BY HASH(…) INTO n BUCKETS`.
+fn distributed(distribution: &Distribution) -> String {
+    let mut line = "DISTRIBUTED".to_owned();
+    if !distribution.columns.is_empty() {
+        let columns = distribution.columns.iter().map(|column| name(&column.value));
+        let columns = columns.collect::<Vec<_>>().join(", ");
+        match distribution.kind {
+            Some(kind) => line.push_str(&format!(" BY {kind}({columns})")),
+            None => line.push_str(&format!(" BY ({columns})")),
+        }
+    }
+    if let Some(buckets) = distribution.buckets {
+        line.push_str(&format!(" INTO {buckets} BUCKETS"));
+    }
+    line.push('\n');
+    line
+}
+
+fn head(kind: &str, temporary: bool, object: &ObjectPath, parts: &[String]) -> String {
     let temporary = if temporary { "TEMPORARY " } else { "" };
     let parts = parts.iter().map(|part| format!("  {part}")).collect::<Vec<_>>().join(",\n");
-    format!(
-        "CREATE {temporary}{kind} `default_catalog`.`default_database`.{} (\n{parts}\n)\n",
-        name(object)
-    )
+    format!("CREATE {temporary}{kind} {} (\n{parts}\n)\n", full_name(object))
+}
+
+/// Catalog, database and name, each in backquotes.
+fn full_name(path: &ObjectPath) -> String {
+    let parts = [&path.namespace.catalog, &path.namespace.database, &path.name];
+    parts.map(|part| name(part)).join(".")
+}
+
+/// `WITH (…)`, if there are options.
+fn with_options<'a>(options: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let lines = options.map(|(key, value)| format!("  {} = {}", text(key), text(value)));
+    let lines = lines.collect::<Vec<_>>().join(",\n");
+    if lines.is_empty() { String::new() } else { format!("WITH (\n{lines}\n)\n") }
 }
 
 fn columns(definition: &CreateTable) -> Vec<String> {

@@ -1,15 +1,17 @@
 //! A session: settings, tables and views, changed by statements in the order of a script.
 //!
-//! Here are settings and what runs; `definition`, `like`, `table_as` and `alter` change the catalog,
-//! `show` tells what is in it.
+//! Here are settings and what runs; `definition`, `function`, `namespace`, `like`, `table_as` and `alter`
+//! change the catalog, `show` tells what is in it.
 
 mod alter;
 mod definition;
+mod function;
 mod like;
+mod namespace;
+mod partition;
 mod show;
 mod table_as;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tidegate_functions::Zone;
@@ -19,22 +21,21 @@ use tidegate_types::key_group::DEFAULT_KEY_GROUPS;
 use tidegate_types::{Error, Result, Span};
 
 use crate::bind::{self, Binder};
-use crate::catalog::{Catalog, Object, Table};
+use crate::catalog::{Catalog, Namespace, Object, Table};
 use crate::lower::{self, SinkTarget, Target};
-use crate::parser::ast::{Explain, Insert, PlanFileStatement, QueryText, Statement, StatementKind};
+use crate::parser::ast::{
+    Explain, Insert, PlanFileStatement, QueryText, Statement, StatementKind, TableName,
+};
 use crate::plan_file::{Existing, PlanAction, PlanFile};
 use crate::{explain, optimize};
-
-/// The only database.
-pub(crate) const DATABASE: &str = "default_database";
 
 /// Plans statements one after the other.
 #[derive(Debug, Clone)]
 pub struct Session {
     settings: Settings,
     catalog: Catalog,
-    /// Names that CREATE FUNCTION gave to built-in functions, in capitals.
-    functions: BTreeSet<String>,
+    /// The database in use.
+    here: Namespace,
     default_time_zone: String,
 }
 
@@ -96,7 +97,7 @@ impl Session {
         let session = Self {
             settings,
             catalog: Catalog::new(),
-            functions: BTreeSet::new(),
+            here: Namespace::default(),
             default_time_zone: "UTC".to_owned(),
         };
         session.plan_settings()?;
@@ -137,6 +138,8 @@ impl Session {
             StatementKind::CreateTableAs(create) => self.create_table_as(create),
             StatementKind::CreateView(create) => self.create_view(create),
             StatementKind::CreateFunction(create) => self.create_function(create),
+            StatementKind::AlterFunction(altered) => self.alter_function(altered),
+            StatementKind::Namespace(statement) => self.namespace_statement(statement),
             StatementKind::Drop(drop) => self.drop_object(drop),
             StatementKind::AlterTable(alter) => self.alter_table(alter, statement.span),
             StatementKind::AlterView(alter) => self.alter_view(alter),
@@ -151,7 +154,7 @@ impl Session {
             StatementKind::Explain(explain) => self.explain(explain),
             StatementKind::PlanFile(statement) => self.plan_file(statement),
             StatementKind::Show(show) => self.show(show, statement.span),
-            StatementKind::Describe(name) => self.describe(name).map(Planned::Rows),
+            StatementKind::Describe(described) => self.describe(described).map(Planned::Rows),
             StatementKind::Use(used) => self.use_statement(used, statement.span),
         }
     }
@@ -207,7 +210,7 @@ impl Session {
 
     fn select(&self, query: &QueryText) -> Result<Planned> {
         let plan_settings = self.plan_settings()?;
-        let relation = self.binder(query, &plan_settings).query(&query.query)?;
+        let relation = self.binder(query, &plan_settings).whole_query(&query.query)?;
         let schema = relation.schema.clone();
         self.finish(vec![(relation, SinkTarget::Collect)], &plan_settings, Some(schema), None)
     }
@@ -217,10 +220,20 @@ impl Session {
         let name = self.settings.get(optimize::LATE_ROWS).map(str::trim);
         let (Some(name), Some(insert)) = (name, inserts.first()) else { return Ok(None) };
         let span = insert.span;
-        match self.catalog.get(name) {
+        // A name may have dots in it; else they stand between its parts.
+        let whole = self.here.path(name);
+        let path = match self.catalog.get(&whole) {
+            Some(_) => whole,
+            None => {
+                let parts = name.split('.').map(|part| part.trim().to_owned()).collect();
+                TableName { parts, span }.resolve(&self.here)?
+            }
+        };
+        match self.catalog.get(&path) {
             Some(Object::Table(table)) => Ok(Some((Arc::clone(table), span))),
             _ => {
-                Err(self.no_such("table", name, span).context(format!("'{}'", optimize::LATE_ROWS)))
+                let error = self.no_such("table", &path, span);
+                Err(error.context(format!("'{}'", optimize::LATE_ROWS)))
             }
         }
     }
@@ -316,7 +329,7 @@ impl Session {
     }
 
     fn binder<'a>(&'a self, query: &'a QueryText, settings: &'a PlanSettings) -> Binder<'a> {
-        Binder::new(&self.catalog, settings, &query.hints, query.span)
+        Binder::new(&self.catalog, &self.here, settings, &query.hints, query.span)
     }
 
     /// The settings that the meaning of plans depends on.

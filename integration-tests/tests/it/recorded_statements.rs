@@ -1,4 +1,4 @@
-//! Replays Flink's recorded answers to statements about tables (SHOW, DESCRIBE, LIKE, AS, ALTER, …):
+//! Replays Flink's recorded answers to statements about tables, databases and catalogs (SHOW, DESCRIBE, LIKE, AS, ALTER, …):
 //! what they print is the same, row by row; what Flink refuses is refused; jobs fill their tables with
 //! the same rows. `flink/differences.txt` lists what differs.
 
@@ -12,7 +12,7 @@ use tidegate_integration_tests::tidegate::{Finished, Run};
 
 #[test]
 fn recorded_answers_to_statements_are_met() -> Result<()> {
-    recorded::check(&["statements"], replay)
+    recorded::check(&["statements", "catalogs"], replay)
 }
 
 /// A script is planned as a whole: one that Flink refuses ends a script of its own, and the others
@@ -56,14 +56,14 @@ fn compare(answers: &[&Value], stdout: &str) -> Result<()> {
             let line = rows.next().with_context(|| format!("there is no row for {row}"))?;
             let found: Value = serde_json::from_str(line)?;
             let values = row.as_array().into_iter().flatten().skip(1);
-            let wanted: BTreeMap<&str, &str> =
-                columns.iter().map(|name| plain(name)).zip(values.map(plain)).collect();
+            let names = columns.iter().map(|name| plain(name));
+            let wanted: BTreeMap<String, String> = names.zip(values.map(plain)).collect();
             let found = found.as_object().into_iter().flatten();
-            let found: BTreeMap<&str, &str> =
-                found.map(|(name, value)| (name.as_str(), plain(value))).collect();
+            let found: BTreeMap<String, String> =
+                found.map(|(name, value)| (name.clone(), plain(value))).collect();
             ensure!(found == wanted, "a row differs\n  Flink    {wanted:?}\n  Tidegate {found:?}");
         }
-        wanted_lines.extend(list(answer, "printed").map(plain));
+        wanted_lines.extend(list(answer, "printed").map(|line| text_of(line)));
     }
     if let Some(row) = rows.next() {
         bail!("a row is too much: {row}");
@@ -77,8 +77,16 @@ fn list<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
     value[name].as_array().into_iter().flatten()
 }
 
-/// NULL and the empty text are not told apart.
-fn plain(value: &Value) -> &str {
+/// A value as Flink prints it; NULL and the empty text are not told apart.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+fn text_of(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 

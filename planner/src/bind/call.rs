@@ -16,9 +16,18 @@ use crate::suggest;
 impl ExprBinder<'_, '_> {
     pub(super) fn function(&mut self, call: &Function, span: Span) -> Result<Expr> {
         let Some(ident) = simple_name(&call.name) else {
-            return Err(unsupported(&format!("the function {}", call.name), span));
+            if let Some(function) = self.binder.sql_function(&call.name) {
+                return self.routine(function, call, span);
+            }
+            let message = format!("there is no function {} of CREATE FUNCTION", call.name);
+            return Err(
+                semantic(message, span).help("built-in functions are called by their name alone")
+            );
         };
         let name = ident.value.to_ascii_uppercase();
+        if let Some(function) = self.binder.sql_function(&call.name) {
+            return self.routine(function, call, span);
+        }
         if !call.within_group.is_empty() {
             return Err(unsupported(&format!("WITHIN GROUP of {name}"), span));
         }
@@ -75,7 +84,7 @@ impl ExprBinder<'_, '_> {
                     .help("a text that is JSON needs no function elsewhere"))
             }
             "CURRENT_DATABASE" if arguments.is_empty() => {
-                Ok(literal::typed_text(crate::session::DATABASE))
+                Ok(literal::typed_text(&self.binder.current.database))
             }
             "PROCTIME" => self.proctime(&arguments, span),
             _ if UNIT_FUNCTIONS.contains(&name.as_str()) => self.unit_call(&name, &arguments, span),
@@ -119,7 +128,10 @@ impl ExprBinder<'_, '_> {
     pub(super) fn unknown_function(&self, name: &str, span: Span) -> Error {
         let message = format!("there is no function {name}, or it is not supported yet");
         let error = semantic(message, span);
-        let known = tidegate_functions::names().chain(aggregate::names());
+        let known: Vec<&str> = tidegate_functions::names().chain(aggregate::names()).collect();
+        let made = self.binder.catalog.function_names(self.binder.here).into_iter();
+        let made: Vec<String> = made.map(str::to_uppercase).collect();
+        let known = known.into_iter().chain(made.iter().map(String::as_str));
         match suggest::advice(&name.to_ascii_uppercase(), known, "known are") {
             Some(advice) => error.help(advice),
             None => error,
@@ -146,6 +158,11 @@ pub(super) fn plain_arguments(call: &Function, span: Span) -> Result<Vec<&ast::E
         .iter()
         .map(|arg| match arg {
             FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Ok(expr),
+            FunctionArg::Named { .. } | FunctionArg::ExprNamed { .. } => {
+                let message = format!("{} takes its arguments by position", call.name);
+                Err(semantic(message, span)
+                    .help("names are for window table functions and functions of CREATE FUNCTION"))
+            }
             other => {
                 Err(semantic(format!("{} does not take the argument {other}", call.name), span))
             }

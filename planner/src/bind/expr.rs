@@ -137,7 +137,13 @@ impl<'b, 'a> ExprBinder<'b, 'a> {
         }
         let found = match self.scope.resolve(path) {
             Ok(found) => found,
-            Err(error) => self.binder.outer_column(path).ok_or(error)?,
+            Err(error) => match self.binder.outer_column(path) {
+                Some(found) => found,
+                None => {
+                    let found = self.binder.parameter(path);
+                    found.unwrap_or_else(|| Err(self.binder.no_column(error, self.scope)))?
+                }
+            },
         };
         if let (Some(first), Some(index)) = (path.first(), found.columns().first()) {
             self.references.push((*index, crate::parser::cursor::span(first.span)));

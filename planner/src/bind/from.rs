@@ -110,8 +110,15 @@ impl Binder<'_> {
                     return self.aliased(relation, alias.as_ref(), None);
                 }
                 let parts: Vec<String> = path.iter().map(|part| part.value.clone()).collect();
-                let relation = self.named_table(&parts, name_span(&path, span))?;
-                self.aliased(relation, alias.as_ref(), parts.last().map(String::as_str))
+                let place = name_span(&path, span);
+                let relation = self.named_table(&parts, place)?;
+                let last = parts.last().map(String::as_str);
+                let (relation, mut scope) = self.aliased(relation, alias.as_ref(), last)?;
+                let is_cte = matches!(parts.as_slice(), [name] if self.is_cte(name));
+                if alias.is_none() && !is_cte {
+                    scope.name_table(TableName { parts, span: place }.resolve(self.here)?);
+                }
+                Ok((relation, scope))
             }
             TableFactor::Derived { lateral: false, subquery, alias, sample: None } => {
                 let relation = self.query(subquery)?;
@@ -244,6 +251,10 @@ impl Binder<'_> {
         Ok((relation, scope))
     }
 
+    fn is_cte(&self, name: &str) -> bool {
+        self.ctes.iter().any(|(cte, _)| cte == name)
+    }
+
     /// A WITH table, table or view by name.
     pub(super) fn named_table(&mut self, parts: &[String], span: Span) -> Result<Relation> {
         if let [name] = parts
@@ -252,22 +263,28 @@ impl Binder<'_> {
             return Ok(relation.clone());
         }
         let name = TableName { parts: parts.to_vec(), span };
-        let resolved = name.resolve()?;
+        let resolved = name.resolve(self.here)?;
         let catalog = self.catalog;
-        match catalog.get(resolved) {
-            Some(Object::Table(table)) => {
-                let place = (span.end_line, span.end_column + 1);
-                let options = self.hints.get(&place).map(|hints| table_options(hints));
-                match options.filter(|options| !options.is_empty()) {
-                    Some(options) => Ok(scan(&Arc::new(with_options(table, &options)))),
-                    None => Ok(scan(table)),
-                }
+        let place = (span.end_line, span.end_column + 1);
+        self.read.borrow_mut().insert(place);
+        let options = self.hints.get(&place).map(|hints| table_options(hints));
+        let options = options.filter(|options| !options.is_empty());
+        match (catalog.get(&resolved), options) {
+            (Some(Object::Table(table)), Some(options)) => {
+                Ok(scan(&Arc::new(with_options(table, &options))))
             }
-            Some(Object::View(view)) => self.view(view),
-            None => {
+            (Some(Object::Table(table)), None) => Ok(scan(table)),
+            (Some(Object::View(_)), Some(_)) => {
+                let message =
+                    format!("the view '{resolved}' has no options that a hint could change");
+                Err(semantic(message, span).help("put the hint behind a table in its query"))
+            }
+            (Some(Object::View(view)), None) => self.view(view),
+            (None, _) => {
                 let error = semantic(format!("there is no table or view '{resolved}'"), span);
-                let known = catalog.names().chain(self.ctes.iter().map(|(name, _)| name.as_str()));
-                Err(match suggest::advice(resolved, known, "there are") {
+                let known = catalog.names(&resolved.namespace);
+                let known = known.chain(self.ctes.iter().map(|(name, _)| name.as_str()));
+                Err(match suggest::advice(&resolved.name, known, "there are") {
                     Some(advice) => error.help(advice),
                     None => error,
                 })
@@ -277,17 +294,14 @@ impl Binder<'_> {
 
     /// A view is bound anew at each use, in its own context.
     fn view(&self, view: &View) -> Result<Relation> {
-        let mut inner =
-            Binder::new(self.catalog, self.settings, &view.query.hints, view.query.span);
-        inner.depth = self.depth;
-        if self.expanding.contains(&view.name) {
-            let message = format!("the view '{}' refers to itself", view.name);
+        if self.expanding.contains(&view.path) {
+            let message = format!("the view '{}' refers to itself", view.path);
             return Err(semantic(message, self.place));
         }
-        inner.expanding = self.expanding.clone();
-        inner.expanding.push(view.name.clone());
+        let mut inner = self.inside(&view.here, &view.query.hints, view.query.span);
+        inner.expanding.push(view.path.clone());
         let context =
-            |error: tidegate_types::Error| error.context(format!("expand view {}", view.name));
+            |error: tidegate_types::Error| error.context(format!("expand view {}", view.path));
         let relation = inner.query(&view.query.query).map_err(context)?;
         let names: Vec<&str> = view.columns.iter().map(String::as_str).collect();
         rename(relation, &names, view.query.span).map_err(context)
@@ -341,6 +355,7 @@ pub(super) fn with_options(table: &Table, options: &[(String, String)]) -> Table
     let mut merged: BTreeMap<String, String> = table.options.clone();
     merged.extend(options.iter().cloned());
     Table {
+        path: table.path.clone(),
         name: table.name.clone(),
         columns: table.columns.clone(),
         watermark: table.watermark.clone(),

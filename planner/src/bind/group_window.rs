@@ -82,6 +82,7 @@ impl Binder<'_> {
                 ty: field.ty.clone(),
                 hidden: true,
                 origin: None,
+                table: None,
             }
         }));
         Ok(Some(GroupWindow { call: call.clone(), kind, columns }))

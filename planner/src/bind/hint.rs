@@ -15,26 +15,49 @@ impl Binder<'_> {
     pub(super) fn hints_of(&self, select: &Select) -> Vec<Hint> {
         let end = select.select_token.0.span.end;
         let place = (end.line as u32, end.column as u32);
+        self.read.borrow_mut().insert(place);
         self.hints.get(&place).cloned().unwrap_or_default()
     }
 
-    /// Checks that hints name tables of FROM.
+    /// Checks that hints name tables of FROM, and are made as they must be.
     ///
     /// # Errors
-    /// `SQL_SEMANTIC` for a hint that names none.
+    /// `SQL_SEMANTIC` for a hint that names none, `INVALID_OPTION` for one with the wrong parts.
     pub(super) fn check_hints(&self, scope: &Scope) -> Result<()> {
-        let known: Vec<&str> =
+        let mut known: Vec<&str> =
             scope.columns.iter().filter_map(|column| column.qualifier.as_deref()).collect();
+        known.dedup();
+        let joined = known.iter().any(|name| Some(name) != known.first());
         for hint in &self.select_hints {
             let named: Vec<&String> = match hint.name {
-                "STATE_TTL" => hint.options.iter().map(|(table, _)| table).collect(),
+                "STATE_TTL" => {
+                    for (table, value) in &hint.options {
+                        millis(hint, &format!("STATE_TTL of '{table}'"), value)?;
+                    }
+                    hint.options.iter().map(|(table, _)| table).collect()
+                }
                 "LOOKUP" => {
                     let table = hint.options.iter().filter(|(key, _)| key == "table");
-                    table.map(|(_, table)| table).collect()
+                    let table: Vec<&String> = table.map(|(_, table)| table).collect();
+                    if table.is_empty() {
+                        return Err(invalid(hint, "LOOKUP needs 'table' = 'name or alias'"));
+                    }
+                    table
+                }
+                // How a join is to be run: nothing of streams depends on it, yet it must be about a join.
+                "BROADCAST" | "SHUFFLE_HASH" | "SHUFFLE_MERGE" | "NEST_LOOP" | "MULTI_JOIN" => {
+                    if let Some((key, _)) = hint.options.iter().find(|(_, value)| !value.is_empty())
+                    {
+                        let message =
+                            format!("{} takes names of tables, not '{key}' = …", hint.name);
+                        return Err(invalid(hint, &message));
+                    }
+                    hint.options.iter().map(|(table, _)| table).filter(|_| joined).collect()
                 }
                 _ => Vec::new(),
             };
-            if let Some(unknown) = named.into_iter().find(|name| !known.contains(&name.as_str())) {
+            let is_known = |name: &&String| known.iter().any(|table| names_table(name, table));
+            if let Some(unknown) = named.into_iter().find(|name| !is_known(name)) {
                 let message = format!("the hint {} names no table of FROM: '{unknown}'", hint.name);
                 let error = Error::new(ErrorCode::SqlSemantic, message).at(hint.span);
                 let advice = crate::suggest::advice(unknown, known.iter().copied(), "there are");
@@ -52,8 +75,9 @@ impl Binder<'_> {
     /// # Errors
     /// `INVALID_OPTION` if it is no duration.
     pub(super) fn state_ttl(&self, scope: &Scope) -> Result<Option<u64>> {
-        let named = |table: &str| {
-            scope.columns.iter().any(|column| column.qualifier.as_deref() == Some(table))
+        let named = |name: &str| {
+            let mut tables = scope.columns.iter().filter_map(|column| column.qualifier.as_deref());
+            tables.any(|table| names_table(name, table))
         };
         for hint in self.select_hints.iter().filter(|hint| hint.name == "STATE_TTL") {
             if let Some((_, value)) = hint.options.iter().find(|(table, _)| named(table)) {
@@ -75,13 +99,19 @@ impl Binder<'_> {
             let Some((_, table)) = table else {
                 return Err(invalid(hint, "LOOKUP needs 'table' = 'name or alias'"));
             };
-            let meant = scope.columns.iter().any(|column| column.qualifier.as_ref() == Some(table));
+            let mut tables = scope.columns.iter().filter_map(|column| column.qualifier.as_deref());
+            let meant = tables.any(|known| names_table(table, known));
             if meant {
                 options = lookup(hint)?;
             }
         }
         Ok(options)
     }
+}
+
+/// Whether a name in a hint is that of a table; catalog and database may stand before it.
+fn names_table(name: &str, table: &str) -> bool {
+    name == table || name.rsplit_once('.').is_some_and(|(_, last)| last == table)
 }
 
 fn lookup(hint: &Hint) -> Result<LookupOptions> {

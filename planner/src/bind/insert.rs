@@ -10,7 +10,7 @@ use super::expr::ExprBinder;
 use super::scope::Scope;
 use super::{Binder, cast, constant, from, semantic};
 use crate::algebra::Relation;
-use crate::catalog::{Catalog, Column, Object, Table};
+use crate::catalog::{Column, Object, Table};
 use crate::optimize::conjunction::join as conjunction;
 use crate::parser::ast::{Insert, OnConflict};
 use crate::parser::cursor;
@@ -42,8 +42,8 @@ pub(crate) fn insert(
     insert: &Insert,
     drops_nulls: bool,
 ) -> Result<BoundInsert> {
-    let table = target(binder.catalog, insert)?;
-    let query = binder.query(&insert.query.query)?;
+    let table = target(binder, insert)?;
+    let query = binder.whole_query(&insert.query.query)?;
     fill(binder, insert, table, query, drops_nulls)
 }
 
@@ -102,9 +102,10 @@ fn is_number_as_text(from: &SqlType, to: &SqlType) -> bool {
     from.kind.is_integer() && to.kind == TypeKind::STRING
 }
 
-fn target(catalog: &Catalog, insert: &Insert) -> Result<Arc<Table>> {
-    let name = insert.table.resolve()?;
-    match catalog.get(name) {
+fn target(binder: &Binder<'_>, insert: &Insert) -> Result<Arc<Table>> {
+    let name = insert.table.resolve(binder.here)?;
+    let catalog = binder.catalog;
+    match catalog.get(&name) {
         Some(Object::Table(table)) if insert.options.is_empty() => Ok(Arc::clone(table)),
         Some(Object::Table(table)) => Ok(Arc::new(from::with_options(table, &insert.options))),
         Some(Object::View(_)) => Err(semantic(
@@ -113,7 +114,8 @@ fn target(catalog: &Catalog, insert: &Insert) -> Result<Arc<Table>> {
         )),
         None => {
             let error = semantic(format!("there is no table '{name}'"), insert.table.span);
-            Err(match suggest::advice(name, catalog.names(), "there are") {
+            let known = catalog.names(&name.namespace);
+            Err(match suggest::advice(&name.name, known, "there are") {
                 Some(advice) => error.help(advice),
                 None => error,
             })

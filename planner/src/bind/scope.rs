@@ -1,11 +1,14 @@
 //! The columns in sight of an expression, and how names find them. Case counts, as in Flink.
 
+use std::sync::Arc;
+
 use sqlparser::ast::Ident;
 use tidegate_plan::Expr;
 use tidegate_types::{Error, Result, Span, SqlType, TypeKind};
 
 use super::semantic;
 use crate::algebra::Relation;
+use crate::catalog::{Namespace, ObjectPath};
 use crate::parser::cursor;
 use crate::suggest;
 
@@ -30,6 +33,8 @@ pub(crate) struct ScopeColumn {
     pub(crate) hidden: bool,
     /// In a subquery without a name: the table inside it that the column is of.
     pub(crate) origin: Option<String>,
+    /// The table that it is of, if that has no alias.
+    pub(crate) table: Option<Arc<ObjectPath>>,
 }
 
 impl Scope {
@@ -41,6 +46,7 @@ impl Scope {
             ty: field.ty.clone(),
             hidden: false,
             origin: None,
+            table: None,
         });
         Self { columns: columns.collect(), star: Vec::new(), aliases: Vec::new() }
     }
@@ -60,8 +66,42 @@ impl Scope {
         }
     }
 
-    /// Resolves `column`, `table.column`, `column.field`, `table.column.field…`.
+    /// Says which table all columns are of, so that its full name finds them.
+    pub(crate) fn name_table(&mut self, path: ObjectPath) {
+        let path = Arc::new(path);
+        for column in &mut self.columns {
+            column.table = Some(Arc::clone(&path));
+        }
+    }
+
+    /// What stands behind the catalog and the database of a table in sight, if a name begins with them.
+    pub(crate) fn inside<'p>(&self, path: &'p [Ident]) -> &'p [Ident] {
+        let is_known = |name: &Ident| {
+            let named = |c: &ScopeColumn| {
+                c.qualifier.as_deref() == Some(&name.value) || c.name == name.value
+            };
+            self.columns.iter().any(named)
+        };
+        let begins = |parts: &[&str]| {
+            path.len() >= parts.len() && path.iter().zip(parts).all(|(a, b)| a.value == *b)
+        };
+        let tables = self.columns.iter().filter_map(|column| column.table.as_ref());
+        for table in tables.filter(|_| path.first().is_some_and(|first| !is_known(first))) {
+            let Namespace { catalog, database } = &table.namespace;
+            if begins(&[catalog, database, &table.name]) {
+                return &path[2..];
+            }
+            if begins(&[database, &table.name]) {
+                return &path[1..];
+            }
+        }
+        path
+    }
+
+    /// Resolves `column`, `table.column`, `column.field`, `table.column.field…`; catalog and database may
+    /// stand before a table.
     pub(crate) fn resolve(&self, path: &[Ident]) -> Result<Expr> {
+        let path = self.inside(path);
         let Some(first) = path.first() else {
             return Err(Error::internal("an empty name reached the binder"));
         };

@@ -238,7 +238,7 @@ impl Binder<'_> {
         };
         let path: Vec<ast::Ident> =
             name.0.iter().filter_map(|part| part.as_ident().cloned()).collect();
-        if let [table] = path.as_slice()
+        if let [table] = scope.inside(&path)
             && scope.columns.iter().any(|column| column.qualifier.as_deref() == Some(&table.value))
         {
             let columns = scope.columns_of(table)?;

@@ -167,9 +167,9 @@ impl Binder<'_> {
 
     /// A query that sees the columns around it.
     pub(super) fn inner_query(&self, query: &Query, scope: &Scope) -> Result<Relation> {
-        let mut inner = Binder::new(self.catalog, self.settings, self.hints, self.place);
+        let mut inner = self.inside(self.here, self.hints, self.place);
         inner.ctes = self.ctes.clone();
-        inner.depth = self.depth;
+        inner.parameters = self.parameters.clone();
         inner.outer = Some(scope.clone());
         inner.query(query)
     }

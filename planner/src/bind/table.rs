@@ -8,19 +8,25 @@ use tidegate_types::{Error, ErrorCode, Result, Span, SqlType, TimeAttribute, Typ
 
 use super::expr::ExprBinder;
 use super::scope::{Scope, ScopeColumn};
-use super::{Binder, constant, semantic};
-use crate::catalog::{Catalog, Column, ColumnKind, Table, Watermark};
+use super::{Binder, NO_HINTS, constant, semantic};
+use crate::catalog::{Catalog, Column, ColumnKind, Namespace, Table, Watermark};
 use crate::parser::ast::{self as syntax, CreateTable};
 use crate::parser::cursor;
 use crate::parser::table::check_names;
-use crate::parser::tokens::Hints;
 use crate::suggest;
 
-/// Binds a table's declaration; one with LIKE must have its source merged in.
+/// Binds a table's declaration; one with LIKE must have its source merged in. Names without catalog and
+/// database are looked up `here`.
 ///
 /// # Errors
 /// `SQL_SEMANTIC` where an expression, key or watermark does not fit the columns.
-pub(crate) fn table(mut create: CreateTable, settings: &PlanSettings, span: Span) -> Result<Table> {
+pub(crate) fn table(
+    mut create: CreateTable,
+    catalog: &Catalog,
+    here: &Namespace,
+    settings: &PlanSettings,
+    span: Span,
+) -> Result<Table> {
     check_names(&create)?;
     // A primary key is never NULL.
     for def in &mut create.columns {
@@ -31,8 +37,7 @@ pub(crate) fn table(mut create: CreateTable, settings: &PlanSettings, span: Span
         }
     }
     let create = create;
-    let (catalog, hints) = (Catalog::new(), Hints::new());
-    let binder = Binder::new(&catalog, settings, &hints, span);
+    let binder = Binder::new(catalog, here, settings, &NO_HINTS, span);
     let mut columns = declared_columns(&binder, &create)?;
     let watermark = match &create.watermark {
         Some(def) => Some(watermark(&binder, def, &mut columns)?),
@@ -40,8 +45,10 @@ pub(crate) fn table(mut create: CreateTable, settings: &PlanSettings, span: Span
     };
     let names =
         |idents: &[sqlparser::ast::Ident]| idents.iter().map(|ident| ident.value.clone()).collect();
+    let path = create.name.resolve(here)?;
     Ok(Table {
-        name: create.name.resolve()?.to_owned(),
+        name: path.to_string(),
+        path,
         columns,
         watermark,
         primary_key: names(&create.primary_key),
@@ -130,6 +137,7 @@ fn read_scope(create: &CreateTable) -> Scope {
         ty: ty.clone(),
         hidden: false,
         origin: None,
+        table: None,
     };
     let physical = create.columns.iter().filter_map(|def| match &def.kind {
         syntax::ColumnKind::Physical(ty) => Some(column(def, ty)),
@@ -181,6 +189,7 @@ fn watermark(
                 ty: column.ty.clone().materialized(),
                 hidden: false,
                 origin: None,
+                table: None,
             })
             .collect(),
         ..Scope::default()

@@ -68,6 +68,7 @@ impl Binder<'_> {
             ty: field.ty.clone(),
             hidden: false,
             origin: None,
+            table: None,
         }));
         let mut schema = input.schema.clone();
         schema.extend(fields);

@@ -46,6 +46,9 @@ impl Binder<'_> {
         let upper =
             simple_name(name).map(|name| name.value.to_ascii_uppercase()).unwrap_or_default();
         let Some(signature) = SIGNATURES.iter().find(|signature| signature.name == upper) else {
+            if let Some(function) = self.sql_function(name) {
+                return self.table_routine(function, args, span);
+            }
             return Err(unsupported(&format!("the table function {name}"), span)
                 .help("supported are TUMBLE, HOP, CUMULATE and SESSION"));
         };
@@ -193,6 +196,12 @@ fn arrange<'n>(
     span: Span,
 ) -> Result<Vec<Option<&'n ast::Expr>>> {
     let mut arranged = vec![None; signature.parameters.len()];
+    let named = args.iter().filter(|arg| matches!(arg, FunctionArg::Named { .. })).count();
+    if named > 0 && named < args.len() {
+        let message = "either all arguments have names, or none";
+        let parameters = signature.parameters.join(", ");
+        return Err(semantic(message, span).help(format!("the parameters are {parameters}")));
+    }
     for (position, arg) in args.iter().enumerate() {
         let (place, node) = match arg {
             FunctionArg::Unnamed(FunctionArgExpr::Expr(node)) => (position, node),

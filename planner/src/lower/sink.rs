@@ -120,6 +120,16 @@ fn table_sink(insert: &BoundInsert, taken: &[String]) -> Result<(Sink, Option<u3
     let table = &insert.table;
     check(table, Role::Sink).map_err(|error| error.at(insert.span))?;
     check_metadata(table, Role::Sink).map_err(|error| error.at(insert.span))?;
+    if table.definition.distribution.is_some() {
+        let connector = table.options.get("connector").map(String::as_str).unwrap_or_default();
+        let message = format!(
+            "table {}: it is distributed into buckets, which the connector '{connector}' does not have",
+            table.name
+        );
+        return Err(Error::unsupported(message)
+            .at(insert.span)
+            .help("use ALTER TABLE … DROP DISTRIBUTION, or leave DISTRIBUTED out"));
+    }
     if insert.overwrite {
         let connector = table.options.get("connector").map(String::as_str).unwrap_or_default();
         let message = format!("INSERT OVERWRITE: the connector '{connector}' cannot overwrite");

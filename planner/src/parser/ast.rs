@@ -1,9 +1,17 @@
 //! The statements of a Flink SQL script. Queries and expressions are `sqlparser`'s.
 
+mod function;
+mod namespace;
+
 use sqlparser::ast::{Expr, Ident, Query};
 use tidegate_types::{Error, ErrorCode, Result, Span, SqlType};
 
+pub(crate) use self::function::{
+    Body, CreateFunction, FunctionDefinition, Kept, Parameter, Returns, SqlBody,
+};
+pub(crate) use self::namespace::{CatalogChange, NamespaceStatement};
 use super::tokens::Hints;
+use crate::catalog::{Namespace, ObjectPath};
 
 /// A statement with its place and text.
 #[derive(Debug, Clone)]
@@ -22,8 +30,10 @@ pub(crate) enum StatementKind {
     CreateTable(CreateTable),
     CreateTableAs(Box<CreateTableAs>),
     CreateView(CreateView),
-    /// A function of a class, which must be one that is built in.
-    CreateFunction(CreateFunction),
+    CreateFunction(Box<CreateFunction>),
+    /// `ALTER FUNCTION f AS 'class'`.
+    AlterFunction(Box<CreateFunction>),
+    Namespace(NamespaceStatement),
     Drop(Drop),
     AlterTable(Box<AlterTable>),
     AlterView(AlterView),
@@ -35,7 +45,7 @@ pub(crate) enum StatementKind {
     Explain(Explain),
     PlanFile(PlanFileStatement),
     Show(Show),
-    Describe(TableName),
+    Describe(Describe),
     Use(Use),
 }
 
@@ -75,17 +85,43 @@ pub(crate) struct TableName {
 }
 
 impl TableName {
-    /// The name inside the only database; catalog and database may be spelt out.
-    pub(crate) fn resolve(&self) -> Result<&str> {
-        let parts: Vec<&str> = self.parts.iter().map(String::as_str).collect();
-        match parts.as_slice() {
-            [name] | ["default_database", name] | ["default_catalog", "default_database", name] => Ok(name),
-            _ => Err(Error::new(
-                ErrorCode::SqlSemantic,
-                format!("there is no table {}: the only catalog is default_catalog with default_database", self),
-            )
-            .at(self.span)),
+    /// The full name: what is not spelt out is what is in use.
+    ///
+    /// # Errors
+    /// `SQL_SEMANTIC` for more than three parts.
+    pub(crate) fn resolve(&self, here: &Namespace) -> Result<ObjectPath> {
+        let namespace = match self.parts.as_slice() {
+            [_] => here.clone(),
+            [database, _] => Namespace::new(&here.catalog, database),
+            [catalog, database, _] => Namespace::new(catalog, database),
+            _ => {
+                let message = format!("the name {self} has more than three parts");
+                let error = Error::new(ErrorCode::SqlSemantic, message).at(self.span);
+                return Err(error.help("write name, database.name or catalog.database.name"));
+            }
+        };
+        Ok(ObjectPath { namespace, name: self.last().to_owned() })
+    }
+
+    /// The database that it names, in the catalog in use if no other is spelt out.
+    ///
+    /// # Errors
+    /// `SQL_SEMANTIC` for more than two parts.
+    pub(crate) fn database(&self, here: &Namespace) -> Result<Namespace> {
+        match self.parts.as_slice() {
+            [database] => Ok(Namespace::new(&here.catalog, database)),
+            [catalog, database] => Ok(Namespace::new(catalog, database)),
+            _ => {
+                let message = format!("the name {self} is none of a database");
+                let error = Error::new(ErrorCode::SqlSemantic, message).at(self.span);
+                Err(error.help("write database or catalog.database"))
+            }
         }
+    }
+
+    /// The name without catalog and database.
+    pub(crate) fn last(&self) -> &str {
+        self.parts.last().map(String::as_str).unwrap_or_default()
     }
 }
 
@@ -96,7 +132,7 @@ impl std::fmt::Display for TableName {
 }
 
 /// A query with the hints inside it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct QueryText {
     pub(crate) query: Box<Query>,
     pub(crate) hints: Hints,
@@ -115,9 +151,22 @@ pub(crate) struct CreateTable {
     pub(crate) constraint: Option<String>,
     pub(crate) primary_key: Vec<Ident>,
     pub(crate) partition_keys: Vec<Ident>,
+    pub(crate) distribution: Option<Distribution>,
+    /// Partitions that ALTER TABLE … ADD PARTITION told the catalog of: a value for each key.
+    pub(crate) partitions: Vec<Vec<(String, String)>>,
     pub(crate) comment: Option<String>,
     pub(crate) options: Vec<TableOption>,
     pub(crate) like: Option<Like>,
+}
+
+/// `DISTRIBUTED [BY [HASH | RANGE] (columns)] [INTO n BUCKETS]`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Distribution {
+    /// `HASH` or `RANGE`, if it is said.
+    pub(crate) kind: Option<&'static str>,
+    pub(crate) columns: Vec<Ident>,
+    pub(crate) buckets: Option<u32>,
+    pub(crate) span: Span,
 }
 
 /// An option of WITH: key, value, and where the key stands.
@@ -219,19 +268,13 @@ pub(crate) struct CreateView {
     pub(crate) text: String,
 }
 
-/// `CREATE FUNCTION name AS 'class'`.
-#[derive(Debug, Clone)]
-pub(crate) struct CreateFunction {
-    pub(crate) name: TableName,
-    pub(crate) class: String,
-    pub(crate) if_not_exists: bool,
-}
-
 /// `DROP [TEMPORARY] TABLE`, `VIEW` or `FUNCTION`.
 #[derive(Debug, Clone)]
 pub(crate) struct Drop {
     pub(crate) kind: ObjectKind,
     pub(crate) temporary: bool,
+    /// `TEMPORARY SYSTEM`, of a function.
+    pub(crate) system: bool,
     pub(crate) name: TableName,
     pub(crate) if_exists: bool,
 }
@@ -257,6 +300,11 @@ pub(crate) enum TableChange {
     DropPrimaryKey(Span),
     DropConstraint(Ident),
     DropWatermark(Span),
+    AddDistribution(Distribution),
+    ModifyDistribution(Distribution),
+    DropDistribution(Span),
+    AddPartitions { if_not_exists: bool, partitions: Vec<Vec<(Ident, Expr)>> },
+    DropPartitions { if_exists: bool, partitions: Vec<Vec<(Ident, Expr)>> },
 }
 
 /// What is added to a table's schema, or put in place of what is there.
@@ -302,6 +350,7 @@ pub(crate) enum Show {
     Views(Option<TableName>, Option<NamePattern>),
     Columns(TableName, Option<NamePattern>),
     Create(ObjectKind, TableName),
+    CreateCatalog(Ident),
     Functions {
         user: bool,
         database: Option<TableName>,
@@ -310,9 +359,19 @@ pub(crate) enum Show {
     Modules {
         full: bool,
     },
-    Partitions(TableName),
+    /// Those of a table, or those that have some values.
+    Partitions(TableName, Vec<(Ident, Expr)>),
     /// Things that there can be none of: what the column of their names is called.
     Nothing(&'static str, Option<TableName>),
+}
+
+/// `DESCRIBE`.
+#[derive(Debug, Clone)]
+pub(crate) enum Describe {
+    Table(TableName),
+    Catalog { name: Ident, extended: bool },
+    Database { name: TableName, extended: bool },
+    Function { name: TableName, extended: bool },
 }
 
 /// `[NOT] LIKE 'pattern'` behind a SHOW.

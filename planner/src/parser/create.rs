@@ -1,15 +1,15 @@
-//! `CREATE` and `DROP`: which kind of thing, then views and functions.
+//! `CREATE` and `DROP`: which kind of thing, then views.
 //!
-//! Not here: tables (`table.rs`).
+//! Not here: tables (`table.rs`), functions (`function.rs`), catalogs and databases (`namespace.rs`).
 
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 use tidegate_types::Result;
 
-use super::ast::{CreateFunction, CreateView, Drop, ObjectKind, Replace, StatementKind};
+use super::ast::{CreateView, Drop, Kept, ObjectKind, Replace, StatementKind};
 use super::cursor::{self, expect_word, identifier, peek_word, string, word, words};
 use super::script::{ScriptParser, semantic, table_name};
-use super::{refused, table};
+use super::{function, namespace, refused, table};
 
 /// Parses `CREATE …` and `REPLACE TABLE …`.
 pub(super) fn parse(script: &mut ScriptParser<'_>) -> Result<StatementKind> {
@@ -25,19 +25,39 @@ pub(super) fn parse(script: &mut ScriptParser<'_>) -> Result<StatementKind> {
         }
     };
     let temporary = word(parser, "TEMPORARY");
-    let system = temporary && word(parser, "SYSTEM");
+    let kept = kept(parser, temporary);
+    let system = kept == Kept::System;
     if !system && word(parser, "TABLE") {
         return table::parse(script, temporary, replace, start);
     }
     if replace != Replace::Always {
+        let replaces = replace == Replace::IfThere;
         if !system && word(parser, "VIEW") {
-            return view(script, temporary, replace == Replace::IfThere);
+            return view(script, temporary, replaces);
         }
-        if replace == Replace::Never && word(parser, "FUNCTION") {
-            return script.syntax(function);
+        if word(parser, "FUNCTION") {
+            let create = function::create(script, kept, replaces, start)?;
+            return Ok(StatementKind::CreateFunction(Box::new(create)));
+        }
+    }
+    if replace == Replace::Never && !temporary {
+        if word(parser, "CATALOG") {
+            return script.syntax(namespace::create_catalog).map(StatementKind::Namespace);
+        }
+        if word(parser, "DATABASE") {
+            return script.syntax(namespace::create_database).map(StatementKind::Namespace);
         }
     }
     Err(refused::create(script, replace, start))
+}
+
+/// Where a function is kept, behind `TEMPORARY` or in its place.
+pub(super) fn kept(parser: &mut Parser, temporary: bool) -> Kept {
+    match temporary {
+        true if word(parser, "SYSTEM") => Kept::System,
+        true => Kept::Temporary,
+        false => Kept::Catalog,
+    }
 }
 
 /// `[IF NOT EXISTS] name [(columns)] [COMMENT …] AS query`.
@@ -83,26 +103,18 @@ fn comment(parser: &mut Parser) -> Result<Option<String>, ParserError> {
     }
 }
 
-/// `[IF NOT EXISTS] name AS 'class' [LANGUAGE …]`.
-fn function(parser: &mut Parser) -> Result<StatementKind, ParserError> {
-    let if_not_exists = words(parser, &["IF", "NOT", "EXISTS"]);
-    let name = table_name(parser)?;
-    expect_word(parser, "AS")?;
-    let class = string(parser, "a class name in quotes")?;
-    if word(parser, "LANGUAGE") {
-        identifier(parser)?;
-    }
-    Ok(StatementKind::CreateFunction(CreateFunction { name, class, if_not_exists }))
-}
-
-/// `DROP [TEMPORARY] TABLE | VIEW | [SYSTEM] FUNCTION [IF EXISTS] name`.
+/// `DROP [TEMPORARY] TABLE | VIEW | [SYSTEM] FUNCTION [IF EXISTS] name`, `DROP CATALOG | DATABASE …`.
 pub(super) fn drop_object(script: &mut ScriptParser<'_>) -> Result<StatementKind> {
     let start = script.next_span();
     let parser = &mut script.parser;
     parser.advance_token();
     let temporary = word(parser, "TEMPORARY");
-    if temporary && peek_word(parser, 1, "FUNCTION") {
-        word(parser, "SYSTEM");
+    let system = temporary && peek_word(parser, 1, "FUNCTION") && word(parser, "SYSTEM");
+    if !temporary && word(parser, "CATALOG") {
+        return script.syntax(namespace::drop_catalog).map(StatementKind::Namespace);
+    }
+    if !temporary && word(parser, "DATABASE") {
+        return script.syntax(namespace::drop_database).map(StatementKind::Namespace);
     }
     let kinds = [
         ("TABLE", ObjectKind::Table),
@@ -115,6 +127,6 @@ pub(super) fn drop_object(script: &mut ScriptParser<'_>) -> Result<StatementKind
     script.syntax(|parser| {
         let if_exists = words(parser, &["IF", "EXISTS"]);
         let name = table_name(parser)?;
-        Ok(StatementKind::Drop(Drop { kind, temporary, name, if_exists }))
+        Ok(StatementKind::Drop(Drop { kind, temporary, system, name, if_exists }))
     })
 }

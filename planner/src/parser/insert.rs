@@ -59,7 +59,8 @@ fn on_conflict(parser: &mut Parser) -> Result<Option<OnConflict>, ParserError> {
     }
 }
 
-fn partition_value(parser: &mut Parser) -> Result<(Ident, Expr), ParserError> {
+/// `key = value`.
+pub(super) fn partition_value(parser: &mut Parser) -> Result<(Ident, Expr), ParserError> {
     let column = identifier(parser)?;
     parser.expect_token(&Token::Eq)?;
     Ok((column, parser.parse_expr()?))

@@ -12,7 +12,10 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("DELETE", CHANGES),
     ("MERGE", CHANGES),
     ("TRUNCATE", "tables are kept by other systems: empty the topic, folder or table there"),
-    ("ANALYZE", "leave it out: plans depend on no statistics of tables"),
+    (
+        "ANALYZE",
+        "leave it out: it is for batch jobs in Flink, too, and plans here depend on no statistics",
+    ),
     ("CALL", "there are no procedures in this version"),
     ("LOAD", "the only module is core, with the built-in functions"),
     ("UNLOAD", "the only module is core, with the built-in functions"),
@@ -45,19 +48,18 @@ pub(super) fn create(script: &ScriptParser<'_>, replace: Replace, start: Span) -
         Replace::IfThere => "CREATE OR REPLACE",
         Replace::Always => "REPLACE",
     };
-    let help = match what.as_str() {
-        "CATALOG" | "DATABASE" => "the only catalog is default_catalog, with default_database",
-        _ => {
-            "supported are CREATE [TEMPORARY] TABLE, CREATE [OR REPLACE] [TEMPORARY] VIEW and CREATE [TEMPORARY] FUNCTION"
-        }
-    };
+    let help = "supported are CREATE [TEMPORARY] TABLE, CREATE [OR REPLACE] [TEMPORARY] VIEW | FUNCTION, CREATE CATALOG and CREATE DATABASE";
     unsupported(&format!("{verb} {what}"), start, help)
 }
 
 /// The error for a `DROP` of what cannot be dropped; the next token says of what.
 pub(super) fn drop_object(script: &ScriptParser<'_>, start: Span) -> Error {
     let what = cursor::describe(&script.parser.peek_token_ref().token).to_uppercase();
-    unsupported(&format!("DROP {what}"), start, "tables, views and functions can be dropped")
+    unsupported(
+        &format!("DROP {what}"),
+        start,
+        "tables, views, functions, databases and catalogs can be dropped",
+    )
 }
 
 /// Whether a `SHOW` asks for what cannot be shown.
@@ -66,10 +68,6 @@ pub(super) fn show(script: &ScriptParser<'_>) -> Option<Error> {
         (&["JOBS"], "jobs of a cluster are listed by `tidegate job list`"),
         (&["PROCEDURES"], "there are no procedures in this version"),
         (&["CONNECTIONS"], "connections are options of tables: SHOW CREATE TABLE shows them"),
-        (
-            &["CREATE", "CATALOG"],
-            "the only catalog is default_catalog, which is kept in memory and has no options",
-        ),
         (&["CREATE", "MODEL"], "there are no models in this version"),
         (&["CREATE", "MATERIALIZED"], "there are no materialized tables in this version"),
     ];
@@ -79,9 +77,6 @@ pub(super) fn show(script: &ScriptParser<'_>) -> Option<Error> {
 /// Whether a `DESCRIBE` is about what cannot be described.
 pub(super) fn describe(script: &ScriptParser<'_>) -> Option<Error> {
     const REFUSED: &[(&[&str], &str)] = &[
-        (&["CATALOG"], "the only catalog is default_catalog, which is kept in memory"),
-        (&["DATABASE"], "the only database is default_database"),
-        (&["FUNCTION"], "the functions are listed by SHOW FUNCTIONS"),
         (&["MODEL"], "there are no models in this version"),
         (&["JOB"], "jobs of a cluster are described by `tidegate job describe`"),
     ];

@@ -132,16 +132,17 @@ impl ScriptParser<'_> {
             return Ok(StatementKind::Explain(Explain { json, analyze: false, statement }));
         }
         let analyze = word(&mut self.parser, "ANALYZE");
-        loop {
-            if word(&mut self.parser, "JSON_EXECUTION_PLAN") {
-                json = true;
-            } else if !["ESTIMATED_COST", "CHANGELOG_MODE", "PLAN_ADVICE"]
-                .iter()
-                .any(|detail| word(&mut self.parser, detail))
-            {
-                break;
-            }
-            let _ = self.parser.consume_token(&Token::Comma);
+        const DETAILS: [&str; 4] =
+            ["JSON_EXECUTION_PLAN", "ESTIMATED_COST", "CHANGELOG_MODE", "PLAN_ADVICE"];
+        let mut another = DETAILS.iter().any(|detail| peek_word(&self.parser, 0, detail));
+        while another {
+            let detail = DETAILS.iter().find(|detail| word(&mut self.parser, detail));
+            let Some(detail) = detail else {
+                let error = unexpected(&self.parser, &format!("one of {}", DETAILS.join(", ")));
+                return Err(into_error(error, self.next_span()));
+            };
+            json |= *detail == "JSON_EXECUTION_PLAN";
+            another = self.parser.consume_token(&Token::Comma);
         }
         let statement = Box::new(self.statement()?);
         Ok(StatementKind::Explain(Explain { json, analyze, statement }))

@@ -4,8 +4,11 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 use tidegate_types::Result;
 
-use super::ast::{NamePattern, ObjectKind, Show, StatementKind, TableName, Use};
-use super::cursor::{expect_word, identifier, peek_word, string, unexpected, word, words};
+use super::ast::{Describe, NamePattern, ObjectKind, Show, StatementKind, TableName, Use};
+use super::cursor::{
+    expect_word, identifier, parenthesized, peek_word, string, unexpected, word, words,
+};
+use super::insert::partition_value;
 use super::refused;
 use super::script::{ScriptParser, table_name};
 
@@ -39,8 +42,19 @@ fn show(parser: &mut Parser) -> Parsed<Show> {
     if words(parser, &["CREATE", "VIEW"]) {
         return Ok(Show::Create(ObjectKind::View, table_name(parser)?));
     }
+    if words(parser, &["CREATE", "FUNCTION"]) {
+        return Ok(Show::Create(ObjectKind::Function, table_name(parser)?));
+    }
+    if words(parser, &["CREATE", "CATALOG"]) {
+        return Ok(Show::CreateCatalog(identifier(parser)?));
+    }
     if word(parser, "PARTITIONS") {
-        return Ok(Show::Partitions(table_name(parser)?));
+        let table = table_name(parser)?;
+        let values = match word(parser, "PARTITION") {
+            true => parenthesized(parser, partition_value)?,
+            false => Vec::new(),
+        };
+        return Ok(Show::Partitions(table, values));
     }
     if word(parser, "COLUMNS") {
         return match place(parser)? {
@@ -82,7 +96,7 @@ fn listed(parser: &mut Parser) -> Parsed<Show> {
     }
     Err(unexpected(
         parser,
-        "TABLES, VIEWS, COLUMNS, CREATE TABLE, CREATE VIEW, FUNCTIONS, CATALOGS, DATABASES, CURRENT CATALOG, CURRENT DATABASE, MODULES or JARS",
+        "TABLES, VIEWS, COLUMNS, CREATE TABLE, CREATE VIEW, CREATE FUNCTION, CREATE CATALOG, FUNCTIONS, PARTITIONS, CATALOGS, DATABASES, CURRENT CATALOG, CURRENT DATABASE, MODULES or JARS",
     ))
 }
 
@@ -108,16 +122,40 @@ fn like(parser: &mut Parser) -> Parsed<Option<NamePattern>> {
     Ok(Some(NamePattern { negated, any_case, pattern }))
 }
 
-/// Parses `DESCRIBE [EXTENDED] t`, also with `DESC`.
+/// Parses `DESCRIBE [CATALOG | DATABASE | FUNCTION] [EXTENDED] name`, also with `DESC`.
 pub(super) fn describe(script: &mut ScriptParser<'_>) -> Result<StatementKind> {
     if let Some(error) = refused::describe(script) {
         return Err(error);
     }
     script.syntax(|parser| {
         parser.advance_token();
-        word(parser, "EXTENDED");
-        Ok(StatementKind::Describe(table_name(parser)?))
+        Ok(StatementKind::Describe(described(parser)?))
     })
+}
+
+fn described(parser: &mut Parser) -> Parsed<Describe> {
+    // A table may have such a name; then nothing follows.
+    let named = matches!(parser.peek_nth_token_ref(1).token, Token::Word(_));
+    if named && word(parser, "CATALOG") {
+        let extended = extended(parser);
+        return Ok(Describe::Catalog { name: identifier(parser)?, extended });
+    }
+    if named && word(parser, "DATABASE") {
+        let extended = extended(parser);
+        return Ok(Describe::Database { name: table_name(parser)?, extended });
+    }
+    if named && word(parser, "FUNCTION") {
+        let extended = extended(parser);
+        return Ok(Describe::Function { name: table_name(parser)?, extended });
+    }
+    // Tables are always described as a whole.
+    extended(parser);
+    Ok(Describe::Table(table_name(parser)?))
+}
+
+/// `EXTENDED`, unless it is the name that is asked for.
+fn extended(parser: &mut Parser) -> bool {
+    matches!(parser.peek_nth_token_ref(1).token, Token::Word(_)) && word(parser, "EXTENDED")
 }
 
 /// `USE [catalog.]database`, `USE CATALOG name`, `USE MODULES name, …`.

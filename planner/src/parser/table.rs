@@ -3,11 +3,11 @@
 use sqlparser::ast::{Expr, Ident};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
-use tidegate_types::{Error, Result, Span};
+use tidegate_types::{Result, Span};
 
 use super::ast::{
-    ColumnDef, ColumnKind, CreateTable, CreateTableAs, Like, LikeChoice, LikePart, Merging,
-    Replace, StatementKind, TableName, TableOption, WatermarkDef,
+    ColumnDef, ColumnKind, CreateTable, CreateTableAs, Distribution, Like, LikeChoice, LikePart,
+    Merging, Replace, StatementKind, TableName, TableOption, WatermarkDef,
 };
 use super::cursor::{
     self, error_at, expect_word, identifier, name_parts, parenthesized, peek_word, string,
@@ -29,9 +29,7 @@ pub(super) fn parse(
         Ok(CreateTable { temporary, if_not_exists, ..empty(name) })
     })?;
     let order = script.syntax(|parser| columns(parser, &mut table))?;
-    refuse_distribution(script)?;
     script.syntax(|parser| trailer(parser, &mut table))?;
-    refuse_distribution(script)?;
     if word(&mut script.parser, "AS") {
         let query = script.query()?;
         let span = script.span_since(start);
@@ -65,6 +63,8 @@ pub(super) fn empty(name: TableName) -> CreateTable {
         constraint: None,
         primary_key: Vec::new(),
         partition_keys: Vec::new(),
+        distribution: None,
+        partitions: Vec::new(),
         comment: None,
         options: Vec::new(),
         like: None,
@@ -83,12 +83,37 @@ fn columns(parser: &mut Parser, table: &mut CreateTable) -> Result<Vec<Ident>, P
     Ok(Vec::new())
 }
 
-fn refuse_distribution(script: &ScriptParser<'_>) -> Result<()> {
-    if !peek_word(&script.parser, 0, "DISTRIBUTED") {
-        return Ok(());
+/// `[BY [HASH | RANGE] (columns)] [INTO n BUCKETS]` behind `DISTRIBUTED` or `DISTRIBUTION`.
+pub(super) fn distribution(parser: &mut Parser) -> Result<Distribution, ParserError> {
+    let start = cursor::span(parser.get_current_token().span);
+    let (mut kind, mut columns, mut buckets) = (None, Vec::new(), None);
+    let by = word(parser, "BY");
+    if by {
+        kind = ["HASH", "RANGE"].into_iter().find(|kind| word(parser, kind));
+        columns = parenthesized(parser, identifier)?;
     }
-    let error = Error::unsupported("CREATE TABLE … DISTRIBUTED is not supported yet");
-    Err(error.at(script.next_span()).help("leave it out: no connector of this version has buckets"))
+    if word(parser, "INTO") {
+        buckets = Some(bucket_count(parser)?);
+        expect_word(parser, "BUCKETS")?;
+    } else if !by {
+        return Err(unexpected(parser, "BY and columns, or INTO and a number of buckets"));
+    }
+    let span = cursor::join(start, cursor::span(parser.get_current_token().span));
+    Ok(Distribution { kind, columns, buckets, span })
+}
+
+fn bucket_count(parser: &mut Parser) -> Result<u32, ParserError> {
+    let what = "a number of buckets from 1";
+    let Token::Number(text, _) = &parser.peek_token_ref().token else {
+        return Err(unexpected(parser, what));
+    };
+    match text.parse().ok().filter(|count| *count > 0) {
+        Some(count) => {
+            parser.advance_token();
+            Ok(count)
+        }
+        None => Err(unexpected(parser, what)),
+    }
 }
 
 /// `source [(INCLUDING … EXCLUDING …)]` behind LIKE.
@@ -130,10 +155,13 @@ fn like(parser: &mut Parser) -> Result<Like, ParserError> {
     }
 }
 
-/// `COMMENT`, `PARTITIONED BY` and `WITH` behind the columns.
+/// `COMMENT`, `DISTRIBUTED`, `PARTITIONED BY` and `WITH` behind the columns.
 fn trailer(parser: &mut Parser, table: &mut CreateTable) -> Result<(), ParserError> {
     if word(parser, "COMMENT") {
         table.comment = Some(string(parser, "a comment in quotes")?);
+    }
+    if word(parser, "DISTRIBUTED") {
+        table.distribution = Some(distribution(parser)?);
     }
     if words(parser, &["PARTITIONED", "BY"]) {
         table.partition_keys = parenthesized(parser, identifier)?;
@@ -264,9 +292,13 @@ pub(crate) fn check_names(table: &CreateTable) -> Result<()> {
             return Err(semantic(message, cursor::span(column.name.span)));
         }
     }
-    for (what, keys) in
-        [("primary key", &table.primary_key), ("partition key", &table.partition_keys)]
-    {
+    let buckets = table.distribution.as_ref().map(|distribution| &distribution.columns);
+    let no_buckets = Vec::new();
+    for (what, keys) in [
+        ("primary key", &table.primary_key),
+        ("partition key", &table.partition_keys),
+        ("bucket key", buckets.unwrap_or(&no_buckets)),
+    ] {
         for key in keys {
             let column = table.columns.iter().find(|column| column.name.value == key.value);
             let problem = match column.map(|column| &column.kind) {

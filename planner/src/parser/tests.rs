@@ -205,24 +205,22 @@ fn errors_point_at_their_place() {
     "#]],
     );
     check_error(
-        "CREATE TABLE t (a INT) DISTRIBUTED BY (a) LIKE u",
+        "CREATE TABLE t (a INT) DISTRIBUTED BY (a) INTO 0 BUCKETS LIKE u",
         expect![[r#"
-            UNSUPPORTED CREATE TABLE … DISTRIBUTED is not supported yet (line 1, column 24)
-              help: leave it out: no connector of this version has buckets
+            SQL_SYNTAX expected a number of buckets from 1, found 0 (line 1, column 48)
         "#]],
     );
     check_error(
-        "CREATE CATALOG c",
+        "CREATE OR REPLACE CATALOG c",
         expect![[r#"
-            UNSUPPORTED CREATE CATALOG is not supported (line 1, column 1)
-              help: the only catalog is default_catalog, with default_database
+            UNSUPPORTED CREATE OR REPLACE CATALOG is not supported (line 1, column 1)
+              help: supported are CREATE [TEMPORARY] TABLE, CREATE [OR REPLACE] [TEMPORARY] VIEW | FUNCTION, CREATE CATALOG and CREATE DATABASE
         "#]],
     );
     check_error(
-        "ALTER CATALOG c RESET ('x')",
+        "ALTER CATALOG c RENAME TO d",
         expect![[r#"
-            UNSUPPORTED ALTER CATALOG is not supported (line 1, column 1)
-              help: tables and views can be altered
+            SQL_SYNTAX expected SET, RESET or COMMENT, found RENAME (line 1, column 17)
         "#]],
     );
     check_error(

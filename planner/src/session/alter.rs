@@ -6,9 +6,9 @@ use sqlparser::ast::Ident;
 use tidegate_types::{Error, ErrorCode, Result, Span};
 
 use super::definition::kind_of;
-use super::{Planned, Session, done};
-use crate::bind::{self, semantic};
-use crate::catalog::{Object, View};
+use super::{Planned, Session, done, partition};
+use crate::bind::semantic;
+use crate::catalog::{Namespace, Object, ObjectPath, View};
 use crate::parser::ast::{
     AlterTable, AlterView, ColumnDef, ColumnKind, ColumnPosition, CreateTable, ObjectKind,
     SchemaChange, TableChange, TableName, ViewChange,
@@ -18,19 +18,25 @@ use crate::suggest;
 
 impl Session {
     pub(super) fn alter_table(&mut self, alter: &AlterTable, span: Span) -> Result<Planned> {
-        let name = alter.name.resolve()?;
-        let Some(object) = self.permanent(name, ObjectKind::Table, &alter.name, alter.if_exists)?
+        let path = alter.name.resolve(&self.here)?;
+        let Some(object) =
+            self.permanent(&path, ObjectKind::Table, &alter.name, alter.if_exists)?
         else {
-            return Ok(Planned::Done(format!("there is no table {name} to alter")));
+            return Ok(Planned::Done(format!("there is no table {path} to alter")));
         };
         let Object::Table(table) = object else {
             return Err(Error::internal("a table is no table"));
         };
         let mut definition = table.definition.as_ref().clone();
+        // It was written where another database was in use, maybe.
+        let Namespace { catalog, database } = path.namespace.clone();
+        definition.name.parts = vec![catalog, database, path.name.clone()];
         match &alter.change {
             TableChange::RenameTo(to) => {
-                self.check_new_name(to)?;
-                definition.name = to.clone();
+                let renamed = self.new_name(&path, to)?;
+                let Namespace { catalog, database } = renamed.namespace;
+                definition.name =
+                    TableName { parts: vec![catalog, database, renamed.name], span: to.span };
             }
             TableChange::RenameColumn { from, to } => rename_column(&mut definition, from, to)?,
             TableChange::Set(options) => {
@@ -53,56 +59,89 @@ impl Session {
                     return Err(semantic("the table has no watermark", *place));
                 }
             }
+            TableChange::AddDistribution(added) => {
+                if definition.distribution.is_some() {
+                    let error = semantic("the table is distributed already", added.span);
+                    return Err(error.help("use MODIFY DISTRIBUTION"));
+                }
+                definition.distribution = Some(added.clone());
+            }
+            TableChange::ModifyDistribution(modified) => {
+                if definition.distribution.is_none() {
+                    let error = semantic("the table is not distributed", modified.span);
+                    return Err(error.help("use ADD DISTRIBUTION"));
+                }
+                definition.distribution = Some(modified.clone());
+            }
+            TableChange::DropDistribution(place) => {
+                if definition.distribution.take().is_none() {
+                    return Err(semantic("the table is not distributed", *place));
+                }
+            }
+            TableChange::AddPartitions { if_not_exists, partitions } => {
+                partition::add(&mut definition, partitions, *if_not_exists, alter.name.span)?;
+            }
+            TableChange::DropPartitions { if_exists, partitions } => {
+                partition::drop(&mut definition, partitions, *if_exists, alter.name.span)?;
+            }
         }
         let settings = self.plan_settings()?;
-        let altered = bind::table::table(definition, &settings, span)?;
-        self.catalog.remove(false, name);
-        self.catalog.insert(altered.name.clone(), Object::Table(Arc::new(altered)));
-        Ok(Planned::Done(format!("table {name} altered")))
+        let altered = self.bound_table(definition, &settings, span)?;
+        self.catalog.remove(false, &path);
+        self.catalog.insert(altered.path.clone(), Object::Table(Arc::new(altered)))?;
+        Ok(Planned::Done(format!("table {path} altered")))
     }
 
     pub(super) fn alter_view(&mut self, alter: &AlterView) -> Result<Planned> {
-        let name = alter.name.resolve()?;
+        let path = alter.name.resolve(&self.here)?;
         let Some(Object::View(view)) =
-            self.permanent(name, ObjectKind::View, &alter.name, false)?
+            self.permanent(&path, ObjectKind::View, &alter.name, false)?
         else {
             return Err(Error::internal("a view is no view"));
         };
         let mut altered: View = view.as_ref().clone();
         match &alter.change {
             ViewChange::RenameTo(to) => {
-                self.check_new_name(to)?;
-                altered.name = to.resolve()?.to_owned();
+                altered.path = self.new_name(&path, to)?;
                 self.check_view(&altered, to.span)?;
             }
             ViewChange::Query(query, text) => {
                 altered.columns = Vec::new();
+                altered.here = self.here.clone();
                 altered.query = query.clone();
                 altered.text = text.clone();
                 self.check_view(&altered, query.span)?;
             }
         }
-        self.catalog.remove(false, name);
-        self.catalog.insert(altered.name.clone(), Object::View(Arc::new(altered)));
+        self.catalog.remove(false, &path);
+        self.catalog.insert(altered.path.clone(), Object::View(Arc::new(altered)))?;
         Ok(done("the view is altered"))
     }
 
-    fn check_new_name(&self, name: &TableName) -> Result<()> {
-        let resolved = name.resolve()?;
-        match self.catalog.among(false, resolved) {
+    /// What RENAME TO makes of a name; the object stays in its database.
+    fn new_name(&self, path: &ObjectPath, to: &TableName) -> Result<ObjectPath> {
+        let renamed = match to.parts.len() {
+            1 => path.namespace.path(to.last()),
+            _ => to.resolve(&self.here)?,
+        };
+        if renamed.namespace != path.namespace {
+            let message = format!("'{path}' cannot be moved to {}", renamed.namespace);
+            return Err(semantic(message, to.span).help("create it there and drop it here"));
+        }
+        match self.catalog.among(false, &renamed) {
             Some(object) => {
                 let noun = kind_of(object).noun();
-                let message = format!("there is a {noun} '{resolved}' already");
-                Err(Error::new(ErrorCode::AlreadyExists, message).at(name.span))
+                let message = format!("there is a {noun} '{renamed}' already");
+                Err(Error::new(ErrorCode::AlreadyExists, message).at(to.span))
             }
-            None => Ok(()),
+            None => Ok(renamed),
         }
     }
 
     /// The object of a kind that a name stands for, if it is not temporary.
     fn permanent(
         &self,
-        name: &str,
+        name: &ObjectPath,
         kind: ObjectKind,
         written: &TableName,
         if_exists: bool,
@@ -301,6 +340,10 @@ fn check_unused(definition: &CreateTable, name: &Ident) -> Result<()> {
 }
 
 fn check_partition(definition: &CreateTable, name: &Ident) -> Result<()> {
+    let mut buckets = definition.distribution.iter().flat_map(|buckets| &buckets.columns);
+    if buckets.any(|key| key.value == name.value) {
+        return Err(in_use(name, "the distribution"));
+    }
     match definition.partition_keys.iter().any(|key| key.value == name.value) {
         true => Err(in_use(name, "PARTITIONED BY")),
         false => Ok(()),

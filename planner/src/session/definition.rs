@@ -1,20 +1,17 @@
-//! CREATE and DROP of tables, views and functions.
+//! CREATE and DROP of tables and views.
 //!
-//! Not here: `CREATE TABLE … AS` (`table_as.rs`), what LIKE takes over (`like.rs`).
+//! Not here: `CREATE TABLE … AS` (`table_as.rs`), what LIKE takes over (`like.rs`), functions (`function.rs`).
 
 use std::sync::Arc;
 
+use tidegate_plan::PlanSettings;
 use tidegate_types::{Error, ErrorCode, Result, Span};
 
 use super::{Planned, Session, done};
 use crate::bind::{self, Binder};
-use crate::catalog::{Object, View};
-use crate::parser::ast::{CreateFunction, CreateTable, CreateView, Drop, ObjectKind, TableName};
+use crate::catalog::{Object, ObjectPath, Table, View};
+use crate::parser::ast::{CreateTable, CreateView, Drop, ObjectKind, TableName};
 use crate::suggest;
-
-/// Classes of functions that are built in, and the functions.
-const BUILT_IN_CLASSES: &[(&str, &str)] =
-    &[("com.github.nexmark.flink.udf.CountChar", "COUNT_CHAR")];
 
 impl Session {
     pub(super) fn create_table(&mut self, create: &CreateTable, span: Span) -> Result<Planned> {
@@ -26,27 +23,38 @@ impl Session {
             Some(like) => super::like::merge(&self.like_source(like)?, create, like)?,
             None => create.clone(),
         };
-        let table = bind::table::table(definition, &settings, span).map_err(|error| {
+        let table = self.bound_table(definition, &settings, span).map_err(|error| {
             match &create.like {
                 // What is wrong may stand in the other table's declaration.
                 Some(like) => error.context(format!("table {} LIKE {}", create.name, like.source)),
                 None => error,
             }
         })?;
-        let name = table.name.clone();
-        self.catalog.insert(name.clone(), Object::Table(Arc::new(table)));
-        Ok(Planned::Done(format!("table {name} created")))
+        let path = table.path.clone();
+        self.catalog.insert(path.clone(), Object::Table(Arc::new(table)))?;
+        Ok(Planned::Done(format!("table {path} created")))
+    }
+
+    /// A table's declaration with its expressions bound.
+    pub(super) fn bound_table(
+        &self,
+        definition: CreateTable,
+        settings: &PlanSettings,
+        span: Span,
+    ) -> Result<Table> {
+        bind::table::table(definition, &self.catalog, &self.here, settings, span)
     }
 
     pub(super) fn create_view(&mut self, create: &CreateView) -> Result<Planned> {
-        let name = create.name.resolve()?.to_owned();
+        let path = create.name.resolve(&self.here)?;
         let replaced = create.replace
-            && matches!(self.catalog.among(create.temporary, &name), Some(Object::View(_)));
+            && matches!(self.catalog.among(create.temporary, &path), Some(Object::View(_)));
         if !replaced && !self.is_free(&create.name, create.temporary, create.if_not_exists)? {
             return Ok(done("the view exists already"));
         }
         let view = View {
-            name: name.clone(),
+            path: path.clone(),
+            here: self.here.clone(),
             temporary: create.temporary,
             columns: create.columns.iter().map(|column| column.value.clone()).collect(),
             comment: create.comment.clone(),
@@ -54,18 +62,19 @@ impl Session {
             text: create.text.clone(),
         };
         self.check_view(&view, create.name.span)?;
-        self.catalog.insert(name.clone(), Object::View(Arc::new(view)));
-        Ok(Planned::Done(format!("view {name} created")))
+        self.catalog.insert(path.clone(), Object::View(Arc::new(view)))?;
+        Ok(Planned::Done(format!("view {path} created")))
     }
 
     /// Whether a view's query binds once there is the view, and has as many columns as the view names.
     pub(super) fn check_view(&self, view: &View, span: Span) -> Result<()> {
         let settings = self.plan_settings()?;
         let mut catalog = self.catalog.clone();
-        catalog.insert(view.name.clone(), Object::View(Arc::new(view.clone())));
-        let mut binder = Binder::new(&catalog, &settings, &view.query.hints, view.query.span);
-        binder.expanding.push(view.name.clone());
-        let relation = binder.query(&view.query.query)?;
+        catalog.insert(view.path.clone(), Object::View(Arc::new(view.clone())))?;
+        let query = &view.query;
+        let mut binder = Binder::new(&catalog, &view.here, &settings, &query.hints, query.span);
+        binder.expanding.push(view.path.clone());
+        let relation = binder.whole_query(&view.query.query)?;
         let (named, found) = (view.columns.len(), relation.schema.len());
         if named > 0 && named != found {
             let message = format!("the view names {named} columns, its query has {found}");
@@ -74,15 +83,18 @@ impl Session {
         Ok(())
     }
 
-    /// Whether a name may be given to something new: temporary objects hide others.
+    /// Whether a name may be given to something new: temporary objects hide others, and need no database.
     pub(super) fn is_free(
         &self,
         name: &TableName,
         temporary: bool,
         if_not_exists: bool,
     ) -> Result<bool> {
-        let resolved = name.resolve()?;
-        let Some(object) = self.catalog.among(temporary, resolved) else {
+        let resolved = name.resolve(&self.here)?;
+        if !temporary {
+            self.catalog.database(&resolved.namespace).map_err(|error| error.at(name.span))?;
+        }
+        let Some(object) = self.catalog.among(temporary, &resolved) else {
             return Ok(true);
         };
         if if_not_exists {
@@ -96,78 +108,46 @@ impl Session {
     }
 
     pub(super) fn drop_object(&mut self, drop: &Drop) -> Result<Planned> {
-        let name = drop.name.resolve()?;
         if drop.kind == ObjectKind::Function {
-            return self.drop_function(name, drop);
+            return self.drop_function(drop);
         }
+        let path = drop.name.resolve(&self.here)?;
         let noun = drop.kind.noun();
         let is = |object: Option<&Object>| object.map(kind_of) == Some(drop.kind);
-        if !drop.temporary && is(self.catalog.among(true, name)) {
-            let message = format!("'{name}' is a temporary {noun}");
+        if !drop.temporary && is(self.catalog.among(true, &path)) {
+            let message = format!("'{path}' is a temporary {noun}");
             let help = format!("DROP TEMPORARY {}", noun.to_uppercase());
             return Err(bind::semantic(message, drop.name.span).help(help));
         }
-        if is(self.catalog.among(drop.temporary, name)) {
-            self.catalog.remove(drop.temporary, name);
-            return Ok(Planned::Done(format!("{noun} {name} dropped")));
+        if is(self.catalog.among(drop.temporary, &path)) {
+            self.catalog.remove(drop.temporary, &path);
+            return Ok(Planned::Done(format!("{noun} {path} dropped")));
         }
         if drop.if_exists {
-            return Ok(Planned::Done(format!("there is no {noun} {name}")));
+            return Ok(Planned::Done(format!("there is no {noun} {path}")));
         }
-        match self.catalog.get(name) {
+        match self.catalog.get(&path) {
             Some(object) if kind_of(object) != drop.kind => {
-                let message = format!("'{name}' is a {}, not a {noun}", kind_of(object).noun());
+                let message = format!("'{path}' is a {}, not a {noun}", kind_of(object).noun());
                 Err(bind::semantic(message, drop.name.span))
             }
             Some(_) => {
-                let message = format!("there is no temporary {noun} '{name}'");
+                let message = format!("there is no temporary {noun} '{path}'");
                 Err(Error::new(ErrorCode::NotFound, message)
                     .at(drop.name.span)
                     .help(format!("DROP {} without TEMPORARY", noun.to_uppercase())))
             }
-            None => Err(self.no_such(noun, name, drop.name.span)),
+            None => Err(self.no_such(noun, &path, drop.name.span)),
         }
     }
 
-    pub(super) fn no_such(&self, noun: &str, name: &str, span: Span) -> Error {
+    pub(super) fn no_such(&self, noun: &str, path: &ObjectPath, span: Span) -> Error {
         let error =
-            Error::new(ErrorCode::NotFound, format!("there is no {noun} '{name}'")).at(span);
-        match suggest::advice(name, self.catalog.names(), "there are") {
+            Error::new(ErrorCode::NotFound, format!("there is no {noun} '{path}'")).at(span);
+        match suggest::advice(&path.name, self.catalog.names(&path.namespace), "there are") {
             Some(advice) => error.help(advice),
             None => error,
         }
-    }
-
-    /// A function of a class: code in other languages does not run yet, what is built in does.
-    pub(super) fn create_function(&mut self, create: &CreateFunction) -> Result<Planned> {
-        let name = create.name.parts.last().map(String::as_str).unwrap_or_default();
-        let known = BUILT_IN_CLASSES.iter().find(|(class, _)| *class == create.class);
-        let Some((_, function)) = known.filter(|(_, known)| name.eq_ignore_ascii_case(known))
-        else {
-            let what = format!("the function {name} of class {}", create.class);
-            return Err(bind::unsupported(&what, create.name.span)
-                .help("user code does not run yet; use built-in functions"));
-        };
-        if !self.functions.insert((*function).to_owned()) && !create.if_not_exists {
-            let message = format!("there is a function '{name}' already");
-            return Err(Error::new(ErrorCode::AlreadyExists, message)
-                .at(create.name.span)
-                .help("use IF NOT EXISTS, or DROP FUNCTION first"));
-        }
-        Ok(Planned::Done(format!("function {name} is the built-in {function}")))
-    }
-
-    fn drop_function(&mut self, name: &str, drop: &Drop) -> Result<Planned> {
-        if self.functions.remove(&name.to_ascii_uppercase()) {
-            return Ok(Planned::Done(format!("function {name} dropped")));
-        }
-        if drop.if_exists {
-            return Ok(Planned::Done(format!("there is no function {name} to drop")));
-        }
-        let message = format!("there is no function '{name}' that was made by CREATE FUNCTION");
-        Err(Error::new(ErrorCode::NotFound, message)
-            .at(drop.name.span)
-            .help("use IF EXISTS; built-in functions stay"))
     }
 }
 

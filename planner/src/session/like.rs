@@ -13,15 +13,15 @@ use crate::parser::cursor;
 impl Session {
     /// The definition of the table that LIKE names.
     pub(super) fn like_source(&self, like: &Like) -> Result<CreateTable> {
-        let name = like.source.resolve()?;
-        match self.catalog.get(name) {
+        let name = like.source.resolve(&self.here)?;
+        match self.catalog.get(&name) {
             Some(Object::Table(table)) => Ok(table.definition.as_ref().clone()),
             Some(Object::View(_)) => {
                 let message = format!("'{name}' is a view: LIKE takes a table");
                 Err(semantic(message, like.source.span)
                     .help("use CREATE TABLE … AS SELECT for the columns of a view"))
             }
-            None => Err(self.no_such("table", name, like.source.span)),
+            None => Err(self.no_such("table", &name, like.source.span)),
         }
     }
 }
@@ -40,6 +40,7 @@ pub(super) fn merge(base: &CreateTable, derived: &CreateTable, like: &Like) -> R
     watermark(base, &mut merged, merging(LikePart::Watermarks))?;
     primary_key(base, &mut merged, merging(LikePart::Constraints))?;
     partitions(base, &mut merged, merging(LikePart::Partitions))?;
+    distribution(base, &mut merged, merging(LikePart::Distribution))?;
     merged.options = options(base, derived, merging(LikePart::Options))?;
     Ok(merged)
 }
@@ -168,6 +169,19 @@ fn partitions(base: &CreateTable, merged: &mut CreateTable, merging: Merging) ->
     }
     let message = "the table of LIKE is partitioned already";
     Err(semantic(message, cursor::span(key.span)).help("say EXCLUDING PARTITIONS"))
+}
+
+/// As with partition keys, the base's buckets stay even where they are excluded.
+fn distribution(base: &CreateTable, merged: &mut CreateTable, merging: Merging) -> Result<()> {
+    let Some(own) = &merged.distribution else {
+        merged.distribution = base.distribution.clone();
+        return Ok(());
+    };
+    if base.distribution.is_none() || merging == Merging::Excluding {
+        return Ok(());
+    }
+    let message = "the table of LIKE is distributed already";
+    Err(semantic(message, own.span).help("say EXCLUDING DISTRIBUTION"))
 }
 
 fn options(

@@ -1,61 +1,87 @@
-//! SHOW, DESCRIBE and USE: what is in the catalog, of which there is one with one database.
+//! SHOW and DESCRIBE: what is in the catalogs.
 
 use std::collections::BTreeSet;
 
 use tidegate_functions::is_like;
-use tidegate_types::{Error, ErrorCode, Result, Span};
+use tidegate_plan::Schema;
+use tidegate_types::{Result, Span};
 
-use super::{DATABASE, Planned, Rows, Session, done};
-use crate::bind::{self, semantic};
-use crate::catalog::Object;
+use super::namespace::MODULE;
+use super::{Planned, Rows, Session};
+use crate::bind::{self, Binder, semantic};
+use crate::catalog::{Databases, Namespace, Object, View};
 use crate::describe;
-use crate::parser::ast::{NamePattern, ObjectKind, Show, TableName, Use};
-
-/// The only catalog.
-const CATALOG: &str = "default_catalog";
-/// The only module.
-const MODULE: &str = "core";
+use crate::parser::ast::{Describe, NamePattern, ObjectKind, Show, TableName};
 
 impl Session {
     pub(super) fn show(&self, show: &Show, span: Span) -> Result<Planned> {
         let rows = match show {
-            Show::Catalogs(like) => names("catalog name", [CATALOG].into_iter(), like, span)?,
-            Show::Databases(catalog, like) => {
-                catalog.as_ref().map_or(Ok(()), check_catalog_name)?;
-                names("database name", [DATABASE].into_iter(), like, span)?
+            Show::Catalogs(like) => {
+                names("catalog name", self.catalog.catalog_names(), like, span)?
             }
-            Show::CurrentCatalog => one("current catalog name", CATALOG),
-            Show::CurrentDatabase => one("current database name", DATABASE),
+            Show::Databases(catalog, like) => {
+                let databases = self.databases(catalog.as_ref())?;
+                let all = databases.all.keys().map(String::as_str);
+                names("database name", all, like, span)?
+            }
+            Show::CurrentCatalog => one("current catalog name", &self.here.catalog),
+            Show::CurrentDatabase => one("current database name", &self.here.database),
             Show::Tables(database, like) => {
-                check_database(database)?;
-                names("table name", self.catalog.names(), like, span)?
+                let namespace = self.listed(database)?;
+                names("table name", self.catalog.names(&namespace), like, span)?
             }
             Show::Views(database, like) => {
-                check_database(database)?;
-                names("view name", self.catalog.view_names(), like, span)?
+                let namespace = self.listed(database)?;
+                let views = self.catalog.view_names(&namespace);
+                names("view name", views.into_iter(), like, span)?
             }
             Show::Columns(table, like) => self.columns(table, like, span)?,
+            Show::Create(ObjectKind::Function, name) => self.show_create_function(name)?,
             Show::Create(kind, name) => self.show_create(*kind, name)?,
+            Show::CreateCatalog(name) => {
+                one("result", &describe::create_catalog(&name.value, self.entry(name)?))
+            }
             Show::Functions { user, database, like } => {
-                check_database(database)?;
-                self.functions(*user, like, span)?
+                let namespace = self.listed(database)?;
+                self.functions(*user, &namespace, like, span)?
             }
             Show::Modules { full: false } => one("module name", MODULE),
             Show::Modules { full: true } => Rows {
                 columns: ["module name", "used"].map(str::to_owned).to_vec(),
                 rows: vec![[MODULE, "TRUE"].map(str::to_owned).to_vec()],
             },
-            Show::Partitions(table) => return Err(self.no_partitions(table)),
+            Show::Partitions(table, values) => self.partitions(table, values)?,
             Show::Nothing(column, database) => {
-                check_database(database)?;
+                self.listed(database)?;
                 Rows { columns: vec![(*column).to_owned()], rows: Vec::new() }
             }
         };
         Ok(Planned::Rows(rows))
     }
 
+    /// The databases of a catalog, or of the one in use.
+    fn databases(&self, catalog: Option<&TableName>) -> Result<&Databases> {
+        let Some(name) = catalog else {
+            return self.catalog.databases(&self.here.catalog);
+        };
+        match name.parts.as_slice() {
+            [catalog] => self.catalog.databases(catalog).map_err(|error| error.at(name.span)),
+            _ => Err(semantic(format!("the name {name} is none of a catalog"), name.span)),
+        }
+    }
+
+    /// The database that is named, which must be there, or the one in use.
+    fn listed(&self, name: &Option<TableName>) -> Result<Namespace> {
+        let Some(name) = name else {
+            return Ok(self.here.clone());
+        };
+        let namespace = name.database(&self.here)?;
+        self.catalog.database(&namespace).map_err(|error| error.at(name.span))?;
+        Ok(namespace)
+    }
+
     fn columns(&self, table: &TableName, like: &Option<NamePattern>, span: Span) -> Result<Rows> {
-        let mut rows = self.describe(table)?;
+        let mut rows = self.describe_table(table)?;
         let mut kept = Vec::with_capacity(rows.rows.len());
         for row in rows.rows {
             if is_wanted(row.first().map(String::as_str).unwrap_or_default(), like, span)? {
@@ -67,13 +93,11 @@ impl Session {
     }
 
     fn show_create(&self, kind: ObjectKind, name: &TableName) -> Result<Rows> {
-        let resolved = name.resolve()?;
-        let text = match (kind, self.catalog.get(resolved)) {
+        let resolved = name.resolve(&self.here)?;
+        let text = match (kind, self.catalog.get(&resolved)) {
             (ObjectKind::Table, Some(Object::Table(table))) => describe::create_table(table),
             (ObjectKind::View, Some(Object::View(view))) => {
-                let settings = self.plan_settings()?;
-                let relation = self.binder(&view.query, &settings).query(&view.query.query)?;
-                describe::create_view(view, &relation.schema)
+                describe::create_view(view, &self.view_schema(view)?)
             }
             (ObjectKind::Table, Some(Object::View(_))) => {
                 let message = format!("'{resolved}' is a view, not a table");
@@ -83,102 +107,89 @@ impl Session {
                 let message = format!("'{resolved}' is a table, not a view");
                 return Err(semantic(message, name.span).help("use SHOW CREATE TABLE"));
             }
-            _ => return Err(self.no_such(kind.noun(), resolved, name.span)),
+            _ => return Err(self.no_such(kind.noun(), &resolved, name.span)),
         };
         Ok(one("result", &text))
     }
 
-    pub(super) fn describe(&self, name: &TableName) -> Result<Rows> {
-        let resolved = name.resolve()?;
-        match self.catalog.get(resolved) {
-            Some(Object::Table(table)) => Ok(describe::table(table)),
-            Some(Object::View(view)) => {
-                let settings = self.plan_settings()?;
-                let relation = self.binder(&view.query, &settings).query(&view.query.query)?;
-                Ok(describe::view(view, &relation.schema))
+    pub(super) fn describe(&self, described: &Describe) -> Result<Rows> {
+        match described {
+            Describe::Table(name) => self.describe_table(name),
+            Describe::Catalog { name, extended } => {
+                Ok(describe::catalog(&name.value, self.entry(name)?, *extended))
             }
-            None => Err(self.no_such("table or view", resolved, name.span)),
+            Describe::Database { name, extended } => {
+                let namespace = name.database(&self.here)?;
+                let database = self.catalog.database(&namespace);
+                let database = database.map_err(|error| error.at(name.span))?;
+                Ok(describe::database(&namespace, database, *extended))
+            }
+            Describe::Function { name, extended } => self.describe_function(name, *extended),
+        }
+    }
+
+    fn describe_table(&self, name: &TableName) -> Result<Rows> {
+        let resolved = name.resolve(&self.here)?;
+        match self.catalog.get(&resolved) {
+            Some(Object::Table(table)) => Ok(describe::table(table)),
+            Some(Object::View(view)) => Ok(describe::view(view, &self.view_schema(view)?)),
+            None => Err(self.no_such("table or view", &resolved, name.span)),
+        }
+    }
+
+    /// The columns of a view's query.
+    fn view_schema(&self, view: &View) -> Result<Schema> {
+        let (settings, query) = (self.plan_settings()?, &view.query);
+        let (hints, span) = (&query.hints, query.span);
+        let mut binder = Binder::new(&self.catalog, &view.here, &settings, hints, span);
+        Ok(binder.query(&query.query)?.schema)
+    }
+
+    /// What CREATE FUNCTION made, else what is built in.
+    fn describe_function(&self, name: &TableName, extended: bool) -> Result<Rows> {
+        let path = self.function_path(name)?;
+        if let Some((kept, function)) = self.catalog.function(&path, name.parts.len() > 1) {
+            return Ok(describe::function(kept, function, extended));
+        }
+        let upper = path.name.to_uppercase();
+        let aggregate = bind::aggregate::is_aggregate(&upper);
+        let known = tidegate_functions::lookup(&upper);
+        if name.parts.len() > 1 || known.is_none() && !aggregate {
+            return Err(self.no_function(&path, name.span));
+        }
+        let immutable =
+            known.is_none_or(|known| known.volatility == tidegate_functions::Volatility::Immutable);
+        Ok(describe::built_in_function(aggregate, immutable, extended))
+    }
+
+    fn show_create_function(&self, name: &TableName) -> Result<Rows> {
+        let path = self.function_path(name)?;
+        match self.catalog.function(&path, name.parts.len() > 1) {
+            Some((kept, function)) => {
+                Ok(one("result", &describe::create_function(kept, &path, function)))
+            }
+            None => Err(self.no_function(&path, name.span)),
         }
     }
 
     /// All functions, or those of CREATE FUNCTION, in small letters: Flink's are called that way here.
-    fn functions(&self, user: bool, like: &Option<NamePattern>, span: Span) -> Result<Rows> {
+    fn functions(
+        &self,
+        user: bool,
+        here: &Namespace,
+        like: &Option<NamePattern>,
+        span: Span,
+    ) -> Result<Rows> {
         let built_in = tidegate_functions::names().chain(bind::aggregate::names());
         // Operators have signs or several words.
         let built_in =
             built_in.filter(|name| name.chars().all(|c| c == '_' || c.is_alphanumeric()));
+        let made = self.catalog.function_names(here).into_iter().map(str::to_owned);
         let called: BTreeSet<String> = match user {
-            true => self.functions.iter().map(|name| name.to_lowercase()).collect(),
-            false => built_in.map(str::to_lowercase).collect(),
+            true => made.collect(),
+            false => built_in.map(str::to_lowercase).chain(made).collect(),
         };
         names("function name", called.iter().map(String::as_str), like, span)
-    }
-
-    fn no_partitions(&self, table: &TableName) -> Error {
-        let error = |resolved: &str| match self.catalog.get(resolved) {
-            Some(Object::Table(found)) if found.partition_keys.is_empty() => {
-                semantic(format!("the table '{resolved}' is not partitioned"), table.span)
-            }
-            Some(Object::Table(found)) => {
-                let keys = found.partition_keys.join(", ");
-                let message = "SHOW PARTITIONS is not supported: the catalog keeps no list of them";
-                Error::unsupported(message)
-                    .at(table.span)
-                    .help(format!("ask the data: SELECT DISTINCT {keys} FROM {resolved}"))
-            }
-            Some(Object::View(_)) => {
-                semantic(format!("'{resolved}' is a view, not a table"), table.span)
-            }
-            None => self.no_such("table", resolved, table.span),
-        };
-        table.resolve().map_or_else(|error| error, error)
-    }
-
-    /// There is one catalog, one database and one module to use.
-    pub(super) fn use_statement(&self, used: &Use, span: Span) -> Result<Planned> {
-        match used {
-            Use::Catalog(name) => check_catalog(&name.value, span)?,
-            Use::Database(name) => check_database_name(name)?,
-            Use::Modules(modules) => {
-                if let Some(other) = modules.iter().find(|module| module.value != MODULE) {
-                    let message = format!("there is no module '{}'", other.value);
-                    return Err(Error::new(ErrorCode::NotFound, message)
-                        .at(span)
-                        .help("the only module is core, with the built-in functions"));
-                }
-                if modules.len() > 1 {
-                    return Err(semantic("a module is named twice", span));
-                }
-            }
-        }
-        Ok(done("it is in use"))
-    }
-}
-
-fn check_catalog(name: &str, span: Span) -> Result<()> {
-    if name == CATALOG {
-        return Ok(());
-    }
-    Err(Error::new(ErrorCode::NotFound, format!("there is no catalog '{name}'"))
-        .at(span)
-        .help("the only catalog is default_catalog: declare tables with CREATE TABLE"))
-}
-
-fn check_catalog_name(name: &TableName) -> Result<()> {
-    check_catalog(&name.parts.join("."), name.span)
-}
-
-fn check_database(name: &Option<TableName>) -> Result<()> {
-    name.as_ref().map_or(Ok(()), check_database_name)
-}
-
-fn check_database_name(name: &TableName) -> Result<()> {
-    let parts: Vec<&str> = name.parts.iter().map(String::as_str).collect();
-    match parts.as_slice() {
-        [DATABASE] | [CATALOG, DATABASE] => Ok(()),
-        _ => Err(Error::new(ErrorCode::NotFound, format!("there is no database '{name}'"))
-            .at(name.span)
-            .help("the only database is default_database in default_catalog")),
     }
 }
 

@@ -30,17 +30,17 @@ impl Session {
         }
         let settings = self.plan_settings()?;
         let mut binder = self.binder(&create.query, &settings);
-        let relation = binder.query(&create.query.query)?;
+        let relation = binder.whole_query(&create.query.query)?;
         let names = relation.schema.iter().map(|field| named(create, &field.name)).collect();
         let definition = definition_of(create, &relation.schema)?;
-        let table = Arc::new(bind::table::table(definition, &settings, create.span)?);
+        let table = Arc::new(self.bound_table(definition, &settings, create.span)?);
         let insert = insert(create, names);
         let bound =
             bind::insert::fill(&binder, &insert, Arc::clone(&table), relation, self.drops_nulls())?;
         let target = (bound.relation.clone(), SinkTarget::Table(Box::new(bound)));
         let late = self.late_table(std::slice::from_ref(&insert))?;
         let planned = self.finish(vec![target], &settings, None, late)?;
-        self.catalog.insert(table.name.clone(), Object::Table(table));
+        self.catalog.insert(table.path.clone(), Object::Table(table))?;
         Ok(planned)
     }
 
@@ -49,12 +49,13 @@ impl Session {
         if create.replace == Replace::Never {
             return Ok(());
         }
-        let name = create.table.name.resolve()?;
+        let name = create.table.name.resolve(&self.here)?;
+        self.catalog.database(&name.namespace).map_err(|error| error.at(create.table.name.span))?;
         if create.table.if_not_exists {
             let message = "REPLACE and IF NOT EXISTS exclude each other";
             return Err(semantic(message, create.span));
         }
-        match self.catalog.among(false, name) {
+        match self.catalog.among(false, &name) {
             Some(Object::View(_)) => {
                 let message = format!("'{name}' is a view, not a table");
                 Err(semantic(message, create.table.name.span))

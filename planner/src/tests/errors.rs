@@ -74,8 +74,8 @@ fn unknown_names() {
     check(
         "SELECT * FROM cat.db.t",
         expect![[r#"
-        SQL_SEMANTIC there is no table cat.db.t: the only catalog is default_catalog with default_database (line 4, column 15)
-    "#]],
+            SQL_SEMANTIC there is no table or view 'cat.db.t' (line 4, column 15)
+        "#]],
     );
     check(
         "INSERT INTO nowhere SELECT a FROM t",

@@ -16,6 +16,7 @@ use tidegate_types::{Error, Result, SqlType};
 
 use crate::algebra::{RelOp, Relation};
 use crate::bind::Binder;
+use crate::catalog::Namespace;
 use crate::parser::ast::StatementKind;
 use crate::{Session, parse_script};
 
@@ -66,7 +67,9 @@ pub(super) fn evaluate(
         return Err(Error::internal("not a query"));
     };
     let plan_settings = session.plan_settings()?;
-    let mut binder = Binder::new(session.catalog(), &plan_settings, &query.hints, query.span);
+    let here = Namespace::default();
+    let mut binder =
+        Binder::new(session.catalog(), &here, &plan_settings, &query.hints, query.span);
     let relation = binder.query(&query.query)?;
     let ty = relation.schema[0].ty.clone();
     let zone = Zone::parse(&plan_settings.time_zone)?;

@@ -1,10 +1,12 @@
 //! Tests of the planner from SQL text to plans.
 
 mod cast_table;
+mod catalogs;
 mod constructs;
 mod errors;
 mod evaluation;
 mod function_table;
+mod functions;
 mod identity;
 mod identity_patterns;
 mod multi_joins;
