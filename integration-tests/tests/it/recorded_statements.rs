@@ -63,7 +63,7 @@ fn compare(answers: &[&Value], stdout: &str) -> Result<()> {
                 found.map(|(name, value)| (name.clone(), plain(value))).collect();
             ensure!(found == wanted, "a row differs\n  Flink    {wanted:?}\n  Tidegate {found:?}");
         }
-        wanted_lines.extend(list(answer, "printed").map(|line| text_of(line)));
+        wanted_lines.extend(list(answer, "printed").map(text_of));
     }
     if let Some(row) = rows.next() {
         bail!("a row is too much: {row}");

@@ -468,14 +468,20 @@ fn hints_name_tables_of_the_query() {
 
 #[test]
 fn a_hint_that_nothing_reads_is_refused() {
-    check("SELECT a FROM t AS x /*+ OPTIONS('rows-per-second' = '1') */", expect![[r#"
+    check(
+        "SELECT a FROM t AS x /*+ OPTIONS('rows-per-second' = '1') */",
+        expect![[r#"
         SQL_SYNTAX no hint can stand here (line 4, column 22)
           help: hints stand behind SELECT, or behind a table's name and before its alias
-    "#]]);
-    check("SELECT a /*+ BROADCAST(t) */ FROM t", expect![[r#"
+    "#]],
+    );
+    check(
+        "SELECT a /*+ BROADCAST(t) */ FROM t",
+        expect![[r#"
         SQL_SYNTAX no hint can stand here (line 4, column 10)
           help: hints stand behind SELECT, or behind a table's name and before its alias
-    "#]]);
+    "#]],
+    );
     check(
         "INSERT INTO p SELECT a FROM (SELECT * FROM t /*+ OPTIONS('rows-per-second' = '1') */) WHERE a IN (SELECT /*+ STATE_TTL('t' = '1 d') */ z FROM d.t)",
         expect![[r#"
