@@ -10,10 +10,10 @@ use tidegate_functions::eval::{EvalContext, Evaluator};
 use tidegate_plan::arrow_type::arrow_schema;
 use tidegate_plan::operator::Calc as Plan;
 use tidegate_plan::{PlanSettings, Schema};
-use tidegate_types::{Error, Result};
+use tidegate_types::{Error, MIN_WATERMARK, Result, Watermark};
 
 use crate::element::Changes;
-use crate::operator::{Operator, Output};
+use crate::operator::{Operator, OperatorContext, Output};
 
 /// Drops rows where the condition is not TRUE, then computes columns.
 pub struct Calc {
@@ -22,6 +22,7 @@ pub struct Calc {
     used: Vec<usize>,
     projection: Vec<Evaluator>,
     output: SchemaRef,
+    watermark: Watermark,
 }
 
 impl Calc {
@@ -46,13 +47,27 @@ impl Calc {
             used,
             projection,
             output: arrow_schema(schema),
+            watermark: MIN_WATERMARK,
         })
     }
 }
 
 impl Operator for Calc {
+    fn open(&mut self, context: &OperatorContext) -> Result<()> {
+        self.watermark = context.watermark;
+        Ok(())
+    }
+
+    fn watermark(&mut self, watermark: Watermark, _out: &mut Output) -> Result<()> {
+        self.watermark = watermark;
+        Ok(())
+    }
+
     fn process(&mut self, _input: usize, changes: Changes, out: &mut Output) -> Result<()> {
-        let context = EvalContext { processing_time_ms: out.now_ms };
+        let context = EvalContext {
+            watermark_ms: (self.watermark != MIN_WATERMARK).then_some(self.watermark),
+            ..EvalContext::at(out.now_ms)
+        };
         let internal = |error: arrow::error::ArrowError| Error::internal(error.to_string());
         let mut rows = changes.rows.project(&self.used).map_err(internal)?;
         let mut kinds = changes.kinds;

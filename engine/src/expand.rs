@@ -38,7 +38,7 @@ impl Expand {
 
 impl Operator for Expand {
     fn process(&mut self, _input: usize, changes: Changes, out: &mut Output) -> Result<()> {
-        let context = EvalContext { processing_time_ms: out.now_ms };
+        let context = EvalContext::at(out.now_ms);
         let options = RecordBatchOptions::new().with_row_count(Some(changes.len()));
         for projection in &self.projections {
             let columns = projection.iter().map(|column| column.evaluate(&changes.rows, &context));

@@ -96,7 +96,7 @@ impl Unnest {
             && !places.rows.is_empty()
         {
             let rows = self.rows(changes, parts, places.clone())?.rows;
-            let context = EvalContext { processing_time_ms: out.now_ms };
+            let context = EvalContext::at(out.now_ms);
             let met = condition.evaluate(&rows, &context)?;
             let met = met.as_boolean();
             places.retain(|place| met.is_valid(place) && met.value(place));
@@ -149,7 +149,7 @@ impl Operator for Unnest {
     }
 
     fn process(&mut self, _input: usize, changes: Changes, out: &mut Output) -> Result<()> {
-        let context = EvalContext { processing_time_ms: out.now_ms };
+        let context = EvalContext::at(out.now_ms);
         let collections = self.collection.evaluate(&changes.rows, &context)?;
         let (offsets, elements, counts) = spread(&collections, self.counted)?;
         // A NULL row among the elements is none, as in Flink.

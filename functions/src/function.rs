@@ -206,6 +206,8 @@ pub struct KernelContext<'a> {
     pub zone: &'a Zone,
     /// The moment of evaluation, in milliseconds since the epoch.
     pub processing_time_ms: i64,
+    /// The watermark of the rows, in milliseconds since the epoch; none before the first.
+    pub watermark_ms: Option<i64>,
     /// What earlier batches prepared from constant arguments.
     pub prepared: &'a Prepared,
 }

@@ -35,5 +35,6 @@ pub use eval::{EvalContext, Evaluator};
 pub use function::{
     Argument, Bind, Function, Kernel, KernelContext, Prepared, Signature, Value, Volatility,
 };
+pub use kernels::clock::CURRENT_WATERMARK;
 pub use kernels::like::is_like;
 pub use registry::{TAKES_NULL, get, lookup, names};

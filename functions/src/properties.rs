@@ -242,7 +242,7 @@ fn constants(expr: &Expr, batch: &RecordBatch) -> Option<Vec<Expr>> {
     }
     let settings = PlanSettings { time_zone: ZONE.to_owned(), ..PlanSettings::default() };
     let evaluator = Evaluator::compile(expr, &settings).ok()?;
-    let values = evaluator.evaluate(batch, &EvalContext { processing_time_ms: NOW_MS }).ok()?;
+    let values = evaluator.evaluate(batch, &EvalContext::at(NOW_MS)).ok()?;
     let one = |row| {
         let mut literal = literal::from_array(&values, row, expr.ty()).unwrap();
         literal.ty.nullable |= expr.ty().nullable;

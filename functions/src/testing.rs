@@ -149,7 +149,7 @@ pub(crate) fn evaluate(
 ) -> Result<Vec<Option<String>>> {
     let settings = PlanSettings { time_zone: zone.to_owned(), ..PlanSettings::default() };
     let evaluator = Evaluator::compile(expr, &settings)?;
-    let array = evaluator.evaluate(batch, &EvalContext { processing_time_ms: NOW_MS })?;
+    let array = evaluator.evaluate(batch, &EvalContext::at(NOW_MS))?;
     assert_eq!(array.data_type(), &tidegate_plan::arrow_type::data_type(expr.ty()));
     let texts = render(&array, expr.ty(), &Zone::parse(zone)?)?;
     Ok(texts.iter().map(|text| text.map(str::to_owned)).collect())

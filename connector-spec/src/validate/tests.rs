@@ -93,11 +93,7 @@ fn values_are_checked() {
         Role::Source,
         &["'soon'", "'10 s'"],
     );
-    refused(
-        &kafka(&[("format", "protobuf")]),
-        Role::Source,
-        &["no format 'protobuf'", "json, csv, raw"],
-    );
+    refused(&kafka(&[("format", "thrift")]), Role::Source, &["no format 'thrift'", "json, csv"]);
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub(super) fn passing_types(
     }
     let rows = one_row_per_type(read)?;
     let settings = PlanSettings { time_zone: env.zone.to_string(), ..PlanSettings::default() };
-    let context = EvalContext { processing_time_ms: (env.clock)() };
+    let context = EvalContext::at((env.clock)());
     for condition in conditions {
         let foreign = condition
             .columns()

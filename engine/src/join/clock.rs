@@ -58,7 +58,7 @@ impl RowClock {
         match self {
             Self::Expiry(expiry) => {
                 let Some(expiry) = &expiry[side] else { return Ok((Vec::new(), Vec::new())) };
-                let context = EvalContext { processing_time_ms: now_ms };
+                let context = EvalContext::at(now_ms);
                 Ok((Vec::new(), values(&expiry.evaluate(rows, &context)?)?))
             }
             Self::Version { columns } => {

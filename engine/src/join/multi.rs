@@ -254,7 +254,7 @@ impl Inputs {
             columns.extend(self.gather(*input, read, work, level)?);
         }
         let rows = batch(&condition.schema, columns, level.rows.len())?;
-        let context = EvalContext { processing_time_ms: work.now_ms };
+        let context = EvalContext::at(work.now_ms);
         let passes = condition.evaluator.evaluate_filter(&rows, &context)?;
         let passes = passes.values();
         let kept = |values: &[u32]| passes.set_indices().map(|row| values[row]).collect();

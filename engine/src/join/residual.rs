@@ -137,7 +137,7 @@ impl Residual {
         let (mut columns, right) = if input == 0 { (mine, others) } else { (others, mine) };
         columns.extend(right);
         let rows = batch(&condition.schema, columns, pairs.rows.len())?;
-        let context = EvalContext { processing_time_ms: now_ms };
+        let context = EvalContext::at(now_ms);
         let passes = condition.evaluator.evaluate_filter(&rows, &context)?;
         pairs.retain(passes.values());
         Ok(())

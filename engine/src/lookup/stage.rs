@@ -196,7 +196,7 @@ impl LookupStage {
         }
         let both = RecordBatch::try_new(self.both.clone(), columns)
             .map_err(|error| Error::internal(format!("looked-up pairs: {error}")))?;
-        let context = EvalContext { processing_time_ms: now };
+        let context = EvalContext::at(now);
         let passes: BooleanArray = condition.evaluate_filter(&both, &context)?;
         let kept = |index: &usize| passes.value(*index);
         let kept: Vec<usize> = (0..passes.len()).filter(kept).collect();

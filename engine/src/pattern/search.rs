@@ -102,7 +102,7 @@ impl Search {
     /// # Errors
     /// `EVALUATION` as conditions do; what `weigh` fails with.
     pub(super) fn advance(&mut self, due: &Due<'_>, now_ms: i64, weigh: Weigh<'_>) -> Result<()> {
-        let context = EvalContext { processing_time_ms: now_ms };
+        let context = EvalContext::at(now_ms);
         let columns = match due.rows {
             DueRows::Stored(entries) => self.rows.gather(entries, &self.conditions.read)?,
             DueRows::Fresh(batch) => columns_of(batch, &self.conditions.read),
@@ -258,7 +258,7 @@ impl Search {
     /// # Errors
     /// `EVALUATION` as measures do.
     pub(super) fn take_matches(&mut self, now_ms: i64) -> Result<Option<RecordBatch>> {
-        let context = EvalContext { processing_time_ms: now_ms };
+        let context = EvalContext::at(now_ms);
         let matches = match self.matches.len() {
             0 => None,
             _ => Some(self.matches.take(&self.rows, &context)?),

@@ -350,7 +350,7 @@ impl SourceLoop {
 
     /// Rows of one split: compute columns and watermark, pass on.
     async fn on_rows(&mut self, split: usize, changes: Changes) -> Result<()> {
-        let context = EvalContext { processing_time_ms: self.core.clock.now_ms() };
+        let context = EvalContext::at(self.core.clock.now_ms());
         let rows = self.stage.projection.apply(&changes.rows, &context)?;
         let kinds = changes.kinds;
         self.stage.metrics.records_in.add(rows.num_rows() as u64);

@@ -33,6 +33,15 @@ use frame::Frame;
 pub struct EvalContext {
     /// The moment of evaluation, in milliseconds since the epoch.
     pub processing_time_ms: i64,
+    /// The watermark of the rows, in milliseconds since the epoch; none before the first.
+    pub watermark_ms: Option<i64>,
+}
+
+impl EvalContext {
+    /// An evaluation at a moment, of rows whose watermark is not known.
+    pub const fn at(processing_time_ms: i64) -> Self {
+        Self { processing_time_ms, watermark_ms: None }
+    }
 }
 
 /// Index of a node in the program.
@@ -192,6 +201,7 @@ impl Evaluator {
             arguments: &call.arguments,
             zone: &self.zone,
             processing_time_ms: context.processing_time_ms,
+            watermark_ms: context.watermark_ms,
             prepared: &call.prepared,
         };
         let array = (call.function.kernel)(&operands, &kernel_context)?;
@@ -217,7 +227,7 @@ pub fn fold(expr: &Expr, settings: &PlanSettings) -> Result<Option<Literal>> {
     }
     let evaluator = Evaluator::compile(expr, settings).context(|| "fold a constant expression")?;
     let frame = Frame::of_rows(1, evaluator.nodes.len());
-    let context = EvalContext { processing_time_ms: 0 };
+    let context = EvalContext::at(0);
     let value = evaluator.value(evaluator.root, &frame, &context)?;
     literal::from_array(value.array(), 0, expr.ty()).map(Some)
 }

@@ -18,7 +18,7 @@ fn case(branches: Vec<(Expr, Expr)>, otherwise: Expr) -> Expr {
 }
 
 fn context() -> EvalContext {
-    EvalContext { processing_time_ms: NOW_MS }
+    EvalContext::at(NOW_MS)
 }
 
 fn number(column: Expr) -> Expr {

@@ -7,7 +7,7 @@ mod array_order;
 mod array_sets;
 pub(crate) mod bitmap;
 mod bucket;
-mod clock;
+pub(crate) mod clock;
 mod collection;
 mod comparison;
 mod compose;

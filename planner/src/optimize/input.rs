@@ -1,11 +1,12 @@
 //! What every operator needs of its inputs, given what is needed of its output.
 
+use tidegate_plan::AggregateCall;
 use tidegate_plan::operator::OverOrder;
-use tidegate_plan::{AggregateCall, Expr};
 use tidegate_types::TimeAttribute;
 
 use super::join_time::expiry;
 use super::need::{Need, add};
+use super::watermark::reads_watermark;
 use crate::algebra::{Aggregate, AggregateWindow, Join, JoinForm, RelOp, Relation, TvfTime};
 
 /// What an operator with one input (or several alike) needs of it, given what is needed of its output.
@@ -184,13 +185,4 @@ pub(super) fn needs_event_time(relation: &Relation) -> bool {
         RelOp::Filter { predicate, .. } => reads_watermark(predicate),
         _ => false,
     }
-}
-
-fn reads_watermark(expr: &Expr) -> bool {
-    let mut reads = false;
-    expr.walk(&mut |part| {
-        reads |=
-            matches!(part, Expr::Call { function, .. } if function.name == "CURRENT_WATERMARK");
-    });
-    reads
 }

@@ -18,6 +18,7 @@ mod prune;
 mod rank;
 mod simplify;
 mod source;
+mod watermark;
 mod window;
 
 pub(crate) use late::SETTING as LATE_ROWS;
@@ -61,7 +62,9 @@ pub(crate) fn optimize(
     source::push_filters(&mut optimized, settings);
     let optimized = optimized.into_iter().map(|query| merge::merge(query, settings)).collect();
     let pruned = prune::prune(optimized);
-    Ok(pruned.into_iter().map(|query| merge::merge(query, settings)).collect())
+    let merged: Vec<_> = pruned.into_iter().map(|query| merge::merge(query, settings)).collect();
+    merged.iter().try_for_each(watermark::check)?;
+    Ok(merged)
 }
 
 /// Rewrites the inputs of a relation.

@@ -413,3 +413,29 @@ fn windows() {
         "#]],
     );
 }
+
+#[test]
+fn watermarks_are_seen_by_projections_and_filters() {
+    check(
+        "SELECT CURRENT_WATERMARK(other) FROM t",
+        expect![[r#"
+        SQL_SEMANTIC bind CURRENT_WATERMARK(TIMESTAMP(3)): the argument is TIMESTAMP(3), expected a column of event time (line 4, column 8)
+          help: pass the column that the table declares a WATERMARK for
+    "#]],
+    );
+    check(
+        "SELECT t.a FROM t JOIN t AS u ON t.a = u.a AND t.ts > CURRENT_WATERMARK(u.ts)",
+        expect![[r#"
+            UNSUPPORTED CURRENT_WATERMARK is not known in the condition of a join (line 4, column 1)
+              help: select it as a column of a subquery, or test it in a WHERE of its own
+        "#]],
+    );
+    check(
+        "SELECT * FROM t MATCH_RECOGNIZE (ORDER BY ts MEASURES A.a AS a PATTERN (A) DEFINE A AS \
+         CURRENT_WATERMARK(A.ts) IS NULL)",
+        expect![[r#"
+            UNSUPPORTED CURRENT_WATERMARK is not known in MATCH_RECOGNIZE (line 4, column 1)
+              help: select it as a column of a subquery, or test it in a WHERE of its own
+        "#]],
+    );
+}

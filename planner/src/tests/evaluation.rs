@@ -21,7 +21,7 @@ use crate::parser::ast::StatementKind;
 use crate::{Session, parse_script};
 
 /// The moment of evaluation.
-const NOW: EvalContext = EvalContext { processing_time_ms: 1_790_000_000_000 };
+const NOW: EvalContext = EvalContext::at(1_790_000_000_000);
 
 /// What an expression comes to.
 pub(super) struct Answer {
