@@ -23,7 +23,7 @@ fn replay(case: &Value, name: &str, place: &Path) -> Result<()> {
     for (index, (statement, answer)) in recorded::statements(case).enumerate() {
         if answer["ok"] == true {
             script.push_str(&format!("{statement};\n"));
-            accepted.push(answer);
+            accepted.push((statement, answer));
             continue;
         }
         let refused = format!("{script}{statement};\n");
@@ -44,13 +44,14 @@ fn run(script: &str, name: &str, place: &Path) -> Result<Finished> {
         .finish()
 }
 
-/// The rows of answers come in their order; the lines of jobs in any, beside them.
-fn compare(answers: &[&Value], stdout: &str) -> Result<()> {
+/// The rows of answers come in their order, those of a union in any; the lines of jobs in any, beside them.
+fn compare(answers: &[(&str, &Value)], stdout: &str) -> Result<()> {
     let (rows, printed): (Vec<&str>, Vec<&str>) =
         stdout.lines().partition(|line| line.starts_with('{'));
     let mut rows = rows.into_iter();
     let mut wanted_lines = Vec::new();
-    for answer in answers {
+    for (statement, answer) in answers {
+        let (mut wanted_rows, mut found_rows) = (Vec::new(), Vec::new());
         let columns: Vec<&Value> = list(answer, "columns").map(|column| &column["name"]).collect();
         for row in list(answer, "rows") {
             let line = rows.next().with_context(|| format!("there is no row for {row}"))?;
@@ -61,6 +62,14 @@ fn compare(answers: &[&Value], stdout: &str) -> Result<()> {
             let found = found.as_object().into_iter().flatten();
             let found: BTreeMap<String, String> =
                 found.map(|(name, value)| (name.clone(), plain(value))).collect();
+            wanted_rows.push(wanted);
+            found_rows.push(found);
+        }
+        if statement.contains(" UNION ") {
+            wanted_rows.sort();
+            found_rows.sort();
+        }
+        for (wanted, found) in wanted_rows.iter().zip(&found_rows) {
             ensure!(found == wanted, "a row differs\n  Flink    {wanted:?}\n  Tidegate {found:?}");
         }
         wanted_lines.extend(list(answer, "printed").map(text_of));
