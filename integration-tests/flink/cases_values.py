@@ -19,5 +19,5 @@ def values(columns, rows):
 
 
 def over(source, expressions, zone=None):
-    """A group of cases over `source`, in this session zone."""
+    """A group of cases over `source`, in this time zone."""
     return ({"table.local-time-zone": zone} if zone else {}, source, expressions)

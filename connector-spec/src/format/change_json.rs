@@ -117,6 +117,10 @@ const fn read(
     MetadataSpec { key, ty, readable: true, writable: false, help: Text { en, zh } }
 }
 
+fn by_text(value: TypeKind) -> SqlType {
+    TypeKind::Map(Box::new(TypeKind::STRING.nullable()), Box::new(value.nullable())).nullable()
+}
+
 fn text() -> SqlType {
     TypeKind::STRING.nullable()
 }
@@ -157,10 +161,7 @@ static DEBEZIUM_METADATA: &[MetadataSpec] = &[
     read("source.table", text, "Table ('source.table').", "表（'source.table'）。"),
     read(
         "source.properties",
-        || {
-            let (key, value) = (TypeKind::STRING.nullable(), TypeKind::STRING.nullable());
-            TypeKind::Map(Box::new(key), Box::new(value)).nullable()
-        },
+        || by_text(TypeKind::STRING),
         "All that the record says of its source.",
         "记录中关于来源的全部信息。",
     ),
@@ -171,10 +172,7 @@ static CANAL_METADATA: &[MetadataSpec] = &[
     read("table", text, "Table.", "表。"),
     read(
         "sql-type",
-        || {
-            let (key, value) = (TypeKind::STRING.nullable(), TypeKind::Int.nullable());
-            TypeKind::Map(Box::new(key), Box::new(value)).nullable()
-        },
+        || by_text(TypeKind::Int),
         "Numbers of the columns' types in JDBC ('sqlType').",
         "各列在 JDBC 中的类型编号（'sqlType'）。",
     ),
