@@ -72,6 +72,8 @@ pub struct Function {
     pub summary: &'static str,
     /// Whether some values make it fail, so that it must not run on rows that do not reach it.
     pub fallible: bool,
+    /// Whether its type rule sees that a column carries time; to other functions such a column is a value.
+    pub sees_time_attributes: bool,
 }
 
 impl fmt::Debug for Function {
@@ -97,6 +99,7 @@ impl Function {
             kernel,
             summary,
             fallible: false,
+            sees_time_attributes: false,
         }
     }
 
@@ -109,6 +112,12 @@ impl Function {
     /// The same function, marked as depending on the moment of evaluation.
     pub(crate) const fn volatile(mut self) -> Self {
         self.volatility = Volatility::Volatile;
+        self
+    }
+
+    /// The same function, marked as asking which columns carry time.
+    pub(crate) const fn seeing_time_attributes(mut self) -> Self {
+        self.sees_time_attributes = true;
         self
     }
 

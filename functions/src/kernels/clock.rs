@@ -27,7 +27,8 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         bind_watermark,
         watermark,
     )
-    .volatile(),
+    .volatile()
+    .seeing_time_attributes(),
 ];
 
 /// The name of the function that reads the watermark of the operator that evaluates it.

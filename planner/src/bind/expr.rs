@@ -4,7 +4,7 @@ use sqlparser::ast::{
     self, AccessExpr, BinaryOperator, CaseWhen, CastKind, Ident, ObjectNamePart, Subscript,
     UnaryOperator, Value,
 };
-use tidegate_functions::{Argument, CURRENT_WATERMARK, coercion, lookup};
+use tidegate_functions::{Argument, coercion, lookup};
 use tidegate_plan::{CastMode, Expr, FunctionRef, Literal, Scalar};
 use tidegate_types::{Result, Span, SqlType, TypeKind};
 
@@ -284,13 +284,14 @@ impl<'b, 'a> ExprBinder<'b, 'a> {
     /// A call of a built-in function on bound arguments, with the casts that its type rule asks for.
     pub(super) fn apply(&self, name: &str, args: Vec<Expr>, span: Span) -> Result<Expr> {
         let function = lookup(name).ok_or_else(|| self.unknown_function(name, span))?;
-        // Only this function asks whether a column carries event time; to all others it is a value.
-        let keeps_time = function.name == CURRENT_WATERMARK;
-        let plain = |ty: &SqlType| if keeps_time { ty.clone() } else { ty.clone().materialized() };
+        let seen = |ty: &SqlType| match function.sees_time_attributes {
+            true => ty.clone(),
+            false => ty.clone().materialized(),
+        };
         let arguments: Vec<Argument> = args
             .iter()
             .map(|arg| Argument {
-                ty: plain(arg.ty()),
+                ty: seen(arg.ty()),
                 literal: constant::value(arg, self.binder.settings),
             })
             .collect();
