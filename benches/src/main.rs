@@ -3,7 +3,7 @@
 //!
 //! Both sides get their expression compiled once and then the same batch again and again, for a number of rounds;
 //! the fastest round counts, since everything else that a machine does only takes time away. `--json` prints a
-//! document, else a table comes.
+//! document on one line, else a table comes.
 
 mod cases;
 mod data;
@@ -96,7 +96,7 @@ fn main() -> Result<()> {
         mean_ratio,
     };
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        println!("{}", serde_json::to_string(&report)?);
     } else if let Some(mean) = report.mean_ratio {
         println!("geometric mean of {} ratios: {mean:.2}", ratios.len());
     }

@@ -37,12 +37,16 @@ fn common_kind(left: &TypeKind, right: &TypeKind) -> Option<TypeKind> {
         (K::Map(k, v), K::Map(l, w)) => {
             Some(K::Map(Box::new(common_pair(k, l)?), Box::new(common_pair(v, w)?)))
         }
-        (K::Row(a), K::Row(b)) if a.len() == b.len() => {
+        (K::Structured { class: a, .. }, K::Structured { class: b, .. }) if a != b => None,
+        (
+            K::Row(a) | K::Structured { fields: a, .. },
+            K::Row(b) | K::Structured { fields: b, .. },
+        ) if a.len() == b.len() => {
             let fields = a
                 .iter()
                 .zip(b)
                 .map(|(a, b)| Some(Field { name: a.name.clone(), ty: common_pair(&a.ty, &b.ty)? }));
-            Some(K::Row(fields.collect::<Option<_>>()?))
+            Some(left.with_fields(fields.collect::<Option<_>>()?))
         }
         _ => None,
     }
@@ -151,9 +155,10 @@ pub fn can_cast_implicitly(from: &SqlType, to: &SqlType) -> bool {
         (K::Time { .. }, K::Time { .. }) => true,
         (K::Array(a), K::Array(b)) | (K::Multiset(a), K::Multiset(b)) => can_cast_implicitly(a, b),
         (K::Map(k, v), K::Map(l, w)) => can_cast_implicitly(k, l) && can_cast_implicitly(v, w),
-        (K::Row(a), K::Row(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| can_cast_implicitly(&a.ty, &b.ty))
-        }
+        (
+            K::Row(a) | K::Structured { fields: a, .. },
+            K::Row(b) | K::Structured { fields: b, .. },
+        ) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| can_cast_implicitly(&a.ty, &b.ty)),
         _ => false,
     }
 }
@@ -180,9 +185,10 @@ pub fn can_cast(from: &SqlType, to: &SqlType) -> bool {
         (a, b) if a.is_interval() => a == b,
         (K::Array(a), K::Array(b)) | (K::Multiset(a), K::Multiset(b)) => can_cast(a, b),
         (K::Map(k, v), K::Map(l, w)) => can_cast(k, l) && can_cast(v, w),
-        (K::Row(a), K::Row(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| can_cast(&a.ty, &b.ty))
-        }
+        (
+            K::Row(a) | K::Structured { fields: a, .. },
+            K::Row(b) | K::Structured { fields: b, .. },
+        ) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| can_cast(&a.ty, &b.ty)),
         _ => false,
     }
 }

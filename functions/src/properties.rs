@@ -204,7 +204,15 @@ fn shaped(name: &str, random: &mut StdRng) -> Option<Vec<Expr>> {
         ],
         "SPLIT_INDEX" => vec![s(0), text(","), number(1)],
         "TIMESTAMPADD" => vec![unit, number(0), of(1, TypeKind::timestamp(3))],
-        "TIMESTAMPDIFF" => vec![unit, of(0, TypeKind::timestamp(3)), of(1, TypeKind::Date)],
+        "OBJECT_OF" => vec![text("org.example.P"), text("a"), s(0), text("b"), number(1)],
+        "OBJECT_UPDATE" => {
+            let class = vec![text("org.example.P"), text("a"), s(0), text("b"), number(1)];
+            vec![call("OBJECT_OF", class), text("b"), s(2)]
+        }
+        "PRINT" => vec![text("a"), s(1)],
+        "TIMESTAMPDIFF" | "$DIFFERENCE" => {
+            vec![unit, of(0, TypeKind::timestamp(3)), of(1, TypeKind::Date)]
+        }
         _ => return None,
     })
 }

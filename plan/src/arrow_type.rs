@@ -43,7 +43,9 @@ pub fn data_type(ty: &SqlType) -> DataType {
         TypeKind::Array(element) => DataType::List(Arc::new(item(element))),
         TypeKind::Map(key, value) => map_type(key, value),
         TypeKind::Multiset(element) => map_type(element, &TypeKind::Int.not_null()),
-        TypeKind::Row(fields) => DataType::Struct(arrow_fields(fields)),
+        TypeKind::Row(fields) | TypeKind::Structured { fields, .. } => {
+            DataType::Struct(arrow_fields(fields))
+        }
         TypeKind::Variant => DataType::Utf8View,
         TypeKind::Bitmap => DataType::BinaryView,
     }

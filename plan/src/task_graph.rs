@@ -91,7 +91,11 @@ fn spread(node: &Node) -> Exchange {
     let plain = |column: &usize| {
         !matches!(
             node.schema[*column].ty.kind,
-            TypeKind::Array(_) | TypeKind::Map { .. } | TypeKind::Multiset(_) | TypeKind::Row(_)
+            TypeKind::Array(_)
+                | TypeKind::Map { .. }
+                | TypeKind::Multiset(_)
+                | TypeKind::Row(_)
+                | TypeKind::Structured { .. }
         )
     };
     let all = || (0..node.schema.len()).filter(plain).collect();

@@ -114,6 +114,13 @@ pub enum TypeKind {
     Multiset(Box<SqlType>),
     /// `ROW<name type, …>`
     Row(Vec<Field>),
+    /// `STRUCTURED<'class', name type, …>`: a ROW with the name of a class
+    Structured {
+        /// Name of the class, which need not exist.
+        class: String,
+        /// Its attributes.
+        fields: Vec<Field>,
+    },
     /// `VARIANT`: a value of any JSON type, kept as JSON text in one form (sorted keys, no white space)
     Variant,
     /// `BITMAP`: a set of 32-bit numbers, kept in the portable format of Roaring bitmaps
@@ -203,6 +210,23 @@ impl TypeKind {
         matches!(self, Self::IntervalYearMonth | Self::IntervalDayTime)
     }
 
+    /// The fields of a ROW or a structured type.
+    pub fn row_fields(&self) -> Option<&[Field]> {
+        match self {
+            Self::Row(fields) | Self::Structured { fields, .. } => Some(fields),
+            _ => None,
+        }
+    }
+
+    /// The same kind of row with other fields; other kinds become a ROW.
+    #[must_use]
+    pub fn with_fields(&self, fields: Vec<Field>) -> Self {
+        match self {
+            Self::Structured { class, .. } => Self::Structured { class: class.clone(), fields },
+            _ => Self::Row(fields),
+        }
+    }
+
     /// The time attribute, if this is a timestamp with one.
     pub fn time_attribute(&self) -> TimeAttribute {
         match self {
@@ -242,9 +266,12 @@ impl SqlType {
         match (&self.kind, &other.kind) {
             (K::Array(a), K::Array(b)) | (K::Multiset(a), K::Multiset(b)) => a.same_kind(b),
             (K::Map(k, v), K::Map(l, w)) => k.same_kind(l) && v.same_kind(w),
-            (K::Row(a), K::Row(b)) => {
-                a.len() == b.len() && a.iter().zip(b).all(|(x, y)| x.ty.same_kind(&y.ty))
-            }
+            (K::Structured { class: a, .. }, K::Structured { class: b, .. }) if a != b => false,
+            (K::Row(_), K::Structured { .. }) | (K::Structured { .. }, K::Row(_)) => false,
+            (
+                K::Row(a) | K::Structured { fields: a, .. },
+                K::Row(b) | K::Structured { fields: b, .. },
+            ) => a.len() == b.len() && a.iter().zip(b).all(|(x, y)| x.ty.same_kind(&y.ty)),
             (a, b) => {
                 a.clone().with_time_attribute(TimeAttribute::None)
                     == b.clone().with_time_attribute(TimeAttribute::None)
@@ -290,14 +317,22 @@ impl fmt::Display for TypeKind {
             Self::Bitmap => f.write_str("BITMAP"),
             Self::Row(fields) => {
                 f.write_str("ROW<")?;
-                for (i, field) in fields.iter().enumerate() {
-                    let comma = if i > 0 { ", " } else { "" };
-                    write!(f, "{comma}`{}` {}", field.name, field.ty)?;
-                }
-                f.write_str(">")
+                write_fields(f, fields)
+            }
+            Self::Structured { class, fields } => {
+                write!(f, "STRUCTURED<'{}', ", class.replace('\'', "''"))?;
+                write_fields(f, fields)
             }
         }
     }
+}
+
+fn write_fields(f: &mut fmt::Formatter<'_>, fields: &[Field]) -> fmt::Result {
+    for (i, field) in fields.iter().enumerate() {
+        let comma = if i > 0 { ", " } else { "" };
+        write!(f, "{comma}`{}` {}", field.name, field.ty)?;
+    }
+    f.write_str(">")
 }
 
 fn write_attribute(f: &mut fmt::Formatter<'_>, attribute: TimeAttribute) -> fmt::Result {

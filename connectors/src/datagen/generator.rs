@@ -181,7 +181,7 @@ fn random(
             ];
             Nested::Map(Collection { length, ty: ty.clone(), parts })
         }
-        TypeKind::Row(fields) => {
+        TypeKind::Row(fields) | TypeKind::Structured { fields, .. } => {
             let parts =
                 fields.iter().map(|field| child(&field.name, &field.ty)).collect::<Result<_>>()?;
             Nested::Row(Collection { length: 1, ty: ty.clone(), parts })

@@ -151,7 +151,7 @@ fn projection(schema: &SchemaDescriptor, read: &[Field]) -> ProjectionMask {
 fn add_paths<'a>(field: &'a Field, above: &mut Vec<&'a str>, wanted: &mut Vec<Vec<&'a str>>) {
     above.push(&field.name);
     match &field.ty.kind {
-        TypeKind::Row(fields) if !fields.is_empty() => {
+        TypeKind::Row(fields) | TypeKind::Structured { fields, .. } if !fields.is_empty() => {
             for inner in fields {
                 add_paths(inner, above, wanted);
             }

@@ -291,7 +291,9 @@ impl Data {
             }
             TypeKind::Map(key, value) => Self::map(path, ty, key, value)?,
             TypeKind::Multiset(element) => Self::map(path, ty, element, &TypeKind::Int.not_null())?,
-            TypeKind::Row(fields) => Self::Row(RowColumns::of_row(path, ty, fields)?),
+            TypeKind::Row(fields) | TypeKind::Structured { fields, .. } => {
+                Self::Row(RowColumns::of_row(path, ty, fields)?)
+            }
             TypeKind::Null
             | TypeKind::IntervalYearMonth
             | TypeKind::IntervalDayTime

@@ -65,7 +65,11 @@ impl Condition {
         for field in columns {
             if matches!(
                 field.ty.kind,
-                TypeKind::Array(_) | TypeKind::Map(..) | TypeKind::Multiset(_) | TypeKind::Row(_)
+                TypeKind::Array(_)
+                    | TypeKind::Map(..)
+                    | TypeKind::Multiset(_)
+                    | TypeKind::Row(_)
+                    | TypeKind::Structured { .. }
             ) {
                 return Err(Error::unsupported(format!(
                     "column '{}' of type {} cannot be the key of a lookup",

@@ -75,9 +75,14 @@ pub fn cast(
         (a, b) if a.is_temporal() && b.is_temporal() => {
             temporal::cast(array, source, to, zone, &failures)
         }
-        (TypeKind::Array(_) | TypeKind::Map(..) | TypeKind::Multiset(_) | TypeKind::Row(_), _) => {
-            nested::cast(array, from, to, mode, zone)
-        }
+        (
+            TypeKind::Array(_)
+            | TypeKind::Map(..)
+            | TypeKind::Multiset(_)
+            | TypeKind::Row(_)
+            | TypeKind::Structured { .. },
+            _,
+        ) => nested::cast(array, from, to, mode, zone),
         _ => numeric::cast(array, source, to, &failures),
     }
 }
@@ -112,7 +117,11 @@ pub fn is_fallible(from: &SqlType, to: &SqlType) -> bool {
 fn has_literal_shape(kind: &TypeKind) -> bool {
     !matches!(
         kind,
-        TypeKind::Array(_) | TypeKind::Map(..) | TypeKind::Multiset(_) | TypeKind::Row(_)
+        TypeKind::Array(_)
+            | TypeKind::Map(..)
+            | TypeKind::Multiset(_)
+            | TypeKind::Row(_)
+            | TypeKind::Structured { .. }
     )
 }
 

@@ -37,7 +37,10 @@ pub(super) fn cast(
             let count = TypeKind::Int.not_null();
             cast_map(array, [a, &count], [b, &count], &target, &convert)
         }
-        (TypeKind::Row(a), TypeKind::Row(b)) => {
+        (
+            TypeKind::Row(a) | TypeKind::Structured { fields: a, .. },
+            TypeKind::Row(b) | TypeKind::Structured { fields: b, .. },
+        ) => {
             let types = a.iter().map(|f| &f.ty).zip(b.iter().map(|f| &f.ty));
             cast_row(array, types, &target, &convert)
         }

@@ -92,12 +92,19 @@ enum Values<'a> {
     Bitmap(&'a BinaryViewArray),
     Date(Moments<'a>),
     Time(Moments<'a>, u8),
-    Timestamp { moments: Moments<'a>, per_second: i64, precision: u8, zone: Option<Zone> },
+    Timestamp {
+        moments: Moments<'a>,
+        per_second: i64,
+        precision: u8,
+        zone: Option<Zone>,
+    },
     Months(Moments<'a>),
     Millis(Moments<'a>),
     List(&'a OffsetBuffer<i32>, Box<Writer<'a>>),
     Map(&'a OffsetBuffer<i32>, Box<Writer<'a>>, Box<Writer<'a>>),
     Row(Vec<Writer<'a>>),
+    /// With the names of the attributes.
+    Object(Vec<(String, Writer<'a>)>),
 }
 
 impl<'a> Writer<'a> {
@@ -144,6 +151,13 @@ impl<'a> Writer<'a> {
                 let columns = vector::structs(array)?.columns().iter().zip(fields);
                 let writers = columns.map(|(column, f)| Writer::new(column.as_ref(), &f.ty, zone));
                 Values::Row(writers.collect::<Result<_>>()?)
+            }
+            K::Structured { fields, .. } => {
+                let columns = vector::structs(array)?.columns().iter().zip(fields);
+                let writers = columns.map(|(column, field)| {
+                    Ok((field.name.clone(), Writer::new(column.as_ref(), &field.ty, zone)?))
+                });
+                Values::Object(writers.collect::<Result<_>>()?)
             }
         };
         Ok(Self { nulls: array.nulls(), values })
@@ -218,7 +232,16 @@ impl<'a> Writer<'a> {
                     values.write(entry, out);
                 });
             }
-            Values::Row(fields) => return write_row(fields, row, out),
+            Values::Row(fields) => {
+                return write_fields(fields, out, |field, out| field.write(row, out));
+            }
+            Values::Object(fields) => {
+                return write_fields(fields, out, |(name, field), out| {
+                    out.push_str(name);
+                    out.push('=');
+                    field.write(row, out);
+                });
+            }
         };
     }
 }
@@ -241,13 +264,13 @@ fn write_elements(
     out.push(close);
 }
 
-fn write_row(fields: &[Writer<'_>], row: usize, out: &mut String) {
+fn write_fields<F>(fields: &[F], out: &mut String, write: impl Fn(&F, &mut String)) {
     out.push('(');
     for (index, field) in fields.iter().enumerate() {
         if index > 0 {
             out.push_str(", ");
         }
-        field.write(row, out);
+        write(field, out);
     }
     out.push(')');
 }

@@ -140,6 +140,7 @@ fn nanos(fraction: &str) -> Option<u32> {
 }
 
 /// Reads a text from left to right.
+#[derive(Clone)]
 pub(super) struct Cursor<'a> {
     text: &'a str,
     position: usize,

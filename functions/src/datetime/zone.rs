@@ -3,7 +3,7 @@
 use std::fmt;
 
 use chrono::{DateTime, FixedOffset, LocalResult, NaiveDateTime, Offset, TimeZone};
-use chrono_tz::Tz;
+use chrono_tz::{OffsetName as _, Tz};
 use tidegate_types::{Error, ErrorCode, Result};
 
 /// A time zone.
@@ -49,6 +49,25 @@ impl Zone {
                 i64::from(tz.offset_from_utc_datetime(&utc).fix().local_minus_utc()) * 1_000
             }),
         }
+    }
+
+    /// What the zone is called for short at an instant, such as `CET` or `CEST`; `GMT+08:00` where
+    /// it has no such name.
+    pub fn abbreviation(&self, utc_ms: i64) -> String {
+        let name = match self {
+            Self::Fixed(0) => return "UTC".to_owned(),
+            Self::Fixed(_) => None,
+            Self::Named(tz) => naive(utc_ms).and_then(|utc| {
+                tz.offset_from_utc_datetime(&utc).abbreviation().map(str::to_owned)
+            }),
+        };
+        let letters = |name: &String| name.starts_with(|c: char| c.is_ascii_alphabetic());
+        name.filter(letters).unwrap_or_else(|| {
+            let offset = self.offset_at(utc_ms);
+            let minutes = offset.unsigned_abs() / 60_000;
+            let sign = if offset < 0 { '-' } else { '+' };
+            format!("GMT{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+        })
     }
 
     /// The wall clock's time at an instant, both in milliseconds.

@@ -27,6 +27,7 @@ pub fn has_literal(ty: &SqlType) -> bool {
             | TypeKind::Map(..)
             | TypeKind::Multiset(_)
             | TypeKind::Row(_)
+            | TypeKind::Structured { .. }
             | TypeKind::Variant
             | TypeKind::Bitmap
     )

@@ -27,7 +27,11 @@ pub(crate) const FUNCTIONS: &[Function] = &[
 fn has_order(ty: &SqlType) -> bool {
     !matches!(
         ty.kind,
-        TypeKind::Map(..) | TypeKind::Multiset(_) | TypeKind::Row(_) | TypeKind::Array(_)
+        TypeKind::Map(..)
+            | TypeKind::Multiset(_)
+            | TypeKind::Row(_)
+            | TypeKind::Structured { .. }
+            | TypeKind::Array(_)
     )
 }
 

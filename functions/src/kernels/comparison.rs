@@ -72,12 +72,21 @@ fn bind(args: &[Argument], ordered: bool) -> Result<Signature> {
 /// Whether a value or, of a row, one of its fields may be NULL.
 fn holds_null(ty: &SqlType) -> bool {
     ty.nullable
-        || matches!(&ty.kind, TypeKind::Row(fields) if fields.iter().any(|f| holds_null(&f.ty)))
+        || matches!(&ty.kind, TypeKind::Row(fields) | TypeKind::Structured { fields, .. } if fields.iter().any(|f| holds_null(&f.ty)))
 }
 
 fn is_nested(kind: &TypeKind) -> bool {
     use TypeKind as K;
-    matches!(kind, K::Array(_) | K::Map(..) | K::Multiset(_) | K::Row(_) | K::Variant | K::Bitmap)
+    matches!(
+        kind,
+        K::Array(_)
+            | K::Map(..)
+            | K::Multiset(_)
+            | K::Row(_)
+            | K::Structured { .. }
+            | K::Variant
+            | K::Bitmap
+    )
 }
 
 /// The types in which two values are compared.

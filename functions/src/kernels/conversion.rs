@@ -108,6 +108,14 @@ fn bind_convert(args: &[Argument]) -> Result<Signature> {
     texts(args, TypeKind::STRING)
 }
 
+/// A pattern that moments without a zone can be written in.
+fn writable<'a>(pattern: &'a Pattern, context: &KernelContext<'_>) -> Result<&'a Pattern> {
+    match pattern.check_writable() {
+        Ok(()) => Ok(pattern),
+        Err(reason) => Err(context.error(format!("the pattern {reason}"))),
+    }
+}
+
 /// The patterns of the rows: one for all, or the last one that was compiled.
 struct Patterns<'a> {
     constant: Option<&'a Pattern>,
@@ -184,8 +192,12 @@ fn to_date(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     }
     let mut patterns = Patterns::new(values.get(1), Flavor::Legacy, context)?;
     moments::collect(context.result, context.rows, nulls, |row| {
-        let moment = patterns.get(row)?.parse(texts.get(row));
-        Ok(moment.map(|moment| moment.seconds.div_euclid(86_400)))
+        let zoned = patterns.get(row)?.parse_zoned(texts.get(row));
+        // A zone in the text makes it an instant, whose date is that of UTC.
+        Ok(zoned.map(|zoned| {
+            let seconds = zoned.moment.seconds - zoned.offset_ms.unwrap_or(0) / 1_000;
+            seconds.div_euclid(86_400)
+        }))
     })
 }
 
@@ -266,7 +278,7 @@ fn date_format(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef
                 return Ok(false);
             };
             let fields = Fields::from_epoch(moment.seconds, moment.nanos);
-            patterns.get(row)?.format(&fields, out);
+            writable(patterns.get(row)?, context)?.format(&fields, out);
             Ok(true)
         })?;
         return Ok(Arc::new(result));
@@ -279,7 +291,8 @@ fn date_format(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef
         if instants {
             value = to_local(value, per_second, context.zone).unwrap_or(value);
         }
-        patterns.get(row)?.format(&Fields::from_timestamp(value, per_second), out);
+        let pattern = writable(patterns.get(row)?, context)?;
+        pattern.format(&Fields::from_timestamp(value, per_second), out);
         Ok(true)
     })?;
     Ok(Arc::new(result))
@@ -294,8 +307,7 @@ fn from_unixtime(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayR
         else {
             return Ok(false);
         };
-        let fields = Fields::from_timestamp(context.zone.to_local(utc), 1_000);
-        patterns.get(row)?.format(&fields, out);
+        patterns.get(row)?.format_in(utc, context.zone, out);
         Ok(true)
     })?;
     Ok(Arc::new(result))
@@ -312,9 +324,14 @@ fn unix_timestamp(values: &[Value], context: &KernelContext<'_>) -> Result<Array
     let mut patterns = Patterns::new(values.get(1), Flavor::Legacy, context)?;
     let nulls = all_nulls(values, context.rows);
     moments::collect(context.result, context.rows, nulls, |row| {
-        let moment = patterns.get(row)?.parse(texts.get(row));
-        let local = moment.and_then(|moment| moment.to_timestamp(1_000));
-        Ok(Some(local.map_or(i64::MIN, |local| context.zone.to_utc_later(local) / 1_000)))
+        let utc = patterns.get(row)?.parse_zoned(texts.get(row)).and_then(|zoned| {
+            let local = zoned.moment.to_timestamp(1_000)?;
+            match zoned.offset_ms {
+                Some(offset) => local.checked_sub(offset),
+                None => Some(context.zone.to_utc_later(local)),
+            }
+        });
+        Ok(Some(utc.map_or(i64::MIN, |utc| utc / 1_000)))
     })
 }
 

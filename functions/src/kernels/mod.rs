@@ -17,6 +17,7 @@ mod elt;
 mod encoding;
 mod extract;
 mod hash;
+mod hash_code;
 mod inet;
 mod json;
 pub(crate) mod like;
@@ -24,8 +25,10 @@ mod logic;
 mod map;
 mod math;
 mod membership;
+mod object;
 mod overlay;
 mod pad;
+mod print;
 mod printf;
 mod random;
 mod regex;
@@ -56,6 +59,7 @@ pub(crate) const ALL: &[&[Function]] = &[
     encoding::FUNCTIONS,
     extract::FUNCTIONS,
     hash::FUNCTIONS,
+    hash_code::FUNCTIONS,
     inet::FUNCTIONS,
     json::FUNCTIONS,
     like::FUNCTIONS,
@@ -63,8 +67,10 @@ pub(crate) const ALL: &[&[Function]] = &[
     map::FUNCTIONS,
     math::FUNCTIONS,
     membership::FUNCTIONS,
+    object::FUNCTIONS,
     overlay::FUNCTIONS,
     pad::FUNCTIONS,
+    print::FUNCTIONS,
     printf::FUNCTIONS,
     random::FUNCTIONS,
     regex::FUNCTIONS,

@@ -27,6 +27,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     }),
     Function::new("TIMESTAMPADD", "A moment moved by a number of units", bind_add, add),
     Function::new("TIMESTAMPDIFF", "Units from the first to the second", bind_diff, diff),
+    Function::new("$DIFFERENCE", "What lies between two moments", bind_difference, difference),
 ];
 
 fn unit_of(args: &[Argument], index: usize) -> Result<Unit> {
@@ -163,6 +164,43 @@ fn diff(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
         return Err(Error::internal("TIMESTAMPDIFF takes three arguments"));
     };
     let unit = constant_unit(unit, context)?;
+    match (unit.months(), unit.millis()) {
+        (Some(months), _) => {
+            distance(from, to, context, |start, end| months_between(start, end) / months)
+        }
+        (None, length) => {
+            distance(from, to, context, |start, end| end.wrapping_sub(start) / length.unwrap_or(1))
+        }
+    }
+}
+
+fn bind_difference(args: &[Argument]) -> Result<Signature> {
+    let mut signature = bind_diff(args)?;
+    signature.result.kind = match unit_of(args, 0)?.months() {
+        Some(_) => TypeKind::IntervalYearMonth,
+        None => TypeKind::IntervalDayTime,
+    };
+    Ok(signature)
+}
+
+/// `(b - a) DAY`: all of the milliseconds, or of the months where the unit is one of the calendar.
+fn difference(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
+    let [_, from, to] = values else {
+        return Err(Error::internal("a difference takes a unit and two moments"));
+    };
+    match context.result.kind {
+        TypeKind::IntervalYearMonth => distance(from, to, context, months_between),
+        _ => distance(from, to, context, |start, end| end.wrapping_sub(start)),
+    }
+}
+
+/// What a rule makes of two moments in milliseconds.
+fn distance(
+    from: &Value,
+    to: &Value,
+    context: &KernelContext<'_>,
+    rule: impl Fn(i64, i64) -> i64,
+) -> Result<ArrayRef> {
     let kind = &context.arguments[1].kind;
     let (starts, ends) = (Moments::new(from)?, Moments::new(to)?);
     let nulls = strict_nulls(&[from, to], context.rows);
@@ -171,11 +209,7 @@ fn diff(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
         _ => millis(value, kind),
     };
     moments::collect(context.result, context.rows, nulls, |row| {
-        let (start, end) = (in_millis(starts.get(row)), in_millis(ends.get(row)));
-        Ok(Some(match (unit.months(), unit.millis()) {
-            (Some(months), _) => months_between(start, end) / months,
-            (None, length) => end.wrapping_sub(start) / length.unwrap_or(1),
-        }))
+        Ok(Some(rule(in_millis(starts.get(row)), in_millis(ends.get(row)))))
     })
 }
 

@@ -11,6 +11,7 @@ use super::aggregate;
 use super::expr::{ExprBinder, simple_name};
 use super::{literal, semantic, unsupported};
 use crate::parser::dialect::{BETWEEN_SYMMETRIC, MAP_CONSTRUCTOR, TABLE_ARGUMENT, UNIT_FUNCTIONS};
+use crate::parser::difference::DIFFERENCE;
 use crate::suggest;
 
 impl ExprBinder<'_, '_> {
@@ -72,6 +73,7 @@ impl ExprBinder<'_, '_> {
             TABLE_ARGUMENT => Err(semantic("TABLE t stands only in a window table function", span)),
             MAP_CONSTRUCTOR => self.collection("MAP", &arguments, span),
             BETWEEN_SYMMETRIC => self.between_symmetric(&arguments, span),
+            DIFFERENCE => self.difference(&arguments, span),
             "ROW" => self.row(&arguments, span),
             // Known once the keys are.
             _ if aggregate::GROUPING.contains(&name.as_str()) => {

@@ -29,7 +29,12 @@ pub(crate) fn same_values(a: &SqlType, b: &SqlType) -> bool {
     match (&a.kind, &b.kind) {
         (K::Array(a), K::Array(b)) | (K::Multiset(a), K::Multiset(b)) => same_values(a, b),
         (K::Map(k, v), K::Map(l, w)) => same_values(k, l) && same_values(v, w),
-        (K::Row(a), K::Row(b)) => {
+        (K::Structured { class: a, .. }, K::Structured { class: b, .. }) if a != b => false,
+        (K::Row(_), K::Structured { .. }) | (K::Structured { .. }, K::Row(_)) => false,
+        (
+            K::Row(a) | K::Structured { fields: a, .. },
+            K::Row(b) | K::Structured { fields: b, .. },
+        ) => {
             let same = |(a, b): (&Field, &Field)| a.name == b.name && same_values(&a.ty, &b.ty);
             a.len() == b.len() && a.iter().zip(b).all(same)
         }
@@ -40,7 +45,7 @@ pub(crate) fn same_values(a: &SqlType, b: &SqlType) -> bool {
 /// Whether values of the type have parts with types of their own.
 pub(crate) fn is_nested(ty: &SqlType) -> bool {
     use TypeKind as K;
-    matches!(ty.kind, K::Array(_) | K::Map(..) | K::Multiset(_) | K::Row(_))
+    matches!(ty.kind, K::Array(_) | K::Map(..) | K::Multiset(_) | K::Row(_) | K::Structured { .. })
 }
 
 /// The type that all values can take; `None` if there is none. Time attributes do not survive.

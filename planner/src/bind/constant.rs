@@ -49,6 +49,12 @@ fn is_nested(expr: &Expr) -> bool {
     use tidegate_types::TypeKind as K;
     matches!(
         expr.ty().kind,
-        K::Row(_) | K::Array(_) | K::Map(..) | K::Multiset(_) | K::Variant | K::Bitmap
+        K::Row(_)
+            | K::Structured { .. }
+            | K::Array(_)
+            | K::Map(..)
+            | K::Multiset(_)
+            | K::Variant
+            | K::Bitmap
     )
 }

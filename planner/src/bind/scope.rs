@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sqlparser::ast::Ident;
 use tidegate_plan::Expr;
-use tidegate_types::{Error, Result, Span, SqlType, TypeKind};
+use tidegate_types::{Error, Result, Span, SqlType};
 
 use super::semantic;
 use crate::algebra::Relation;
@@ -205,7 +205,7 @@ pub(crate) fn fields_of(mut expr: Expr, path: &[Ident]) -> Result<Expr> {
 /// A field of a ROW value.
 pub(crate) fn field_of(input: Expr, name: &Ident) -> Result<Expr> {
     let span = cursor::span(name.span);
-    let TypeKind::Row(fields) = &input.ty().kind else {
+    let Some(fields) = input.ty().kind.row_fields() else {
         let message = format!(
             "'{}' is not a field: the value before it is {}, not a ROW",
             name.value,

@@ -245,7 +245,7 @@ impl Binder<'_> {
             return Ok(columns.into_iter().map(|index| star_item(scope, index, span)).collect());
         }
         let row = scope.resolve(&path)?;
-        let TypeKind::Row(fields) = row.ty().kind.clone() else {
+        let Some(fields) = row.ty().kind.row_fields().map(<[tidegate_types::Field]>::to_vec) else {
             return Err(semantic(format!("{name} is neither a table nor a ROW"), span));
         };
         fields

@@ -6,6 +6,7 @@ use tidegate_types::{Error, Field, Result, Span, SqlType, TypeKind};
 
 use super::expr::ExprBinder;
 use super::{cast, constant, literal, semantic, unsupported};
+use crate::parser::difference::DIFFERENCE;
 
 impl ExprBinder<'_, '_> {
     pub(super) fn special(&mut self, node: &ast::Expr, span: Span) -> Result<Expr> {
@@ -110,6 +111,19 @@ impl ExprBinder<'_, '_> {
         };
         let (forward, backward) = (between(&a, &b)?, between(&b, &a)?);
         self.apply("OR", vec![forward, backward], span)
+    }
+
+    /// `(a - b) DAY`: what lies between two moments, as an interval.
+    pub(super) fn difference(&mut self, operands: &[&ast::Expr], span: Span) -> Result<Expr> {
+        let [minus, unit] = operands else {
+            return Err(Error::internal("a difference takes a subtraction and a unit"));
+        };
+        let ast::Expr::BinaryOp { left, op: ast::BinaryOperator::Minus, right } = minus else {
+            let message = "a unit stands behind the difference of two moments only";
+            return Err(semantic(message, span).help("write (b - a) DAY"));
+        };
+        let (to, from, unit) = (self.expr(left)?, self.expr(right)?, self.expr(unit)?);
+        self.apply(DIFFERENCE, vec![unit, from, to], span)
     }
 
     /// `(a, b) OVERLAPS (c, d)`: whether two spans of time have a moment in common, their ends

@@ -129,7 +129,7 @@ impl Binder<'_> {
 fn elements(collection: &SqlType, span: Span) -> Result<Vec<Field>> {
     match &collection.kind {
         TypeKind::Array(element) | TypeKind::Multiset(element) => Ok(match &element.kind {
-            TypeKind::Row(fields) => fields
+            TypeKind::Row(fields) | TypeKind::Structured { fields, .. } => fields
                 .iter()
                 .map(|field| {
                     let nullable = field.ty.nullable || element.nullable;

@@ -59,7 +59,7 @@ pub(super) fn text(expr: &Expr, input: &[Field]) -> String {
         }
         Expr::Field { input: row, index, .. } => {
             let name = match &row.ty().kind {
-                TypeKind::Row(fields) => {
+                TypeKind::Row(fields) | TypeKind::Structured { fields, .. } => {
                     fields.get(*index).map_or("?", |field| field.name.as_str())
                 }
                 _ => "?",

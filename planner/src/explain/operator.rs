@@ -90,7 +90,10 @@ fn source_line(source: &Source, schema: &[Field]) -> String {
         .iter()
         .zip(read)
         .map(|(field, name)| match &field.ty.kind {
-            tidegate_types::TypeKind::Row(fields) => format!("{name}({})", all_names(fields)),
+            tidegate_types::TypeKind::Row(fields)
+            | tidegate_types::TypeKind::Structured { fields, .. } => {
+                format!("{name}({})", all_names(fields))
+            }
             _ => name.to_owned(),
         })
         .collect();

@@ -269,7 +269,7 @@ impl Identity {
             Expr::Literal(literal) => Digest::new("literal").literal(literal),
             Expr::Field { input, index, .. } => {
                 let name = match &input.ty().kind {
-                    TypeKind::Row(fields) => {
+                    TypeKind::Row(fields) | TypeKind::Structured { fields, .. } => {
                         fields.get(*index).map_or("", |field| field.name.as_str())
                     }
                     _ => "",

@@ -44,12 +44,12 @@ impl Need {
     /// The type with only the needed fields.
     pub(super) fn reduce(&self, ty: &SqlType) -> SqlType {
         match (self, &ty.kind) {
-            (Self::Fields(needs), TypeKind::Row(fields)) => {
+            (Self::Fields(needs), TypeKind::Row(fields) | TypeKind::Structured { fields, .. }) => {
                 let kept = needs.iter().filter_map(|(index, need)| {
                     let field = fields.get(*index)?;
                     Some(Field::new(field.name.clone(), need.reduce(&field.ty)))
                 });
-                SqlType { kind: TypeKind::Row(kept.collect()), nullable: ty.nullable }
+                SqlType { kind: ty.kind.with_fields(kept.collect()), nullable: ty.nullable }
             }
             _ => ty.clone(),
         }
@@ -110,7 +110,7 @@ fn rewrite_with_need(expr: Expr, moves: &Moves) -> (Expr, Need) {
             let place = fields.keys().position(|field| *field == index).unwrap_or(0);
             let need = fields.get(&index).cloned().unwrap_or_default();
             let ty = match &input.ty().kind {
-                TypeKind::Row(left) => left
+                TypeKind::Row(left) | TypeKind::Structured { fields: left, .. } => left
                     .get(place)
                     .map_or(ty.clone(), |field| field.ty.clone().with_nullable(ty.nullable)),
                 _ => ty,

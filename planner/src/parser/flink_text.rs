@@ -8,9 +8,10 @@ use sqlparser::ast::{
     FunctionArgExpr, FunctionArguments, Ident, Interval, ObjectName, ObjectNamePart, Subscript,
     UnaryOperator, Value, ValueWithSpan,
 };
-use tidegate_types::{SqlType, TypeKind, sql_type::MAX_LENGTH};
+use tidegate_types::{Field, SqlType, TypeKind, sql_type::MAX_LENGTH};
 
 use super::dialect::{FLINK_TYPE, MAP_CONSTRUCTOR, UNIT_FUNCTIONS};
+use super::difference::DIFFERENCE;
 
 /// An expression with names in backquotes, functions in capitals and types as Flink calls them.
 pub(crate) fn expression(expr: &Expr) -> String {
@@ -46,14 +47,18 @@ fn type_kind(kind: &TypeKind) -> String {
         TypeKind::Array(element) => format!("ARRAY<{}>", sql_type(element)),
         TypeKind::Multiset(element) => format!("MULTISET<{}>", sql_type(element)),
         TypeKind::Map(key, value) => format!("MAP<{}, {}>", sql_type(key), sql_type(value)),
-        TypeKind::Row(fields) => {
-            let fields = fields.iter();
-            let fields =
-                fields.map(|field| format!("{} {}", name(&field.name), sql_type(&field.ty)));
-            format!("ROW<{}>", fields.collect::<Vec<_>>().join(", "))
+        TypeKind::Row(fields) => format!("ROW<{}>", sql_fields(fields)),
+        TypeKind::Structured { class, fields } => {
+            format!("STRUCTURED<'{}', {}>", class.replace('\'', "''"), sql_fields(fields))
         }
         other => other.to_string(),
     }
+}
+
+fn sql_fields(fields: &[Field]) -> String {
+    let fields = fields.iter();
+    let fields = fields.map(|field| format!("{} {}", name(&field.name), sql_type(&field.ty)));
+    fields.collect::<Vec<_>>().join(", ")
 }
 
 /// The names that an expression may take from columns: the first part of each, and the second, in
@@ -106,6 +111,12 @@ fn rewrite(expr: &mut Expr) {
         Expr::Function(function) if function.name.to_string() == MAP_CONSTRUCTOR => {
             let entries = arguments(function).into_iter().map(|entry| entry.to_string());
             *expr = finished(format!("MAP[{}]", entries.collect::<Vec<_>>().join(", ")));
+        }
+        Expr::Function(function) if function.name.to_string() == DIFFERENCE => {
+            if let [difference, Expr::Value(unit)] = arguments(function).as_slice() {
+                let unit = unit.value.clone().into_string().unwrap_or_default();
+                *expr = finished(format!("({difference}) {unit}"));
+            }
         }
         Expr::Function(function) => capitals(function),
         _ => {}

@@ -5,6 +5,7 @@ pub(crate) mod ast;
 mod create;
 pub(crate) mod cursor;
 pub(crate) mod dialect;
+pub(crate) mod difference;
 pub(crate) mod flink_text;
 mod function;
 mod infix;

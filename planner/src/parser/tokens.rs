@@ -12,6 +12,7 @@ use tidegate_types::{Error, ErrorCode, Result, Span};
 
 use super::cursor;
 use super::dialect::FlinkDialect;
+use super::difference;
 use super::row_pattern;
 use super::table_query::select_tables;
 
@@ -103,7 +104,8 @@ pub(crate) fn tokenize(text: &str) -> Result<Tokens> {
         }
     }
     check_bounds(&tokens)?;
-    let tokens = bracket_values(select_tables(row_pattern::carry(tokens)?));
+    let tokens = difference::carry(row_pattern::carry(tokens)?);
+    let tokens = bracket_values(select_tables(tokens));
     Ok(Tokens { tokens, hints })
 }
 

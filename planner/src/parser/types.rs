@@ -92,6 +92,7 @@ fn kind(parser: &mut Parser, depth: usize) -> Result<TypeKind, ParserError> {
         "MULTISET" => TypeKind::Multiset(Box::new(angle_one(parser, depth)?)),
         "MAP" => map(parser, depth)?,
         "ROW" => row(parser, depth)?,
+        "STRUCTURED" => structured(parser, depth)?,
         "VARIANT" => TypeKind::Variant,
         "BITMAP" => TypeKind::Bitmap,
         other => {
@@ -225,12 +226,33 @@ fn row(parser: &mut Parser, depth: usize) -> Result<TypeKind, ParserError> {
         parser.expect_token(&Token::Lt)?;
         Token::Gt
     };
+    let fields = fields(parser, depth, "ROW")?;
+    parser.expect_token(&close)?;
+    Ok(TypeKind::Row(fields))
+}
+
+/// `STRUCTURED<'class', name type ['comment'], …>`.
+fn structured(parser: &mut Parser, depth: usize) -> Result<TypeKind, ParserError> {
+    parser.expect_token(&Token::Lt)?;
+    let class = super::cursor::string(parser, "the name of a class in quotes")?;
+    let fields = match parser.consume_token(&Token::Comma) {
+        true => fields(parser, depth, "STRUCTURED")?,
+        false => Vec::new(),
+    };
+    parser.expect_token(&Token::Gt)?;
+    Ok(TypeKind::Structured { class, fields })
+}
+
+fn fields(parser: &mut Parser, depth: usize, kind: &str) -> Result<Vec<Field>, ParserError> {
     let mut fields: Vec<Field> = Vec::new();
     loop {
         let token = parser.peek_token_ref().clone();
         let name = identifier(parser)?.value;
         if fields.iter().any(|field| field.name == name) {
-            return Err(error_at(&token, &format!("the ROW type has two fields named '{name}'")));
+            return Err(error_at(
+                &token,
+                &format!("the {kind} type has two fields named '{name}'"),
+            ));
         }
         let ty = nested_type(parser, depth + 1)?;
         if matches!(parser.peek_token_ref().token, Token::SingleQuotedString(_)) {
@@ -238,11 +260,9 @@ fn row(parser: &mut Parser, depth: usize) -> Result<TypeKind, ParserError> {
         }
         fields.push(Field::new(name, ty));
         if !parser.consume_token(&Token::Comma) {
-            break;
+            return Ok(fields);
         }
     }
-    parser.expect_token(&close)?;
-    Ok(TypeKind::Row(fields))
 }
 
 /// Parses a type that stands alone, such as what `Display` of a type prints.

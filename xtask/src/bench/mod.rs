@@ -1,4 +1,4 @@
-//! Benchmarks of the product: what is run ([`nexmark`], [`kafka`], [`latency`], [`state`], [`flink`], [`shuffle`], [`cluster`]), how much of it ([`sizing`]),
+//! Benchmarks of the product: what is run ([`nexmark`], [`kafka`], [`latency`], [`state`], [`flink`], [`kernels`], [`shuffle`], [`cluster`]), how much of it ([`sizing`]),
 //! beside what ([`broker`]), with which options ([`options`]), on what machine ([`machine`]), and what is told about it ([`report`] for the queries; the
 //! others tell it themselves).
 
@@ -6,6 +6,7 @@ pub(crate) mod broker;
 pub(crate) mod cluster;
 pub(crate) mod flink;
 pub(crate) mod kafka;
+pub(crate) mod kernels;
 pub(crate) mod latency;
 pub(crate) mod machine;
 pub(crate) mod nexmark;

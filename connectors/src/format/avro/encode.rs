@@ -176,9 +176,10 @@ fn node(schema: &Schema, id: NodeId, ty: &SqlType, path: &str) -> Result<Write> 
             let count = TypeKind::Int.nullable();
             Write::Map(Box::new(node(schema, *values, &count, &format!("{path}{{}}"))?))
         }
-        (Node::Record { .. }, TypeKind::Row(columns)) => {
-            Write::Row(fields(schema, id, columns, path)?)
-        }
+        (
+            Node::Record { .. },
+            TypeKind::Row(columns) | TypeKind::Structured { fields: columns, .. },
+        ) => Write::Row(fields(schema, id, columns, path)?),
         _ => return Err(refuse()),
     })
 }

@@ -343,7 +343,7 @@ impl Resolver<'_> {
                 let value = self.value(*values, &count, None, &format!("{path}{{}}"))?;
                 Value::Map(Box::new(Blocks { value }))
             }
-            (Node::Record { .. }, TypeKind::Row(fields)) => {
+            (Node::Record { .. }, TypeKind::Row(fields) | TypeKind::Structured { fields, .. }) => {
                 Value::Row(self.rows(node, fields, reader, path)?)
             }
             _ => return Err(refuse()),

@@ -89,7 +89,9 @@ fn check_types(columns: &[Field]) -> Result<()> {
     for column in columns {
         let inner: Vec<&SqlType> = match &column.ty.kind {
             TypeKind::Array(element) => vec![element],
-            TypeKind::Row(fields) => fields.iter().map(|field| &field.ty).collect(),
+            TypeKind::Row(fields) | TypeKind::Structured { fields, .. } => {
+                fields.iter().map(|field| &field.ty).collect()
+            }
             _ if is_simple(&column.ty) => Vec::new(),
             _ => return Err(unsupported(column, &column.ty)),
         };
@@ -108,6 +110,7 @@ fn is_simple(ty: &SqlType) -> bool {
             | TypeKind::Map(..)
             | TypeKind::Multiset(_)
             | TypeKind::Row(_)
+            | TypeKind::Structured { .. }
             | TypeKind::IntervalYearMonth
             | TypeKind::IntervalDayTime
             | TypeKind::Variant

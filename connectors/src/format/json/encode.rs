@@ -102,7 +102,9 @@ fn node(path: &str, ty: &SqlType) -> Result<Node> {
             check_key(path, ty, element)?;
             Node::Map(Box::new(Node::Scalar))
         }
-        TypeKind::Row(fields) => object(&format!("{path}."), fields)?,
+        TypeKind::Row(fields) | TypeKind::Structured { fields, .. } => {
+            object(&format!("{path}."), fields)?
+        }
         TypeKind::IntervalYearMonth
         | TypeKind::IntervalDayTime
         | TypeKind::Variant

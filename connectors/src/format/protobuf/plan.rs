@@ -240,7 +240,7 @@ fn item(
     defaults: Defaults,
     path: &str,
 ) -> Result<Item> {
-    if let (Kind::Message(message), TypeKind::Row(fields)) = (kind, &ty.kind) {
+    if let (Kind::Message(message), Some(fields)) = (kind, ty.kind.row_fields()) {
         return Ok(Item::Message(MessagePlan::new(message, fields, defaults, path)?));
     }
     let strict = field.parent_file().syntax() == Syntax::Proto3;

@@ -139,7 +139,7 @@ impl<'a> Values<'a> {
             TypeKind::Multiset(element) => {
                 Self::map(array, kind, element, &TypeKind::Int.not_null())?
             }
-            TypeKind::Row(fields) => {
+            TypeKind::Row(fields) | TypeKind::Structured { fields, .. } => {
                 let row = array.as_struct_opt().ok_or_else(|| mismatch(array, kind))?;
                 if row.num_columns() != fields.len() {
                     return Err(mismatch(array, kind));

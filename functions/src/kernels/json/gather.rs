@@ -26,7 +26,7 @@ pub(super) fn bind_array(args: &[Argument]) -> Result<Signature> {
 pub(super) fn bind_object(args: &[Argument]) -> Result<Signature> {
     count(args, 3..=3)?;
     match &element(args, 2)?.kind {
-        TypeKind::Row(fields) if fields.len() == 2 => {
+        TypeKind::Row(fields) | TypeKind::Structured { fields, .. } if fields.len() == 2 => {
             if !fields[0].ty.kind.is_text() {
                 return Err(fail(format!("the keys are {}, expected texts", fields[0].ty.kind))
                     .help("convert them with CAST(… AS STRING)"));

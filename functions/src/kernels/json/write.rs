@@ -29,7 +29,9 @@ pub(super) fn check(ty: &SqlType) -> Result<()> {
             Err(fail(format!("the keys of a JSON object are texts, not {}", key.kind)))
         }
         K::Multiset(element) if element.kind.is_text() => Ok(()),
-        K::Row(fields) => fields.iter().try_for_each(|field| check(&field.ty)),
+        K::Row(fields) | K::Structured { fields, .. } => {
+            fields.iter().try_for_each(|field| check(&field.ty))
+        }
         kind => Err(fail(format!("{kind} cannot be converted into JSON"))
             .help("convert it with CAST(… AS STRING)")),
     }
@@ -88,7 +90,7 @@ impl<'a> Writer<'a> {
                 let texts = texts.iter().map(|count| count.map(|count| count.to_string()));
                 Self::Map(array, Box::new(keys), Box::new(Self::Raw(texts.collect())))
             }
-            K::Row(fields) => {
+            K::Row(fields) | K::Structured { fields, .. } => {
                 let rows = vector::structs(array)?;
                 let columns = rows.columns().iter().zip(fields);
                 let columns = columns.map(|(column, field)| {

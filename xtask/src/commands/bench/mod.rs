@@ -3,6 +3,7 @@
 mod cluster;
 mod flink;
 mod kafka;
+mod kernels;
 mod latency;
 mod nexmark;
 mod shuffle;
@@ -42,6 +43,8 @@ enum Benchmark {
     Cluster(cluster::Args),
     /// Queries over files of JSON, in Tidegate and in real Flink
     Flink(flink::Args),
+    /// Scalar functions over Arrow arrays, beside DataFusion's
+    Kernels(kernels::Args),
 }
 
 /// What all benchmarks take.
@@ -111,6 +114,7 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<ExitCode> {
         Benchmark::Shuffle(args) => shuffle::run(project, args, &interrupt),
         Benchmark::Cluster(args) => cluster::run(project, args, &interrupt),
         Benchmark::Flink(args) => flink::run(project, args, &interrupt),
+        Benchmark::Kernels(args) => kernels::run(project, args, &interrupt),
     };
     if interrupt.raised() {
         eprintln!("interrupted");

@@ -98,7 +98,7 @@ fn node(
             let values = with_null(schema, count, true);
             Node::Map(values)
         }
-        TypeKind::Row(fields) => {
+        TypeKind::Row(fields) | TypeKind::Structured { fields, .. } => {
             let id = record(schema, fields, name, mapping)?;
             return Ok(with_null(schema, id, ty.nullable));
         }
