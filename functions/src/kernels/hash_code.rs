@@ -37,10 +37,11 @@ fn of_long(value: i64) -> i32 {
     (value ^ ((value as u64) >> 32) as i64) as i32
 }
 
-/// Of `String`, over units of UTF-16.
+/// Of `String`, over units of UTF-16; Flink leaves the sign out.
 fn of_text(text: &str) -> i32 {
     text.encode_utf16()
         .fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)))
+        .wrapping_abs()
 }
 
 /// Of `BigDecimal`: its digits as words of 32 bits, from the first that is not zero, and its scale.

@@ -387,7 +387,7 @@ impl<'b, 'a> ExprBinder<'b, 'a> {
                 AccessExpr::Dot(ast::Expr::Identifier(name)) => field_of(value, name)?,
                 AccessExpr::Subscript(Subscript::Index { index }) => {
                     let index = self.expr(index)?;
-                    if let Some(fields) = value.ty().kind.row_fields() {
+                    if let TypeKind::Row(fields) = &value.ty().kind {
                         let name = field_name(fields, &index, span)?;
                         value = field_of(value, &Ident::with_quote('`', name))?;
                         continue;
