@@ -122,8 +122,14 @@ static CONFLUENT_OPTIONS: &[OptionSpec] = &[
     text("properties.bearer.auth.token", "As 'bearer-auth.token'.", "同 'bearer-auth.token'。")
         .secret(),
     text(
+        "properties.schema.registry.ssl.keystore.key",
+        "Private key to show to the registry, as PEM text.",
+        "向注册中心出示的私钥，PEM 文本。",
+    )
+    .secret(),
+    text(
         "properties.*",
-        "Settings of the Java client; those for credentials are acted on, others refused.",
-        "Java 客户端的设置；仅支持与凭据有关的设置，其余拒绝。",
+        "Settings of the Java client; those for credentials and for certificates as PEM are acted on, others refused.",
+        "Java 客户端的设置；仅支持与凭据以及 PEM 证书有关的设置，其余拒绝。",
     ),
 ];

@@ -8,6 +8,7 @@ mod registry;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::sync::Arc;
 

@@ -1,8 +1,11 @@
 //! Asking a schema registry: the schema with a number, the number of a schema.
 
+use std::error::Error as StdError;
+use std::io;
 use std::time::Duration;
 
 use reqwest::{Client, Method, Response, StatusCode, Url};
+use rustls::AlertDescription;
 use serde_json::{Value, json};
 use tidegate_connector_spec::FormatOptions;
 use tidegate_types::{Error, ErrorCode, Result};
@@ -15,6 +18,9 @@ pub(super) struct Registry {
     /// Asked one after the other, until one answers.
     urls: Vec<Url>,
     credentials: Credentials,
+    /// The options that help where it cannot be talked to.
+    truststore: String,
+    keystore: String,
 }
 
 /// Times that a registry is asked that does not answer, or cannot now.
@@ -41,7 +47,13 @@ impl Registry {
     pub(super) fn new(options: &FormatOptions) -> Result<Self> {
         let (urls, in_url) = addresses(options)?;
         let credentials = credentials(options, in_url)?;
-        Ok(Self { client: client(options)?, urls, credentials })
+        Ok(Self {
+            client: client(options)?,
+            urls,
+            credentials,
+            truststore: options.full_key("ssl.truststore.location"),
+            keystore: options.full_key("ssl.keystore.location"),
+        })
     }
 
     /// Where it is, for messages.
@@ -147,13 +159,7 @@ impl Registry {
                 .header("Content-Type", "application/vnd.schemaregistry.v1+json")
                 .body(body.to_string());
         }
-        let away = |error: reqwest::Error| {
-            // Its text has the address as it was asked; credentials are in none.
-            let why =
-                std::error::Error::source(&error).map_or(error.to_string(), |s| s.to_string());
-            let message = format!("the registry at {url} does not answer: {why}");
-            Failure::Passing(Error::new(ErrorCode::Unavailable, message))
-        };
+        let away = |error: reqwest::Error| self.unanswered(url, error);
         let response = request.send().await.map_err(away)?;
         let status = response.status();
         let bytes = read(response).await.map_err(|error| match error {
@@ -174,6 +180,51 @@ impl Registry {
             });
         }
         Err(refusal(url, status, answer.as_ref()))
+    }
+
+    /// Why no answer came.
+    fn unanswered(&self, url: &Url, error: reqwest::Error) -> Failure {
+        // Texts of these errors have the address as it was asked; credentials are in none.
+        let deepest = deepest(&error);
+        let message = format!("the registry at {url} does not answer: {deepest}");
+        let lasting = |help: String| {
+            Failure::Lasting(Error::new(ErrorCode::PermissionDenied, message.clone()).help(help))
+        };
+        match deepest.downcast_ref::<rustls::Error>() {
+            Some(rustls::Error::InvalidCertificate(_)) => lasting(format!(
+                "let '{}' name a PEM file with the authority of its certificate, and the address be one that is in it",
+                self.truststore
+            )),
+            Some(rustls::Error::AlertReceived(
+                AlertDescription::BadCertificate
+                | AlertDescription::UnsupportedCertificate
+                | AlertDescription::CertificateRevoked
+                | AlertDescription::CertificateExpired
+                | AlertDescription::CertificateUnknown
+                | AlertDescription::UnknownCA
+                | AlertDescription::AccessDenied
+                | AlertDescription::DecryptError
+                | AlertDescription::CertificateRequired,
+            )) => lasting(format!(
+                "it wants another certificate: let '{}' name a PEM file with one and its key",
+                self.keystore
+            )),
+            _ => Failure::Passing(Error::new(ErrorCode::Unavailable, message)),
+        }
+    }
+}
+
+/// The first cause of an error.
+fn deepest<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
+    let mut cause = error;
+    loop {
+        // The source of an I/O error is that of what it holds, which would be passed over.
+        let held = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let held = held.map(|held| held as &(dyn StdError + 'static));
+        match held.or_else(|| cause.source()) {
+            Some(next) => cause = next,
+            None => return cause,
+        }
     }
 }
 

@@ -1,12 +1,8 @@
-//! How a registry is reached: addresses, credentials, certificates.
+//! How a registry is reached: addresses and credentials.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
 use tidegate_connector_spec::FormatOptions;
 use tidegate_types::{Error, ErrorCode, Result};
 
@@ -21,7 +17,7 @@ pub(super) enum Credentials {
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-fn invalid(options: &FormatOptions, key: &str, why: impl std::fmt::Display) -> Error {
+pub(super) fn invalid(options: &FormatOptions, key: &str, why: impl std::fmt::Display) -> Error {
     let key = options.full_key(key);
     Error::new(ErrorCode::InvalidOption, format!("option '{key}': {why}"))
 }
@@ -61,7 +57,7 @@ pub(super) fn addresses(options: &FormatOptions) -> Result<(Vec<Url>, Credential
 }
 
 /// A property that is set below `properties.`.
-fn property<'a>(options: &'a FormatOptions, name: &str) -> Option<&'a str> {
+pub(super) fn property<'a>(options: &'a FormatOptions, name: &str) -> Option<&'a str> {
     options.text(&format!("properties.{name}"))
 }
 
@@ -111,7 +107,7 @@ pub(super) fn credentials(options: &FormatOptions, in_url: Credentials) -> Resul
     }
 }
 
-fn unsupported(options: &FormatOptions, key: &str, value: &str, help: &str) -> Error {
+pub(super) fn unsupported(options: &FormatOptions, key: &str, value: &str, help: &str) -> Error {
     let key = options.full_key(key);
     Error::unsupported(format!("option '{key}' = '{value}' is not supported")).help(help)
 }
@@ -122,6 +118,13 @@ const PROPERTIES: &[&str] = &[
     "basic.auth.user.info",
     "bearer.auth.credentials.source",
     "bearer.auth.token",
+    "schema.registry.ssl.truststore.location",
+    "schema.registry.ssl.truststore.type",
+    "schema.registry.ssl.truststore.certificates",
+    "schema.registry.ssl.keystore.location",
+    "schema.registry.ssl.keystore.type",
+    "schema.registry.ssl.keystore.certificate.chain",
+    "schema.registry.ssl.keystore.key",
 ];
 
 fn check_properties(options: &FormatOptions) -> Result<()> {
@@ -139,77 +142,10 @@ fn check_properties(options: &FormatOptions) -> Result<()> {
 /// The client of a registry.
 pub(super) fn client(options: &FormatOptions) -> Result<reqwest::Client> {
     let builder = reqwest::Client::builder()
-        .use_preconfigured_tls(tls(options)?)
+        .use_preconfigured_tls(super::tls::settings(options)?)
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(ANSWER_TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy();
     builder.build().map_err(|error| Error::internal(format!("client of a registry: {error}")))
-}
-
-fn tls(options: &FormatOptions) -> Result<ClientConfig> {
-    for key in ["ssl.truststore.password", "ssl.keystore.password"] {
-        if options.text(key).is_some() {
-            let key = options.full_key(key);
-            return Err(Error::unsupported(format!("option '{key}' is not supported"))
-                .help("stores of Java are not read: give certificates and keys as PEM files, without a password"));
-        }
-    }
-    let mut roots = RootCertStore::empty();
-    match pem_file(options, "ssl.truststore.location")? {
-        Some(pem) => {
-            for certificate in certificates(options, "ssl.truststore.location", &pem)? {
-                roots
-                    .add(certificate)
-                    .map_err(|error| invalid(options, "ssl.truststore.location", error))?;
-            }
-        }
-        None => {
-            // Certificates of this machine that cannot be read are passed over, as browsers do.
-            let native = rustls_native_certs::load_native_certs();
-            roots.add_parsable_certificates(native.certs);
-        }
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Error::internal(format!("TLS: {error}")))?
-        .with_root_certificates(roots);
-    const KEY: &str = "ssl.keystore.location";
-    match pem_file(options, KEY)? {
-        None => Ok(builder.with_no_client_auth()),
-        Some(pem) => {
-            let key = PrivateKeyDer::from_pem_slice(&pem)
-                .map_err(|error| invalid(options, KEY, format!("no private key: {error}")))?;
-            builder
-                .with_client_auth_cert(certificates(options, KEY, &pem)?, key)
-                .map_err(|error| invalid(options, KEY, error))
-        }
-    }
-}
-
-fn certificates(
-    options: &FormatOptions,
-    key: &str,
-    pem: &[u8],
-) -> Result<Vec<CertificateDer<'static>>> {
-    let all: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let all = all.map_err(|error| invalid(options, key, error))?;
-    if all.is_empty() {
-        return Err(invalid(options, key, "the file has no certificate"));
-    }
-    Ok(all)
-}
-
-/// The content of a PEM file that an option names.
-fn pem_file(options: &FormatOptions, key: &str) -> Result<Option<Vec<u8>>> {
-    let Some(path) = options.text(key) else { return Ok(None) };
-    let content = std::fs::read(path).map_err(|error| invalid(options, key, error))?;
-    if memchr::memmem::find(&content, b"-----BEGIN").is_none() {
-        let key = options.full_key(key);
-        return Err(Error::unsupported(format!("option '{key}': {path} is no PEM file")).help(
-            "stores of Java are not read: convert it to PEM, for example with keytool and openssl",
-        ));
-    }
-    Ok(Some(content))
 }

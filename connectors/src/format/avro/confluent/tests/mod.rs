@@ -2,99 +2,19 @@
 
 #![allow(clippy::disallowed_methods, reason = "the registry ends with the test's runtime")]
 
-use std::sync::Mutex;
+mod double;
+mod tls;
 
 use arrow::array::{ArrayRef, AsArray, Int32Array, StringViewArray};
 use arrow::datatypes::Int64Type;
-use axum::Router;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::routing::{get, post};
-use serde_json::{Value, json};
+use axum::http::StatusCode;
+use serde_json::json;
 use tidegate_plan::arrow_type::arrow_schema;
 use tidegate_types::TypeKind;
 
 use super::*;
 use crate::format::{decoder, encoder};
-
-/// What the double knows and was asked.
-#[derive(Default)]
-struct Double {
-    /// By number, from 1.
-    schemas: Vec<Value>,
-    subjects: Vec<String>,
-    asked: usize,
-    authorization: Vec<String>,
-    /// Answers before the first good one.
-    refusals: Vec<StatusCode>,
-}
-
-type Shared = Arc<Mutex<Double>>;
-type Answer = (StatusCode, String);
-
-fn begin(double: &Shared, headers: &HeaderMap) -> std::result::Result<(), Answer> {
-    let mut double = double.lock().unwrap();
-    double.asked += 1;
-    let header = headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
-    double.authorization.extend(header);
-    match double.refusals.pop() {
-        Some(status) => {
-            Err((status, json!({"error_code": 1, "message": "not like this"}).to_string()))
-        }
-        None => Ok(()),
-    }
-}
-
-async fn by_number(
-    State(double): State<Shared>,
-    Path(number): Path<usize>,
-    headers: HeaderMap,
-) -> Answer {
-    if let Err(answer) = begin(&double, &headers) {
-        return answer;
-    }
-    match double.lock().unwrap().schemas.get(number.wrapping_sub(1)) {
-        Some(answer) => (StatusCode::OK, answer.to_string()),
-        None => {
-            let answer = json!({"error_code": 40403, "message": "Schema 9 not found"});
-            (StatusCode::NOT_FOUND, answer.to_string())
-        }
-    }
-}
-
-async fn register(
-    State(double): State<Shared>,
-    Path(subject): Path<String>,
-    headers: HeaderMap,
-    body: String,
-) -> Answer {
-    if let Err(answer) = begin(&double, &headers) {
-        return answer;
-    }
-    let body: Value = serde_json::from_str(&body).unwrap();
-    let answer = json!({"schema": body["schema"]});
-    let mut double = double.lock().unwrap();
-    double.subjects.push(subject);
-    let known = double.schemas.iter().position(|known| *known == answer);
-    let number = known.unwrap_or_else(|| {
-        double.schemas.push(answer);
-        double.schemas.len() - 1
-    });
-    (StatusCode::OK, json!({"id": number + 1}).to_string())
-}
-
-/// Starts a registry; returns its address.
-async fn start() -> (Shared, String) {
-    let double = Shared::default();
-    let routes = Router::new()
-        .route("/base/schemas/ids/{number}", get(by_number))
-        .route("/base/subjects/{subject}/versions", post(register))
-        .with_state(Arc::clone(&double));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, routes).await });
-    (double, format!("http://{address}/base/"))
-}
+use double::start;
 
 fn options(pairs: &[(&str, &str)]) -> FormatOptions {
     FormatOptions::new("avro-confluent", pairs).unwrap()
@@ -289,9 +209,6 @@ fn options_that_cannot_be_acted_on_are_refused() {
     let user = ("basic-auth.credentials-source", "USER_INFO");
     assert!(refused(&[url, user]).contains("user:password"));
     assert!(refused(&[url, ("properties.proxy.host", "x")]).contains("proxy.host"));
-    assert!(refused(&[url, ("ssl.truststore.password", "x")]).contains("truststore.password"));
-    let file = ("ssl.truststore.location", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
-    assert!(refused(&[url, file]).contains("no PEM file"));
     assert!(refused(&[url, ("schema", "{")]).contains("'avro-confluent.schema'"));
     let other = r#"{"type":"record","name":"r","fields":[{"name":"n","type":"string"}]}"#;
     assert!(refused(&[url, ("schema", other)]).contains("column n"));
