@@ -23,6 +23,7 @@ pub(super) static SPEC: ConnectorSpec = ConnectorSpec {
         "raw",
         "avro",
         "avro-confluent",
+        "debezium-avro-confluent",
         "protobuf",
     ],
     options: &OPTIONS,

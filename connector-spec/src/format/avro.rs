@@ -1,4 +1,5 @@
-//! `avro`: records of Apache Avro, and files of them. `avro-confluent`: records with the number of a schema in a registry.
+//! `avro`: records of Apache Avro, and files of them. `avro-confluent`, `debezium-avro-confluent`:
+//! records and changes with the number of a schema in a registry.
 
 use super::flag;
 use crate::spec::{FormatSpec, OptionKind, OptionSpec, Projection, Text};
@@ -50,6 +51,19 @@ pub(super) static CONFLUENT: FormatSpec = FormatSpec {
     options: CONFLUENT_OPTIONS,
     projection: Projection::Nested,
     changelog: false,
+    metadata: &[],
+};
+
+pub(super) static DEBEZIUM: FormatSpec = FormatSpec {
+    name: "debezium-avro-confluent",
+    title: "Debezium Avro with a schema registry",
+    summary: Text {
+        en: "Changes of database rows as Debezium writes them in Avro, with the number of their schema in a schema registry in front.",
+        zh: "Debezium 以 Avro 写出的数据库行变更，带有模式注册中心的编号。",
+    },
+    options: CONFLUENT_OPTIONS,
+    projection: Projection::Nested,
+    changelog: true,
     metadata: &[],
 };
 

@@ -31,6 +31,7 @@ static FORMATS: &[&FormatSpec] = &[
     &protobuf::SPEC,
     &avro::SPEC,
     &avro::CONFLUENT,
+    &avro::DEBEZIUM,
     &parquet::SPEC,
 ];
 

@@ -8,7 +8,7 @@
 #[cfg(feature = "jdbc")]
 pub(crate) mod answers;
 pub(crate) mod avro;
-mod change_json;
+mod changes;
 mod column;
 mod csv;
 mod framing;
@@ -239,7 +239,7 @@ pub fn decoder(context: &DecoderContext<'_>) -> Result<Box<dyn Decoder>> {
         "csv" => csv::decoder(context),
         "protobuf" => protobuf::decoder(context),
         "raw" => raw::decoder(context),
-        name if change_json::is_one(name) => change_json::decoder(context),
+        name if changes::is_one(name) => changes::decoder(context),
         other => Err(not_a_record_format(other)),
     }
 }
@@ -257,7 +257,7 @@ pub fn encoder(context: &EncoderContext<'_>) -> Result<Box<dyn Encoder>> {
         "csv" => csv::encoder(context),
         "protobuf" => protobuf::encoder(context),
         "raw" => raw::encoder(context),
-        name if change_json::is_one(name) => change_json::encoder(context),
+        name if changes::is_one(name) => changes::encoder(context),
         other => Err(not_a_record_format(other)),
     }
 }
@@ -270,7 +270,7 @@ pub fn framing(options: &FormatOptions) -> Result<Framing> {
     match options.name() {
         "json" | "raw" => Ok(Framing::Lines),
         "csv" => csv::framing(options),
-        name if change_json::is_one(name) => Ok(Framing::Lines),
+        name if changes::is_json(name) => Ok(Framing::Lines),
         other => Err(not_a_record_format(other)),
     }
 }

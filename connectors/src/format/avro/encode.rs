@@ -9,6 +9,8 @@ use crate::format::text::cells::{Cells, Values, entries};
 /// How rows are written.
 #[derive(Debug, Clone)]
 pub(in crate::format) struct Writer {
+    /// The branch of the record, where records are in a union.
+    branch: Option<i64>,
     fields: Vec<(String, Write)>,
 }
 
@@ -53,12 +55,12 @@ impl Writer {
     /// # Errors
     /// `INVALID_OPTION` where the schema is of other columns.
     pub(in crate::format) fn new(schema: &Schema, columns: &[Field]) -> Result<Self> {
-        let (branches, _) = schema.nullable(schema.root());
-        let root = branches.first().map_or(schema.root(), |(_, node)| *node);
-        if root != schema.root() {
-            return Err(mismatch("", "the schema of rows is a record, not a union".to_owned()));
-        }
-        Ok(Self { fields: fields(schema, root, columns, "")? })
+        let (branches, null) = schema.nullable(schema.root());
+        let [(branch, root)] = branches.as_slice() else {
+            return Err(mismatch("", "it is a union of more than a record and null".to_owned()));
+        };
+        let branch = null.map(|_| *branch as i64);
+        Ok(Self { branch, fields: fields(schema, *root, columns, "")? })
     }
 
     /// Appends the record of a row. What was begun of one that fails stays.
@@ -71,6 +73,9 @@ impl Writer {
         row: usize,
         out: &mut Vec<u8>,
     ) -> Result<()> {
+        if let Some(branch) = self.branch {
+            write_long(branch, out);
+        }
         write_fields(&self.fields, cells, row, out).map_err(|(path, message)| {
             Error::new(ErrorCode::BadRecord, format!("column {path}: {message}"))
         })

@@ -102,23 +102,33 @@ struct AvroDecoder {
 impl Decoder for AvroDecoder {
     fn decode(&mut self, records: &Records) -> Result<Decoded, DecodeError> {
         let (columns, plan, json) = (&mut self.columns, &self.plan, &self.json);
-        decode_records(columns, records, |columns, bytes| match json {
+        decode_records(columns, records, Empty::Record, |columns, bytes| match json {
             None => columns.push(plan, bytes),
             Some(schema) => columns.push(plan, &json::record_to_binary(schema, bytes)?),
         })
     }
 }
 
+/// What a record without bytes is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::format) enum Empty {
+    /// A record, of a schema without fields.
+    Record,
+    /// As one that is NULL.
+    Null,
+}
+
 /// Decodes records, each with `push`. A record that is NULL gives no row.
 pub(in crate::format) fn decode_records(
     columns: &mut Columns,
     records: &Records,
+    empty: Empty,
     mut push: impl FnMut(&mut Columns, &[u8]) -> Result<(), String>,
 ) -> Result<Decoded, DecodeError> {
     columns.reserve(records.len());
     let mut origins: Option<Vec<u32>> = None;
     for (record, bytes) in records.iter().enumerate() {
-        let Some(bytes) = bytes else {
+        let Some(bytes) = bytes.filter(|bytes| empty == Empty::Record || !bytes.is_empty()) else {
             origins = origins.or_else(|| Some((0..record as u32).collect()));
             continue;
         };

@@ -1,5 +1,5 @@
 //! `avro-confluent`: records of Avro, each with the number of its schema in front, as a schema registry gave it: a zero,
-//! the number in four bytes, big-endian, and the record.
+//! the number in four bytes, big-endian, and the record. The envelopes of `debezium-avro-confluent` are such records.
 //!
 //! Schemas of writers are fetched when their numbers come first, and kept; the schema of what is written is registered
 //! before the first record.
@@ -20,7 +20,7 @@ use tidegate_connector_spec::FormatOptions;
 use tidegate_types::error::ResultExt as _;
 use tidegate_types::{Error, ErrorCode, Field, Result};
 
-use super::{Columns, Plan, Schema, Writer, decode_records};
+use super::{Columns, Empty, Plan, Schema, Writer, decode_records};
 use crate::format::text::cells;
 use crate::format::{
     DecodeError, Decoded, Decoder, DecoderContext, Encoder, EncoderContext, Records,
@@ -38,6 +38,29 @@ const MAX_SCHEMAS: usize = 1_000;
 /// # Errors
 /// `INVALID_OPTION` for options that contradict each other, and a schema that does not fit the table.
 pub(in crate::format) fn decoder(context: &DecoderContext<'_>) -> Result<Box<dyn Decoder>> {
+    decoder_of(context, Empty::Record)
+}
+
+/// The decoder of the envelopes of changes, with the fields that `context` says. An empty record is a deletion that was
+/// told before, as one that is NULL.
+///
+/// # Errors
+/// As [`decoder`].
+pub(in crate::format) fn envelope_decoder(
+    context: &DecoderContext<'_>,
+) -> Result<Box<dyn Decoder>> {
+    if let Some(schema) = given_schema(context.options)?
+        && let Some(missing) = context.declared.iter().find(|field| !schema.has(&field.name))
+    {
+        let key = context.options.full_key("schema");
+        let message =
+            format!("option '{key}': it is no envelope of changes: it has no '{}'", missing.name);
+        return Err(Error::new(ErrorCode::InvalidOption, message));
+    }
+    decoder_of(context, Empty::Null)
+}
+
+fn decoder_of(context: &DecoderContext<'_>, empty: Empty) -> Result<Box<dyn Decoder>> {
     let reader = given_schema(context.options)?.map(Arc::new);
     if let Some(schema) = &reader {
         let key = context.options.full_key("schema");
@@ -49,6 +72,7 @@ pub(in crate::format) fn decoder(context: &DecoderContext<'_>) -> Result<Box<dyn
         reader,
         read: context.read.to_vec(),
         columns: Columns::new(context.read)?,
+        empty,
         plans: HashMap::new(),
         fetch: None,
     }))
@@ -59,6 +83,23 @@ pub(in crate::format) fn decoder(context: &DecoderContext<'_>) -> Result<Box<dyn
 /// # Errors
 /// As [`decoder`]; `INVALID_OPTION` without a subject.
 pub(in crate::format) fn encoder(context: &EncoderContext<'_>) -> Result<Box<dyn Encoder>> {
+    encoder_of(context, |schema| schema)
+}
+
+/// The encoder of the envelopes of changes, with the fields that `context` says. Flink has them in a union with null.
+///
+/// # Errors
+/// As [`encoder`].
+pub(in crate::format) fn envelope_encoder(
+    context: &EncoderContext<'_>,
+) -> Result<Box<dyn Encoder>> {
+    encoder_of(context, Schema::or_null)
+}
+
+fn encoder_of(
+    context: &EncoderContext<'_>,
+    derived: impl FnOnce(Schema) -> Schema,
+) -> Result<Box<dyn Encoder>> {
     let subject = renamed(context.options, "subject").ok_or_else(|| {
         let key = context.options.full_key("subject");
         let message = format!("{}: '{key}' is needed to write", context.origin);
@@ -66,7 +107,7 @@ pub(in crate::format) fn encoder(context: &EncoderContext<'_>) -> Result<Box<dyn
     })?;
     let schema = match given_schema(context.options)? {
         Some(schema) => schema,
-        None => super::table_schema(context.options, context.declared)?,
+        None => derived(super::table_schema(context.options, context.declared)?),
     };
     // A schema that was given is registered as it was given.
     let text = renamed(context.options, "schema").map_or_else(|| schema.to_json(), str::to_owned);
@@ -97,6 +138,7 @@ struct ConfluentDecoder {
     reader: Option<Arc<Schema>>,
     read: Vec<Field>,
     columns: Columns,
+    empty: Empty,
     /// By the numbers of their schemas.
     plans: HashMap<u32, Plan>,
     /// A fetch that is under way. Kept here, so that a cancelled `prepare` loses nothing.
@@ -154,7 +196,7 @@ impl Decoder for ConfluentDecoder {
 
     fn decode(&mut self, records: &Records) -> Result<Decoded, DecodeError> {
         let plans = &self.plans;
-        decode_records(&mut self.columns, records, |columns, bytes| {
+        decode_records(&mut self.columns, records, self.empty, |columns, bytes| {
             let (number, record) = split(bytes)?;
             let plan = plans.get(&number);
             let plan = plan.ok_or_else(|| format!("schema {number} was not fetched"))?;

@@ -89,6 +89,22 @@ impl Schema {
         write::to_json(self)
     }
 
+    /// The union of null and these values.
+    #[must_use]
+    pub(in crate::format) fn or_null(mut self) -> Self {
+        let (null, root) = (self.add(Node::Null), self.root);
+        self.root = self.add(Node::Union(vec![null, root]));
+        self
+    }
+
+    /// Whether its records have a field.
+    pub(in crate::format) fn has(&self, name: &str) -> bool {
+        self.nullable(self.root).0.iter().any(|(_, node)| match self.node(*node) {
+            Node::Record { fields, .. } => fields.iter().any(|field| field.name == name),
+            _ => false,
+        })
+    }
+
     pub(super) fn root(&self) -> NodeId {
         self.root
     }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "the registry ends with the test's runtime")]
 
+mod debezium;
 mod double;
 mod tls;
 

@@ -3,9 +3,9 @@
 
 use arrow::array::{Array, AsArray};
 use regex::Regex;
-use tidegate_connector_spec::FormatOptions;
 use tidegate_types::{Error, ErrorCode, Field, Result, TypeKind};
 
+use super::json_options;
 use crate::format::{BadRecord, DecodeError, Decoder, DecoderContext, Records, json};
 
 /// Which changes are read.
@@ -39,7 +39,7 @@ impl Include {
     ///
     /// # Errors
     /// `INVALID_OPTION` for a pattern that is none.
-    pub(super) fn new(context: &DecoderContext<'_>, json: &FormatOptions) -> Result<Option<Self>> {
+    pub(super) fn new(context: &DecoderContext<'_>) -> Result<Option<Self>> {
         let mut patterns = Vec::new();
         for (key, field) in FIELDS {
             let Some(text) = context.options.text(key) else { continue };
@@ -57,14 +57,15 @@ impl Include {
             .iter()
             .map(|(field, _)| Field::new(*field, TypeKind::STRING.nullable()))
             .collect();
+        let options = json_options(context.options)?;
         let fields = json::decoder(&DecoderContext {
-            options: json,
+            options: &options,
             declared: &read,
             read: &read,
             metadata: &[],
             origin: context.origin,
         })?;
-        let ignore_errors = json.boolean("ignore-parse-errors")?;
+        let ignore_errors = options.boolean("ignore-parse-errors")?;
         Ok(Some(Self { fields, patterns, ignore_errors }))
     }
 

@@ -9,16 +9,17 @@ use arrow::array::{
 use arrow::buffer::NullBuffer;
 use arrow::compute::interleave;
 use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
 use tidegate_plan::RowKind;
 use tidegate_types::{Error, Field, Result, TypeKind};
 
 use super::dialect::{Dialect, Operation};
+use super::envelope_decoder;
 use super::include::Include;
-use super::json_options;
 use super::metadata::MetadataReader;
 use super::partial::Partial;
 use crate::format::{
-    BadRecord, DecodeError, Decoded, Decoder, DecoderContext, Records, json, read_schema,
+    BadRecord, DecodeError, Decoded, Decoder, DecoderContext, Records, read_schema,
 };
 
 /// The decoder.
@@ -46,7 +47,6 @@ const FIXED: usize = 3;
 
 impl ChangeDecoder {
     pub(super) fn new(dialect: &'static Dialect, context: &DecoderContext<'_>) -> Result<Self> {
-        let options = json_options(context.options)?;
         let has = |key| context.options.knows(key);
         let wrapped = has("schema-include") && context.options.boolean("schema-include")?;
         // A row of no columns cannot be told from NULL: one is read to count by.
@@ -55,38 +55,41 @@ impl ChangeDecoder {
             if context.read.is_empty() { first.collect() } else { Vec::new() };
         let read = if context.read.is_empty() { &counted } else { context.read };
         let metadata = MetadataReader::new(dialect, context.metadata)?;
-        let mut inside = envelope(dialect, read);
-        inside.extend(metadata.fields(false));
-        let mut fields = match wrapped {
-            true => vec![Field::new("payload", TypeKind::Row(inside).nullable())],
-            false => inside,
+        let fields = |columns: &[Field]| {
+            let mut inside = envelope(dialect, columns);
+            inside.extend(metadata.fields(false));
+            let mut fields = match wrapped {
+                true => vec![Field::new("payload", TypeKind::Row(inside).nullable())],
+                false => inside,
+            };
+            fields.extend(metadata.fields(true));
+            fields
         };
-        fields.extend(metadata.fields(true));
-        let inner = json::decoder(&DecoderContext {
-            options: &options,
-            declared: &fields,
-            read: &fields,
-            metadata: &[],
-            origin: context.origin,
-        })?;
+        let inner = envelope_decoder(
+            dialect.encoding,
+            &DecoderContext {
+                declared: &fields(context.declared),
+                read: &fields(read),
+                metadata: &[],
+                ..*context
+            },
+        )?;
         Ok(Self {
             dialect,
             inner,
             schema: read_schema(context.read),
             names: context.read.iter().map(|field| field.name.clone()).collect(),
             wrapped,
-            include: Include::new(context, &options)?,
+            include: Include::new(context)?,
             metadata,
-            ignore_errors: options.boolean("ignore-parse-errors")?,
+            ignore_errors: context.options.boolean("ignore-parse-errors")?,
         })
     }
 }
 
 /// The fields of an envelope: the row before, the row, and the operation.
 fn envelope(dialect: &Dialect, columns: &[Field]) -> Vec<Field> {
-    let nullable =
-        |field: &Field| Field::new(field.name.clone(), field.ty.clone().with_nullable(true));
-    let mut row = TypeKind::Row(columns.iter().map(nullable).collect()).nullable();
+    let mut row = TypeKind::Row(dialect.row(columns)).nullable();
     if dialect.lists {
         row = TypeKind::Array(Box::new(row)).nullable();
     }
@@ -159,7 +162,12 @@ impl Gathered {
     }
 }
 
+#[async_trait]
 impl Decoder for ChangeDecoder {
+    async fn prepare(&mut self, records: &Records) -> Result<()> {
+        self.inner.prepare(records).await
+    }
+
     fn decode(&mut self, records: &Records) -> Result<Decoded, DecodeError> {
         let Some(include) = &mut self.include else {
             return self.decode_all(records);

@@ -1,9 +1,9 @@
-//! `debezium-json`, `canal-json`, `maxwell-json`, `ogg-json`: changes of database rows, each a JSON object
-//! with the row, what it was before, and the operation, read and written as Flink does.
+//! `debezium-json`, `canal-json`, `maxwell-json`, `ogg-json`, `debezium-avro-confluent`: changes of database rows, each an
+//! envelope with the row, what it was before, and the operation, read and written as Flink does.
 //!
 //! | format | row before | row | operation |
 //! |---|---|---|---|
-//! | `debezium-json` | `before` | `after` | `op`: `c`, `r`, `u`, `d` |
+//! | `debezium-json`, `debezium-avro-confluent` | `before` | `after` | `op`: `c`, `r`, `u`, `d` |
 //! | `ogg-json` | `before` | `after` | `op_type`: `I`, `U`, `D` |
 //! | `canal-json` | `old`: the changed columns of each row | `data`: an array of rows | `type`: `INSERT`, `UPDATE`, `DELETE` |
 //! | `maxwell-json` | `old`: the changed columns | `data` | `type`: `insert`, `update`, `delete` |
@@ -32,8 +32,10 @@ mod tests;
 use tidegate_connector_spec::FormatOptions;
 use tidegate_types::{Error, Result};
 
-use super::{Decoder, DecoderContext, Encoder, EncoderContext};
-use dialect::Dialect;
+#[cfg(feature = "kafka")]
+use super::avro::confluent;
+use super::{Decoder, DecoderContext, Encoder, EncoderContext, json};
+use dialect::{Dialect, Encoding};
 
 /// The decoder of a table's options.
 ///
@@ -54,6 +56,33 @@ pub(super) fn encoder(context: &EncoderContext<'_>) -> Result<Box<dyn Encoder>> 
 /// Whether a format is one of these.
 pub(super) fn is_one(name: &str) -> bool {
     Dialect::named(name).is_some()
+}
+
+/// Whether it is one whose envelopes are JSON.
+pub(super) fn is_json(name: &str) -> bool {
+    Dialect::named(name).is_some_and(|dialect| dialect.encoding == Encoding::Json)
+}
+
+/// What reads envelopes with the fields `context.read`.
+fn envelope_decoder(encoding: Encoding, context: &DecoderContext<'_>) -> Result<Box<dyn Decoder>> {
+    match encoding {
+        Encoding::Json => {
+            json::decoder(&DecoderContext { options: &json_options(context.options)?, ..*context })
+        }
+        #[cfg(feature = "kafka")]
+        Encoding::AvroConfluent => confluent::envelope_decoder(context),
+    }
+}
+
+/// What writes envelopes with the fields `context.columns`.
+fn envelope_encoder(encoding: Encoding, context: &EncoderContext<'_>) -> Result<Box<dyn Encoder>> {
+    match encoding {
+        Encoding::Json => {
+            json::encoder(&EncoderContext { options: &json_options(context.options)?, ..*context })
+        }
+        #[cfg(feature = "kafka")]
+        Encoding::AvroConfluent => confluent::envelope_encoder(context),
+    }
 }
 
 fn dialect(options: &FormatOptions) -> Result<&'static Dialect> {

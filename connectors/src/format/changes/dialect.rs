@@ -1,11 +1,12 @@
 //! In what the formats of changes differ.
 
-use tidegate_types::{SqlType, TypeKind};
+use tidegate_types::{Field, SqlType, TypeKind};
 
 /// A format.
 #[derive(Debug)]
 pub(super) struct Dialect {
     pub(super) name: &'static str,
+    pub(super) encoding: Encoding,
     /// The field with the row before.
     pub(super) before: &'static str,
     /// The field with the row, or with the row after.
@@ -21,6 +22,15 @@ pub(super) struct Dialect {
     /// Why a row before may be missing.
     pub(super) before_is_missing: &'static str,
     pub(super) metadata: &'static [MetadataField],
+}
+
+/// How envelopes are encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    Json,
+    /// Avro with the number of its schema in a registry.
+    #[cfg(feature = "kafka")]
+    AvroConfluent,
 }
 
 /// What a record says of its rows.
@@ -68,7 +78,16 @@ pub(super) enum Meaning {
 impl Dialect {
     /// The format with a name.
     pub(super) fn named(name: &str) -> Option<&'static Self> {
-        [&DEBEZIUM, &CANAL, &MAXWELL, &OGG].into_iter().find(|dialect| dialect.name == name)
+        ALL.iter().copied().find(|dialect| dialect.name == name)
+    }
+
+    /// The fields of a row in an envelope. JSON has no NOT NULL.
+    pub(super) fn row(&self, columns: &[Field]) -> Vec<Field> {
+        let field = |column: &Field| {
+            let nullable = column.ty.nullable || self.encoding == Encoding::Json;
+            Field::new(column.name.clone(), column.ty.clone().with_nullable(nullable))
+        };
+        columns.iter().map(field).collect()
     }
 
     /// The field of a metadata column.
@@ -86,8 +105,18 @@ impl Dialect {
 const FULL_ROWS: &str = "the database must log full rows (in PostgreSQL REPLICA IDENTITY FULL)";
 const CHANGED_COLUMNS: &str = "an update has the changed columns there";
 
-static DEBEZIUM: Dialect = Dialect {
+static ALL: &[&Dialect] = &[
+    &DEBEZIUM,
+    &CANAL,
+    &MAXWELL,
+    &OGG,
+    #[cfg(feature = "kafka")]
+    &DEBEZIUM_AVRO,
+];
+
+const DEBEZIUM: Dialect = Dialect {
     name: "debezium-json",
+    encoding: Encoding::Json,
     before: "before",
     after: "after",
     operation: "op",
@@ -111,8 +140,17 @@ static DEBEZIUM: Dialect = Dialect {
     ],
 };
 
+#[cfg(feature = "kafka")]
+static DEBEZIUM_AVRO: Dialect = Dialect {
+    name: "debezium-avro-confluent",
+    encoding: Encoding::AvroConfluent,
+    metadata: &[],
+    ..DEBEZIUM
+};
+
 static CANAL: Dialect = Dialect {
     name: "canal-json",
+    encoding: Encoding::Json,
     before: "old",
     after: "data",
     operation: "type",
@@ -137,6 +175,7 @@ static CANAL: Dialect = Dialect {
 
 static MAXWELL: Dialect = Dialect {
     name: "maxwell-json",
+    encoding: Encoding::Json,
     before: "old",
     after: "data",
     operation: "type",
@@ -158,6 +197,7 @@ static MAXWELL: Dialect = Dialect {
 
 static OGG: Dialect = Dialect {
     name: "ogg-json",
+    encoding: Encoding::Json,
     before: "before",
     after: "after",
     operation: "op_type",
@@ -208,9 +248,8 @@ mod tests {
 
     #[test]
     fn every_metadata_column_that_is_promised_has_its_field() {
-        for name in ["debezium-json", "canal-json", "maxwell-json", "ogg-json"] {
-            let dialect = Dialect::named(name).unwrap();
-            let promised = tidegate_connector_spec::format(name).unwrap().metadata;
+        for dialect in ALL {
+            let promised = tidegate_connector_spec::format(dialect.name).unwrap().metadata;
             let keys: Vec<_> = promised.iter().map(|spec| spec.key).collect();
             assert_eq!(keys, dialect.metadata.iter().map(|field| field.key).collect::<Vec<_>>());
         }

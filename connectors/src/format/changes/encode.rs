@@ -5,14 +5,15 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, ListArray, RecordBatch, StringViewArray, StructArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Fields, SchemaRef};
+use async_trait::async_trait;
 use tidegate_engine::element::Changes;
 use tidegate_plan::RowKind;
 use tidegate_plan::arrow_type::arrow_schema;
 use tidegate_types::{Error, ErrorCode, Field, Result, TypeKind};
 
 use super::dialect::{Dialect, Operation};
-use super::json_options;
-use crate::format::{Encoder, EncoderContext, Records, json};
+use super::envelope_encoder;
+use crate::format::{Encoder, EncoderContext, Records};
 
 /// The encoder.
 pub(super) struct ChangeEncoder {
@@ -32,19 +33,22 @@ impl ChangeEncoder {
             let message = format!("{}: '{key}' is for reading only", context.origin);
             return Err(Error::new(ErrorCode::InvalidOption, message));
         }
-        let options = json_options(context.options)?;
-        let nullable =
-            |field: &Field| Field::new(field.name.clone(), field.ty.clone().with_nullable(true));
-        let row: Vec<Field> = context.columns.iter().map(nullable).collect();
-        let fields = arrow_schema(&row).fields().clone();
-        let columns = envelope(dialect, row);
-        let inner = json::encoder(&EncoderContext {
-            options: &options,
-            columns: &columns,
-            declared: &columns,
-            origin: context.origin,
-        })?;
-        Ok(Self { dialect, inner, schema: arrow_schema(&columns), fields })
+        let columns = envelope(dialect, dialect.row(context.columns));
+        let declared = envelope(dialect, dialect.row(context.declared));
+        let inner = envelope_encoder(
+            dialect.encoding,
+            &EncoderContext { columns: &columns, declared: &declared, ..*context },
+        )?;
+        let schema = arrow_schema(&columns);
+        let fields = match schema.field(0).data_type() {
+            DataType::Struct(fields) => fields.clone(),
+            DataType::List(rows) => match rows.data_type() {
+                DataType::Struct(fields) => fields.clone(),
+                _ => return Err(Error::internal("an array of rows holds rows")),
+            },
+            _ => return Err(Error::internal("an envelope begins with a row")),
+        };
+        Ok(Self { dialect, inner, schema, fields })
     }
 }
 
@@ -62,7 +66,12 @@ fn envelope(dialect: &Dialect, row: Vec<Field>) -> Vec<Field> {
     before.into_iter().chain(rest).collect()
 }
 
+#[async_trait]
 impl Encoder for ChangeEncoder {
+    async fn prepare(&mut self) -> Result<()> {
+        self.inner.prepare().await
+    }
+
     fn encode(&mut self, rows: &RecordBatch, out: &mut Records) -> Result<()> {
         self.encode_changes(&Changes::append(rows.clone()), out)
     }
