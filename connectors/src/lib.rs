@@ -5,6 +5,7 @@
 //! exchanges.
 
 mod blackhole;
+mod causes;
 mod counter_random;
 mod datagen;
 pub mod env;

@@ -27,6 +27,7 @@ pub(super) static SPEC: ConnectorSpec = ConnectorSpec {
         "raw",
         "parquet",
         "avro",
+        "orc",
     ],
     options: &OPTIONS,
     metadata: METADATA,

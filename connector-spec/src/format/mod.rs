@@ -4,6 +4,7 @@ mod avro;
 mod change_json;
 mod csv;
 mod json;
+mod orc;
 mod parquet;
 mod protobuf;
 mod raw;
@@ -33,6 +34,7 @@ static FORMATS: &[&FormatSpec] = &[
     &avro::CONFLUENT,
     &avro::DEBEZIUM,
     &parquet::SPEC,
+    &orc::SPEC,
 ];
 
 const fn flag(

@@ -1,4 +1,4 @@
-//! Rows to the bytes of a file: records with line ends, Parquet, or Avro.
+//! Rows to the bytes of a file: records with line ends, Parquet, ORC, or Avro.
 
 use std::sync::Arc;
 
@@ -13,8 +13,9 @@ use tidegate_plan::arrow_type;
 use tidegate_plan::operator::Table;
 use tidegate_types::{Error, ErrorCode, Field, Result};
 
+use super::orc_writer::{OrcFile, OrcSettings};
 use crate::format::avro::container::{FileSettings, FileWriter};
-use crate::format::{self, EncoderContext, Records};
+use crate::format::{self, EncoderContext, Records, check_inserts};
 
 /// What is needed to encode the files of a table.
 #[derive(Debug, Clone)]
@@ -34,6 +35,7 @@ enum Kind {
     Records,
     Parquet(Box<ParquetSettings>),
     Avro(Box<FileSettings>),
+    Orc(Box<OrcSettings>),
 }
 
 #[derive(Debug, Clone)]
@@ -53,6 +55,7 @@ impl FileFormat {
         let kind = match options.name() {
             "parquet" => Kind::Parquet(Box::new(parquet_settings(&options)?)),
             "avro" => Kind::Avro(Box::new(FileSettings::new(&options, &columns, &declared)?)),
+            "orc" => Kind::Orc(Box::new(OrcSettings::new(&options, &declared, &table.name)?)),
             _ => Kind::Records,
         };
         let table = table.name.clone();
@@ -65,6 +68,9 @@ impl FileFormat {
     pub(super) fn encoder(&self, name: &str) -> Result<FileEncoder> {
         if let Kind::Avro(settings) = &self.kind {
             return Ok(FileEncoder::Avro(Box::new(settings.file(name))));
+        }
+        if let Kind::Orc(settings) = &self.kind {
+            return Ok(FileEncoder::Orc(Box::new(settings.file())));
         }
         if let Kind::Parquet(settings) = &self.kind {
             let writer = ArrowWriter::try_new(
@@ -129,6 +135,8 @@ pub(super) enum FileEncoder {
     },
     /// Avro.
     Avro(Box<FileWriter>),
+    /// ORC.
+    Orc(Box<OrcFile>),
 }
 
 impl FileEncoder {
@@ -148,6 +156,10 @@ impl FileEncoder {
                 Ok(std::mem::take(writer.inner_mut()))
             }
             Self::Avro(writer) => writer.encode(changes),
+            Self::Orc(file) => {
+                check_inserts(changes)?;
+                file.encode(&changes.rows)
+            }
         }
     }
 
@@ -157,6 +169,7 @@ impl FileEncoder {
             Self::Records { .. } => 0,
             Self::Parquet { writer, .. } => writer.memory_size(),
             Self::Avro(writer) => writer.buffered_bytes(),
+            Self::Orc(file) => file.buffered_bytes(),
         }
     }
 
@@ -169,6 +182,7 @@ impl FileEncoder {
                 Ok(std::mem::take(writer.inner_mut()))
             }
             Self::Avro(writer) => writer.flush(),
+            Self::Orc(file) => file.flush(),
         }
     }
 
@@ -180,6 +194,7 @@ impl FileEncoder {
                 writer.into_inner().map_err(|error| parquet_error(&error))
             }
             Self::Avro(mut writer) => writer.flush(),
+            Self::Orc(file) => file.finish(),
         }
     }
 }

@@ -9,6 +9,7 @@ use tidegate_engine::element::Changes;
 use tidegate_types::{Error, ErrorCode, Result};
 
 use super::avro_source::Blocks;
+use super::orc_source::Stripes;
 use super::parquet_source::RowGroups;
 use super::row_layout::FileConstants;
 use super::source::{FileKind, Shared};
@@ -42,6 +43,7 @@ enum Content {
     Text(Box<Text>),
     Parquet(Box<RowGroups>),
     Avro(Box<Blocks>),
+    Orc(Box<Stripes>),
 }
 
 impl Reader {
@@ -72,6 +74,12 @@ impl Reader {
                 known.state.clone(),
                 self.context.clone(),
             ))),
+            Part::Stripes { .. } => Content::Orc(Box::new(Stripes::new(
+                Arc::clone(&self.shared),
+                path,
+                known.state.clone(),
+                self.context.clone(),
+            ))),
             Part::Bytes { .. } | Part::Stream { .. } => Content::Text(Box::new(Text::new(
                 Arc::clone(&self.shared),
                 path,
@@ -90,6 +98,7 @@ impl Open {
             Content::Text(text) => text.next().await,
             Content::Parquet(groups) => Ok(groups.next().await?.map(Changes::append)),
             Content::Avro(blocks) => Ok(blocks.next().await?.map(Changes::append)),
+            Content::Orc(stripes) => Ok(stripes.next().await?.map(Changes::append)),
         }
     }
 
@@ -99,6 +108,7 @@ impl Open {
             Content::Text(text) => text.position(),
             Content::Parquet(groups) => groups.position(),
             Content::Avro(blocks) => blocks.position(),
+            Content::Orc(stripes) => stripes.position(),
         }
     }
 }

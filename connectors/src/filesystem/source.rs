@@ -13,10 +13,10 @@ use tidegate_types::{Error, Result};
 
 use super::compression::Compression;
 use super::listing::{Selection, list};
-use super::parquet_source;
 use super::reader::Reader;
 use super::row_layout::RowLayout;
-use super::split::{Part, SplitState, TARGET_BYTES, byte_ranges, row_group_ranges};
+use super::split::{Part, SplitState, TARGET_BYTES, byte_ranges, group_ranges};
+use super::{orc_source, parquet_source};
 use crate::format::{self, DecoderContext};
 use tidegate_storage::{Location, locate};
 
@@ -36,6 +36,7 @@ impl Shared {
         match self.format.name() {
             "parquet" => FileKind::Parquet,
             "avro" => FileKind::Avro,
+            "orc" => FileKind::Orc,
             _ => FileKind::Records,
         }
     }
@@ -50,6 +51,8 @@ pub(super) enum FileKind {
     Parquet,
     /// By blocks of records.
     Avro,
+    /// By stripes of columns.
+    Orc,
 }
 
 impl FileKind {
@@ -59,6 +62,7 @@ impl FileKind {
             Part::Bytes { .. } | Part::Stream { .. } => Self::Records,
             Part::RowGroups { .. } => Self::Parquet,
             Part::Blocks { .. } => Self::Avro,
+            Part::Stripes { .. } => Self::Orc,
         }
     }
 }
@@ -138,6 +142,7 @@ impl Files {
         match self.shared.kind() {
             FileKind::Records => {}
             FileKind::Parquet => return self.row_groups(meta).await,
+            FileKind::Orc => return self.stripes(meta).await,
             FileKind::Avro => {
                 let part = |(start, end)| Part::Blocks { start, end, next: None, rows: 0 };
                 return Ok(byte_ranges(meta.size, true).into_iter().map(part).collect());
@@ -159,11 +164,21 @@ impl Files {
         let sizes =
             parquet_source::row_group_sizes(&self.shared.location, &meta.location, meta.size)
                 .await?;
-        let ranges = row_group_ranges(&sizes);
+        let ranges = group_ranges(&sizes);
         let part = |(first, count)| Part::RowGroups { first, count: Some(count), next_row: 0 };
         if ranges.is_empty() {
             return Err(Error::internal("a Parquet file of this size has row groups"));
         }
         Ok(ranges.into_iter().map(part).collect())
+    }
+
+    async fn stripes(&self, meta: &ObjectMeta) -> Result<Vec<Part>> {
+        if meta.size <= TARGET_BYTES {
+            return Ok(vec![Part::Stripes { first: 0, count: None, next_row: 0 }]);
+        }
+        let sizes =
+            orc_source::stripe_sizes(&self.shared.location, &meta.location, meta.size).await?;
+        let part = |(first, count)| Part::Stripes { first, count: Some(count), next_row: 0 };
+        Ok(group_ranges(&sizes).into_iter().map(part).collect())
     }
 }

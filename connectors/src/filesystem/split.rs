@@ -1,4 +1,4 @@
-//! Splits of files: a range of bytes, a range of row groups, or a whole compressed file; and how far
+//! Splits of files: a range of bytes, of row groups or stripes, or a whole compressed file; and how far
 //! each was read.
 
 use object_store::ObjectMeta;
@@ -55,6 +55,15 @@ pub(super) enum Part {
         /// Rows of that block read so far.
         rows: u64,
     },
+    /// Some stripes of an ORC file.
+    Stripes {
+        /// First stripe.
+        first: usize,
+        /// Number of stripes; `None` is all.
+        count: Option<usize>,
+        /// Rows read so far.
+        next_row: u64,
+    },
     /// Some row groups of a Parquet file.
     RowGroups {
         /// First group.
@@ -95,9 +104,14 @@ impl SplitState {
             Part::Bytes { start, end, .. } | Part::Blocks { start, end, .. } => {
                 format!("{}#{start}-{end}", self.path)
             }
-            Part::Stream { .. } | Part::RowGroups { count: None, .. } => self.path.clone(),
+            Part::Stream { .. }
+            | Part::RowGroups { count: None, .. }
+            | Part::Stripes { count: None, .. } => self.path.clone(),
             Part::RowGroups { first, count: Some(count), .. } => {
                 format!("{}#row-groups-{first}-{}", self.path, first + count)
+            }
+            Part::Stripes { first, count: Some(count), .. } => {
+                format!("{}#stripes-{first}-{}", self.path, first + count)
             }
         }
     }
@@ -120,8 +134,8 @@ pub(super) fn byte_ranges(size: u64, splittable: bool) -> Vec<(u64, u64)> {
     (0..count).map(|i| (i * step, ((i + 1) * step).min(size))).collect()
 }
 
-/// Groups consecutive row groups of the given sizes into `(first, count)` of about the target size.
-pub(super) fn row_group_ranges(sizes: &[u64]) -> Vec<(usize, usize)> {
+/// Groups consecutive row groups, or stripes, of the given sizes into `(first, count)` of about the target size.
+pub(super) fn group_ranges(sizes: &[u64]) -> Vec<(usize, usize)> {
     let mut ranges: Vec<(usize, usize)> = Vec::new();
     let mut open_bytes = u64::MAX;
     for (index, size) in sizes.iter().enumerate() {
@@ -159,10 +173,10 @@ mod tests {
     fn small_row_groups_share_a_split() {
         let mb = 1 << 20;
         assert_eq!(
-            row_group_ranges(&[30 * mb, 30 * mb, 30 * mb, 200 * mb, mb]),
+            group_ranges(&[30 * mb, 30 * mb, 30 * mb, 200 * mb, mb]),
             [(0, 2), (2, 1), (3, 1), (4, 1)]
         );
-        assert!(row_group_ranges(&[]).is_empty());
+        assert!(group_ranges(&[]).is_empty());
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl Text {
             Part::Stream { next, .. } => {
                 (0, *next, Compression::of(path.filename().unwrap_or_default())?)
             }
-            Part::RowGroups { .. } | Part::Blocks { .. } => {
+            Part::RowGroups { .. } | Part::Blocks { .. } | Part::Stripes { .. } => {
                 return Err(Error::internal("a file of columns or blocks is not text"));
             }
         };
@@ -202,7 +202,7 @@ impl Text {
                 *next += bytes as u64;
                 *records += count;
             }
-            Part::RowGroups { .. } | Part::Blocks { .. } => {}
+            Part::RowGroups { .. } | Part::Blocks { .. } | Part::Stripes { .. } => {}
         }
     }
 
@@ -229,7 +229,9 @@ impl Text {
                     (0..record).map(|i| self.records.get(i).map_or(0, |r| r.len() + 1)).sum();
                 format!("file {file}, near byte {}", next.unwrap_or_default() + before as u64)
             }
-            Part::RowGroups { .. } | Part::Blocks { .. } => format!("file {file}"),
+            Part::RowGroups { .. } | Part::Blocks { .. } | Part::Stripes { .. } => {
+                format!("file {file}")
+            }
         }
     }
 

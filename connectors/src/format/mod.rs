@@ -14,7 +14,7 @@ mod csv;
 mod framing;
 mod json;
 mod key_table;
-mod protobuf;
+pub(crate) mod protobuf;
 mod raw;
 mod records;
 pub(crate) mod text;

@@ -175,6 +175,12 @@ pub(crate) const OUTSIDE: &[Outside] = &[
         why: "its flush does not sync: only what can be rebuilt may be in it",
     },
     Outside {
+        name: "orc-rust",
+        users: &["connectors"],
+        tests: &[],
+        why: "it has a version of prost to itself; no type of it leaves the connector of files",
+    },
+    Outside {
         name: "rdkafka*",
         users: &["connectors", "integration-tests"],
         tests: &[],

@@ -24,6 +24,9 @@ pub(crate) const ONE_VERSION: &[&str] = &[
     "tonic",
 ];
 
+/// Versions that one crate from outside has to itself: `(watched, its only user)`. No type of them crosses a border.
+const INSIDE: &[(&str, &str)] = &[("prost", "orc-rust")];
+
 #[derive(Deserialize)]
 struct Lock {
     package: Vec<Package>,
@@ -33,6 +36,19 @@ struct Lock {
 struct Package {
     name: String,
     version: String,
+    /// Names, with the version where there are several.
+    #[serde(default)]
+    dependencies: Vec<String>,
+}
+
+impl Lock {
+    /// Whether a package is used, and only by one that may have it to itself.
+    fn is_inside(&self, package: &Package) -> bool {
+        let entry = format!("{} {}", package.name, package.version);
+        let mut users = self.package.iter().filter(|user| user.dependencies.contains(&entry));
+        let may = |user: &Package| INSIDE.contains(&(package.name.as_str(), user.name.as_str()));
+        users.next().is_some_and(may) && users.all(may)
+    }
 }
 
 /// Finds names that the lock file has in several versions.
@@ -40,6 +56,7 @@ pub(crate) fn check(lock: &str, names: &[&str]) -> Result<Vec<Finding>> {
     let lock: Lock = toml::from_str(lock).context("read Cargo.lock")?;
     let several = |name: &&str| {
         let packages = lock.package.iter().filter(|package| package.name == *name);
+        let packages = packages.filter(|package| !lock.is_inside(package));
         let versions: BTreeSet<&str> = packages.map(|package| package.version.as_str()).collect();
         let list = versions.iter().copied().collect::<Vec<_>>().join(", ");
         (versions.len() > 1)
@@ -67,6 +84,19 @@ mod tests {
         assert_eq!(found.len(), 1);
         let text = found[0].to_string();
         assert_eq!(text, "Cargo.lock: has several versions of arrow: 58.0.0, 59.2.0");
+    }
+
+    #[test]
+    fn a_version_that_one_crate_has_to_itself_passes() {
+        let all = lock(&[("prost", "0.13.5"), ("prost", "0.14.6"), ("orc-rust", "0.9.0")]);
+        let inside = format!("{all}dependencies = [\"prost 0.13.5\"]\n");
+        let two = |user: &str| {
+            format!("{inside}[[package]]\nname = \"{user}\"\nversion = \"1.0.0\"\ndependencies = [")
+        };
+        let own = format!("{}\"prost 0.14.6\"]\n", two("tonic"));
+        assert_eq!(check(&own, ONE_VERSION).unwrap(), []);
+        let shared = format!("{}\"prost 0.13.5\"]\n", two("tonic"));
+        assert_eq!(check(&shared, ONE_VERSION).unwrap().len(), 1);
     }
 
     #[test]

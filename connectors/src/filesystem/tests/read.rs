@@ -45,9 +45,9 @@ async fn every_cut_of_a_file_gives_each_record_once() {
 
 #[tokio::test]
 async fn a_restart_between_any_two_batches_continues_exactly() {
-    for kind in ["json", "gz", "zst", "parquet", "avro"] {
+    for kind in ["json", "gz", "zst", "parquet", "avro", "orc"] {
         let table = match kind {
-            "parquet" | "avro" => TestTable::new().set("format", kind),
+            "parquet" | "avro" | "orc" => TestTable::new().set("format", kind),
             _ => TestTable::new(),
         };
         match kind {
@@ -55,7 +55,7 @@ async fn a_restart_between_any_two_batches_continues_exactly() {
             "zst" => {
                 drop(table.put("a.json.zst", zstd::encode_all(lines(0..10).as_bytes(), 1).unwrap()))
             }
-            "parquet" | "avro" => {
+            "parquet" | "avro" | "orc" => {
                 drop(write_and_commit(table.writer("l").as_mut(), table.rows(0..10), 1).await)
             }
             _ => drop(table.put("a.json", lines(0..10))),

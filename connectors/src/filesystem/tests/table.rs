@@ -10,14 +10,14 @@ use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringViewArray};
 use arrow::util::display::array_value_to_string;
 use tidegate_engine::Changes;
 use tidegate_engine::connector::{
-    Read, ReaderContext, RestoredOutput, SinkContext, SinkWriter, Source, SourceReader, Split,
-    StagedUnit,
+    Read, ReaderContext, RestoredOutput, Sink, SinkContext, SinkWriter, Source, SourceReader,
+    Split, StagedUnit,
 };
 use tidegate_engine::staging::StagingArea;
 use tidegate_functions::Zone;
 use tidegate_plan::arrow_type;
 use tidegate_plan::operator::{self, MetadataColumn, Table};
-use tidegate_types::{Attempt, Epoch, Field, OperatorId, Result, TypeKind};
+use tidegate_types::{Attempt, Epoch, Error, Field, OperatorId, Result, TypeKind};
 
 use crate::env::ConnectorEnv;
 use crate::registry;
@@ -98,14 +98,23 @@ impl TestTable {
         self.source_with(self.plan.columns.clone()).unwrap()
     }
 
-    pub(super) fn writer(&self, lineage: &str) -> Box<dyn SinkWriter> {
+    fn sink(&self) -> Result<Arc<dyn Sink>> {
         let plan = operator::Sink {
             table: self.plan.clone(),
             metadata: Vec::new(),
             overwrite: false,
             insert: "t".into(),
         };
-        let sink = registry::sink(&plan, &self.plan.columns, &self.env()).unwrap();
+        registry::sink(&plan, &self.plan.columns, &self.env())
+    }
+
+    /// Why the table cannot be written.
+    pub(super) fn sink_error(&self) -> Error {
+        self.sink().err().unwrap()
+    }
+
+    pub(super) fn writer(&self, lineage: &str) -> Box<dyn SinkWriter> {
+        let sink = self.sink().unwrap();
         let context = SinkContext {
             lineage: lineage.into(),
             operator: OperatorId(7),

@@ -13,7 +13,7 @@ use super::table::{Reading, TestTable, commit, expected, restored, write_and_com
 
 #[tokio::test]
 async fn rows_become_visible_with_the_commit_only() {
-    for format in ["json", "parquet", "avro"] {
+    for format in ["json", "parquet", "avro", "orc"] {
         let table = TestTable::new().set("format", format);
         let mut writer = table.writer("l");
         writer.write(table.rows(0..5)).await.unwrap();

@@ -19,7 +19,7 @@ mod encode;
 mod plan;
 #[cfg(test)]
 mod tests;
-mod wire;
+pub(crate) mod wire;
 
 use tidegate_types::Result;
 

@@ -5,7 +5,7 @@ pub(super) type Read<T> = Result<T, String>;
 
 /// How a value stands in a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wire {
+pub(crate) enum Wire {
     Varint,
     Fixed64,
     Delimited,
@@ -141,7 +141,7 @@ fn cut() -> String {
 }
 
 /// Appends a number.
-pub(super) fn write_varint(mut value: u64, out: &mut Vec<u8>) {
+pub(crate) fn write_varint(mut value: u64, out: &mut Vec<u8>) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -150,7 +150,7 @@ pub(super) fn write_varint(mut value: u64, out: &mut Vec<u8>) {
 }
 
 /// Appends the tag of a field.
-pub(super) fn write_tag(number: u32, wire: Wire, out: &mut Vec<u8>) {
+pub(crate) fn write_tag(number: u32, wire: Wire, out: &mut Vec<u8>) {
     let wire = match wire {
         Wire::Varint => 0,
         Wire::Fixed64 => 1,
@@ -161,7 +161,7 @@ pub(super) fn write_tag(number: u32, wire: Wire, out: &mut Vec<u8>) {
 }
 
 /// Appends bytes with their length in front.
-pub(super) fn write_delimited(bytes: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn write_delimited(bytes: &[u8], out: &mut Vec<u8>) {
     write_varint(bytes.len() as u64, out);
     out.extend_from_slice(bytes);
 }

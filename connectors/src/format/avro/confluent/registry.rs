@@ -1,7 +1,5 @@
 //! Asking a schema registry: the schema with a number, the number of a schema.
 
-use std::error::Error as StdError;
-use std::io;
 use std::time::Duration;
 
 use reqwest::{Client, Method, Response, StatusCode, Url};
@@ -11,6 +9,7 @@ use tidegate_connector_spec::FormatOptions;
 use tidegate_types::{Error, ErrorCode, Result};
 
 use super::settings::{Credentials, addresses, client, credentials};
+use crate::causes::causes;
 
 /// A registry.
 pub(super) struct Registry {
@@ -185,12 +184,12 @@ impl Registry {
     /// Why no answer came.
     fn unanswered(&self, url: &Url, error: reqwest::Error) -> Failure {
         // Texts of these errors have the address as it was asked; credentials are in none.
-        let deepest = deepest(&error);
-        let message = format!("the registry at {url} does not answer: {deepest}");
+        let cause = causes(&error).last().unwrap_or(&error);
+        let message = format!("the registry at {url} does not answer: {cause}");
         let lasting = |help: String| {
             Failure::Lasting(Error::new(ErrorCode::PermissionDenied, message.clone()).help(help))
         };
-        match deepest.downcast_ref::<rustls::Error>() {
+        match cause.downcast_ref::<rustls::Error>() {
             Some(rustls::Error::InvalidCertificate(_)) => lasting(format!(
                 "let '{}' name a PEM file with the authority of its certificate, and the address be one that is in it",
                 self.truststore
@@ -210,20 +209,6 @@ impl Registry {
                 self.keystore
             )),
             _ => Failure::Passing(Error::new(ErrorCode::Unavailable, message)),
-        }
-    }
-}
-
-/// The first cause of an error.
-fn deepest<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
-    let mut cause = error;
-    loop {
-        // The source of an I/O error is that of what it holds, which would be passed over.
-        let held = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let held = held.map(|held| held as &(dyn StdError + 'static));
-        match held.or_else(|| cause.source()) {
-            Some(next) => cause = next,
-            None => return cause,
         }
     }
 }
