@@ -32,7 +32,6 @@ pub(crate) fn with<T>(work: impl FnOnce(&Registry) -> Result<T>) -> Result<T> {
         .with_state(schema);
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))?;
     let address = format!("http://{}", listener.local_addr()?);
-    #[expect(clippy::disallowed_methods, reason = "the registry ends with its runtime")]
     runtime.spawn(async move { axum::serve(listener, routes).await });
     work(&Registry { runtime, address })
 }

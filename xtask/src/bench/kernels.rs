@@ -3,15 +3,15 @@
 
 use std::fmt::Write;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
 use super::machine::Machine;
+use super::program;
 use crate::cargo::cargo;
 use crate::interrupt::Interrupt;
 use crate::project::Project;
 use crate::tidegate::binary::Profile;
-use crate::tidegate::lines;
 
 /// What the figures do not say.
 const LIMITS: &[&str] = &[
@@ -83,19 +83,12 @@ impl Bench<'_> {
         if let Some(part) = self.only {
             command.args(["--only", part]);
         }
-        let mut figures = None;
-        let status = lines::follow(&mut command, self.interrupt, |line| {
-            figures = Some(serde_json::from_str(line).context("read the figures")?);
-            Ok(())
-        })?;
-        if !status.success() {
-            bail!("the measurement ended with {status}");
-        }
+        let figures = program::figures(&mut command, self.interrupt)?;
         Ok(Report {
             benchmark: "kernels",
             machine,
             profile: self.profile.name(),
-            figures: figures.context("the measurement printed no figures")?,
+            figures,
             limits: LIMITS,
         })
     }

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod flink;
+mod formats;
 mod kafka;
 mod kernels;
 mod latency;
@@ -45,6 +46,8 @@ enum Benchmark {
     Flink(flink::Args),
     /// Scalar functions over Arrow arrays, beside DataFusion's
     Kernels(kernels::Args),
+    /// Decoders and encoders of record formats, beside those of others
+    Formats(formats::Args),
 }
 
 /// What all benchmarks take.
@@ -115,6 +118,7 @@ pub(crate) fn run(project: &Project, args: &Args) -> Result<ExitCode> {
         Benchmark::Cluster(args) => cluster::run(project, args, &interrupt),
         Benchmark::Flink(args) => flink::run(project, args, &interrupt),
         Benchmark::Kernels(args) => kernels::run(project, args, &interrupt),
+        Benchmark::Formats(args) => formats::run(project, args, &interrupt),
     };
     if interrupt.raised() {
         eprintln!("interrupted");
