@@ -3,18 +3,20 @@
 
 use std::sync::{Arc, Mutex};
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringViewArray};
+use arrow::array::{ArrayRef, Float64Array, Int8Array, Int64Array, RecordBatch, StringViewArray};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use rdkafka::message::Message;
 use serde_json::{Value, json};
 use tidegate_engine::Changes;
+use tidegate_engine::connector::Read;
+use tidegate_plan::RowKind;
 use tidegate_plan::arrow_type::arrow_schema;
 use tidegate_types::{ErrorCode, TypeKind};
 
 use super::broker::{Produced, consume, produce, topic};
-use super::table::{TestTable, checkpoint, sink_context};
+use super::table::{Reading, TestTable, checkpoint, sink_context, texts};
 
 /// Writes rows and waits until they are stored.
 async fn write(table: &TestTable, columns: Vec<ArrayRef>) {
@@ -100,6 +102,45 @@ async fn avro_with_a_registry_is_written_and_read_also_as_keys_and_by_other_sche
     let error = text.read_all().await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::Incompatible);
     assert!(error.to_string().contains("column name"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_in_avro_are_written_and_read_and_tombstones_passed_over() {
+    let (schemas, url) = registry().await;
+    let topic = topic("debezium-avro", 1).await;
+    let table = TestTable::new(&topic)
+        .column("name", TypeKind::STRING)
+        .set("format", "debezium-avro-confluent")
+        .set("debezium-avro-confluent.url", &url);
+    let sink = table.sink(&table.plan.columns).unwrap();
+    sink.check().await.unwrap();
+    let mut writer = sink.writer(sink_context(0)).unwrap();
+    let columns = vec![ids(&[1, 1, 1, 2]), names(&[Some("a"), Some("a"), Some("b"), None])];
+    let rows = RecordBatch::try_new(arrow_schema(&table.plan.columns), columns).unwrap();
+    let kinds = [RowKind::Insert, RowKind::UpdateBefore, RowKind::UpdateAfter, RowKind::Delete];
+    let kinds = Some(Int8Array::from(kinds.map(|kind| kind as i8).to_vec()));
+    writer.write(Changes { rows, kinds }).await.unwrap();
+    checkpoint(&mut writer, 1).await.unwrap();
+    produce(&topic, &[Produced::default()]);
+    let (subject, schema) = schemas.lock().unwrap()[0].clone();
+    assert_eq!(subject, format!("{topic}-value"));
+    assert!(schema.starts_with(r#"["null",{"type":"record""#), "{schema}");
+    let source = table.source().unwrap();
+    let splits = source.enumerate(&[], false).await.unwrap();
+    let mut reading = Reading::new(source.as_ref(), splits, 1_000);
+    let mut found = Vec::new();
+    loop {
+        match reading.reader.next().await.unwrap() {
+            Read::Batch { rows, kinds, .. } => {
+                let kinds = kinds.unwrap();
+                found.extend(kinds.values().iter().copied().zip(texts(&rows)));
+            }
+            Read::Finished { .. } => break,
+        }
+    }
+    let (insert, delete) = (RowKind::Insert as i8, RowKind::Delete as i8);
+    let expected = [(insert, "1|a"), (delete, "1|a"), (insert, "1|b"), (delete, "2|NULL")];
+    assert_eq!(found, expected.map(|(kind, row)| (kind, row.to_owned())));
 }
 
 #[tokio::test(flavor = "multi_thread")]
