@@ -55,7 +55,7 @@ impl FileFormat {
         let kind = match options.name() {
             "parquet" => Kind::Parquet(Box::new(parquet_settings(&options)?)),
             "avro" => Kind::Avro(Box::new(FileSettings::new(&options, &columns, &declared)?)),
-            "orc" => Kind::Orc(Box::new(OrcSettings::new(&options, &declared, &table.name)?)),
+            "orc" => Kind::Orc(Box::new(OrcSettings::new(&options, &declared)?)),
             _ => Kind::Records,
         };
         let table = table.name.clone();

@@ -14,6 +14,7 @@ mod encoder;
 mod leftovers;
 mod listing;
 mod object_reader;
+mod orc_check;
 mod orc_object;
 mod orc_source;
 mod orc_tail;

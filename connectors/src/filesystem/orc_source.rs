@@ -20,6 +20,7 @@ use tidegate_storage::Location;
 use tidegate_types::{Error, ErrorCode, Field, Result};
 
 use super::adapt::adapt_rows;
+use super::orc_check::check;
 use super::orc_object::OrcObject;
 use super::orc_times::{as_numbers, as_times, has_nanoseconds, typed};
 use super::source::Shared;
@@ -33,10 +34,17 @@ use crate::causes::causes;
 pub(super) async fn stripe_sizes(location: &Location, path: &Path, size: u64) -> Result<Vec<u64>> {
     let object = OrcObject::new(Arc::clone(&location.store), path.clone(), size, None);
     let place = location.display(path);
-    let builder = guarded(&place, ArrowReaderBuilder::try_new_async(object)).await?;
-    let builder = builder.map_err(|error| orc_error(&error, &place))?;
+    let builder = builder(object, &place).await?;
     let stripes = builder.file_metadata().stripe_metadatas().iter();
     Ok(stripes.map(|stripe| stripe.index_length().saturating_add(stripe.data_length())).collect())
+}
+
+/// Reads the end of a file.
+async fn builder(mut object: OrcObject, place: &str) -> Result<ArrowReaderBuilder<OrcObject>> {
+    let checked = guarded(place, check(&mut object)).await?;
+    checked.map_err(|error| orc_error(&error, place))?;
+    let builder = guarded(place, ArrowReaderBuilder::try_new_async(object)).await?;
+    builder.map_err(|error| orc_error(&error, place))
 }
 
 /// Reads one split of an ORC file.
@@ -159,8 +167,7 @@ async fn open(
     };
     let store = Arc::clone(&shared.location.store);
     let object = OrcObject::new(store, path, state.size, Some(Arc::clone(&context.metrics)));
-    let builder = guarded(&place, ArrowReaderBuilder::try_new_async(object)).await?;
-    let builder = builder.map_err(|error| orc_error(&error, &place))?;
+    let builder = builder(object, &place).await?;
     let metadata = builder.file_metadata();
     // Stripes that were read whole are not fetched again.
     let stripes = metadata.stripe_metadatas();

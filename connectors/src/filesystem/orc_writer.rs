@@ -33,10 +33,10 @@ impl OrcSettings {
     ///
     /// # Errors
     /// `UNSUPPORTED` for types that are not written, `INVALID_OPTION` for options out of range.
-    pub(super) fn new(options: &FormatOptions, columns: &[Field], table: &str) -> Result<Self> {
+    pub(super) fn new(options: &FormatOptions, columns: &[Field]) -> Result<Self> {
         let mut fields = Vec::with_capacity(columns.len());
         for column in columns {
-            let ty = orc_type(&column.ty.kind).ok_or_else(|| unwritable(column, table))?;
+            let ty = orc_type(&column.ty.kind).ok_or_else(|| unwritable(column))?;
             fields.push(ArrowField::new(column.name.clone(), ty, true));
         }
         let size = |key: &str, default: &str, most: u64| -> Result<usize> {
@@ -84,9 +84,9 @@ const MAX_BLOCK_BYTES: u64 = (1 << 23) - 1;
 /// A stripe is held in memory until it ends.
 const MAX_STRIPE_BYTES: u64 = 1 << 30;
 
-fn unwritable(column: &Field, table: &str) -> Error {
+fn unwritable(column: &Field) -> Error {
     let message = format!(
-        "table {table}: column {} has the type {}, which is not written to ORC files",
+        "column {} has the type {}, which is not written to ORC files",
         column.name, column.ty
     );
     Error::unsupported(message)

@@ -129,14 +129,8 @@ async fn changes_in_avro_are_written_and_read_and_tombstones_passed_over() {
     let splits = source.enumerate(&[], false).await.unwrap();
     let mut reading = Reading::new(source.as_ref(), splits, 1_000);
     let mut found = Vec::new();
-    loop {
-        match reading.reader.next().await.unwrap() {
-            Read::Batch { rows, kinds, .. } => {
-                let kinds = kinds.unwrap();
-                found.extend(kinds.values().iter().copied().zip(texts(&rows)));
-            }
-            Read::Finished { .. } => break,
-        }
+    while let Read::Batch { rows, kinds, .. } = reading.reader.next().await.unwrap() {
+        found.extend(kinds.unwrap().values().iter().copied().zip(texts(&rows)));
     }
     let (insert, delete) = (RowKind::Insert as i8, RowKind::Delete as i8);
     let expected = [(insert, "1|a"), (delete, "1|a"), (insert, "1|b"), (delete, "2|NULL")];

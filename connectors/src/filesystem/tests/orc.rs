@@ -328,3 +328,19 @@ async fn damaged_files_are_named() {
         }
     }
 }
+
+#[tokio::test]
+async fn types_that_hold_themselves_are_refused() {
+    let table = table().set("orc.compress", "NONE");
+    write_and_commit(table.writer("l").as_mut(), table.rows(0..3), 1).await;
+    let name = table.visible_files()[0].clone();
+    let mut bytes = std::fs::read(table.path().join(&name)).unwrap();
+    // The struct of the rows with its two children.
+    let children = [8, 12, 18, 2, 1, 2];
+    let place = bytes.windows(children.len()).rposition(|part| part == children).unwrap();
+    bytes[place + 4] = 0;
+    table.put(&name, bytes);
+    let error = read(&table).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::BadRecord);
+    assert!(error.to_string().contains("its type 0 holds itself"), "{error}");
+}

@@ -1,7 +1,7 @@
 //! Tags and values of the encoding.
 
 /// What is wrong with a message.
-pub(super) type Read<T> = Result<T, String>;
+pub(crate) type Read<T> = Result<T, String>;
 
 /// How a value stands in a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,16 +14,16 @@ pub(crate) enum Wire {
 
 /// A value: its bits, or where its bytes are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct WireValue {
-    pub(super) wire: Wire,
-    pub(super) bits: u64,
-    pub(super) start: usize,
-    pub(super) end: usize,
+pub(crate) struct WireValue {
+    pub(crate) wire: Wire,
+    pub(crate) bits: u64,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
 }
 
 /// A place in a message.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Cursor<'a> {
+pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
     position: usize,
     end: usize,
@@ -34,16 +34,16 @@ const MAX_GROUPS: u32 = 100;
 
 impl<'a> Cursor<'a> {
     /// A part of a message.
-    pub(super) fn new(bytes: &'a [u8], start: usize, end: usize) -> Self {
+    pub(crate) fn new(bytes: &'a [u8], start: usize, end: usize) -> Self {
         Self { bytes, position: start, end: end.min(bytes.len()) }
     }
 
-    pub(super) fn is_at_end(&self) -> bool {
+    pub(crate) fn is_at_end(&self) -> bool {
         self.position >= self.end
     }
 
     #[inline]
-    pub(super) fn varint(&mut self) -> Read<u64> {
+    pub(crate) fn varint(&mut self) -> Read<u64> {
         let rest = self.bytes.get(self.position..self.end).unwrap_or_default();
         let mut value = 0_u64;
         for (index, byte) in rest.iter().take(10).enumerate() {
@@ -82,7 +82,7 @@ impl<'a> Cursor<'a> {
 
     /// The next field: its number and value. Groups are passed over.
     #[inline]
-    pub(super) fn field(&mut self) -> Read<Option<(u32, WireValue)>> {
+    pub(crate) fn field(&mut self) -> Read<Option<(u32, WireValue)>> {
         loop {
             if self.is_at_end() {
                 return Ok(None);
