@@ -115,6 +115,7 @@ pub(in crate::format) enum Empty {
     /// A record, of a schema without fields.
     Record,
     /// As one that is NULL.
+    #[cfg(feature = "kafka")]
     Null,
 }
 

@@ -90,6 +90,7 @@ impl Schema {
     }
 
     /// The union of null and these values.
+    #[cfg(feature = "kafka")]
     #[must_use]
     pub(in crate::format) fn or_null(mut self) -> Self {
         let (null, root) = (self.add(Node::Null), self.root);
@@ -98,6 +99,7 @@ impl Schema {
     }
 
     /// Whether its records have a field.
+    #[cfg(feature = "kafka")]
     pub(in crate::format) fn has(&self, name: &str) -> bool {
         self.nullable(self.root).0.iter().any(|(_, node)| match self.node(*node) {
             Node::Record { fields, .. } => fields.iter().any(|field| field.name == name),
