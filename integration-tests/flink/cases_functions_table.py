@@ -1,5 +1,5 @@
 # Copyright the Tidegate authors. Licensed under the Apache License, Version 2.0.
-"""What record.py asks about functions that need a stream: CURRENT_WATERMARK, TO_CHANGELOG, FROM_CHANGELOG."""
+"""What record.py asks about functions that need a stream: CURRENT_WATERMARK."""
 from cases_updating import ask, table
 
 EVENTS = "1 1 10\n2 2 12\n3 3 5\n4 4 60\n5 - 61\n6 6 60.5"
@@ -24,15 +24,4 @@ def streams():
     out.append(ask("CURRENT_WATERMARK of a number", ROWS, "SELECT CURRENT_WATERMARK(v) AS wm FROM w"))
     out.append(ask("CURRENT_WATERMARK of an expression", ROWS, "SELECT CURRENT_WATERMARK(ts + INTERVAL '1' SECOND) AS wm FROM w"))
     out.append(ask("CURRENT_WATERMARK behind an aggregate", ROWS, "SELECT id, CURRENT_WATERMARK(MAX(ts)) AS wm FROM w GROUP BY id"))
-    for name, call in (("", "input => TABLE ch"), (", a name for the column", "input => TABLE ch, op => DESCRIPTOR(kind)"), (", a mapping", "input => TABLE ch, op_mapping => MAP['INSERT', 'I', 'UPDATE_AFTER', 'U', 'DELETE', 'D']"), (", codes in one key", "input => TABLE ch, op_mapping => MAP['INSERT, UPDATE_AFTER', 'put', 'DELETE', 'drop']"),
-                       (", partitioned", "input => TABLE ch PARTITION BY id"), (" without input", "")):
-        out.append(ask("TO_CHANGELOG of changes%s" % name, CHANGES, "SELECT * FROM TO_CHANGELOG(%s)" % call))
-    out.append(ask("TO_CHANGELOG of rows", APPEND, "SELECT * FROM TO_CHANGELOG(input => TABLE p)"))
-    out.append(ask("TO_CHANGELOG of an aggregate", CHANGES, "SELECT * FROM TO_CHANGELOG(input => (SELECT k, COUNT(*) AS c FROM ch GROUP BY k))"))
-    out.append(ask("TO_CHANGELOG, then an aggregate", CHANGES, "SELECT op, COUNT(*) AS c FROM TO_CHANGELOG(input => TABLE ch) GROUP BY op"))
-    for name, call in ((", a mapping", "input => TABLE f, " + MAPPING), (", a mapping and the column", "input => TABLE f, op => DESCRIPTOR(op), " + MAPPING), (", another column", "input => TABLE f, op => DESCRIPTOR(nope), " + MAPPING), (", a code too few", "input => TABLE f, op_mapping => MAP['I', 'INSERT']"),
-                       (", partitioned", "input => TABLE f PARTITION BY id, " + MAPPING)):
-        out.append(ask("FROM_CHANGELOG%s" % name, CODED, "SELECT * FROM FROM_CHANGELOG(%s)" % call))
-    out.append(ask("FROM_CHANGELOG, then an aggregate", CODED, "SELECT COUNT(*) AS c, SUM(v) AS s FROM FROM_CHANGELOG(input => TABLE f, %s)" % MAPPING))
-    out.append(ask("FROM_CHANGELOG of changes", CHANGES, "SELECT * FROM FROM_CHANGELOG(input => TABLE ch)"))
     return out

@@ -6,6 +6,7 @@
 pub(crate) mod aggregate;
 mod call;
 pub(crate) mod cast;
+mod changelog;
 pub(crate) mod constant;
 mod decorrelate;
 mod dependent;
@@ -34,6 +35,7 @@ mod set_operation;
 mod special;
 mod subquery;
 pub(crate) mod table;
+mod table_arguments;
 mod temporal;
 mod unnest;
 mod values;

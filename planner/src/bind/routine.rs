@@ -382,7 +382,7 @@ fn arrange<'n>(
 }
 
 /// Whether the word DEFAULT stands for an argument.
-fn is_default(node: &ast::Expr) -> bool {
+pub(super) fn is_default(node: &ast::Expr) -> bool {
     matches!(node, ast::Expr::Identifier(name) if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("DEFAULT"))
 }
 

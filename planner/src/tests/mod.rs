@@ -2,6 +2,7 @@
 
 mod cast_table;
 mod catalogs;
+mod changelogs;
 mod constructs;
 mod errors;
 mod evaluation;
