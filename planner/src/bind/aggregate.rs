@@ -24,8 +24,8 @@ pub(super) const GROUPING: &[&str] = &["GROUPING", "GROUPING_ID", "GROUP_ID"];
 /// A call that was found in an expression.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct AggregateItem {
-    function: AggregateFunction,
-    argument: Option<Expr>,
+    pub(super) function: AggregateFunction,
+    pub(super) argument: Option<Expr>,
     parameters: Vec<Literal>,
     distinct: bool,
     filter: Option<Expr>,

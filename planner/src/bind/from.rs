@@ -9,7 +9,7 @@ use sqlparser::ast::{
 };
 use tidegate_plan::operator::MetadataColumn;
 use tidegate_plan::{Expr, Literal, NamedExpr, Scalar};
-use tidegate_types::{Field, Result, Span, TimeAttribute, TypeKind};
+use tidegate_types::{Error, Field, Result, Span, TimeAttribute, TypeKind};
 
 use super::expr::ExprBinder;
 use super::join::settle;
@@ -270,6 +270,9 @@ impl Binder<'_> {
         let options = self.hints.get(&place).map(|hints| table_options(hints));
         let options = options.filter(|options| !options.is_empty());
         match (catalog.get(&resolved), options) {
+            (Some(Object::Table(table)), _) if is_of_source(table) => {
+                Err(without_watermarks(table, span))
+            }
             (Some(Object::Table(table)), Some(options)) => {
                 Ok(scan(&Arc::new(with_options(table, &options))))
             }
@@ -308,6 +311,24 @@ impl Binder<'_> {
     }
 }
 
+/// Whether the table's watermarks are to come from its source.
+fn is_of_source(table: &Table) -> bool {
+    table.watermark.as_ref().is_some_and(|watermark| watermark.expr.is_none())
+}
+
+fn without_watermarks(table: &Table, span: Span) -> Error {
+    let connector = table.options.get("connector").map_or("", String::as_str);
+    let column = table.watermark.as_ref().and_then(|watermark| table.columns.get(watermark.column));
+    let column = column.map_or("ts", |column| column.name.as_str());
+    let message = format!(
+        "table '{}' cannot be read: its watermark is SOURCE_WATERMARK(), but the connector '{connector}' makes none",
+        table.name
+    );
+    Error::unsupported(message).at(span).help(format!(
+        "say in the table how late rows may be: WATERMARK FOR {column} AS {column} - INTERVAL '5' SECOND"
+    ))
+}
+
 /// All columns of a table.
 pub(crate) fn scan(table: &Arc<Table>) -> Relation {
     let read = table.physical_columns();
@@ -338,7 +359,8 @@ pub(crate) fn scan(table: &Arc<Table>) -> Relation {
     let schema =
         table.columns.iter().map(|column| Field::new(column.name.clone(), column.ty.clone()));
     let schema = schema.collect();
-    let watermark = table.watermark.as_ref().map(|w| (w.column, w.expr.clone()));
+    let watermark = table.watermark.as_ref();
+    let watermark = watermark.and_then(|w| Some((w.column, w.expr.clone()?)));
     let scan = Scan {
         table: Arc::clone(table),
         read,

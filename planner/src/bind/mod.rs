@@ -8,6 +8,7 @@ mod call;
 pub(crate) mod cast;
 mod changelog;
 pub(crate) mod constant;
+mod current_watermark;
 mod decorrelate;
 mod dependent;
 mod expr;
