@@ -26,6 +26,7 @@ mod match_recognize;
 mod nothing;
 mod order;
 pub(crate) mod over;
+mod percentile;
 mod qualify;
 mod quantified;
 mod query;

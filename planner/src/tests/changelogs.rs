@@ -178,3 +178,12 @@ fn arguments_that_do_not_fit_are_named() {
         "on_time is for inserted rows only",
     );
 }
+
+#[test]
+fn a_default_stands_for_an_argument_and_for_no_value() {
+    refused("INSERT INTO sums VALUES ('a', DEFAULT)", "DEFAULT stands only for an argument");
+    refused("SELECT UPPER(DEFAULT)", "columns have no default values");
+    // A column may have the name.
+    let named = plan("SELECT `DEFAULT` FROM (SELECT 1 AS `DEFAULT`) AS t");
+    assert!(named.contains("fields=[DEFAULT]"), "{named}");
+}

@@ -59,15 +59,12 @@ const SAMPLES: &[(&str, &str)] = &[
         "=>",
         "SELECT * FROM TABLE(TUMBLE(DATA => TABLE t, TIMECOL => DESCRIPTOR(w), SIZE => INTERVAL '1' MINUTE))",
     ),
-    (
-        "DEFAULT",
-        "SELECT * FROM TABLE(TUMBLE(DATA => TABLE t, TIMECOL => DESCRIPTOR(w), SIZE => INTERVAL '1' MINUTE, \"offset\" => DEFAULT))",
-    ),
+    ("DEFAULT", "SELECT * FROM TO_CHANGELOG(input => TABLE t, op => DEFAULT)"),
     ("DESCRIPTOR", "SELECT * FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(w), INTERVAL '1' MINUTE))"),
     ("COUNT", "SELECT COUNT(*), COUNT(DISTINCT v) FROM t"),
     ("AVG", "SELECT AVG(v) FROM t"),
     ("SUM", "SELECT SUM(v) FROM t"),
-    ("SUM0", "SELECT SUM0(v) FROM t"),
+    ("SUM0", "SELECT $SUM0(v) FROM t"),
     ("MAX", "SELECT MAX(v) FROM t"),
     ("MIN", "SELECT MIN(v) FROM t"),
     ("STDDEV_POP", "SELECT STDDEV_POP(v) FROM t"),
@@ -234,6 +231,7 @@ const FORMS: &[(&str, &str)] = &[
     ("IS NOT JSON", "IS NOT JSON"),
     ("CASE", "CASE "),
     ("CURRENT_DATABASE", "CURRENT_DATABASE()"),
+    ("DEFAULT", "=> DEFAULT"),
 ];
 
 /// Reasons that concern types rather than functions; the page names them once.
