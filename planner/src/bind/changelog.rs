@@ -104,11 +104,7 @@ impl Binder<'_> {
     }
 
     /// The keys and values of a constant map; none: it is NULL.
-    fn op_mapping(
-        &mut self,
-        signature: &Signature,
-        node: &ast::Expr,
-    ) -> Result<Option<(Vec<(String, String)>, Span)>> {
+    fn op_mapping(&mut self, signature: &Signature, node: &ast::Expr) -> Result<Mapping> {
         let span = self.span_of(node);
         let wrong = |span: Span| {
             let message = format!(
@@ -223,6 +219,7 @@ fn of_inserts_only(why: &str, span: Span) -> tidegate_types::Error {
         .help("leave on_time out: time attributes of the input stay what they are")
 }
 
+/// The keys and values of op_mapping, and where they stand; none: it is left out or NULL.
 type Mapping = Option<(Vec<(String, String)>, Span)>;
 
 fn to_changelog(

@@ -8,7 +8,7 @@ use super::{Draft, Lowering, forward};
 use crate::algebra::Relation;
 
 impl Lowering<'_> {
-    pub(super) fn to_changelog(
+    pub(super) fn changelog_rows(
         &mut self,
         input: Relation,
         changelog: ToChangelog,
@@ -24,20 +24,20 @@ impl Lowering<'_> {
                 .at(span)
                 .help("leave on_time out: time attributes of the input stay what they are"));
         }
-        let identity = self.identities[node].to_changelog(&changelog);
+        let identity = self.identities[node].changelog_rows(&changelog);
         let id = identity.all(identity.rows.word("changelog"));
         let operator = Operator::ToChangelog(changelog);
         self.add(Draft::new(operator, forward(node), schema, identity, id))
     }
 
-    pub(super) fn from_changelog(
+    pub(super) fn changelog_of_rows(
         &mut self,
         input: Relation,
         changelog: FromChangelog,
         schema: Vec<Field>,
     ) -> Result<usize> {
         let node = self.relation(input)?;
-        let identity = self.identities[node].from_changelog(&changelog);
+        let identity = self.identities[node].changelog_of_rows(&changelog);
         let id = identity.all(identity.rows.word("changelog"));
         let operator = Operator::FromChangelog(changelog);
         self.add(Draft::new(operator, forward(node), schema, identity, id))

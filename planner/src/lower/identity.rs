@@ -148,14 +148,14 @@ impl Identity {
     }
 
     /// The code of the change, then the input's columns.
-    pub(super) fn to_changelog(&self, changelog: &ToChangelog) -> Self {
+    pub(super) fn changelog_rows(&self, changelog: &ToChangelog) -> Self {
         let rows = codes(self.rows.word("to-changelog"), &changelog.codes);
         let columns = std::iter::once(rows.word("op")).chain(self.columns.iter().copied());
         Self { rows, columns: columns.collect() }
     }
 
     /// The input's columns without the code of the change.
-    pub(super) fn from_changelog(&self, changelog: &FromChangelog) -> Self {
+    pub(super) fn changelog_of_rows(&self, changelog: &FromChangelog) -> Self {
         let rows = self.rows.word("from-changelog").digest(self.column(changelog.column));
         let columns = self.columns.iter().enumerate();
         let kept = columns.filter(|(index, _)| *index != changelog.column);

@@ -156,10 +156,10 @@ impl Lowering<'_> {
             RelOp::Gate { input, keys } => self.gate(*input, &keys),
             RelOp::Late { input, late } => self.late_rows(*input, late),
             RelOp::ToChangelog { input, changelog, timed } => {
-                self.to_changelog(*input, changelog, timed, schema)
+                self.changelog_rows(*input, changelog, timed, schema)
             }
             RelOp::FromChangelog { input, changelog } => {
-                self.from_changelog(*input, changelog, schema)
+                self.changelog_of_rows(*input, changelog, schema)
             }
             RelOp::Unnest { input, unnest } => self.unnest(*input, unnest, schema),
             RelOp::Join { left, right, join } => self.join(*left, *right, join, schema),
