@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sqlparser::ast::{
-    self, Join, JoinConstraint, JoinOperator, Select, TableAlias, TableFactor, TableVersion,
-    TableWithJoins,
+    self, FunctionArg, FunctionArgExpr, Join, JoinConstraint, JoinOperator, Select, TableAlias,
+    TableFactor, TableVersion, TableWithJoins,
 };
 use tidegate_plan::operator::MetadataColumn;
 use tidegate_plan::{Expr, Literal, NamedExpr, Scalar};
@@ -77,8 +77,10 @@ impl Binder<'_> {
             TableFactor::Derived { lateral: true, subquery, alias, sample: None } => {
                 self.lateral(left, subquery, alias.as_ref(), operator, span)
             }
-            TableFactor::Function { .. } => Err(unsupported("LATERAL TABLE of a function", span)
-                .help("there are no table functions but UNNEST: write CROSS JOIN UNNEST(…)")),
+            TableFactor::Function { name, args, alias, with_ordinality: false, .. } => {
+                let (name, args) = called_table(name, args);
+                self.lateral_function(left, (name, args), alias.as_ref(), operator, span)
+            }
             _ => {
                 let right = self.factor(factor)?;
                 self.joined(left, right, operator, JoinForm::Undecided, span)
@@ -327,6 +329,20 @@ fn without_watermarks(table: &Table, span: Span) -> Error {
     Error::unsupported(message).at(span).help(format!(
         "say in the table how late rows may be: WATERMARK FOR {column} AS {column} - INTERVAL '5' SECOND"
     ))
+}
+
+/// The function in `LATERAL TABLE(f(…))`, or that of `LATERAL f(…)`.
+fn called_table<'n>(
+    name: &'n ast::ObjectName,
+    args: &'n [FunctionArg],
+) -> (&'n ast::ObjectName, &'n [FunctionArg]) {
+    if let [FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::Function(call)))] = args
+        && name.to_string().eq_ignore_ascii_case("TABLE")
+        && let ast::FunctionArguments::List(list) = &call.args
+    {
+        return (&call.name, &list.args);
+    }
+    (name, args)
 }
 
 /// All columns of a table.
