@@ -64,7 +64,12 @@ pub fn result_type(
         }
         AggregateFunction::ArrayAgg => TypeKind::Array(Box::new(argument.clone().materialized())),
         AggregateFunction::Percentile => {
-            numeric(function, argument)?;
+            // A value, or a row of a value and how often it counts.
+            let value = match &argument.kind {
+                TypeKind::Row(fields) if fields.len() == 2 => &fields[0].ty,
+                _ => argument,
+            };
+            numeric(function, value)?;
             // One fraction gives a value, several an array.
             match parameters {
                 [_, _, ..] => TypeKind::Array(Box::new(TypeKind::Double.nullable())),

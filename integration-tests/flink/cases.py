@@ -9,6 +9,7 @@ import cases_decimals
 import cases_documented
 import cases_expressions
 import cases_formats
+import cases_functions_changelog
 import cases_functions_collection
 import cases_functions_json
 import cases_functions_number
@@ -55,7 +56,8 @@ SECTIONS = {
     "change_formats": ("formats of changes as JSON, read through the filesystem connector into print, and written; `files` of an answer is what was written", "script", cases_formats.change_formats),
     "aggregation": ("unbounded aggregation. " + RELATIONAL, "script", cases_aggregation.aggregation),
     "aggregates_more": ("aggregates that make JSON and bitmaps, PERCENTILE. " + RELATIONAL, "script", cases_aggregation_more.aggregates),
-    "stream_functions": ("CURRENT_WATERMARK, TO_CHANGELOG, FROM_CHANGELOG. " + RELATIONAL, "script", cases_functions_table.streams),
+    "stream_functions": ("CURRENT_WATERMARK, SOURCE_WATERMARK. " + RELATIONAL, "script", cases_functions_table.streams),
+    "changelogs": ("TO_CHANGELOG, FROM_CHANGELOG. " + RELATIONAL, "script", cases_functions_changelog.changelogs),
     "grouping": ("DISTINCT, FILTER, grouping sets, nested aggregates, changing inputs. " + RELATIONAL, "script", cases_aggregation.grouping),
     "ranking": ("Top-N, deduplication, window Top-N. " + RELATIONAL, "script", cases_ranking.ranking),
     "over": ("OVER. " + RELATIONAL, "script", cases_over.over),

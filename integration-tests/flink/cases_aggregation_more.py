@@ -82,4 +82,13 @@ def aggregates():
     # PERCENTILE beyond cases_aggregation.py.
     for a in ("PERCENTILE(i32, 0)", "PERCENTILE(i32, 1)", "PERCENTILE(i32, 0.25)", "PERCENTILE(i64, 0.5)", "PERCENTILE(f64, 0.9)", "PERCENTILE(d, 0.5)", "PERCENTILE(i32, 0.5, nn)", "PERCENTILE(i32, ARRAY[0.1, 0.9], nn)", "PERCENTILE(i32, -0.1)", "PERCENTILE(i32, 1.5)", "PERCENTILE(s, 0.5)", "PERCENTILE(i32, f64)", "PERCENTILE(i32, 0.5, -1)", "PERCENTILE(DISTINCT i16, 0.5)", "PERCENTILE(i16, 0.5) FILTER (WHERE nn > 1)"):
         out.append(ask("%s of all" % a, NUMBERS, "SELECT %s AS x FROM n" % a))
+    # With frequencies, over rows that are taken back too.
+    counted = table("c", "id INT, v INT, f INT", "1 10 1\n2 20 3\n3 - 5\n4 40 0\n5 50 -1\n6 60 -\n7 20 3\n8 30 2")
+    for a in ("PERCENTILE(v, 0.5, f)", "PERCENTILE(v, 0.5, CAST(f AS BIGINT))", "PERCENTILE(v, 0.5, CAST(f AS DOUBLE))", "PERCENTILE(v, 0.5, CAST(f AS STRING))", "PERCENTILE(v, 0.5, 0)", "PERCENTILE(v, 0.5, 3)", "PERCENTILE(v, 0.5, CAST(NULL AS INT))", "PERCENTILE(DISTINCT v, 0.5, f)", "PERCENTILE(v, 0.5, f) FILTER (WHERE f > 1)", "PERCENTILE(v, ARRAY[0.5])",
+              "PERCENTILE(v, ARRAY[0.0, 0.25, 0.5, 1.0], f)", "PERCENTILE(v, 0.5, f + 1)", "PERCENTILE(v, 0.5, 2147483647)", "PERCENTILE(v, 0.5, f, 1)", "PERCENTILE(v)", "PERCENTILE(ROW(v, f), 0.5)", "JSON_ARRAYAGG(v ORDER BY f DESC)", "JSON_ARRAYAGG(v ORDER BY nope)", "JSON_ARRAYAGG(v ORDER BY f, v DESC NULL ON NULL)", "JSON_ARRAYAGG(v NULL ON NULL) WITHIN GROUP (ORDER BY f)", "SUM0(v)", "`$SUM0`(v)", "$SUM0(v)", "`$SUM0`(v) FILTER (WHERE v > 100)"):
+        out.append(ask("%s of counted values" % a, counted, "SELECT %s AS x FROM c" % a))
+    taken = table("ch", "id INT, k STRING, v INT, f INT", "+ 1 a 1 1\n+ 2 a 10 3\n+ 3 a 5 2\n~ 2 a 10 3 > 2 a 10 1\n- 1 a 1 1\n+ 4 b 7 -1\n- 3 a 5 2\n- 2 a 10 1\n+ 5 b 8 2", pk="id", changing=True)
+    for a in ("PERCENTILE(v, 0.5, f)", "PERCENTILE(v, ARRAY[0.25, 0.75], f)", "PERCENTILE(v, 0.5, f - 2)", "`$SUM0`(v)"):
+        out.append(ask("%s of changing values" % a, taken, "SELECT k, %s AS x FROM ch GROUP BY k" % a))
+    out.append(ask("PERCENTILE with frequencies of windows", windowed, WINDOW % "PERCENTILE(v, 0.5, id)"))
     return out

@@ -1,5 +1,5 @@
 # Copyright the Tidegate authors. Licensed under the Apache License, Version 2.0.
-"""What record.py asks about functions that need a stream: CURRENT_WATERMARK, TO_CHANGELOG, FROM_CHANGELOG."""
+"""What record.py asks about functions that need a stream: CURRENT_WATERMARK, SOURCE_WATERMARK."""
 from cases_updating import ask, table
 
 EVENTS = "1 1 10\n2 2 12\n3 3 5\n4 4 60\n5 - 61\n6 6 60.5"
@@ -24,15 +24,15 @@ def streams():
     out.append(ask("CURRENT_WATERMARK of a number", ROWS, "SELECT CURRENT_WATERMARK(v) AS wm FROM w"))
     out.append(ask("CURRENT_WATERMARK of an expression", ROWS, "SELECT CURRENT_WATERMARK(ts + INTERVAL '1' SECOND) AS wm FROM w"))
     out.append(ask("CURRENT_WATERMARK behind an aggregate", ROWS, "SELECT id, CURRENT_WATERMARK(MAX(ts)) AS wm FROM w GROUP BY id"))
-    for name, call in (("", "input => TABLE ch"), (", a name for the column", "input => TABLE ch, op => DESCRIPTOR(kind)"), (", a mapping", "input => TABLE ch, op_mapping => MAP['INSERT', 'I', 'UPDATE_AFTER', 'U', 'DELETE', 'D']"), (", codes in one key", "input => TABLE ch, op_mapping => MAP['INSERT, UPDATE_AFTER', 'put', 'DELETE', 'drop']"),
-                       (", partitioned", "input => TABLE ch PARTITION BY id"), (" without input", "")):
-        out.append(ask("TO_CHANGELOG of changes%s" % name, CHANGES, "SELECT * FROM TO_CHANGELOG(%s)" % call))
-    out.append(ask("TO_CHANGELOG of rows", APPEND, "SELECT * FROM TO_CHANGELOG(input => TABLE p)"))
-    out.append(ask("TO_CHANGELOG of an aggregate", CHANGES, "SELECT * FROM TO_CHANGELOG(input => (SELECT k, COUNT(*) AS c FROM ch GROUP BY k))"))
-    out.append(ask("TO_CHANGELOG, then an aggregate", CHANGES, "SELECT op, COUNT(*) AS c FROM TO_CHANGELOG(input => TABLE ch) GROUP BY op"))
-    for name, call in ((", a mapping", "input => TABLE f, " + MAPPING), (", a mapping and the column", "input => TABLE f, op => DESCRIPTOR(op), " + MAPPING), (", another column", "input => TABLE f, op => DESCRIPTOR(nope), " + MAPPING), (", a code too few", "input => TABLE f, op_mapping => MAP['I', 'INSERT']"),
-                       (", partitioned", "input => TABLE f PARTITION BY id, " + MAPPING)):
-        out.append(ask("FROM_CHANGELOG%s" % name, CODED, "SELECT * FROM FROM_CHANGELOG(%s)" % call))
-    out.append(ask("FROM_CHANGELOG, then an aggregate", CODED, "SELECT COUNT(*) AS c, SUM(v) AS s FROM FROM_CHANGELOG(input => TABLE f, %s)" % MAPPING))
-    out.append(ask("FROM_CHANGELOG of changes", CHANGES, "SELECT * FROM FROM_CHANGELOG(input => TABLE ch)"))
+    for name, argument in (("a choice", "CASE WHEN v > 1 THEN ts END"), ("COALESCE", "COALESCE(ts, TIMESTAMP '2024-01-01 00:00:00')"), ("another precision", "CAST(ts AS TIMESTAMP(6))"), ("a literal", "TIMESTAMP '2024-01-01 00:00:00'"), ("NULL", "CAST(NULL AS TIMESTAMP(3))"), ("PROCTIME", "PROCTIME()"), ("a text made a time", "TO_TIMESTAMP(CAST(ts AS STRING))"), ("a text", "'x'")):
+        out.append(ask("CURRENT_WATERMARK of %s" % name, ROWS, "SELECT id, CURRENT_WATERMARK(%s) AS wm FROM w" % argument))
+    out.append(ask("CURRENT_WATERMARK of a sum that is no time attribute", PLAIN, "SELECT CURRENT_WATERMARK(ts + INTERVAL '1' SECOND) AS wm FROM w"))
+    out.append(ask("CURRENT_WATERMARK of a key", ROWS, "SELECT v, CURRENT_WATERMARK(ts) AS wm FROM w GROUP BY v, ts"))
+    out.append(ask("CURRENT_WATERMARK of the first time", ROWS, "SELECT id, CURRENT_WATERMARK(MIN(ts)) AS wm FROM w GROUP BY id"))
+    own = "CREATE TABLE z (id INT, ts %s, WATERMARK FOR ts AS %s) WITH ('connector'='filesystem','path'='${DIR}/w.json','format'='json')"
+    for name, kind, expression, query in (("read", "TIMESTAMP(3)", "SOURCE_WATERMARK()", "SELECT * FROM z"), ("not needed", "TIMESTAMP(3)", "SOURCE_WATERMARK()", "SELECT id FROM z"), ("in windows", "TIMESTAMP(3)", "SOURCE_WATERMARK()", "SELECT window_start, COUNT(*) AS c FROM TABLE(TUMBLE(TABLE z, DESCRIPTOR(ts), INTERVAL '10' SECOND)) GROUP BY window_start, window_end"),
+                                          ("in an expression", "TIMESTAMP(3)", "SOURCE_WATERMARK() - INTERVAL '1' SECOND", "SELECT * FROM z"), ("with an argument", "TIMESTAMP(3)", "SOURCE_WATERMARK(ts)", "SELECT * FROM z"), ("of a number", "INT", "SOURCE_WATERMARK()", "SELECT * FROM z")):
+        out.append(ask("SOURCE_WATERMARK, %s" % name, PLAIN, query, more=[own % (kind, expression)]))
+    out.append(ask("SOURCE_WATERMARK in a query", ROWS, "SELECT SOURCE_WATERMARK() AS wm FROM w"))
+    out.append(ask("SOURCE_WATERMARK of a sink", PLAIN, "INSERT INTO z SELECT id, ts FROM w", more=["CREATE TABLE z (id INT, ts TIMESTAMP(3), WATERMARK FOR ts AS SOURCE_WATERMARK()) WITH ('connector'='print')"]))
     return out

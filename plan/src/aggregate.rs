@@ -107,7 +107,13 @@ impl AggregateFunction {
     pub fn may_be_null(self) -> bool {
         matches!(
             self,
-            Self::StddevSamp | Self::VarSamp | Self::SingleValue | Self::Lag | Self::Lead
+            // Of a percentile no value may count.
+            Self::StddevSamp
+                | Self::VarSamp
+                | Self::SingleValue
+                | Self::Percentile
+                | Self::Lag
+                | Self::Lead
         )
     }
 

@@ -37,6 +37,24 @@ impl RowKind {
         kind & 1 == 0
     }
 
+    /// All kinds, in the order of their numbers.
+    pub const ALL: [Self; 4] = [Self::Insert, Self::UpdateBefore, Self::UpdateAfter, Self::Delete];
+
+    /// Flink's name, such as `INSERT`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Insert => "INSERT",
+            Self::UpdateBefore => "UPDATE_BEFORE",
+            Self::UpdateAfter => "UPDATE_AFTER",
+            Self::Delete => "DELETE",
+        }
+    }
+
+    /// The kind of Flink's name, if it is one.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// Flink's short form, such as `+I`.
     pub fn short(self) -> &'static str {
         match self {

@@ -106,6 +106,8 @@ pub fn state_layout(node: &Node, graph: &StreamGraph) -> Vec<String> {
         | Operator::Union
         | Operator::Expand(_)
         | Operator::Unnest(_)
+        | Operator::ToChangelog(_)
+        | Operator::FromChangelog(_)
         | Operator::LookupJoin(_)
         | Operator::LateRows(_)
         | Operator::DropUpdateBefore => return Vec::new(),

@@ -8,8 +8,8 @@ mod windows;
 use std::sync::Arc;
 
 use tidegate_plan::operator::{
-    JoinKind, MatchRecognize, MetadataColumn, OverAggregate, Rank, RankFunction, SortKey,
-    TemporalSort, Unnest,
+    FromChangelog, JoinKind, MatchRecognize, MetadataColumn, OverAggregate, Rank, RankFunction,
+    SortKey, TemporalSort, ToChangelog, Unnest,
 };
 use tidegate_plan::window::{WindowColumn, WindowShape};
 use tidegate_plan::{AggregateCall, Expr, Literal, NamedExpr, Schema};
@@ -92,6 +92,18 @@ pub(crate) enum RelOp {
     Unnest {
         input: Box<Relation>,
         unnest: Unnest,
+    },
+    /// Output: the code of the change, then the input's columns.
+    ToChangelog {
+        input: Box<Relation>,
+        changelog: ToChangelog,
+        /// Where `on_time` stands, if it does: rows are inserted only.
+        timed: Option<Span>,
+    },
+    /// Output: the input's columns without the code of the change.
+    FromChangelog {
+        input: Box<Relation>,
+        changelog: FromChangelog,
     },
     /// The input behind the exchange by `keys`: several operators read the very same rows and watermarks.
     Gate {
@@ -286,6 +298,8 @@ impl Relation {
             | RelOp::Match { input, .. }
             | RelOp::Gate { input, .. }
             | RelOp::Late { input, .. }
+            | RelOp::ToChangelog { input, .. }
+            | RelOp::FromChangelog { input, .. }
             | RelOp::Unnest { input, .. } => vec![input],
         }
     }
@@ -310,6 +324,8 @@ impl Relation {
             | RelOp::Match { input, .. }
             | RelOp::Gate { input, .. }
             | RelOp::Late { input, .. }
+            | RelOp::ToChangelog { input, .. }
+            | RelOp::FromChangelog { input, .. }
             | RelOp::Unnest { input, .. } => vec![input],
         }
     }

@@ -75,8 +75,8 @@ pub(crate) enum ColumnKind {
 pub(crate) struct Watermark {
     /// Index in [`Table::columns`].
     pub(crate) column: usize,
-    /// Over all columns.
-    pub(crate) expr: Expr,
+    /// Over all columns; none: `SOURCE_WATERMARK()`, the source's own.
+    pub(crate) expr: Option<Expr>,
 }
 
 /// A view: its query, bound anew wherever it is used.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use tidegate_engine::calc::{Calc, Union};
-use tidegate_engine::changelog::{ChangelogNormalize, DropUpdateBefore, UpsertMaterialize};
+use tidegate_engine::changelog::{
+    ChangelogNormalize, DropUpdateBefore, FromChangelog, ToChangelog, UpsertMaterialize,
+};
 use tidegate_engine::connector::{DeliveryGuarantee, LookupTable, Sink, SinkContext, Source};
 use tidegate_engine::deduplicate::deduplicate;
 use tidegate_engine::exchange::Sender;
@@ -234,6 +236,10 @@ fn operator(graph: &StreamGraph, node: &Node) -> Result<Box<dyn Operator>> {
         }
         PlanOperator::Unnest(plan) => {
             Box::new(Unnest::new(plan, node, &inputs(graph, node)?, &graph.settings)?)
+        }
+        PlanOperator::ToChangelog(plan) => Box::new(ToChangelog::new(plan, node)),
+        PlanOperator::FromChangelog(plan) => {
+            Box::new(FromChangelog::new(plan, node, &inputs(graph, node)?)?)
         }
         PlanOperator::DropUpdateBefore => Box::new(DropUpdateBefore),
         PlanOperator::LateRows(plan) => {

@@ -180,7 +180,12 @@ fn aggregate(
 ) -> Later {
     let name = format!("{keys} keys: {name}");
     Box::new(move || {
-        let plan = plan::GroupAggregate { keys: vec![0], aggregates: calls, two_phase: false };
+        let plan = plan::GroupAggregate {
+            keys: vec![0],
+            aggregates: calls,
+            two_phase: false,
+            each_change: false,
+        };
         let types = plan.aggregates.iter().map(|call| call.ty.clone());
         let key = input(text)[0].ty.clone();
         let types: Vec<SqlType> = std::iter::once(key).chain(types).collect();

@@ -42,9 +42,14 @@ pub(super) fn collect(argument: &SqlType, result: &SqlType) -> Result<Box<dyn Ac
     Ok(Box::new(Multiset::new(data_type(argument), Form::Collected(data_type(result)))?))
 }
 
-/// PERCENTILE: parameters are the fractions.
+/// PERCENTILE: parameters are the fractions; the argument is a number, or a row of a number and how often it
+/// counts (not, if that is NULL or not positive).
 pub(super) fn percentile(call: &AggregateCall, argument: &SqlType) -> Result<Box<dyn Accumulator>> {
-    if !argument.kind.is_numeric() {
+    let value = match &argument.kind {
+        TypeKind::Row(fields) if fields.len() == 2 => &fields[0].ty,
+        _ => argument,
+    };
+    if !value.kind.is_numeric() {
         return Err(Error::unsupported(format!("PERCENTILE does not take {argument}")));
     }
     let fraction = |scalar: &Scalar, scale: u8| match scalar {
@@ -95,7 +100,7 @@ impl Multiset {
                 entry.insert(by);
             }
             Entry::Occupied(mut entry) => {
-                *entry.get_mut() += by;
+                *entry.get_mut() = entry.get().saturating_add(by);
                 if *entry.get() == 0 {
                     self.bytes -= value.len();
                     entry.remove();
@@ -112,6 +117,9 @@ impl Multiset {
         by: i64,
     ) -> Result<()> {
         let argument = argument.ok_or_else(|| Error::internal("an aggregate has no argument"))?;
+        if let (Form::Percentiles(..), DataType::Struct(_)) = (&self.form, argument.data_type()) {
+            return self.each_weighted(slots, argument.as_struct(), filter, by);
+        }
         let argument = match argument.data_type() == &self.ty {
             true => argument.clone(),
             false => cast(argument, &self.ty).map_err(|e| Error::internal(e.to_string()))?,
@@ -119,6 +127,32 @@ impl Multiset {
         let encoded = self.encode(&argument)?;
         rows::for_each(slots, argument.logical_nulls().as_ref(), filter, |row, slot| {
             self.change(slot as u32, encoded.row(row).as_ref(), by);
+        });
+        Ok(())
+    }
+
+    /// As `each`, for rows of a value and how often it counts.
+    fn each_weighted(
+        &mut self,
+        slots: &[u32],
+        pairs: &StructArray,
+        filter: Option<&BooleanArray>,
+        by: i64,
+    ) -> Result<()> {
+        let [value, weight] = pairs.columns() else {
+            return Err(Error::internal("a weighted value is a row of two"));
+        };
+        let internal = |error: arrow::error::ArrowError| Error::internal(error.to_string());
+        let value = cast(value, &self.ty).map_err(internal)?;
+        let weight = cast(weight, &DataType::Int64).map_err(internal)?;
+        let weights = weight.as_primitive::<Int64Type>();
+        let encoded = self.encode(&value)?;
+        let nulls = NullBuffer::union(value.logical_nulls().as_ref(), weights.nulls());
+        rows::for_each(slots, nulls.as_ref(), filter, |row, slot| {
+            let weight = weights.value(row);
+            if weight > 0 {
+                self.change(slot as u32, encoded.row(row).as_ref(), by * weight);
+            }
         });
         Ok(())
     }
@@ -195,19 +229,20 @@ impl Multiset {
                 self.of(*slot).filter(|(_, count)| *count > 0).unzip();
             let values = self.decode(values.into_iter())?;
             let values = values.as_primitive::<Float64Type>().values();
-            let total: i64 = counts.iter().sum();
+            let total: i128 = counts.iter().map(|count| i128::from(*count)).sum();
             valid.push(total > 0);
             for fraction in fractions {
-                let at = (total - 1).max(0) as f64 * fraction;
-                let nth = |place: i64| {
+                // Places from 1, which rounds as Flink does.
+                let at = (total - 1).max(0) as f64 * fraction + 1.0;
+                let nth = |place: i128| {
                     let mut behind = place;
                     let found = counts.iter().position(|count| {
-                        behind -= count;
+                        behind -= i128::from(*count);
                         behind < 0
                     });
                     found.map_or(0.0, |index| values[index])
                 };
-                let (low, high) = (nth(at.floor() as i64), nth(at.ceil() as i64));
+                let (low, high) = (nth(at.floor() as i128 - 1), nth(at.ceil() as i128 - 1));
                 let share = at - at.floor();
                 results.push(if low == high { low } else { low + (high - low) * share });
             }

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, AsArray, BooleanArray, Decimal128Array, Float64Array, Int32Array, StringViewArray,
+    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Float64Array, Int16Array, Int32Array,
+    Int64Array, StringViewArray, StructArray,
 };
-use arrow::datatypes as dt;
-use tidegate_plan::{AggregateCall, AggregateFunction};
-use tidegate_types::{Field, TypeKind};
+use arrow::datatypes::{self as dt, DataType};
+use tidegate_plan::arrow_type::data_type;
+use tidegate_plan::{AggregateCall, AggregateFunction, Literal, Scalar};
+use tidegate_types::{Field, SqlType, TypeKind};
 
 use super::{Accumulator, accumulator};
 
@@ -158,4 +160,80 @@ fn reset_empties_a_slot() {
     counts.reset(0);
     counts.update(&[0], Some(&column.slice(0, 1)), None).unwrap();
     assert_eq!(counts.result(&[0]).unwrap().as_primitive::<dt::Int64Type>().value(0), 1);
+}
+
+/// A weighted percentile is that of values which stand as often as they count; rows are taken back as they came.
+#[test]
+fn a_value_counts_as_often_as_its_frequency_says() {
+    let list = TypeKind::Array(Box::new(TypeKind::Double.nullable()));
+    let fractions = [0.0, 0.25, 0.5, 0.9, 1.0]
+        .map(|value| Literal { value: Scalar::Double(value), ty: TypeKind::Double.not_null() });
+    let pair = |value, weight| {
+        TypeKind::Row(vec![Field::new("v", value), Field::new("f", weight)]).not_null()
+    };
+    let weighted = pair(TypeKind::Int.nullable(), TypeKind::SmallInt.nullable());
+    let percentiles = |argument: SqlType| {
+        let schema = vec![Field::new("x", argument)];
+        let call = AggregateCall {
+            function: AggregateFunction::Percentile,
+            argument: Some(0),
+            parameters: fractions.to_vec(),
+            distinct: false,
+            filter: None,
+            name: "a".into(),
+            ty: list.clone().nullable(),
+        };
+        accumulator(&call, &schema, true).unwrap()
+    };
+    let rows = [
+        (Some(5), Some(2)),
+        (Some(-3), Some(1)),
+        (None, Some(4)),
+        (Some(8), Some(0)),
+        (Some(9), Some(-2)),
+        (Some(5), None),
+        (Some(70), Some(3)),
+        (Some(-3), Some(2)),
+    ];
+    let columns: [ArrayRef; 2] = [
+        Arc::new(Int32Array::from_iter(rows.iter().map(|(value, _)| *value))),
+        Arc::new(Int16Array::from_iter(rows.iter().map(|(_, weight)| *weight))),
+    ];
+    let DataType::Struct(fields) = data_type(&weighted) else { panic!() };
+    let pairs: ArrayRef = Arc::new(StructArray::new(fields, columns.to_vec(), None));
+    let repeated = |rows: &[(Option<i32>, Option<i16>)]| -> ArrayRef {
+        let times = |weight: &Option<i16>| weight.unwrap_or(0).max(0) as usize;
+        let values = rows.iter().flat_map(|(value, weight)| vec![*value; times(weight)]);
+        Arc::new(Int32Array::from_iter(values))
+    };
+    let plain = |rows: &[(Option<i32>, Option<i16>)]| {
+        let (mut plain, values) = (percentiles(TypeKind::Int.nullable()), repeated(rows));
+        plain.update(&vec![0; values.len()], Some(&values), None).unwrap();
+        plain.result(&[0]).unwrap()
+    };
+    let slots = [0; 8];
+    let mut one = percentiles(weighted.clone());
+    one.update(&slots, Some(&pairs), None).unwrap();
+    assert_eq!(&one.result(&[0]).unwrap(), &plain(&rows));
+    let two = in_two_phases(|| percentiles(weighted.clone()), &slots, &pairs, None);
+    assert_eq!(&two, &plain(&rows));
+    // The first five rows go.
+    one.retract(&slots[..5], Some(&pairs.slice(0, 5)), None).unwrap();
+    assert_eq!(&one.result(&[0]).unwrap(), &plain(&rows[5..]));
+    one.retract(&slots[5..], Some(&pairs.slice(5, 3)), None).unwrap();
+    assert!(one.result(&[0]).unwrap().is_null(0));
+    // More than can be counted is still a place among the values.
+    let many: [ArrayRef; 2] = [
+        Arc::new(Int32Array::from(vec![1, 2, 3])),
+        Arc::new(Int64Array::from(vec![i64::MAX, i64::MAX, i64::MAX])),
+    ];
+    let weighted = pair(TypeKind::Int.nullable(), TypeKind::BigInt.nullable());
+    let DataType::Struct(fields) = data_type(&weighted) else { panic!() };
+    let pairs: ArrayRef = Arc::new(StructArray::new(fields, many.to_vec(), None));
+    let mut one = percentiles(weighted);
+    one.update(&[0; 3], Some(&pairs), None).unwrap();
+    one.update(&[0; 3], Some(&pairs), None).unwrap();
+    let result = one.result(&[0]).unwrap();
+    let result = result.as_list::<i32>().value(0);
+    assert_eq!(result.as_primitive::<dt::Float64Type>().values()[2], 2.0);
 }

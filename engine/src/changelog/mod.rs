@@ -1,8 +1,9 @@
 //! Operators that change how updates are expressed: completing upserts, dropping old rows, ordering
-//! changes by the key of a sink.
+//! changes by the key of a sink, making rows of changes and changes of rows.
 
 mod materialize;
 mod normalize;
+mod rows;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use crate::operator::{Operator, Output};
 
 pub use materialize::UpsertMaterialize;
 pub use normalize::ChangelogNormalize;
+pub use rows::{FromChangelog, ToChangelog};
 
 /// Drops the old content of updated rows.
 pub struct DropUpdateBefore;

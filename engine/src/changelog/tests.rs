@@ -2,16 +2,107 @@
 //! restores in between.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{Int64Array, RecordBatch, StringViewArray};
 
 use tidegate_plan::arrow_type::arrow_schema;
 use tidegate_plan::operator::{
-    ChangelogNormalize as Normalize, Operator as PlanOperator, UpsertMaterialize as Materialize,
+    ChangeCode, ChangelogNormalize as Normalize, FromChangelog as FromPlan,
+    Operator as PlanOperator, ToChangelog as ToPlan, UpsertMaterialize as Materialize,
 };
 use tidegate_plan::{ChangelogMode, PlanSettings, Schema, Updates};
 use tidegate_types::TypeKind;
 
 use super::*;
-use crate::testing::{Random, Replay, Row, Subject, Table, changes, ints, node, schema};
+use crate::testing::{Random, Replay, Row, Subject, Table, changes, ints, node, rows_of, schema};
+
+/// A batch of a number and a text.
+fn coded(rows: &[(i64, Option<&str>)]) -> RecordBatch {
+    let schema = arrow_schema(&schema(&[TypeKind::BigInt.nullable(), TypeKind::STRING.nullable()]));
+    let numbers = rows.iter().map(|(number, _)| *number).collect::<Int64Array>();
+    let codes = rows.iter().map(|(_, code)| *code).collect::<StringViewArray>();
+    RecordBatch::try_new(schema, vec![Arc::new(numbers), Arc::new(codes)]).unwrap()
+}
+
+fn codes(all: &[(&str, RowKind)]) -> Vec<ChangeCode> {
+    all.iter().map(|(code, kind)| ChangeCode { code: (*code).to_owned(), kind: *kind }).collect()
+}
+
+fn rows_from(all: &[(&str, RowKind)], rows: &[(i64, Option<&str>)]) -> Result<Vec<Changes>> {
+    let types = [TypeKind::BigInt.nullable(), TypeKind::STRING.nullable()];
+    let below = node(PlanOperator::Union, schema(&types), ChangelogMode::APPEND, None);
+    let plan = FromPlan { column: 1, codes: codes(all) };
+    let operator = PlanOperator::FromChangelog(plan.clone());
+    let node = node(operator, schema(&types[..1]), ChangelogMode::RETRACT, None);
+    let mut out = Output::new(0);
+    let mut from = FromChangelog::new(&plan, &node, &[&below])?;
+    from.process(0, Changes::append(coded(rows)), &mut out)?;
+    Ok(out.take())
+}
+
+#[test]
+fn changes_become_rows_with_a_code() {
+    let number = || TypeKind::BigInt.nullable();
+    let log = [
+        (RowKind::Insert, vec![Some(1)]),
+        (RowKind::UpdateBefore, vec![Some(1)]),
+        (RowKind::UpdateAfter, vec![None]),
+        (RowKind::Delete, vec![Some(4)]),
+    ];
+    let plan = ToPlan {
+        codes: codes(&[
+            ("put", RowKind::UpdateAfter),
+            ("", RowKind::Delete),
+            ("put", RowKind::Insert),
+        ]),
+    };
+    let operator = PlanOperator::ToChangelog(plan.clone());
+    let node = node(
+        operator,
+        schema(&[TypeKind::STRING.nullable(), number()]),
+        ChangelogMode::APPEND,
+        None,
+    );
+    let mut to = ToChangelog::new(&plan, &node);
+    let stored = arrow_schema(&schema(&[number()]));
+    let mut rows = |log: &[(RowKind, Vec<Option<i64>>)]| {
+        let mut out = Output::new(0);
+        to.process(0, changes(&stored, log), &mut out).unwrap();
+        let batches = out.take();
+        assert!(batches.iter().all(|changes| changes.kinds.is_none()));
+        batches.iter().flat_map(|changes| rows_of(&changes.rows)).collect::<Vec<_>>()
+    };
+    let row =
+        |code: &str, value: Option<&str>| vec![Some(code.to_owned()), value.map(str::to_owned)];
+    assert_eq!(rows(&log), [row("put", Some("1")), row("put", None), row("", Some("4"))]);
+    // Rows that are all inserted carry no kinds; where none has a code nothing comes out.
+    assert_eq!(rows(&log[..1]), [row("put", Some("1"))]);
+    assert_eq!(rows(&log[1..2]), [] as [Row; 0]);
+}
+
+#[test]
+fn rows_become_the_changes_that_their_codes_say() {
+    let known = [("c", RowKind::Insert), ("r", RowKind::Insert), ("", RowKind::Delete)];
+    let batches =
+        rows_from(&known, &[(1, Some("c")), (2, Some("r")), (2, Some("")), (3, Some("c"))])
+            .unwrap();
+    let [batch] = &batches[..] else { panic!("{batches:?}") };
+    assert_eq!(batch.kinds.as_ref().unwrap().values().to_vec(), [0, 0, 3, 0]);
+    assert_eq!(rows_of(&batch.rows).concat().into_iter().flatten().collect::<String>(), "1223");
+}
+
+#[test]
+fn a_row_that_says_no_known_change_fails_by_name() {
+    let known = [("c", RowKind::Insert), ("d", RowKind::Delete)];
+    let error = rows_from(&known, &[(1, Some("c")), (2, Some("x"))]).unwrap_err().to_string();
+    assert!(
+        error.contains("invalid op code 'x' in column 'c1'; defined op codes are: [c, d]"),
+        "{error}"
+    );
+    let error = rows_from(&known, &[(1, None)]).unwrap_err().to_string();
+    assert!(error.contains("the op code in column 'c1' is NULL"), "{error}");
+}
 
 fn input() -> Schema {
     schema(&[TypeKind::BigInt.nullable(), TypeKind::BigInt.nullable(), TypeKind::STRING.nullable()])

@@ -11,7 +11,7 @@ use tidegate_types::{Error, KeyGroupRange, Result, Watermark};
 use super::local;
 use super::state::{GroupState, restore_distinct};
 use crate::element::Changes;
-use crate::keyed::{Keyed, Pending, Scales, SlotValues, Wanted};
+use crate::keyed::{Keyed, Pending, Scales, SlotValues, Wanted, rounds};
 use crate::keys::hash::{SEED, hash_columns};
 use crate::operator::{Copied, Operator, OperatorContext, Output, SnapshotRequest, TableSnapshot};
 
@@ -34,6 +34,8 @@ pub struct GroupAggregate {
     /// Whether old results are needed at all.
     needs_old: bool,
     mini_batch: Option<MiniBatch>,
+    /// Whether every change comes out.
+    each_change: bool,
     output: SchemaRef,
     keyed: Keyed,
     state: GroupState,
@@ -85,6 +87,7 @@ impl GroupAggregate {
             wanted,
             needs_old: before || retracts || !wanted.equal,
             mini_batch: settings.mini_batch,
+            each_change: plan.each_change,
             output: arrow_schema(&node.schema),
             keyed,
             state,
@@ -127,6 +130,22 @@ impl GroupAggregate {
         for slot in slots {
             self.state.clear(*slot);
             self.emitted[*slot as usize] = false;
+        }
+        Ok(())
+    }
+
+    /// Takes rows in, and emits what has changed unless it waits for more.
+    fn apply(&mut self, changes: &Changes, out: &mut Output) -> Result<()> {
+        self.find(&changes.rows, out.now_ms)?;
+        let alone = self.pending.slots.is_empty();
+        self.note()?;
+        if self.partials {
+            self.state.merge(&self.slots, &changes.rows, self.keys.len())?;
+        } else {
+            self.state.apply(&self.slots, changes, &self.keyed)?;
+        }
+        if self.each_change || !self.bundles(changes.len(), out.now_ms) {
+            self.flush(alone.then_some(&changes.rows), out)?;
         }
         Ok(())
     }
@@ -279,16 +298,13 @@ impl Operator for GroupAggregate {
         if changes.is_empty() {
             return Ok(());
         }
-        self.find(&changes.rows, out.now_ms)?;
-        let alone = self.pending.slots.is_empty();
-        self.note()?;
-        if self.partials {
-            self.state.merge(&self.slots, &changes.rows, self.keys.len())?;
+        if self.each_change {
+            hash_columns(&changes.rows, &self.keys, &mut self.hashes)?;
+            for round in rounds(&self.hashes) {
+                self.apply(&changes.take(&round)?, out)?;
+            }
         } else {
-            self.state.apply(&self.slots, &changes, &self.keyed)?;
-        }
-        if !self.bundles(changes.len(), out.now_ms) {
-            self.flush(alone.then_some(&changes.rows), out)?;
+            self.apply(&changes, out)?;
         }
         self.sweep(out.now_ms)?;
         self.weigh()

@@ -90,12 +90,14 @@ fn ordered() -> Vec<AggregateCall> {
     ]
 }
 
+#[derive(Clone)]
 struct Case {
     keys: Vec<usize>,
     calls: Vec<AggregateCall>,
     appends: bool,
     updates: Updates,
     two_phase: bool,
+    each_change: bool,
     mini_batch: Option<MiniBatch>,
     ttl_ms: u64,
 }
@@ -103,7 +105,16 @@ struct Case {
 impl Case {
     fn new(calls: Vec<AggregateCall>, appends: bool, updates: Updates) -> Self {
         let keys = vec![0];
-        Self { keys, calls, appends, updates, two_phase: false, mini_batch: None, ttl_ms: 0 }
+        Self {
+            keys,
+            calls,
+            appends,
+            updates,
+            two_phase: false,
+            each_change: false,
+            mini_batch: None,
+            ttl_ms: 0,
+        }
     }
 
     fn settings(&self) -> PlanSettings {
@@ -111,7 +122,12 @@ impl Case {
     }
 
     fn plan(&self) -> Plan {
-        Plan { keys: self.keys.clone(), aggregates: self.calls.clone(), two_phase: self.two_phase }
+        Plan {
+            keys: self.keys.clone(),
+            aggregates: self.calls.clone(),
+            two_phase: self.two_phase,
+            each_change: self.each_change,
+        }
     }
 
     fn nodes(&self) -> (Node, Node) {
@@ -310,6 +326,33 @@ fn partial_states_combine_also_those_that_take_back() {
             let mut case = Case::new(simple(), appends, Updates::BeforeAndAfter);
             (case.two_phase, case.mini_batch) = (true, mini_batch);
             (0..10).for_each(|seed| _ = case.run(seed));
+        }
+    }
+}
+
+#[test]
+fn every_change_comes_out_as_if_its_row_had_come_alone() {
+    let stored = arrow_schema(&input());
+    for appends in [true, false] {
+        for seed in 0..20 {
+            let mut case = Case::new(simple(), appends, Updates::BeforeAndAfter);
+            case.keys.truncate(seed as usize % 2);
+            let each = Case { each_change: true, ..case.clone() };
+            each.run(seed);
+            let (mut alone, mut together) = (case.subject(), each.subject());
+            let mut random = Random(seed);
+            let mut table = random_table(appends);
+            for _ in 0..20 {
+                let log = table.change(1 + random.below(20), &mut random);
+                together.feed(0, &changes(&stored, &log));
+                for change in &log {
+                    alone.feed(0, &changes(&stored, std::slice::from_ref(change)));
+                    alone.advance(10);
+                }
+                together.advance(10);
+            }
+            assert_eq!(together.replay.seen, alone.replay.seen);
+            assert_eq!(together.replay.table(), alone.replay.table());
         }
     }
 }

@@ -31,5 +31,5 @@ pub(crate) use pending::{Pending, Wanted};
 pub(crate) use rows::SlotRows;
 pub(crate) use scales::Scales;
 pub(crate) use sort_bytes::SortBytes;
-pub(crate) use successive::{last_of_each, replaced};
+pub(crate) use successive::{last_of_each, replaced, rounds};
 pub(crate) use table::{Keyed, SlotValues};

@@ -1,7 +1,7 @@
 //! Changes one after the other, for readers that need every version of a key and not only the last one of
 //! a batch: what each row of a batch replaces. Net changes are in `pending.rs`.
 
-use arrow::array::{Array, ArrayRef};
+use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute::concat;
 use hashbrown::HashMap;
 use tidegate_types::{Error, Result};
@@ -36,6 +36,21 @@ pub(crate) fn replaced(
         concat(&parts).map_err(|error| Error::internal(error.to_string()))
     });
     Ok(Old { rows, columns: both.collect::<Result<_>>()? })
+}
+
+/// The rows of a batch in rounds, in each of which no key stands twice: the first row of every key, the second of
+/// those that have one, and so on. Of keys only their hashes are known: those of equal hashes take turns, too.
+pub(crate) fn rounds(hashes: &[u64]) -> Vec<UInt32Array> {
+    let mut seen: HashMap<u64, usize> = HashMap::with_capacity(hashes.len());
+    let mut rounds: Vec<Vec<u32>> = Vec::new();
+    for (row, hash) in (0u32..).zip(hashes) {
+        let round = seen.entry(*hash).and_modify(|round| *round += 1).or_insert(0);
+        match rounds.get_mut(*round) {
+            Some(rows) => rows.push(row),
+            None => rounds.push(vec![row]),
+        }
+    }
+    rounds.into_iter().map(UInt32Array::from).collect()
 }
 
 /// The last row of each slot: the slots, in the order in which they come first, and the places of their rows.

@@ -28,6 +28,7 @@ mod kafka_bounded;
 mod kafka_by_key;
 mod kafka_exactly_once;
 mod late_rows;
+mod lateral_functions;
 mod lookup_files;
 mod lookup_jdbc;
 mod memory_budgets;

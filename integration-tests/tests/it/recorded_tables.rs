@@ -16,6 +16,7 @@ use tidegate_integration_tests::tidegate::Run;
 const SECTIONS: &[&str] = &[
     "aggregates_more",
     "aggregation",
+    "changelogs",
     "documented",
     "group_windows",
     "grouping",
@@ -162,7 +163,9 @@ fn split_json(stdout: &str, names: &[String]) -> Result<(Vec<Described>, Vec<Cha
     }
     let rows = lines.map(|line| {
         let (kind, line) = match line.strip_prefix("{\"op\":\"") {
-            Some(rest) if rest.len() > 3 && rest.as_bytes()[2] == b'"' => {
+            Some(rest)
+                if ["+I\"", "-U\"", "+U\"", "-D\""].iter().any(|kind| rest.starts_with(kind)) =>
+            {
                 let fields = rest[3..].strip_prefix(',').unwrap_or(&rest[3..]);
                 (&rest[..2], format!("{{{fields}"))
             }

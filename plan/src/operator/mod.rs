@@ -1,5 +1,6 @@
 //! The operators of a stream graph: what each computes, not how.
 
+mod changelog;
 mod join;
 mod pattern;
 mod updating;
@@ -13,6 +14,7 @@ use crate::aggregate::AggregateCall;
 use crate::expr::{Expr, Literal, NamedExpr};
 use crate::window::{WindowColumn, WindowEmit, WindowShape, WindowTime};
 
+pub use changelog::{ChangeCode, FromChangelog, ToChangelog};
 pub use join::{
     IntervalJoin, Join, JoinKind, JoinOn, LookupJoin, LookupKey, LookupRetry,
     MAX_MULTI_JOIN_INPUTS, MultiJoin, TemporalJoin, WindowJoin,
@@ -80,6 +82,10 @@ pub enum Operator {
     LateRows(LateRows),
     /// Orders changes for a sink with a key of its own.
     UpsertMaterialize(UpsertMaterialize),
+    /// Makes rows of changes.
+    ToChangelog(ToChangelog),
+    /// Makes changes of rows.
+    FromChangelog(FromChangelog),
     /// Writes to an outside system.
     Sink(Sink),
 }
@@ -277,6 +283,7 @@ impl Operator {
             Self::DropUpdateBefore => "DropUpdateBefore",
             Self::LateRows(_) => "LateRows",
             Self::UpsertMaterialize(_) => "SinkMaterializer",
+            Self::ToChangelog(_) | Self::FromChangelog(_) => "ProcessTableFunction",
             Self::Sink(_) => "Sink",
         }
     }

@@ -18,6 +18,10 @@ pub struct GroupAggregate {
     pub aggregates: Vec<AggregateCall>,
     /// Whether a local phase before the exchange pre-aggregates.
     pub two_phase: bool,
+    /// Whether every change comes out, as a log of changes needs it. Else one net change per group and batch
+    /// does.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub each_change: bool,
 }
 
 /// Each input row becomes several, one per projection (`GROUPING SETS`, `ROLLUP`, `CUBE`).

@@ -1,5 +1,7 @@
 //! Which columns of a relation bound windows.
 
+use std::cmp::Ordering;
+
 use tidegate_plan::Expr;
 use tidegate_plan::NamedExpr;
 use tidegate_plan::window::{WindowColumn, WindowShape};
@@ -70,6 +72,15 @@ impl Relation {
                     (0..self.schema.len()).filter(in_all).collect()
                 };
                 input.window()?.remap(places)
+            }
+            RelOp::ToChangelog { input, .. } => input.window()?.remap(|column| vec![column + 1]),
+            RelOp::FromChangelog { input, changelog } => {
+                let code = changelog.column;
+                input.window()?.remap(|column| match column.cmp(&code) {
+                    Ordering::Less => vec![column],
+                    Ordering::Equal => Vec::new(),
+                    Ordering::Greater => vec![column - 1],
+                })
             }
             RelOp::Join { left, right, join } => join.window_properties(left, right),
             RelOp::Union { inputs } => {

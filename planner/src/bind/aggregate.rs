@@ -9,6 +9,7 @@ use tidegate_plan::{AggregateCall, AggregateFunction, Expr, Literal, NamedExpr, 
 use tidegate_types::{Error, Field, Result, Span, SqlType, TimeAttribute, TypeKind};
 
 use super::expr::ExprBinder;
+use super::percentile::is_listed;
 use super::{constant, gathered, grouping, semantic, unsupported};
 use crate::algebra::{Aggregate, AggregateWindow, Group, RelOp, Relation, WindowProperties};
 
@@ -24,8 +25,8 @@ pub(super) const GROUPING: &[&str] = &["GROUPING", "GROUPING_ID", "GROUP_ID"];
 /// A call that was found in an expression.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct AggregateItem {
-    function: AggregateFunction,
-    argument: Option<Expr>,
+    pub(super) function: AggregateFunction,
+    pub(super) argument: Option<Expr>,
     parameters: Vec<Literal>,
     distinct: bool,
     filter: Option<Expr>,
@@ -94,8 +95,11 @@ impl ExprBinder<'_, '_> {
             function != AggregateFunction::Count || distinct || argument.ty().nullable
         });
         let argument_type = argument.as_ref().map(|argument| argument.ty().clone().materialized());
-        let ty = result_type(function, argument_type.as_ref(), &parameters)
+        let mut ty = result_type(function, argument_type.as_ref(), &parameters)
             .map_err(|error| error.at(span))?;
+        if function == AggregateFunction::Percentile && is_listed(call) {
+            ty.kind = TypeKind::Array(Box::new(TypeKind::Double.nullable()));
+        }
         // Every group has a row, so that values which are never NULL give a result; the whole table,
         // if it is the group, may be empty, and a frame has at least its row.
         let sometimes_null = argument_type.is_some_and(|ty| ty.nullable)
@@ -132,6 +136,10 @@ impl ExprBinder<'_, '_> {
             };
             bound.push((self.bind(argument)?, self.binder.span_of(argument)));
         }
+        if name == AggregateFunction::Percentile.name() {
+            let (argument, fractions) = self.percentile(bound, span)?;
+            return Ok((Some(argument), fractions, distinct));
+        }
         let mut bound = bound.into_iter();
         let Some((first, _)) = bound.next() else {
             return Ok((None, Vec::new(), distinct));
@@ -148,7 +156,7 @@ impl ExprBinder<'_, '_> {
     }
 
     /// Constant arguments behind the first; those of an array one by one.
-    fn parameters(&self, name: &str, expr: Expr, place: Span) -> Result<Vec<Literal>> {
+    pub(super) fn parameters(&self, name: &str, expr: Expr, place: Span) -> Result<Vec<Literal>> {
         let values = match expr {
             Expr::Call { function, args, .. } if function.name == "ARRAY" => args,
             other => vec![other],

@@ -10,7 +10,9 @@ use tidegate_types::{Error, Result, Span, TimeAttribute, TypeKind};
 use super::aggregate;
 use super::expr::{ExprBinder, simple_name};
 use super::{literal, semantic, unsupported};
-use crate::parser::dialect::{BETWEEN_SYMMETRIC, MAP_CONSTRUCTOR, TABLE_ARGUMENT, UNIT_FUNCTIONS};
+use crate::parser::dialect::{
+    BETWEEN_SYMMETRIC, MAP_CONSTRUCTOR, SOURCE_WATERMARK, TABLE_ARGUMENT, UNIT_FUNCTIONS,
+};
 use crate::parser::difference::DIFFERENCE;
 use crate::suggest;
 
@@ -88,6 +90,13 @@ impl ExprBinder<'_, '_> {
             "CURRENT_DATABASE" if arguments.is_empty() => {
                 Ok(literal::typed_text(&self.binder.current.database))
             }
+            SOURCE_WATERMARK => {
+                let message = "SOURCE_WATERMARK() stands only by itself in WATERMARK FOR";
+                Err(semantic(message, span).help(
+                    "it says that a source makes its own; CURRENT_WATERMARK(ts) is what has come",
+                ))
+            }
+            tidegate_functions::CURRENT_WATERMARK => self.current_watermark(&arguments, span),
             "PROCTIME" => self.proctime(&arguments, span),
             _ if UNIT_FUNCTIONS.contains(&name.as_str()) => self.unit_call(&name, &arguments, span),
             _ => self.call_on(&name, &arguments, span),

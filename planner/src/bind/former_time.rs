@@ -44,6 +44,13 @@ pub(super) fn former_time(relation: &Relation, column: usize) -> TimeAttribute {
         | RelOp::Unnest { input, .. }
         | RelOp::Gate { input, .. }
         | RelOp::Late { input, .. } => former_time(input, column),
+        RelOp::ToChangelog { input, .. } => match column.checked_sub(1) {
+            None => TimeAttribute::None,
+            Some(column) => former_time(input, column),
+        },
+        RelOp::FromChangelog { input, changelog } => {
+            former_time(input, column + usize::from(column >= changelog.column))
+        }
         RelOp::Join { left, right, .. } => match column.checked_sub(left.schema.len()) {
             None => former_time(left, column),
             Some(column) => former_time(right, column),

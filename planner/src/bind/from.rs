@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sqlparser::ast::{
-    self, Join, JoinConstraint, JoinOperator, Select, TableAlias, TableFactor, TableVersion,
-    TableWithJoins,
+    self, FunctionArg, FunctionArgExpr, Join, JoinConstraint, JoinOperator, Select, TableAlias,
+    TableFactor, TableVersion, TableWithJoins,
 };
 use tidegate_plan::operator::MetadataColumn;
 use tidegate_plan::{Expr, Literal, NamedExpr, Scalar};
-use tidegate_types::{Field, Result, Span, TimeAttribute, TypeKind};
+use tidegate_types::{Error, Field, Result, Span, TimeAttribute, TypeKind};
 
 use super::expr::ExprBinder;
 use super::join::settle;
@@ -77,8 +77,10 @@ impl Binder<'_> {
             TableFactor::Derived { lateral: true, subquery, alias, sample: None } => {
                 self.lateral(left, subquery, alias.as_ref(), operator, span)
             }
-            TableFactor::Function { .. } => Err(unsupported("LATERAL TABLE of a function", span)
-                .help("there are no table functions but UNNEST: write CROSS JOIN UNNEST(…)")),
+            TableFactor::Function { name, args, alias, with_ordinality: false, .. } => {
+                let (name, args) = called_table(name, args);
+                self.lateral_function(left, (name, args), alias.as_ref(), operator, span)
+            }
             _ => {
                 let right = self.factor(factor)?;
                 self.joined(left, right, operator, JoinForm::Undecided, span)
@@ -270,6 +272,9 @@ impl Binder<'_> {
         let options = self.hints.get(&place).map(|hints| table_options(hints));
         let options = options.filter(|options| !options.is_empty());
         match (catalog.get(&resolved), options) {
+            (Some(Object::Table(table)), _) if is_of_source(table) => {
+                Err(without_watermarks(table, span))
+            }
             (Some(Object::Table(table)), Some(options)) => {
                 Ok(scan(&Arc::new(with_options(table, &options))))
             }
@@ -308,6 +313,38 @@ impl Binder<'_> {
     }
 }
 
+/// Whether the table's watermarks are to come from its source.
+fn is_of_source(table: &Table) -> bool {
+    table.watermark.as_ref().is_some_and(|watermark| watermark.expr.is_none())
+}
+
+fn without_watermarks(table: &Table, span: Span) -> Error {
+    let connector = table.options.get("connector").map_or("", String::as_str);
+    let column = table.watermark.as_ref().and_then(|watermark| table.columns.get(watermark.column));
+    let column = column.map_or("ts", |column| column.name.as_str());
+    let message = format!(
+        "table '{}' cannot be read: its watermark is SOURCE_WATERMARK(), but the connector '{connector}' makes none",
+        table.name
+    );
+    Error::unsupported(message).at(span).help(format!(
+        "say in the table how late rows may be: WATERMARK FOR {column} AS {column} - INTERVAL '5' SECOND"
+    ))
+}
+
+/// The function in `LATERAL TABLE(f(…))`, or that of `LATERAL f(…)`.
+fn called_table<'n>(
+    name: &'n ast::ObjectName,
+    args: &'n [FunctionArg],
+) -> (&'n ast::ObjectName, &'n [FunctionArg]) {
+    if let [FunctionArg::Unnamed(FunctionArgExpr::Expr(ast::Expr::Function(call)))] = args
+        && name.to_string().eq_ignore_ascii_case("TABLE")
+        && let ast::FunctionArguments::List(list) = &call.args
+    {
+        return (&call.name, &list.args);
+    }
+    (name, args)
+}
+
 /// All columns of a table.
 pub(crate) fn scan(table: &Arc<Table>) -> Relation {
     let read = table.physical_columns();
@@ -338,7 +375,8 @@ pub(crate) fn scan(table: &Arc<Table>) -> Relation {
     let schema =
         table.columns.iter().map(|column| Field::new(column.name.clone(), column.ty.clone()));
     let schema = schema.collect();
-    let watermark = table.watermark.as_ref().map(|w| (w.column, w.expr.clone()));
+    let watermark = table.watermark.as_ref();
+    let watermark = watermark.and_then(|w| Some((w.column, w.expr.clone()?)));
     let scan = Scan {
         table: Arc::clone(table),
         read,

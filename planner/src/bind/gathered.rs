@@ -71,6 +71,17 @@ impl ExprBinder<'_, '_> {
         let clauses = if name.starts_with("JSON") { 2 } else { 0 };
         let values = list.args.split_off(clauses.min(list.args.len()));
         let clauses = std::mem::replace(&mut list.args, values);
+        if name == "JSON_ARRAYAGG" && list.args.len() > 1 {
+            // As in Flink, an order is read and the values stay in the order of their arrival.
+            let order = list.args.split_off(1);
+            let references = self.references.len();
+            for key in &order {
+                if let FunctionArg::Unnamed(FunctionArgExpr::Expr(key)) = key {
+                    self.bind(key)?;
+                }
+            }
+            self.references.truncate(references);
+        }
         match (name, list.args.len()) {
             ("JSON_OBJECTAGG", 2) => list.args = vec![row(std::mem::take(&mut list.args))],
             ("JSON_OBJECTAGG", _) => {

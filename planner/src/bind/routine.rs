@@ -8,8 +8,10 @@ use tidegate_functions::coercion;
 use tidegate_plan::{Expr, Literal, NamedExpr, Scalar};
 use tidegate_types::{Error, ErrorCode, Result, Span, SqlType, TypeKind};
 
+use super::decorrelate::is_outer;
 use super::expr::ExprBinder;
 use super::scope::{Scope, fields_of};
+use super::subquery::OUTER_BASE;
 use super::{Binder, cast, semantic, unsupported};
 use crate::algebra::Relation;
 use crate::catalog::{self, SqlFunction};
@@ -43,6 +45,14 @@ impl Binder<'_> {
             }
             _ => return None,
         };
+        // Further inside, the rows around are those of the body.
+        if self.outer.is_some() && found.1.columns().into_iter().any(is_outer) {
+            let place = path.first().map_or(self.place, |first| cursor::span(first.span));
+            let message =
+                "a parameter that stands for a column, in a subquery of a function's body";
+            return Some(Err(unsupported(message, place)
+                .help("name it in the body's own WHERE or SELECT, or pass a constant")));
+        }
         Some(fields_of(found.1.clone(), fields))
     }
 
@@ -95,6 +105,33 @@ impl Binder<'_> {
             let message =
                 format!("a column as an argument of the table function {}", function.name);
             return Err(unsupported(&message, span).help("its arguments must be constant"));
+        }
+        self.body_table(function, values, span)
+            .map_err(|error| error.context(calling(function, span)))
+    }
+
+    /// As [`Self::table_routine`], with columns of the rows around as arguments: the relation refers to them.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn table_routine_of(
+        &self,
+        function: &SqlFunction,
+        args: &[FunctionArg],
+        scope: &Scope,
+        span: Span,
+    ) -> Result<Relation> {
+        let mut binder = ExprBinder::new(self, scope, "an argument of a table function");
+        let mut values = binder.values_of(function, args, span)?;
+        for (_, value) in &mut values {
+            if value.columns().into_iter().any(is_outer) {
+                let message = format!(
+                    "a column of the query around as an argument of the table function {}",
+                    function.name
+                );
+                return Err(unsupported(&message, span).help("select it as a column first"));
+            }
+            value.remap_columns(&|index| index + OUTER_BASE);
         }
         self.body_table(function, values, span)
             .map_err(|error| error.context(calling(function, span)))
@@ -382,7 +419,7 @@ fn arrange<'n>(
 }
 
 /// Whether the word DEFAULT stands for an argument.
-fn is_default(node: &ast::Expr) -> bool {
+pub(super) fn is_default(node: &ast::Expr) -> bool {
     matches!(node, ast::Expr::Identifier(name) if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("DEFAULT"))
 }
 

@@ -162,6 +162,11 @@ impl Scope {
     }
 
     fn unknown(&self, name: &Ident, table: Option<&str>) -> Error {
+        if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("DEFAULT") {
+            let message = "DEFAULT stands only for an argument of a function that may be left out";
+            return semantic(message, cursor::span(name.span))
+                .help("columns have no default values: write NULL, or leave the column out of INSERT INTO t (…)");
+        }
         let of_table = table.map(|table| format!(" in {table}")).unwrap_or_default();
         let message = format!("there is no column '{}'{of_table}", name.value);
         let error = semantic(message, cursor::span(name.span));

@@ -263,6 +263,11 @@ impl ExprBinder<'_, '_> {
             return Err(semantic("ROW needs at least one value", span));
         }
         let args = values.iter().map(|value| self.expr(value)).collect::<Result<Vec<_>>>()?;
+        self.row_of(args, span)
+    }
+
+    /// A row of bound values.
+    pub(super) fn row_of(&self, args: Vec<Expr>, span: Span) -> Result<Expr> {
         let fields = args.iter().enumerate().map(|(index, arg)| {
             Field::new(format!("EXPR${index}"), arg.ty().clone().materialized())
         });

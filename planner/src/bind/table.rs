@@ -6,12 +6,16 @@ use std::sync::Arc;
 use tidegate_plan::PlanSettings;
 use tidegate_types::{Error, ErrorCode, Result, Span, SqlType, TimeAttribute, TypeKind};
 
+use sqlparser::ast;
+
+use super::call::plain_arguments;
 use super::expr::ExprBinder;
 use super::scope::{Scope, ScopeColumn};
 use super::{Binder, NO_HINTS, constant, semantic};
 use crate::catalog::{Catalog, Column, ColumnKind, Namespace, Table, Watermark};
 use crate::parser::ast::{self as syntax, CreateTable};
 use crate::parser::cursor;
+use crate::parser::dialect::SOURCE_WATERMARK;
 use crate::parser::table::check_names;
 use crate::suggest;
 
@@ -194,6 +198,10 @@ fn watermark(
             .collect(),
         ..Scope::default()
     };
+    if is_of_source(&def.expr) {
+        set_rowtime(&mut columns[index]);
+        return Ok(Watermark { column: index, expr: None });
+    }
     let expr = ExprBinder::new(binder, &scope, "WATERMARK").bind(&def.expr)?;
     let place = binder.span_of(def.expr.as_ref());
     if !is_rowtime_type(expr.ty()) {
@@ -207,9 +215,23 @@ fn watermark(
     if !constant::is_deterministic(&expr) {
         return Err(semantic("the watermark must depend on the row alone", place));
     }
-    let column = &mut columns[index];
+    set_rowtime(&mut columns[index]);
+    Ok(Watermark { column: index, expr: Some(expr) })
+}
+
+fn set_rowtime(column: &mut Column) {
     column.ty.kind = column.ty.kind.clone().with_time_attribute(TimeAttribute::Event);
-    Ok(Watermark { column: index, expr })
+}
+
+/// Whether an expression is `SOURCE_WATERMARK()`.
+fn is_of_source(node: &ast::Expr) -> bool {
+    let ast::Expr::Function(call) = node else {
+        return false;
+    };
+    let named = call.name.to_string().eq_ignore_ascii_case(SOURCE_WATERMARK);
+    named
+        && plain_arguments(call, cursor::span(sqlparser::tokenizer::Span::empty()))
+            .is_ok_and(|arguments| arguments.is_empty())
 }
 
 fn is_rowtime_type(ty: &SqlType) -> bool {

@@ -2,23 +2,17 @@
 //!
 //! Semantics and argument names: Flink's "Windowing table-valued functions".
 
-use sqlparser::ast::{self, FunctionArg, FunctionArgExpr, ObjectName};
+use sqlparser::ast::{self, FunctionArg, ObjectName};
 use tidegate_plan::window::WindowShape;
 use tidegate_plan::{Expr, Scalar};
-use tidegate_types::{Error, Field, Result, Span, TimeAttribute, TypeKind};
+use tidegate_types::{Field, Result, Span, TimeAttribute, TypeKind};
 
+use super::changelog::Direction;
 use super::expr::{ExprBinder, simple_name};
 use super::scope::Scope;
+use super::table_arguments::{Signature, argument, arrange, descriptor, wrong_arguments};
 use super::{Binder, semantic, unsupported};
 use crate::algebra::{RelOp, Relation, TvfTime, WindowTvf};
-use crate::parser::dialect::TABLE_ARGUMENT;
-
-/// A function's parameters in order; the last ones from `required` on may be left out.
-struct Signature {
-    name: &'static str,
-    parameters: &'static [&'static str],
-    required: usize,
-}
 
 const SIGNATURES: &[Signature] = &[
     Signature { name: "TUMBLE", parameters: &["DATA", "TIMECOL", "SIZE", "OFFSET"], required: 3 },
@@ -46,11 +40,15 @@ impl Binder<'_> {
         let upper =
             simple_name(name).map(|name| name.value.to_ascii_uppercase()).unwrap_or_default();
         let Some(signature) = SIGNATURES.iter().find(|signature| signature.name == upper) else {
+            if let Some(direction) = Direction::named(&upper) {
+                return self.changelog(direction, args, span);
+            }
             if let Some(function) = self.sql_function(name) {
                 return self.table_routine(function, args, span);
             }
-            return Err(unsupported(&format!("the table function {name}"), span)
-                .help("supported are TUMBLE, HOP, CUMULATE and SESSION"));
+            return Err(unsupported(&format!("the table function {name}"), span).help(
+                "supported are TUMBLE, HOP, CUMULATE, SESSION, TO_CHANGELOG and FROM_CHANGELOG",
+            ));
         };
         let arguments = arrange(signature, args, span)?;
         let (input, partition) =
@@ -70,34 +68,6 @@ impl Binder<'_> {
         Ok(build(input, WindowTvf { shape, time, partition_keys, grouping: false }, column))
     }
 
-    /// The input table with the expressions of its PARTITION BY.
-    fn data<'n>(
-        &mut self,
-        function: &str,
-        node: &'n ast::Expr,
-    ) -> Result<(Relation, Vec<&'n ast::Expr>)> {
-        let span = self.span_of(node);
-        match node {
-            ast::Expr::Function(call) if call.name.to_string() == TABLE_ARGUMENT => {
-                let args = super::call::plain_arguments(call, span)?;
-                let Some((ast::Expr::CompoundIdentifier(path), partition)) = args.split_first()
-                else {
-                    return Err(semantic(format!("{function} needs TABLE name first"), span));
-                };
-                let parts: Vec<String> = path.iter().map(|part| part.value.clone()).collect();
-                let place = path.iter().map(|part| crate::parser::cursor::span(part.span));
-                let place = place.reduce(crate::parser::cursor::join).unwrap_or(span);
-                Ok((self.named_table(&parts, place)?, partition.to_vec()))
-            }
-            ast::Expr::Subquery(query) => Ok((self.query(query)?, Vec::new())),
-            ast::Expr::Identifier(name) => {
-                Err(semantic(format!("{function} needs a table as its first argument"), span)
-                    .help(format!("write TABLE {}", name.value)))
-            }
-            _ => Err(semantic(format!("{function} needs TABLE name first"), span)),
-        }
-    }
-
     /// The column of `DESCRIPTOR(ts)`, which must be a time attribute.
     fn time_column(
         &self,
@@ -114,13 +84,8 @@ impl Binder<'_> {
                 span,
             )
         };
-        let ast::Expr::Function(call) = node else {
-            return Err(wrong());
-        };
-        if !call.name.to_string().eq_ignore_ascii_case("DESCRIPTOR") {
-            return Err(wrong());
-        }
-        let [column] = super::call::plain_arguments(call, span)?[..] else {
+        let names = descriptor(node, span)?.unwrap_or_default();
+        let [column] = names[..] else {
             return Err(wrong());
         };
         let scope = Scope::of(input, None);
@@ -187,65 +152,6 @@ impl Binder<'_> {
         keys.dedup();
         Ok(keys)
     }
-}
-
-/// Arguments by parameter, whether they were given by position or by name.
-fn arrange<'n>(
-    signature: &Signature,
-    args: &'n [FunctionArg],
-    span: Span,
-) -> Result<Vec<Option<&'n ast::Expr>>> {
-    let mut arranged = vec![None; signature.parameters.len()];
-    let named = args.iter().filter(|arg| matches!(arg, FunctionArg::Named { .. })).count();
-    if named > 0 && named < args.len() {
-        let message = "either all arguments have names, or none";
-        let parameters = signature.parameters.join(", ");
-        return Err(semantic(message, span).help(format!("the parameters are {parameters}")));
-    }
-    for (position, arg) in args.iter().enumerate() {
-        let (place, node) = match arg {
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(node)) => (position, node),
-            FunctionArg::Named { name, arg: FunctionArgExpr::Expr(node), .. } => {
-                let known =
-                    signature.parameters.iter().position(|p| p.eq_ignore_ascii_case(&name.value));
-                let Some(place) = known else {
-                    return Err(unknown_parameter(signature, name));
-                };
-                (place, node)
-            }
-            other => {
-                return Err(semantic(format!("{} does not take {other}", signature.name), span));
-            }
-        };
-        match arranged.get_mut(place) {
-            Some(slot) if slot.is_none() => *slot = Some(node),
-            _ => return Err(wrong_arguments(signature, span)),
-        }
-    }
-    Ok(arranged)
-}
-
-fn unknown_parameter(signature: &Signature, name: &ast::Ident) -> Error {
-    let message = format!("{} has no parameter {}", signature.name, name.value);
-    semantic(message, crate::parser::cursor::span(name.span))
-        .help(format!("its parameters are {}", signature.parameters.join(", ")))
-}
-
-fn argument<'n>(
-    arguments: &[Option<&'n ast::Expr>],
-    index: usize,
-    signature: &Signature,
-    span: Span,
-) -> Result<&'n ast::Expr> {
-    arguments.get(index).copied().flatten().ok_or_else(|| wrong_arguments(signature, span))
-}
-
-fn wrong_arguments(signature: &Signature, span: Span) -> Error {
-    let optional = signature.parameters.len() - signature.required;
-    let (required, rest) = signature.parameters.split_at(signature.parameters.len() - optional);
-    let rest = rest.iter().map(|name| format!("[, {name}]")).collect::<String>();
-    semantic(format!("{} has the wrong arguments", signature.name), span)
-        .help(format!("it takes ({}{rest})", required.join(", ")))
 }
 
 fn shape(signature: &Signature, lengths: &[Option<i64>], span: Span) -> Result<WindowShape> {

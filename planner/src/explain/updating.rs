@@ -36,6 +36,16 @@ pub(super) fn line(operator: &Operator, node: &Node, inputs: &[&[Field]]) -> Str
                 condition.unwrap_or_default()
             )
         }
+        Operator::ToChangelog(to) => {
+            let name = node.schema.first().map_or("op", |field| field.name.as_str());
+            let codes = to.codes.iter().map(|code| (code.kind.name(), code.code.as_str()));
+            changelog_facts("TO_CHANGELOG", name, codes, &node.schema)
+        }
+        Operator::FromChangelog(from) => {
+            let name = names(&[from.column], input);
+            let codes = from.codes.iter().map(|code| (code.code.as_str(), code.kind.name()));
+            changelog_facts("FROM_CHANGELOG", &name, codes, &node.schema)
+        }
         Operator::OverAggregate(over) => over_facts(over, input),
         Operator::Rank(rank) => rank_facts(rank, input, &node.schema),
         Operator::Deduplicate(deduplicate) => {
@@ -103,6 +113,20 @@ fn aggregate(keys: &[usize], calls: &[AggregateCall], input: &[Field]) -> String
         [] => select,
         keys => format!("groupBy=[{}], {select}", names(keys, input)),
     }
+}
+
+fn changelog_facts<'n>(
+    function: &str,
+    op: &str,
+    codes: impl Iterator<Item = (&'n str, &'n str)>,
+    schema: &[Field],
+) -> String {
+    let codes = codes.map(|(key, value)| format!("'{key}', '{value}'"));
+    let codes = codes.collect::<Vec<_>>().join(", ");
+    format!(
+        "invocation=[{function}(TABLE(#0), DESCRIPTOR({op}), MAP[{codes}])], select=[{}]",
+        all_names(schema)
+    )
 }
 
 fn over_facts(over: &OverAggregate, input: &[Field]) -> String {

@@ -8,7 +8,9 @@
 use tidegate_connector_spec::{Changes, Role, changes};
 use tidegate_plan::operator::{JoinKind, Table};
 use tidegate_plan::window::WindowShape;
-use tidegate_plan::{ChangelogMode, Exchange, Expr, Input, NamedExpr, Node, Operator, Updates};
+use tidegate_plan::{
+    ChangelogMode, Exchange, Expr, Input, NamedExpr, Node, Operator, RowKind, Updates,
+};
 use tidegate_types::{Error, ErrorCode, OperatorId, Result};
 
 use super::Draft;
@@ -77,6 +79,7 @@ fn check_inputs(draft: &Draft, nodes: &[Node], inputs: &[&Facts]) -> Result<()> 
         | Operator::TemporalSort(_)
         | Operator::MatchRecognize(_)
         | Operator::Deduplicate(_)
+        | Operator::FromChangelog(_)
         | Operator::IntervalJoin(_)
         | Operator::WindowJoin(_) => inputs,
         Operator::OverAggregate(over)
@@ -101,6 +104,7 @@ fn check_inputs(draft: &Draft, nodes: &[Node], inputs: &[&Facts]) -> Result<()> 
         Operator::WindowRank(_) => {
             "use windows before what updates rows: aggregate by window instead of without, or deduplicate by window"
         }
+        Operator::FromChangelog(_) => "its rows are changes already: use them as they are, or make rows of them by TO_CHANGELOG",
         _ => "aggregate or join by window instead, so that rows are final when they come",
     }))
 }
@@ -161,6 +165,9 @@ fn changes_of(draft: &Draft, inputs: &[&Facts]) -> Facts {
             JoinKind::Left | JoinKind::Right | JoinKind::Full | JoinKind::Anti => make(true, true),
         },
         Operator::ChangelogNormalize(_) | Operator::UpsertMaterialize(_) => make(true, true),
+        Operator::ToChangelog(_) => make(false, false),
+        // Nobody knows what its rows will say.
+        Operator::FromChangelog(_) => Facts { paired: false, ..make(true, true) },
         // Old and new contents wait for times of their own.
         Operator::TemporalJoin(_) => {
             Facts { paired: false, ..make(inputs[0].updates, inputs[0].deletes) }
@@ -290,7 +297,7 @@ fn join_keys(
 
 /// The nodes with their changelog modes; where the old content of updated rows comes and is not wanted,
 /// it is dropped.
-pub(super) fn settle(mut nodes: Vec<Node>, facts: &[Facts]) -> Vec<Node> {
+pub(super) fn settle(mut nodes: Vec<Node>, facts: &[Facts], mini_batch: bool) -> Vec<Node> {
     let mut needed = vec![false; nodes.len()];
     for index in (0..nodes.len()).rev() {
         for (place, input) in nodes[index].inputs.iter().enumerate() {
@@ -306,16 +313,20 @@ pub(super) fn settle(mut nodes: Vec<Node>, facts: &[Facts]) -> Vec<Node> {
         };
         nodes[index].changelog = ChangelogMode { updates, deletes: facts[index].deletes };
     }
-    keep_versions(&mut nodes);
+    keep_versions(&mut nodes, mini_batch);
     drop_unwanted(nodes, facts)
 }
 
-/// Where a temporal join reads versions, what makes them lets out each of them.
-fn keep_versions(nodes: &mut [Node]) {
+/// Where a temporal join reads versions, or a log of changes is made, what makes them lets out each of them.
+fn keep_versions(nodes: &mut [Node], mini_batch: bool) {
     let mut read = vec![false; nodes.len()];
     for index in (0..nodes.len()).rev() {
         let passes = read[index] && passes_changes(&nodes[index].operator);
-        let versions = matches!(nodes[index].operator, Operator::TemporalJoin(_)).then_some(1);
+        let versions = match nodes[index].operator {
+            Operator::TemporalJoin(_) => Some(1),
+            Operator::ToChangelog(_) => Some(0),
+            _ => None,
+        };
         for (place, input) in nodes[index].inputs.iter().enumerate() {
             read[input.node] |= passes || versions == Some(place);
         }
@@ -324,6 +335,10 @@ fn keep_versions(nodes: &mut [Node]) {
                 deduplicate.each_change = read[index] && deduplicate.keep_last;
             }
             Operator::ChangelogNormalize(normalize) => normalize.each_change = read[index],
+            // A mini-batch is asked for so that changes are put together.
+            Operator::GroupAggregate(group) if read[index] && !mini_batch => {
+                (group.each_change, group.two_phase) = (true, false);
+            }
             _ => {}
         }
     }
@@ -339,6 +354,7 @@ fn needs_before(node: &Node, place: usize, own: bool, facts: &[Facts]) -> bool {
         Operator::Sink(sink) => wants_old(&sink.table),
         Operator::Calc(calc) => own || calc.filter.is_some(),
         Operator::Union | Operator::Expand(_) => own,
+        Operator::ToChangelog(to) => to.code(RowKind::UpdateBefore).is_some(),
         Operator::ChangelogNormalize(_) => false,
         Operator::Join(join) => {
             // Of a row whose other columns are compared too the old content is elsewhere.
@@ -369,7 +385,8 @@ fn wants_old(table: &Table) -> bool {
 
 /// Whether an operator decides itself whether it sends old content.
 fn makes_changes(operator: &Operator) -> bool {
-    !passes_changes(operator) && !matches!(operator, Operator::Source(_))
+    !passes_changes(operator)
+        && !matches!(operator, Operator::Source(_) | Operator::FromChangelog(_))
 }
 
 /// Updates as they come from the inputs, or from outside.
@@ -381,6 +398,7 @@ fn own_updates(node: &Node, nodes: &[Node]) -> Updates {
             Changes::All => Updates::BeforeAndAfter,
         },
         Operator::DropUpdateBefore => Updates::After,
+        Operator::FromChangelog(_) => Updates::BeforeAndAfter,
         _ => {
             let below = node.inputs.iter().map(|input| nodes[input.node].changelog.updates);
             below.max().unwrap_or_default()

@@ -7,8 +7,8 @@
 
 use super::updating::{frame_text, order_keys};
 use tidegate_plan::operator::{
-    Expand, GroupAggregate, JoinKind, JoinOn, LookupJoin, LookupKey, MultiJoin, OverAggregate,
-    Rank, SortKey, Unnest, WindowAggregate, WindowRank,
+    ChangeCode, Expand, FromChangelog, GroupAggregate, JoinKind, JoinOn, LookupJoin, LookupKey,
+    MultiJoin, OverAggregate, Rank, SortKey, ToChangelog, Unnest, WindowAggregate, WindowRank,
 };
 use tidegate_plan::window::{WindowShape, WindowTime};
 use tidegate_plan::{AggregateCall, Expr, Literal, NamedExpr, Operator};
@@ -145,6 +145,24 @@ impl Identity {
         };
         let rows = self.rows.word("expand").number(expand.projections.len() as u64);
         Self { rows, columns: (0..width).map(column).collect() }
+    }
+
+    /// The code of the change, then the input's columns.
+    pub(super) fn changelog_rows(&self, changelog: &ToChangelog) -> Self {
+        let rows = codes(self.rows.word("to-changelog"), &changelog.codes);
+        let columns = std::iter::once(rows.word("op")).chain(self.columns.iter().copied());
+        Self { rows, columns: columns.collect() }
+    }
+
+    /// The input's columns without the code of the change.
+    pub(super) fn changelog_of_rows(&self, changelog: &FromChangelog) -> Self {
+        let rows = self.rows.word("from-changelog").digest(self.column(changelog.column));
+        let columns = self.columns.iter().enumerate();
+        let kept = columns.filter(|(index, _)| *index != changelog.column);
+        Self {
+            rows: codes(rows, &changelog.codes),
+            columns: kept.map(|(_, column)| *column).collect(),
+        }
     }
 
     pub(super) fn unnest(&self, unnest: &Unnest, width: usize) -> Self {
@@ -292,6 +310,10 @@ impl Identity {
                 .digest(self.expr(otherwise)),
         }
     }
+}
+
+fn codes(rows: Digest, codes: &[ChangeCode]) -> Digest {
+    codes.iter().fold(rows, |rows, code| rows.word(&code.code).word(code.kind.name()))
 }
 
 impl Digest {

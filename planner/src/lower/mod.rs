@@ -4,6 +4,7 @@
 //! computes, not from where it stands or what else the script does.
 
 mod changelog;
+mod changelog_rows;
 mod emit;
 mod identity;
 mod join;
@@ -69,7 +70,8 @@ pub(crate) fn lower(
         let input = lowering.relation(target.relation)?;
         inserts.push(lowering.sink(target.sink, input, &inserts)?);
     }
-    let nodes = changelog::settle(lowering.nodes, &lowering.facts);
+    let nodes =
+        changelog::settle(lowering.nodes, &lowering.facts, plan_settings.mini_batch.is_some());
     let graph = StreamGraph { settings: plan_settings.clone(), nodes };
     graph.validate()?;
     Ok((graph, inserts))
@@ -153,6 +155,12 @@ impl Lowering<'_> {
             RelOp::Match { input, pattern } => self.match_recognize(*input, *pattern, schema),
             RelOp::Gate { input, keys } => self.gate(*input, &keys),
             RelOp::Late { input, late } => self.late_rows(*input, late),
+            RelOp::ToChangelog { input, changelog, timed } => {
+                self.changelog_rows(*input, changelog, timed, schema)
+            }
+            RelOp::FromChangelog { input, changelog } => {
+                self.changelog_of_rows(*input, changelog, schema)
+            }
             RelOp::Unnest { input, unnest } => self.unnest(*input, unnest, schema),
             RelOp::Join { left, right, join } => self.join(*left, *right, join, schema),
             RelOp::Number { number, .. } => {

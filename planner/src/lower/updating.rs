@@ -35,7 +35,12 @@ impl Lowering<'_> {
         let node = self.relation(input)?;
         let two_phase = self.group_two_phase(node, &group);
         let ttl = self.one_ttl(group.ttl);
-        let operator = GroupAggregate { keys: group.keys, aggregates: group.calls, two_phase };
+        let operator = GroupAggregate {
+            keys: group.keys,
+            aggregates: group.calls,
+            two_phase,
+            each_change: false,
+        };
         let identity = self.identities[node].group(&operator);
         let id = identity.all(identity.rows.word("group-aggregate"));
         let inputs = keyed(node, &operator.keys);

@@ -90,6 +90,14 @@ fn push(relation: Relation, mut conditions: Vec<Expr>) -> Result<Relation> {
         RelOp::Late { input, late } => {
             (RelOp::Late { input: Box::new(push(*input, Vec::new())?), late }, conditions)
         }
+        RelOp::ToChangelog { input, changelog, timed } => {
+            let input = Box::new(push(*input, Vec::new())?);
+            (RelOp::ToChangelog { input, changelog, timed }, conditions)
+        }
+        RelOp::FromChangelog { input, changelog } => (
+            RelOp::FromChangelog { input: Box::new(push(*input, Vec::new())?), changelog },
+            conditions,
+        ),
         RelOp::Expand { input, projections } => {
             (RelOp::Expand { input: Box::new(push(*input, Vec::new())?), projections }, conditions)
         }

@@ -86,6 +86,16 @@ pub(super) fn input_needs(relation: &Relation, needs: &[Need]) -> Vec<Need> {
         RelOp::Gate { input, .. } | RelOp::Match { input, .. } => {
             vec![Need::All; input.schema.len()]
         }
+        // A change of a column that nobody reads is a change: it has a row of its own.
+        RelOp::ToChangelog { input, .. } => vec![Need::All; input.schema.len()],
+        RelOp::FromChangelog { input, changelog } => {
+            let mut result: Vec<Need> = needs.iter().map(Need::whole).collect();
+            if !result.iter().any(Need::is_needed) {
+                result.iter_mut().take(1).for_each(|need| *need = Need::All);
+            }
+            result.insert(changelog.column.min(input.schema.len() - 1), Need::All);
+            result
+        }
         RelOp::Late { input, late } => passed(input, needs, std::iter::once(late.time)),
         RelOp::Unnest { input, unnest } => {
             let width = input.schema.len();
@@ -166,6 +176,7 @@ pub(super) fn needs_event_time(relation: &Relation) -> bool {
         RelOp::Aggregate { aggregate, .. } => aggregate.is_event(),
         RelOp::WindowRank { rank, .. } => rank.event,
         RelOp::Sort { .. } | RelOp::Late { .. } => true,
+        RelOp::ToChangelog { timed, .. } => timed.is_some(),
         // The first row by event time waits for the watermark.
         RelOp::Rank { input, rank } => matches!(rank.order.as_slice(), [key]
             if !key.descending

@@ -13,6 +13,7 @@ use super::need::{Moved, Moves, Need, rewrite};
 use super::source;
 use crate::algebra::{Aggregate, AggregateWindow, RelOp, Relation, Scan, TvfTime};
 
+mod changelog;
 mod updating;
 
 /// What the readers of a scan need.
@@ -167,6 +168,15 @@ fn rewritten(relation: Relation, needs: &[Need], scans: &[ScanNeeds]) -> (Relati
             let (input, moves) = trimmed(*input, &below, scans);
             let input = Box::new(updating::unmoved(input, &moves));
             stays(Relation { op: RelOp::Match { input, pattern }, schema })
+        }
+        RelOp::ToChangelog { input, changelog, timed } => {
+            let (input, moves) = trimmed(*input, &below, scans);
+            let input = Box::new(updating::unmoved(input, &moves));
+            stays(Relation { op: RelOp::ToChangelog { input, changelog, timed }, schema })
+        }
+        RelOp::FromChangelog { input, changelog } => {
+            let (input, moves) = trimmed(*input, &below, scans);
+            changelog::from(input, changelog, moves)
         }
         RelOp::Late { input, mut late } => {
             let (input, moves) = rewritten(*input, &below, scans);

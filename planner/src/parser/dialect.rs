@@ -24,6 +24,8 @@ pub(crate) const FLINK_TYPE: &str = "FLINK_TYPE";
 pub(crate) const TABLE_ARGUMENT: &str = "$TABLE";
 /// Name of the call that stands for `MAP[k, v, …]`.
 pub(crate) const MAP_CONSTRUCTOR: &str = "$MAP";
+/// Name of the call that stands for the watermarks of a source.
+pub(crate) const SOURCE_WATERMARK: &str = "SOURCE_WATERMARK";
 /// Name of the call that stands for `x [NOT] BETWEEN SYMMETRIC a AND b`.
 pub(crate) const BETWEEN_SYMMETRIC: &str = "$BETWEEN_SYMMETRIC";
 /// Names of the calls that stand for `FINAL f(…)` and `RUNNING f(…)`.

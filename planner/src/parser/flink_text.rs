@@ -10,7 +10,7 @@ use sqlparser::ast::{
 };
 use tidegate_types::{Field, SqlType, TypeKind, sql_type::MAX_LENGTH};
 
-use super::dialect::{FLINK_TYPE, MAP_CONSTRUCTOR, UNIT_FUNCTIONS};
+use super::dialect::{FLINK_TYPE, MAP_CONSTRUCTOR, SOURCE_WATERMARK, UNIT_FUNCTIONS};
 use super::difference::DIFFERENCE;
 
 /// An expression with names in backquotes, functions in capitals and types as Flink calls them.
@@ -199,6 +199,10 @@ fn capitals(function: &mut Function) {
             && ident.quote_style.is_none()
         {
             ident.value = ident.value.to_ascii_uppercase();
+            // Flink's parser does not know it, so it is a name like any other.
+            if ident.value == SOURCE_WATERMARK {
+                quote(ident);
+            }
         }
     }
 }

@@ -41,8 +41,14 @@ fn call(
         return Err(error_at(&token, "expected a function"));
     };
     parser.expect_token(&Token::LParen)?;
-    let args = clauses(parser)?;
+    let mut args = clauses(parser)?;
     parser.expect_token(&Token::RParen)?;
+    let ordered = name.value.eq_ignore_ascii_case("JSON_ARRAYAGG");
+    if ordered && words(parser, &["WITHIN", "GROUP"]) {
+        parser.expect_token(&Token::LParen)?;
+        args.extend(order_by(parser)?);
+        parser.expect_token(&Token::RParen)?;
+    }
     let name =
         Ident { value: name.value.to_ascii_uppercase(), quote_style: None, span: token.span };
     let mut call = internal_call(name, args);
@@ -253,10 +259,20 @@ fn object_aggregate(parser: &mut Parser) -> Result<Vec<Expr>, ParserError> {
     Ok(vec![text(&flags), on_null(parser, "NULL"), key, value])
 }
 
-/// Flag, ON NULL, value.
+/// Flag, ON NULL, value, then what stands in ORDER BY.
 fn array_aggregate(parser: &mut Parser) -> Result<Vec<Expr>, ParserError> {
     let mut value = parser.parse_expr()?;
     let flags = flag(&mut value).to_string();
+    let order = order_by(parser)?;
     let on_null = on_null(parser, "ABSENT");
-    Ok(vec![text(&flags), on_null, value])
+    Ok([text(&flags), on_null, value].into_iter().chain(order).collect())
+}
+
+/// The expressions of an `ORDER BY`, if there is one.
+fn order_by(parser: &mut Parser) -> Result<Vec<Expr>, ParserError> {
+    if !words(parser, &["ORDER", "BY"]) {
+        return Ok(Vec::new());
+    }
+    let keys = parser.parse_comma_separated(Parser::parse_order_by_expr)?;
+    Ok(keys.into_iter().map(|key| key.expr).collect())
 }

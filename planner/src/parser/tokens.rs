@@ -100,6 +100,11 @@ pub(crate) fn tokenize(text: &str) -> Result<Tokens> {
             }
             // No shift operators in Flink: two closing brackets of nested types.
             Token::ShiftRight => tokens.extend(split_brackets(token.span)),
+            // A function's name that begins with what is a parameter elsewhere.
+            Token::Placeholder(text) if text.eq_ignore_ascii_case("$SUM0") => {
+                let name = Token::make_word(&text, Some('`'));
+                tokens.push(TokenWithSpan { token: name, span: token.span });
+            }
             _ => tokens.push(token),
         }
     }

@@ -366,9 +366,9 @@ fn windows() {
     check(
         "SELECT * FROM TABLE(SPLIT(TABLE t))",
         expect![[r#"
-        UNSUPPORTED the table function SPLIT is not supported yet (line 4, column 21)
-          help: supported are TUMBLE, HOP, CUMULATE and SESSION
-    "#]],
+            UNSUPPORTED the table function SPLIT is not supported yet (line 4, column 21)
+              help: supported are TUMBLE, HOP, CUMULATE, SESSION, TO_CHANGELOG and FROM_CHANGELOG
+        "#]],
     );
     check(
         "SELECT window_end, COUNT(*) FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' SECOND)) GROUP BY window_end",

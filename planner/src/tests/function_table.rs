@@ -18,7 +18,10 @@ const SAMPLES: &[(&str, &str)] = &[
     ("PERCENTILE", "SELECT PERCENTILE(v, 0.5) FROM t"),
     ("PROCTIME", "SELECT PROCTIME() FROM t"),
     ("CURRENT_WATERMARK", "SELECT CURRENT_WATERMARK(w) FROM t"),
-    ("SOURCE_WATERMARK", "SELECT k FROM t WHERE w > SOURCE_WATERMARK()"),
+    (
+        "SOURCE_WATERMARK",
+        "CREATE TABLE own (v INT, w TIMESTAMP(3), WATERMARK FOR w AS SOURCE_WATERMARK()) WITH ('connector' = 'blackhole'); INSERT INTO own SELECT v, w FROM t",
+    ),
     ("LOCALTIME", "SELECT LOCALTIME FROM t"),
     ("LOCALTIMESTAMP", "SELECT LOCALTIMESTAMP FROM t"),
     ("CURRENT_TIME", "SELECT CURRENT_TIME FROM t"),
@@ -56,15 +59,12 @@ const SAMPLES: &[(&str, &str)] = &[
         "=>",
         "SELECT * FROM TABLE(TUMBLE(DATA => TABLE t, TIMECOL => DESCRIPTOR(w), SIZE => INTERVAL '1' MINUTE))",
     ),
-    (
-        "DEFAULT",
-        "SELECT * FROM TABLE(TUMBLE(DATA => TABLE t, TIMECOL => DESCRIPTOR(w), SIZE => INTERVAL '1' MINUTE, \"offset\" => DEFAULT))",
-    ),
+    ("DEFAULT", "SELECT * FROM TO_CHANGELOG(input => TABLE t, op => DEFAULT)"),
     ("DESCRIPTOR", "SELECT * FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(w), INTERVAL '1' MINUTE))"),
     ("COUNT", "SELECT COUNT(*), COUNT(DISTINCT v) FROM t"),
     ("AVG", "SELECT AVG(v) FROM t"),
     ("SUM", "SELECT SUM(v) FROM t"),
-    ("SUM0", "SELECT SUM0(v) FROM t"),
+    ("SUM0", "SELECT $SUM0(v) FROM t"),
     ("MAX", "SELECT MAX(v) FROM t"),
     ("MIN", "SELECT MIN(v) FROM t"),
     ("STDDEV_POP", "SELECT STDDEV_POP(v) FROM t"),
@@ -165,8 +165,8 @@ const SAMPLES: &[(&str, &str)] = &[
         "SELECT SESSION_PROCTIME(w, INTERVAL '1' MINUTE) FROM t GROUP BY SESSION(w, INTERVAL '1' MINUTE)",
     ),
     ("UNNEST", "SELECT k, e FROM t CROSS JOIN UNNEST(ARRAY[v, 1]) AS u(e)"),
-    ("TO_CHANGELOG", "SELECT * FROM TO_CHANGELOG(INPUT => TABLE t)"),
-    ("FROM_CHANGELOG", "SELECT * FROM FROM_CHANGELOG(INPUT => TABLE t)"),
+    ("TO_CHANGELOG", "SELECT * FROM TO_CHANGELOG(input => TABLE t)"),
+    ("FROM_CHANGELOG", "SELECT * FROM FROM_CHANGELOG(input => TABLE t, op => DESCRIPTOR(k))"),
     ("ML_PREDICT", "SELECT * FROM ML_PREDICT(TABLE t, MODEL m, DESCRIPTOR(v))"),
     ("ML_EVALUATE", "SELECT * FROM ML_EVALUATE(TABLE t, MODEL m, DESCRIPTOR(v))"),
     ("VECTOR_SEARCH", "SELECT * FROM VECTOR_SEARCH(TABLE t, DESCRIPTOR(v), v, 1)"),
@@ -231,6 +231,7 @@ const FORMS: &[(&str, &str)] = &[
     ("IS NOT JSON", "IS NOT JSON"),
     ("CASE", "CASE "),
     ("CURRENT_DATABASE", "CURRENT_DATABASE()"),
+    ("DEFAULT", "=> DEFAULT"),
 ];
 
 /// Reasons that concern types rather than functions; the page names them once.
@@ -280,8 +281,9 @@ fn plans(sql: &str) -> bool {
                  WITH ('connector' = 'datagen')";
     let mut session = Session::new(Default::default()).unwrap();
     session.plan(&parse_script(table).unwrap()[0]).unwrap();
-    let planned = parse_script(sql).and_then(|script| session.plan(&script[0]));
-    matches!(planned, Ok(Planned::Job(_)))
+    let Ok(script) = parse_script(sql) else { return false };
+    let planned: Result<Vec<_>, _> = script.iter().map(|one| session.plan(one)).collect();
+    planned.is_ok_and(|planned| matches!(planned.last(), Some(Planned::Job(_))))
 }
 
 /// How a function fares: what the table says, and how many expressions agree of those recorded.

@@ -2,6 +2,7 @@
 
 mod cast_table;
 mod catalogs;
+mod changelogs;
 mod constructs;
 mod errors;
 mod evaluation;
@@ -9,6 +10,7 @@ mod function_table;
 mod functions;
 mod identity;
 mod identity_patterns;
+mod lateral_functions;
 mod multi_joins;
 mod mutation;
 mod patterns;

@@ -255,3 +255,41 @@ fn late_rows_must_fit_the_table() {
         "#]],
     );
 }
+
+#[test]
+fn the_watermarks_of_a_source_are_declared_and_not_read() {
+    let own = "CREATE TABLE own (v INT, ts TIMESTAMP(3), WATERMARK FOR ts AS source_watermark()) WITH ('connector' = 'blackhole');";
+    expect![[r#"
+        name | type | null | key | extras | watermark
+        v | INT | TRUE |  |  | 
+        ts | TIMESTAMP(3) *ROWTIME* | TRUE |  |  | `SOURCE_WATERMARK`()
+        result
+        CREATE TABLE `default_catalog`.`default_database`.`own` (
+          `v` INT,
+          `ts` TIMESTAMP(3),
+          WATERMARK FOR `ts` AS `SOURCE_WATERMARK`()
+        )
+        WITH (
+          'connector' = 'blackhole'
+        )
+
+        == Optimized Execution Plan ==
+        Sink(table=[own], fields=[v, ts], changelogMode=[NONE])
+        +- Values(rows=[1], fields=[v, ts], changelogMode=[I])
+    "#]].assert_eq(&plan(&format!("{own} DESCRIBE own; SHOW CREATE TABLE own; INSERT INTO own VALUES (1, TIMESTAMP '2024-01-01 00:00:00')")));
+    expect![[r#"
+        UNSUPPORTED table 'own' cannot be read: its watermark is SOURCE_WATERMARK(), but the connector 'blackhole' makes none (line 1, column 131)
+          help: say in the table how late rows may be: WATERMARK FOR ts AS ts - INTERVAL '5' SECOND
+    "#]].assert_eq(&plan(&format!("{own} SELECT v FROM own")));
+    expect![[r#"
+        SQL_SEMANTIC SOURCE_WATERMARK() stands only by itself in WATERMARK FOR (line 1, column 8)
+          help: it says that a source makes its own; CURRENT_WATERMARK(ts) is what has come
+    "#]]
+    .assert_eq(&plan("SELECT SOURCE_WATERMARK()"));
+    let expression = own.replace("source_watermark()", "SOURCE_WATERMARK() - INTERVAL '1' SECOND");
+    expect![[r#"
+        SQL_SEMANTIC SOURCE_WATERMARK() stands only by itself in WATERMARK FOR (line 1, column 63)
+          help: it says that a source makes its own; CURRENT_WATERMARK(ts) is what has come
+    "#]]
+    .assert_eq(&plan(&expression));
+}
