@@ -10,8 +10,9 @@ mod parse;
 mod tests;
 
 use std::cmp::Ordering;
+use std::fmt::Write as _;
 
-use natural::Natural;
+use natural::{Natural, Number};
 pub use parse::{parse_f32, parse_f64};
 
 /// Appends a DOUBLE as `Double.toString` writes it.
@@ -179,20 +180,25 @@ impl Digits {
         }
         let bits_of_5 = |n: i32| BITS_OF_POWER_OF_5.get(n as usize).copied().unwrap_or(n * 3);
         let narrow = fraction_bits + b2 + bits_of_5(b5) < 64 && s2 + 1 + bits_of_5(s5 + 1) < 64;
+        // In 64-bit arithmetic Java stops above the bound only, else also at it.
+        let stops_at_bound = !narrow;
+        // Ten times each, and their sums, stay below 2¹²⁸.
+        let largest = (fraction_bits + b2 + bits_of_5(b5)).max(s2 + bits_of_5(s5) + 5);
+        if largest <= 122 && b5.max(s5) < 27 {
+            let scaled = |value: u64, fives: i32, twos: i32| {
+                (u128::from(value) * u128::from(5_u64.pow(fives as u32))) << twos
+            };
+            let (b, s, m) = (scaled(fraction, b5, b2), scaled(1, s5, s2), scaled(1, m5, m2));
+            return Division { b, s, m, stops_at_bound }.digits(decimal_exponent);
+        }
         let scaled = |value: u64, fives: i32, twos: i32| {
             let mut number = Natural::from(value);
             number.multiply_by_power_of_5(fives);
             number.shift_left(twos);
             number
         };
-        let state = Division {
-            b: scaled(fraction, b5, b2),
-            s: scaled(1, s5, s2),
-            m: scaled(1, m5, m2),
-            // In 64-bit arithmetic Java stops above the bound only, else also at it.
-            stops_at_bound: !narrow,
-        };
-        state.digits(decimal_exponent)
+        let (b, s, m) = (scaled(fraction, b5, b2), scaled(1, s5, s2), scaled(1, m5, m2));
+        Division { b, s, m, stops_at_bound }.digits(decimal_exponent)
     }
 
     /// Adds one unit of the last digit.
@@ -232,7 +238,8 @@ impl Digits {
                 out.push('.');
                 push(out, if digits.len() > 1 { &digits[1..] } else { &[0] });
                 out.push('E');
-                out.push_str(&(exponent - 1).to_string());
+                // Writing to a string cannot fail.
+                let _ = write!(out, "{}", exponent - 1);
             }
         }
     }
@@ -249,14 +256,14 @@ fn estimate_exponent(fraction: u64, fraction_bits: i32, binary_exponent: i32) ->
 }
 
 /// The long division that yields digits.
-struct Division {
-    b: Natural,
-    s: Natural,
-    m: Natural,
+struct Division<N> {
+    b: N,
+    s: N,
+    m: N,
     stops_at_bound: bool,
 }
 
-impl Division {
+impl<N: Number> Division<N> {
     fn digits(mut self, mut decimal_exponent: i32) -> Digits {
         let mut digits = Digits { digits: [0; 24], length: 0, exponent: 0 };
         let mut ten_s = self.s.clone();
@@ -285,7 +292,7 @@ impl Division {
     }
 
     /// The next digit; whether what is left is below M, and whether it is within M of the next.
-    fn step(&mut self, ten_s: &Natural) -> (u8, bool, bool) {
+    fn step(&mut self, ten_s: &N) -> (u8, bool, bool) {
         let digit = self.b.divide_once(&self.s);
         self.b.multiply(10);
         self.m.multiply(10);
@@ -301,7 +308,7 @@ impl Division {
     }
 
     /// Whether the rest is nearer to the next digit, or in the middle of an odd one and the next.
-    fn rounds_up(&mut self, ten_s: &Natural, digit: u8) -> bool {
+    fn rounds_up(&mut self, ten_s: &N, digit: u8) -> bool {
         self.b.shift_left(1);
         match self.b.compare(ten_s) {
             Ordering::Greater => true,

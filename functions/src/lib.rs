@@ -28,6 +28,7 @@ mod registry;
 mod rules;
 #[cfg(test)]
 mod testing;
+mod text_array;
 mod vector;
 
 pub use datetime::zone::Zone;

@@ -100,6 +100,17 @@ pub(crate) fn collect(
     from_numbers(vector::map_rows::<Int64Type>(rows, nulls, op)?, ty)
 }
 
+/// A number for every row, as [`collect`] does; also for rows that are NULL.
+pub(crate) fn collect_all(
+    ty: &SqlType,
+    rows: usize,
+    nulls: Option<NullBuffer>,
+    op: impl FnMut(usize) -> i64,
+) -> Result<ArrayRef> {
+    let values: Vec<i64> = (0..rows).map(op).collect();
+    from_numbers(Int64Array::new(values.into(), nulls), ty)
+}
+
 /// Numbers as an array of a temporal or integer type.
 pub(crate) fn from_numbers(numbers: Int64Array, ty: &SqlType) -> Result<ArrayRef> {
     Ok(match data_type(ty) {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BinaryViewArray, BooleanArray,
-    BooleanBufferBuilder, ListArray, MapArray, PrimitiveArray, StringViewArray, StringViewBuilder,
-    StructArray, UInt32Array, new_null_array,
+    BooleanBufferBuilder, ListArray, MapArray, PrimitiveArray, StringViewArray, StructArray,
+    UInt32Array, new_null_array,
 };
 use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::datatypes::{DataType, Fields};
@@ -15,6 +15,7 @@ use arrow::error::ArrowError;
 use tidegate_types::{Error, Result};
 
 use crate::function::Value;
+pub(crate) use crate::text_array::{map_slice, map_text};
 
 /// A defect: an array is not of the type that the plan promised.
 fn mismatch(array: &dyn Array, expected: &str) -> Error {
@@ -86,6 +87,17 @@ pub(crate) struct TextLane<'a> {
 impl<'a> TextLane<'a> {
     pub(crate) fn new(value: &'a Value) -> Result<Self> {
         Ok(Self { array: texts(value.array())?, step: value.step() })
+    }
+
+    /// The column, or the constant as one of one row.
+    pub(crate) fn array(&self) -> &'a StringViewArray {
+        self.array
+    }
+
+    /// Where the text of a row lies.
+    #[inline]
+    pub(crate) fn view(&self, row: usize) -> u128 {
+        self.array.views()[row * self.step]
     }
 
     #[inline]
@@ -194,7 +206,11 @@ pub(crate) fn map_rows<O: ArrowPrimitiveType>(
 }
 
 /// The NULLs that there are, and more.
-fn also_null(nulls: Option<NullBuffer>, rows: usize, more: &[usize]) -> Option<NullBuffer> {
+pub(crate) fn also_null(
+    nulls: Option<NullBuffer>,
+    rows: usize,
+    more: &[usize],
+) -> Option<NullBuffer> {
     if more.is_empty() {
         return nulls;
     }
@@ -218,42 +234,6 @@ pub(crate) fn map_boolean(
         Some(nulls) => BooleanBuffer::collect_bool(rows, |row| nulls.is_valid(row) && op(row)),
     };
     BooleanArray::new(values, nulls)
-}
-
-/// A text per row: `op` writes it to a buffer that all rows share, and says whether it is a value
-/// (`false` is NULL). Runs only on rows that are not NULL.
-pub(crate) fn map_text(
-    rows: usize,
-    nulls: Option<&NullBuffer>,
-    mut op: impl FnMut(usize, &mut String) -> Result<bool>,
-) -> Result<StringViewArray> {
-    let mut builder = StringViewBuilder::with_capacity(rows);
-    let mut buffer = String::new();
-    for row in 0..rows {
-        buffer.clear();
-        if valid(nulls, row) && op(row, &mut buffer)? {
-            builder.try_append_value(&buffer).map_err(arrow_error)?;
-        } else {
-            builder.append_null();
-        }
-    }
-    Ok(builder.finish())
-}
-
-/// A text per row that is a part of an argument, or NULL.
-pub(crate) fn map_slice<'a>(
-    rows: usize,
-    nulls: Option<&NullBuffer>,
-    mut op: impl FnMut(usize) -> Option<&'a str>,
-) -> Result<StringViewArray> {
-    let mut builder = StringViewBuilder::with_capacity(rows);
-    for row in 0..rows {
-        match if valid(nulls, row) { op(row) } else { None } {
-            Some(text) => builder.try_append_value(text).map_err(arrow_error)?,
-            None => builder.append_null(),
-        }
-    }
-    Ok(builder.finish())
 }
 
 /// One value in every row.

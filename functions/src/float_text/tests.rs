@@ -74,6 +74,12 @@ fn what_is_written_reads_back() {
         if value.is_finite() {
             assert_eq!(double(value).parse::<f64>().unwrap().to_bits(), value.to_bits());
         }
+        // Of a usual size, which takes the way of 128 bits.
+        let value = bits as i64 as f64 / 10_f64.powi((bits % 25) as i32);
+        assert_eq!(double(value).parse::<f64>().unwrap().to_bits(), value.to_bits());
+        let value = ((bits % 2_000_001) as f64 - 1e6) / 1e3;
+        assert_eq!(double(value).parse::<f64>(), Ok(value));
+        assert!(double(value).len() <= 9, "{value}");
         let value = f32::from_bits((bits >> 32) as u32);
         if value.is_finite() {
             assert_eq!(float(value).parse::<f32>().unwrap().to_bits(), value.to_bits());

@@ -259,10 +259,14 @@ fn integers<T: ArrowPrimitiveType>(
     }
     // NULL rows may still hold a zero.
     let guarded = |b: T::Native| if b.is_zero() { T::Native::ONE } else { b };
+    // By −1 nothing is left either, and the smallest number cannot be divided by it.
+    let minus_one = T::Native::ZERO.sub_wrapping(T::Native::ONE);
     let array: PrimitiveArray<T> = if op == Op::Divide {
         vector::binary::<T, T, T>(left, right, rows, |a, b| a.div_wrapping(guarded(b)))?
     } else {
-        vector::binary::<T, T, T>(left, right, rows, |a, b| a.mod_wrapping(guarded(b)))?
+        vector::binary::<T, T, T>(left, right, rows, |a, b| {
+            a.mod_wrapping(if b == minus_one { T::Native::ONE } else { guarded(b) })
+        })?
     };
     Ok(Arc::new(array))
 }
@@ -281,6 +285,9 @@ fn decimals(left: &Value, right: &Value, context: &KernelContext<'_>, op: Op) ->
     let (s1, s2) = (scale(&context.arguments[0]), scale(&context.arguments[1]));
     let to = decimal::shape(&context.result.kind)
         .ok_or_else(|| Error::internal("a decimal result without a precision"))?;
+    if let Some(array) = fitting(left, right, context, op, to)? {
+        return Ok(Arc::new(array.with_data_type(data_type(context.result))));
+    }
     let l = Lane::<i128>::new::<Decimal128Type>(left)?;
     let r = Lane::<i128>::new::<Decimal128Type>(right)?;
     let nulls = strict_nulls(&[left, right], context.rows);
@@ -300,6 +307,50 @@ fn decimals(left: &Value, right: &Value, context: &KernelContext<'_>, op: Op) ->
         })
     })?;
     Ok(Arc::new(array.with_data_type(data_type(context.result))))
+}
+
+/// Sums and products whose type holds the result of any operands, without rounding.
+fn fitting(
+    left: &Value,
+    right: &Value,
+    context: &KernelContext<'_>,
+    op: Op,
+    (precision, scale): Shape,
+) -> Result<Option<PrimitiveArray<Decimal128Type>>> {
+    let shape = |index: usize| decimal::shape(&context.arguments[index].kind);
+    let (Some((p1, s1)), Some((p2, s2))) = (shape(0), shape(1)) else {
+        return Ok(None);
+    };
+    type D = Decimal128Type;
+    let rows = context.rows;
+    Ok(Some(match op {
+        Op::Add | Op::Subtract
+            if scale == s1.max(s2) && (p1 - s1).max(p2 - s2) + scale < precision =>
+        {
+            let factors = [s1, s2].map(|s| decimal::pow10(u32::from(scale - s)));
+            match (op, factors) {
+                (Op::Add, [1, 1]) => {
+                    vector::binary::<D, D, D>(left, right, rows, |a, b| a.wrapping_add(b))?
+                }
+                (Op::Add, [l, r]) => vector::binary::<D, D, D>(left, right, rows, |a, b| {
+                    a.wrapping_mul(l).wrapping_add(b.wrapping_mul(r))
+                })?,
+                (_, [l, r]) => vector::binary::<D, D, D>(left, right, rows, |a, b| {
+                    a.wrapping_mul(l).wrapping_sub(b.wrapping_mul(r))
+                })?,
+            }
+        }
+        // Operands of 64 bits are multiplied in one step.
+        Op::Multiply if scale == s1 + s2 && p1.max(p2) <= 18 && p1 + p2 <= precision => {
+            vector::binary::<D, D, D>(left, right, rows, |a, b| {
+                i128::from(a as i64) * i128::from(b as i64)
+            })?
+        }
+        Op::Multiply if scale == s1 + s2 && p1 + p2 <= precision => {
+            vector::binary::<D, D, D>(left, right, rows, |a, b| a.wrapping_mul(b))?
+        }
+        _ => return Ok(None),
+    }))
 }
 
 fn interval_arithmetic(

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BinaryViewBuilder};
 use arrow::datatypes::{Int32Type, Int64Type};
+use memchr::memmem::Finder;
 use tidegate_types::sql_type::MAX_LENGTH;
 use tidegate_types::{Error, Result, TypeKind};
 
@@ -166,12 +167,19 @@ fn with_three(
 }
 
 fn replace(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
+    // One finder for all rows, if they look for the same.
+    let fixed = values.get(1).and_then(vector::constant_text).filter(|search| !search.is_empty());
+    let finder = fixed.map(|search| Finder::new(search));
     with_three(values, context, |text, search, replacement, out| {
         let mut end = 0;
-        for (start, found) in text.match_indices(search) {
+        let mut replace = |start: usize| {
             out.push_str(&text[end..start]);
             out.push_str(replacement);
-            end = start + found.len();
+            end = start + search.len();
+        };
+        match &finder {
+            Some(finder) => finder.find_iter(text.as_bytes()).for_each(&mut replace),
+            None => text.match_indices(search).for_each(|(start, _)| replace(start)),
         }
         out.push_str(&text[end..]);
     })
@@ -230,8 +238,8 @@ fn split_index(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef
     let (texts, separators) = (TextLane::new(source)?, TextLane::new(separator)?);
     let indices = Lane::<i32>::new::<Int32Type>(index)?;
     let nulls = strict_nulls(&[source, separator, index], context.rows);
-    let result = vector::map_slice(context.rows, nulls.as_ref(), |row| {
-        let (text, separator) = (texts.get(row), separators.get(row));
+    let result = vector::map_slice(texts, context.rows, nulls.as_ref(), |row, text| {
+        let separator = separators.get(row);
         let index = usize::try_from(indices.get(row)).ok()?;
         if text.is_empty() {
             None
@@ -240,7 +248,10 @@ fn split_index(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef
             let splits = |c: char| c.is_whitespace() && !"\u{a0}\u{2007}\u{202f}\u{85}".contains(c);
             text.split(splits).nth(index)
         } else {
-            text.split(separator).nth(index)
+            match separator.as_bytes() {
+                [byte] => text.split(char::from(*byte)).nth(index),
+                _ => text.split(separator).nth(index),
+            }
         }
     })?;
     Ok(Arc::new(result))

@@ -4,7 +4,7 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, BooleanArray};
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, BooleanArray, make_view};
 use arrow::compute::or_kleene;
 use arrow::datatypes::{
     Date32Type, Decimal128Type, DurationMillisecondType, Float32Type, Float64Type, Int8Type,
@@ -23,6 +23,9 @@ use crate::vector::{self, TextLane, arrow_error, strict_nulls};
 
 pub(crate) const FUNCTIONS: &[Function] =
     &[Function::new("IN", "Whether the first value is among the others", bind, is_in)];
+
+/// So many members are compared one by one.
+const FEW: usize = 8;
 
 fn bind(args: &[Argument]) -> Result<Signature> {
     count(args, 2..=usize::MAX)?;
@@ -127,6 +130,15 @@ fn texts(value: &Value, list: &[Value], context: &KernelContext<'_>) -> Result<A
         Ok(members)
     })?;
     let lane = TextLane::new(value)?;
+    // Texts that lie in their views are equal if these are.
+    if members.set.len() <= FEW && members.set.iter().all(|text| text.len() <= 12) {
+        let views = members.set.iter().map(|text| make_view(text.as_bytes(), 0, 0));
+        let views: Vec<u128> = views.collect();
+        return Ok(found(members, value, context.rows, |row| {
+            let view = lane.view(row);
+            views.iter().fold(false, |hit, member| hit | (*member == view))
+        }));
+    }
     Ok(found(members, value, context.rows, |row| members.set.contains(lane.get(row))))
 }
 
@@ -154,6 +166,13 @@ where
     })?;
     let array = vector::primitive::<T>(value.array())?;
     let (values, step) = (array.values(), value.step());
+    if members.set.len() <= FEW {
+        let few: Vec<&K> = members.set.iter().collect();
+        return Ok(found(members, value, context.rows, |row| {
+            let key = key(values[row * step]);
+            few.iter().fold(false, |hit, member| hit | (**member == key))
+        }));
+    }
     Ok(found(members, value, context.rows, |row| members.set.contains(&key(values[row * step]))))
 }
 

@@ -73,11 +73,17 @@ fn pad(values: &[Value], context: &KernelContext<'_>, at_start: bool) -> Result<
 }
 
 fn units(text: &str) -> usize {
+    if text.is_ascii() {
+        return text.len();
+    }
     text.chars().map(char::len_utf16).sum()
 }
 
 /// The longest start of a text that has at most `limit` units.
 fn first_units(text: &str, limit: usize) -> &str {
+    if text.is_ascii() {
+        return &text[..limit.min(text.len())];
+    }
     let mut taken = 0;
     for (byte, c) in text.char_indices() {
         taken += c.len_utf16();
@@ -90,6 +96,9 @@ fn first_units(text: &str, limit: usize) -> &str {
 
 /// Appends a filling again and again, up to `missing` units.
 fn push_units(filling: &str, missing: usize, out: &mut String) {
+    if let [byte] = filling.as_bytes() {
+        return out.extend(std::iter::repeat_n(char::from(*byte), missing));
+    }
     let mut left = missing;
     for c in filling.chars().cycle() {
         if left < c.len_utf16() {

@@ -131,17 +131,20 @@ where
     if matches!(op, Op::Ceiling | Op::Floor) {
         return value.to_array(context.rows);
     }
+    if op == Op::Absolute {
+        let absolute = |v: T::Native| narrow(i128::from(v.into().wrapping_abs()));
+        return Ok(Arc::new(vector::unary::<T, T>(value, context.rows, absolute)?));
+    }
     let lane = Lane::<T::Native>::new::<T>(value)?;
     let digits_of = digit_lane(digits)?;
     let nulls = nulls_of(value, digits, context.rows);
     let result: PrimitiveArray<T> = vector::map_rows::<T>(context.rows, nulls, |row| {
         let value = i128::from(lane.get(row).into());
         Ok(Some(narrow(match op {
-            Op::Absolute => value.abs(),
             Op::Sign => value.signum(),
             Op::Round => keep_digits(value, 0, digits_of(row), true),
             Op::Truncate => keep_digits(value, 0, digits_of(row), false),
-            Op::Ceiling | Op::Floor => value,
+            Op::Absolute | Op::Ceiling | Op::Floor => value,
         })))
     })?;
     Ok(Arc::new(result))
@@ -190,6 +193,10 @@ where
     let mut text = String::new();
     let result: PrimitiveArray<T> = vector::map_rows::<T>(context.rows, nulls, |row| {
         let value: f64 = lane.get(row).into();
+        let clear = (op == Op::Round && !is_float).then(|| round_off_ties(value, digits_of(row)));
+        if let Some(rounded) = clear.flatten() {
+            return Ok(Some(narrow(rounded)));
+        }
         text.clear();
         if is_float {
             float_text::write_f32(value as f32, &mut text);
@@ -203,6 +210,30 @@ where
 
 fn sign(value: f64) -> f64 {
     if value == 0.0 || value.is_nan() { value } else { value.signum() }
+}
+
+/// Powers of ten that DOUBLE holds exactly.
+const POWERS: [f64; 16] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+/// Whole numbers below it have neighbours at a distance of at most a half.
+const WHOLE: f64 = (1_u64 << 52) as f64;
+
+/// The rounded number, where neither the error of the product nor the digits that are written could make
+/// another one: it is not near the middle of two. Quotients of whole numbers are the DOUBLE that is
+/// nearest, as is one that is read from their digits.
+fn round_off_ties(value: f64, digits: i64) -> Option<f64> {
+    let unit = POWERS.get(usize::try_from(digits).ok()?)?;
+    let scaled = value * unit;
+    if value == 0.0 || scaled.abs() >= WHOLE || scaled.is_nan() {
+        return None;
+    }
+    let floor = scaled.floor();
+    let fraction = scaled - floor;
+    // Both errors are below 2⁻⁵² of the number.
+    if (fraction - 0.5).abs() <= scaled.abs() * (2.0 / WHOLE) {
+        return None;
+    }
+    Some((if fraction < 0.5 { floor } else { floor + 1.0 }) / unit)
 }
 
 /// Rounds or cuts a number at the decimal digits of its text.
@@ -330,5 +361,31 @@ mod tests {
         check("ROUND", vec![float, int(1)], "FLOAT", "1.3");
         check("CEIL", vec![double(1.2)], "DOUBLE", "2.0");
         check("SIGN", vec![double(-2.5)], "DOUBLE", "-1.0");
+    }
+
+    #[test]
+    fn the_short_way_rounds_as_the_digits_do() {
+        let mut bits = 0x9E37_79B9_7F4A_7C15_u64;
+        let mut short = 0;
+        for _ in 0..50_000 {
+            bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+            let digits = (bits % 6) as i64;
+            // Halves and hundredths, and numbers of all digits.
+            let values = [
+                (bits >> 40) as f64 / 200.0,
+                (bits >> 44) as f64 / 1_000.0 - 500.0,
+                bits as i64 as f64 / 1e13,
+            ];
+            for value in values {
+                let mut text = String::new();
+                crate::float_text::write_f64(value, &mut text);
+                if let Some(rounded) = super::round_off_ties(value, digits) {
+                    short += 1;
+                    let expected = super::round_written(value, &text, digits, true);
+                    assert_eq!(rounded.to_bits(), expected.to_bits(), "{value} to {digits}");
+                }
+            }
+        }
+        assert!(short > 100_000, "{short}");
     }
 }

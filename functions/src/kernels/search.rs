@@ -46,6 +46,14 @@ fn bind_test(args: &[Argument]) -> Result<Signature> {
     texts_to(args, TypeKind::Boolean)
 }
 
+/// The byte where the first occurrence begins.
+fn find(text: &str, needle: &str) -> Option<usize> {
+    match needle.as_bytes() {
+        [byte] => memchr::memchr(*byte, text.as_bytes()),
+        needle => memchr::memmem::find(text.as_bytes(), needle),
+    }
+}
+
 /// Position, in characters from 1, of the `nth` occurrence of `needle` at or after character
 /// `from`; 0 if there is none.
 fn forward(text: &str, needle: &str, from: i64, nth: i64) -> i32 {
@@ -55,13 +63,13 @@ fn forward(text: &str, needle: &str, from: i64, nth: i64) -> i32 {
     let Ok(skipped) = usize::try_from(from - 1) else {
         return 0;
     };
-    let start = match text.char_indices().map(|(byte, _)| byte).chain([text.len()]).nth(skipped) {
-        Some(start) => start,
-        None => return 0,
+    let mut starts = text.char_indices().map(|(byte, _)| byte).chain([text.len()]);
+    let Some(start) = starts.nth(skipped) else {
+        return 0;
     };
     let mut from = start;
     for occurrence in 1.. {
-        let Some(found) = text[from..].find(needle).map(|offset| from + offset) else {
+        let Some(found) = find(&text[from..], needle).map(|offset| from + offset) else {
             return 0;
         };
         if occurrence == nth {

@@ -5,6 +5,7 @@
 //! wall clock, with the offset of the instant itself.
 
 use arrow::array::ArrayRef;
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::Int64Type;
 use tidegate_types::{Error, Result, SqlType, TypeKind};
 
@@ -66,6 +67,21 @@ fn round(values: &[Value], context: &KernelContext<'_>, down: bool) -> Result<Ar
     let moments = Moments::new(value)?;
     let nulls = strict_nulls(&[value], context.rows);
     let per_milli = moments::per_second(kind) / 1_000;
+    if let (TypeKind::Timestamp { .. }, Some(length), true) = (kind, unit.millis(), down)
+        && unit != Unit::Week
+    {
+        let length = length * per_milli;
+        // Divisions by constants are multiplications.
+        macro_rules! floor {
+            ($($constant:literal)*) => {
+                match length {
+                    $($constant => floor_by(&moments, context, nulls, |value| value.rem_euclid($constant)),)*
+                    _ => floor_by(&moments, context, nulls, |value| value.rem_euclid(length)),
+                }
+            };
+        }
+        return floor!(1_000 60_000 3_600_000 86_400_000 60_000_000 3_600_000_000 86_400_000_000);
+    }
     moments::collect(context.result, context.rows, nulls, |row| {
         let value = moments.get(row);
         Ok(Some(match kind {
@@ -79,6 +95,19 @@ fn round(values: &[Value], context: &KernelContext<'_>, down: bool) -> Result<Ar
             }
             _ => round_millis(millis(value, kind), unit, down).wrapping_mul(per_milli),
         }))
+    })
+}
+
+/// The moments without what is left over.
+fn floor_by(
+    moments: &Moments<'_>,
+    context: &KernelContext<'_>,
+    nulls: Option<NullBuffer>,
+    rest: impl Fn(i64) -> i64,
+) -> Result<ArrayRef> {
+    moments::collect_all(context.result, context.rows, nulls, |row| {
+        let value = moments.get(row);
+        value.wrapping_sub(rest(value))
     })
 }
 
@@ -208,8 +237,8 @@ fn distance(
         TypeKind::Date => value.wrapping_mul(DAY_MS),
         _ => millis(value, kind),
     };
-    moments::collect(context.result, context.rows, nulls, |row| {
-        Ok(Some(rule(in_millis(starts.get(row)), in_millis(ends.get(row)))))
+    moments::collect_all(context.result, context.rows, nulls, |row| {
+        rule(in_millis(starts.get(row)), in_millis(ends.get(row)))
     })
 }
 

@@ -109,8 +109,9 @@ fn rewrite(
 fn upper(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     rewrite(values, context, |text, out| {
         if text.is_ascii() {
+            let start = out.len();
             out.push_str(text);
-            out.make_ascii_uppercase();
+            out[start..].make_ascii_uppercase();
         } else {
             out.extend(text.chars().flat_map(char::to_uppercase));
         }
@@ -120,8 +121,9 @@ fn upper(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
 fn lower(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     rewrite(values, context, |text, out| {
         if text.is_ascii() {
+            let start = out.len();
             out.push_str(text);
-            out.make_ascii_lowercase();
+            out[start..].make_ascii_lowercase();
         } else {
             // The standard library knows that a sigma at the end of a word differs.
             out.push_str(&text.to_lowercase());
@@ -161,9 +163,13 @@ fn trimmed(
     let sets = characters.map(TextLane::new).transpose()?;
     let inputs: Vec<&Value> = std::iter::once(source).chain(characters).collect();
     let nulls = strict_nulls(&inputs, context.rows);
-    let result = vector::map_slice(context.rows, nulls.as_ref(), |row| {
+    let result = vector::map_slice(texts, context.rows, nulls.as_ref(), |row, mut text| {
         let set = sets.map_or(" ", |sets| sets.get(row));
-        let mut text = texts.get(row);
+        if let [byte] = set.as_bytes() {
+            let c = char::from(*byte);
+            text = if start { text.trim_start_matches(c) } else { text };
+            return Some(if end { text.trim_end_matches(c) } else { text });
+        }
         if start {
             text = text.trim_start_matches(|c: char| set.contains(c));
         }
@@ -233,9 +239,9 @@ fn substring(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> 
     let lengths = values.get(2).map(Lane::<i32>::new::<Int32Type>).transpose()?;
     let inputs: Vec<&Value> = values.iter().collect();
     let nulls = strict_nulls(&inputs, context.rows);
-    let result = vector::map_slice(context.rows, nulls.as_ref(), |row| {
+    let result = vector::map_slice(texts, context.rows, nulls.as_ref(), |row, text| {
         let length = lengths.map_or(i64::MAX, |lengths| i64::from(lengths.get(row)));
-        (length >= 0).then(|| part(texts.get(row), i64::from(starts.get(row)), length))
+        (length >= 0).then(|| part(text, i64::from(starts.get(row)), length))
     })?;
     Ok(Arc::new(result))
 }
@@ -252,8 +258,7 @@ fn end_part(
     let texts = TextLane::new(source)?;
     let amounts = Lane::<i32>::new::<Int32Type>(amount)?;
     let nulls = strict_nulls(&[source, amount], context.rows);
-    let result = vector::map_slice(context.rows, nulls.as_ref(), |row| {
-        let text = texts.get(row);
+    let result = vector::map_slice(texts, context.rows, nulls.as_ref(), |row, text| {
         let cut = take(text, usize::try_from(amounts.get(row)).unwrap_or(0));
         Some(if from_left { &text[..cut] } else { &text[cut..] })
     })?;
