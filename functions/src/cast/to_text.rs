@@ -196,7 +196,9 @@ impl<'a> Writer<'a> {
             }
             Values::Tiny(values) => write!(out, "{}", values[row]),
             Values::Small(values) => write!(out, "{}", values[row]),
-            Values::Integer(values) => write!(out, "{}", values.get(row)),
+            Values::Integer(values) => {
+                return out.push_str(itoa::Buffer::new().format(values.get(row)));
+            }
             Values::Float(values) => return float_text::write_f32(values.value(row), out),
             Values::Double(values) => return float_text::write_f64(values.value(row), out),
             Values::Decimal(values, scale) => return decimal::write(values[row], *scale, out),

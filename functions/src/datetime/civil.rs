@@ -174,9 +174,15 @@ fn write_year(year: i64, out: &mut String) {
 
 /// Appends a number of two digits.
 pub fn write_two(value: u32, out: &mut String) {
-    out.push(char::from(b'0' + (value / 10 % 10) as u8));
-    out.push(char::from(b'0' + (value % 10) as u8));
+    let at = 2 * (value % 100) as usize;
+    out.push_str(&PAIRS[at..at + 2]);
 }
+
+/// The numbers 00 to 99.
+const PAIRS: &str = "00010203040506070809101112131415161718192021222324\
+    25262728293031323334353637383940414243444546474849\
+    50515253545556575859606162636465666768697071727374\
+    75767778798081828384858687888990919293949596979899";
 
 #[cfg(test)]
 mod tests {

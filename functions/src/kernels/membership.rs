@@ -5,6 +5,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, BooleanArray, make_view};
+use arrow::buffer::BooleanBuffer;
 use arrow::compute::or_kleene;
 use arrow::datatypes::{
     Date32Type, Decimal128Type, DurationMillisecondType, Float32Type, Float64Type, Int8Type,
@@ -96,6 +97,14 @@ struct Members<K> {
     has_null: bool,
 }
 
+/// As many members as a loop without a bound to check compares with, some of them twice; none of none.
+fn few<K: Copy>(members: impl Iterator<Item = K>) -> Option<[K; FEW]> {
+    let members: Vec<K> = members.collect();
+    let first = *members.first()?;
+    Some(std::array::from_fn(|index| members.get(index).copied().unwrap_or(first)))
+}
+
+/// `contains` also runs on rows that are NULL.
 fn found<K>(
     members: &Members<K>,
     value: &Value,
@@ -103,7 +112,7 @@ fn found<K>(
     contains: impl FnMut(usize) -> bool,
 ) -> ArrayRef {
     let nulls = strict_nulls(&[value], rows);
-    let hits = vector::map_boolean(rows, nulls.clone(), contains);
+    let hits = BooleanArray::new(BooleanBuffer::collect_bool(rows, contains), nulls.clone());
     if !members.has_null {
         return Arc::new(hits);
     }
@@ -133,7 +142,9 @@ fn texts(value: &Value, list: &[Value], context: &KernelContext<'_>) -> Result<A
     // Texts that lie in their views are equal if these are.
     if members.set.len() <= FEW && members.set.iter().all(|text| text.len() <= 12) {
         let views = members.set.iter().map(|text| make_view(text.as_bytes(), 0, 0));
-        let views: Vec<u128> = views.collect();
+        let Some(views) = few(views) else {
+            return Ok(found(members, value, context.rows, |_| false));
+        };
         return Ok(found(members, value, context.rows, |row| {
             let view = lane.view(row);
             views.iter().fold(false, |hit, member| hit | (*member == view))
@@ -150,7 +161,7 @@ fn numbers<T, K>(
 ) -> Result<ArrayRef>
 where
     T: ArrowPrimitiveType,
-    K: Hash + Eq + Send + Sync + 'static,
+    K: Copy + Hash + Eq + Send + Sync + 'static,
 {
     let members = context.prepared.get_or_try(|| {
         let mut members = Members { set: HashSet::new(), has_null: false };
@@ -167,10 +178,12 @@ where
     let array = vector::primitive::<T>(value.array())?;
     let (values, step) = (array.values(), value.step());
     if members.set.len() <= FEW {
-        let few: Vec<&K> = members.set.iter().collect();
+        let Some(few) = few(members.set.iter().copied()) else {
+            return Ok(found(members, value, context.rows, |_| false));
+        };
         return Ok(found(members, value, context.rows, |row| {
             let key = key(values[row * step]);
-            few.iter().fold(false, |hit, member| hit | (**member == key))
+            few.iter().fold(false, |hit, member| hit | (*member == key))
         }));
     }
     Ok(found(members, value, context.rows, |row| members.set.contains(&key(values[row * step]))))

@@ -216,6 +216,12 @@ fn byte_of(text: &str, index: usize) -> usize {
 /// Characters from position `from` on (1 is the first, 0 too, −1 the last), `length` of them. A
 /// position before the first character or after the last gives no characters.
 fn part(text: &str, from: i64, length: i64) -> &str {
+    if from >= 0 && text.is_ascii() {
+        let bytes = |n: i64| usize::try_from(n).unwrap_or(usize::MAX);
+        let start = bytes(from.max(1) - 1).min(text.len());
+        let end = start.saturating_add(bytes(length.max(0))).min(text.len());
+        return &text[start..end];
+    }
     let start = if from < 0 {
         let characters = text.chars().count() as i64;
         match usize::try_from(characters + from) {
