@@ -326,7 +326,7 @@ fn csv_line<'a>(values: impl Iterator<Item = &'a str>) -> String {
 pub(crate) fn print_rows(out: &PrintTarget, rows: &Rows, format: RowFormat) -> Result<()> {
     let text = match format {
         // A plan or a DDL text is for reading as it is.
-        RowFormat::Table if rows.columns.len() == 1 && rows.rows.len() == 1 => {
+        RowFormat::Table if rows.columns == ["result"] && rows.rows.len() == 1 => {
             format!("{}\n", rows.rows[0][0].trim_end())
         }
         RowFormat::Table => {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, Int32Array};
 use arrow::datatypes::Int32Type;
 use tidegate_types::{Error, Result, TypeKind};
 
@@ -113,7 +113,7 @@ fn upper(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
             out.push_str(text);
             out[start..].make_ascii_uppercase();
         } else {
-            out.extend(text.chars().flat_map(char::to_uppercase));
+            out.push_str(&text.to_uppercase());
         }
     })
 }
@@ -287,10 +287,13 @@ fn char_length(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef
     let value = one(values, context)?;
     let texts = TextLane::new(value)?;
     let nulls = strict_nulls(&[value], context.rows);
-    let lengths = vector::map_rows::<Int32Type>(context.rows, nulls, |row| {
-        Ok(Some(i32::try_from(texts.get(row).chars().count()).unwrap_or(i32::MAX)))
-    })?;
-    Ok(Arc::new(lengths))
+    let lengths = (0..context.rows).map(|row| {
+        let text = texts.get(row);
+        let characters = if text.is_ascii() { text.len() } else { text.chars().count() };
+        i32::try_from(characters).unwrap_or(i32::MAX)
+    });
+    let lengths: Vec<i32> = lengths.collect();
+    Ok(Arc::new(Int32Array::new(lengths.into(), nulls)))
 }
 
 #[cfg(test)]
