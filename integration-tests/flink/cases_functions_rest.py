@@ -222,7 +222,66 @@ BITMAP_TO_STRING(BITMAP_FROM_BYTES(x'3b3000000100000100000001000a00'))
 BITMAP_TO_STRING(BITMAP_FROM_BYTES(x'3a3000000100000000000000100000000100ff'))
 BITMAP_TO_STRING(BITMAP_FROM_BYTES(x'3a30000000000000'))
 """)
+# Optional parts and zones in patterns of dates; differences of moments; literals of instants.
+MOMENTS = values("s STRING, t TIMESTAMP(3), u TIMESTAMP(3), d DATE, e DATE, z STRING, n INT", """
+2024-02-29  2024-03-01 00:00:00  2024-02-28 12:00:00.5  2024-03-01  2022-02-28  2024-01-01 00:00:00 +0200  0
+2024-02-29 12:34  1970-01-01 00:00:00  1969-12-31 23:59:59.999  1970-01-01  1969-12-31  2024-07-01 12:00:00 -0330  1700000000
+2024-02-29 12:34:56  2024-01-31 10:00:00  2024-03-01 09:00:00  2024-01-31  2024-03-31  2024-01-01 00:00:00 Z  -1
+2024-02-29 12:34:56.789  2000-02-29 00:00:00  2024-02-29 00:00:00  2000-02-29  2001-02-28  2024-01-01 00:00:00 PST  86400
+2024-02-29 12:34:56 +02:00  2024-12-31 23:59:59.999  2024-01-01 00:00:00  2024-12-31  2024-01-01  2024-01-01 00:00:00 GMT+08:00  1711846800
+-  -  -  -  -  -  -
+""")
+ON_MOMENTS = lines(r"""
+TO_TIMESTAMP(s, 'yyyy-MM-dd[ HH:mm[:ss[.SSS]]][ XXX]')
+TO_TIMESTAMP(s, 'yyyy-MM-dd[ HH:mm[:ss]]')
+TO_TIMESTAMP(s, 'yyyy-MM-dd HH:mm:ss XXX')
+TO_TIMESTAMP(s, 'yyyy[-MM[-dd')
+TO_TIMESTAMP(z, 'yyyy-MM-dd HH:mm:ss Z')
+TO_TIMESTAMP(z, 'yyyy-MM-dd HH:mm:ss X')
+TO_TIMESTAMP_LTZ(s, 'yyyy-MM-dd[ HH:mm[:ss]][ XXX]', 'Asia/Shanghai')
+UNIX_TIMESTAMP(z, 'yyyy-MM-dd HH:mm:ss Z')
+UNIX_TIMESTAMP(z, 'yyyy-MM-dd HH:mm:ss z')
+UNIX_TIMESTAMP(z, 'yyyy-MM-dd HH:mm:ss X')
+UNIX_TIMESTAMP(s, 'yyyy-MM-dd HH:mm:ss XXX')
+TO_DATE(z, 'yyyy-MM-dd HH:mm:ss Z')
+FROM_UNIXTIME(n, 'yyyy-MM-dd HH:mm:ss Z')
+FROM_UNIXTIME(n, 'yyyy-MM-dd HH:mm:ss X')
+FROM_UNIXTIME(n, 'yyyy-MM-dd HH:mm:ss XX')
+FROM_UNIXTIME(n, 'yyyy-MM-dd HH:mm:ss XXX')
+FROM_UNIXTIME(n, 'yyyy-MM-dd HH:mm:ss z')
+FROM_UNIXTIME(n, 'yyyy[MM]')
+DATE_FORMAT(t, 'yyyy-MM-dd[ HH:mm]')
+DATE_FORMAT(t, 'yyyy-MM-dd[ XXX] HH')
+DATE_FORMAT(t, 'yyyy-MM-dd XXX')
+(t - u) DAY
+(t - u) DAY TO SECOND
+(t - u) HOUR TO MINUTE
+(u - t) SECOND(3)
+(t - u) MONTH
+(t - u) YEAR
+(u - t) YEAR TO MONTH
+(d - e) DAY
+(d - e) MONTH
+(e - d) YEAR
+u + (t - u) DAY TO SECOND
+e + (d - e) MONTH
+CAST((t - u) DAY AS STRING)
+EXTRACT(DAY FROM (t - u) DAY TO SECOND)
+TYPEOF((t - u) DAY)
+TYPEOF((t - u) MONTH)
+""")
+ZONES = ["UTC", "America/New_York", "Asia/Shanghai"]
+INSTANTS = lines(r"""
+TIMESTAMP WITH LOCAL TIME ZONE '2024-02-29 12:34:56'
+TIMESTAMP WITH LOCAL TIME ZONE '2024-02-29 12:34:56.123'
+TIMESTAMP WITH LOCAL TIME ZONE '1969-12-31 23:59:59.999999'
+TIMESTAMP WITH LOCAL TIME ZONE '2024-03-10 02:30:00'
+CAST(TIMESTAMP WITH LOCAL TIME ZONE '2024-03-10 02:30:00' AS STRING)
+TYPEOF(TIMESTAMP WITH LOCAL TIME ZONE '2024-02-29 12:34:56.1234')
+""")
 
 
 def rest():
-    return [over(ROWS, ON_ROWS), over(ROWS, [e for e in ON_ROWS if e.startswith("DAYOF")], "America/New_York"), over(BITMAPS, ON_BITMAPS), ({}, None, SHAPES)]
+    return [over(ROWS, ON_ROWS), over(ROWS, [e for e in ON_ROWS if e.startswith("DAYOF")], "America/New_York"), over(BITMAPS, ON_BITMAPS), ({}, None, SHAPES)] + [
+        over(MOMENTS, ON_MOMENTS, zone) for zone in ZONES
+    ] + [({"table.local-time-zone": zone}, None, INSTANTS) for zone in ZONES]

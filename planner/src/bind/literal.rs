@@ -80,7 +80,7 @@ pub(crate) fn hex(text: &str, span: Span) -> Result<Expr> {
     Ok(literal(Scalar::Bytes(bytes), TypeKind::Binary { length }))
 }
 
-/// `DATE '…'`, `TIME '…'`, `TIMESTAMP '…'`.
+/// `DATE '…'`, `TIME '…'`, `TIMESTAMP '…'`, `TIMESTAMP WITH LOCAL TIME ZONE '…'`.
 pub(crate) fn typed_string(typed: &TypedString, span: Span) -> Result<Expr> {
     let Value::SingleQuotedString(text) = &typed.value.value else {
         return Err(semantic("a literal with a type needs its value in single quotes", span));
@@ -92,6 +92,9 @@ pub(crate) fn typed_string(typed: &TypedString, span: Span) -> Result<Expr> {
         }
         DataType::Timestamp(None, ast::TimezoneInfo::None) => temporal::timestamp(text)
             .map(|(value, precision)| (value, TypeKind::timestamp(precision))),
+        // Of UTC, whatever the session's zone is, as in Flink.
+        DataType::Timestamp(None, ast::TimezoneInfo::Tz) => temporal::timestamp(text)
+            .map(|(value, precision)| (value, TypeKind::timestamp_ltz(precision))),
         other => {
             let message = format!("there is no literal of type {other}");
             return Err(semantic(message, span).help("write CAST('…' AS type)"));

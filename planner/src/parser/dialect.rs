@@ -11,7 +11,6 @@ use sqlparser::dialect::{Dialect, Precedence};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
-use tidegate_types::{SqlType, TypeKind};
 
 use super::cursor;
 use super::infix;
@@ -224,21 +223,18 @@ fn parse_interval(parser: &mut Parser) -> Result<Expr, ParserError> {
     })
 }
 
-/// `TIMESTAMP WITH LOCAL TIME ZONE '…'`: a TIMESTAMP of the session's zone.
+/// `TIMESTAMP WITH LOCAL TIME ZONE '…'`, which `sqlparser` has another type for.
 fn parse_instant(parser: &mut Parser) -> Result<Expr, ParserError> {
     let span = parser.next_token().span;
     for keyword in [Keyword::WITH, Keyword::LOCAL, Keyword::TIME, Keyword::ZONE] {
         parser.expect_keyword_is(keyword)?;
     }
     let text = cursor::string(parser, "a timestamp in quotes")?;
-    let precision = text.rsplit_once('.').map_or(0, |(_, fraction)| fraction.trim_end().len());
-    let ty = TypeKind::timestamp_ltz(precision.min(9) as u8).nullable();
-    let value = TypedString {
-        data_type: DataType::Timestamp(None, TimezoneInfo::None),
+    Ok(Expr::TypedString(TypedString {
+        data_type: DataType::Timestamp(None, TimezoneInfo::Tz),
         value: Value::SingleQuotedString(text).with_span(span),
         uses_odbc_syntax: false,
-    };
-    cast(CastKind::Cast, Box::new(Expr::TypedString(value)), &ty)
+    }))
 }
 
 /// `TRIM([[BOTH | LEADING | TRAILING] [characters] FROM] text)`.
@@ -290,11 +286,7 @@ fn parse_cast(parser: &mut Parser, kind: CastKind) -> Result<Expr, ParserError> 
     parser.expect_keyword_is(Keyword::AS)?;
     let ty = types::parse_type(parser)?;
     parser.expect_token(&Token::RParen)?;
-    cast(kind, expr, &ty)
-}
-
-fn cast(kind: CastKind, expr: Box<Expr>, ty: &SqlType) -> Result<Expr, ParserError> {
-    let json = serde_json::to_string(ty)
+    let json = serde_json::to_string(&ty)
         .map_err(|error| ParserError::ParserError(format!("type {ty}: {error}")))?;
     let data_type = DataType::Custom(ObjectName::from(Ident::new(FLINK_TYPE)), vec![json]);
     Ok(Expr::Cast { kind, expr, data_type, array: false, format: None })

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use sqlparser::ast::{
     AccessExpr, BinaryOperator, DataType, DateTimeField, Expr, Function, FunctionArg,
     FunctionArgExpr, FunctionArguments, Ident, Interval, ObjectName, ObjectNamePart, Subscript,
-    UnaryOperator, Value, ValueWithSpan,
+    TimezoneInfo, TypedString, UnaryOperator, Value, ValueWithSpan,
 };
 use tidegate_types::{Field, SqlType, TypeKind, sql_type::MAX_LENGTH};
 
@@ -94,6 +94,11 @@ fn rewrite(expr: &mut Expr) {
             }
         }
         Expr::Cast { data_type, .. } => flink_type(data_type),
+        Expr::TypedString(TypedString {
+            data_type: DataType::Timestamp(None, TimezoneInfo::Tz),
+            value,
+            ..
+        }) => *expr = finished(format!("TIMESTAMP WITH LOCAL TIME ZONE {}", value.value)),
         Expr::Interval(interval) => singular(interval),
         Expr::Value(ValueWithSpan { value: Value::Boolean(value), .. }) => {
             *expr = finished(value.to_string().to_uppercase());

@@ -80,6 +80,7 @@ pub(super) fn read(
     let name = &rest[..end];
     let offset = match ABBREVIATIONS.iter().find(|(known, _)| *known == name) {
         Some((_, hours)) => Some(hours * HOUR_MS),
+        None if flavor == Flavor::Legacy && name == "Z" => return None,
         None => match Zone::parse(name).ok()? {
             Zone::Fixed(offset) => Some(offset),
             Zone::Named(_) if flavor == Flavor::Legacy => return None,
