@@ -288,11 +288,41 @@ fn to_text(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     Ok(Arc::new(texts))
 }
 
+/// How many numbers there are, from the descriptions of containers in front: a cookie, the number of containers
+/// (in the cookie, if some have runs, which flags behind it say), then for each its key and its size less one. See
+/// the specification of the Roaring format.
+fn counted(bytes: &[u8]) -> Option<i64> {
+    const WITHOUT_RUNS: u32 = 12_346;
+    const WITH_RUNS: u32 = 12_347;
+    let word = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+    let cookie = word(0)?;
+    let (containers, start) = if cookie == WITHOUT_RUNS {
+        (word(4)? as usize, 8)
+    } else if cookie & 0xffff == WITH_RUNS {
+        let containers = (cookie >> 16) as usize + 1;
+        (containers, 4 + containers.div_ceil(8))
+    } else {
+        return None;
+    };
+    let described = bytes.get(start..start.checked_add(containers.checked_mul(4)?)?)?;
+    Some(
+        described
+            .chunks_exact(4)
+            .map(|pair| i64::from(u16::from_le_bytes([pair[2], pair[3]])) + 1)
+            .sum(),
+    )
+}
+
 fn cardinality(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     let value = one(values, context)?;
     let nulls = strict_nulls(&[value], context.rows);
+    let bitmaps = vector::binaries(value.array())?;
     let sizes = vector::map_rows::<Int64Type>(context.rows, nulls, |row| {
-        Ok(Some(at(value, row)?.len() as i64))
+        let bytes = bitmaps.value(row * value.step());
+        match counted(bytes) {
+            Some(size) => Ok(Some(size)),
+            None => Ok(Some(read(bytes)?.len() as i64)),
+        }
     })?;
     Ok(Arc::new(sizes))
 }
@@ -347,6 +377,21 @@ mod tests {
         assert_eq!(show(&array).as_deref(), Some("[1, -1]"));
         assert_eq!(type_of(&array), "ARRAY<INT> NOT NULL");
         assert_eq!(show(&call("BITMAP_CARDINALITY", vec![set(&[5, 5])])).as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn sizes_stand_in_front() {
+        let mut bitmap = roaring::RoaringBitmap::new();
+        assert_eq!(super::counted(&super::write(bitmap.clone()).unwrap()), Some(0));
+        for step in [1_u32, 3, 65_536, 70_001] {
+            bitmap.extend((0..5_000_u32).map(|number| number.wrapping_mul(step)));
+            let bytes = super::write(bitmap.clone()).unwrap();
+            assert_eq!(super::counted(&bytes), Some(bitmap.len() as i64), "{step}");
+        }
+        bitmap.insert_range(1_000_000..=3_000_000);
+        let bytes = super::write(bitmap.clone()).unwrap();
+        assert_eq!(super::counted(&bytes), Some(bitmap.len() as i64));
+        assert_eq!(super::counted(&bytes[..20]), None);
     }
 
     #[test]

@@ -169,7 +169,7 @@ fn with_three(
 fn replace(values: &[Value], context: &KernelContext<'_>) -> Result<ArrayRef> {
     // One finder for all rows, if they look for the same.
     let fixed = values.get(1).and_then(vector::constant_text).filter(|search| !search.is_empty());
-    let finder = fixed.map(|search| Finder::new(search));
+    let finder = fixed.map(Finder::new);
     with_three(values, context, |text, search, replacement, out| {
         let mut end = 0;
         let mut replace = |start: usize| {

@@ -3,6 +3,7 @@
 //! FLOAT and DOUBLE are rounded at the digits that Java writes for them, halves away from zero, so
 //! that 1.005 to two digits is 1.01. Integers wrap where the result does not fit.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, ArrowPrimitiveType, PrimitiveArray};
@@ -203,7 +204,7 @@ where
         } else {
             float_text::write_f64(value, &mut text);
         }
-        Ok(Some(narrow(round_written(value, &text, digits_of(row), op == Op::Round))))
+        Ok(Some(narrow(round_written(value, &mut text, digits_of(row), op == Op::Round))))
     })?;
     Ok(Arc::new(result))
 }
@@ -236,14 +237,14 @@ fn round_off_ties(value: f64, digits: i64) -> Option<f64> {
     Some((if fraction < 0.5 { floor } else { floor + 1.0 }) / unit)
 }
 
-/// Rounds or cuts a number at the decimal digits of its text.
-fn round_written(value: f64, text: &str, digits: i64, rounds: bool) -> f64 {
+/// Rounds or cuts a number at the decimal digits of its text, which is used up.
+fn round_written(value: f64, text: &mut String, digits: i64, rounds: bool) -> f64 {
     if !value.is_finite() {
         return value;
     }
     let (mantissa, exponent) = match text.split_once('E') {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().unwrap_or(0)),
-        None => (text, 0),
+        None => (text.as_str(), 0),
     };
     let fraction = mantissa.split_once('.').map_or(0, |(_, fraction)| fraction.len()) as i64;
     // The number is `unscaled` × 10^−scale.
@@ -262,7 +263,10 @@ fn round_written(value: f64, text: &str, digits: i64, rounds: bool) -> f64 {
     let unit = decimal::pow10(dropped as u32);
     let kept = if rounds { decimal::divide_half_up(unscaled, unit) } else { unscaled / unit };
     let sign = if value < 0.0 && kept != 0 { "-" } else { "" };
-    format!("{sign}{kept}e{}", -digits).parse().unwrap_or(value)
+    text.clear();
+    // Writing to a string cannot fail.
+    let _ = write!(text, "{sign}{kept}e{}", -digits);
+    text.parse().unwrap_or(value)
 }
 
 fn shape(ty: &SqlType) -> Shape {
@@ -381,7 +385,7 @@ mod tests {
                 crate::float_text::write_f64(value, &mut text);
                 if let Some(rounded) = super::round_off_ties(value, digits) {
                     short += 1;
-                    let expected = super::round_written(value, &text, digits, true);
+                    let expected = super::round_written(value, &mut text, digits, true);
                     assert_eq!(rounded.to_bits(), expected.to_bits(), "{value} to {digits}");
                 }
             }
