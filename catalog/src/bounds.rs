@@ -15,6 +15,18 @@ impl Bounds {
     pub const TENANTS: usize = 1_000;
     /// Projects, of all tenants.
     pub const PROJECTS: usize = 10_000;
+    /// Accounts, of all tenants, deleted ones included.
+    pub const ACCOUNTS: usize = 100_000;
+    /// Keys of a program's account.
+    pub const ACCOUNT_KEYS: usize = 10;
+    /// Roles of an account.
+    pub const ACCOUNT_ROLES: usize = 1_000;
+    /// Sessions of an account; the oldest ends when there would be more.
+    pub const ACCOUNT_SESSIONS: usize = 50;
+    /// Calls that one command tells the audit of.
+    pub const AUDIT_CALLS: usize = 1_000;
+    /// Approvals that a publication may need.
+    pub const REQUIRED_APPROVALS: u32 = 5;
     /// Jobs, of all projects.
     pub const JOBS: usize = 100_000;
     /// Versions of a job.
@@ -129,9 +141,14 @@ pub(crate) fn settings(settings: &BTreeMap<String, String>) -> Result<()> {
 }
 
 /// A message, cut to what is kept of one.
-pub(crate) fn cut(mut message: String) -> String {
-    if message.len() > Bounds::MESSAGE_BYTES {
-        let mut end = Bounds::MESSAGE_BYTES;
+pub(crate) fn cut(message: String) -> String {
+    cut_to(message, Bounds::MESSAGE_BYTES)
+}
+
+/// A text, cut to this many bytes.
+pub(crate) fn cut_to(mut message: String, most: usize) -> String {
+    if message.len() > most {
+        let mut end = most;
         while !message.is_char_boundary(end) {
             end -= 1;
         }

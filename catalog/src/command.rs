@@ -5,14 +5,18 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tidegate_types::{Epoch, Error, ErrorCode, JobRecord, Result};
 
+use crate::account::AccountAction;
+use crate::audit::{AuditAction, Origin};
 use crate::job::{Priority, VersionSpec};
 use crate::name::{JobName, ResourceName, RunName, SavepointName, VersionName};
 use crate::operation::OperationKind;
+use crate::role::RoleAction;
 use crate::run::{Failure, RestoreOrigin, RunState};
+use crate::tenancy::{ServiceKind, TenancyAction};
 use crate::worker::WorkerSpec;
 
 /// Version of the encoding of commands.
-pub const COMMAND_VERSION: u8 = 1;
+pub const COMMAND_VERSION: u8 = 2;
 
 /// A change of the catalog, with everything in it that is not determined by the catalog itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +30,9 @@ pub struct Command {
     /// remembered: they changed nothing, and a later attempt may succeed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// The call that it comes from, for the audit; none for what the platform does by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Box<Origin>>,
     /// What to do.
     pub action: Action,
 }
@@ -34,6 +41,14 @@ pub struct Command {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Action {
+    /// Something with accounts or sessions.
+    Account(AccountAction),
+    /// Something with roles.
+    Role(RoleAction),
+    /// Something more with tenants, projects or their services.
+    Tenancy(TenancyAction),
+    /// Something with audit records.
+    Audit(AuditAction),
     /// Creates a tenant. `ALREADY_EXISTS`.
     CreateTenant {
         /// Its id.
@@ -54,6 +69,10 @@ pub enum Action {
         tenant: String,
         /// What it is.
         description: String,
+        /// What is open in it; none, in a command of version 1: everything, without bounds, and tables that scripts
+        /// declare themselves are allowed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        services: Option<Vec<ServiceKind>>,
     },
     /// Deletes a project without jobs. `FAILED_PRECONDITION` for others and for `default`.
     DeleteProject {
@@ -260,7 +279,14 @@ pub enum Action {
 impl Command {
     /// A command without a request id.
     pub fn new(now_ms: i64, action: Action) -> Self {
-        Self { now_ms, request_id: None, action }
+        Self { now_ms, request_id: None, origin: None, action }
+    }
+
+    /// The same command, of a call.
+    #[must_use]
+    pub fn of_call(mut self, origin: Origin) -> Self {
+        self.origin = Some(Box::new(origin));
+        self
     }
 
     /// The same command with a request id.
@@ -282,7 +308,8 @@ impl Command {
     /// command means must not go on without it. `CORRUPT` if it is damaged.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         match bytes.split_first() {
-            Some((&COMMAND_VERSION, json)) => serde_json::from_slice(json).map_err(|error| {
+            // What version 2 has more is not in one of version 1.
+            Some((&(1..=COMMAND_VERSION), json)) => serde_json::from_slice(json).map_err(|error| {
                 Error::new(ErrorCode::Corrupt, format!("a command cannot be read: {error}"))
                     .help("if a later release wrote it, run that release here, too")
             }),

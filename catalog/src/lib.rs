@@ -4,8 +4,11 @@
 //! [`Catalog::apply`] is the only way to change anything. Two catalogs that applied the same commands in the same order
 //! are equal to the byte ([`Catalog::encode`]), which is what lets every coordinator keep one.
 
+mod account;
 mod apply;
+mod audit;
 mod bounds;
+mod child_name;
 mod command;
 mod job;
 mod name;
@@ -14,15 +17,20 @@ mod page;
 mod read;
 mod requests;
 mod response;
+mod role;
 mod run;
 mod savepoint;
+mod scope;
 mod shared;
 mod snapshot;
 mod state;
 mod tenancy;
 mod worker;
 
+pub use account::{Account, AccountAction, AccountName, Key, Password, Session, Tokens};
+pub use audit::{AuditAction, AuditFilter, AuditRecord, Call, Origin, Outcome, Segment};
 pub use bounds::Bounds;
+pub use child_name::{ChildName, Collection};
 pub use command::{Action, COMMAND_VERSION, Command};
 pub use job::{Job, JobVersion, Priority, VersionSpec};
 pub use name::{
@@ -32,9 +40,14 @@ pub use operation::{Operation, OperationKind, OperationState};
 pub use page::{MAX_PAGE_SIZE, Page, PageRequest};
 pub use requests::RequestMemory;
 pub use response::{Refusal, Response};
+pub use role::{RoleAction, RoleAssignment, SYSTEM_ADMINISTRATOR};
 pub use run::{DesiredState, Failure, RestoreOrigin, Run, RunState};
 pub use savepoint::{Savepoint, SavepointState};
+pub use scope::Scope;
 pub use snapshot::SNAPSHOT_VERSION;
 pub use state::Catalog;
-pub use tenancy::{DEFAULT_PROJECT, DEFAULT_TENANT, Project, Tenant};
+pub use tenancy::{
+    DEFAULT_PROJECT, DEFAULT_TENANT, GrantLoss, Project, ProjectSettings, Quota, Service,
+    ServiceKind, TenancyAction, Tenant,
+};
 pub use worker::{Worker, WorkerSpec, WorkerState};

@@ -8,6 +8,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use tidegate_types::{Error, ErrorCode, Result};
 
+use crate::child_name::ChildName;
+
 /// The most characters that one id within a name may have.
 pub const MAX_ID_LENGTH: usize = 63;
 
@@ -170,6 +172,10 @@ pub enum ResourceName {
     Worker(String),
     /// `operations/{id}`
     Operation(String),
+    /// `sessions/{id}`
+    Session(String),
+    /// Something below a tenant or project.
+    Child(ChildName),
 }
 
 impl fmt::Display for ResourceName {
@@ -184,6 +190,8 @@ impl fmt::Display for ResourceName {
             Self::Checkpoint(job, number) => write!(f, "{job}/checkpoints/{number}"),
             Self::Worker(id) => write!(f, "workers/{id}"),
             Self::Operation(id) => write!(f, "operations/{id}"),
+            Self::Session(id) => write!(f, "sessions/{id}"),
+            Self::Child(name) => name.fmt(f),
         }
     }
 }
@@ -199,6 +207,7 @@ impl FromStr for ResourceName {
             ["projects", id] => checked("project", id).map(Self::Project),
             ["workers", id] => checked("worker", id).map(Self::Worker),
             ["operations", id] => checked("operation", id).map(Self::Operation),
+            ["sessions", id] => checked("session", id).map(Self::Session),
             ["projects", project, "jobs", job] => JobName::new(*project, *job).map(Self::Job),
             ["projects", project, "jobs", job, kind, last] => {
                 let job = JobName::new(*project, *job)?;
@@ -210,7 +219,10 @@ impl FromStr for ResourceName {
                     _ => Err(unknown(text)),
                 }
             }
-            _ => Err(unknown(text)),
+            parts => match ChildName::of_parts(parts) {
+                Some(name) => name.map(Self::Child),
+                None => Err(unknown(text)),
+            },
         }
     }
 }
@@ -287,6 +299,7 @@ text_forms!(JobName, Job, "job");
 text_forms!(VersionName, Version, "version");
 text_forms!(RunName, Run, "run");
 text_forms!(SavepointName, Savepoint, "savepoint");
+text_forms!(ChildName, Child, "thing of a tenant or project");
 
 impl From<ResourceName> for String {
     fn from(name: ResourceName) -> Self {

@@ -13,7 +13,6 @@ use crate::run::Run;
 use crate::savepoint::{Savepoint, SavepointState};
 use crate::shared::SharedMap;
 use crate::state::Catalog;
-use crate::tenancy::{Project, Tenant};
 use crate::worker::Worker;
 
 impl Catalog {
@@ -25,16 +24,6 @@ impl Catalog {
     /// The latest time that was in a command that changed something, milliseconds since the epoch.
     pub fn time_ms(&self) -> i64 {
         self.time_ms
-    }
-
-    /// A tenant.
-    pub fn tenant(&self, id: &str) -> Option<&Tenant> {
-        self.tenants.get(id).map(Arc::as_ref)
-    }
-
-    /// A project.
-    pub fn project(&self, id: &str) -> Option<&Project> {
-        self.projects.get(id).map(Arc::as_ref)
     }
 
     /// A job.
@@ -137,16 +126,6 @@ impl Catalog {
         operations.filter(|operation| operation.state == OperationState::Pending)
     }
 
-    /// Tenants by id.
-    pub fn list_tenants(&self, request: &PageRequest) -> Result<Page<Arc<Tenant>>> {
-        by_text("tenants", &self.tenants, request)
-    }
-
-    /// Projects by id.
-    pub fn list_projects(&self, request: &PageRequest) -> Result<Page<Arc<Project>>> {
-        by_text("projects", &self.projects, request)
-    }
-
     /// Jobs of a project by id; `NOT_FOUND` if there is no such project.
     pub fn list_jobs(&self, project: &str, request: &PageRequest) -> Result<Page<Job>> {
         let name = ResourceName::Project(project.to_owned());
@@ -198,7 +177,7 @@ impl Catalog {
     }
 }
 
-fn by_text<T>(
+pub(crate) fn by_text<T>(
     list: &str,
     map: &SharedMap<String, T>,
     request: &PageRequest,

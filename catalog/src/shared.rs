@@ -21,6 +21,36 @@ pub(crate) fn serialize<K: Serialize, V: Serialize, S: Serializer>(
     out.end()
 }
 
+/// Maps whose keys are no texts: as the list of their values, which know their keys.
+pub(crate) mod listed {
+    use super::*;
+
+    /// A value that knows its key.
+    pub(crate) trait Keyed<K> {
+        /// Its key.
+        fn key(&self) -> K;
+    }
+
+    /// Writes the values.
+    pub(crate) fn serialize<K, V: Serialize, S: Serializer>(
+        map: &SharedMap<K, V>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(map.values().map(Arc::as_ref))
+    }
+
+    /// Reads the values.
+    pub(crate) fn deserialize<'de, K, V, D>(deserializer: D) -> Result<SharedMap<K, V>, D::Error>
+    where
+        K: Ord,
+        V: Deserialize<'de> + Keyed<K>,
+        D: Deserializer<'de>,
+    {
+        let values = Vec::<V>::deserialize(deserializer)?;
+        Ok(values.into_iter().map(|value| (value.key(), Arc::new(value))).collect())
+    }
+}
+
 /// Reads a plain map.
 pub(crate) fn deserialize<'de, K, V, D>(deserializer: D) -> Result<SharedMap<K, V>, D::Error>
 where

@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::state::Catalog;
 
 /// Version of the layout that is written.
-pub const SNAPSHOT_VERSION: u32 = 1;
+pub const SNAPSHOT_VERSION: u32 = 2;
 
 const MAGIC: &[u8; 8] = b"TGCATLOG";
 const HEADER: usize = MAGIC.len() + 4 + 8;
@@ -49,7 +49,7 @@ impl Catalog {
         if xxh3_64(&bytes[..end]).to_le_bytes() != bytes[end..] {
             return Err(corrupt("its checksum does not match"));
         }
-        if version != u64::from(SNAPSHOT_VERSION) {
+        if !(1..=u64::from(SNAPSHOT_VERSION)).contains(&version) {
             return Err(Error::new(
                 ErrorCode::Incompatible,
                 format!("a snapshot of the catalog has version {version}, this release reads {SNAPSHOT_VERSION}"),
@@ -58,6 +58,11 @@ impl Catalog {
         }
         let mut catalog: Self = serde_json::from_slice(&bytes[HEADER..end])
             .map_err(|error| corrupt(&format!("it cannot be read: {error}")))?;
+        if version == 1 {
+            for project in catalog.projects.values_mut() {
+                std::sync::Arc::make_mut(project).upgrade();
+            }
+        }
         catalog.rebuild_index();
         Ok(catalog)
     }

@@ -2,23 +2,28 @@
 //!
 //! Not here: what each command does (`apply/`), reading (`read`), storing (`snapshot`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tidegate_types::{Error, ErrorCode, Result};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::command::Command;
+use crate::account::{Account, AccountName, Session};
+use crate::audit::AuditLog;
+use crate::command::{Action, Command};
 use crate::job::{Job, JobVersion};
 use crate::name::{JobName, RunName, SavepointName};
 use crate::operation::{Operation, OperationState};
 use crate::requests::RequestMemory;
 use crate::response::Response;
+use crate::role::{RoleAssignment, RoleKey};
 use crate::run::Run;
 use crate::savepoint::{Savepoint, SavepointState};
+use crate::scope::Scope;
 use crate::shared::{self, SharedMap};
-use crate::tenancy::{DEFAULT_PROJECT, DEFAULT_TENANT, Project, Tenant};
+use crate::tenancy::{DEFAULT_TENANT, Project, Tenant};
 use crate::worker::Worker;
 
 /// Everything that the platform knows of its own. A copy is cheap: objects are shared until one of the copies changes
@@ -40,6 +45,14 @@ pub struct Catalog {
     pub(crate) workers: SharedMap<String, Worker>,
     #[serde(with = "shared")]
     pub(crate) operations: SharedMap<String, Operation>,
+    #[serde(default, with = "shared")]
+    pub(crate) accounts: SharedMap<AccountName, Account>,
+    #[serde(default, with = "shared")]
+    pub(crate) sessions: SharedMap<String, Session>,
+    #[serde(default, with = "shared::listed")]
+    pub(crate) roles: SharedMap<RoleKey, RoleAssignment>,
+    #[serde(default)]
+    pub(crate) audit: AuditLog,
     pub(crate) requests: RequestMemory,
     #[serde(skip)]
     pub(crate) index: Index,
@@ -67,6 +80,16 @@ pub(crate) struct Index {
     pub(crate) deleting: BTreeSet<SavepointName>,
     /// Operations that are done, by when, then by id.
     pub(crate) done_operations: BTreeSet<(i64, String)>,
+    /// Projects by tenant and the command that created them: the newest is the last of a tenant.
+    pub(crate) projects_of: BTreeSet<(String, u64, String)>,
+    /// Sessions by the hashes of their tokens.
+    pub(crate) session_of_hash: BTreeMap<String, String>,
+    /// Sessions by account.
+    pub(crate) sessions_of: BTreeSet<(AccountName, String)>,
+    /// Roles by scope, role, account.
+    pub(crate) roles_in: BTreeSet<(Scope, String, AccountName)>,
+    /// Audit records that are here, by the call that they tell of: the last one of each.
+    pub(crate) audited: BTreeMap<String, u64>,
 }
 
 /// What a command gives to the objects that it changes.
@@ -91,13 +114,9 @@ impl Catalog {
             created_ms: 0,
             revision: 0,
         };
-        let project = Project {
-            id: DEFAULT_PROJECT.to_owned(),
-            tenant: DEFAULT_TENANT.to_owned(),
-            description: String::new(),
-            created_ms: 0,
-            revision: 0,
-        };
+        let project = Project::first();
+        let of_tenant = (DEFAULT_TENANT.to_owned(), 0, project.id.clone());
+        let index = Index { projects_of: BTreeSet::from([of_tenant]), ..Index::default() };
         Self {
             revision: 0,
             time_ms: 0,
@@ -106,14 +125,36 @@ impl Catalog {
             jobs: SharedMap::new(),
             workers: SharedMap::new(),
             operations: SharedMap::new(),
+            accounts: SharedMap::new(),
+            sessions: SharedMap::new(),
+            roles: SharedMap::new(),
+            audit: AuditLog::default(),
             requests: RequestMemory::default(),
-            index: Index::default(),
+            index,
         }
     }
 
     /// Applies a command. A refusal (with the code that the [`crate::Action`] documents) changes nothing.
     pub fn apply(&mut self, command: Command) -> Result<Response> {
-        let Command { now_ms, request_id, action } = command;
+        let Command { now_ms, request_id, origin, action } = command;
+        // What is recorded is not changed, and what changes nothing else has no revision.
+        if let Action::Audit(action) = action {
+            let name = self.apply_audit(now_ms, action)?;
+            return Ok(Response { name, revision: self.revision });
+        }
+        let applied = self.apply_action(now_ms, request_id, action);
+        if let Some(origin) = origin {
+            self.record_command(now_ms, *origin, applied.as_ref().err());
+        }
+        applied
+    }
+
+    fn apply_action(
+        &mut self,
+        now_ms: i64,
+        request_id: Option<String>,
+        action: Action,
+    ) -> Result<Response> {
         let stamp = Stamp {
             now_ms: now_ms.max(self.time_ms),
             revision: self
@@ -157,6 +198,18 @@ impl Catalog {
             .flat_map(|entry| entry.savepoints.values().filter(deleting))
             .map(|savepoint| savepoint.name.clone())
             .collect();
+        let of_tenant =
+            |project: &Arc<Project>| (project.tenant.clone(), project.sequence, project.id.clone());
+        self.index.projects_of = self.projects.values().map(of_tenant).collect();
+        for session in self.sessions.values().cloned().collect::<Vec<_>>() {
+            self.index_session(&session);
+        }
+        let in_scope =
+            |(account, scope, role): &RoleKey| (scope.clone(), role.clone(), account.clone());
+        self.index.roles_in = self.roles.keys().map(in_scope).collect();
+        let told =
+            |record: &Arc<crate::audit::AuditRecord>| (record.origin.call.clone(), record.number);
+        self.index.audited = self.audit.records.values().map(told).collect();
         self.index.done_operations = self
             .operations
             .values()
@@ -177,19 +230,30 @@ impl Catalog {
 }
 
 /// Fingerprint of what is asked, to tell a repeated request from another with its id.
-fn fingerprint(action: &crate::command::Action) -> u64 {
+fn fingerprint(action: &Action) -> u64 {
     let bytes = serde_json::to_vec(action).expect("actions have only text keys");
     xxh3_64(&bytes)
 }
 
 /// A thing that is not there.
-pub(crate) fn not_found(name: &impl std::fmt::Display) -> Error {
+pub(crate) fn not_found(name: &impl Display) -> Error {
     Error::new(ErrorCode::NotFound, format!("{name} does not exist"))
 }
 
 /// A thing that is there already.
-pub(crate) fn already_exists(name: &impl std::fmt::Display) -> Error {
+pub(crate) fn already_exists(name: &impl Display) -> Error {
     Error::new(ErrorCode::AlreadyExists, format!("{name} exists already"))
+}
+
+/// Refuses a change by somebody who has not seen the last one.
+pub(crate) fn check_etag(name: &impl Display, revision: u64, etag: Option<u64>) -> Result<()> {
+    match etag {
+        Some(etag) if etag != revision => Err(Error::new(
+            ErrorCode::Conflict,
+            format!("{name} was changed meanwhile: read it again and repeat the change"),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// A thing that is in no state for this.

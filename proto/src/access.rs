@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use prost_reflect::{DescriptorPool, DynamicMessage, Kind, MessageDescriptor, Value};
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value,
+};
 
 /// What a caller must have or be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +18,17 @@ pub enum Access {
     Peer(String),
 }
 
+/// Where a caller must have the permission of a method.
+#[derive(Debug, Clone)]
+pub enum Scope {
+    /// Everywhere.
+    System,
+    /// Somewhere.
+    Any,
+    /// In the tenant or project that the resource name begins with which stands in this field: the way to it.
+    Field(Vec<FieldDescriptor>),
+}
+
 /// A method of a service.
 #[derive(Debug, Clone)]
 pub struct Method {
@@ -23,6 +36,8 @@ pub struct Method {
     pub name: String,
     /// Who may call it.
     pub access: Access,
+    /// Where a caller must have the permission; [`Scope::Any`] between nodes.
+    pub scope: Scope,
     /// What it takes.
     pub input: MessageDescriptor,
     /// Whether it takes a stream of that.
@@ -44,8 +59,8 @@ impl Method {
         }
     }
 
-    /// What an encoded request is about, and its `request_id`: the name of the object, or of the parent with the id that
-    /// the object is to have. Empty where the request does not say, or is none.
+    /// What an encoded request is about, and its `request_id`: the resource that its scope's field names, or below it
+    /// the one that it gives an id to. Empty where the request does not say, or is none.
     pub fn subject(&self, request: &[u8]) -> Subject {
         let Ok(message) = DynamicMessage::decode(self.input.clone(), request) else {
             return Subject::default();
@@ -56,28 +71,48 @@ impl Method {
             _ => String::new(),
         };
         let request_id = text("request_id");
-        let (name, parent) = (text("name"), text("parent"));
-        let resource = match (name.is_empty(), parent.is_empty()) {
-            (false, _) => name,
-            (true, false) => {
-                let children = [("job_id", "jobs"), ("savepoint_id", "savepoints")];
-                let child = children.iter().find_map(|(field, kind)| {
-                    Some(text(field)).filter(|id| !id.is_empty()).map(|id| format!("/{kind}/{id}"))
-                });
-                parent + &child.unwrap_or_default()
-            }
-            // UpdateJob names the job inside of the job, members of the cluster have numbers.
-            (true, true) => match message.get_field_by_name("job").as_deref() {
-                Some(Value::Message(job)) => job
-                    .get_field_by_name("name")
-                    .and_then(|name| name.as_str().map(str::to_owned))
-                    .unwrap_or_default(),
-                _ => Some(text("id"))
-                    .filter(|id| !id.is_empty())
-                    .map_or_else(String::new, |id| format!("coordinators/{id}")),
-            },
+        let scope = match &self.scope {
+            Scope::Field(way) => text_at(&message, way),
+            // Members of the cluster have numbers.
+            Scope::System | Scope::Any => [text("name"), text("account"), text("tenant_id")]
+                .into_iter()
+                .find(|text| !text.is_empty())
+                .or_else(|| Some(text("id")).filter(|id| !id.is_empty()).map(|id| format!("coordinators/{id}")))
+                .unwrap_or_default(),
         };
-        Subject { resource, request_id }
+        let child = CHILDREN.iter().find_map(|(field, collection)| {
+            Some(text(field)).filter(|id| !id.is_empty()).map(|id| format!("/{collection}/{id}"))
+        });
+        let resource = match child {
+            Some(child) if self.names_parent() => scope.clone() + &child,
+            _ => scope.clone(),
+        };
+        Subject { resource, scope, request_id }
+    }
+
+    /// Whether the scope is what the object will be created in.
+    fn names_parent(&self) -> bool {
+        matches!(&self.scope, Scope::Field(way) if way.len() == 1 && way[0].name() == "parent")
+    }
+}
+
+/// Fields that give an id to what is created, and the collection that it comes into.
+const CHILDREN: [(&str, &str); 6] = [
+    ("job_id", "jobs"),
+    ("savepoint_id", "savepoints"),
+    ("user_id", "users"),
+    ("service_account_id", "serviceAccounts"),
+    ("project_id", "projects"),
+    ("service_id", "services"),
+];
+
+/// The text at the end of a way through messages.
+fn text_at(message: &DynamicMessage, way: &[FieldDescriptor]) -> String {
+    let Some((first, rest)) = way.split_first() else { return String::new() };
+    match message.get_field(first).as_ref() {
+        Value::String(text) if rest.is_empty() => text.clone(),
+        Value::Message(inner) => text_at(inner, rest),
+        _ => String::new(),
     }
 }
 
@@ -86,6 +121,8 @@ impl Method {
 pub struct Subject {
     /// The name of the object.
     pub resource: String,
+    /// The name that says in which tenant or project it is.
+    pub scope: String,
     /// Its `request_id`.
     pub request_id: String,
 }
@@ -105,6 +142,7 @@ pub fn table(descriptors: &[u8]) -> Result<BTreeMap<String, Method>, String> {
     };
     let (permission, peer) =
         (option("tidegate.v1.permission")?, option("tidegate.internal.v1.peer")?);
+    let place = option("tidegate.v1.scope")?;
     let mut methods = BTreeMap::new();
     for service in pool.services() {
         let options = service.options();
@@ -122,10 +160,43 @@ pub fn table(descriptors: &[u8]) -> Result<BTreeMap<String, Method>, String> {
                 _ => return Err(format!("{name} has a permission and a role")),
             };
             let (input, takes_stream) = (method.input(), method.is_client_streaming());
-            methods.insert(format!("/{name}"), Method { name, access, input, takes_stream });
+            let place = options.get_extension(&place).as_str().unwrap_or_default().to_owned();
+            let scope = match &access {
+                Access::Permission(_) => scope(&place, &input)
+                    .map_err(|why| format!("{name}: option tidegate.v1.scope: {why}"))?,
+                Access::Peer(_) => Scope::Any,
+            };
+            methods.insert(format!("/{name}"), Method { name, access, scope, input, takes_stream });
         }
     }
     Ok(methods)
+}
+
+/// A scope from its text.
+fn scope(text: &str, input: &MessageDescriptor) -> Result<Scope, String> {
+    match text {
+        "" => return Err("there is none".to_owned()),
+        "*" => return Ok(Scope::Any),
+        "system" => return Ok(Scope::System),
+        _ => {}
+    }
+    let mut way = Vec::new();
+    let mut message = Some(input.clone());
+    for part in text.split('.') {
+        let field = message.as_ref().and_then(|message| message.get_field_by_name(part));
+        let field = field.ok_or_else(|| format!("{} has no field '{text}'", input.full_name()))?;
+        message = match field.kind() {
+            Kind::Message(inner) if field.cardinality() != prost_reflect::Cardinality::Repeated => {
+                Some(inner)
+            }
+            _ => None,
+        };
+        way.push(field);
+    }
+    match way.last().map(|field| (field.kind(), field.is_list())) {
+        Some((Kind::String, false)) => Ok(Scope::Field(way)),
+        _ => Err(format!("'{text}' is no text")),
+    }
 }
 
 /// Whether it is of the form `things.verb`.

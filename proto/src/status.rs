@@ -25,11 +25,15 @@ pub fn grpc_code(code: ErrorCode) -> Code {
         ErrorCode::AlreadyExists => Code::AlreadyExists,
         ErrorCode::Unavailable => Code::Unavailable,
         ErrorCode::Unauthenticated => Code::Unauthenticated,
-        ErrorCode::PermissionDenied => Code::PermissionDenied,
+        ErrorCode::PermissionDenied | ErrorCode::SelfApproval | ErrorCode::GrantMissing => {
+            Code::PermissionDenied
+        }
         ErrorCode::Corrupt | ErrorCode::CorruptCheckpoint => Code::DataLoss,
-        ErrorCode::Incompatible | ErrorCode::FailedPrecondition => Code::FailedPrecondition,
+        ErrorCode::Incompatible | ErrorCode::FailedPrecondition | ErrorCode::ProjectArchived => {
+            Code::FailedPrecondition
+        }
         ErrorCode::Fenced | ErrorCode::Conflict => Code::Aborted,
-        ErrorCode::ResourceExhausted => Code::ResourceExhausted,
+        ErrorCode::ResourceExhausted | ErrorCode::QuotaExceeded => Code::ResourceExhausted,
         ErrorCode::Cancelled => Code::Cancelled,
         ErrorCode::Internal => Code::Internal,
     }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use subtle::{Choice, ConditionallySelectable};
 use tidegate_types::{Error, ErrorCode, Result};
 
+use crate::policy::Policy;
 use crate::token::TokenHash;
 
 /// Longest name of a principal.
@@ -27,13 +28,21 @@ pub enum Role {
 }
 
 impl Role {
-    /// Its permissions.
-    pub fn grants(self) -> &'static [&'static str] {
+    /// Its name in the policy.
+    pub fn name(self) -> &'static str {
         match self {
-            Self::Viewer => &["*.get", "*.list"],
-            Self::Operator => &["*.get", "*.list", "jobs.*", "savepoints.*"],
-            Self::Admin => &["*"],
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
         }
+    }
+
+    /// Its permissions.
+    ///
+    /// # Errors
+    /// `INVALID_OPTION` if the policy has no such role for tokens.
+    pub fn grants(self) -> Result<&'static Grants> {
+        Policy::shipped()?.of_token(self.name())
     }
 }
 
@@ -143,8 +152,8 @@ impl Tokens {
             return Err(Error::new(ErrorCode::InvalidOption, message));
         }
         let token = |entry: TokenEntry| {
-            let of_role = entry.role.map(Role::grants).unwrap_or_default();
-            let of_role = of_role.iter().map(|text| (*text).to_owned());
+            let of_role = entry.role.map(Role::grants).transpose()?;
+            let of_role = of_role.map(Grants::texts).unwrap_or_default().iter().cloned();
             let grants = Grants::new(of_role.chain(entry.permissions))
                 .map_err(|error| error.context(format!("token of '{}'", entry.principal)))?;
             if grants.texts().is_empty() {
@@ -223,10 +232,7 @@ mod tests {
 
     #[test]
     fn roles_allow_what_they_say() {
-        let may = |role: Role, permission: &str| {
-            let grants = role.grants().iter().map(|text| (*text).to_owned());
-            Grants::new(grants).unwrap().allow(permission)
-        };
+        let may = |role: Role, permission: &str| role.grants().unwrap().allow(permission);
         let table = [
             ("jobs.get", [true, true, true]),
             ("operations.list", [true, true, true]),

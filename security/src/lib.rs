@@ -6,10 +6,12 @@
 pub mod access;
 pub mod authority;
 pub mod identity;
+pub mod policy;
 pub mod role;
 pub mod token;
 
 pub use access::{Grants, KnownTokens, Principal, Role, TokenEntry, Tokens};
 pub use authority::{Authority, Issued, NodeRequest, Validity};
 pub use identity::Identity;
+pub use policy::{Level, Policy, RoleSpec, Words};
 pub use role::{NodeRole, NodeRoles};

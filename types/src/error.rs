@@ -33,6 +33,14 @@ pub enum ErrorCode {
     Unauthenticated,
     /// An outside system refused the credentials, or the caller may not do this.
     PermissionDenied,
+    /// Whoever asked for something wants to approve it: let another person decide.
+    SelfApproval,
+    /// A table of another project is used without a grant: ask for access to it.
+    GrantMissing,
+    /// The project is archived: nothing in it can be changed or run any more.
+    ProjectArchived,
+    /// The quota of a project's service does not allow more: free some, or have it raised.
+    QuotaExceeded,
     /// A record could not be decoded or converted: mend the data or allow it to be skipped.
     BadRecord,
     /// An expression failed on a value (division by zero, failed cast): mend data or expression.
@@ -73,6 +81,10 @@ impl ErrorCode {
             Self::Unavailable => "UNAVAILABLE",
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::PermissionDenied => "PERMISSION_DENIED",
+            Self::SelfApproval => "SELF_APPROVAL",
+            Self::GrantMissing => "GRANT_MISSING",
+            Self::ProjectArchived => "PROJECT_ARCHIVED",
+            Self::QuotaExceeded => "QUOTA_EXCEEDED",
             Self::BadRecord => "BAD_RECORD",
             Self::Evaluation => "EVALUATION",
             Self::Corrupt => "CORRUPT",

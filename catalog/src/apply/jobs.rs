@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidegate_types::{Error, ErrorCode, Result};
+use tidegate_types::Result;
 
 use super::misdirected;
 use crate::bounds::{self, Bounds};
@@ -11,7 +11,8 @@ use crate::job::{Job, JobVersion, VersionSpec};
 use crate::name::{JobName, ResourceName, VersionName};
 use crate::savepoint::SavepointState;
 use crate::shared::SharedMap;
-use crate::state::{Catalog, JobEntry, Stamp, already_exists, not_found, precondition};
+use crate::state::{Catalog, JobEntry, Stamp, already_exists, check_etag, not_found, precondition};
+use crate::tenancy::{ServiceKind, within_quota};
 
 impl Catalog {
     pub(super) fn apply_job(&mut self, stamp: Stamp, action: Action) -> Result<ResourceName> {
@@ -31,9 +32,13 @@ impl Catalog {
         };
         bounds::text("the description", &description, Bounds::DESCRIPTION_BYTES)?;
         bounds::labels(&labels)?;
-        if !self.projects.contains_key(name.project()) {
-            let project = ResourceName::Project(name.project().to_owned());
-            return Err(not_found(&project).context(format!("create {name}")));
+        let quota = self
+            .project_with(name.project(), ServiceKind::StreamCompute)
+            .map_err(|error| error.context(format!("create {name}")))?
+            .quota;
+        if quota.jobs > 0 {
+            let jobs = self.jobs_of(name.project()).count() as u64 + 1;
+            within_quota("jobs", name.project(), jobs, quota.jobs.into())?;
         }
         if self.jobs.contains_key(&name) {
             return Err(already_exists(&name));
@@ -71,7 +76,8 @@ impl Catalog {
         if let Some(labels) = &labels {
             bounds::labels(labels)?;
         }
-        check_etag(&self.entry(&name)?.job, etag)?;
+        self.open_project(name.project())?;
+        check_etag(&name, self.entry(&name)?.job.revision, etag)?;
         let job = &mut self.entry_mut(&name)?.job;
         job.description = description.unwrap_or_else(|| std::mem::take(&mut job.description));
         job.labels = labels.unwrap_or_else(|| std::mem::take(&mut job.labels));
@@ -87,8 +93,9 @@ impl Catalog {
         etag: Option<u64>,
         force: bool,
     ) -> Result<ResourceName> {
+        self.open_project(name.project())?;
         let entry = self.entry(&name)?;
-        check_etag(&entry.job, etag)?;
+        check_etag(&entry.job.name, entry.job.revision, etag)?;
         if let Some(run) = entry.runs.values().find(|run| !run.state.is_terminal()) {
             let (run, state) = (&run.name, run.state);
             return Err(precondition(format!("delete {name}: {run} is {state}, cancel it first")));
@@ -112,6 +119,7 @@ impl Catalog {
         spec: VersionSpec,
     ) -> Result<ResourceName> {
         spec.check()?;
+        self.open_project(job.project())?;
         let entry = self.entry_mut(&job)?;
         bounds::room("versions of the job", entry.versions.len(), Bounds::VERSIONS)?;
         let name = job.version(entry.job.last_version + 1);
@@ -142,15 +150,4 @@ impl Catalog {
 
 fn uses_version(run: &crate::run::Run, version: u64) -> bool {
     run.version == version && !run.state.is_terminal()
-}
-
-/// Refuses a change on top of a job that the caller has not seen.
-fn check_etag(job: &Job, etag: Option<u64>) -> Result<()> {
-    match etag {
-        Some(etag) if etag != job.revision => Err(Error::new(
-            ErrorCode::Conflict,
-            format!("{} was changed meanwhile: read it again and repeat the change", job.name),
-        )),
-        _ => Ok(()),
-    }
 }

@@ -4,7 +4,6 @@ mod jobs;
 mod operations;
 mod runs;
 mod savepoints;
-mod tenancy;
 #[cfg(test)]
 mod tests;
 mod workers;
@@ -20,6 +19,10 @@ impl Catalog {
     pub(crate) fn dispatch(&mut self, stamp: Stamp, action: Action) -> Result<ResourceName> {
         use Action as A;
         match action {
+            A::Account(action) => self.apply_account(stamp, action),
+            A::Role(action) => self.apply_role(stamp, action),
+            A::Tenancy(action) => self.apply_tenancy_more(stamp, action),
+            A::Audit(_) => Err(misdirected()),
             A::CreateTenant { .. }
             | A::DeleteTenant { .. }
             | A::CreateProject { .. }
@@ -55,6 +58,6 @@ impl Catalog {
 }
 
 /// An action that came to a handler of others.
-fn misdirected() -> tidegate_types::Error {
+pub(crate) fn misdirected() -> tidegate_types::Error {
     tidegate_types::Error::internal("a command came to the wrong handler")
 }

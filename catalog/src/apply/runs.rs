@@ -11,6 +11,7 @@ use crate::name::{JobName, ResourceName, RunName};
 use crate::run::{DesiredState, Failure, RestoreOrigin, Run, RunState};
 use crate::savepoint::SavepointState;
 use crate::state::{Catalog, JobEntry, Stamp, not_found, precondition};
+use crate::tenancy::{ServiceKind, within_quota};
 
 impl Catalog {
     pub(super) fn apply_run(&mut self, stamp: Stamp, action: Action) -> Result<ResourceName> {
@@ -45,6 +46,7 @@ impl Catalog {
         origin: RestoreOrigin,
     ) -> Result<ResourceName> {
         let entry = self.entry(&job)?;
+        let quota = self.project_with(job.project(), ServiceKind::StreamCompute)?.quota;
         if let Some(run) = entry.runs.values().find(|run| !run.state.is_terminal()) {
             let (run, state) = (&run.name, run.state);
             return Err(precondition(format!("start {job}: {run} is {state}"))
@@ -59,6 +61,10 @@ impl Catalog {
         };
         let parallelism = parallelism.unwrap_or(version.spec.parallelism);
         bounds::parallelism(parallelism)?;
+        if quota.slots > 0 {
+            let slots = u64::from(self.used(job.project()).slots) + u64::from(parallelism);
+            within_quota("slots in use", job.project(), slots, quota.slots.into())?;
+        }
         self.check_origin(&job, &origin)?;
         let name = job.run(entry.job.last_run + 1);
         let run = Run {
@@ -116,19 +122,32 @@ impl Catalog {
         let Action::RequestStop { run: name, savepoint, location, drain } = action else {
             return Err(misdirected());
         };
+        self.stop_run(stamp, &name, savepoint, location, drain)?;
+        Ok(name.into())
+    }
+
+    /// Asks for a savepoint and the end of a run.
+    pub(crate) fn stop_run(
+        &mut self,
+        stamp: Stamp,
+        name: &RunName,
+        savepoint: String,
+        location: Option<String>,
+        drain: bool,
+    ) -> Result<()> {
         let savepoint = name.job.savepoint(savepoint)?;
-        let run = self.run_ref(&name)?;
+        let run = self.run_ref(name)?;
         run.check_not_over("stop")?;
         if run.desired != DesiredState::Running {
             return Err(precondition(format!("stop of {name}: it is being stopped already")));
         }
         self.add_savepoint(stamp, &savepoint, name.number, location)?;
-        let run = self.run_mut(stamp, &name)?;
+        let run = self.run_mut(stamp, name)?;
         run.desired = DesiredState::Stopped { savepoint, drain };
-        Ok(name.into())
+        Ok(())
     }
 
-    fn request_cancel(&mut self, stamp: Stamp, name: RunName) -> Result<ResourceName> {
+    pub(crate) fn request_cancel(&mut self, stamp: Stamp, name: RunName) -> Result<ResourceName> {
         self.run_ref(&name)?.check_not_over("cancel")?;
         self.run_mut(stamp, &name)?.desired = DesiredState::Cancelled;
         Ok(name.into())

@@ -119,6 +119,7 @@ fn projects_belong_to_tenants_and_are_deleted_when_empty() {
         project: id.to_owned(),
         tenant: tenant.to_owned(),
         description: text(),
+        services: None,
     };
     assert_eq!(story.refuse(project("p", "acme")), ErrorCode::NotFound);
     story.apply(Action::CreateTenant { tenant: "acme".to_owned(), description: text() });

@@ -122,7 +122,7 @@ fn about_tenancy(random: &mut Seeded) -> Action {
     match random.below(5) {
         0 => Action::CreateTenant { tenant, description },
         1 => Action::DeleteTenant { tenant },
-        2 | 3 => Action::CreateProject { project, tenant, description },
+        2 | 3 => Action::CreateProject { project, tenant, description, services: None },
         _ => Action::DeleteProject { project },
     }
 }
@@ -288,11 +288,13 @@ pub(crate) fn story() -> Vec<Command> {
             project: text("sales"),
             tenant: text("acme"),
             description: text("\"sales\" – Überblick"),
+            services: None,
         },
         Action::CreateProject {
             project: text("gone"),
             tenant: text("acme"),
             description: String::new(),
+            services: None,
         },
         Action::DeleteProject { project: text("gone") },
         Action::CreateJob {

@@ -38,11 +38,11 @@ pub(crate) enum RoleName {
 }
 
 impl RoleName {
-    fn role(self) -> (Role, &'static str) {
+    fn role(self) -> Role {
         match self {
-            Self::Viewer => (Role::Viewer, "viewer"),
-            Self::Operator => (Role::Operator, "operator"),
-            Self::Admin => (Role::Admin, "admin"),
+            Self::Viewer => Role::Viewer,
+            Self::Operator => Role::Operator,
+            Self::Admin => Role::Admin,
         }
     }
 }
@@ -69,12 +69,12 @@ fn entry(
     permissions: &[String],
     token: &str,
 ) -> Result<String> {
-    let of_role = role.map(|role| role.role().0.grants()).unwrap_or_default();
-    let of_role = of_role.iter().map(|text| (*text).to_owned());
+    let of_role = role.map(|role| role.role().grants()).transpose()?;
+    let of_role = of_role.map(Grants::texts).unwrap_or_default().iter().cloned();
     let grants = Grants::new(of_role.chain(permissions.iter().cloned()))?;
     Principal::new(principal.to_owned(), grants)?;
     let mut lines = vec!["[[auth.token]]".to_owned(), format!("principal = \"{principal}\"")];
-    lines.extend(role.map(|role| format!("role = \"{}\"", role.role().1)));
+    lines.extend(role.map(|role| format!("role = \"{}\"", role.role().name())));
     if !permissions.is_empty() {
         let quoted: Vec<String> = permissions.iter().map(|text| format!("\"{text}\"")).collect();
         lines.push(format!("permissions = [{}]", quoted.join(", ")));

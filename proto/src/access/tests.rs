@@ -50,11 +50,11 @@ fn a_method_that_does_not_say_it_is_refused() {
     assert!(error.contains("'anybody' is no role"), "{error}");
     let both = "option (tidegate.internal.v1.peer) = \"worker\";";
     let error = refused(&format!(
-        "service More {{ {both} {rpc} {{ option (permission) = \"things.drop\"; }} }}"
+        "service More {{ {both} {rpc} {{ option (permission) = \"things.drop\"; option (scope) = \"system\"; }} }}"
     ));
     assert!(error.contains("a permission and a role"), "{error}");
     let good =
-        with(&format!("service More {{ {rpc} {{ option (permission) = \"things.drop\"; }} }}"));
+        with(&format!("service More {{ {rpc} {{ option (permission) = \"things.drop\"; option (scope) = \"system\"; }} }}"));
     assert!(good.unwrap()["/tidegate.v1.More/Drop"].mutates());
 }
 

@@ -1,0 +1,193 @@
+//! Names of things that stand directly below a tenant or project: `tenants/{t}/users/{u}`.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use tidegate_types::{Error, ErrorCode, Result};
+
+use crate::name::{MAX_ID_LENGTH, check_id};
+use crate::scope::Scope;
+
+/// What can stand below a tenant or project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Collection {
+    /// People.
+    Users,
+    /// Programs.
+    ServiceAccounts,
+    /// What a project has opened.
+    Services,
+}
+
+/// What ids of a collection look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ids {
+    /// As [`check_id`] says.
+    Plain,
+    /// Also with `.` and `_`, as people's names have them.
+    Account,
+}
+
+struct Spec {
+    collection: Collection,
+    /// As it is written in names.
+    text: &'static str,
+    /// What one of it is.
+    singular: &'static str,
+    of_tenant: bool,
+    ids: Ids,
+}
+
+const fn spec(
+    collection: Collection,
+    text: &'static str,
+    singular: &'static str,
+    of_tenant: bool,
+    ids: Ids,
+) -> Spec {
+    Spec { collection, text, singular, of_tenant, ids }
+}
+
+const SPECS: [Spec; 3] = [
+    spec(Collection::Users, "users", "user", true, Ids::Account),
+    spec(Collection::ServiceAccounts, "serviceAccounts", "service account", true, Ids::Account),
+    spec(Collection::Services, "services", "service", false, Ids::Plain),
+];
+
+impl Collection {
+    fn spec(self) -> &'static Spec {
+        let found = SPECS.iter().find(|spec| spec.collection == self);
+        found.expect("every collection is in the list: a test goes through them")
+    }
+
+    /// What one of it is, such as `user`.
+    pub fn singular(self) -> &'static str {
+        self.spec().singular
+    }
+}
+
+/// Name of something below a tenant or project. Ordered by owner, then collection, then id.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct ChildName {
+    owner: Scope,
+    collection: Collection,
+    id: String,
+}
+
+impl ChildName {
+    /// Of these parts; `INVALID_OPTION` if the id is none, or the owner has no such things.
+    pub fn new(owner: Scope, collection: Collection, id: impl Into<String>) -> Result<Self> {
+        let (id, spec) = (id.into(), collection.spec());
+        let fits = matches!(
+            (&owner, spec.of_tenant),
+            (Scope::Tenant(_), true) | (Scope::Project(_), false)
+        );
+        if !fits {
+            let message = format!("{owner} has no {}", spec.text);
+            return Err(Error::new(ErrorCode::InvalidOption, message));
+        }
+        match spec.ids {
+            Ids::Plain => check_id(spec.singular, &id)?,
+            Ids::Account => check_account_id(spec.singular, &id)?,
+        }
+        Ok(Self { owner, collection, id })
+    }
+
+    /// From the parts of a text, if it has the form of one.
+    pub(crate) fn of_parts(parts: &[&str]) -> Option<Result<Self>> {
+        let [owner, owner_id, collection, id] = parts else { return None };
+        let spec = SPECS.iter().find(|spec| spec.text == *collection)?;
+        let owner = match *owner {
+            "tenants" if spec.of_tenant => {
+                check_id("tenant", owner_id).map(|()| Scope::Tenant((*owner_id).to_owned()))
+            }
+            "projects" if !spec.of_tenant => {
+                check_id("project", owner_id).map(|()| Scope::Project((*owner_id).to_owned()))
+            }
+            _ => return None,
+        };
+        Some(owner.and_then(|owner| Self::new(owner, spec.collection, *id)))
+    }
+
+    /// The least name that something of a collection can have, for ranges.
+    pub(crate) fn before(owner: Scope, collection: Collection) -> Self {
+        Self { owner, collection, id: String::new() }
+    }
+
+    /// The tenant or project.
+    pub fn owner(&self) -> &Scope {
+        &self.owner
+    }
+
+    /// What it is.
+    pub fn collection(&self) -> Collection {
+        self.collection
+    }
+
+    /// Id within the collection.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Whether it stands in this collection of this owner.
+    pub(crate) fn is_in(&self, owner: &Scope, collection: Collection) -> bool {
+        self.owner == *owner && self.collection == collection
+    }
+}
+
+impl fmt::Display for ChildName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.owner, self.collection.spec().text, self.id)
+    }
+}
+
+/// Checks the id of an account: lower-case letters, digits, `-`, `.`, `_`, 1 to 63 characters, a letter or digit at both
+/// ends.
+fn check_account_id(kind: &str, id: &str) -> Result<()> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let fits = |c: char| plain(c) || "-._".contains(c);
+    let ends = id.chars().next().is_some_and(plain) && id.chars().next_back().is_some_and(plain);
+    if ends && id.len() <= MAX_ID_LENGTH && id.chars().all(fits) {
+        return Ok(());
+    }
+    let shown: String = id.chars().take(MAX_ID_LENGTH + 1).collect();
+    Err(Error::new(
+        ErrorCode::InvalidOption,
+        format!(
+            "'{shown}' is no id of a {kind}: use 1 to {MAX_ID_LENGTH} lower-case letters, digits, '-', '.' and '_', with \
+             a letter or digit at both ends"
+        ),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::name::ResourceName;
+
+    #[test]
+    fn names_of_every_collection_round_trip() {
+        for spec in &SPECS {
+            assert_eq!(spec.collection.spec().text, spec.text);
+            let owner = if spec.of_tenant { "tenants/t" } else { "projects/p" };
+            let text = format!("{owner}/{}/a-1", spec.text);
+            let name: ResourceName = text.parse().unwrap();
+            assert_eq!(name.to_string(), text);
+            assert!(
+                matches!(name, ResourceName::Child(child) if child.collection() == spec.collection)
+            );
+            let wrong = if spec.of_tenant { "projects/p" } else { "tenants/t" };
+            assert!(format!("{wrong}/{}/a", spec.text).parse::<ResourceName>().is_err());
+        }
+    }
+
+    #[test]
+    fn ids_of_accounts_are_as_people_write_them() {
+        let user = |id: &str| ChildName::new(Scope::Tenant("t".into()), Collection::Users, id);
+        assert!(user("ann.b_c-1").is_ok());
+        for bad in ["", "Ann", "ann@b", ".ann", "ann-", "a/b", "é"] {
+            assert!(user(bad).is_err(), "{bad}");
+        }
+    }
+}
