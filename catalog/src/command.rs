@@ -60,6 +60,9 @@ pub enum Action {
     DeleteTenant {
         /// Its id.
         tenant: String,
+        /// The revision that the caller has seen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        etag: Option<u64>,
     },
     /// Creates a project. `ALREADY_EXISTS`; `NOT_FOUND` for its tenant.
     CreateProject {
@@ -78,6 +81,9 @@ pub enum Action {
     DeleteProject {
         /// Its id.
         project: String,
+        /// The revision that the caller has seen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        etag: Option<u64>,
     },
     /// Creates a job. `ALREADY_EXISTS`; `NOT_FOUND` for its project.
     CreateJob {

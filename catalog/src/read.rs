@@ -26,6 +26,11 @@ impl Catalog {
         self.time_ms
     }
 
+    /// Whether a request id was answered lately.
+    pub fn remembers(&self, request_id: &str) -> bool {
+        self.requests.remembers(request_id, self.time_ms)
+    }
+
     /// A job.
     pub fn job(&self, name: &JobName) -> Option<&Job> {
         self.jobs.get(name).map(|entry| &entry.job)

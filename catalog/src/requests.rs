@@ -52,6 +52,11 @@ impl RequestMemory {
         Ok(Some(answered.response.clone()))
     }
 
+    /// Whether an id was answered.
+    pub(crate) fn remembers(&self, id: &str, now_ms: i64) -> bool {
+        self.by_id.get(id).is_some_and(|answered| answered.lives(now_ms))
+    }
+
     /// Remembers an answer and forgets what is too old or too much.
     pub(crate) fn remember(&mut self, id: String, digest: u64, now_ms: i64, response: Response) {
         self.forget(now_ms, Bounds::REQUESTS - 1);

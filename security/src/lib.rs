@@ -6,6 +6,7 @@
 pub mod access;
 pub mod authority;
 pub mod identity;
+pub mod password;
 pub mod policy;
 pub mod role;
 pub mod token;

@@ -51,6 +51,18 @@ pub enum Level {
     Token,
 }
 
+impl Level {
+    /// As it is written, such as `tenant`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Tenant => "tenant",
+            Self::Project => "project",
+            Self::Token => "token",
+        }
+    }
+}
+
 /// A text in the console's two languages.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -9,6 +9,7 @@ use super::session::REPEAT_MS;
 use super::{Account, AccountAction, AccountName, Key, Password, Session, Tokens};
 use crate::bounds::{self, Bounds, invalid};
 use crate::name::ResourceName;
+use crate::role::{RoleAction, SYSTEM_ADMINISTRATOR};
 use crate::scope::Scope;
 use crate::state::{Catalog, Stamp, already_exists, check_etag, not_found, precondition};
 
@@ -23,6 +24,7 @@ impl Catalog {
             A::Create { account, display_name, email, password } => {
                 self.create_account(stamp, account, (display_name, email), password)
             }
+            A::CreateFirst { account, password } => self.create_first(stamp, account, password),
             A::Update { account, etag, display_name, email, disabled } => {
                 self.update_account(stamp, account, etag, (display_name, email), disabled)
             }
@@ -89,6 +91,26 @@ impl Catalog {
         };
         self.accounts.insert(name.clone(), Arc::new(account));
         Ok(name.into())
+    }
+
+    fn create_first(
+        &mut self,
+        stamp: Stamp,
+        name: AccountName,
+        password: String,
+    ) -> Result<ResourceName> {
+        if self.has_accounts() {
+            return Err(already_exists(&"an account"));
+        }
+        let words = ("Administrator".to_owned(), String::new());
+        self.create_account(stamp, name.clone(), words, Some(password))?;
+        let assign = RoleAction::Assign {
+            account: name,
+            scope: Scope::System,
+            role: SYSTEM_ADMINISTRATOR.to_owned(),
+            creator: "tidegate".to_owned(),
+        };
+        self.apply_role(stamp, assign)
     }
 
     fn update_account(
@@ -333,13 +355,13 @@ impl Catalog {
     /// Refuses what would leave nobody to administer the system but this account.
     pub(crate) fn check_administrator_left(&self, without: &AccountName) -> Result<()> {
         let administrates = |account: &AccountName| {
-            self.has_role(account, &Scope::System, crate::role::SYSTEM_ADMINISTRATOR)
+            self.has_role(account, &Scope::System, SYSTEM_ADMINISTRATOR)
         };
         if !administrates(without) {
             return Ok(());
         }
         let others = self.assignments_in(&Scope::System).filter(|assignment| {
-            assignment.role == crate::role::SYSTEM_ADMINISTRATOR
+            assignment.role == SYSTEM_ADMINISTRATOR
                 && assignment.account != *without
                 && self.account(&assignment.account).is_some_and(Account::is_active)
         });

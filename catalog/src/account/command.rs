@@ -20,6 +20,13 @@ pub enum AccountAction {
         /// Hash of a password for one time; people only.
         password: Option<String>,
     },
+    /// Creates the first account of all, a system administrator. `ALREADY_EXISTS` if there has been one.
+    CreateFirst {
+        /// Its name.
+        account: AccountName,
+        /// Hash of a password for one time.
+        password: String,
+    },
     /// Changes what is given. `CONFLICT` if an etag is given and the account has another; `FAILED_PRECONDITION` if
     /// nobody would be left to administer the system. Disabling ends its sessions.
     Update {

@@ -126,7 +126,7 @@ fn projects_belong_to_tenants_and_are_deleted_when_empty() {
     assert_eq!(story.refuse(project("P!", "acme")), ErrorCode::InvalidOption);
     story.apply(project("p", "acme"));
     assert_eq!(story.refuse(project("p", "acme")), ErrorCode::AlreadyExists);
-    let delete = || Action::DeleteTenant { tenant: "acme".to_owned() };
+    let delete = || Action::DeleteTenant { tenant: "acme".to_owned(), etag: None };
     assert_eq!(story.refuse(delete()), ErrorCode::FailedPrecondition);
     let in_p = Action::CreateJob {
         job: JobName::new("p", "j").unwrap(),
@@ -135,7 +135,7 @@ fn projects_belong_to_tenants_and_are_deleted_when_empty() {
         priority: Priority::Normal,
     };
     story.apply(in_p);
-    let remove = |id: &str| Action::DeleteProject { project: id.to_owned() };
+    let remove = |id: &str| Action::DeleteProject { project: id.to_owned(), etag: None };
     assert_eq!(story.refuse(remove("p")), ErrorCode::FailedPrecondition);
     story.apply(Action::DeleteJob {
         job: JobName::new("p", "j").unwrap(),

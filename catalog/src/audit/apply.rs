@@ -65,7 +65,9 @@ impl Catalog {
         let Call { mut origin, outcome, reason, left_out } = call;
         let told =
             self.index.audited.get(&origin.call).and_then(|number| self.audit.records.get(number));
-        if told.is_some_and(|told| told.outcome == outcome && told.reason == reason) {
+        // That nobody waited is no news where it is known what came of it.
+        let same = |told: &Arc<AuditRecord>| told.outcome == outcome && told.reason == reason;
+        if told.is_some_and(|told| same(told) || outcome == Outcome::Abandoned) {
             return;
         }
         for text in [

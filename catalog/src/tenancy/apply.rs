@@ -8,6 +8,7 @@ use super::{
     DEFAULT_PROJECT, DEFAULT_TENANT, Project, ProjectSettings, Service, ServiceKind, TenancyAction,
     Tenant,
 };
+use crate::account::Account;
 use crate::apply::misdirected;
 use crate::bounds::{self, Bounds};
 use crate::command::Action;
@@ -21,11 +22,11 @@ impl Catalog {
             Action::CreateTenant { tenant, description } => {
                 self.create_tenant(stamp, tenant, description)
             }
-            Action::DeleteTenant { tenant } => self.delete_tenant(tenant),
+            Action::DeleteTenant { tenant, etag } => self.delete_tenant(tenant, etag),
             Action::CreateProject { project, tenant, description, services } => {
                 self.create_project(stamp, project, tenant, description, services)
             }
-            Action::DeleteProject { project } => self.delete_project(project),
+            Action::DeleteProject { project, etag } => self.delete_project(project, etag),
             _ => Err(misdirected()),
         }
     }
@@ -120,17 +121,20 @@ impl Catalog {
         Ok(name)
     }
 
-    fn delete_tenant(&mut self, id: String) -> Result<ResourceName> {
+    fn delete_tenant(&mut self, id: String, etag: Option<u64>) -> Result<ResourceName> {
         let name = ResourceName::Tenant(id.clone());
-        if !self.tenants.contains_key(&id) {
-            return Err(not_found(&name));
-        }
+        let tenant = self.tenants.get(&id).ok_or_else(|| not_found(&name))?;
+        check_etag(&name, tenant.revision, etag)?;
         if id == DEFAULT_TENANT {
             return Err(precondition(format!("delete {name}: it always exists")));
         }
         if let Some(project) = self.projects.values().find(|project| project.tenant == id) {
             let owned = &project.id;
             return Err(precondition(format!("delete {name}: it owns projects/{owned}")));
+        }
+        let of_tenant = |account: &&Arc<Account>| account.name.tenant() == id && !account.deleted;
+        if let Some(account) = self.accounts.values().find(of_tenant) {
+            return Err(precondition(format!("delete {name}: it has {}", account.name)));
         }
         self.tenants.remove(&id);
         Ok(name)
@@ -175,11 +179,10 @@ impl Catalog {
         Ok(name)
     }
 
-    fn delete_project(&mut self, id: String) -> Result<ResourceName> {
+    fn delete_project(&mut self, id: String, etag: Option<u64>) -> Result<ResourceName> {
         let name = ResourceName::Project(id.clone());
-        if !self.projects.contains_key(&id) {
-            return Err(not_found(&name));
-        }
+        let project = self.projects.get(&id).ok_or_else(|| not_found(&name))?;
+        check_etag(&name, project.revision, etag)?;
         if id == DEFAULT_PROJECT {
             return Err(precondition(format!("delete {name}: it always exists")));
         }

@@ -80,7 +80,7 @@ fn b1_a_new_project_stands_first() {
         assert_eq!(listed(&catalog, size), ["z", "a", "m", "default"]);
         assert_eq!(listed(&again, size), ["z", "a", "m", "default"]);
     }
-    apply(&mut catalog, Action::DeleteProject { project: "a".to_owned() }).unwrap();
+    apply(&mut catalog, Action::DeleteProject { project: "a".to_owned(), etag: None }).unwrap();
     assert_eq!(listed(&catalog, 10), ["z", "m", "default"]);
 }
 

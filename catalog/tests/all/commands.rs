@@ -121,9 +121,9 @@ fn about_tenancy(random: &mut Seeded) -> Action {
     let description = String::new();
     match random.below(5) {
         0 => Action::CreateTenant { tenant, description },
-        1 => Action::DeleteTenant { tenant },
+        1 => Action::DeleteTenant { tenant, etag: None },
         2 | 3 => Action::CreateProject { project, tenant, description, services: None },
-        _ => Action::DeleteProject { project },
+        _ => Action::DeleteProject { project, etag: None },
     }
 }
 
@@ -283,7 +283,7 @@ pub(crate) fn story() -> Vec<Command> {
     let mut actions = vec![
         Action::CreateTenant { tenant: text("acme"), description: text("Acme Ltd") },
         Action::CreateTenant { tenant: text("gone"), description: String::new() },
-        Action::DeleteTenant { tenant: text("gone") },
+        Action::DeleteTenant { tenant: text("gone"), etag: None },
         Action::CreateProject {
             project: text("sales"),
             tenant: text("acme"),
@@ -296,7 +296,7 @@ pub(crate) fn story() -> Vec<Command> {
             description: String::new(),
             services: None,
         },
-        Action::DeleteProject { project: text("gone") },
+        Action::DeleteProject { project: text("gone"), etag: None },
         Action::CreateJob {
             job: job.clone(),
             description: text("orders per minute"),

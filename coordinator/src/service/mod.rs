@@ -1,6 +1,8 @@
 //! What coordinators serve over gRPC: the public API, the streams of workers, each other.
 
 mod api;
+mod call;
+mod first_account;
 mod gate;
 mod health;
 mod metrics;
@@ -10,4 +12,5 @@ mod server;
 pub mod simulated;
 pub(crate) mod workers;
 
+pub use first_account::{FIRST_ACCOUNT, FirstAccount};
 pub use server::{Coordinator, CoordinatorOptions, Formation, Security};

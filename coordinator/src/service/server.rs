@@ -7,10 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_proto::internal::v1::worker_service_server::WorkerServiceServer;
+use tidegate_proto::v1::audit_service_server::AuditServiceServer;
 use tidegate_proto::v1::cluster_service_server::ClusterServiceServer;
 use tidegate_proto::v1::job_service_server::JobServiceServer;
 use tidegate_proto::v1::operation_service_server::OperationServiceServer;
+use tidegate_proto::v1::project_service_server::ProjectServiceServer;
+use tidegate_proto::v1::role_service_server::RoleServiceServer;
 use tidegate_proto::v1::savepoint_service_server::SavepointServiceServer;
+use tidegate_proto::v1::session_service_server::SessionServiceServer;
+use tidegate_proto::v1::tenant_service_server::TenantServiceServer;
+use tidegate_proto::v1::user_service_server::UserServiceServer;
 use tidegate_runtime::telemetry::metrics::Source;
 use tidegate_runtime::{Clock, Task, spawn};
 use tidegate_security::{Identity, KnownTokens};
@@ -22,7 +28,8 @@ use tonic::transport::{Certificate, Server, ServerTlsConfig};
 use tower_layer::{Identity as NoLayer, Stack};
 
 use super::api::Api;
-use super::gate::Gate;
+use super::first_account::{self, FirstAccount};
+use super::gate::{Asked, Gate};
 use super::metrics::CoordinatorMetrics;
 use super::reception::Desk;
 use super::workers::{WorkerPool, WorkerStreams};
@@ -65,14 +72,17 @@ pub struct CoordinatorOptions {
 pub struct Security {
     /// This node's certificate; `None`: nothing is encrypted, and nodes prove nothing.
     pub identity: Option<Identity>,
-    /// Tokens of clients; `None`: everybody may do everything.
-    pub tokens: Option<KnownTokens>,
+    /// Tokens of clients, beside the sessions of accounts.
+    pub tokens: KnownTokens,
+    /// Whether nobody is asked who they are: everybody may do everything.
+    pub open: bool,
 }
 
 /// A running coordinator.
 pub struct Coordinator {
     metadata: Metadata,
     pool: WorkerPool,
+    clock: Arc<dyn Clock>,
     address: SocketAddr,
     shutdown: Option<oneshot::Sender<()>>,
     serving: Task<Result<()>>,
@@ -101,7 +111,7 @@ impl Coordinator {
         let metadata = metadata.await?;
         let pool = WorkerPool::default();
         let (shutdown, stopped) = oneshot::channel();
-        let builder = secured(&options.security)?;
+        let builder = secured(&options.security, &metadata, &clock)?;
         let serving = serve(&metadata, &pool, &clock, connector, builder, (listener, stopped))?;
         form(&metadata, &options.formation).await?;
         let supervisor =
@@ -109,6 +119,7 @@ impl Coordinator {
         Ok(Self {
             metadata,
             pool,
+            clock,
             address,
             shutdown: Some(shutdown),
             serving: spawn("gRPC server", serving),
@@ -124,6 +135,11 @@ impl Coordinator {
     /// Its handle to the replicated metadata.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
+    }
+
+    /// Creates the first account, if this coordinator leads a cluster that has none; answers when it is known who does.
+    pub async fn first_account(&self) -> Option<FirstAccount> {
+        first_account::create(self.metadata.clone(), self.clock.clone()).await
     }
 
     /// Its metrics.
@@ -168,8 +184,14 @@ pub(super) async fn form(metadata: &Metadata, formation: &Formation) -> Result<(
 }
 
 /// A server behind the gate, with TLS if there is a certificate. Clients need none: the gate asks nodes for theirs.
-fn secured(security: &Security) -> Result<Server<Stack<Gate, NoLayer>>> {
-    let gate = Gate::new(security.tokens.clone(), security.identity.is_some())?;
+fn secured(
+    security: &Security,
+    metadata: &Metadata,
+    clock: &Arc<dyn Clock>,
+) -> Result<Server<Stack<Gate, NoLayer>>> {
+    let (tokens, nobody) = (security.tokens.clone(), security.open);
+    let asked = Asked { tokens, nobody, certificates: security.identity.is_some() };
+    let gate = Gate::new(asked, metadata, clock)?;
     let Some(identity) = &security.identity else { return Ok(Server::builder().layer(gate)) };
     let tls = ServerTlsConfig::new()
         .identity(tonic::transport::Identity::from_pem(identity.certificate(), identity.key()))
@@ -211,7 +233,13 @@ fn serve(
         .add_service(jobs)
         .add_service(SavepointServiceServer::new(api.clone()))
         .add_service(ClusterServiceServer::new(api.clone()))
-        .add_service(OperationServiceServer::new(api))
+        .add_service(OperationServiceServer::new(api.clone()))
+        .add_service(SessionServiceServer::new(api.clone()))
+        .add_service(UserServiceServer::new(api.clone()))
+        .add_service(RoleServiceServer::new(api.clone()))
+        .add_service(TenantServiceServer::new(api.clone()))
+        .add_service(ProjectServiceServer::new(api.clone()))
+        .add_service(AuditServiceServer::new(api))
         .add_service(health_service)
         .add_service(reflection);
     let healthy = spawn("health", super::health::report(health, metadata.leadership()));

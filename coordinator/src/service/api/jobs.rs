@@ -13,7 +13,8 @@ use tidegate_runtime::telemetry::trace;
 use tidegate_types::{Error, ErrorCode, Result};
 use tonic::{Request, Response, Status};
 
-use super::{Api, answer, convert, missing, page, passed_on};
+use super::fields::{Mask, etag, missing, page, project};
+use super::{Api, answer, convert, passed_on, unknown};
 use crate::jobs::planning::plan;
 use crate::jobs::traces;
 use crate::service::workers::totals;
@@ -52,20 +53,14 @@ impl Api {
     async fn update_job(&self, request: api::UpdateJobRequest) -> Result<api::Job> {
         let job = request.job.ok_or_else(|| missing("job"))?;
         let name: JobName = job.name.parse()?;
-        let mask = request.update_mask.map(|mask| mask.paths).unwrap_or_default();
-        let unknown = mask.iter().find(|path| !FIELDS.contains(&path.as_str()));
-        if let Some(path) = unknown {
-            let message = format!("update_mask: '{path}' is not one of {}", FIELDS.join(", "));
-            return Err(Error::new(ErrorCode::InvalidOption, message));
-        }
-        let wanted = |field: &str| mask.is_empty() || mask.iter().any(|path| path == field);
+        let mask = Mask::new(request.update_mask, &FIELDS)?;
         let priority = convert::priority(job.priority());
         let action = Action::UpdateJob {
             job: name.clone(),
             etag: etag(&job.etag)?,
-            description: wanted("description").then_some(job.description),
-            labels: wanted("labels").then(|| job.labels.into_iter().collect()),
-            priority: wanted("priority").then_some(priority),
+            description: mask.has("description").then_some(job.description),
+            labels: mask.has("labels").then(|| job.labels.into_iter().collect()),
+            priority: mask.has("priority").then_some(priority),
         };
         self.apply(action, &request.request_id).await?;
         self.job(&name).await
@@ -114,7 +109,7 @@ impl Api {
         let labels = request.labels.into_iter().collect();
         let (job, description) = (name.clone(), String::new());
         let create = Action::CreateJob { job, description, labels, priority };
-        match self.apply(create, &id("job")).await {
+        match self.attempt(create, &id("job")).await {
             Err(error) if error.code() == ErrorCode::AlreadyExists => {}
             created => drop(created?),
         }
@@ -264,14 +259,6 @@ impl Api {
 /// Fields of a job that can be changed.
 const FIELDS: &[&str] = &["description", "labels", "priority"];
 
-fn etag(text: &str) -> Result<Option<u64>> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let malformed = |_| Error::new(ErrorCode::Conflict, format!("etag '{text}' is of no job"));
-    text.parse().map(Some).map_err(malformed)
-}
-
 /// A version that is not kept.
 fn preview(job: &JobName, spec: tidegate_catalog::VersionSpec) -> api::Version {
     api::Version {
@@ -281,20 +268,6 @@ fn preview(job: &JobName, spec: tidegate_catalog::VersionSpec) -> api::Version {
         parallelism: spec.parallelism,
         ..api::Version::default()
     }
-}
-
-fn project(parent: &str) -> Result<String> {
-    match parent.parse()? {
-        ResourceName::Project(project) => Ok(project),
-        _ => {
-            let message = format!("'{parent}' is not the name of a project (projects/…)");
-            Err(Error::new(ErrorCode::InvalidOption, message))
-        }
-    }
-}
-
-pub(super) fn unknown(name: &impl std::fmt::Display) -> Error {
-    Error::new(ErrorCode::NotFound, format!("{name} does not exist"))
 }
 
 #[async_trait]

@@ -1,17 +1,21 @@
 //! The public API `tidegate.v1`: each call becomes a command or a read of the catalog. Any coordinator serves it;
 //! commands and current reads go to the leader.
 
+pub(crate) mod accounts;
+mod audit;
 mod clusters;
 mod convert;
+mod fields;
 mod jobs;
 mod logs;
 mod operations;
 mod savepoints;
 mod state;
+mod tenancy;
 
 use std::sync::Arc;
 
-use tidegate_catalog::{Action, Catalog, Command, PageRequest, Response};
+use tidegate_catalog::{Action, Catalog, Command, Response};
 use tidegate_job_control::driver::random;
 use tidegate_proto::status::to_status;
 use tidegate_runtime::Clock;
@@ -21,8 +25,11 @@ use tonic::transport::Channel;
 use tonic::{Request, Status};
 use xxhash_rust::xxh3::xxh3_64;
 
+use accounts::{Attempts, Hasher};
+
 use crate::raft::network::Connector;
 use crate::raft::{Consistency, Metadata};
+use crate::service::call::CurrentCall;
 use crate::service::gate::hand_on;
 use crate::service::workers::WorkerPool;
 
@@ -36,6 +43,8 @@ pub(super) struct Api {
     pool: WorkerPool,
     clock: Arc<dyn Clock>,
     connector: Arc<dyn Connector>,
+    hasher: Arc<Hasher>,
+    attempts: Arc<Attempts>,
 }
 
 impl Api {
@@ -46,7 +55,8 @@ impl Api {
         clock: Arc<dyn Clock>,
         connector: Arc<dyn Connector>,
     ) -> Self {
-        Self { metadata, pool, clock, connector }
+        let (hasher, attempts) = Default::default();
+        Self { metadata, pool, clock, connector, hasher, attempts }
     }
 
     /// A channel to the leader for what only it knows: what workers say. `None` if this coordinator leads, or the call
@@ -69,6 +79,19 @@ impl Api {
     /// Applies an action; `request_id` may be empty.
     async fn apply(&self, action: Action, request_id: &str) -> Result<Response> {
         let command = Command::new(self.clock.now_ms(), action);
+        let command = match CurrentCall::get().and_then(|call| call.origin) {
+            Some(origin) => command.of_call(origin),
+            None => command,
+        };
+        self.propose(command, request_id).await
+    }
+
+    /// Applies an action whose refusal does not yet mean that the call fails: it leaves no record.
+    async fn attempt(&self, action: Action, request_id: &str) -> Result<Response> {
+        self.propose(Command::new(self.clock.now_ms(), action), request_id).await
+    }
+
+    async fn propose(&self, command: Command, request_id: &str) -> Result<Response> {
         let command = match request_id {
             "" => command,
             id => command.with_request_id(id),
@@ -96,20 +119,6 @@ impl Api {
     }
 }
 
-/// The page that a call asks for; the catalog bounds its size.
-fn page(size: i32, token: &str) -> Result<PageRequest> {
-    let size = usize::try_from(size).map_err(|_| {
-        let message = format!("page_size {size} is less than 0");
-        Error::new(ErrorCode::InvalidOption, message)
-    })?;
-    let token = Some(token.to_owned()).filter(|token| !token.is_empty());
-    Ok(PageRequest { size, token })
-}
-
-fn missing(field: &str) -> Error {
-    Error::new(ErrorCode::InvalidOption, format!("the field '{field}' is missing"))
-}
-
 pub(in crate::service) use convert::time;
 
 /// A call that is passed on to the leader, for the same caller.
@@ -124,4 +133,8 @@ fn passed_on<T>(call: Request<T>) -> Request<T> {
 /// Answers a call.
 fn answer<T>(result: Result<T>) -> Result<tonic::Response<T>, Status> {
     result.map(tonic::Response::new).map_err(|error| to_status(&error))
+}
+
+fn unknown(name: &impl std::fmt::Display) -> Error {
+    Error::new(ErrorCode::NotFound, format!("{name} does not exist"))
 }

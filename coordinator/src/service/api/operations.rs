@@ -9,7 +9,8 @@ use tidegate_proto::v1::operation_service_server::OperationService;
 use tidegate_types::{Error, ErrorCode, Result};
 use tonic::{Request, Response, Status};
 
-use super::{Api, answer, convert, page};
+use super::fields::page;
+use super::{Api, answer, convert};
 
 /// How often a waiting call looks.
 const LOOK: Duration = Duration::from_millis(50);

@@ -7,7 +7,8 @@ use tidegate_proto::v1::savepoint_service_server::SavepointService;
 use tidegate_types::{Error, ErrorCode, Result};
 use tonic::{Request, Response, Status};
 
-use super::{Api, answer, convert, page};
+use super::fields::page;
+use super::{Api, answer, convert};
 
 impl Api {
     async fn create_savepoint(

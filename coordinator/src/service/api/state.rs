@@ -8,8 +8,7 @@ use tidegate_plan::encoding;
 use tidegate_proto::v1 as api;
 use tidegate_types::{CompletedCheckpoint, Error, ErrorCode, JobId, Result};
 
-use super::Api;
-use super::jobs::unknown;
+use super::{Api, unknown};
 use crate::jobs::planning::plan;
 
 impl Api {

@@ -1,19 +1,24 @@
 //! The gate that every call passes before anything else looks at it: what the `.proto` files demand of the caller is
 //! demanded here, in one place and before it is known whether what is named exists.
 //!
-//! - A method of the public API demands a permission. The caller says who it is with a token; a coordinator that passes
-//!   a call on says it for the caller, which only a certificate with the coordinator's role may.
+//! - A method of the public API demands a permission in a place (`place`). The caller (`caller`) says who it is with a
+//!   token; a coordinator that passes a call on says it for the caller, which only a certificate with the coordinator's
+//!   role may. In a tenant that the caller has no role in nothing exists.
 //! - A service between nodes demands a certificate with a role, where TLS is configured.
 //! - Health and reflection demand nothing: they say what runs, and what is in a public file.
 //! - What is in none of these is not served.
 //!
 //! Calls that change something leave an audit record (`audit`). A call whose deadline passes is answered
-//! `DEADLINE_EXCEEDED` (`deadline`).
+//! `DEADLINE_EXCEEDED` (`deadline`). Projects have quotas of calls (`rate`).
 
+mod admission;
 mod audit;
 mod body;
 mod caller;
 mod deadline;
+mod directory;
+mod place;
+mod rate;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,29 +27,47 @@ use std::task::{Context, Poll};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{Request, Response};
+use tidegate_job_control::driver::random;
 use tidegate_proto::access::{Access, Method, Subject};
 use tidegate_proto::status::to_status;
+use tidegate_runtime::Clock;
 use tidegate_security::KnownTokens;
 use tidegate_types::{Error, ErrorCode, Result};
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::Service;
+use tonic_types::StatusExt;
 use tower_layer::Layer;
 
-use audit::Record;
+use admission::{Admission, Doorkeeper};
+use audit::{Auditor, Record};
 use body::{DENIED_BYTES, Patience};
-pub(super) use caller::{hand_on, peer_has};
+pub(super) use caller::{Caller, SignedIn, hand_on, peer_has};
+pub(super) use place::Place;
+
+use crate::raft::Metadata;
+use crate::service::call::CurrentCall;
 
 /// Services that are open to everybody.
 const OPEN: [&str; 3] = ["/grpc.health.v1.", "/grpc.reflection.v1.", "/grpc.reflection.v1alpha."];
 
+/// Who is asked what.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Asked {
+    /// Tokens of the configuration; clients without one must have an account.
+    pub(super) tokens: KnownTokens,
+    /// Whether nobody is asked who they are.
+    pub(super) nobody: bool,
+    /// Whether nodes have certificates.
+    pub(super) certificates: bool,
+}
+
 /// Who is let in.
 struct Rules {
     methods: BTreeMap<String, Method>,
-    /// `None`: nobody is asked who they are.
-    tokens: Option<KnownTokens>,
-    /// Whether nodes have certificates.
+    doorkeeper: Doorkeeper,
     certificates: bool,
+    auditor: Option<Arc<Auditor>>,
 }
 
 /// Puts the gate in front of services.
@@ -52,14 +75,27 @@ struct Rules {
 pub(super) struct Gate(Arc<Rules>);
 
 impl Gate {
-    /// For what `tidegate_proto` describes. `certificates`: nodes prove who they are; `tokens`: clients do.
+    /// For what `tidegate_proto` describes.
     ///
     /// # Errors
     /// `INTERNAL` if the descriptions cannot be read; the build has read them before.
-    pub(super) fn new(tokens: Option<KnownTokens>, certificates: bool) -> Result<Self> {
+    pub(super) fn new(asked: Asked, metadata: &Metadata, clock: &Arc<dyn Clock>) -> Result<Self> {
+        let directory: Arc<dyn directory::Directory> = Arc::new(metadata.clone());
+        let auditor = Arc::new(Auditor::start(directory.clone(), clock.clone()));
+        Self::with(asked, directory, clock, Some(auditor))
+    }
+
+    fn with(
+        asked: Asked,
+        directory: Arc<dyn directory::Directory>,
+        clock: &Arc<dyn Clock>,
+        auditor: Option<Arc<Auditor>>,
+    ) -> Result<Self> {
         let methods = tidegate_proto::access::table(tidegate_proto::DESCRIPTORS)
             .map_err(|error| Error::internal(format!("read who may call what: {error}")))?;
-        Ok(Self(Arc::new(Rules { methods, tokens, certificates })))
+        let certificates = asked.certificates;
+        let doorkeeper = Doorkeeper::new(asked, directory, clock.clone())?;
+        Ok(Self(Arc::new(Rules { methods, doorkeeper, certificates, auditor })))
     }
 }
 
@@ -155,52 +191,60 @@ impl Rules {
         S: Service<Request<Body>, Response = Response<Body>>,
     {
         let asserted = caller::is_handed_on(&request);
-        let (principal, allowed) = match caller::who(&request, self.tokens.as_ref()) {
-            Ok(principal) if principal.grants.allow(permission) => (principal, Ok(())),
-            Ok(principal) => {
-                let message = format!("{} may not {}", principal.name, method.name);
-                let error = Error::new(ErrorCode::PermissionDenied, message)
-                    .help(format!("it takes the permission {permission}"));
-                (principal, Err(error))
-            }
-            Err(error) => (caller::nobody(), Err(error)),
-        };
+        let shown = caller::shown(&request);
+        // Who is not known is not worth much reading.
+        let known = self.doorkeeper.caller(&shown).await;
         let mut subject = Subject::default();
-        if (allowed.is_err() || method.mutates()) && !method.takes_stream {
-            // Of a caller who is refused no more is read than is needed to say what it was about.
-            let patience = match allowed {
-                Ok(()) => Patience::with(super::server::MESSAGE_BYTES),
+        let mut unread = None;
+        if !method.takes_stream {
+            let patience = match known {
+                Ok(_) => Patience::with(super::server::MESSAGE_BYTES),
                 Err(_) => Patience::with(DENIED_BYTES),
             };
-            let bytes;
-            (request, bytes) = match body::read(request, patience).await {
-                Ok(read) => read,
-                Err((request, status)) if allowed.is_ok() => {
-                    if method.mutates() && !asserted {
-                        let extensions = request.extensions();
-                        let record =
-                            Record::new(&principal.name, &method.name, &subject, extensions);
-                        record.end(audit::Outcome::Answered(status.code()));
-                    }
-                    return Ok(status.into_http());
+            (request, unread) = match body::read(request, patience).await {
+                Ok((request, bytes)) => {
+                    subject = method.subject(body::message(&bytes));
+                    (request, None)
                 }
-                Err((request, _)) => (request, Default::default()),
+                Err((request, status)) => (request, Some(status)),
             };
-            subject = method.subject(body::message(&bytes));
         }
-        let record = (method.mutates() && !asserted)
-            .then(|| Record::new(&principal.name, &method.name, &subject, request.extensions()));
-        if let Err(error) = allowed {
+        let (caller, admitted) = match known {
+            Ok(caller) => {
+                let Admission { caller, decision } =
+                    self.doorkeeper.admit(&shown, caller, method, permission, &subject).await;
+                (caller, decision)
+            }
+            Err(error) => (Caller::nobody(), Err(error)),
+        };
+        let address = audit::address(request.extensions());
+        let origin = (method.mutates() && !asserted).then(|| {
+            let call = format!("{:016x}", random());
+            audit::origin(call, &caller.name, &method.name, &subject, request.extensions())
+        });
+        let record = origin.clone().map(|origin| Record::new(self.auditor.clone(), origin));
+        if let Err(error) = admitted {
             let status = caller::refusal(&error, permission, &subject.resource);
             if let Some(record) = record {
-                record.end(audit::Outcome::Denied(status.code()));
+                record.end(audit::Outcome::Denied(status.code()), error.code().as_str()).await;
             }
             return Ok(status.into_http());
         }
-        request.extensions_mut().insert(principal);
-        let response = inner.call(request).await?;
+        if let Some(status) = unread {
+            if let Some(record) = record {
+                record.end(audit::Outcome::Answered(status.code()), "").await;
+            }
+            return Ok(status.into_http());
+        }
+        request.extensions_mut().insert(caller.clone());
+        let address = address.map(|address| address.to_string()).unwrap_or_default();
+        let call = CurrentCall { caller, origin, address };
+        let response = call.serve(inner.call(request)).await?;
         if let Some(record) = record {
-            record.end(audit::Outcome::of(response.headers()));
+            let status = Status::from_header_map(response.headers());
+            let info = status.and_then(|status| status.get_details_error_info());
+            let reason = info.map(|info| info.reason).unwrap_or_default();
+            record.end(audit::Outcome::of(response.headers()), &reason).await;
         }
         Ok(response)
     }

@@ -1,0 +1,4 @@
+//! Tenants, projects and their services.
+
+mod projects;
+mod tenants;
