@@ -90,7 +90,7 @@ pub(crate) struct Server {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["listen", "data", "checkpoints", "slots"]
+        conflicts_with_all = ["listen", "data", "checkpoints", "slots", "no_auth"]
     )]
     pub(crate) config: Option<PathBuf>,
     /// Where the API listens.
@@ -108,6 +108,9 @@ pub(crate) struct Server {
     /// How many slots the worker has; by default as many as cores.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(crate) slots: Option<u32>,
+    /// Ask nobody who they are: everybody who reaches the address may do everything.
+    #[arg(long)]
+    pub(crate) no_auth: bool,
 }
 
 /// Arguments of a server role.

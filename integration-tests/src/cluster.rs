@@ -162,10 +162,13 @@ impl Cluster {
         if let Some(discovery) = &self.setup.discovery {
             config += &discovery.section(&self.folder)?;
         }
-        if let Some(security) = &self.setup.security {
-            let tokens = security.tokens.display();
-            config += &format!("[auth]\ntokens = \"{tokens}\"\n{}", security.section(&name));
-        }
+        config += &match &self.setup.security {
+            Some(security) => {
+                let tokens = security.tokens.display();
+                format!("[auth]\ntokens = \"{tokens}\"\n{}", security.section(&name))
+            }
+            None => "[auth]\nmode = \"none\"\n".to_owned(),
+        };
         self.spawn("coordinator", &name, &config)
     }
 

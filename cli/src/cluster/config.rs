@@ -23,7 +23,8 @@
 //! key = "/etc/tidegate/node.key"
 //!
 //! [auth]                           # of coordinators
-//! tokens = "/etc/tidegate/tokens.toml"
+//! mode = "accounts"                # the default; "none" asks nobody who they are
+//! tokens = "/etc/tidegate/tokens.toml" # beside accounts, for machines
 //!
 //! [discovery]                      # instead of the worker's `coordinators`
 //! etcd = ["etcd-1:2379"]
@@ -161,7 +162,7 @@ impl Config {
                 labels: BTreeMap::new(),
             }),
             tls: None,
-            auth: None,
+            auth: arguments.no_auth.then(AuthSection::open),
             discovery: None,
             telemetry: TelemetrySection {
                 metrics_listen: arguments.metrics_listen,
@@ -184,14 +185,15 @@ impl Config {
     /// What is wrong with certificates or tokens.
     pub(super) fn security(&self) -> Result<Security> {
         let identity = self.identity(NodeRole::Coordinator)?;
-        let tokens = self.auth.as_ref().map(AuthSection::tokens).transpose()?;
-        Ok(Security { identity, tokens: tokens.map(KnownTokens::new) })
+        let tokens = self.auth.as_ref().map(AuthSection::tokens).transpose()?.unwrap_or_default();
+        let open = self.auth.as_ref().map(AuthSection::is_open).transpose()?.unwrap_or(false);
+        Ok(Security { identity, tokens: KnownTokens::new(tokens), open })
     }
 
     /// Looks after the tokens of [`Config::security`] for as long as it is polled.
     pub(super) async fn follow_tokens(&self, security: &Security) {
-        if let (Some(section), Some(known)) = (&self.auth, &security.tokens) {
-            section.follow(known).await;
+        if let Some(section) = &self.auth {
+            section.follow(&security.tokens).await;
         }
         std::future::pending().await
     }

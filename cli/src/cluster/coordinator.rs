@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tidegate_coordinator::CheckpointFolders;
 use tidegate_coordinator::raft::NodeOptions;
 use tidegate_coordinator::raft::network::TcpConnector;
-use tidegate_coordinator::service::{Coordinator, CoordinatorOptions, Formation, Security};
+use tidegate_coordinator::service::{
+    Coordinator, CoordinatorOptions, FIRST_ACCOUNT, Formation, Security,
+};
 use tidegate_runtime::Clock;
 use tidegate_types::{Error, ErrorCode, Result};
 use tokio::net::TcpListener;
@@ -57,17 +59,31 @@ pub(super) async fn start(
     Ok(coordinator)
 }
 
-/// Waits until it is told to stop, or fails.
+/// Waits until it is told to stop, or fails. A cluster that has no accounts gets its first one, unless nobody is asked
+/// who they are (`open`).
 ///
 /// # Errors
 /// Why it failed: the process must end, and may be started again.
 pub(super) async fn run(
     mut coordinator: Coordinator,
+    open: bool,
     announced: Option<Announced>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<()> {
+    let first = coordinator.first_account();
+    let first = async move {
+        if !open && let Some(account) = first.await {
+            // Printed once and logged nowhere.
+            eprintln!(
+                "the first account is {}, its password for one time {}\nsign in with `tidegate login {}` and choose another",
+                account.name, account.password, FIRST_ACCOUNT
+            );
+        }
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
         error = coordinator.failed() => return Err(error),
+        () = first => {}
         () = shutdown => {}
     }
     if let Some(announced) = announced {

@@ -40,7 +40,7 @@ pub(crate) fn coordinator(arguments: &ConfigFile) -> ExitCode {
             let _telling = config.telemetry.start(instance, vec![coordinator.metrics()]).await?;
             let announced = announce(&coordinator, config.etcd()?, &section);
             tokio::select! {
-                ended = coordinator::run(coordinator, announced, told_to_end()) => ended,
+                ended = coordinator::run(coordinator, security.open, announced, told_to_end()) => ended,
                 () = config.follow_tokens(&security) => Ok(()),
             }
         })
@@ -86,7 +86,7 @@ pub(crate) fn server(arguments: &Server) -> ExitCode {
             let (stop, stopped) = tokio::sync::watch::channel(false);
             let both = async {
                 tokio::try_join!(
-                    coordinator::run(running, announced, until(stopped.clone())),
+                    coordinator::run(running, security.open, announced, until(stopped.clone())),
                     worker::run(&worker, told, clock(), data.handle(), until(stopped)),
                 )
             };

@@ -44,10 +44,24 @@ impl TlsSection {
     }
 }
 
+/// Who is asked who they are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum AuthMode {
+    /// Everybody, by a session of an account or a token.
+    #[default]
+    Accounts,
+    /// Nobody: everybody may do everything.
+    None,
+}
+
 /// Who may call.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct AuthSection {
+    /// Whether anybody is asked.
+    #[serde(default)]
+    mode: AuthMode,
     /// A file with `[[token]]` sections.
     tokens: Option<PathBuf>,
     /// Tokens that are in the configuration.
@@ -78,10 +92,29 @@ pub(crate) fn parse_tokens(text: &str) -> Result<Tokens> {
 }
 
 impl AuthSection {
+    /// Asks nobody.
+    pub(super) fn open() -> Self {
+        Self { mode: AuthMode::None, ..Self::default() }
+    }
+
+    /// Whether nobody is asked.
+    ///
+    /// # Errors
+    /// `INVALID_OPTION` if there are tokens all the same.
+    pub(super) fn is_open(&self) -> Result<bool> {
+        let open = self.mode == AuthMode::None;
+        if open && (self.tokens.is_some() || !self.token.is_empty()) {
+            let message = "section [auth] has tokens, and mode = \"none\" asks nobody for one";
+            return Err(Error::new(ErrorCode::InvalidOption, message)
+                .help("leave out the mode or the tokens"));
+        }
+        Ok(open)
+    }
+
     /// Every token.
     ///
     /// # Errors
-    /// What is wrong with the file or a token, or that there is none.
+    /// What is wrong with the file or a token.
     pub(super) fn tokens(&self) -> Result<Tokens> {
         let text = self.tokens.as_deref().map(security::read).transpose()?;
         self.with_file(text.as_deref().unwrap_or_default())
@@ -118,19 +151,13 @@ impl AuthSection {
             entries(text).map_err(|error| error.context(format!("tokens in {}", place())));
         let mut all = of_file?;
         all.extend(self.token.iter().cloned());
-        let tokens = Tokens::new(all)?;
-        if tokens.is_empty() {
-            let message = "section [auth] has no token, so that nobody could call";
-            return Err(Error::new(ErrorCode::InvalidOption, message)
-                .help("`tidegate token create` makes one; leave the section out to ask nobody"));
-        }
-        Ok(tokens)
+        Tokens::new(all)
     }
 }
 
 /// Says what everybody who reaches a coordinator can do.
 pub(super) fn warn_of_coordinator(address: SocketAddr, security: &Security) {
-    let (encrypted, asked) = (security.identity.is_some(), security.tokens.is_some());
+    let (encrypted, asked) = (security.identity.is_some(), !security.open);
     if let Some(exposure) = exposure(address, encrypted, asked) {
         tracing::warn!(%address, "{exposure}");
     }
@@ -141,7 +168,7 @@ fn exposure(address: SocketAddr, encrypted: bool, asked: bool) -> Option<&'stati
     match (address.ip().is_loopback(), encrypted, asked) {
         (true, ..) | (false, true, true) => None,
         (false, true, false) => Some(
-            "whoever reaches this address may do everything: the configuration has no section [auth]",
+            "whoever reaches this address may do everything: section [auth] says mode = \"none\"",
         ),
         (false, false, true) => Some(
             "tokens travel in the clear, and whoever reaches this address can act as a node: the configuration has no \
@@ -149,7 +176,7 @@ fn exposure(address: SocketAddr, encrypted: bool, asked: bool) -> Option<&'stati
         ),
         (false, false, false) => Some(
             "nothing is encrypted, and whoever reaches this address may do everything: the configuration has no \
-             sections [tls] and [auth]",
+             section [tls], and section [auth] says mode = \"none\"",
         ),
     }
 }
@@ -175,17 +202,21 @@ mod tests {
         }
         for open in ["0.0.0.0:1", "10.0.0.1:1", "[::]:1"] {
             assert_eq!(at(open, true, true), "");
-            assert!(at(open, true, false).contains("no section [auth]"));
+            assert!(at(open, true, false).contains("[auth] says mode"));
             assert!(at(open, false, true).contains("tokens travel in the clear"));
-            assert!(at(open, false, false).contains("[tls] and [auth]"));
+            assert!(at(open, false, false).contains("no section [tls], and section [auth]"));
         }
     }
 
     #[test]
-    fn a_section_without_a_token_is_refused_and_mistakes_are_named() {
+    fn mistakes_are_named() {
         let section = |text: &str| toml::from_str::<AuthSection>(text).unwrap().tokens();
         let refused = |text: &str| section(text).unwrap_err().to_string();
-        assert!(refused("").contains("nobody could call"));
+        assert!(section("").unwrap().is_empty(), "accounts need none");
+        let both = "mode = 'none'\ntokens = 'x'";
+        assert!(toml::from_str::<AuthSection>(both).unwrap().is_open().is_err());
+        assert!(toml::from_str::<AuthSection>("mode = 'none'").unwrap().is_open().unwrap());
+        assert!(!AuthSection::default().is_open().unwrap());
         assert!(refused("tokens = '/none/tokens.toml'").contains("/none/tokens.toml"));
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tokens.toml");

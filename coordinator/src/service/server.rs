@@ -138,8 +138,8 @@ impl Coordinator {
     }
 
     /// Creates the first account, if this coordinator leads a cluster that has none; answers when it is known who does.
-    pub async fn first_account(&self) -> Option<FirstAccount> {
-        first_account::create(self.metadata.clone(), self.clock.clone()).await
+    pub fn first_account(&self) -> impl Future<Output = Option<FirstAccount>> + use<> {
+        first_account::create(self.metadata.clone(), self.clock.clone())
     }
 
     /// Its metrics.

@@ -156,7 +156,7 @@ impl Cluster {
         let members = (1..=COORDINATORS)
             .map(|id| format!("{id} = \"{}\"", self.addresses[&Node::Coordinator(id)]));
         format!(
-            "[coordinator]\nid = {id}\nlisten = \"{}\"\ndata = \"{}\"\ncheckpoints = \"{}\"\nmembers = {{ {} }}\n",
+            "[coordinator]\nid = {id}\nlisten = \"{}\"\ndata = \"{}\"\ncheckpoints = \"{}\"\nmembers = {{ {} }}\n[auth]\nmode = \"none\"\n",
             self.addresses[&Node::Coordinator(id)],
             self.settings.folder.join(format!("coordinator-{id}")).display(),
             self.settings.checkpoints,

@@ -9,7 +9,7 @@ use super::*;
 
 fn entries() -> Vec<Entry> {
     let proposed = |leader_term| {
-        let command = Command::new(7, Action::DeleteTenant { tenant: "a".to_owned() });
+        let command = Command::new(7, Action::DeleteTenant { tenant: "a".to_owned(), etag: None });
         Proposed { leader_term, command }
     };
     let nodes = BTreeMap::from([(1, BasicNode::new("127.0.0.1:1")), (2, BasicNode::new("x"))]);

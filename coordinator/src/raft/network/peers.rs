@@ -146,7 +146,7 @@ mod tests {
 
     async fn forward(address: String, within: Duration) -> Answer {
         let peers = Peers::new("test", Arc::new(TcpConnector::default()));
-        let command = Command::new(1, Action::DeleteTenant { tenant: "t".to_owned() });
+        let command = Command::new(1, Action::DeleteTenant { tenant: "t".to_owned(), etag: None });
         peers.forward(&Peer { id: 2, address }, &command, within).await
     }
 

@@ -1,6 +1,8 @@
 //! The gate in front of a service that answers everything: who gets through, what is answered otherwise, what is
 //! recorded. `secured` is a whole coordinator with certificates.
 
+mod accounts;
+mod matrix;
 mod secured;
 
 use std::convert::Infallible;
@@ -12,7 +14,9 @@ use prost::Message;
 use serde_json::Value;
 use tidegate_proto::v1 as api;
 use tidegate_security::token::TokenHash;
-use tidegate_security::{Principal, Role, TokenEntry, Tokens};
+use tidegate_catalog::{Catalog, Command};
+use tidegate_runtime::SystemClock;
+use tidegate_security::{Role, TokenEntry, Tokens};
 use tonic::Code;
 use tonic_types::StatusExt;
 use tracing_subscriber::fmt::MakeWriter;
@@ -24,7 +28,7 @@ use super::*;
 struct Behind {
     calls: Arc<AtomicUsize>,
     after: Duration,
-    principal: Arc<Mutex<Option<Principal>>>,
+    caller: Arc<Mutex<Option<Caller>>>,
 }
 
 impl Service<Request<Body>> for Behind {
@@ -38,7 +42,7 @@ impl Service<Request<Body>> for Behind {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         self.calls.fetch_add(1, Ordering::SeqCst);
-        *self.principal.lock().unwrap() = request.extensions().get().cloned();
+        *self.caller.lock().unwrap() = request.extensions().get().cloned();
         let after = self.after;
         async move {
             tokio::time::sleep(after).await;
@@ -89,7 +93,37 @@ impl Lines {
     }
 }
 
-fn tokens() -> Option<KnownTokens> {
+/// A catalog in one process.
+#[derive(Default)]
+struct Alone(Mutex<Catalog>);
+
+#[async_trait::async_trait]
+impl directory::Directory for Alone {
+    fn peek(&self, read: &mut dyn FnMut(&Catalog)) {
+        read(&self.0.lock().unwrap());
+    }
+
+    async fn catch_up(&self) -> Result<()> {
+        Ok(())
+    }
+
+    async fn propose(&self, command: Command) -> Result<()> {
+        self.0.lock().unwrap().apply(command).map(drop)
+    }
+}
+
+/// A gate in front of a catalog.
+fn gate(asked: Asked, catalog: &Arc<Alone>) -> Gate {
+    let clock = SystemClock::shared();
+    let auditor = Arc::new(Auditor::start(catalog.clone(), clock.clone()));
+    Gate::with(asked, catalog.clone(), &clock, Some(auditor)).unwrap()
+}
+
+fn asking(tokens: KnownTokens, certificates: bool) -> Gate {
+    gate(Asked { tokens, nobody: false, certificates }, &Arc::default())
+}
+
+fn tokens() -> KnownTokens {
     let entry = |principal: &str, role: Role| TokenEntry {
         principal: principal.to_owned(),
         role: Some(role),
@@ -97,7 +131,7 @@ fn tokens() -> Option<KnownTokens> {
         sha256: TokenHash::of(&format!("{principal}-token")),
     };
     let entries = vec![entry("look", Role::Viewer), entry("ci", Role::Operator)];
-    Some(KnownTokens::new(Tokens::new(entries).unwrap()))
+    KnownTokens::new(Tokens::new(entries).unwrap())
 }
 
 fn start_request() -> Vec<u8> {
@@ -131,7 +165,7 @@ async fn start(gate: &Gate, behind: &Behind, token: Option<&str>) -> Status {
 
 #[tokio::test]
 async fn a_call_needs_a_token_and_its_permission() {
-    let (gate, behind) = (Gate::new(tokens(), false).unwrap(), Behind::default());
+    let (gate, behind) = (asking(tokens(), false), Behind::default());
     let lines = Lines::default();
     let _listening = lines.listen();
     for (token, code, reason) in [
@@ -150,7 +184,7 @@ async fn a_call_needs_a_token_and_its_permission() {
     assert_eq!(behind.calls.load(Ordering::SeqCst), 0);
     assert_eq!(start(&gate, &behind, Some("ci-token")).await.code(), Code::Ok);
     assert_eq!(behind.calls.load(Ordering::SeqCst), 1);
-    assert_eq!(behind.principal.lock().unwrap().as_ref().unwrap().name, "ci");
+    assert_eq!(behind.caller.lock().unwrap().as_ref().unwrap().name, "ci");
     let record = |principal: &str, outcome: &str, code: &str| {
         let (method, job) = ("tidegate.v1.JobService/StartJob", "projects/default/jobs/gone");
         [principal, method, job, "r-1", outcome, code].map(str::to_owned)
@@ -166,7 +200,7 @@ async fn a_call_needs_a_token_and_its_permission() {
 
 #[tokio::test]
 async fn reading_leaves_no_record_and_what_is_open_needs_no_token() {
-    let (gate, behind) = (Gate::new(tokens(), false).unwrap(), Behind::default());
+    let (gate, behind) = (asking(tokens(), false), Behind::default());
     let lines = Lines::default();
     let _listening = lines.listen();
     let read = async |path: &str, token: Option<&str>| {
@@ -188,7 +222,7 @@ async fn reading_leaves_no_record_and_what_is_open_needs_no_token() {
 
 #[tokio::test]
 async fn nobody_but_a_node_says_for_whom_a_call_is() {
-    let (gate, behind) = (Gate::new(tokens(), true).unwrap(), Behind::default());
+    let (gate, behind) = (asking(tokens(), true), Behind::default());
     let request = call("/tidegate.v1.JobService/StartJob", None)
         .header("tidegate-principal", "root")
         .header("tidegate-grants", "*");
@@ -200,15 +234,15 @@ async fn nobody_but_a_node_says_for_whom_a_call_is() {
     assert!(status.message().contains("a certificate of a coordinator"), "{status}");
     assert_eq!(behind.calls.load(Ordering::SeqCst), 0);
     // Without certificates in the cluster nobody can be told from a node.
-    let open = Gate::new(tokens(), false).unwrap();
+    let open = asking(tokens(), false);
     let internal = call("/tidegate.internal.v1.Raft/Forward", None).body(Body::empty());
     assert_eq!(pass(&open, &behind, internal.unwrap()).await.code(), Code::Ok);
 }
 
 #[tokio::test]
 async fn a_token_that_is_taken_back_counts_no_more() {
-    let known = tokens().unwrap();
-    let (gate, behind) = (Gate::new(Some(known.clone()), false).unwrap(), Behind::default());
+    let known = tokens();
+    let (gate, behind) = (asking(known.clone(), false), Behind::default());
     assert_eq!(start(&gate, &behind, Some("ci-token")).await.code(), Code::Ok);
     known.replace(Tokens::default());
     assert_eq!(start(&gate, &behind, Some("ci-token")).await.code(), Code::Unauthenticated);
@@ -217,7 +251,7 @@ async fn a_token_that_is_taken_back_counts_no_more() {
 #[tokio::test(start_paused = true)]
 async fn a_deadline_is_kept_and_the_call_is_recorded() {
     let behind = Behind { after: Duration::from_secs(60), ..Behind::default() };
-    let gate = Gate::new(None, false).unwrap();
+    let gate = gate(Asked { nobody: true, ..Asked::default() }, &Arc::default());
     let lines = Lines::default();
     let _listening = lines.listen();
     let slow = async |timeout: &str| {
@@ -241,7 +275,7 @@ async fn a_deadline_is_kept_and_the_call_is_recorded() {
 
 #[tokio::test]
 async fn a_message_that_is_too_large_is_refused_and_recorded() {
-    let (gate, behind) = (Gate::new(tokens(), false).unwrap(), Behind::default());
+    let (gate, behind) = (asking(tokens(), false), Behind::default());
     let lines = Lines::default();
     let _listening = lines.listen();
     let large = async |token: &str| {
