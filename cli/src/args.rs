@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 use tidegate_runtime::telemetry;
 
+use crate::client::{LoginArguments, Passwords, SessionCommand};
 use crate::security::{CertCommand, TokenCommand};
 
 /// Stream processing with Flink SQL, in one binary.
@@ -74,6 +75,37 @@ pub(crate) enum Command {
         options: ClientOptions,
         #[command(subcommand)]
         command: ClusterCommand,
+    },
+    /// Sign in to a cluster; the session is kept for later commands.
+    Login {
+        #[command(flatten)]
+        options: ClientOptions,
+        #[command(flatten)]
+        login: LoginArguments,
+    },
+    /// End the session that is kept.
+    Logout {
+        #[command(flatten)]
+        options: ClientOptions,
+    },
+    /// Choose another password; the old one and the new one are asked for.
+    Password {
+        #[command(flatten)]
+        options: ClientOptions,
+        #[command(flatten)]
+        passwords: Passwords,
+    },
+    /// Say who you are, and which roles you have.
+    Whoami {
+        #[command(flatten)]
+        options: ClientOptions,
+    },
+    /// See and end your sessions.
+    Session {
+        #[command(flatten)]
+        options: ClientOptions,
+        #[command(subcommand)]
+        command: SessionCommand,
     },
     /// Make the certificates with which nodes prove who they are.
     #[command(subcommand)]

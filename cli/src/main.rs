@@ -37,6 +37,11 @@ fn main() -> ExitCode {
         args::Command::Savepoint { options, command } => client::savepoint(&options, command),
         args::Command::Checkpoint { options, command } => client::checkpoint(&options, command),
         args::Command::Cluster { options, command } => client::cluster(&options, command),
+        args::Command::Login { options, login } => client::login(&options, login),
+        args::Command::Logout { options } => client::logout(&options),
+        args::Command::Password { options, passwords } => client::password(&options, passwords),
+        args::Command::Whoami { options } => client::whoami(&options),
+        args::Command::Session { options, command } => client::session(&options, command),
         args::Command::Cert(command) => security::cert(command),
         args::Command::Token(command) => security::token(command),
     }

@@ -13,6 +13,8 @@ use tidegate_proto::v1::cluster_service_client::ClusterServiceClient;
 use tidegate_proto::v1::job_service_client::JobServiceClient;
 use tidegate_proto::v1::operation_service_client::OperationServiceClient;
 use tidegate_proto::v1::savepoint_service_client::SavepointServiceClient;
+use tidegate_proto::v1::session_service_client::SessionServiceClient;
+use tidegate_runtime::SystemClock;
 use tidegate_security::identity::roots;
 use tidegate_types::{Error, ErrorCode, Result};
 use tonic::metadata::{Ascii, MetadataValue};
@@ -24,6 +26,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
+use super::credentials::{Credentials, CredentialsFile};
 use crate::args::{ClientOptions, OutputFormat};
 use crate::security::read;
 
@@ -33,6 +36,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long it may take to say whether it serves.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
+/// Seconds before an access token expires in which it is exchanged.
+const REFRESH_AHEAD: i64 = 30;
 /// Seconds of one call that waits for an operation.
 const WAIT_SECONDS: i32 = 20;
 /// Bytes of an answer at most.
@@ -55,15 +60,7 @@ impl Interceptor for Bearer {
 }
 
 impl Bearer {
-    /// From the file that was named, or the environment.
-    fn find(options: &ClientOptions) -> Result<Self> {
-        let token = match &options.token_file {
-            Some(path) => Some(read(path)?),
-            None => std::env::var("TIDEGATE_TOKEN").ok(),
-        };
-        let Some(token) = token.map(|text| text.trim().to_owned()).filter(|t| !t.is_empty()) else {
-            return Ok(Self(None));
-        };
+    fn of(token: &str) -> Result<Self> {
         let header = MetadataValue::try_from(format!("Bearer {token}"));
         let mut header = header.map_err(|_| {
             let message = "the token has characters that no token has";
@@ -74,11 +71,56 @@ impl Bearer {
         header.set_sensitive(true);
         Ok(Self(Some(header)))
     }
+
+    /// From the file that was named, or the environment.
+    fn find(options: &ClientOptions) -> Result<Self> {
+        let token = match &options.token_file {
+            Some(path) => Some(read(path)?),
+            None => std::env::var("TIDEGATE_TOKEN").ok(),
+        };
+        let Some(token) = token.map(|text| text.trim().to_owned()).filter(|t| !t.is_empty()) else {
+            return Ok(Self(None));
+        };
+        Self::of(&token)
+    }
+
+    /// From the session that `tidegate login` has kept, refreshed if it is time; none if there is none.
+    async fn of_session(channel: &Channel, cluster: &str) -> Result<Self> {
+        let file = CredentialsFile::open()?;
+        let Some(kept) = file.get(cluster)? else { return Ok(Self(None)) };
+        if kept.access_expires > now() + REFRESH_AHEAD {
+            return Self::of(&kept.access_token);
+        }
+        let mut client =
+            SessionServiceClient::new(InterceptedService::new(channel.clone(), Self(None)));
+        let request = api::RefreshSessionRequest { refresh_token: kept.refresh_token };
+        match answer(client.refresh_session(request).await) {
+            Ok(tokens) => {
+                let renewed = Credentials::of(&tokens);
+                let bearer = Self::of(&renewed.access_token);
+                file.set(cluster, Some(renewed))?;
+                bearer
+            }
+            Err(error) if error.code() == ErrorCode::Unauthenticated => {
+                file.set(cluster, None)?;
+                Err(error.context(format!("the session of {} is over", kept.account)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Seconds since the epoch.
+fn now() -> i64 {
+    SystemClock::shared().now_ms() / 1_000
 }
 
 /// A connection to a coordinator.
 pub(super) struct Connection {
     channel: Calls,
+    anonymous: Calls,
+    /// By which sessions of this cluster are kept.
+    pub(super) cluster_key: String,
     /// `projects/{project}`
     pub(super) parent: String,
     /// How answers are printed.
@@ -90,9 +132,11 @@ impl Connection {
     /// Connects to the first coordinator that serves; if none says that it does, to the first that answers: a leader
     /// may be about to be elected.
     ///
+    /// Whoever `signs_in` needs no session.
+    ///
     /// # Errors
     /// `UNAVAILABLE` with all addresses.
-    pub(super) async fn open(options: &ClientOptions) -> Result<Self> {
+    pub(super) async fn open(options: &ClientOptions, signs_in: bool) -> Result<Self> {
         let bearer = Bearer::find(options)?;
         let mut connector = match &options.ca {
             Some(path) => {
@@ -120,7 +164,14 @@ impl Connection {
             }
         }
         if let Some(channel) = answers {
+            let cluster_key = options.coordinator.join(",");
+            let bearer = match (&bearer.0, signs_in) {
+                (None, false) => Bearer::of_session(&channel, &cluster_key).await?,
+                _ => bearer,
+            };
             return Ok(Self {
+                anonymous: InterceptedService::new(channel.clone(), Bearer(None)),
+                cluster_key,
                 channel: InterceptedService::new(channel, bearer),
                 parent: format!("projects/{}", options.project),
                 format: options.output,
@@ -144,6 +195,16 @@ impl Connection {
 
     pub(super) fn jobs(&self) -> JobServiceClient<Calls> {
         JobServiceClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_BYTES)
+    }
+
+    /// For whoever is signed in.
+    pub(super) fn sessions(&self) -> SessionServiceClient<Calls> {
+        SessionServiceClient::new(self.channel.clone())
+    }
+
+    /// For whoever is not.
+    pub(super) fn anonymous_sessions(&self) -> SessionServiceClient<Calls> {
+        SessionServiceClient::new(self.anonymous.clone())
     }
 
     pub(super) fn savepoints(&self) -> SavepointServiceClient<Calls> {

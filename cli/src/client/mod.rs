@@ -2,10 +2,12 @@
 
 mod cluster;
 mod connection;
+mod credentials;
 mod job;
 mod logs;
 mod output;
 mod savepoint;
+mod session;
 mod state;
 
 use std::process::ExitCode;
@@ -15,6 +17,7 @@ use tidegate_types::{Error, ErrorCode, Result};
 use crate::args::{CheckpointCommand, ClientOptions, ClusterCommand, JobCommand, SavepointCommand};
 use connection::Connection;
 pub(crate) use output::lines;
+pub(crate) use session::{LoginArguments, Passwords, SessionCommand};
 
 /// `tidegate job …`
 pub(crate) fn job(options: &ClientOptions, command: JobCommand) -> ExitCode {
@@ -32,6 +35,31 @@ pub(crate) fn checkpoint(options: &ClientOptions, command: CheckpointCommand) ->
     run(options, async |connection| savepoint::checkpoints(connection, &job).await)
 }
 
+/// `tidegate login`
+pub(crate) fn login(options: &ClientOptions, login: LoginArguments) -> ExitCode {
+    run_as(options, true, async |connection| session::login(connection, login).await)
+}
+
+/// `tidegate logout`
+pub(crate) fn logout(options: &ClientOptions) -> ExitCode {
+    run(options, async |connection| session::logout(connection).await)
+}
+
+/// `tidegate password`
+pub(crate) fn password(options: &ClientOptions, passwords: Passwords) -> ExitCode {
+    run(options, async |connection| session::password(connection, passwords).await)
+}
+
+/// `tidegate whoami`
+pub(crate) fn whoami(options: &ClientOptions) -> ExitCode {
+    run(options, async |connection| session::whoami(connection).await)
+}
+
+/// `tidegate session …`
+pub(crate) fn session(options: &ClientOptions, command: SessionCommand) -> ExitCode {
+    run(options, async |connection| session::run(connection, command).await)
+}
+
 /// `tidegate cluster …`
 pub(crate) fn cluster(options: &ClientOptions, command: ClusterCommand) -> ExitCode {
     run(options, async |connection| cluster::run(connection, command).await)
@@ -41,13 +69,21 @@ fn run(
     options: &ClientOptions,
     command: impl AsyncFnOnce(&mut Connection) -> Result<()>,
 ) -> ExitCode {
+    run_as(options, false, command)
+}
+
+fn run_as(
+    options: &ClientOptions,
+    signs_in: bool,
+    command: impl AsyncFnOnce(&mut Connection) -> Result<()>,
+) -> ExitCode {
     let result = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Error::new(ErrorCode::ResourceExhausted, error.to_string()))
         .and_then(|runtime| {
             runtime.block_on(async {
-                let mut connection = Connection::open(options).await?;
+                let mut connection = Connection::open(options, signs_in).await?;
                 command(&mut connection).await
             })
         });
