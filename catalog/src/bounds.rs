@@ -27,6 +27,22 @@ impl Bounds {
     pub const AUDIT_CALLS: usize = 1_000;
     /// Approvals that a publication may need.
     pub const REQUIRED_APPROVALS: u32 = 5;
+    /// Data sources, of all projects.
+    pub const DATA_SOURCES: usize = 20_000;
+    /// Databases, of all projects.
+    pub const DATABASES: usize = 50_000;
+    /// Tables, of all projects.
+    pub const TABLES: usize = 200_000;
+    /// Columns of a table.
+    pub const COLUMNS: usize = 2_000;
+    /// Approvals that nobody has decided, of all tenants.
+    pub const PENDING_APPROVALS: usize = 20_000;
+    /// Approvals of a tenant that are kept; the oldest that are over go first.
+    pub const APPROVALS: usize = 50_000;
+    /// How long an approval waits for a decision, in milliseconds.
+    pub const APPROVAL_AGE_MS: i64 = 30 * 24 * 3_600_000;
+    /// Bytes of a reason or an opinion.
+    pub const REASON_BYTES: usize = 2 << 10;
     /// Jobs, of all projects.
     pub const JOBS: usize = 100_000;
     /// Versions of a job.

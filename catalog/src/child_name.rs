@@ -17,6 +17,12 @@ pub enum Collection {
     ServiceAccounts,
     /// What a project has opened.
     Services,
+    /// What somebody asks for.
+    Approvals,
+    /// Outside systems.
+    DataSources,
+    /// Sets of tables.
+    Databases,
 }
 
 /// What ids of a collection look like.
@@ -26,6 +32,10 @@ enum Ids {
     Plain,
     /// Also with `.` and `_`, as people's names have them.
     Account,
+    /// As they stand in SQL without quotes.
+    Sql,
+    /// Numbers from 1.
+    Number,
 }
 
 struct Spec {
@@ -48,10 +58,13 @@ const fn spec(
     Spec { collection, text, singular, of_tenant, ids }
 }
 
-const SPECS: [Spec; 3] = [
+const SPECS: [Spec; 6] = [
     spec(Collection::Users, "users", "user", true, Ids::Account),
     spec(Collection::ServiceAccounts, "serviceAccounts", "service account", true, Ids::Account),
     spec(Collection::Services, "services", "service", false, Ids::Plain),
+    spec(Collection::Approvals, "approvals", "approval", true, Ids::Number),
+    spec(Collection::DataSources, "dataSources", "data source", false, Ids::Plain),
+    spec(Collection::Databases, "databases", "database", false, Ids::Sql),
 ];
 
 impl Collection {
@@ -90,6 +103,8 @@ impl ChildName {
         match spec.ids {
             Ids::Plain => check_id(spec.singular, &id)?,
             Ids::Account => check_account_id(spec.singular, &id)?,
+            Ids::Sql => check_sql_id(spec.singular, &id)?,
+            Ids::Number => check_number(spec.singular, &id)?,
         }
         Ok(Self { owner, collection, id })
     }
@@ -108,6 +123,11 @@ impl ChildName {
             _ => return None,
         };
         Some(owner.and_then(|owner| Self::new(owner, spec.collection, *id)))
+    }
+
+    /// The least of all, for ranges.
+    pub(crate) fn least() -> Self {
+        Self::before(Scope::System, Collection::Users)
     }
 
     /// The least name that something of a collection can have, for ranges.
@@ -161,6 +181,33 @@ fn check_account_id(kind: &str, id: &str) -> Result<()> {
     ))
 }
 
+/// Checks an id that stands in SQL without quotes: letters, digits and `_`, 1 to 128 characters, not first a digit.
+pub(crate) fn check_sql_id(kind: &str, id: &str) -> Result<()> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let first = id.chars().next().is_some_and(|c| !c.is_ascii_digit());
+    if first && id.len() <= MAX_SQL_ID && id.chars().all(fits) {
+        return Ok(());
+    }
+    let shown: String = id.chars().take(MAX_SQL_ID + 1).collect();
+    Err(Error::new(
+        ErrorCode::InvalidOption,
+        format!(
+            "'{shown}' is no id of a {kind}: use 1 to {MAX_SQL_ID} letters, digits and '_', not first a digit"
+        ),
+    ))
+}
+
+fn check_number(kind: &str, id: &str) -> Result<()> {
+    let number = id.parse::<u64>().ok().filter(|number| *number > 0 && number.to_string() == id);
+    number.map(drop).ok_or_else(|| {
+        let shown: String = id.chars().take(MAX_ID_LENGTH).collect();
+        Error::new(ErrorCode::InvalidOption, format!("'{shown}' is no number of a {kind}"))
+    })
+}
+
+/// The most characters of an id that stands in SQL.
+const MAX_SQL_ID: usize = 128;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,14 +218,19 @@ mod tests {
         for spec in &SPECS {
             assert_eq!(spec.collection.spec().text, spec.text);
             let owner = if spec.of_tenant { "tenants/t" } else { "projects/p" };
-            let text = format!("{owner}/{}/a-1", spec.text);
+            let id = match spec.ids {
+                Ids::Plain | Ids::Account => "a-1",
+                Ids::Sql => "a_1",
+                Ids::Number => "17",
+            };
+            let text = format!("{owner}/{}/{id}", spec.text);
             let name: ResourceName = text.parse().unwrap();
             assert_eq!(name.to_string(), text);
             assert!(
                 matches!(name, ResourceName::Child(child) if child.collection() == spec.collection)
             );
             let wrong = if spec.of_tenant { "projects/p" } else { "tenants/t" };
-            assert!(format!("{wrong}/{}/a", spec.text).parse::<ResourceName>().is_err());
+            assert!(format!("{wrong}/{}/{id}", spec.text).parse::<ResourceName>().is_err());
         }
     }
 

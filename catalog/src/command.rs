@@ -6,12 +6,15 @@ use serde::{Deserialize, Serialize};
 use tidegate_types::{Epoch, Error, ErrorCode, JobRecord, Result};
 
 use crate::account::AccountAction;
+use crate::approval::ApprovalAction;
 use crate::audit::{AuditAction, Origin};
+use crate::data_source::DataSourceAction;
 use crate::job::{Priority, VersionSpec};
 use crate::name::{JobName, ResourceName, RunName, SavepointName, VersionName};
 use crate::operation::OperationKind;
 use crate::role::RoleAction;
 use crate::run::{Failure, RestoreOrigin, RunState};
+use crate::table::TableAction;
 use crate::tenancy::{ServiceKind, TenancyAction};
 use crate::worker::WorkerSpec;
 
@@ -47,6 +50,12 @@ pub enum Action {
     Role(RoleAction),
     /// Something more with tenants, projects or their services.
     Tenancy(TenancyAction),
+    /// Something with approvals.
+    Approval(ApprovalAction),
+    /// Something with data sources.
+    DataSource(Box<DataSourceAction>),
+    /// Something with databases or tables.
+    Table(Box<TableAction>),
     /// Something with audit records.
     Audit(AuditAction),
     /// Creates a tenant. `ALREADY_EXISTS`.

@@ -6,10 +6,12 @@
 
 mod account;
 mod apply;
+mod approval;
 mod audit;
 mod bounds;
 mod child_name;
 mod command;
+mod data_source;
 mod job;
 mod name;
 mod operation;
@@ -24,14 +26,20 @@ mod scope;
 mod shared;
 mod snapshot;
 mod state;
+mod table;
 mod tenancy;
 mod worker;
 
 pub use account::{Account, AccountAction, AccountName, Key, Password, Session, Tokens};
+pub use approval::{
+    Approval, ApprovalAction, ApprovalFilter, ApprovalState, ApprovalView, Deciders, Opinion,
+    Subject,
+};
 pub use audit::{AuditAction, AuditFilter, AuditRecord, Call, Origin, Outcome, Segment};
 pub use bounds::Bounds;
 pub use child_name::{ChildName, Collection};
 pub use command::{Action, COMMAND_VERSION, Command};
+pub use data_source::{Connection, DataSource, DataSourceAction, DataSourceFilter, Sealed};
 pub use job::{Job, JobVersion, Priority, VersionSpec};
 pub use name::{
     JobName, MAX_ID_LENGTH, ResourceName, RunName, SavepointName, VersionName, check_id,
@@ -46,6 +54,10 @@ pub use savepoint::{Savepoint, SavepointState};
 pub use scope::Scope;
 pub use snapshot::SNAPSHOT_VERSION;
 pub use state::Catalog;
+pub use table::{
+    Column, DEFAULT_DATABASE, Database, Design, Environment, Publication, PublicationState, Ready,
+    Table, TableAction, TableDefinition, TableFilter, TableName, Topic, WatermarkSpec,
+};
 pub use tenancy::{
     DEFAULT_PROJECT, DEFAULT_TENANT, GrantLoss, Project, ProjectSettings, Quota, Service,
     ServiceKind, TenancyAction, Tenant,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_types::{Error, ErrorCode, Result};
 
 use crate::child_name::ChildName;
+use crate::table::TableName;
 
 /// The most characters that one id within a name may have.
 pub const MAX_ID_LENGTH: usize = 63;
@@ -176,6 +177,8 @@ pub enum ResourceName {
     Session(String),
     /// Something below a tenant or project.
     Child(ChildName),
+    /// `projects/{p}/databases/{d}/tables/{t}`
+    Table(TableName),
 }
 
 impl fmt::Display for ResourceName {
@@ -192,6 +195,7 @@ impl fmt::Display for ResourceName {
             Self::Operation(id) => write!(f, "operations/{id}"),
             Self::Session(id) => write!(f, "sessions/{id}"),
             Self::Child(name) => name.fmt(f),
+            Self::Table(name) => name.fmt(f),
         }
     }
 }
@@ -208,6 +212,9 @@ impl FromStr for ResourceName {
             ["workers", id] => checked("worker", id).map(Self::Worker),
             ["operations", id] => checked("operation", id).map(Self::Operation),
             ["sessions", id] => checked("session", id).map(Self::Session),
+            ["projects", project, "databases", database, "tables", table] => {
+                TableName::new(project, database, table).map(Self::Table)
+            }
             ["projects", project, "jobs", job] => JobName::new(*project, *job).map(Self::Job),
             ["projects", project, "jobs", job, kind, last] => {
                 let job = JobName::new(*project, *job)?;
@@ -299,6 +306,7 @@ text_forms!(JobName, Job, "job");
 text_forms!(VersionName, Version, "version");
 text_forms!(RunName, Run, "run");
 text_forms!(SavepointName, Savepoint, "savepoint");
+text_forms!(TableName, Table, "table");
 text_forms!(ChildName, Child, "thing of a tenant or project");
 
 impl From<ResourceName> for String {

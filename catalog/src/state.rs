@@ -11,8 +11,11 @@ use tidegate_types::{Error, ErrorCode, Result};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::account::{Account, AccountName, Session};
+use crate::approval::Approval;
 use crate::audit::AuditLog;
+use crate::child_name::ChildName;
 use crate::command::{Action, Command};
+use crate::data_source::DataSource;
 use crate::job::{Job, JobVersion};
 use crate::name::{JobName, RunName, SavepointName};
 use crate::operation::{Operation, OperationState};
@@ -23,6 +26,7 @@ use crate::run::Run;
 use crate::savepoint::{Savepoint, SavepointState};
 use crate::scope::Scope;
 use crate::shared::{self, SharedMap};
+use crate::table::{Database, Environment, Table, TableName};
 use crate::tenancy::{DEFAULT_TENANT, Project, Tenant};
 use crate::worker::Worker;
 
@@ -51,6 +55,14 @@ pub struct Catalog {
     pub(crate) sessions: SharedMap<String, Session>,
     #[serde(default, with = "shared::listed")]
     pub(crate) roles: SharedMap<RoleKey, RoleAssignment>,
+    #[serde(default, with = "shared::listed")]
+    pub(crate) approvals: SharedMap<(String, u64), Approval>,
+    #[serde(default, with = "shared")]
+    pub(crate) data_sources: SharedMap<ChildName, DataSource>,
+    #[serde(default, with = "shared")]
+    pub(crate) databases: SharedMap<ChildName, Database>,
+    #[serde(default, with = "shared")]
+    pub(crate) tables: SharedMap<TableName, Table>,
     #[serde(default)]
     pub(crate) audit: AuditLog,
     pub(crate) requests: RequestMemory,
@@ -88,6 +100,20 @@ pub(crate) struct Index {
     pub(crate) sessions_of: BTreeSet<(AccountName, String)>,
     /// Roles by scope, role, account.
     pub(crate) roles_in: BTreeSet<(Scope, String, AccountName)>,
+    /// Approvals that nobody has decided, by tenant and number.
+    pub(crate) pending_approvals: BTreeSet<(String, u64)>,
+    /// Approvals by who asked, and number.
+    pub(crate) requested_approvals: BTreeSet<(String, u64, ChildName)>,
+    /// Approvals by who gave an opinion, and number.
+    pub(crate) decided_approvals: BTreeSet<(String, u64, ChildName)>,
+    /// Approvals by what they are about, and number.
+    pub(crate) approvals_about: BTreeSet<(String, u64, ChildName)>,
+    /// Data sources with the databases and tables that are in them, and how often.
+    pub(crate) users_of: BTreeMap<(ChildName, String), u32>,
+    /// How many tables projects have.
+    pub(crate) tables_in: BTreeMap<String, u64>,
+    /// Tables that are to be created or checked outside.
+    pub(crate) applying: BTreeSet<(TableName, Environment)>,
     /// Audit records that are here, by the call that they tell of: the last one of each.
     pub(crate) audited: BTreeMap<String, u64>,
 }
@@ -128,6 +154,10 @@ impl Catalog {
             accounts: SharedMap::new(),
             sessions: SharedMap::new(),
             roles: SharedMap::new(),
+            approvals: SharedMap::new(),
+            data_sources: SharedMap::new(),
+            databases: SharedMap::new(),
+            tables: SharedMap::new(),
             audit: AuditLog::default(),
             requests: RequestMemory::default(),
             index,
@@ -207,6 +237,22 @@ impl Catalog {
         let in_scope =
             |(account, scope, role): &RoleKey| (scope.clone(), role.clone(), account.clone());
         self.index.roles_in = self.roles.keys().map(in_scope).collect();
+        for approval in self.approvals.values().cloned().collect::<Vec<_>>() {
+            self.index_approval(&approval);
+        }
+        for database in self.databases.values().cloned().collect::<Vec<_>>() {
+            for publication in database.publications.values() {
+                self.occupy(&publication.data_source, &database.name.to_string());
+            }
+        }
+        for table in self.tables.values().cloned().collect::<Vec<_>>() {
+            *self.index.tables_in.entry(table.name.project().to_owned()).or_default() += 1;
+            for publication in table.publications.values().chain(table.next.values()) {
+                self.occupy(&publication.data_source, &table.name.to_string());
+            }
+            let applying = table.next.keys().map(|at| (table.name.clone(), *at));
+            self.index.applying.extend(applying);
+        }
         let told =
             |record: &Arc<crate::audit::AuditRecord>| (record.origin.call.clone(), record.number);
         self.index.audited = self.audit.records.values().map(told).collect();

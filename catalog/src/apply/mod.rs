@@ -22,6 +22,9 @@ impl Catalog {
             A::Account(action) => self.apply_account(stamp, action),
             A::Role(action) => self.apply_role(stamp, action),
             A::Tenancy(action) => self.apply_tenancy_more(stamp, action),
+            A::Approval(action) => self.apply_approval(stamp, action),
+            A::DataSource(action) => self.apply_data_source(stamp, *action),
+            A::Table(action) => self.apply_table(stamp, *action),
             A::Audit(_) => Err(misdirected()),
             A::CreateTenant { .. }
             | A::DeleteTenant { .. }

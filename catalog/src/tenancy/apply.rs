@@ -11,10 +11,12 @@ use super::{
 use crate::account::Account;
 use crate::apply::misdirected;
 use crate::bounds::{self, Bounds};
+use crate::child_name::{ChildName, Collection};
 use crate::command::Action;
 use crate::name::{JobName, ResourceName, check_id};
 use crate::scope::Scope;
 use crate::state::{Catalog, Stamp, already_exists, check_etag, not_found, precondition};
+use crate::table::TableName;
 
 impl Catalog {
     pub(crate) fn apply_tenancy(&mut self, stamp: Stamp, action: Action) -> Result<ResourceName> {
@@ -179,6 +181,23 @@ impl Catalog {
         Ok(name)
     }
 
+    /// Something that a project holds beside jobs.
+    fn held_in(&self, project: &str) -> Option<String> {
+        let owner = Scope::Project(project.to_owned());
+        let first = |collection| ChildName::before(owner.clone(), collection);
+        let own = |name: &&ChildName| *name.owner() == owner;
+        let data_source = self.data_sources.range(first(Collection::DataSources)..).next();
+        let database = self.databases.range(first(Collection::Databases)..).next();
+        let table = self.tables.range(TableName::before(project, "")..).next();
+        let table = table.map(|(name, _)| name).filter(|name| name.project() == project);
+        data_source
+            .map(|(name, _)| name)
+            .filter(own)
+            .or_else(|| database.map(|(name, _)| name).filter(own))
+            .map(ToString::to_string)
+            .or_else(|| table.map(ToString::to_string))
+    }
+
     fn delete_project(&mut self, id: String, etag: Option<u64>) -> Result<ResourceName> {
         let name = ResourceName::Project(id.clone());
         let project = self.projects.get(&id).ok_or_else(|| not_found(&name))?;
@@ -189,6 +208,9 @@ impl Catalog {
         let first = self.jobs.range(JobName::before(&id)..).next();
         if let Some((job, _)) = first.filter(|(job, _)| job.project() == id) {
             return Err(precondition(format!("delete {name}: it has {job}")));
+        }
+        if let Some(held) = self.held_in(&id) {
+            return Err(precondition(format!("delete {name}: it has {held}")));
         }
         if let Some(project) = self.projects.remove(&id) {
             self.index.projects_of.remove(&(project.tenant.clone(), project.sequence, id.clone()));

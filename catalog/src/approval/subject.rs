@@ -1,0 +1,137 @@
+//! What approvals are about, and who decides what.
+
+use serde::{Deserialize, Serialize};
+use tidegate_types::Result;
+
+use super::Deciders;
+use crate::child_name::ChildName;
+use crate::name::ResourceName;
+use crate::scope::Scope;
+use crate::state::{Catalog, Stamp};
+use crate::table::{Environment, Publication, TableName};
+
+/// Approves data sources and databases.
+pub(crate) const GLOBAL_DATA_ADMIN: &str = "global-data-admin";
+/// Approves tables, and access to them.
+pub(crate) const PROJECT_DATA_ADMIN: &str = "project-data-admin";
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Subject {
+    /// To use a data source with the parameters that it has now.
+    DataSource {
+        /// The data source.
+        data_source: ChildName,
+    },
+    /// To have a database in an environment.
+    Database {
+        /// The database.
+        database: ChildName,
+        /// Where.
+        environment: Environment,
+        /// How it is there.
+        publication: Box<Publication>,
+    },
+    /// To have a table in an environment.
+    Table {
+        /// The table.
+        table: TableName,
+        /// Where.
+        environment: Environment,
+        /// How it is there, with the definition.
+        publication: Box<Publication>,
+    },
+}
+
+impl Subject {
+    /// Its kind as it is written, such as `PUBLISH_TABLE`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::DataSource { .. } => "PUBLISH_DATA_SOURCE",
+            Self::Database { .. } => "PUBLISH_DATABASE",
+            Self::Table { .. } => "PUBLISH_TABLE",
+        }
+    }
+
+    /// What it is about.
+    pub fn about(&self) -> ResourceName {
+        match self {
+            Self::DataSource { data_source: name } | Self::Database { database: name, .. } => {
+                ResourceName::Child(name.clone())
+            }
+            Self::Table { table, .. } => ResourceName::Table(table.clone()),
+        }
+    }
+
+    /// The environment that it is about.
+    pub fn environment(&self) -> Option<Environment> {
+        match self {
+            Self::DataSource { .. } => None,
+            Self::Database { environment, .. } | Self::Table { environment, .. } => {
+                Some(*environment)
+            }
+        }
+    }
+
+    /// What will be done, in words.
+    pub fn summary(&self) -> String {
+        match self {
+            Self::DataSource { data_source } => format!("use {data_source} with its parameters"),
+            Self::Database { database, environment, publication } => format!(
+                "publish {database} to {environment} as '{}' in {}",
+                publication.physical_name, publication.data_source
+            ),
+            Self::Table { table, environment, publication } => format!(
+                "publish {table} to {environment} as '{}' in {}",
+                publication.physical_name, publication.data_source
+            ),
+        }
+    }
+
+    /// Id of the project that it is about.
+    pub(crate) fn project(&self) -> &str {
+        match self {
+            Self::DataSource { data_source: name } | Self::Database { database: name, .. } => {
+                match name.owner() {
+                    Scope::Project(id) | Scope::Tenant(id) => id,
+                    Scope::System => "",
+                }
+            }
+            Self::Table { table, .. } => table.project(),
+        }
+    }
+
+    /// Who decides it.
+    pub(crate) fn deciders(&self, tenant: &str) -> Deciders {
+        let (role, scope) = match self {
+            Self::DataSource { .. } | Self::Database { .. } => {
+                (GLOBAL_DATA_ADMIN, Scope::Tenant(tenant.to_owned()))
+            }
+            Self::Table { table, .. } => {
+                (PROJECT_DATA_ADMIN, Scope::Project(table.project().to_owned()))
+            }
+        };
+        Deciders { role: role.to_owned(), scope }
+    }
+}
+
+impl Catalog {
+    /// Does what was approved. It checks everything again: what was asked for may not be possible any more.
+    pub(super) fn effect(
+        &mut self,
+        stamp: Stamp,
+        approval: &ChildName,
+        subject: Subject,
+    ) -> Result<()> {
+        match subject {
+            Subject::DataSource { data_source } => self.activate_data_source(stamp, &data_source),
+            Subject::Database { database, environment, publication } => {
+                self.publish_database(stamp, &database, environment, *publication, approval)
+            }
+            Subject::Table { table, environment, publication } => {
+                self.publish_table(stamp, &table, environment, *publication, approval)
+            }
+        }
+    }
+}
