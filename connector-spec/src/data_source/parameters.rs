@@ -28,6 +28,11 @@ impl<'a> Parameters<'a> {
         self.spec
     }
 
+    /// All of them as written.
+    pub fn values(&self) -> &'a Values {
+        self.values
+    }
+
     /// The value as written, without white space around it, or the default.
     pub fn text(&self, name: &str) -> Option<&'a str> {
         let parameter = self.spec.parameter(name)?;
