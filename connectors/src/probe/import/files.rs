@@ -107,7 +107,9 @@ async fn first_file(location: &Location) -> Result<Option<ObjectMeta>, Failure> 
         let next =
             next.map_err(|error| failed(store_error(error, &location.display(&location.path))))?;
         let Some(file) = next else { return Ok(None) };
-        let hidden = file.location.parts().any(|part| part.as_ref().starts_with(['.', '_']));
+        let below = file.location.prefix_match(&location.path);
+        let hidden =
+            below.is_some_and(|mut parts| parts.any(|part| part.as_ref().starts_with(['.', '_'])));
         if file.size > 0 && !hidden {
             return Ok(Some(file));
         }

@@ -187,7 +187,7 @@ fn metadata(
 
 /// Whether waiting does not mend what the client says.
 fn is_final(said: &str) -> bool {
-    ["uthentication", "SASL", "security.protocol", "SSL handshake"]
+    ["uthentication", "SASL", "security.protocol", "SSL handshake", "are down", "isconnected"]
         .iter()
         .any(|sign| said.contains(sign))
 }
@@ -244,13 +244,14 @@ fn known(parameters: &Parameters<'_>, place: &str, said: &str) -> Option<Failure
             "mend 'ca-certificate', 'client-certificate' or 'security-protocol'",
         ));
     }
-    (has("security.protocol") || has("SASL")).then(|| {
+    let closes = has("security.protocol") || has("SASL") || has("isconnected") || has("are down");
+    closes.then(|| {
         Failure::new(
             Reason::Authentication,
             format!(
-                "{place} closes the connection, as brokers do that want a login or TLS: {said}"
+                "{place} closes the connection without an answer, as brokers do that want a login or TLS: {said}"
             ),
-            format!("mend 'security-protocol', which is {protocol}"),
+            format!("mend 'security-protocol', which is {protocol}; see the brokers' logs"),
         )
     })
 }

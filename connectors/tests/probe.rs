@@ -1,0 +1,19 @@
+//! Connectivity tests, listings, descriptions and topics against real servers, found through `TIDEGATE_…`.
+#![cfg(all(feature = "probe", feature = "jdbc", feature = "kafka", feature = "s3"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests of a real service run in real time"
+)]
+
+mod probe {
+    mod files;
+    mod http;
+    mod kafka;
+    mod oracle;
+    mod relational;
+    mod s3;
+    mod source;
+    mod topics;
+    mod unreachable;
+}
