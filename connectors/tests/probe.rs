@@ -7,13 +7,17 @@
 )]
 
 mod probe {
+    mod elasticsearch;
     mod files;
+    mod ftp;
     mod http;
     mod kafka;
     mod oracle;
+    mod redis;
     mod relational;
     mod s3;
     mod source;
+    mod tls;
     mod topics;
     mod unreachable;
 }

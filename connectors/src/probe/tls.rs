@@ -1,6 +1,7 @@
 //! TLS to a data source: which certificates are trusted, and why one is not.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -18,6 +19,9 @@ use tokio_rustls::client::TlsStream;
 use super::report::{Failure, Reason, What};
 use super::trace::Trace;
 use crate::causes::causes;
+
+/// Longest wait for a handshake: servers that do not speak TLS may wait for more of what they do not understand.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// How much of a certificate is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +122,14 @@ pub(super) async fn begin(
         let name = ServerName::try_from(bare)
             .map_err(|_| invalid(place, "the host is no name that a certificate can have"))?;
         let connector = TlsConnector::from(Arc::new(settings.clone()));
-        let stream = connector.connect(name, stream).await;
+        let handshake = tokio::time::timeout(PATIENCE, connector.connect(name, stream)).await;
+        let stream = handshake.map_err(|_| {
+            Failure::new(
+                Reason::Tls,
+                format!("{place} does not answer the beginning of TLS"),
+                "the server may not speak TLS at this port: switch TLS off, or use another port",
+            )
+        })?;
         let stream = stream.map_err(|error| failed(place, host, &error))?;
         let version = stream.get_ref().1.protocol_version().map(|version| format!("{version:?}"));
         Ok((stream, version.unwrap_or_default()))
