@@ -8,6 +8,7 @@
 mod announcing;
 mod changes;
 mod connector;
+pub mod data_source;
 mod format;
 mod kafka_offsets;
 mod lookup;

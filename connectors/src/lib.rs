@@ -19,6 +19,8 @@ mod lookup;
 mod nexmark;
 mod numbered;
 mod print;
+#[cfg(feature = "probe")]
+pub mod probe;
 pub mod registry;
 
 pub use env::{ConnectorEnv, PrintTarget, WallClock};

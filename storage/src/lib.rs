@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 use std::path::{Component, PathBuf};
 use std::sync::Arc;
 
+#[cfg(feature = "s3")]
+pub use s3::bucket_endpoint;
+
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore};

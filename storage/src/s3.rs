@@ -31,7 +31,10 @@ pub(super) fn store(
             .cloned()
             .or_else(|| std::env::var(variable).ok().filter(|value| !value.is_empty()))
     };
-    let mut builder = AmazonS3Builder::from_env()
+    // Keys of a table go with nothing of the environment's: a token there is of other keys.
+    let own_keys = options.contains_key("s3.access-key");
+    let builder = if own_keys { AmazonS3Builder::new() } else { AmazonS3Builder::from_env() };
+    let mut builder = builder
         .with_bucket_name(bucket)
         .with_conditional_put(S3ConditionalPut::ETagMatch)
         .with_retry(RetryConfig {
@@ -59,12 +62,14 @@ pub(super) fn store(
         .or_else(|| setting("s3.endpoint", "AWS_ENDPOINT"));
     if let Some(endpoint) = &endpoint {
         client = client.with_allow_http(check_endpoint(endpoint)?);
-        builder = builder.with_endpoint(endpoint.trim_end_matches('/'));
     }
     let path_style = match options.get("s3.path.style.access") {
         Some(text) => tidegate_connector_spec::value::boolean("s3.path.style.access", text)?,
         None => endpoint.is_some(),
     };
+    if let Some(endpoint) = &endpoint {
+        builder = builder.with_endpoint(bucket_endpoint(endpoint, bucket, path_style)?);
+    }
     let store =
         builder.with_virtual_hosted_style_request(!path_style).with_client_options(client).build();
     match store {
@@ -77,13 +82,41 @@ pub(super) fn store(
 }
 
 fn region(options: &BTreeMap<String, String>) -> Option<String> {
-    let from_environment =
+    let set =
         ["AWS_REGION", "AWS_DEFAULT_REGION"].iter().any(|name| std::env::var_os(name).is_some());
+    let from_environment = set && !options.contains_key("s3.access-key");
     match options.get("s3.region") {
         Some(region) => Some(region.clone()),
         None if from_environment => None,
         None => Some(DEFAULT_REGION.to_owned()),
     }
+}
+
+/// The address that requests for a bucket go to: the service's, with the bucket in front of its host where
+/// the bucket does not stand in the path.
+///
+/// # Errors
+/// `INVALID_OPTION` for what is not a URL.
+pub fn bucket_endpoint(endpoint: &str, bucket: &str, path_style: bool) -> Result<String> {
+    let endpoint = endpoint.trim_end_matches('/');
+    if path_style {
+        return Ok(endpoint.to_owned());
+    }
+    let wrong = |why: &str| {
+        Error::new(ErrorCode::InvalidOption, format!("S3 endpoint '{endpoint}': {why}"))
+    };
+    let mut url =
+        Url::parse(endpoint).map_err(|_| wrong("not a URL such as https://s3.example.com"))?;
+    let Some(url::Host::Domain(host)) = url.host() else {
+        return Err(wrong("a bucket cannot stand in front of an address")
+            .help("set 's3.path.style.access' = 'true', or use a name"));
+    };
+    let prefix = format!("{bucket}.");
+    if !host.starts_with(&prefix) {
+        let host = format!("{prefix}{host}");
+        url.set_host(Some(&host)).map_err(|_| wrong("the bucket is no part of a host name"))?;
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
 /// Whether the endpoint is reached without TLS, which is fine on this machine, and elsewhere only
@@ -116,6 +149,16 @@ fn check_endpoint(endpoint: &str) -> Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn buckets_stand_in_the_path_or_in_front_of_the_host() {
+        let of = |endpoint, path_style| bucket_endpoint(endpoint, "lake", path_style);
+        assert_eq!(of("http://127.0.0.1:8333/", true).unwrap(), "http://127.0.0.1:8333");
+        let virtual_host = "https://lake.ks3.example.com";
+        assert_eq!(of("https://ks3.example.com/", false).unwrap(), virtual_host);
+        assert_eq!(of(virtual_host, false).unwrap(), virtual_host);
+        assert!(of("http://127.0.0.1:8333", false).is_err());
+    }
 
     #[test]
     fn plain_http_stays_on_this_machine() {

@@ -92,6 +92,14 @@ pub(super) const CLIENT: &[OptionSpec] = &[
     text("properties.ssl.key.pem", "Private key.", "私钥。").secret(),
     text("properties.ssl.keystore.password", "Password of the key store.", "密钥库的密码。")
         .secret(),
+    text(
+        "properties.ssl.keystore.key",
+        "Private key, as Java clients name it.",
+        "私钥，写法与 Java 客户端相同。",
+    )
+    .secret(),
+    text("properties.ssl.truststore.password", "Password of the trust store.", "信任库的密码。")
+        .secret(),
     text("properties.*", "Any other setting of the Kafka client.", "Kafka 客户端的其他设置。"),
 ];
 

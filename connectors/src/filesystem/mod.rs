@@ -11,6 +11,8 @@ mod announce;
 mod avro_source;
 mod compression;
 mod encoder;
+#[cfg(feature = "probe")]
+pub(crate) mod file_schema;
 mod leftovers;
 mod listing;
 mod object_reader;

@@ -40,7 +40,10 @@ pub(super) async fn stripe_sizes(location: &Location, path: &Path, size: u64) ->
 }
 
 /// Reads the end of a file.
-async fn builder(mut object: OrcObject, place: &str) -> Result<ArrowReaderBuilder<OrcObject>> {
+pub(super) async fn builder(
+    mut object: OrcObject,
+    place: &str,
+) -> Result<ArrowReaderBuilder<OrcObject>> {
     let checked = guarded(place, check(&mut object)).await?;
     checked.map_err(|error| orc_error(&error, place))?;
     let builder = guarded(place, ArrowReaderBuilder::try_new_async(object)).await?;

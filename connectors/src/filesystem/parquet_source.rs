@@ -158,7 +158,7 @@ fn add_paths<'a>(field: &'a Field, above: &mut Vec<&'a str>, wanted: &mut Vec<Ve
     above.pop();
 }
 
-fn parquet_error(error: &ParquetError, place: &str) -> Error {
+pub(super) fn parquet_error(error: &ParquetError, place: &str) -> Error {
     let code = match error {
         ParquetError::External(inner) => match inner.downcast_ref::<object_store::Error>() {
             Some(object_store::Error::NotFound { .. }) => ErrorCode::NotFound,

@@ -21,7 +21,7 @@ const MAX_FAILURE: usize = 400;
 
 /// How to reach the brokers.
 #[derive(Debug, Clone)]
-pub(super) struct Brokers {
+pub(crate) struct Brokers {
     /// `bootstrap.servers`, for messages.
     pub(super) servers: String,
     settings: Vec<(String, String)>,
@@ -29,7 +29,7 @@ pub(super) struct Brokers {
 
 impl Brokers {
     /// From a table's options.
-    pub(super) fn new(options: &Options) -> Result<Self> {
+    pub(crate) fn new(options: &Options) -> Result<Self> {
         let servers = options.required("properties.bootstrap.servers")?.trim().to_owned();
         Ok(Self { servers, settings: client_settings(options)? })
     }
@@ -63,7 +63,7 @@ impl Brokers {
     ///
     /// # Errors
     /// `INVALID_OPTION` if librdkafka refuses a setting.
-    pub(super) fn consumer(&self, defaults: &[(&str, &str)]) -> Result<BaseConsumer<Context>> {
+    pub(crate) fn consumer(&self, defaults: &[(&str, &str)]) -> Result<BaseConsumer<Context>> {
         self.consumer_with(defaults, &[])
     }
 
@@ -95,7 +95,7 @@ impl Brokers {
     ///
     /// # Errors
     /// `INVALID_OPTION` if librdkafka refuses a setting.
-    pub(super) fn admin(&self) -> Result<AdminClient<Context>> {
+    pub(crate) fn admin(&self) -> Result<AdminClient<Context>> {
         let config = self.config(&[], &[]);
         config.create_with_context(Context::default()).map_err(|error| self.refused(&error))
     }
@@ -192,7 +192,7 @@ pub(super) fn error_code(code: Code) -> ErrorCode {
 /// Listens to a client: keeps the last failure of a connection for messages, and the first record
 /// that was not delivered.
 #[derive(Debug, Default)]
-pub(super) struct Context {
+pub(crate) struct Context {
     failure: Mutex<Option<String>>,
     undelivered: Mutex<Option<(Code, String)>>,
     in_flight: Arc<InFlight>,
@@ -205,7 +205,7 @@ impl Context {
     }
 
     /// The last thing that went wrong with a connection, in librdkafka's words.
-    pub(super) fn last_failure(&self) -> Option<String> {
+    pub(crate) fn last_failure(&self) -> Option<String> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -15,7 +15,7 @@
 
 mod batch;
 mod by_key;
-mod client;
+pub(crate) mod client;
 mod committer;
 mod exactly_once;
 mod fetch_loop;

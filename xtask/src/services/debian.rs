@@ -68,6 +68,24 @@ pub(crate) const MARIADB: &[Need] = &[
     Need { package: "mariadb-client", sign: Sign::Runs("mariadb", &["--version"]) },
 ];
 
+/// The server of Redis and its client.
+pub(crate) const REDIS: &[Need] = &[
+    Need { package: "redis-server", sign: Sign::Runs("redis-server", &["--version"]) },
+    Need { package: "redis-tools", sign: Sign::Runs("redis-cli", &["--version"]) },
+];
+
+/// An FTP server in Debian's own Python, and what it needs for TLS.
+pub(crate) const FTP: &[Need] = &[
+    Need {
+        package: "python3-pyftpdlib",
+        sign: Sign::Runs("/usr/bin/python3", &["-W", "ignore", "-c", "import pyftpdlib"]),
+    },
+    Need {
+        package: "python3-openssl",
+        sign: Sign::Runs("/usr/bin/python3", &["-W", "ignore", "-c", "import OpenSSL"]),
+    },
+];
+
 /// The server of Prometheus.
 pub(crate) const PROMETHEUS: &[Need] =
     &[Need { package: "prometheus", sign: Sign::Runs("prometheus", &["--version"]) }];

@@ -9,17 +9,20 @@ pub(crate) mod debian;
 pub(crate) mod env_file;
 mod etcd;
 pub(crate) mod flink;
+mod ftp;
 pub(crate) mod install;
 mod java;
 mod kafka;
 pub(crate) mod kafka_tools;
 mod mariadb;
 mod maven;
+mod opensearch;
 pub(crate) mod ports;
 mod postgres;
 pub(crate) mod probe;
 mod prometheus;
 pub(crate) mod record;
+mod redis;
 mod rotel;
 mod s3;
 mod secrets;
@@ -94,12 +97,16 @@ pub(crate) trait Server: Sync {
 }
 
 /// All services, in the order in which they start.
-pub(crate) static ALL: [&dyn Service; 8] = [
+pub(crate) static ALL: [&dyn Service; 12] = [
     &kafka::Kafka,
     &s3::SeaweedFs,
     &etcd::Etcd,
     &postgres::Postgres,
     &mariadb::MariaDb,
+    &redis::Redis { cluster: false },
+    &redis::Redis { cluster: true },
+    &ftp::Ftp,
+    &opensearch::OpenSearch,
     &rotel::Rotel,
     &prometheus::Prometheus,
     &flink::Flink,
@@ -144,7 +151,7 @@ mod tests {
     fn an_unknown_name_is_refused_with_the_known_ones() {
         let error = named(&["kafak".to_owned()]).err().unwrap().to_string();
         assert!(
-            error.contains("kafak") && error.contains("kafka, s3, etcd, postgres, mariadb, rotel"),
+            error.contains("kafak") && error.contains("kafka, s3, etcd, postgres, mariadb, redis"),
             "{error}"
         );
     }

@@ -35,6 +35,21 @@ pub(crate) fn http_get(port: u16, path: &str) -> Result<(u16, String)> {
     parse_http(&String::from_utf8_lossy(&bytes))
 }
 
+/// Says something, and returns the first line of the answer.
+pub(crate) fn line(port: u16, say: &str) -> Result<String> {
+    let mut stream = connect(port)?;
+    stream.write_all(say.as_bytes()).context("send the question")?;
+    let mut line = Vec::new();
+    let mut byte = [0];
+    while line.len() < 1000 && stream.read(&mut byte).context("read the answer")? == 1 {
+        if byte == *b"\n" {
+            break;
+        }
+        line.extend(byte);
+    }
+    Ok(String::from_utf8_lossy(&line).trim().to_owned())
+}
+
 fn parse_http(answer: &str) -> Result<(u16, String)> {
     let (head, body) = answer.split_once("\r\n\r\n").context("the answer is not HTTP")?;
     let status = head.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1));

@@ -86,6 +86,12 @@ impl Head {
         Ok(Ok(Self { marker, codec, schema, length }))
     }
 
+    /// The columns of the file's records.
+    #[cfg(feature = "probe")]
+    pub(crate) fn columns(&self) -> Vec<super::SchemaColumn> {
+        self.schema.columns()
+    }
+
     /// Reads the columns of a table from the file's records.
     ///
     /// # Errors

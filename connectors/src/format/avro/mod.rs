@@ -43,7 +43,17 @@ pub(in crate::format) use decode::Columns;
 pub(in crate::format) use encode::Writer;
 pub(in crate::format) use plan::Plan;
 pub(in crate::format) use schema::Schema;
+pub(crate) use schema::SchemaColumn;
 use schema::TimestampMapping;
+
+/// The columns of records with this schema, given as JSON.
+///
+/// # Errors
+/// What is wrong with the schema.
+#[cfg(feature = "probe")]
+pub(crate) fn columns_of(schema: &str) -> std::result::Result<Vec<SchemaColumn>, String> {
+    Ok(Schema::parse(schema)?.columns())
+}
 
 /// The decoder of a table's options.
 ///

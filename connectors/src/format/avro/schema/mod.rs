@@ -2,10 +2,12 @@
 //!
 //! A schema is a list of nodes that name each other by index, because records may hold themselves.
 
+mod columns;
 mod derive;
 mod parse;
 mod write;
 
+pub(crate) use columns::SchemaColumn;
 pub(super) use derive::{TimestampMapping, derive};
 
 /// A schema.
