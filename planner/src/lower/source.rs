@@ -11,6 +11,7 @@ use super::identity::Identity;
 use super::{Draft, Lowering};
 use crate::algebra::Scan;
 use crate::catalog;
+use crate::governed::with_samples;
 
 impl Lowering<'_> {
     pub(super) fn source(&mut self, scan: Scan, schema: Vec<Field>) -> Result<usize> {
@@ -60,12 +61,29 @@ pub(super) fn plan_table(table: &catalog::Table) -> Table {
         columns: table.physical_columns(),
         partition_keys: table.partition_keys.clone(),
         primary_key: table.primary_key.clone(),
+        governed: table.governed.as_deref().map(|governed| {
+            Box::new(tidegate_plan::operator::Governed {
+                reference: governed.reference.clone(),
+                hints: governed.hints.clone(),
+                masks: governed.masks.clone(),
+            })
+        }),
     }
 }
 
 /// Checks a table's options for a role, and that a table by key has a key.
 pub(super) fn check(table: &catalog::Table, role: Role) -> Result<()> {
-    validate(&table.options, role).context(|| format!("table {}", table.name))?;
+    let checked = match &table.governed {
+        // What differs by environment is checked when a job is started there.
+        Some(governed) => {
+            if role == Role::Source {
+                governed.check_key(table, false)?;
+            }
+            validate(&with_samples(&table.options), role)
+        }
+        None => validate(&table.options, role),
+    };
+    checked.context(|| format!("table {}", table.name))?;
     if changes(&table.options, role) != Changes::Upsert || !table.primary_key.is_empty() {
         return Ok(());
     }

@@ -160,7 +160,7 @@ impl Session {
                 Err(semantic(message, written.span))
             }
             _ if if_exists => Ok(None),
-            _ => Err(self.no_such(noun, name, written.span)),
+            _ => Err(self.none_to_change(noun, written)?),
         }
     }
 }

@@ -8,6 +8,7 @@ mod errors;
 mod evaluation;
 mod function_table;
 mod functions;
+mod governed;
 mod identity;
 mod identity_patterns;
 mod lateral_functions;
