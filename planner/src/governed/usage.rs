@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tidegate_connector_spec::{Required, connector};
-use tidegate_plan::operator::{LookupJoin, LookupKey, Mask, Source, Table};
+use tidegate_plan::operator::{LookupJoin, Mask, Source, Table};
 use tidegate_plan::{Expr, Operator, StreamGraph};
 
 use crate::lower::COLLECT;
@@ -131,13 +131,9 @@ fn read(source: &Source) -> BTreeSet<String> {
 }
 
 fn looked_up(join: &LookupJoin) -> BTreeSet<String> {
-    // Every column that is read is a key, comes out or stands in the condition; those that are masked to NULL are not
-    // read, and nothing of them is seen.
-    let keys = join.keys.iter().map(|(column, key)| match key {
-        LookupKey::Column(_) | LookupKey::Constant(_) => *column,
-    });
-    let read: BTreeSet<usize> = keys.chain(0..join.read.len()).collect();
-    read.into_iter().filter_map(|index| join.read.get(index)).map(|f| f.name.clone()).collect()
+    // Every column that is read is a key, comes out or stands in the condition; of those that are masked to NULL
+    // nothing is seen.
+    join.read.iter().map(|field| field.name.clone()).collect()
 }
 
 /// Options that say where a table is, beside those that its connector cannot do without.
@@ -166,7 +162,8 @@ fn target(options: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let points = |key: &str| {
         let spec = specs.iter().find(|spec| spec.key == key);
         let secret = spec.is_some_and(|spec| spec.secret);
-        let required = spec.is_some_and(|spec| spec.required != Required::No);
+        let format = key == "format" || key.ends_with(".format");
+        let required = spec.is_some_and(|spec| spec.required != Required::No && !format);
         !secret && (required || TARGETS.contains(&key))
     };
     let own = options.iter().filter(|(key, _)| points(key));
@@ -176,14 +173,25 @@ fn target(options: &BTreeMap<String, String>) -> BTreeMap<String, String> {
 /// An address without user, password and parameters, among which a password may be.
 fn without_login(value: &str) -> String {
     let Some((scheme, rest)) = value.split_once("://") else { return value.to_owned() };
-    let (rest, query) = match rest.find(['?', ';', '#']) {
-        Some(place) => (&rest[..place], true),
-        None => (rest, false),
+    let (authority, rest) = rest.split_at(rest.find(['/', '?', ';', '#']).unwrap_or(rest.len()));
+    let (path, query) = rest.split_at(rest.find(['?', ';', '#']).unwrap_or(rest.len()));
+    let host = match authority.rsplit_once('@') {
+        Some((_, host)) => host,
+        // A password with a sign in it that ends the authority.
+        None if rest.contains('@') && authority.contains(':') && !is_port(authority) => "…",
+        None => authority,
     };
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let more = if query { "?…" } else { "" };
-    format!("{scheme}://{host}{path}{more}")
+    // A list of addresses, each with its login.
+    let (host, path) = if path.contains('@') { ("…", "") } else { (host, path) };
+    let hidden = host == "…";
+    let more = if query.is_empty() && !hidden { "" } else { "?…" };
+    format!("{scheme}://{host}{}{more}", if hidden { "" } else { path })
+}
+
+/// Whether what stands behind the last colon is the number of a port.
+fn is_port(authority: &str) -> bool {
+    let port = authority.rsplit_once(':').map_or("", |(_, port)| port);
+    !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -198,6 +206,10 @@ mod tests {
             ("s3://bucket/folder", "s3://bucket/folder"),
             ("/data/files", "/data/files"),
             ("http://user@host", "http://host"),
+            ("http://a:secret@b,http://a:secret@c", "http://…?…"),
+            ("jdbc:mysql://me:se/cret@db/shop", "jdbc:mysql://…?…"),
+            ("jdbc:mysql://me:se?cret@db/shop", "jdbc:mysql://…?…"),
+            ("jdbc:mysql://db:3306/shop?user=a@b", "jdbc:mysql://db:3306/shop?…"),
         ] {
             assert_eq!(without_login(value), shown);
         }

@@ -12,6 +12,7 @@ mod governed;
 mod identity;
 mod identity_patterns;
 mod lateral_functions;
+mod lineage;
 mod multi_joins;
 mod mutation;
 mod patterns;

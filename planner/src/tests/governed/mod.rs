@@ -1,8 +1,6 @@
 //! Tests of governed tables, over a small catalog of two projects.
 
 mod bound;
-mod lineage;
-mod lineage_operators;
 mod lookups;
 mod masks;
 mod names;

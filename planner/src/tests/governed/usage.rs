@@ -1,1 +1,81 @@
-//! x
+//! Which tables and columns a plan uses.
+
+use tidegate_plan::operator::Mask;
+
+use super::{Shop, job};
+use crate::governed::{ColumnAccess, TableRole, UsedTables, used_tables};
+
+/// Governed tables with their columns, masks behind a colon.
+fn governed(used: &UsedTables) -> Vec<String> {
+    let columns = |columns: &[crate::governed::UsedColumn]| {
+        let columns = columns.iter().map(|column| match column.mask {
+            Some(mask) => format!("{}:{}", column.name, mask.name()),
+            None => column.name.clone(),
+        });
+        columns.collect::<Vec<_>>().join(" ")
+    };
+    let tables = used.governed.iter();
+    tables.map(|table| format!("{} {:?} {}", table.name, table.role, columns(&table.columns))).collect()
+}
+
+#[test]
+fn e1_a_plan_tells_which_columns_of_which_tables_it_needs() {
+    let script = "EXECUTE STATEMENT SET BEGIN
+        INSERT INTO copies SELECT id, domain, CAST(NULL AS STRING) FROM orders WHERE amount > 3;
+        INSERT INTO copies SELECT o.id, c.name, 'x' FROM orders AS o
+            JOIN crm.customers FOR SYSTEM_TIME AS OF o.at_clock AS c ON o.customer = c.id AND c.mail <> '';
+    END";
+    let used = used_tables(&job(Shop::new(), script));
+    assert_eq!(
+        governed(&used),
+        [
+            "my-project.default.orders Read amount customer domain id phone",
+            "my-project.default.copies Written card id phone",
+            "my-project.crm.customers LookedUp id mail name",
+        ]
+    );
+    assert_eq!(used.governed[0].reference, "projects/my-project/databases/default/tables/orders");
+    assert!(used.inline.is_empty());
+}
+
+#[test]
+fn e12_the_masks_of_a_plan_are_told_with_its_columns() {
+    let masks = [("phone", ColumnAccess::Masked(Mask::Hash)), ("card", ColumnAccess::Masked(Mask::Null)),
+        ("amount", ColumnAccess::Masked(Mask::Partial))];
+    let used = used_tables(&job(Shop::with_orders(&masks), "SELECT id, domain, card FROM orders"));
+    assert_eq!(governed(&used), ["my-project.default.orders Read card:null domain id phone:hash"]);
+}
+
+#[test]
+fn inline_tables_tell_where_they_point_without_secrets() {
+    let script = "CREATE TABLE events (id BIGINT) WITH ('connector' = 'kafka', 'topic' = 'events', 'format' = 'json', 'scan.startup.mode' = 'earliest-offset',
+            'properties.bootstrap.servers' = 'kafka:9092', 'properties.sasl.password' = 'hunter2');
+        CREATE TABLE files (id BIGINT, name STRING) WITH ('connector' = 'filesystem', 'path' = '/data/out', 'format' = 'csv');
+        CREATE TABLE people (id BIGINT, name STRING) WITH ('connector' = 'jdbc', 'url' = 'jdbc:mysql://me:hunter2@db/shop?password=hunter2',
+            'table-name' = 'people');
+        CREATE VIEW timed AS SELECT id, PROCTIME() AS at_clock FROM events;
+        INSERT INTO files SELECT t.id, p.name FROM timed AS t JOIN people FOR SYSTEM_TIME AS OF t.at_clock AS p ON t.id = p.id";
+    let used = used_tables(&job(Shop::new(), script));
+    assert!(used.governed.is_empty());
+    let inline: Vec<String> = used
+        .inline
+        .iter()
+        .map(|table| format!("{} {:?} {} {:?}", table.name, table.role, table.connector, table.target))
+        .collect();
+    assert_eq!(
+        inline,
+        [
+            r#"events Read kafka {"properties.bootstrap.servers": "kafka:9092", "topic": "events"}"#,
+            r#"people LookedUp jdbc {"table-name": "people", "url": "jdbc:mysql://db/shop?…"}"#,
+            r#"files Written filesystem {"path": "/data/out"}"#,
+        ]
+    );
+}
+
+#[test]
+fn the_rows_of_a_query_go_into_no_table() {
+    let used = used_tables(&job(Shop::new(), "SELECT id FROM orders"));
+    assert_eq!(used.governed.len(), 1);
+    assert_eq!(used.governed[0].role, TableRole::Read);
+    assert!(used.inline.is_empty());
+}
