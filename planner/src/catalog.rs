@@ -113,7 +113,9 @@ impl Table {
     pub(crate) fn physical_columns(&self) -> Vec<Field> {
         let physical = self.columns.iter().filter(|column| column.kind == ColumnKind::Physical);
         let fields = physical.enumerate();
-        fields.map(|(index, column)| self.produced(index).unwrap_or_else(|| column.field())).collect()
+        fields
+            .map(|(index, column)| self.produced(index).unwrap_or_else(|| column.field()))
+            .collect()
     }
 
     /// Metadata columns with their keys, in declared order.

@@ -348,6 +348,21 @@ impl Session {
         self.catalog.named(name, &self.here, purpose, &self.plan_settings()?)
     }
 
+    /// What a full name stands for, where no script names it.
+    pub(crate) fn governed_table(
+        &self,
+        parts: Vec<String>,
+        purpose: Purpose,
+    ) -> Result<Option<Object>> {
+        let span = Span { line: 1, column: 1, end_line: 1, end_column: 1 };
+        Ok(self.named(&TableName { parts, span }, purpose)?.object)
+    }
+
+    /// Tables of a database that are seen.
+    pub(crate) fn governed_names(&self, project: &str, database: &str) -> Vec<String> {
+        self.catalog.governed_names(&Namespace::new(project, database)).unwrap_or_default()
+    }
+
     fn binder<'a>(&'a self, query: &'a QueryText, settings: &'a PlanSettings) -> Binder<'a> {
         Binder::new(&self.catalog, &self.here, settings, &query.hints, query.span)
     }

@@ -66,16 +66,8 @@ mod tests {
             Some("张三丰李四😀赵六"),
         ];
         let masked = over(&values, |s| call("$MASK_PARTIAL", vec![s]));
-        let expected = [
-            "",
-            "*",
-            "***",
-            "a**d",
-            "a*****g",
-            "13*******78",
-            "411**********111",
-            "张三****赵六",
-        ];
+        let expected =
+            ["", "*", "***", "a**d", "a*****g", "13*******78", "411**********111", "张三****赵六"];
         assert_eq!(masked, some(expected));
     }
 

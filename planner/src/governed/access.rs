@@ -177,7 +177,9 @@ impl Governed {
             _ if self.denied.contains(name) => ty.clone().with_nullable(true),
             None => ty.clone(),
             Some(Mask::Partial) if is_text(ty) => ty.clone(),
-            Some(Mask::Hash) if is_text(ty) => TypeKind::STRING.nullable().with_nullable(ty.nullable),
+            Some(Mask::Hash) if is_text(ty) => {
+                TypeKind::STRING.nullable().with_nullable(ty.nullable)
+            }
             Some(_) => ty.clone().with_nullable(true),
         }
     }
@@ -185,7 +187,8 @@ impl Governed {
     /// What stands for a column that the connector produces, or that is computed from such.
     pub(crate) fn visible(&self, name: &str, value: Expr) -> Expr {
         let null = |ty: &SqlType| Expr::Literal(Literal::null(ty.kind.clone()));
-        let masked = |function: &str, value: Expr, ty: SqlType| Expr::call(function, vec![value], ty);
+        let masked =
+            |function: &str, value: Expr, ty: SqlType| Expr::call(function, vec![value], ty);
         if self.denied.contains(name) {
             return null(value.ty());
         }
@@ -210,6 +213,21 @@ impl Governed {
         }
     }
 
+    /// The masks that a column's values depend on, if they do on any.
+    pub(crate) fn changed_by(&self, name: &str) -> Option<String> {
+        let masks = || {
+            let own = self.masks.get_key_value(name).into_iter();
+            // Of a computed column it is not kept which ones it reads.
+            own.chain(&self.masks).map(|(name, mask)| format!("{name} {}", mask.name()))
+        };
+        match self.masks.get(name) {
+            Some(mask) if self.produced.iter().any(|field| field.name == name) => {
+                Some(mask.name().to_owned())
+            }
+            _ => self.changed.contains(name).then(|| masks().collect::<Vec<_>>().join(", ")),
+        }
+    }
+
     fn hides(&self, name: &str) -> bool {
         self.masks.contains_key(name) || self.denied.contains(name)
     }
@@ -231,16 +249,17 @@ impl Governed {
 
     /// A computed column over what the caller sees of other columns.
     pub(crate) fn computed(&self, name: &str, expr: Expr) -> Expr {
-        let visible = bind::dependent::replaced(expr, &|index, column| match self.produced.get(index) {
-            Some(field) => {
-                let raw = Expr::column(index, field.ty.clone());
-                match self.hides(&field.name) {
-                    true => self.visible(&field.name, raw),
-                    false => column,
+        let visible =
+            bind::dependent::replaced(expr, &|index, column| match self.produced.get(index) {
+                Some(field) => {
+                    let raw = Expr::column(index, field.ty.clone());
+                    match self.hides(&field.name) {
+                        true => self.visible(&field.name, raw),
+                        false => column,
+                    }
                 }
-            }
-            None => column,
-        });
+                None => column,
+            });
         self.visible(name, visible)
     }
 

@@ -35,12 +35,12 @@ use tidegate_types::{Error, Result};
 
 pub(crate) use self::access::{Governed, Purpose};
 pub(crate) use self::check::{check, refusal};
-pub(crate) use self::names::{Found, GovernedCatalogs, Governing, refused};
-pub(crate) use self::placeholder::with_samples;
 pub use self::digest::schema_digest;
 pub use self::environment::bind_environment;
+pub(crate) use self::names::{Found, GovernedCatalogs, Governing, refused};
 pub use self::placeholder::is_placeholder;
-//TODO pub use self::preview::{Preview, PreviewStart, preview};
+pub(crate) use self::placeholder::with_samples;
+pub use self::preview::{MAX_PREVIEW_ROWS, Preview, PreviewRequest, PreviewStart, preview};
 pub use self::usage::{GovernedUse, InlineUse, TableRole, UsedColumn, UsedTables, used_tables};
 
 /// The database of a project whose tables are found without a database's name.
@@ -75,12 +75,7 @@ pub trait GovernedTables: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// Whatever keeps the provider from answering; what the caller may not do stands in the answer.
-    fn table(
-        &self,
-        project: &str,
-        database: &str,
-        table: &str,
-    ) -> Result<Option<GovernedTable>>;
+    fn table(&self, project: &str, database: &str, table: &str) -> Result<Option<GovernedTable>>;
 }
 
 /// The definition of a table and what the caller may do with it.

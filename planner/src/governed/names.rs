@@ -173,7 +173,9 @@ impl Catalog {
         }
         let namespace = match name.parts.as_slice() {
             [_] if *here == Namespace::default() => governed.home.clone(),
-            [database, _] if here.catalog == DEFAULT_CATALOG && self.database(&path.namespace).is_err() => {
+            [database, _]
+                if here.catalog == DEFAULT_CATALOG && self.database(&path.namespace).is_err() =>
+            {
                 Namespace::new(&governed.home.catalog, database)
             }
             _ => return None,
@@ -265,18 +267,24 @@ pub(crate) enum Governing {
 pub(crate) fn refused(catalog: &str, kind: Governing, span: Span) -> Error {
     let (message, help) = match kind {
         Governing::Made(noun @ ("table" | "view" | "function")) => (
-            format!("a script makes no {noun} in the project '{catalog}', which the catalog governs"),
+            format!(
+                "a script makes no {noun} in the project '{catalog}', which the catalog governs"
+            ),
             format!(
                 "write CREATE TEMPORARY {} for one of this script alone, or make it by the catalog's API",
                 noun.to_uppercase()
             ),
         ),
         Governing::Made(noun) => (
-            format!("a script makes no {noun} of the name '{catalog}': there is a project of that name"),
+            format!(
+                "a script makes no {noun} of the name '{catalog}': there is a project of that name"
+            ),
             "choose another name".to_owned(),
         ),
         Governing::Changed(noun) => (
-            format!("a script neither changes nor drops a {noun} of the project '{catalog}', which the catalog governs"),
+            format!(
+                "a script neither changes nor drops a {noun} of the project '{catalog}', which the catalog governs"
+            ),
             "change it by the catalog's API".to_owned(),
         ),
     };

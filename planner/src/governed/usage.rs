@@ -73,7 +73,8 @@ pub fn used_tables(graph: &StreamGraph) -> UsedTables {
             Operator::LookupJoin(join) => {
                 used.add(&join.table, TableRole::LookedUp, looked_up(join));
             }
-            Operator::Sink(sink) if sink.table.options.get("connector").is_some_and(|c| c == COLLECT) => {}
+            Operator::Sink(sink)
+                if sink.table.options.get("connector").is_some_and(|c| c == COLLECT) => {}
             Operator::Sink(sink) => {
                 let written = node.schema.iter().map(|field| field.name.clone());
                 used.add(&sink.table, TableRole::Written, written.collect());

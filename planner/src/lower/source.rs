@@ -1,5 +1,7 @@
 //! Scans → source nodes: options are checked, the watermark and its time-out are set.
 
+use std::borrow::Cow;
+
 use tidegate_connector_spec::{Changes, Role, changes, validate};
 use tidegate_plan::Operator;
 use tidegate_plan::operator::{Source, Table, WatermarkSpec};
@@ -22,8 +24,9 @@ impl Lowering<'_> {
         let idle_timeout_ms = self.idle_timeout(table)?;
         let watermark =
             scan.watermark.map(|(column, expr)| WatermarkSpec { column, expr, idle_timeout_ms });
-        let mut identity =
-            Identity::source(&table.name, schema.iter().map(|field| field.name.as_str()));
+        let seen: Vec<Cow<'_, str>> =
+            schema.iter().map(|field| seen_as(table, &field.name)).collect();
+        let mut identity = Identity::source(&table.name, seen.iter().map(|name| name.as_ref()));
         // Readers whose conditions the source applies see other rows.
         let reads =
             Identity::source(&table.name, scan.read.iter().map(|field| field.name.as_str()));
@@ -50,6 +53,14 @@ impl Lowering<'_> {
             None => self.settings.duration("table.exec.source.idle-timeout"),
         };
         Ok(own.map_or(0, |timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)))
+    }
+}
+
+/// What tells a column apart from others: behind another mask it is another one, and state over it is not taken over.
+fn seen_as<'n>(table: &catalog::Table, name: &'n str) -> Cow<'n, str> {
+    match table.governed.as_deref().and_then(|governed| governed.changed_by(name)) {
+        Some(masks) => Cow::Owned(format!("{name} behind {masks}")),
+        None => Cow::Borrowed(name),
     }
 }
 

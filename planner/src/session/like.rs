@@ -18,7 +18,8 @@ impl Session {
         let name = found.path;
         match found.object {
             Some(Object::Table(_))
-                if found.governed && merging(&like.choices, LikePart::Options) != Merging::Excluding =>
+                if found.governed
+                    && merging(&like.choices, LikePart::Options) != Merging::Excluding =>
             {
                 let message = format!(
                     "table '{name}' is governed by the catalog: its options are no others'"

@@ -66,7 +66,9 @@ fn governed_tables_get_the_options_of_the_environment_with_those_of_hints() {
                 let start = source.table.options["scan.startup.mode"].as_str();
                 assert_eq!(start, hinted.map_or("earliest-offset", |_| "latest-offset"));
             }
-            Operator::LookupJoin(join) => assert_eq!(join.table.options["url"], "jdbc:mysql://db/crm"),
+            Operator::LookupJoin(join) => {
+                assert_eq!(join.table.options["url"], "jdbc:mysql://db/crm")
+            }
             Operator::Sink(sink) if sink.table.governed.is_some() => {
                 topics.push(sink.table.options["topic"].clone());
             }
@@ -78,7 +80,10 @@ fn governed_tables_get_the_options_of_the_environment_with_those_of_hints() {
     assert_eq!(topics, ["copies-prod", "orders-prod", "orders-prod"]);
     // Nothing but options differs.
     for (bound, planned) in graph.nodes.iter().zip(&planned.nodes) {
-        assert_eq!((bound.id, &bound.name, &bound.schema), (planned.id, &planned.name, &planned.schema));
+        assert_eq!(
+            (bound.id, &bound.name, &bound.schema),
+            (planned.id, &planned.name, &planned.schema)
+        );
     }
 }
 
@@ -87,14 +92,52 @@ fn what_does_not_fit_is_refused_with_the_tables_name_and_changes_nothing() {
     let orders = "projects/my-project/databases/default/tables/orders";
     let customers = "projects/my-project/databases/crm/tables/customers";
     let cases: [(&dyn Fn(&mut Environment), ErrorCode, &str); 8] = [
-        (&|e| drop(e.remove(orders)), ErrorCode::FailedPrecondition, "table my-project.default.orders: it is not published"),
-        (&|e| drop(e.get_mut(orders).unwrap().insert("connector".into(), "datagen".into())), ErrorCode::Incompatible, "'connector' = 'kafka', in this environment it is 'datagen'"),
-        (&|e| drop(e.get_mut(orders).unwrap().insert("format".into(), "csv".into())), ErrorCode::Incompatible, "'format' = 'json', in this environment it is 'csv'"),
-        (&|e| drop(e.get_mut(orders).unwrap().insert("key.format".into(), "csv".into())), ErrorCode::Incompatible, "'key.format' = none"),
-        (&|e| drop(e.get_mut(orders).unwrap().insert("topic".into(), "${topic}".into())), ErrorCode::FailedPrecondition, "the option 'topic' has no value"),
-        (&|e| drop(e.get_mut(orders).unwrap().insert("tpoic".into(), "x".into())), ErrorCode::InvalidOption, "did you mean 'topic'"),
-        (&|e| drop(e.get_mut(customers).unwrap().remove("url")), ErrorCode::InvalidOption, "table my-project.crm.customers: connector 'jdbc' needs the option 'url'"),
-        (&|e| drop(e.get_mut("projects/my-project/databases/default/tables/copies").unwrap().remove("topic")), ErrorCode::InvalidOption, "table my-project.default.copies: connector 'kafka' needs the option 'topic'"),
+        (
+            &|e| drop(e.remove(orders)),
+            ErrorCode::FailedPrecondition,
+            "table my-project.default.orders: it is not published",
+        ),
+        (
+            &|e| drop(e.get_mut(orders).unwrap().insert("connector".into(), "datagen".into())),
+            ErrorCode::Incompatible,
+            "'connector' = 'kafka', in this environment it is 'datagen'",
+        ),
+        (
+            &|e| drop(e.get_mut(orders).unwrap().insert("format".into(), "csv".into())),
+            ErrorCode::Incompatible,
+            "'format' = 'json', in this environment it is 'csv'",
+        ),
+        (
+            &|e| drop(e.get_mut(orders).unwrap().insert("key.format".into(), "csv".into())),
+            ErrorCode::Incompatible,
+            "'key.format' = none",
+        ),
+        (
+            &|e| drop(e.get_mut(orders).unwrap().insert("topic".into(), "${topic}".into())),
+            ErrorCode::FailedPrecondition,
+            "the option 'topic' has no value",
+        ),
+        (
+            &|e| drop(e.get_mut(orders).unwrap().insert("tpoic".into(), "x".into())),
+            ErrorCode::InvalidOption,
+            "did you mean 'topic'",
+        ),
+        (
+            &|e| drop(e.get_mut(customers).unwrap().remove("url")),
+            ErrorCode::InvalidOption,
+            "table my-project.crm.customers: connector 'jdbc' needs the option 'url'",
+        ),
+        (
+            &|e| {
+                drop(
+                    e.get_mut("projects/my-project/databases/default/tables/copies")
+                        .unwrap()
+                        .remove("topic"),
+                )
+            },
+            ErrorCode::InvalidOption,
+            "table my-project.default.copies: connector 'kafka' needs the option 'topic'",
+        ),
     ];
     let planned = job(Shop::new(), SCRIPT);
     for (change, code, part) in cases {
@@ -156,6 +199,7 @@ fn the_digest_is_of_what_rows_are_and_not_of_where_they_are() {
         assert_ne!(other, ORDERS, "{from}");
         assert_ne!(schema_digest(&other).unwrap(), digest, "{from} → {to}");
     }
-    let error = schema_digest("CREATE TABLE t (a INT, b AS c) WITH ('connector' = 'datagen')").unwrap_err();
+    let error =
+        schema_digest("CREATE TABLE t (a INT, b AS c) WITH ('connector' = 'datagen')").unwrap_err();
     assert_eq!(error.code(), ErrorCode::SqlSemantic);
 }

@@ -36,11 +36,19 @@ fn lookup(plan: &StreamGraph) -> &LookupJoin {
 
 #[test]
 fn e12_what_is_looked_up_is_masked_right_behind_the_join() {
-    let columns = [("name", masked(Mask::Partial)), ("mail", masked(Mask::Hash)), ("born", masked(Mask::Null))];
-    let plan = job(shop(&columns), &script("c.id AS cid, c.name, c.mail, c.born", "o.customer = c.id"));
+    let columns = [
+        ("name", masked(Mask::Partial)),
+        ("mail", masked(Mask::Hash)),
+        ("born", masked(Mask::Null)),
+    ];
+    let plan =
+        job(shop(&columns), &script("c.id AS cid, c.name, c.mail, c.born", "o.customer = c.id"));
     let join = lookup(&plan);
     assert_eq!(join.table.reference(), Some("projects/my-project/databases/crm/tables/customers"));
-    assert_eq!(join.read.iter().map(|field| field.name.as_str()).collect::<Vec<_>>(), ["id", "name", "mail"]);
+    assert_eq!(
+        join.read.iter().map(|field| field.name.as_str()).collect::<Vec<_>>(),
+        ["id", "name", "mail"]
+    );
     assert_eq!(join.output, [0, 1, 2]);
     let last = &plan.nodes[plan.nodes.len() - 2];
     let text = explain(&plan);
@@ -64,7 +72,8 @@ fn e12_conditions_of_a_lookup_see_the_mask() {
     let mut seen = 0;
     join.condition.as_ref().unwrap().walk(&mut |expr| {
         if let Expr::Call { function, args, .. } = expr {
-            let raw = args.iter().any(|arg| matches!(arg, Expr::Column { index, .. } if *index == mail));
+            let raw =
+                args.iter().any(|arg| matches!(arg, Expr::Column { index, .. } if *index == mail));
             assert!(!raw || function.name == "SHA256", "{expr:?}");
             seen += usize::from(function.name == "SHA256");
         }
@@ -90,7 +99,8 @@ fn e12_a_masked_column_is_no_key_of_a_lookup() {
 
 #[test]
 fn n11_denied_columns_of_a_lookup_are_refused() {
-    let error = refused(shop(&[("mail", ColumnAccess::Denied)]), &script("c.mail", "o.customer = c.id"));
+    let error =
+        refused(shop(&[("mail", ColumnAccess::Denied)]), &script("c.mail", "o.customer = c.id"));
     assert_eq!(error.code(), ErrorCode::PermissionDenied, "{error}");
     let plan = job(shop(&[("mail", ColumnAccess::Denied)]), &script("c.name", "o.customer = c.id"));
     assert!(lookup(&plan).read.iter().all(|field| field.name != "mail"));
@@ -101,7 +111,8 @@ fn a_lookup_without_masks_is_planned_as_that_of_an_inline_table() {
     let governed = job(shop(&[]), &script("c.name, c.mail", "o.customer = c.id"));
     let inline = "CREATE TABLE customers (id STRING, name STRING, mail STRING, born DATE, PRIMARY KEY (id) NOT ENFORCED)
         WITH ('connector' = 'jdbc', 'url' = 'jdbc:mysql://host/db', 'table-name' = 'customers');";
-    let by_name = script("c.name, c.mail", "o.customer = c.id").replace("crm.customers", "customers");
+    let by_name =
+        script("c.name, c.mail", "o.customer = c.id").replace("crm.customers", "customers");
     let inline = job(shop(&[]), &format!("{inline}{by_name}"));
     let (mut governed, mut inline) = (lookup(&governed).clone(), lookup(&inline).clone());
     assert!(governed.table.governed.as_ref().unwrap().masks.is_empty());

@@ -100,23 +100,54 @@ fn e12_a_condition_on_a_masked_column_stays_above_its_source() {
     };
     assert_eq!(sources(&plan(&[]))[0].pushed.len(), 1);
     let masked = plan(&[("event_type", NULL)]);
-    assert!(!masked.nodes.iter().any(|node| matches!(&node.operator, Operator::Source(s) if !s.pushed.is_empty())));
+    assert!(
+        !masked
+            .nodes
+            .iter()
+            .any(|node| matches!(&node.operator, Operator::Source(s) if !s.pushed.is_empty()))
+    );
 }
 
 #[test]
 fn e12_what_stands_for_a_value_depends_on_mask_and_type() {
-    let columns = [("phone", PARTIAL), ("card", HASH), ("customer", NULL), ("amount", PARTIAL), ("id", HASH), ("part", NULL)];
-    let plan = job(Shop::with_orders(&columns), "SELECT phone, card, customer, amount, id, part FROM orders");
+    let columns = [
+        ("phone", PARTIAL),
+        ("card", HASH),
+        ("customer", NULL),
+        ("amount", PARTIAL),
+        ("id", HASH),
+        ("part", NULL),
+    ];
+    let plan = job(
+        Shop::with_orders(&columns),
+        "SELECT phone, card, customer, amount, id, part FROM orders",
+    );
     let source = sources(&plan)[0];
     assert_eq!(source.table.governed.as_ref().unwrap().masks.len(), 6);
     // What is NULL for the caller is not even read.
-    assert_eq!(source.read.iter().map(|field| field.name.as_str()).collect::<Vec<_>>(), ["phone", "card"]);
+    assert_eq!(
+        source.read.iter().map(|field| field.name.as_str()).collect::<Vec<_>>(),
+        ["phone", "card"]
+    );
     assert!(source.metadata.is_empty());
-    let shown: Vec<String> =
-        plan.nodes.last().unwrap().schema.iter().map(|field| format!("{} {}", field.name, field.ty)).collect();
+    let shown: Vec<String> = plan
+        .nodes
+        .last()
+        .unwrap()
+        .schema
+        .iter()
+        .map(|field| format!("{} {}", field.name, field.ty))
+        .collect();
     assert_eq!(
         shown,
-        ["phone VARCHAR(20) NOT NULL", "card STRING", "customer STRING", "amount DECIMAL(10, 2)", "id BIGINT", "part INT"]
+        [
+            "phone VARCHAR(20) NOT NULL",
+            "card STRING",
+            "customer STRING",
+            "amount DECIMAL(10, 2)",
+            "id BIGINT",
+            "part INT"
+        ]
     );
     let text = explain(&plan);
     assert!(text.contains("$MASK_PARTIAL(phone)") && text.contains("SHA256(card)"), "{text}");
@@ -134,7 +165,8 @@ fn e12_a_computed_column_over_a_masked_one_is_computed_from_the_mask() {
 #[test]
 fn e12_masks_are_for_readers_and_not_for_writers() {
     let mut shop = Shop::new();
-    shop.table_mut(["my-project", "default", "copies"]).columns = access(&[("phone", NULL), ("card", DENIED)]);
+    shop.table_mut(["my-project", "default", "copies"]).columns =
+        access(&[("phone", NULL), ("card", DENIED)]);
     let plan = job(shop, "INSERT INTO copies SELECT id, phone, card FROM orders");
     let Operator::Sink(sink) = &plan.nodes.last().unwrap().operator else { panic!() };
     assert!(sink.table.governed.as_ref().unwrap().masks.is_empty());
@@ -148,8 +180,20 @@ fn e12_event_time_behind_a_mask_is_refused_where_it_is_needed() {
     for access in [NULL, HASH, PARTIAL] {
         let error = refused(Shop::with_orders(&[("ts", access)]), windowed);
         assert_eq!(error.code(), ErrorCode::PermissionDenied, "{error}");
-        assert!(error.to_string().contains("event time of table 'my-project.default.orders'"), "{error}");
+        assert!(
+            error.to_string().contains("event time of table 'my-project.default.orders'"),
+            "{error}"
+        );
         assert_eq!(error.span().map(|span| span.line), Some(2), "{error}");
+    }
+    for script in [
+        "SELECT id FROM orders ORDER BY ts",
+        "SELECT CURRENT_WATERMARK(ts) FROM orders",
+        "SELECT SUM(amount) OVER (PARTITION BY id ORDER BY ts) FROM orders",
+        "SELECT o.id FROM orders AS o JOIN orders AS p ON o.id = p.id AND o.ts BETWEEN p.ts - INTERVAL '1' SECOND AND p.ts",
+    ] {
+        let error = refused(Shop::with_orders(&[("ts", NULL)]), script);
+        assert_eq!(error.code(), ErrorCode::PermissionDenied, "{script}: {error}");
     }
     // Where it is a value and nothing more, its mask is one too.
     let plan = job(Shop::with_orders(&[("ts", NULL)]), "SELECT ts, id FROM orders WHERE id > 3");
@@ -163,7 +207,8 @@ fn e12_event_time_behind_a_mask_is_refused_where_it_is_needed() {
 fn e12_a_key_that_is_masked_tells_rows_apart_only_as_a_hash_of_a_text() {
     let shop = |access: ColumnAccess| {
         let mut shop = Shop::new();
-        shop.table_mut(["my-project", "crm", "accounts"]).columns = super::access(&[("number", access)]);
+        shop.table_mut(["my-project", "crm", "accounts"]).columns =
+            super::access(&[("number", access)]);
         shop
     };
     let script = "SELECT\n number, balance FROM crm.accounts";
@@ -201,7 +246,10 @@ fn n11_a_denied_column_is_refused_at_its_place() {
     for (script, place) in [
         ("SELECT id, phone FROM orders", (1, 12)),
         ("SELECT id FROM orders WHERE card = '1'", (1, 29)),
-        ("SELECT o.id FROM orders AS o\n JOIN orders AS p ON o.id = p.id AND o.phone = p.phone", (2, 40)),
+        (
+            "SELECT o.id FROM orders AS o\n JOIN orders AS p ON o.id = p.id AND o.phone = p.phone",
+            (2, 40),
+        ),
         ("SELECT COUNT(*) FROM orders\n GROUP BY card", (2, 11)),
         ("SELECT `my-project`.`default`.orders.phone FROM orders", (1, 38)),
         ("SELECT id FROM orders WHERE domain = '138'", (1, 29)),
@@ -211,7 +259,11 @@ fn n11_a_denied_column_is_refused_at_its_place() {
         let error = refused(shop(), script);
         assert_eq!(error.code(), ErrorCode::PermissionDenied, "{script}: {error}");
         assert!(error.to_string().contains("you may not read the column"), "{script}: {error}");
-        assert_eq!(error.span().map(|span| (span.line, span.column)), Some(place), "{script}: {error}");
+        assert_eq!(
+            error.span().map(|span| (span.line, span.column)),
+            Some(place),
+            "{script}: {error}"
+        );
     }
 }
 
@@ -250,8 +302,14 @@ fn n11_a_star_over_denied_columns_is_refused_with_all_of_them() {
 #[test]
 fn n11_counting_rows_needs_no_column_that_is_denied() {
     let mut shop = Shop::new();
-    shop.add("my-project", "default", "two", "CREATE TABLE two (a TINYINT, b STRING) WITH ('connector' = 'datagen')");
-    shop.table_mut(["my-project", "default", "two"]).columns = access(&[("a", DENIED), ("b", HASH)]);
+    shop.add(
+        "my-project",
+        "default",
+        "two",
+        "CREATE TABLE two (a TINYINT, b STRING) WITH ('connector' = 'datagen')",
+    );
+    shop.table_mut(["my-project", "default", "two"]).columns =
+        access(&[("a", DENIED), ("b", HASH)]);
     let plan = job(shop, "SELECT COUNT(*) FROM two");
     assert_hidden(&plan, "a", "COUNT");
     assert!(!sources(&plan)[0].projection.is_empty());
@@ -262,4 +320,26 @@ fn a_mask_of_a_column_that_there_is_not_fails_closed() {
     let error = refused(Shop::with_orders(&[("telephone", HASH)]), "SELECT id FROM orders");
     assert_eq!(error.code(), ErrorCode::FailedPrecondition);
     assert!(error.to_string().contains("'telephone'"), "{error}");
+}
+
+#[test]
+fn e12_state_over_a_column_is_not_taken_over_behind_another_mask() {
+    let ids = |columns: &[(&str, ColumnAccess)], script: &str| {
+        let plan = job(Shop::with_orders(columns), script);
+        let groups =
+            plan.nodes.iter().filter(|node| matches!(node.operator, Operator::GroupAggregate(_)));
+        groups.map(|node| node.id).collect::<Vec<_>>()
+    };
+    for script in [
+        "SELECT phone, COUNT(*) FROM orders GROUP BY phone",
+        "SELECT domain, COUNT(*) FROM orders GROUP BY domain",
+    ] {
+        let all = [&[][..], &[("phone", NULL)], &[("phone", HASH)], &[("phone", PARTIAL)]]
+            .map(|columns| ids(columns, script));
+        for (index, own) in all.iter().enumerate() {
+            assert!(own.len() == 1 && !all[..index].contains(own), "{script}: {all:?}");
+        }
+    }
+    let other = "SELECT customer, COUNT(*) FROM orders GROUP BY customer";
+    assert_eq!(ids(&[], other), ids(&[("phone", HASH)], other));
 }

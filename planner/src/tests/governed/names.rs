@@ -36,9 +36,17 @@ fn names_are_found_with_and_without_project_and_database() {
 #[test]
 fn a_table_is_asked_for_once_and_only_when_it_is_named() {
     let (shop, mut session) = Shop::new().shared();
-    try_job(&mut session, "CREATE TABLE t (id BIGINT) WITH ('connector' = 'datagen'); SELECT * FROM t").unwrap();
+    try_job(
+        &mut session,
+        "CREATE TABLE t (id BIGINT) WITH ('connector' = 'datagen'); SELECT * FROM t",
+    )
+    .unwrap();
     assert!(shop.asked.lock().unwrap().is_empty());
-    try_job(&mut session, "SELECT id FROM orders UNION ALL SELECT id FROM orders; SELECT id FROM orders").unwrap();
+    try_job(
+        &mut session,
+        "SELECT id FROM orders UNION ALL SELECT id FROM orders; SELECT id FROM orders",
+    )
+    .unwrap();
     assert_eq!(*shop.asked.lock().unwrap(), ["my-project.default.orders"]);
 }
 
@@ -84,7 +92,10 @@ fn a_project_can_be_in_use() {
     assert_eq!(answer(&mut session, "SHOW TABLES IN crm"), "accounts customers");
     assert_eq!(answer(&mut session, "SHOW TABLES IN `other-project`.`default`"), "orders");
     assert_eq!(answer(&mut session, "SHOW DATABASES IN `my-project`"), "crm default");
-    assert_eq!(answer(&mut session, "USE CATALOG `other-project`; SHOW CURRENT CATALOG"), "other-project");
+    assert_eq!(
+        answer(&mut session, "USE CATALOG `other-project`; SHOW CURRENT CATALOG"),
+        "other-project"
+    );
     assert_eq!(answer(&mut session, "SHOW CURRENT DATABASE"), "default");
     assert_eq!(answer(&mut session, "SHOW DATABASES"), "default");
     assert_eq!(answer(&mut session, "USE `my-project`.crm; SHOW TABLES"), "accounts customers");
@@ -119,21 +130,41 @@ fn unknown_names_get_suggestions_from_the_governed_database() {
     assert!(error.to_string().contains("did you mean 'orders'?"), "{error}");
     // What is not visible is as what is not there.
     let hidden = refused(Shop::new(), "SELECT * FROM `hidden-project`.`default`.t");
-    assert!(hidden.to_string().contains("there is no table or view 'hidden-project.default.t'"), "{hidden}");
+    assert!(
+        hidden.to_string().contains("there is no table or view 'hidden-project.default.t'"),
+        "{hidden}"
+    );
     let error = refused(Shop::new(), "USE CATALOG `hidden-project`");
     assert_eq!(error.code(), ErrorCode::NotFound);
-    assert!(refused(Shop::new(), "USE CATALOG `hidden-project`").to_string().contains("no catalog"));
+    assert!(
+        refused(Shop::new(), "USE CATALOG `hidden-project`").to_string().contains("no catalog")
+    );
 }
 
 #[test]
 fn ddl_in_a_project_is_refused_with_the_mend() {
     for (script, mend) in [
-        ("CREATE TABLE `my-project`.`default`.t (a INT) WITH ('connector' = 'datagen')", "CREATE TEMPORARY TABLE"),
-        ("USE CATALOG `my-project`; CREATE TABLE t (a INT) WITH ('connector' = 'datagen')", "CREATE TEMPORARY TABLE"),
-        ("USE CATALOG `my-project`; CREATE TABLE IF NOT EXISTS orders (a INT) WITH ('connector' = 'datagen')", "CREATE TEMPORARY TABLE"),
+        (
+            "CREATE TABLE `my-project`.`default`.t (a INT) WITH ('connector' = 'datagen')",
+            "CREATE TEMPORARY TABLE",
+        ),
+        (
+            "USE CATALOG `my-project`; CREATE TABLE t (a INT) WITH ('connector' = 'datagen')",
+            "CREATE TEMPORARY TABLE",
+        ),
+        (
+            "USE CATALOG `my-project`; CREATE TABLE IF NOT EXISTS orders (a INT) WITH ('connector' = 'datagen')",
+            "CREATE TEMPORARY TABLE",
+        ),
         ("USE CATALOG `my-project`; CREATE VIEW v AS SELECT 1 AS one", "CREATE TEMPORARY VIEW"),
-        ("USE CATALOG `my-project`; CREATE FUNCTION f(a INT) RETURNS INT RETURN a", "CREATE TEMPORARY FUNCTION"),
-        ("USE CATALOG `my-project`; CREATE TABLE c WITH ('connector' = 'print') AS SELECT 1 AS one", "CREATE TEMPORARY TABLE"),
+        (
+            "USE CATALOG `my-project`; CREATE FUNCTION f(a INT) RETURNS INT RETURN a",
+            "CREATE TEMPORARY FUNCTION",
+        ),
+        (
+            "USE CATALOG `my-project`; CREATE TABLE c WITH ('connector' = 'print') AS SELECT 1 AS one",
+            "CREATE TEMPORARY TABLE",
+        ),
         ("DROP TABLE orders", "by the catalog's API"),
         ("DROP TABLE IF EXISTS `my-project`.`default`.orders", "by the catalog's API"),
         ("ALTER TABLE orders SET ('format' = 'raw')", "by the catalog's API"),
@@ -141,7 +172,10 @@ fn ddl_in_a_project_is_refused_with_the_mend() {
         ("CREATE DATABASE `my-project`.d", "by the catalog's API"),
         ("DROP DATABASE `my-project`.crm", "by the catalog's API"),
         ("DROP CATALOG `other-project`", "by the catalog's API"),
-        ("CREATE CATALOG `other-project` WITH ('type' = 'generic_in_memory')", "choose another name"),
+        (
+            "CREATE CATALOG `other-project` WITH ('type' = 'generic_in_memory')",
+            "choose another name",
+        ),
     ] {
         let error = refused(Shop::new(), script);
         assert_eq!(error.code(), ErrorCode::Unsupported, "{script}: {error}");
@@ -175,14 +209,21 @@ fn errors_of_the_provider_keep_their_code_and_get_the_place() {
 fn e1_a_table_without_a_grant_is_refused_where_it_is_named() {
     let mut shop = Shop::new();
     let denied = |verb: &str| {
-        Error::new(ErrorCode::PermissionDenied, format!("you may not {verb} 'my-project.default.orders'"))
-            .help("request access to it")
+        Error::new(
+            ErrorCode::PermissionDenied,
+            format!("you may not {verb} 'my-project.default.orders'"),
+        )
+        .help("request access to it")
     };
     let orders = shop.table_mut(["my-project", "default", "orders"]);
     (orders.read, orders.write) = (Some(denied("read")), Some(denied("write")));
     let mut session = shop.session();
-    for script in ["SELECT 1 FROM orders", "SELECT * FROM TABLE(TUMBLE(TABLE orders, DESCRIPTOR(ts), INTERVAL '1' MINUTE))",
-        "CREATE TEMPORARY VIEW v AS SELECT * FROM orders", "SELECT * FROM `my-project`.`default`.orders AS o"] {
+    for script in [
+        "SELECT 1 FROM orders",
+        "SELECT * FROM TABLE(TUMBLE(TABLE orders, DESCRIPTOR(ts), INTERVAL '1' MINUTE))",
+        "CREATE TEMPORARY VIEW v AS SELECT * FROM orders",
+        "SELECT * FROM `my-project`.`default`.orders AS o",
+    ] {
         let error = try_job(&mut session, script).unwrap_err();
         assert_eq!(error.code(), ErrorCode::PermissionDenied, "{script}: {error}");
         assert!(error.to_string().contains("you may not read"), "{script}: {error}");
@@ -196,8 +237,18 @@ fn e1_a_table_without_a_grant_is_refused_where_it_is_named() {
 
 #[test]
 fn hints_cannot_move_a_governed_table_or_change_what_is_in_it() {
-    for key in ["topic", "properties.bootstrap.servers", "format", "json.ignore-parse-errors", "connector",
-        "properties.client.id", "scan.partition.column", "sink.marker-topic", "lookup.", "path"] {
+    for key in [
+        "topic",
+        "properties.bootstrap.servers",
+        "format",
+        "json.ignore-parse-errors",
+        "connector",
+        "properties.client.id",
+        "scan.partition.column",
+        "sink.marker-topic",
+        "lookup.",
+        "path",
+    ] {
         let script = format!("SELECT id FROM orders /*+ OPTIONS('{key}' = 'x') */");
         let error = refused(Shop::new(), &script);
         assert_eq!(error.code(), ErrorCode::PermissionDenied, "{key}: {error}");
@@ -225,7 +276,10 @@ fn like_takes_the_columns_of_a_governed_table_but_not_where_it_is() {
 #[test]
 fn a_definition_that_is_wrong_is_named_at_the_place_of_its_use() {
     for (definition, part) in [
-        ("CREATE TABLE t (a INT, b AS c + 1) WITH ('connector' = 'datagen')", "there is no column 'c'"),
+        (
+            "CREATE TABLE t (a INT, b AS c + 1) WITH ('connector' = 'datagen')",
+            "there is no column 'c'",
+        ),
         ("SELECT 1", "one CREATE TABLE statement"),
         ("CREATE TABLE t LIKE u", "no LIKE"),
         ("CREATE TABLE t (a INT", "the definition of table 'my-project.default.wrong'"),
@@ -242,6 +296,7 @@ fn a_definition_that_is_wrong_is_named_at_the_place_of_its_use() {
 #[test]
 fn a_project_that_is_not_visible_has_no_session() {
     let session = crate::Session::new(Default::default()).unwrap();
-    let error = session.with_governed_tables(std::sync::Arc::new(Shop::new()), "nobody").unwrap_err();
+    let error =
+        session.with_governed_tables(std::sync::Arc::new(Shop::new()), "nobody").unwrap_err();
     assert_eq!(error.code(), ErrorCode::NotFound);
 }

@@ -15,7 +15,9 @@ fn governed(used: &UsedTables) -> Vec<String> {
         columns.collect::<Vec<_>>().join(" ")
     };
     let tables = used.governed.iter();
-    tables.map(|table| format!("{} {:?} {}", table.name, table.role, columns(&table.columns))).collect()
+    tables
+        .map(|table| format!("{} {:?} {}", table.name, table.role, columns(&table.columns)))
+        .collect()
 }
 
 #[test]
@@ -40,8 +42,11 @@ fn e1_a_plan_tells_which_columns_of_which_tables_it_needs() {
 
 #[test]
 fn e12_the_masks_of_a_plan_are_told_with_its_columns() {
-    let masks = [("phone", ColumnAccess::Masked(Mask::Hash)), ("card", ColumnAccess::Masked(Mask::Null)),
-        ("amount", ColumnAccess::Masked(Mask::Partial))];
+    let masks = [
+        ("phone", ColumnAccess::Masked(Mask::Hash)),
+        ("card", ColumnAccess::Masked(Mask::Null)),
+        ("amount", ColumnAccess::Masked(Mask::Partial)),
+    ];
     let used = used_tables(&job(Shop::with_orders(&masks), "SELECT id, domain, card FROM orders"));
     assert_eq!(governed(&used), ["my-project.default.orders Read card:null domain id phone:hash"]);
 }
@@ -60,7 +65,9 @@ fn inline_tables_tell_where_they_point_without_secrets() {
     let inline: Vec<String> = used
         .inline
         .iter()
-        .map(|table| format!("{} {:?} {} {:?}", table.name, table.role, table.connector, table.target))
+        .map(|table| {
+            format!("{} {:?} {} {:?}", table.name, table.role, table.connector, table.target)
+        })
         .collect();
     assert_eq!(
         inline,

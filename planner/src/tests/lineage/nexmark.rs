@@ -15,7 +15,8 @@ fn every_column_of_every_query_has_an_origin_or_is_constant() {
     let tables = std::fs::read_to_string(folder.join("ddl.sql")).unwrap();
     let mut planned = Vec::new();
     let mut empty = Vec::new();
-    let mut files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|f| f.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(&folder).unwrap().map(|f| f.unwrap().path()).collect();
     files.retain(|file| !file.ends_with("ddl.sql"));
     files.sort();
     for file in files {
@@ -24,14 +25,19 @@ fn every_column_of_every_query_has_an_origin_or_is_constant() {
         let script = with_values(&format!("{tables}\n{query}"));
         let mut session = Session::new(Default::default()).unwrap();
         for statement in parse_script(&script).unwrap_or_else(|error| panic!("{name}: {error}")) {
-            let Planned::Job(job) = session.plan(&statement).unwrap_or_else(|e| panic!("{name}: {e}")) else {
+            let Planned::Job(job) =
+                session.plan(&statement).unwrap_or_else(|e| panic!("{name}: {e}"))
+            else {
                 continue;
             };
             let sinks = lineage(&job.graph).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(sinks.len(), job.inserts.len(), "{name}");
             planned.push(name.clone());
             for sink in &sinks {
-                assert!(sink.sources.contains(&TableRef::Inline("datagen".into())), "{name}: {sink:?}");
+                assert!(
+                    sink.sources.contains(&TableRef::Inline("datagen".into())),
+                    "{name}: {sink:?}"
+                );
                 for column in &sink.columns {
                     if column.direct.is_empty() {
                         empty.push(format!("{name}.{}", column.column));
@@ -49,5 +55,6 @@ fn every_column_of_every_query_has_an_origin_or_is_constant() {
 fn with_values(script: &str) -> String {
     let mut parts = script.split("${");
     let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| text + "1000" + part.split_once('}').map_or("", |(_, rest)| rest))
+    parts
+        .fold(first, |text, part| text + "1000" + part.split_once('}').map_or("", |(_, rest)| rest))
 }

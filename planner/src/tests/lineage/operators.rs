@@ -172,5 +172,9 @@ fn late_rows_are_those_of_the_window_beside() {
     assert!(plan.nodes.iter().any(|node| node.operator.kind() == "LateRows"));
     let sinks = tidegate_plan::lineage::lineage(&plan).unwrap();
     let late = sinks.iter().find(|sink| sink.insert == "late").unwrap();
-    assert!(super::columns(late).contains(&"a = t.a | t.ts".to_owned()), "{:?}", super::columns(late));
+    assert!(
+        super::columns(late).contains(&"a = t.a | t.ts".to_owned()),
+        "{:?}",
+        super::columns(late)
+    );
 }

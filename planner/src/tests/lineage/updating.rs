@@ -10,7 +10,11 @@ fn groups_come_from_their_keys_and_counts_from_rows() {
         &["b = t.b | t.b", "n = t.* | t.b", "d = t.a | t.b", "y = t.c | t.b"],
     );
     check("SELECT COUNT(*) AS n FROM t", "GroupAggregate", &["n = t.* |"]);
-    check("SELECT DISTINCT a, b FROM t", "GroupAggregate", &["a = t.a | t.a t.b", "b = t.b | t.a t.b"]);
+    check(
+        "SELECT DISTINCT a, b FROM t",
+        "GroupAggregate",
+        &["a = t.a | t.a t.b", "b = t.b | t.a t.b"],
+    );
 }
 
 #[test]
@@ -53,7 +57,11 @@ fn the_row_that_stays_of_a_key_is_decided_by_key_and_time() {
 
 #[test]
 fn sorting_by_time_is_by_its_keys() {
-    check("SELECT a, ts FROM t ORDER BY ts, b", "TemporalSort", &["a = t.a | t.b t.ts", "ts = t.ts | t.b t.ts"]);
+    check(
+        "SELECT a, ts FROM t ORDER BY ts, b",
+        "TemporalSort",
+        &["a = t.a | t.b t.ts", "ts = t.ts | t.b t.ts"],
+    );
 }
 
 #[test]
