@@ -146,7 +146,7 @@ impl Governed {
         }
         let hides = |name: &&String| {
             let field = declared.columns.iter().find(|column| column.name == **name);
-            let text = field.is_some_and(|column| is_text(&column.ty));
+            let text = field.is_some_and(|column| column.ty.kind.is_text());
             let kept = !self.changed.contains(*name)
                 // A digest tells texts apart as the texts do.
                 || text && self.masks.get(*name) == Some(&Mask::Hash);
@@ -176,8 +176,8 @@ impl Governed {
         match self.masks.get(name) {
             _ if self.denied.contains(name) => ty.clone().with_nullable(true),
             None => ty.clone(),
-            Some(Mask::Partial) if is_text(ty) => ty.clone(),
-            Some(Mask::Hash) if is_text(ty) => {
+            Some(Mask::Partial) if ty.kind.is_text() => ty.clone(),
+            Some(Mask::Hash) if ty.kind.is_text() => {
                 TypeKind::STRING.nullable().with_nullable(ty.nullable)
             }
             Some(_) => ty.clone().with_nullable(true),
@@ -195,8 +195,8 @@ impl Governed {
         let ty = value.ty().clone();
         match self.masks.get(name) {
             None => value,
-            Some(Mask::Partial) if is_text(&ty) => masked("$MASK_PARTIAL", value, ty),
-            Some(Mask::Hash) if is_text(&ty) => {
+            Some(Mask::Partial) if ty.kind.is_text() => masked("$MASK_PARTIAL", value, ty),
+            Some(Mask::Hash) if ty.kind.is_text() => {
                 masked("SHA256", value, TypeKind::STRING.nullable().with_nullable(ty.nullable))
             }
             Some(_) => null(&ty),
@@ -277,8 +277,4 @@ impl Governed {
             "request access to the key's columns, or have texts among them masked as 'hash', which keeps them apart",
         ))
     }
-}
-
-fn is_text(ty: &SqlType) -> bool {
-    matches!(ty.kind, TypeKind::Char { .. } | TypeKind::VarChar { .. })
 }

@@ -13,6 +13,7 @@
 //! | `environment` | options of an environment put into a plan |
 //! | `digest` | whether two definitions describe the same rows |
 //! | `usage` | which tables and columns a plan uses |
+//! | `recheck` | whether a plan fits the grants that there are now |
 //! | `preview` | the plan that shows some rows of a table |
 //!
 //! Not here: who may do what, where definitions are kept.
@@ -25,6 +26,7 @@ mod hints;
 mod names;
 mod placeholder;
 mod preview;
+mod recheck;
 mod usage;
 
 use std::collections::BTreeMap;
@@ -41,6 +43,7 @@ pub(crate) use self::names::{Found, GovernedCatalogs, Governing, refused};
 pub use self::placeholder::is_placeholder;
 pub(crate) use self::placeholder::with_samples;
 pub use self::preview::{MAX_PREVIEW_ROWS, Preview, PreviewRequest, PreviewStart, preview};
+pub use self::recheck::check_access;
 pub use self::usage::{GovernedUse, InlineUse, TableRole, UsedColumn, UsedTables, used_tables};
 
 /// The database of a project whose tables are found without a database's name.

@@ -249,6 +249,13 @@ fn read_needs(scan: &Scan, outputs: &mut [Need]) -> Vec<Need> {
             Projection::Nested => {}
         }
     }
+    if scan.table.governed.is_some()
+        && !reads.iter().any(Need::is_needed)
+        && let Some(first) = reads.first_mut()
+    {
+        // Of columns that are all masked to NULL there are as many as there are rows.
+        *first = Need::All;
+    }
     // Outputs that pass a column on show all that is read of it.
     for (named, output) in scan.projection.iter().zip(outputs.iter_mut()) {
         if let Expr::Column { index, .. } = &named.expr

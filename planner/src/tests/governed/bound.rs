@@ -91,7 +91,8 @@ fn governed_tables_get_the_options_of_the_environment_with_those_of_hints() {
 fn what_does_not_fit_is_refused_with_the_tables_name_and_changes_nothing() {
     let orders = "projects/my-project/databases/default/tables/orders";
     let customers = "projects/my-project/databases/crm/tables/customers";
-    let cases: [(&dyn Fn(&mut Environment), ErrorCode, &str); 8] = [
+    type Change<'c> = &'c dyn Fn(&mut Environment);
+    let cases: [(Change<'_>, ErrorCode, &str); 8] = [
         (
             &|e| drop(e.remove(orders)),
             ErrorCode::FailedPrecondition,

@@ -31,7 +31,7 @@ fn lookup(plan: &StreamGraph) -> &LookupJoin {
         Operator::LookupJoin(join) => Some(join),
         _ => None,
     });
-    lookups.last().unwrap()
+    lookups.into_iter().next().unwrap()
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod masks;
 mod names;
 mod preview;
 mod usage;
+mod values;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -2,8 +2,12 @@
 
 use tidegate_plan::operator::Mask;
 
-use super::{Shop, job};
-use crate::governed::{ColumnAccess, TableRole, UsedTables, used_tables};
+use tidegate_types::{Error, ErrorCode, Result};
+
+use super::{Shop, access, job};
+use crate::governed::{
+    ColumnAccess, GovernedTable, TableRole, UsedTables, check_access, used_tables,
+};
 
 /// Governed tables with their columns, masks behind a colon.
 fn governed(used: &UsedTables) -> Vec<String> {
@@ -85,4 +89,55 @@ fn the_rows_of_a_query_go_into_no_table() {
     assert_eq!(used.governed.len(), 1);
     assert_eq!(used.governed[0].role, TableRole::Read);
     assert!(used.inline.is_empty());
+}
+
+/// Checks a plan of one shop against another.
+fn recheck(planned: Shop, script: &str, change: &dyn Fn(&mut GovernedTable)) -> Result<()> {
+    let used = used_tables(&job(planned, script));
+    let mut shop = Shop::new();
+    change(shop.table_mut(["my-project", "default", "orders"]));
+    check_access(&used, &mut |reference| {
+        Ok(shop.tables.values().find(|table| table.reference == reference).cloned())
+    })
+}
+
+#[test]
+fn e12_a_plan_is_refused_when_grants_or_masks_are_others_than_it_was_made_with() {
+    let script = "INSERT INTO copies SELECT id, domain, card FROM orders";
+    let masked = |mask| ColumnAccess::Masked(mask);
+    recheck(Shop::new(), script, &|_| ()).unwrap();
+    // Columns that the plan does not need may be what they are; a clock has no mask.
+    let others = [
+        ("amount", ColumnAccess::Denied),
+        ("customer", masked(Mask::Null)),
+        ("at_clock", masked(Mask::Null)),
+    ];
+    recheck(Shop::new(), script, &|table| table.columns = access(&others)).unwrap();
+    for (columns, code, part) in [
+        (
+            &[("phone", masked(Mask::Hash))][..],
+            ErrorCode::FailedPrecondition,
+            "'phone' of table 'my-project.default.orders' as it is, now it is read through the mask 'hash'",
+        ),
+        (&[("domain", masked(Mask::Null))], ErrorCode::FailedPrecondition, "'domain'"),
+        (&[("phone", ColumnAccess::Denied)], ErrorCode::PermissionDenied, "'domain', 'phone'"),
+    ] {
+        let error =
+            recheck(Shop::new(), script, &|table| table.columns = access(columns)).unwrap_err();
+        assert_eq!(error.code(), code, "{error}");
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    let planned = Shop::with_orders(&[("phone", masked(Mask::Hash))]);
+    let error = recheck(planned, script, &|_| ()).unwrap_err();
+    assert!(
+        error.to_string().contains("through the mask 'hash', now it is read as it is"),
+        "{error}"
+    );
+    let denied = |verb: &str| Some(Error::new(ErrorCode::PermissionDenied, format!("no {verb}")));
+    let error = recheck(Shop::new(), script, &|table| table.read = denied("select")).unwrap_err();
+    assert_eq!(error.message(), "no select");
+    recheck(Shop::new(), script, &|table| table.write = denied("insert")).unwrap();
+    let error =
+        recheck(Shop::new(), script, &|table| table.reference = "gone".to_owned()).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::NotFound);
 }
