@@ -13,19 +13,12 @@ const HASH: ColumnAccess = ColumnAccess::Masked(Mask::Hash);
 const PARTIAL: ColumnAccess = ColumnAccess::Masked(Mask::Partial);
 const DENIED: ColumnAccess = ColumnAccess::Denied;
 
-fn sources(plan: &StreamGraph) -> Vec<&Source> {
-    let of = |node: &'_ tidegate_plan::Node| match &node.operator {
-        Operator::Source(_) => true,
-        Operator::Sink(_) => false,
-        _ => false,
-    };
-    let sources = plan.nodes.iter().filter(|node| of(node));
-    sources
-        .filter_map(|node| match &node.operator {
-            Operator::Source(source) => Some(source),
-            _ => None,
-        })
-        .collect()
+pub(super) fn sources(plan: &StreamGraph) -> Vec<&Source> {
+    let sources = plan.nodes.iter().filter_map(|node| match &node.operator {
+        Operator::Source(source) => Some(source),
+        _ => None,
+    });
+    sources.collect()
 }
 
 /// Whether an expression passes a column on in any other way than into a mask.
@@ -43,7 +36,7 @@ fn leaks(expr: &Expr, column: usize) -> bool {
 }
 
 /// Checks that nothing in a plan sees a produced column without its mask.
-fn assert_hidden(plan: &StreamGraph, column: &str, script: &str) {
+pub(super) fn assert_hidden(plan: &StreamGraph, column: &str, script: &str) {
     let sources = sources(plan);
     assert!(!sources.is_empty(), "{script}");
     for source in sources {

@@ -4,6 +4,7 @@ mod bound;
 mod lookups;
 mod masks;
 mod names;
+mod nexmark;
 mod preview;
 mod usage;
 mod values;

@@ -1,6 +1,6 @@
 //! Lineage of planned scripts: of every operator, and of the Nexmark queries.
 
-mod nexmark;
+pub(super) mod nexmark;
 mod operators;
 mod updating;
 
