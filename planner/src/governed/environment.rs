@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tidegate_connector_spec::{Role, validate};
+use tidegate_connector_spec::{Role, validate, waits_to_announce};
 use tidegate_plan::operator::Table;
 use tidegate_plan::{Operator, StreamGraph};
 use tidegate_types::{Error, ErrorCode, Result};
@@ -18,7 +18,8 @@ const PLANNED: &[&str] = &["connector", "format", "key.format", "value.format"];
 /// options that a statement gave by a hint stand over them. Tables of the script stay as they are, references that the
 /// plan does not use are ignored. The options hold values of secrets then: the result is to be run, not kept.
 ///
-/// The plan is changed only if all of its tables fit.
+/// The plan is changed only if all of its tables fit. What it was made from stays as it was planned: parallelism of scans and
+/// sinks, the time after which an idle source holds nothing back.
 ///
 /// # Errors
 /// With the name of the table: `FAILED_PRECONDITION` if it has no options in the environment or a placeholder was left
@@ -99,5 +100,10 @@ fn options_in(
             .help("set it in the table's data source or publication"));
     }
     validate(&options, role)?;
+    if role == Role::Sink && waits_to_announce(&options) && !waits_to_announce(&table.options) {
+        let message = "partitions are announced later than their files in this environment, the job was planned without that";
+        return Err(Error::new(ErrorCode::Incompatible, message)
+            .help("submit the job again, so that one subtask writes the table"));
+    }
     Ok(options)
 }

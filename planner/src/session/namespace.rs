@@ -96,6 +96,9 @@ impl Session {
 
     /// What CREATE CATALOG said of a catalog.
     pub(super) fn entry(&self, name: &Ident) -> Result<&CatalogEntry> {
+        if self.catalog.governed_databases(&name.value)?.is_some() {
+            return Err(not_made(name));
+        }
         let databases = self.catalog.databases(&name.value);
         let databases = databases.map_err(|error| error.at(place(name)))?;
         databases.entry.as_ref().ok_or_else(|| not_made(name))

@@ -9,7 +9,7 @@ use tidegate_types::{Result, Span};
 use super::namespace::MODULE;
 use super::{Planned, Rows, Session};
 use crate::bind::{self, Binder, semantic};
-use crate::catalog::{Namespace, Object, View};
+use crate::catalog::{Database, Namespace, Object, View};
 use crate::describe;
 use crate::governed::Purpose;
 use crate::parser::ast::{Describe, NamePattern, ObjectKind, Show, TableName};
@@ -135,6 +135,9 @@ impl Session {
                 Ok(describe::catalog(&name.value, self.entry(name)?, *extended))
             }
             Describe::Database { name, extended } => {
+                if let Some(governed) = self.catalog.governed_database(name, &self.here)? {
+                    return Ok(describe::database(&governed, &Database::default(), *extended));
+                }
                 let namespace = name.database(&self.here)?;
                 let database = self.catalog.database(&namespace);
                 let database = database.map_err(|error| error.at(name.span))?;

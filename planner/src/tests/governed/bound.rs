@@ -204,3 +204,24 @@ fn the_digest_is_of_what_rows_are_and_not_of_where_they_are() {
         schema_digest("CREATE TABLE t (a INT, b AS c) WITH ('connector' = 'datagen')").unwrap_err();
     assert_eq!(error.code(), ErrorCode::SqlSemantic);
 }
+
+#[test]
+fn partitions_that_are_announced_late_only_in_an_environment_are_refused() {
+    let mut shop = Shop::new();
+    let definition = "CREATE TABLE days (id BIGINT, d STRING) PARTITIONED BY (d)
+        WITH ('connector' = 'filesystem', 'path' = '${path}', 'format' = 'csv')";
+    shop.add("my-project", "default", "days", definition);
+    let mut graph = job(shop, "INSERT INTO days SELECT id, customer FROM orders");
+    let mut environment = production();
+    let files = [("connector", "filesystem"), ("path", "/data"), ("format", "csv")];
+    let late = [
+        ("sink.partition-commit.policy.kind", "success-file"),
+        ("sink.partition-commit.delay", "1 h"),
+    ];
+    let days = "projects/my-project/databases/default/tables/days".to_owned();
+    environment.insert(days.clone(), options(&[&files[..], &late[..]].concat()));
+    let error = bind_environment(&mut graph, &environment).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::Incompatible, "{error}");
+    environment.insert(days, options(&files));
+    bind_environment(&mut graph, &environment).unwrap();
+}

@@ -100,6 +100,8 @@ fn a_project_can_be_in_use() {
     assert_eq!(answer(&mut session, "SHOW DATABASES"), "default");
     assert_eq!(answer(&mut session, "USE `my-project`.crm; SHOW TABLES"), "accounts customers");
     assert_eq!(answer(&mut session, "SHOW TABLES LIKE 'acc%'"), "accounts");
+    let described = answer(&mut session, "DESCRIBE DATABASE `my-project`.crm");
+    assert!(described.contains("my-project") && described.contains("crm"), "{described}");
     let plan = try_job(&mut session, "SELECT * FROM accounts").unwrap();
     assert!(plan.nodes[0].name.contains("my-project.crm.accounts"), "{}", plan.nodes[0].name);
     assert_eq!(
@@ -134,6 +136,8 @@ fn unknown_names_get_suggestions_from_the_governed_database() {
         hidden.to_string().contains("there is no table or view 'hidden-project.default.t'"),
         "{hidden}"
     );
+    let error = refused(Shop::new(), "SHOW CREATE CATALOG `my-project`");
+    assert!(error.to_string().contains("was not made by CREATE CATALOG"), "{error}");
     let error = refused(Shop::new(), "USE CATALOG `hidden-project`");
     assert_eq!(error.code(), ErrorCode::NotFound);
     assert!(
@@ -171,6 +175,7 @@ fn ddl_in_a_project_is_refused_with_the_mend() {
         ("ALTER TABLE `my-project`.crm.accounts RENAME TO a2", "by the catalog's API"),
         ("CREATE DATABASE `my-project`.d", "by the catalog's API"),
         ("DROP DATABASE `my-project`.crm", "by the catalog's API"),
+        ("ALTER TABLE IF EXISTS crm.accounts RENAME TO a2", "by the catalog's API"),
         ("DROP CATALOG `other-project`", "by the catalog's API"),
         (
             "CREATE CATALOG `other-project` WITH ('type' = 'generic_in_memory')",
