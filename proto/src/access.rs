@@ -77,7 +77,11 @@ impl Method {
             Scope::System | Scope::Any => [text("name"), text("account"), text("tenant_id")]
                 .into_iter()
                 .find(|text| !text.is_empty())
-                .or_else(|| Some(text("id")).filter(|id| !id.is_empty()).map(|id| format!("coordinators/{id}")))
+                .or_else(|| {
+                    Some(text("id"))
+                        .filter(|id| !id.is_empty())
+                        .map(|id| format!("coordinators/{id}"))
+                })
                 .unwrap_or_default(),
         };
         let child = CHILDREN.iter().find_map(|(field, collection)| {

@@ -135,7 +135,8 @@ impl Policy {
             let names = self.roles().filter(|(_, spec)| fits(spec)).map(|(name, _)| name);
             let names: Vec<&str> = names.collect();
             let message = format!("'{role}' is no role of a token");
-            Error::new(ErrorCode::InvalidOption, message).help(format!("use one of {}", names.join(", ")))
+            Error::new(ErrorCode::InvalidOption, message)
+                .help(format!("use one of {}", names.join(", ")))
         })
     }
 }

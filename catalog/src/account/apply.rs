@@ -354,9 +354,8 @@ impl Catalog {
 
     /// Refuses what would leave nobody to administer the system but this account.
     pub(crate) fn check_administrator_left(&self, without: &AccountName) -> Result<()> {
-        let administrates = |account: &AccountName| {
-            self.has_role(account, &Scope::System, SYSTEM_ADMINISTRATOR)
-        };
+        let administrates =
+            |account: &AccountName| self.has_role(account, &Scope::System, SYSTEM_ADMINISTRATOR);
         if !administrates(without) {
             return Ok(());
         }

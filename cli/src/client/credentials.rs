@@ -116,9 +116,7 @@ impl CredentialsFile {
         let path = self.path.display();
         match std::fs::read(&self.path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Stored::new()),
-            Err(error) => {
-                Err(Error::new(ErrorCode::Unavailable, format!("read {path}: {error}")))
-            }
+            Err(error) => Err(Error::new(ErrorCode::Unavailable, format!("read {path}: {error}"))),
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
                 Error::new(ErrorCode::Corrupt, format!("{path} is damaged: {error}"))
                     .help("delete it and sign in again")

@@ -53,8 +53,9 @@ fn a_method_that_does_not_say_it_is_refused() {
         "service More {{ {both} {rpc} {{ option (permission) = \"things.drop\"; option (scope) = \"system\"; }} }}"
     ));
     assert!(error.contains("a permission and a role"), "{error}");
-    let good =
-        with(&format!("service More {{ {rpc} {{ option (permission) = \"things.drop\"; option (scope) = \"system\"; }} }}"));
+    let good = with(&format!(
+        "service More {{ {rpc} {{ option (permission) = \"things.drop\"; option (scope) = \"system\"; }} }}"
+    ));
     assert!(good.unwrap()["/tidegate.v1.More/Drop"].mutates());
 }
 

@@ -15,7 +15,8 @@ use crate::raft::Consistency;
 /// Records that an export reads at once.
 const PIECE: usize = 500;
 
-type Records = std::pin::Pin<Box<dyn futures::Stream<Item = Result<api::AuditRecord, Status>> + Send>>;
+type Records =
+    std::pin::Pin<Box<dyn futures::Stream<Item = Result<api::AuditRecord, Status>> + Send>>;
 
 impl Api {
     async fn list_audit_records(
@@ -58,7 +59,8 @@ impl Api {
                     let records = catalog.audit_from(from).take(most);
                     records.map(|record| message(record)).collect::<Vec<_>>()
                 });
-                let piece = read.await.map_err(|error| tidegate_proto::status::to_status(&error))?;
+                let piece =
+                    read.await.map_err(|error| tidegate_proto::status::to_status(&error))?;
                 let next = piece.last().map(|last| (last.number + 1, left - piece.len() as u64));
                 Ok(next.map(|next| (piece, next)))
             }

@@ -5,7 +5,8 @@ use tidegate_types::{Error, ErrorCode, Result};
 
 /// The page that a call asks for; the catalog bounds its size.
 pub(super) fn page(size: i32, token: &str) -> Result<PageRequest> {
-    let size = usize::try_from(size).map_err(|_| invalid(format!("page_size {size} is less than 0")))?;
+    let size =
+        usize::try_from(size).map_err(|_| invalid(format!("page_size {size} is less than 0")))?;
     let token = Some(token.to_owned()).filter(|token| !token.is_empty());
     Ok(PageRequest { size, token })
 }
@@ -25,7 +26,8 @@ pub(super) fn etag(text: &str) -> Result<Option<u64>> {
     if text.is_empty() {
         return Ok(None);
     }
-    let malformed = |_| Error::new(ErrorCode::Conflict, format!("etag '{text}' is of nothing here"));
+    let malformed =
+        |_| Error::new(ErrorCode::Conflict, format!("etag '{text}' is of nothing here"));
     text.parse().map(Some).map_err(malformed)
 }
 

@@ -95,7 +95,9 @@ impl Doorkeeper {
         let first = self.peek(|catalog| decide(&caller, catalog));
         // What is refused here may be allowed elsewhere since a moment, and the other way round: only reading may be
         // allowed by what is a moment old.
-        let certain = self.open || caller.signed_in().is_none() && !matches!(first, Err(ref error) if error.code() == ErrorCode::NotFound);
+        let certain = self.open
+            || caller.signed_in().is_none()
+                && !matches!(first, Err(ref error) if error.code() == ErrorCode::NotFound);
         if certain || (first.is_ok() && !method.mutates()) {
             return Admission { caller, decision: first };
         }
@@ -172,8 +174,11 @@ impl Doorkeeper {
         }
         let Place::Project { id, archived, .. } = &place else { return Ok(()) };
         if *archived && (method.mutates() || !caller.may(self.policy, ARCHIVES, &place)) {
-            return Err(Error::new(ErrorCode::ProjectArchived, format!("projects/{id} is archived"))
-                .help("nothing in it can be changed or run any more; what it holds is kept"));
+            return Err(Error::new(
+                ErrorCode::ProjectArchived,
+                format!("projects/{id} is archived"),
+            )
+            .help("nothing in it can be changed or run any more; what it holds is kept"));
         }
         self.within_quota(catalog, id, method)
     }
@@ -194,7 +199,8 @@ impl Doorkeeper {
         match self.rates.take(&key, most, self.clock.elapsed()) {
             Some(_) => Ok(()),
             None => {
-                let message = format!("projects/{project} has used its {most} calls per second of {service}");
+                let message =
+                    format!("projects/{project} has used its {most} calls per second of {service}");
                 Err(Error::new(ErrorCode::QuotaExceeded, message)
                     .help("call less often, or have the quota of the service raised"))
             }

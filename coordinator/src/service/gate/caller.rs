@@ -92,13 +92,13 @@ impl Caller {
     pub(in crate::service) fn may(&self, policy: &Policy, permission: &str, place: &Place) -> bool {
         match &self.rights {
             Rights::Everywhere(grants) => grants.allow(permission),
-            Rights::OfNobody => {
-                *place == Place::Anywhere && policy.allows(ANONYMOUS, permission)
-            }
+            Rights::OfNobody => *place == Place::Anywhere && policy.allows(ANONYMOUS, permission),
             Rights::OfAccount(of) => {
-                let own_tenant = *place == Place::Anywhere || place.tenant() == Some(of.account.tenant());
+                let own_tenant =
+                    *place == Place::Anywhere || place.tenant() == Some(of.account.tenant());
                 let by_circumstance = (*place == Place::Anywhere
-                    && (policy.allows(AUTHENTICATED, permission) || policy.allows(ANONYMOUS, permission)))
+                    && (policy.allows(AUTHENTICATED, permission)
+                        || policy.allows(ANONYMOUS, permission)))
                     || (own_tenant && policy.allows(TENANT_MEMBER, permission));
                 let given = |(scope, role): &(Scope, String)| {
                     place.is_within(scope) && policy.allows(role, permission)
@@ -190,7 +190,8 @@ impl Shown {
             return Ok(Caller { name, rights: Rights::Everywhere(grants) });
         }
         let hash = TokenHash::of(token).to_string();
-        let session = catalog.session_of_hash(&hash).filter(|session| session.tokens.access == hash);
+        let session =
+            catalog.session_of_hash(&hash).filter(|session| session.tokens.access == hash);
         let Some(session) = session else {
             return refused(
                 "the token is not known",
@@ -221,9 +222,8 @@ fn asserted(headers: &HeaderMap, catalog: &Catalog) -> Result<Caller> {
         return Ok(Caller { name, rights: Rights::Everywhere(grants) });
     }
     let account = name.parse()?;
-    Caller::of_account(catalog, account, text(SESSION).to_owned()).ok_or_else(|| {
-        Error::new(ErrorCode::Unauthenticated, format!("{name} may not sign in"))
-    })
+    Caller::of_account(catalog, account, text(SESSION).to_owned())
+        .ok_or_else(|| Error::new(ErrorCode::Unauthenticated, format!("{name} may not sign in")))
 }
 
 /// Adds to a call that is passed on for whom it is, as the gate has found out when it came in.

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use prost::Message;
 use serde_json::Value;
-use tidegate_proto::v1 as api;
-use tidegate_security::token::TokenHash;
 use tidegate_catalog::{Catalog, Command};
+use tidegate_proto::v1 as api;
 use tidegate_runtime::SystemClock;
+use tidegate_security::token::TokenHash;
 use tidegate_security::{Role, TokenEntry, Tokens};
 use tonic::Code;
 use tonic_types::StatusExt;

@@ -1,9 +1,10 @@
 //! E12, N11: columns that are masked or denied for whoever submits.
 
 use tidegate_plan::operator::{Mask, Source};
-use tidegate_plan::{Expr, Operator, StreamGraph};
+use tidegate_plan::{Operator, StreamGraph};
 use tidegate_types::ErrorCode;
 
+use super::hidden::{assert_masked, leaks};
 use super::{Shop, access, job, refused, rows, try_job};
 use crate::explain;
 use crate::governed::ColumnAccess;
@@ -21,22 +22,9 @@ pub(super) fn sources(plan: &StreamGraph) -> Vec<&Source> {
     sources.collect()
 }
 
-/// Whether an expression passes a column on in any other way than into a mask.
-fn leaks(expr: &Expr, column: usize) -> bool {
-    match expr {
-        Expr::Column { index, .. } => *index == column,
-        Expr::Call { function, args, .. }
-            if matches!(function.name.as_str(), "SHA256" | "$MASK_PARTIAL")
-                && matches!(args.as_slice(), [Expr::Column { .. }]) =>
-        {
-            false
-        }
-        other => other.children().into_iter().any(|child| leaks(child, column)),
-    }
-}
-
 /// Checks that nothing in a plan sees a produced column without its mask.
 pub(super) fn assert_hidden(plan: &StreamGraph, column: &str, script: &str) {
+    assert_masked(plan, script);
     let sources = sources(plan);
     assert!(!sources.is_empty(), "{script}");
     for source in sources {

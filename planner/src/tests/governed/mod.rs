@@ -1,11 +1,13 @@
 //! Tests of governed tables, over a small catalog of two projects.
 
 mod bound;
+mod hidden;
 mod lookups;
 mod masks;
 mod names;
 mod nexmark;
 mod preview;
+mod recorded;
 mod usage;
 mod values;
 

@@ -41,7 +41,8 @@ impl Attempts {
         ];
         let until = |(key, most): &(String, usize)| {
             let times = counted.get(key)?;
-            let recent: Vec<_> = times.iter().filter(|at| now.saturating_sub(**at) < MEMORY).collect();
+            let recent: Vec<_> =
+                times.iter().filter(|at| now.saturating_sub(**at) < MEMORY).collect();
             // The one that has to be forgotten before there is room again.
             let first = recent.len().checked_sub(*most)?;
             recent.get(first).map(|at| MEMORY.saturating_sub(now.saturating_sub(**at)))
@@ -53,9 +54,8 @@ impl Attempts {
     pub(super) fn failed(&self, account: &str, address: &str, now: Duration) -> After {
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if counted.len() >= KEYS {
-            counted.retain(|_, times| {
-                times.last().is_some_and(|at| now.saturating_sub(*at) < MEMORY)
-            });
+            counted
+                .retain(|_, times| times.last().is_some_and(|at| now.saturating_sub(*at) < MEMORY));
             if counted.len() >= KEYS {
                 // As many keys in a quarter of an hour are an attack; what it has of it is another start.
                 counted.clear();

@@ -77,7 +77,10 @@ impl Api {
         .await
     }
 
-    async fn revoke_role(&self, request: api::RevokeRoleRequest) -> Result<api::RevokeRoleResponse> {
+    async fn revoke_role(
+        &self,
+        request: api::RevokeRoleRequest,
+    ) -> Result<api::RevokeRoleResponse> {
         let (account, scope, role) = parts(request.assignment)?;
         self.apply(Action::Role(RoleAction::Revoke { account, scope, role }), "").await?;
         Ok(api::RevokeRoleResponse {})

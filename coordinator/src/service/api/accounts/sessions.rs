@@ -58,7 +58,8 @@ impl Api {
             return Err(Error::new(ErrorCode::Unauthenticated, message));
         };
         self.attempts.succeeded(&name, &from);
-        let must_change = proven.account.password.as_ref().is_some_and(|password| password.one_time);
+        let must_change =
+            proven.account.password.as_ref().is_some_and(|password| password.one_time);
         let (shown, tokens) = self.new_tokens()?;
         let session = secrets::id()?;
         let begin = AccountAction::BeginSession {
@@ -93,7 +94,8 @@ impl Api {
                     return Ok(None);
                 }
                 let hash = account.as_ref().and_then(|account| account.password.as_ref());
-                let hash = hash.map_or_else(|| NO_HASH.to_owned(), |password| password.hash.clone());
+                let hash =
+                    hash.map_or_else(|| NO_HASH.to_owned(), |password| password.hash.clone());
                 let right = self.hasher.verify(password, hash).await?;
                 let account = account.filter(|account| right && usable(account));
                 Ok(account.map(|account| Proven { account, key: None }))
@@ -102,7 +104,8 @@ impl Api {
                 let hash = secrets::hash_of(&key);
                 let Some(account) = account.filter(usable) else { return Ok(None) };
                 let keys = account.keys.iter();
-                let mut counts = keys.filter(|(_, key)| key.hash == hash && key.expires_ms > now_ms);
+                let mut counts =
+                    keys.filter(|(_, key)| key.hash == hash && key.expires_ms > now_ms);
                 let id = counts.next().map(|(id, _)| id.clone());
                 Ok(id.map(|id| Proven { account, key: Some(id) }))
             }
@@ -208,7 +211,10 @@ impl Api {
         .await
     }
 
-    async fn end_session(&self, request: api::EndSessionRequest) -> Result<api::EndSessionResponse> {
+    async fn end_session(
+        &self,
+        request: api::EndSessionRequest,
+    ) -> Result<api::EndSessionResponse> {
         let of = signed_in()?;
         let id = match request.name.as_str() {
             "" => of.session.clone(),
@@ -247,7 +253,9 @@ impl Api {
             Error::new(ErrorCode::FailedPrecondition, message)
         })?;
         let old = request.old_password;
-        if old.len() > SECRET_BYTES || !self.hasher.verify(old.clone(), current.hash.clone()).await? {
+        if old.len() > SECRET_BYTES
+            || !self.hasher.verify(old.clone(), current.hash.clone()).await?
+        {
             self.attempts.failed(&name, &address, self.clock.elapsed());
             return Err(Error::new(ErrorCode::PermissionDenied, "the old password is wrong"));
         }

@@ -21,7 +21,10 @@ impl Api {
         found.ok_or_else(|| unknown(name))
     }
 
-    async fn create_user(&self, request: api::CreateUserRequest) -> Result<api::CreateUserResponse> {
+    async fn create_user(
+        &self,
+        request: api::CreateUserRequest,
+    ) -> Result<api::CreateUserResponse> {
         let name = AccountName::user(&tenant(&request.parent)?, &request.user_id)?;
         let user = request.user.unwrap_or_default();
         // A repeated request has another password, which would be another request: it is answered without.
@@ -79,7 +82,10 @@ impl Api {
         self.user(&name).await
     }
 
-    async fn delete_user(&self, request: api::DeleteUserRequest) -> Result<api::DeleteUserResponse> {
+    async fn delete_user(
+        &self,
+        request: api::DeleteUserRequest,
+    ) -> Result<api::DeleteUserResponse> {
         let account = user_name(&request.name)?;
         let delete = AccountAction::Delete { account, etag: etag(&request.etag)? };
         self.apply(Action::Account(delete), &request.request_id).await?;

@@ -107,8 +107,10 @@ impl Api {
                 let read = |catalog: &Catalog| {
                     catalog.project(&id).map(|project| (project.settings.clone(), project.revision))
                 };
-                let (now, revision) =
-                    self.read(|catalog| Ok(read(catalog))).await?.ok_or_else(|| unknown(&given.name))?;
+                let (now, revision) = self
+                    .read(|catalog| Ok(read(catalog)))
+                    .await?
+                    .ok_or_else(|| unknown(&given.name))?;
                 Some((changed(&now, &wanted, of_settings), revision))
             }
         };
@@ -127,7 +129,8 @@ impl Api {
     async fn archive_project(&self, request: api::ArchiveProjectRequest) -> Result<api::Project> {
         let id = project(&request.name)?;
         let etag = etag(&request.etag)?.ok_or_else(|| {
-            missing("etag").help("whoever archives a project must have seen what it is: get it first")
+            missing("etag")
+                .help("whoever archives a project must have seen what it is: get it first")
         })?;
         let archive = TenancyAction::ArchiveProject { project: id.clone(), etag };
         self.apply(Action::Tenancy(archive), &request.request_id).await?;

@@ -1,6 +1,6 @@
 //! Tenants.
 
-use tidegate_catalog::{Action, Tenant, TenancyAction};
+use tidegate_catalog::{Action, TenancyAction, Tenant};
 use tidegate_proto::v1 as api;
 use tidegate_proto::v1::tenant_service_server::TenantService;
 use tidegate_security::Policy;
@@ -40,7 +40,8 @@ impl Api {
         let page = page(request.page_size, &request.page_token)?;
         let policy = Policy::shipped()?;
         let caller = CurrentCall::get().map(|call| call.caller);
-        let all = caller.as_ref().is_none_or(|caller| caller.may(policy, "tenants.list", &Place::System));
+        let all =
+            caller.as_ref().is_none_or(|caller| caller.may(policy, "tenants.list", &Place::System));
         if !all {
             let own = caller.as_ref().and_then(|caller| caller.signed_in());
             let own = own.map(|of| of.account.tenant().to_owned());
@@ -77,7 +78,11 @@ impl Api {
         request: api::DeleteTenantRequest,
     ) -> Result<api::DeleteTenantResponse> {
         let tenant = tenant(&request.name)?;
-        self.apply(Action::DeleteTenant { tenant, etag: etag(&request.etag)? }, &request.request_id).await?;
+        self.apply(
+            Action::DeleteTenant { tenant, etag: etag(&request.etag)? },
+            &request.request_id,
+        )
+        .await?;
         Ok(api::DeleteTenantResponse {})
     }
 }

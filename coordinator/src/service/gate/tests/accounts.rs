@@ -12,8 +12,7 @@ use super::*;
 pub(super) fn world() -> Arc<Alone> {
     let alone = Arc::<Alone>::default();
     for tenant in ["acme", "rival"] {
-        let create =
-            Action::CreateTenant { tenant: tenant.to_owned(), description: String::new() };
+        let create = Action::CreateTenant { tenant: tenant.to_owned(), description: String::new() };
         alone.apply(create);
     }
     for (project, tenant) in [("own", "acme"), ("other", "acme"), ("theirs", "rival")] {

@@ -38,16 +38,17 @@ struct Holder {
 
 /// Who calls: every role at every level that it can be given at, an account without any, and nobody.
 fn holders(world: &Alone) -> Vec<Holder> {
-    let mut holders = vec![Holder {
-        name: "nobody".to_owned(),
-        role: None,
-        level: None,
-        token: None,
-    }];
+    let mut holders =
+        vec![Holder { name: "nobody".to_owned(), role: None, level: None, token: None }];
     let bare = user("acme", "bare");
     world.account(&bare, None);
     let token = Some(bare.to_string());
-    holders.push(Holder { name: "an account without roles".to_owned(), role: None, level: None, token });
+    holders.push(Holder {
+        name: "an account without roles".to_owned(),
+        role: None,
+        level: None,
+        token,
+    });
     for (role, spec) in Policy::shipped().unwrap().roles() {
         for level in &spec.assignable {
             let (scope, tenant) = match level {
@@ -141,7 +142,9 @@ async fn b4_b5_every_role_may_what_the_policy_says_and_nothing_else() {
         let Access::Permission(permission) = &method.access else { continue };
         for holder in &holders {
             let targets: Vec<(Option<Target>, &str)> = match &method.scope {
-                Scope::Field(_) => TARGETS.iter().map(|(target, name)| (Some(*target), *name)).collect(),
+                Scope::Field(_) => {
+                    TARGETS.iter().map(|(target, name)| (Some(*target), *name)).collect()
+                }
                 Scope::Any | Scope::System => vec![(None, "")],
             };
             for (target, name) in targets {
@@ -154,14 +157,19 @@ async fn b4_b5_every_role_may_what_the_policy_says_and_nothing_else() {
                 if status.code() != expected {
                     wrong.push(format!(
                         "{} · {} · {name}: {:?} instead of {expected:?}",
-                        holder.name, method.name, status.code()
+                        holder.name,
+                        method.name,
+                        status.code()
                     ));
                 }
             }
         }
     }
     let unexpected = wrong.iter().filter(|line| line.contains(": Ok instead of")).count();
-    println!("{cells} cells, {allowed} allowed, {unexpected} unexpected allows, {} wrong", wrong.len());
+    println!(
+        "{cells} cells, {allowed} allowed, {unexpected} unexpected allows, {} wrong",
+        wrong.len()
+    );
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(cells > 2_000, "{cells}");
 }
