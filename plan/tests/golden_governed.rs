@@ -22,6 +22,7 @@ fn table(reference: &str, columns: Vec<Field>, masks: &[(&str, Mask)]) -> Table 
         columns,
         governed: Some(Box::new(Governed {
             reference: format!("projects/shop/databases/sales/tables/{reference}"),
+            schema_digest: "1-00".to_owned(),
             hints: if masks.is_empty() { BTreeMap::new() } else { hints },
             masks: masks.iter().map(|(name, mask)| ((*name).to_owned(), *mask)).collect(),
         })),

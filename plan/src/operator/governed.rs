@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct Governed {
     /// Resource name, the same in every environment: `projects/p/databases/d/tables/t`.
     pub reference: String,
+    /// Digest of what its definition said of its rows when the plan was made, as the planner computes it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub schema_digest: String,
     /// Options that the statement itself gave by a hint; they stand over those of any environment.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub hints: BTreeMap<String, String>,

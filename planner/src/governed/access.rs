@@ -10,6 +10,7 @@ use tidegate_plan::operator::Mask;
 use tidegate_plan::{Expr, Literal, PlanSettings};
 use tidegate_types::{Error, ErrorCode, Field, Result, Span, SqlType, TimeAttribute, TypeKind};
 
+use super::digest;
 use super::names::of_definition;
 use super::{ColumnAccess, GovernedTable};
 use crate::bind;
@@ -29,6 +30,8 @@ pub(crate) enum Purpose {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Governed {
     pub(crate) reference: String,
+    /// Of what its definition says of rows.
+    pub(crate) schema_digest: String,
     /// Options of hints, which are among the table's too.
     pub(crate) hints: BTreeMap<String, String>,
     pub(crate) masks: BTreeMap<String, Mask>,
@@ -74,6 +77,7 @@ pub(super) fn table_for(
     let declared = bound(definition.clone())?;
     let mut governed = Governed {
         reference: answer.reference.clone(),
+        schema_digest: digest::of(&definition, &declared),
         hints: BTreeMap::new(),
         masks: BTreeMap::new(),
         denied: BTreeSet::new(),

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use tidegate_connector_spec::connector;
-use tidegate_types::{Result, Span};
+use tidegate_types::Result;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::definition::bound;
 use super::names::parsed;
-use crate::bind;
-use crate::catalog::{Catalog, Namespace, Table};
+use crate::catalog::Table;
 use crate::parser::ast::{ColumnKind, CreateTable};
 use crate::parser::flink_text;
 
@@ -26,12 +26,13 @@ const VERSION: u32 = 1;
 /// `SQL_SYNTAX`, `SQL_SEMANTIC` and others with places in the definition if it is no CREATE TABLE statement that binds.
 pub fn schema_digest(definition: &str) -> Result<String> {
     let create = parsed(definition)?;
-    let here = Namespace::default();
-    let place = Span { line: 1, column: 1, end_line: 1, end_column: 1 };
-    // Only what binds has a digest; zones do not change types.
-    let settings = tidegate_plan::PlanSettings::default();
-    let table = bind::table::table(create.clone(), &Catalog::new(), &here, &settings, place)?;
-    Ok(format!("{VERSION}-{:032x}", xxh3_128(described(&create, &table).as_bytes())))
+    let table = bound(&create)?;
+    Ok(of(&create, &table))
+}
+
+/// The digest of a definition that is bound.
+pub(super) fn of(create: &CreateTable, table: &Table) -> String {
+    format!("{VERSION}-{:032x}", xxh3_128(described(create, table).as_bytes()))
 }
 
 /// One line for each thing, each part with its length before it, so that no two texts meet.

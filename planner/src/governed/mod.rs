@@ -11,6 +11,7 @@
 //! | `check` | what an optimized query must not need |
 //! | `hints` | which options a statement may give |
 //! | `environment` | options of an environment put into a plan |
+//! | `definition` | what a definition says |
 //! | `digest` | whether two definitions describe the same rows |
 //! | `usage` | which tables and columns a plan uses |
 //! | `recheck` | whether a plan fits the grants that there are now |
@@ -20,6 +21,7 @@
 
 mod access;
 mod check;
+mod definition;
 mod digest;
 mod environment;
 mod hints;
@@ -37,6 +39,7 @@ use tidegate_types::{Error, Result};
 
 pub(crate) use self::access::{Governed, Purpose};
 pub(crate) use self::check::{check, refusal};
+pub use self::definition::{DefinedColumn, DefinedKind, Definition, describe_definition};
 pub use self::digest::schema_digest;
 pub use self::environment::bind_environment;
 pub(crate) use self::names::{Found, GovernedCatalogs, Governing, refused};

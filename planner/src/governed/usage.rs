@@ -26,6 +26,8 @@ pub struct GovernedUse {
     pub reference: String,
     /// Its name in the plan: `project.database.table`.
     pub name: String,
+    /// [`schema_digest`](super::schema_digest) of the definition that the plan was made with.
+    pub schema_digest: String,
     /// What it is used for.
     pub role: TableRole,
     /// The columns that the plan needs, sorted by name: of a source those that come out of it and those that they and
@@ -114,6 +116,7 @@ impl UsedTables {
             }
             None => self.governed.push(GovernedUse {
                 reference: governed.reference.clone(),
+                schema_digest: governed.schema_digest.clone(),
                 name: table.name.clone(),
                 role,
                 columns: columns.collect(),

@@ -18,6 +18,7 @@ mod updating;
 mod windowed;
 
 pub use sink::COLLECT;
+pub(crate) use source::check_metadata;
 pub(crate) use updating::frame_text;
 
 use std::collections::{BTreeMap, HashMap};

@@ -75,6 +75,7 @@ pub(super) fn plan_table(table: &catalog::Table) -> Table {
         governed: table.governed.as_deref().map(|governed| {
             Box::new(tidegate_plan::operator::Governed {
                 reference: governed.reference.clone(),
+                schema_digest: governed.schema_digest.clone(),
                 hints: governed.hints.clone(),
                 masks: governed.masks.clone(),
             })
@@ -106,7 +107,7 @@ pub(super) fn check(table: &catalog::Table, role: Role) -> Result<()> {
 }
 
 /// Checks that the connector knows the table's metadata columns.
-pub(super) fn check_metadata(table: &catalog::Table, role: Role) -> Result<()> {
+pub(crate) fn check_metadata(table: &catalog::Table, role: Role) -> Result<()> {
     let name = table.options.get("connector").map(String::as_str).unwrap_or_default();
     if tidegate_connector_spec::connector(name).is_none() {
         return Ok(());

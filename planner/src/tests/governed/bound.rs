@@ -7,7 +7,9 @@ use tidegate_plan::encoding::{decode, encode};
 use tidegate_types::ErrorCode;
 
 use super::{ORDERS, Shop, job};
-use crate::governed::{bind_environment, schema_digest};
+use crate::governed::{
+    DefinedKind, bind_environment, describe_definition, schema_digest, used_tables,
+};
 
 type Environment = BTreeMap<String, BTreeMap<String, String>>;
 
@@ -78,6 +80,9 @@ fn governed_tables_get_the_options_of_the_environment_with_those_of_hints() {
     }
     topics.sort();
     assert_eq!(topics, ["copies-prod", "orders-prod", "orders-prod"]);
+    let digests = used_tables(&graph).governed.into_iter().map(|used| used.schema_digest);
+    let digests: Vec<String> = digests.collect();
+    assert!(digests.contains(&schema_digest(ORDERS).unwrap()), "{digests:?}");
     // Nothing but options differs.
     for (bound, planned) in graph.nodes.iter().zip(&planned.nodes) {
         assert_eq!(
@@ -224,4 +229,44 @@ fn partitions_that_are_announced_late_only_in_an_environment_are_refused() {
     assert_eq!(error.code(), ErrorCode::Incompatible, "{error}");
     environment.insert(days, options(&files));
     bind_environment(&mut graph, &environment).unwrap();
+}
+
+#[test]
+fn a_definition_is_told_with_types_and_with_what_it_can_be_used_for() {
+    let told = describe_definition(ORDERS).unwrap();
+    let columns: Vec<String> = told
+        .columns
+        .iter()
+        .map(|column| format!("{} {} {:?}", column.name, column.ty, column.kind))
+        .collect();
+    assert_eq!(
+        columns[4..8],
+        [
+            "amount DECIMAL(10, 2) Physical".to_owned(),
+            "domain VARCHAR(20) Computed(\"SUBSTRING(`phone`, 1, 3)\")".to_owned(),
+            "ts TIMESTAMP(3) Physical".to_owned(),
+            "part INT Metadata { key: \"partition\", is_virtual: true }".to_owned(),
+        ]
+    );
+    assert!(matches!(&told.columns[8].kind, DefinedKind::Computed(expr) if expr == "PROCTIME()"));
+    assert_eq!(told.watermark.unwrap().0, "ts");
+    assert_eq!(told.options["topic"], "${topic}");
+    assert!(told.unreadable.is_none() && told.unwritable.is_none());
+    let told = describe_definition(
+        "CREATE TABLE t (a INT COMMENT 'one', o BIGINT METADATA FROM 'offset', PRIMARY KEY (a) NOT ENFORCED) COMMENT 'all'
+         WITH ('connector' = 'kafka', 'topic' = '${t}', 'properties.bootstrap.servers' = '${s}', 'format' = 'json')",
+    )
+    .unwrap();
+    assert_eq!(
+        (told.comment.as_deref(), told.columns[0].comment.as_deref()),
+        (Some("all"), Some("one"))
+    );
+    assert_eq!(told.primary_key, ["a"]);
+    assert_eq!(told.columns[0].ty.to_string(), "INT NOT NULL");
+    assert!(told.unreadable.unwrap().to_string().contains("properties.group.id"));
+    assert!(told.unwritable.unwrap().to_string().contains("declare column 'o' VIRTUAL"));
+    let error =
+        describe_definition("CREATE TABLE t (\n a INT, b AS c) WITH ('connector' = 'datagen')")
+            .unwrap_err();
+    assert_eq!(error.span().map(|span| (span.line, span.column)), Some((2, 14)));
 }
