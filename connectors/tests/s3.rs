@@ -60,6 +60,7 @@ fn table(format: &str) -> Table {
         ],
         partition_keys: vec!["day".into()],
         primary_key: Vec::new(),
+        governed: None,
     }
 }
 

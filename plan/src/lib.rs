@@ -11,6 +11,7 @@ pub mod encoding;
 pub mod envelope;
 pub mod expr;
 pub mod graph;
+pub mod lineage;
 pub mod operator;
 pub mod settings;
 pub mod state_layout;

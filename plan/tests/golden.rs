@@ -37,6 +37,7 @@ fn table(name: &str, columns: Vec<Field>) -> Table {
         columns,
         partition_keys: vec!["k".into()],
         primary_key: vec![],
+        governed: None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tables, views and functions that statements may name, by catalog and database: plain data, read by the binder.
 //!
-//! Full names are in `path`, functions in `function`, catalogs and databases in `database`. A session's DDL changes its own copy (`session.rs`); later a snapshot of the governed catalog
-//! takes this place.
+//! Full names are in `path`, functions in `function`, catalogs and databases in `database`. A session's DDL changes its own copy (`session.rs`); tables that no script defines
+//! are in [`crate::governed`].
 
 mod database;
 mod function;
@@ -16,6 +16,7 @@ use tidegate_types::{Error, ErrorCode, Field, Result, SqlType};
 pub(crate) use self::database::{CatalogEntry, Database, Databases};
 pub(crate) use self::function::{Function, SqlFunction, TemporaryFunctions};
 pub(crate) use self::path::{DEFAULT_CATALOG, DEFAULT_DATABASE, Namespace, ObjectPath};
+use crate::governed::{Governed, GovernedCatalogs};
 use crate::parser::ast::{CreateTable, Kept, QueryText};
 use crate::suggest;
 
@@ -26,6 +27,7 @@ pub struct Catalog {
     /// Their catalogs and databases need not be there.
     temporary: BTreeMap<ObjectPath, Object>,
     functions: TemporaryFunctions,
+    pub(crate) governed: Option<GovernedCatalogs>,
 }
 
 /// What a name stands for.
@@ -48,6 +50,8 @@ pub(crate) struct Table {
     pub(crate) options: BTreeMap<String, String>,
     /// What it was bound from, with the columns of a primary key NOT NULL.
     pub(crate) definition: Arc<CreateTable>,
+    /// Of a table that the catalog governs.
+    pub(crate) governed: Option<Box<Governed>>,
 }
 
 /// A column of a table.
@@ -108,15 +112,28 @@ impl Table {
     /// Physical columns in declared order, without time attributes.
     pub(crate) fn physical_columns(&self) -> Vec<Field> {
         let physical = self.columns.iter().filter(|column| column.kind == ColumnKind::Physical);
-        physical.map(Column::field).collect()
+        let fields = physical.enumerate();
+        fields
+            .map(|(index, column)| self.produced(index).unwrap_or_else(|| column.field()))
+            .collect()
     }
 
     /// Metadata columns with their keys, in declared order.
     pub(crate) fn metadata_columns(&self) -> impl Iterator<Item = (Field, &str)> {
-        self.columns.iter().filter_map(|column| match &column.kind {
-            ColumnKind::Metadata { key, .. } => Some((column.field(), key.as_str())),
+        let metadata = self.columns.iter().filter_map(|column| match &column.kind {
+            ColumnKind::Metadata { key, .. } => Some((column, key.as_str())),
             _ => None,
+        });
+        let is_physical = |column: &&Column| column.kind == ColumnKind::Physical;
+        let first = self.columns.iter().filter(is_physical).count();
+        metadata.enumerate().map(move |(index, (column, key))| {
+            (self.produced(first + index).unwrap_or_else(|| column.field()), key)
         })
+    }
+
+    /// A column as the connector produces it, where the caller may see another type.
+    fn produced(&self, index: usize) -> Option<Field> {
+        self.governed.as_ref()?.produced.get(index).cloned()
     }
 
     /// The columns that an INSERT fills: physical ones, and metadata that is not VIRTUAL.
@@ -151,6 +168,7 @@ impl Catalog {
             catalogs: BTreeMap::from([(DEFAULT_CATALOG.to_owned(), first)]),
             temporary: BTreeMap::new(),
             functions: TemporaryFunctions::default(),
+            governed: None,
         }
     }
 
@@ -248,7 +266,12 @@ impl Catalog {
         stored.map(String::as_str).chain(self.functions.names(here)).collect()
     }
 
-    /// Names of the catalogs, sorted.
+    /// Whether a catalog is one of the script's own.
+    pub(crate) fn has_catalog(&self, name: &str) -> bool {
+        self.catalogs.contains_key(name)
+    }
+
+    /// Names of the script's own catalogs, sorted.
     pub(crate) fn catalog_names(&self) -> impl Iterator<Item = &str> {
         self.catalogs.keys().map(String::as_str)
     }

@@ -33,6 +33,7 @@ mod bind;
 pub mod catalog;
 mod describe;
 mod explain;
+pub mod governed;
 mod lower;
 mod optimize;
 mod parser;

@@ -22,6 +22,7 @@ use tidegate_types::{Error, Result, Span};
 
 use crate::bind::{self, Binder};
 use crate::catalog::{Catalog, Namespace, Object, Table};
+use crate::governed::{self, Found, GovernedCatalogs, GovernedTables, Purpose};
 use crate::lower::{self, SinkTarget, Target};
 use crate::parser::ast::{
     Explain, Insert, PlanFileStatement, QueryText, Statement, StatementKind, TableName,
@@ -111,6 +112,21 @@ impl Session {
     pub fn with_default_time_zone(mut self, zone: &str) -> Result<Self> {
         Zone::parse(zone)?;
         self.default_time_zone = zone.to_owned();
+        Ok(self)
+    }
+
+    /// Lets names that the script does not define stand for governed tables, as a job of `project` sees them. Names
+    /// without a database are then those of the project's database [`FIRST_DATABASE`](crate::governed::FIRST_DATABASE),
+    /// `database.table` is of the project, `project.database.table` of any.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` if the provider does not know the project; its own errors.
+    pub fn with_governed_tables(
+        mut self,
+        tables: Arc<dyn GovernedTables>,
+        project: &str,
+    ) -> Result<Self> {
+        self.catalog.govern(GovernedCatalogs::new(tables, project))?;
         Ok(self)
     }
 
@@ -221,20 +237,18 @@ impl Session {
         let (Some(name), Some(insert)) = (name, inserts.first()) else { return Ok(None) };
         let span = insert.span;
         // A name may have dots in it; else they stand between its parts.
-        let whole = self.here.path(name);
-        let path = match self.catalog.get(&whole) {
+        let whole = TableName { parts: vec![name.to_owned()], span };
+        let name = match self.catalog.get(&self.here.path(name)) {
             Some(_) => whole,
             None => {
                 let parts = name.split('.').map(|part| part.trim().to_owned()).collect();
-                TableName { parts, span }.resolve(&self.here)?
+                TableName { parts, span }
             }
         };
-        match self.catalog.get(&path) {
-            Some(Object::Table(table)) => Ok(Some((Arc::clone(table), span))),
-            _ => {
-                let error = self.no_such("table", &path, span);
-                Err(error.context(format!("'{}'", optimize::LATE_ROWS)))
-            }
+        let context = |error: Error| error.context(format!("'{}'", optimize::LATE_ROWS));
+        match self.named(&name, Purpose::Write).map_err(context)?.object {
+            Some(Object::Table(table)) => Ok(Some((table, span))),
+            _ => Err(context(self.no_such("table", &name)?)),
         }
     }
 
@@ -251,6 +265,7 @@ impl Session {
         let buckets = self.settings.integer("table.optimizer.distinct-agg.split.bucket-num");
         let buckets = buckets.filter(|_| splits);
         let relations = optimize::optimize(relations, plan_settings, buckets, late_table)?;
+        relations.iter().try_for_each(governed::check)?;
         if let Some((table, span)) = late {
             sinks.extend(relations[sinks.len()..].iter().map(|relation| {
                 let (table, relation) = (Arc::clone(&table), relation.clone());
@@ -326,6 +341,26 @@ impl Session {
             false => explain::explain(&job.graph),
         };
         Ok(Planned::Rows(Rows { columns: vec!["result".to_owned()], rows: vec![vec![text]] }))
+    }
+
+    /// What a name stands for in a use of it.
+    fn named(&self, name: &TableName, purpose: Purpose) -> Result<Found> {
+        self.catalog.named(name, &self.here, purpose, &self.plan_settings()?)
+    }
+
+    /// What a full name stands for, where no script names it.
+    pub(crate) fn governed_table(
+        &self,
+        parts: Vec<String>,
+        purpose: Purpose,
+    ) -> Result<Option<Object>> {
+        let span = Span { line: 1, column: 1, end_line: 1, end_column: 1 };
+        Ok(self.named(&TableName { parts, span }, purpose)?.object)
+    }
+
+    /// Tables of a database that are seen.
+    pub(crate) fn governed_names(&self, project: &str, database: &str) -> Vec<String> {
+        self.catalog.governed_names(&Namespace::new(project, database)).unwrap_or_default()
     }
 
     fn binder<'a>(&'a self, query: &'a QueryText, settings: &'a PlanSettings) -> Binder<'a> {

@@ -113,6 +113,7 @@ fn sink() -> Operator {
         columns: Vec::new(),
         partition_keys: Vec::new(),
         primary_key: Vec::new(),
+        governed: None,
     };
     let insert = "sink".to_owned();
     Operator::Sink(operator::Sink { table, metadata: Vec::new(), overwrite: false, insert })

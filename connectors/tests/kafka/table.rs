@@ -44,6 +44,7 @@ impl TestTable {
             columns: vec![Field::new("id", TypeKind::BigInt.nullable())],
             partition_keys: Vec::new(),
             primary_key: Vec::new(),
+            governed: None,
         };
         Self { plan, metadata: Vec::new(), written_metadata: Vec::new() }
     }

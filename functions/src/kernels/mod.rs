@@ -23,6 +23,7 @@ mod json;
 pub(crate) mod like;
 mod logic;
 mod map;
+mod mask;
 mod math;
 mod membership;
 mod object;
@@ -65,6 +66,7 @@ pub(crate) const ALL: &[&[Function]] = &[
     like::FUNCTIONS,
     logic::FUNCTIONS,
     map::FUNCTIONS,
+    mask::FUNCTIONS,
     math::FUNCTIONS,
     membership::FUNCTIONS,
     object::FUNCTIONS,

@@ -1,6 +1,7 @@
 //! The operators of a stream graph: what each computes, not how.
 
 mod changelog;
+mod governed;
 mod join;
 mod pattern;
 mod updating;
@@ -15,6 +16,7 @@ use crate::expr::{Expr, Literal, NamedExpr};
 use crate::window::{WindowColumn, WindowEmit, WindowShape, WindowTime};
 
 pub use changelog::{ChangeCode, FromChangelog, ToChangelog};
+pub use governed::{Governed, Mask};
 pub use join::{
     IntervalJoin, Join, JoinKind, JoinOn, LookupJoin, LookupKey, LookupRetry,
     MAX_MULTI_JOIN_INPUTS, MultiJoin, TemporalJoin, WindowJoin,
@@ -91,7 +93,7 @@ pub enum Operator {
 }
 
 /// A connector with its options, as written in `WITH (…)`, `connector` and `format` included.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Table {
     /// Full name, for messages and metrics.
     pub name: String,
@@ -103,6 +105,16 @@ pub struct Table {
     pub partition_keys: Vec<String>,
     /// Columns of `PRIMARY KEY … NOT ENFORCED`.
     pub primary_key: Vec<String>,
+    /// Where the catalog defines it; none: the script does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub governed: Option<Box<Governed>>,
+}
+
+impl Table {
+    /// The resource name of a governed table.
+    pub fn reference(&self) -> Option<&str> {
+        self.governed.as_deref().map(|governed| governed.reference.as_str())
+    }
 }
 
 /// Reads a table.

@@ -62,7 +62,7 @@ fn parameter_of(index: usize) -> Option<usize> {
 }
 
 /// Each column replaced by what `of` gives for it.
-pub(super) fn replaced(expr: Expr, of: &dyn Fn(usize, Expr) -> Expr) -> Expr {
+pub(crate) fn replaced(expr: Expr, of: &dyn Fn(usize, Expr) -> Expr) -> Expr {
     match expr {
         Expr::Column { index, .. } => of(index, expr),
         mut other => {

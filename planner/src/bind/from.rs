@@ -20,6 +20,7 @@ use super::unnest::UnnestCall;
 use super::{Binder, semantic, unsupported};
 use crate::algebra::{JoinForm, RelOp, Relation, Scan, schema_of};
 use crate::catalog::{ColumnKind, Object, Table, View};
+use crate::governed::Purpose;
 use crate::parser::ast::TableName;
 use crate::parser::cursor;
 use crate::parser::tokens::table_options;
@@ -118,7 +119,8 @@ impl Binder<'_> {
                 let (relation, mut scope) = self.aliased(relation, alias.as_ref(), last)?;
                 let is_cte = matches!(parts.as_slice(), [name] if self.is_cte(name));
                 if alias.is_none() && !is_cte {
-                    scope.name_table(TableName { parts, span: place }.resolve(self.here)?);
+                    let name = TableName { parts, span: place };
+                    scope.name_table(self.catalog.place_of(&name, self.here)?);
                 }
                 Ok((relation, scope))
             }
@@ -242,14 +244,23 @@ impl Binder<'_> {
         alias: Option<&TableAlias>,
         name: Option<&str>,
     ) -> Result<(Relation, Scope)> {
-        let Some(alias) = alias else {
-            let scope = Scope::of(&relation, name);
-            return Ok((relation, scope));
+        let denied = denied(&relation);
+        let (relation, mut scope) = match alias {
+            None => {
+                let scope = Scope::of(&relation, name);
+                (relation, scope)
+            }
+            Some(alias) => {
+                let columns: Vec<&str> =
+                    alias.columns.iter().map(|column| column.name.value.as_str()).collect();
+                let relation = rename(relation, &columns, self.span_of(alias))?;
+                let scope = Scope::of(&relation, Some(&alias.name.value));
+                (relation, scope)
+            }
         };
-        let columns: Vec<&str> =
-            alias.columns.iter().map(|column| column.name.value.as_str()).collect();
-        let relation = rename(relation, &columns, self.span_of(alias))?;
-        let scope = Scope::of(&relation, Some(&alias.name.value));
+        if let Some((table, denied)) = denied {
+            scope.deny(&table, &denied);
+        }
         Ok((relation, scope))
     }
 
@@ -265,18 +276,18 @@ impl Binder<'_> {
             return Ok(relation.clone());
         }
         let name = TableName { parts: parts.to_vec(), span };
-        let resolved = name.resolve(self.here)?;
-        let catalog = self.catalog;
+        let found = self.catalog.named(&name, self.here, Purpose::Read, self.settings)?;
+        let resolved = found.path;
         let place = (span.end_line, span.end_column + 1);
         self.read.borrow_mut().insert(place);
         let options = self.hints.get(&place).map(|hints| table_options(hints));
         let options = options.filter(|options| !options.is_empty());
-        match (catalog.get(&resolved), options) {
+        match (&found.object, options) {
             (Some(Object::Table(table)), _) if is_of_source(table) => {
                 Err(without_watermarks(table, span))
             }
             (Some(Object::Table(table)), Some(options)) => {
-                Ok(scan(&Arc::new(with_options(table, &options))))
+                Ok(scan(&Arc::new(with_options(table, &options, span)?)))
             }
             (Some(Object::Table(table)), None) => Ok(scan(table)),
             (Some(Object::View(_)), Some(_)) => {
@@ -287,7 +298,8 @@ impl Binder<'_> {
             (Some(Object::View(view)), None) => self.view(view),
             (None, _) => {
                 let error = semantic(format!("there is no table or view '{resolved}'"), span);
-                let known = catalog.names(&resolved.namespace);
+                let known = self.catalog.candidates(&name, self.here);
+                let known = known.iter().map(String::as_str);
                 let known = known.chain(self.ctes.iter().map(|(name, _)| name.as_str()));
                 Err(match suggest::advice(&resolved.name, known, "there are") {
                     Some(advice) => error.help(advice),
@@ -311,6 +323,15 @@ impl Binder<'_> {
         let names: Vec<&str> = view.columns.iter().map(String::as_str).collect();
         rename(relation, &names, view.query.span).map_err(context)
     }
+}
+
+/// The table of a scan and its columns by place, where the caller may not read all of them.
+fn denied(relation: &Relation) -> Option<(Arc<Table>, Vec<usize>)> {
+    let RelOp::Scan(scan) = &relation.op else { return None };
+    let governed = scan.table.governed.as_ref().filter(|governed| !governed.denied.is_empty())?;
+    let columns = relation.schema.iter().enumerate();
+    let denied = columns.filter(|(_, field)| governed.denied.contains(&field.name));
+    Some((Arc::clone(&scan.table), denied.map(|(index, _)| index).collect()))
 }
 
 /// Whether the table's watermarks are to come from its source.
@@ -357,16 +378,22 @@ pub(crate) fn scan(table: &Arc<Table>) -> Relation {
         .columns
         .iter()
         .map(|column| {
-            let expr = match &column.kind {
-                ColumnKind::Physical => {
-                    physical += 1;
-                    Expr::column(physical - 1, column.ty.clone())
+            let place = match &column.kind {
+                ColumnKind::Physical => &mut physical,
+                ColumnKind::Metadata { .. } => &mut meta,
+                ColumnKind::Computed(expr) => {
+                    let name = column.name.clone();
+                    let expr = match &table.governed {
+                        Some(governed) => governed.computed(&name, expr.clone()),
+                        None => expr.clone(),
+                    };
+                    return NamedExpr { name, expr };
                 }
-                ColumnKind::Metadata { .. } => {
-                    meta += 1;
-                    Expr::column(meta - 1, column.ty.clone())
-                }
-                ColumnKind::Computed(expr) => expr.clone(),
+            };
+            *place += 1;
+            let expr = match &table.governed {
+                Some(governed) => governed.produced_column(column, *place - 1),
+                None => Expr::column(*place - 1, column.ty.clone()),
             };
             NamedExpr { name: column.name.clone(), expr }
         })
@@ -389,10 +416,21 @@ pub(crate) fn scan(table: &Arc<Table>) -> Relation {
 }
 
 /// The table with options of a hint.
-pub(super) fn with_options(table: &Table, options: &[(String, String)]) -> Table {
+///
+/// # Errors
+/// `PERMISSION_DENIED` for options that a statement may not give to a governed table.
+pub(super) fn with_options(
+    table: &Table,
+    options: &[(String, String)],
+    span: Span,
+) -> Result<Table> {
+    let mut governed = table.governed.clone();
+    if let Some(governed) = &mut governed {
+        governed.hint(&table.name, options, span)?;
+    }
     let mut merged: BTreeMap<String, String> = table.options.clone();
     merged.extend(options.iter().cloned());
-    Table {
+    Ok(Table {
         path: table.path.clone(),
         name: table.name.clone(),
         columns: table.columns.clone(),
@@ -401,7 +439,8 @@ pub(super) fn with_options(table: &Table, options: &[(String, String)]) -> Table
         partition_keys: table.partition_keys.clone(),
         options: merged,
         definition: Arc::clone(&table.definition),
-    }
+        governed,
+    })
 }
 
 /// The input of a SELECT without FROM.

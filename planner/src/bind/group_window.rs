@@ -83,6 +83,7 @@ impl Binder<'_> {
                 hidden: true,
                 origin: None,
                 table: None,
+                denied: None,
             }
         }));
         Ok(Some(GroupWindow { call: call.clone(), kind, columns }))

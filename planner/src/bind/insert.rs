@@ -11,6 +11,7 @@ use super::scope::Scope;
 use super::{Binder, cast, constant, from, semantic};
 use crate::algebra::Relation;
 use crate::catalog::{Column, Object, Table};
+use crate::governed::Purpose;
 use crate::optimize::conjunction::join as conjunction;
 use crate::parser::ast::{Insert, OnConflict};
 use crate::parser::cursor;
@@ -103,18 +104,23 @@ fn is_number_as_text(from: &SqlType, to: &SqlType) -> bool {
 }
 
 fn target(binder: &Binder<'_>, insert: &Insert) -> Result<Arc<Table>> {
-    let name = insert.table.resolve(binder.here)?;
-    let catalog = binder.catalog;
-    match catalog.get(&name) {
+    let (name, catalog) = (&insert.table, binder.catalog);
+    let found = catalog.named(name, binder.here, Purpose::Write, binder.settings)?;
+    let name = found.path;
+    match &found.object {
         Some(Object::Table(table)) if insert.options.is_empty() => Ok(Arc::clone(table)),
-        Some(Object::Table(table)) => Ok(Arc::new(from::with_options(table, &insert.options))),
+        Some(Object::Table(table)) => {
+            let table = from::with_options(table, &insert.options, insert.table.span)?;
+            Ok(Arc::new(table))
+        }
         Some(Object::View(_)) => Err(semantic(
             format!("'{name}' is a view; rows can be inserted into tables only"),
             insert.table.span,
         )),
         None => {
             let error = semantic(format!("there is no table '{name}'"), insert.table.span);
-            let known = catalog.names(&name.namespace);
+            let known = catalog.candidates(&insert.table, binder.here);
+            let known = known.iter().map(String::as_str);
             Err(match suggest::advice(&name.name, known, "there are") {
                 Some(advice) => error.help(advice),
                 None => error,

@@ -10,7 +10,7 @@ mod changelog;
 pub(crate) mod constant;
 mod current_watermark;
 mod decorrelate;
-mod dependent;
+pub(crate) mod dependent;
 mod expr;
 pub(crate) mod former_time;
 mod from;

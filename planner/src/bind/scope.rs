@@ -8,7 +8,8 @@ use tidegate_types::{Error, Result, Span, SqlType};
 
 use super::semantic;
 use crate::algebra::Relation;
-use crate::catalog::{Namespace, ObjectPath};
+use crate::catalog::{Namespace, ObjectPath, Table};
+use crate::governed;
 use crate::parser::cursor;
 use crate::suggest;
 
@@ -35,6 +36,8 @@ pub(crate) struct ScopeColumn {
     pub(crate) origin: Option<String>,
     /// The table that it is of, if that has no alias.
     pub(crate) table: Option<Arc<ObjectPath>>,
+    /// The governed table of which the caller may not read it.
+    pub(crate) denied: Option<Arc<Table>>,
 }
 
 impl Scope {
@@ -47,6 +50,7 @@ impl Scope {
             hidden: false,
             origin: None,
             table: None,
+            denied: None,
         });
         Self { columns: columns.collect(), star: Vec::new(), aliases: Vec::new() }
     }
@@ -72,6 +76,31 @@ impl Scope {
         for column in &mut self.columns {
             column.table = Some(Arc::clone(&path));
         }
+    }
+
+    /// Says which columns of a table the caller may not read.
+    pub(crate) fn deny(&mut self, table: &Arc<Table>, columns: &[usize]) {
+        for index in columns {
+            if let Some(column) = self.columns.get_mut(*index) {
+                column.denied = Some(Arc::clone(table));
+            }
+        }
+    }
+
+    /// Whether all of some columns may be read.
+    ///
+    /// # Errors
+    /// `PERMISSION_DENIED` with those of a table that may not.
+    pub(crate) fn check_readable(&self, columns: &[usize], span: Span) -> Result<()> {
+        let columns = || columns.iter().filter_map(|index| self.columns.get(*index));
+        let Some(table) = columns().find_map(|column| column.denied.as_ref()) else {
+            return Ok(());
+        };
+        let is_of = |column: &&ScopeColumn| {
+            column.denied.as_ref().is_some_and(|other| Arc::ptr_eq(other, table))
+        };
+        let names: Vec<&str> = columns().filter(is_of).map(|column| column.name.as_str()).collect();
+        Err(governed::refusal(&table.name, &names).at(span))
     }
 
     /// What stands behind the catalog and the database of a table in sight, if a name begins with them.
@@ -112,7 +141,7 @@ impl Scope {
             let found = self
                 .find(|c| c.qualifier.as_deref() == Some(&table.value) && c.name == column.value);
             match found.as_slice() {
-                [index] => return fields_of(self.column(*index), fields),
+                [index] => return fields_of(self.readable(*index, column)?, fields),
                 [] if self.find(|c| c.name == table.value).is_empty() => {
                     return Err(self.unknown(column, Some(&table.value)));
                 }
@@ -127,10 +156,10 @@ impl Scope {
                 .as_slice()
             && self.find(|c| c.name == first.value && !c.hidden).is_empty()
         {
-            return fields_of(self.column(*index), fields);
+            return fields_of(self.readable(*index, column)?, fields);
         }
         match self.find(|c| c.name == first.value && !c.hidden).as_slice() {
-            [index] => fields_of(self.column(*index), &path[1..]),
+            [index] => fields_of(self.readable(*index, first)?, &path[1..]),
             [] if let Some((_, index, ty)) =
                 self.aliases.iter().find(|(name, ..)| *name == first.value) =>
             {
@@ -149,6 +178,12 @@ impl Scope {
             return Err(self.unknown_table(table, cursor::span(table.span)));
         }
         Ok(found)
+    }
+
+    /// A reference to a column that is named.
+    fn readable(&self, index: usize, name: &Ident) -> Result<Expr> {
+        self.check_readable(&[index], cursor::span(name.span))?;
+        Ok(self.column(index))
     }
 
     /// A reference to a column.

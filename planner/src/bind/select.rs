@@ -185,8 +185,9 @@ impl Binder<'_> {
                     if scope.columns.is_empty() {
                         return Err(semantic("SELECT * needs a FROM clause", span));
                     }
-                    let shown = scope.star().into_iter();
-                    items.extend(shown.map(|index| star_item(scope, index, span)));
+                    let shown = scope.star();
+                    scope.check_readable(&shown, span)?;
+                    items.extend(shown.into_iter().map(|index| star_item(scope, index, span)));
                 }
                 SelectItem::QualifiedWildcard(kind, _) => {
                     items.extend(self.qualified_star(kind, scope, self.span_of(item))?);
@@ -242,6 +243,7 @@ impl Binder<'_> {
             && scope.columns.iter().any(|column| column.qualifier.as_deref() == Some(&table.value))
         {
             let columns = scope.columns_of(table)?;
+            scope.check_readable(&columns, span)?;
             return Ok(columns.into_iter().map(|index| star_item(scope, index, span)).collect());
         }
         let row = scope.resolve(&path)?;

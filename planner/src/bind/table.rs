@@ -59,6 +59,7 @@ pub(crate) fn table(
         partition_keys: names(&create.partition_keys),
         options: options(&create)?,
         definition: Arc::new(create),
+        governed: None,
     })
 }
 
@@ -142,6 +143,7 @@ fn read_scope(create: &CreateTable) -> Scope {
         hidden: false,
         origin: None,
         table: None,
+        denied: None,
     };
     let physical = create.columns.iter().filter_map(|def| match &def.kind {
         syntax::ColumnKind::Physical(ty) => Some(column(def, ty)),
@@ -194,6 +196,7 @@ fn watermark(
                 hidden: false,
                 origin: None,
                 table: None,
+                denied: None,
             })
             .collect(),
         ..Scope::default()

@@ -69,6 +69,7 @@ impl Binder<'_> {
             hidden: false,
             origin: None,
             table: None,
+            denied: None,
         }));
         let mut schema = input.schema.clone();
         schema.extend(fields);

@@ -2,14 +2,17 @@
 
 use tidegate_connector_spec::Role;
 use tidegate_plan::operator::{
-    IntervalJoin, Join, JoinKind, JoinOn, LookupJoin, LookupKey, TemporalJoin, WindowJoin,
+    IntervalJoin, Join, JoinKind, JoinOn, LookupJoin, TemporalJoin, WindowJoin,
 };
-use tidegate_plan::{Exchange, Expr, Input, NamedExpr, Operator};
+use tidegate_plan::{Exchange, Expr, Input, Operator};
 use tidegate_types::{Error, Field, Result};
 
+use super::looked_up::{
+    Looked, looked_up, lookup_key, masked_columns, nothing, output_of, over_read,
+};
 use super::source::{check, plan_table};
 use super::{Draft, Lowering, forward};
-use crate::algebra::{self, JoinForm, LookupOptions, RelOp, Relation};
+use crate::algebra::{self, JoinForm, LookupOptions, Relation};
 use crate::optimize::conjunction;
 use crate::optimize::join::equality;
 use crate::optimize::join_time::expiry;
@@ -122,11 +125,9 @@ impl Lowering<'_> {
         let node = self.relation(left)?;
         // Over the input's columns, then those that are read.
         let mut on: Vec<Expr> = join.on;
-        let place = |index: usize| match index.checked_sub(width) {
-            Some(right) => width + columns[right],
-            None => index,
-        };
-        on.iter_mut().for_each(|condition| condition.remap_columns(&place));
+        for condition in &mut on {
+            *condition = over_read(std::mem::replace(condition, nothing()), &columns, width);
+        }
         on.extend(filter.into_iter().map(|mut condition| {
             condition.remap_columns(&|index| index + width);
             condition
@@ -139,11 +140,15 @@ impl Lowering<'_> {
             }
         }
         if keys.is_empty() {
+            let masked = table.governed.as_ref().is_some_and(|governed| !governed.masks.is_empty());
             return Err(Error::unsupported(format!(
                 "the join with table {} needs a condition that one of its columns equals a column",
                 table.name
             ))
-            .help("write ON left.x = table.key"));
+            .help(match masked {
+                true => "write ON left.x = table.key, of a key that you read without a mask",
+                false => "write ON left.x = table.key",
+            }));
         }
         let asynchronous = options.asynchronous.unwrap_or(true);
         let mode = self.settings.get("table.exec.async-lookup.output-mode");
@@ -157,7 +162,7 @@ impl Lowering<'_> {
             read,
             keys,
             condition: conjunction::join(rest),
-            output: columns,
+            output: output_of(&columns),
             asynchronous,
             ordered: options.ordered.unwrap_or(!unordered) || !self.facts[node].is_append(),
             capacity: options
@@ -169,8 +174,14 @@ impl Lowering<'_> {
         };
         let identity = self.identities[node].lookup(&lookup);
         let id = identity.rows.word("lookup-join");
+        let Some(masked) = masked_columns(&columns, &lookup, &schema, width) else {
+            let operator = Operator::LookupJoin(lookup);
+            return self.add(Draft::new(operator, forward(node), schema, identity, id));
+        };
+        // Values come as they are, and are masked right behind the join.
         let operator = Operator::LookupJoin(lookup);
-        self.add(Draft::new(operator, forward(node), schema, identity, id))
+        let joined = self.add(Draft::new(operator, forward(node), masked.joined, identity, id))?;
+        self.calc_of(joined, None, masked.projection)
     }
 }
 
@@ -195,76 +206,4 @@ pub(super) fn join_on(conditions: Vec<Expr>, width: usize) -> JoinOn {
     }
     on.condition = conjunction::join(rest);
     on
-}
-
-/// A table that is looked up, below its projections and filters.
-struct Looked {
-    table: std::sync::Arc<crate::catalog::Table>,
-    /// The physical columns that are read.
-    read: Vec<Field>,
-    /// The place in `read` of each column of the relation.
-    columns: Vec<usize>,
-    /// Conditions over `read`.
-    filter: Vec<Expr>,
-}
-
-fn looked_up(relation: Relation) -> Result<Looked> {
-    let plain = |exprs: &[NamedExpr], below: &[usize]| -> Option<Vec<usize>> {
-        let place = |named: &NamedExpr| match &named.expr {
-            Expr::Column { index, .. } => below.get(*index).copied(),
-            _ => None,
-        };
-        exprs.iter().map(place).collect()
-    };
-    let refuse = |name: &str| {
-        Err(Error::unsupported(format!(
-            "table {name} is looked up with computed or metadata columns, which is not supported yet"
-        ))
-        .help("select the table's own columns and compute behind the join"))
-    };
-    match relation.op {
-        RelOp::Scan(scan) => {
-            let identity: Vec<usize> = (0..scan.read.len()).collect();
-            let Some(columns) = plain(&scan.projection, &identity) else {
-                return refuse(&scan.table.name);
-            };
-            Ok(Looked { table: scan.table, read: scan.read, columns, filter: scan.pushed })
-        }
-        RelOp::Project { input, exprs } => {
-            let below = looked_up(*input)?;
-            match plain(&exprs, &below.columns) {
-                Some(columns) => Ok(Looked { columns, ..below }),
-                None => refuse(&below.table.name),
-            }
-        }
-        RelOp::Filter { input, mut predicate } => {
-            let mut below = looked_up(*input)?;
-            predicate.remap_columns(&|index| below.columns[index]);
-            below.filter.push(predicate);
-            Ok(below)
-        }
-        _ => Err(Error::internal("a lookup of what is no table")),
-    }
-}
-
-/// `table column = input column` or `= constant`; columns are over the input, then what is read.
-fn lookup_key(condition: &Expr, width: usize) -> Option<(usize, LookupKey)> {
-    if let Some((Expr::Column { index: a, .. }, Expr::Column { index: b, .. }, false)) =
-        equality(condition, width)
-    {
-        return Some((b - width, LookupKey::Column(*a)));
-    }
-    let Expr::Call { function, args, .. } = condition else { return None };
-    if function.name != "=" {
-        return None;
-    }
-    match args.as_slice() {
-        [Expr::Column { index, .. }, Expr::Literal(value)]
-        | [Expr::Literal(value), Expr::Column { index, .. }]
-            if *index >= width =>
-        {
-            Some((index - width, LookupKey::Constant(value.clone())))
-        }
-        _ => None,
-    }
 }

@@ -8,6 +8,7 @@ mod changelog_rows;
 mod emit;
 mod identity;
 mod join;
+mod looked_up;
 mod match_recognize;
 mod multi_join;
 mod name;
@@ -17,6 +18,7 @@ mod updating;
 mod windowed;
 
 pub use sink::COLLECT;
+pub(crate) use source::check_metadata;
 pub(crate) use updating::frame_text;
 
 use std::collections::{BTreeMap, HashMap};
@@ -174,10 +176,13 @@ impl Lowering<'_> {
         let table = scan.table.clone();
         let upserts = match changes(&table.options, Role::Source) {
             Changes::Upsert => true,
-            Changes::All => {
+            Changes::All if self.settings.boolean("table.exec.source.cdc-events-duplicate") => {
+                if let Some(governed) = &table.governed {
+                    governed.check_key(&table, true)?;
+                }
                 !table.primary_key.is_empty()
-                    && self.settings.boolean("table.exec.source.cdc-events-duplicate")
             }
+            Changes::All => false,
             Changes::Append | Changes::WithoutOld => false,
         };
         let source = self.source(scan, schema)?;

@@ -179,6 +179,7 @@ fn collect(schema: &[Field]) -> Sink {
             .collect(),
         partition_keys: Vec::new(),
         primary_key: Vec::new(),
+        governed: None,
     };
     Sink { table, metadata: Vec::new(), overwrite: false, insert: COLLECT.to_owned() }
 }

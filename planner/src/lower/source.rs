@@ -1,5 +1,7 @@
 //! Scans → source nodes: options are checked, the watermark and its time-out are set.
 
+use std::borrow::Cow;
+
 use tidegate_connector_spec::{Changes, Role, changes, validate};
 use tidegate_plan::Operator;
 use tidegate_plan::operator::{Source, Table, WatermarkSpec};
@@ -11,6 +13,7 @@ use super::identity::Identity;
 use super::{Draft, Lowering};
 use crate::algebra::Scan;
 use crate::catalog;
+use crate::governed::with_samples;
 
 impl Lowering<'_> {
     pub(super) fn source(&mut self, scan: Scan, schema: Vec<Field>) -> Result<usize> {
@@ -21,8 +24,9 @@ impl Lowering<'_> {
         let idle_timeout_ms = self.idle_timeout(table)?;
         let watermark =
             scan.watermark.map(|(column, expr)| WatermarkSpec { column, expr, idle_timeout_ms });
-        let mut identity =
-            Identity::source(&table.name, schema.iter().map(|field| field.name.as_str()));
+        let seen: Vec<Cow<'_, str>> =
+            schema.iter().map(|field| seen_as(table, &field.name)).collect();
+        let mut identity = Identity::source(&table.name, seen.iter().map(|name| name.as_ref()));
         // Readers whose conditions the source applies see other rows.
         let reads =
             Identity::source(&table.name, scan.read.iter().map(|field| field.name.as_str()));
@@ -52,6 +56,14 @@ impl Lowering<'_> {
     }
 }
 
+/// What tells a column apart from others: behind another mask it is another one, and state over it is not taken over.
+fn seen_as<'n>(table: &catalog::Table, name: &'n str) -> Cow<'n, str> {
+    match table.governed.as_deref().and_then(|governed| governed.changed_by(name)) {
+        Some(masks) => Cow::Owned(format!("{name} behind {masks}")),
+        None => Cow::Borrowed(name),
+    }
+}
+
 /// The table as the plan keeps it.
 pub(super) fn plan_table(table: &catalog::Table) -> Table {
     Table {
@@ -60,12 +72,30 @@ pub(super) fn plan_table(table: &catalog::Table) -> Table {
         columns: table.physical_columns(),
         partition_keys: table.partition_keys.clone(),
         primary_key: table.primary_key.clone(),
+        governed: table.governed.as_deref().map(|governed| {
+            Box::new(tidegate_plan::operator::Governed {
+                reference: governed.reference.clone(),
+                schema_digest: governed.schema_digest.clone(),
+                hints: governed.hints.clone(),
+                masks: governed.masks.clone(),
+            })
+        }),
     }
 }
 
 /// Checks a table's options for a role, and that a table by key has a key.
 pub(super) fn check(table: &catalog::Table, role: Role) -> Result<()> {
-    validate(&table.options, role).context(|| format!("table {}", table.name))?;
+    let checked = match &table.governed {
+        // What differs by environment is checked when a job is started there.
+        Some(governed) => {
+            if role == Role::Source {
+                governed.check_key(table, false)?;
+            }
+            validate(&with_samples(&table.options), role)
+        }
+        None => validate(&table.options, role),
+    };
+    checked.context(|| format!("table {}", table.name))?;
     if changes(&table.options, role) != Changes::Upsert || !table.primary_key.is_empty() {
         return Ok(());
     }
@@ -77,7 +107,7 @@ pub(super) fn check(table: &catalog::Table, role: Role) -> Result<()> {
 }
 
 /// Checks that the connector knows the table's metadata columns.
-pub(super) fn check_metadata(table: &catalog::Table, role: Role) -> Result<()> {
+pub(crate) fn check_metadata(table: &catalog::Table, role: Role) -> Result<()> {
     let name = table.options.get("connector").map(String::as_str).unwrap_or_default();
     if tidegate_connector_spec::connector(name).is_none() {
         return Ok(());

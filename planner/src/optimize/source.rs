@@ -249,6 +249,13 @@ fn read_needs(scan: &Scan, outputs: &mut [Need]) -> Vec<Need> {
             Projection::Nested => {}
         }
     }
+    if scan.table.governed.is_some()
+        && !reads.iter().any(Need::is_needed)
+        && let Some(first) = reads.first_mut()
+    {
+        // Of columns that are all masked to NULL there are as many as there are rows.
+        *first = Need::All;
+    }
     // Outputs that pass a column on show all that is read of it.
     for (named, output) in scan.projection.iter().zip(outputs.iter_mut()) {
         if let Expr::Column { index, .. } = &named.expr
@@ -302,14 +309,17 @@ fn cheapest(scan: &Scan) -> Option<usize> {
         TypeKind::Char { .. } | TypeKind::VarChar { .. } => 4,
         _ => 5,
     };
-    let columns =
-        scan.projection.iter().enumerate().filter_map(|(output, named)| match &named.expr {
-            Expr::Column { index, ty } if pushed.contains(index) => Some((0, output, ty)),
-            Expr::Column { ty, .. } => Some((cost(&ty.kind), output, ty)),
-            Expr::Literal(literal) => {
-                Some((if scan.pushed.is_empty() { 9 } else { 0 }, output, &literal.ty))
-            }
-            _ => None,
-        });
-    columns.min_by_key(|(cost, output, _)| (*cost, *output)).map(|(_, output, _)| output)
+    let governed = scan.table.governed.as_ref();
+    let readable = scan.projection.iter().enumerate().filter(|(_, named)| {
+        // Nobody may be refused for a column that the query does not name.
+        governed.is_none_or(|governed| !governed.denied.contains(&named.name))
+    });
+    let columns = readable.filter_map(|(output, named)| match &named.expr {
+        Expr::Column { index, .. } if pushed.contains(index) => Some((0, output)),
+        Expr::Column { ty, .. } => Some((cost(&ty.kind), output)),
+        Expr::Literal(_) => Some((if scan.pushed.is_empty() { 9 } else { 0 }, output)),
+        Expr::Call { .. } if governed.is_some() => Some((10, output)),
+        _ => None,
+    });
+    columns.min_by_key(|(cost, output)| (*cost, *output)).map(|(_, output)| output)
 }

@@ -9,6 +9,7 @@ use super::definition::kind_of;
 use super::{Planned, Session, done, partition};
 use crate::bind::semantic;
 use crate::catalog::{Namespace, Object, ObjectPath, View};
+use crate::governed::Purpose;
 use crate::parser::ast::{
     AlterTable, AlterView, ColumnDef, ColumnKind, ColumnPosition, CreateTable, ObjectKind,
     SchemaChange, TableChange, TableName, ViewChange,
@@ -159,8 +160,8 @@ impl Session {
                 let message = format!("'{name}' is a {}, not a {noun}", kind_of(object).noun());
                 Err(semantic(message, written.span))
             }
-            _ if if_exists => Ok(None),
-            _ => Err(self.no_such(noun, name, written.span)),
+            _ if if_exists && !self.named(written, Purpose::Show)?.governed => Ok(None),
+            _ => Err(self.none_to_change(noun, written)?),
         }
     }
 }

@@ -9,7 +9,8 @@ use tidegate_types::{Error, ErrorCode, Result, Span};
 
 use super::{Planned, Session, done};
 use crate::bind::{self, Binder};
-use crate::catalog::{Object, ObjectPath, Table, View};
+use crate::catalog::{Object, Table, View};
+use crate::governed::{self, Governing, Purpose};
 use crate::parser::ast::{CreateTable, CreateView, Drop, ObjectKind, TableName};
 use crate::suggest;
 
@@ -47,6 +48,10 @@ impl Session {
 
     pub(super) fn create_view(&mut self, create: &CreateView) -> Result<Planned> {
         let path = create.name.resolve(&self.here)?;
+        if !create.temporary {
+            let catalog = &path.namespace.catalog;
+            self.catalog.check_own(catalog, Governing::Made("view"), create.name.span)?;
+        }
         let replaced = create.replace
             && matches!(self.catalog.among(create.temporary, &path), Some(Object::View(_)));
         if !replaced && !self.is_free(&create.name, create.temporary, create.if_not_exists)? {
@@ -92,6 +97,8 @@ impl Session {
     ) -> Result<bool> {
         let resolved = name.resolve(&self.here)?;
         if !temporary {
+            let catalog = &resolved.namespace.catalog;
+            self.catalog.check_own(catalog, Governing::Made("table"), name.span)?;
             self.catalog.database(&resolved.namespace).map_err(|error| error.at(name.span))?;
         }
         let Some(object) = self.catalog.among(temporary, &resolved) else {
@@ -123,6 +130,10 @@ impl Session {
             self.catalog.remove(drop.temporary, &path);
             return Ok(Planned::Done(format!("{noun} {path} dropped")));
         }
+        if !drop.temporary {
+            let catalog = &path.namespace.catalog;
+            self.catalog.check_own(catalog, Governing::Changed(noun), drop.name.span)?;
+        }
         if drop.if_exists {
             return Ok(Planned::Done(format!("there is no {noun} {path}")));
         }
@@ -137,16 +148,31 @@ impl Session {
                     .at(drop.name.span)
                     .help(format!("DROP {} without TEMPORARY", noun.to_uppercase())))
             }
-            None => Err(self.no_such(noun, &path, drop.name.span)),
+            None => Err(self.none_to_change(noun, &drop.name)?),
         }
     }
 
-    pub(super) fn no_such(&self, noun: &str, path: &ObjectPath, span: Span) -> Error {
+    pub(super) fn no_such(&self, noun: &str, name: &TableName) -> Result<Error> {
+        let path = name.resolve(&self.here)?;
         let error =
-            Error::new(ErrorCode::NotFound, format!("there is no {noun} '{path}'")).at(span);
-        match suggest::advice(&path.name, self.catalog.names(&path.namespace), "there are") {
+            Error::new(ErrorCode::NotFound, format!("there is no {noun} '{path}'")).at(name.span);
+        let known = self.catalog.candidates(name, &self.here);
+        let known = known.iter().map(String::as_str);
+        Ok(match suggest::advice(&path.name, known, "there are") {
             Some(advice) => error.help(advice),
             None => error,
+        })
+    }
+
+    /// That there is no such object of the script to change; one that the catalog governs is not the script's.
+    pub(super) fn none_to_change(&self, noun: &'static str, name: &TableName) -> Result<Error> {
+        let found = self.named(name, Purpose::Show)?;
+        match found.governed {
+            true => {
+                let project = &found.path.namespace.catalog;
+                Ok(governed::refused(project, Governing::Changed(noun), name.span))
+            }
+            false => self.no_such(noun, name),
         }
     }
 }

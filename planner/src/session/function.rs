@@ -8,6 +8,7 @@ use tidegate_types::{Error, ErrorCode, Result, Span};
 use super::{Planned, Session, done};
 use crate::bind::{self, Binder, NO_HINTS};
 use crate::catalog::{Function, ObjectPath, SqlFunction};
+use crate::governed::Governing;
 use crate::parser::ast::{
     Body, CreateFunction, Drop, FunctionDefinition, Kept, SqlBody, TableName,
 };
@@ -21,6 +22,8 @@ impl Session {
     pub(super) fn create_function(&mut self, create: &CreateFunction) -> Result<Planned> {
         let path = self.function_path(&create.name)?;
         if create.kept == Kept::Catalog {
+            let catalog = &path.namespace.catalog;
+            self.catalog.check_own(catalog, Governing::Made("function"), create.name.span)?;
             let database = self.catalog.database(&path.namespace);
             database.map_err(|error| error.at(create.name.span))?;
         }

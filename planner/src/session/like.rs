@@ -5,6 +5,7 @@ use tidegate_types::{Error, ErrorCode, Result};
 use super::Session;
 use crate::bind::semantic;
 use crate::catalog::Object;
+use crate::governed::Purpose;
 use crate::parser::ast::{
     ColumnDef, ColumnKind, CreateTable, Like, LikeChoice, LikePart, Merging, TableOption,
 };
@@ -13,15 +14,26 @@ use crate::parser::cursor;
 impl Session {
     /// The definition of the table that LIKE names.
     pub(super) fn like_source(&self, like: &Like) -> Result<CreateTable> {
-        let name = like.source.resolve(&self.here)?;
-        match self.catalog.get(&name) {
+        let found = self.named(&like.source, Purpose::Show)?;
+        let name = found.path;
+        match found.object {
+            Some(Object::Table(_))
+                if found.governed
+                    && merging(&like.choices, LikePart::Options) != Merging::Excluding =>
+            {
+                let message = format!(
+                    "table '{name}' is governed by the catalog: its options are no others'"
+                );
+                Err(semantic(message, like.source.span)
+                    .help("say LIKE … (EXCLUDING OPTIONS) and give the table options of its own"))
+            }
             Some(Object::Table(table)) => Ok(table.definition.as_ref().clone()),
             Some(Object::View(_)) => {
                 let message = format!("'{name}' is a view: LIKE takes a table");
                 Err(semantic(message, like.source.span)
                     .help("use CREATE TABLE … AS SELECT for the columns of a view"))
             }
-            None => Err(self.no_such("table", &name, like.source.span)),
+            None => Err(self.no_such("table", &like.source)?),
         }
     }
 }

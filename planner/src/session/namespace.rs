@@ -10,13 +10,14 @@ use tidegate_types::{Error, ErrorCode, Result, Span};
 use super::{Planned, Session, done};
 use crate::bind::semantic;
 use crate::catalog::{CatalogEntry, Database, Databases, Namespace};
+use crate::governed::Governing;
 use crate::parser::ast::{CatalogChange, NamespaceStatement, TableName, TableOption, Use};
 use crate::parser::cursor;
 
 /// The type of catalog that there is.
 const IN_MEMORY: &str = "generic_in_memory";
 /// The database of a catalog that says nothing else, as in Flink.
-const FIRST_DATABASE: &str = "default";
+const FIRST_DATABASE: &str = crate::governed::FIRST_DATABASE;
 /// The only module.
 pub(super) const MODULE: &str = "core";
 
@@ -35,12 +36,16 @@ impl Session {
                 if exists {
                     return Err(exists_already("catalog", &name.value, place(name)));
                 }
+                let (project, place) = (&name.value, place(name));
+                self.catalog.check_own(project, Governing::Made("catalog"), place)?;
                 self.create_catalog(name, comment.clone(), options)
             }
             S::DropCatalog { name, if_exists } => self.drop_catalog(name, *if_exists),
             S::AlterCatalog { name, change } => self.alter_catalog(name, change),
             S::CreateDatabase { name, if_not_exists, comment, options } => {
                 let namespace = name.database(&self.here)?;
+                let kind = Governing::Changed("database");
+                self.catalog.check_own(&namespace.catalog, kind, name.span)?;
                 let databases = self.catalog.databases_mut(&namespace.catalog);
                 let databases = databases.map_err(|error| error.at(name.span))?;
                 if databases.all.contains_key(&namespace.database) {
@@ -59,6 +64,8 @@ impl Session {
             }
             S::AlterDatabase { name, options } => {
                 let namespace = name.database(&self.here)?;
+                let kind = Governing::Changed("database");
+                self.catalog.check_own(&namespace.catalog, kind, name.span)?;
                 let database = self.catalog.database_mut(&namespace);
                 let database = database.map_err(|error| error.at(name.span))?;
                 database.options.extend(options_of(options)?);
@@ -89,12 +96,17 @@ impl Session {
 
     /// What CREATE CATALOG said of a catalog.
     pub(super) fn entry(&self, name: &Ident) -> Result<&CatalogEntry> {
+        if self.catalog.governed_databases(&name.value)?.is_some() {
+            return Err(not_made(name));
+        }
         let databases = self.catalog.databases(&name.value);
         let databases = databases.map_err(|error| error.at(place(name)))?;
         databases.entry.as_ref().ok_or_else(|| not_made(name))
     }
 
     fn drop_catalog(&mut self, name: &Ident, if_exists: bool) -> Result<Planned> {
+        let kind = Governing::Changed("catalog");
+        self.catalog.check_own(&name.value, kind, place(name))?;
         let known = self.catalog.databases(&name.value).map(|_| ());
         match known {
             Err(_) if if_exists => Ok(done("there is no such catalog")),
@@ -111,6 +123,8 @@ impl Session {
     }
 
     fn alter_catalog(&mut self, name: &Ident, change: &CatalogChange) -> Result<Planned> {
+        let kind = Governing::Changed("catalog");
+        self.catalog.check_own(&name.value, kind, place(name))?;
         let is_used = self.here.catalog == name.value;
         let databases = self.catalog.databases_mut(&name.value);
         let databases = databases.map_err(|error| error.at(place(name)))?;
@@ -152,6 +166,8 @@ impl Session {
         cascade: bool,
     ) -> Result<Planned> {
         let namespace = name.database(&self.here)?;
+        let kind = Governing::Changed("database");
+        self.catalog.check_own(&namespace.catalog, kind, name.span)?;
         let databases = self.catalog.databases_mut(&namespace.catalog);
         let databases = databases.map_err(|error| error.at(name.span))?;
         let Some(database) = databases.all.get(&namespace.database) else {
@@ -176,12 +192,19 @@ impl Session {
     /// Changes where names are looked up; of modules there is one.
     pub(super) fn use_statement(&mut self, used: &Use, span: Span) -> Result<Planned> {
         match used {
+            Use::Catalog(name) if self.catalog.governed_databases(&name.value)?.is_some() => {
+                self.here = Namespace::new(&name.value, FIRST_DATABASE);
+            }
             Use::Catalog(name) => {
                 let databases = self.catalog.databases(&name.value);
                 let databases = databases.map_err(|error| error.at(place(name)))?;
                 self.here = Namespace::new(&name.value, &databases.default);
             }
             Use::Database(name) => {
+                if let Some(governed) = self.catalog.governed_database(name, &self.here)? {
+                    self.here = governed;
+                    return Ok(done("it is in use"));
+                }
                 let namespace = name.database(&self.here)?;
                 self.catalog.database(&namespace).map_err(|error| error.at(name.span))?;
                 self.here = namespace;

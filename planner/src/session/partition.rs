@@ -7,6 +7,7 @@ use tidegate_types::{Error, ErrorCode, Result, Span};
 use super::{Rows, Session};
 use crate::bind::semantic;
 use crate::catalog::Object;
+use crate::governed::Purpose;
 use crate::parser::ast::{CreateTable, TableName};
 use crate::parser::cursor;
 use crate::suggest;
@@ -17,13 +18,14 @@ type Partition = Vec<(String, String)>;
 impl Session {
     /// `SHOW PARTITIONS t [PARTITION (key = value, …)]`.
     pub(super) fn partitions(&self, name: &TableName, values: &[(Ident, Expr)]) -> Result<Rows> {
-        let path = name.resolve(&self.here)?;
-        let table = match self.catalog.get(&path) {
+        let found = self.named(name, Purpose::Show)?;
+        let (path, object) = (found.path, found.object);
+        let table = match object {
             Some(Object::Table(table)) => table,
             Some(Object::View(_)) => {
                 return Err(semantic(format!("'{path}' is a view, not a table"), name.span));
             }
-            None => return Err(self.no_such("table", &path, name.span)),
+            None => return Err(self.no_such("table", name)?),
         };
         check_partitioned(&table.definition, name.span)?;
         let wanted = read(&table.definition, values)?;

@@ -9,26 +9,31 @@ use tidegate_types::{Result, Span};
 use super::namespace::MODULE;
 use super::{Planned, Rows, Session};
 use crate::bind::{self, Binder, semantic};
-use crate::catalog::{Databases, Namespace, Object, View};
+use crate::catalog::{Database, Namespace, Object, View};
 use crate::describe;
+use crate::governed::Purpose;
 use crate::parser::ast::{Describe, NamePattern, ObjectKind, Show, TableName};
 
 impl Session {
     pub(super) fn show(&self, show: &Show, span: Span) -> Result<Planned> {
         let rows = match show {
             Show::Catalogs(like) => {
-                names("catalog name", self.catalog.catalog_names(), like, span)?
+                let own = self.catalog.catalog_names().map(str::to_owned);
+                let all: BTreeSet<String> = own.chain(self.catalog.governed_catalogs()?).collect();
+                names("catalog name", all.iter().map(String::as_str), like, span)?
             }
             Show::Databases(catalog, like) => {
-                let databases = self.databases(catalog.as_ref())?;
-                let all = databases.all.keys().map(String::as_str);
-                names("database name", all, like, span)?
+                let all = self.databases(catalog.as_ref())?;
+                names("database name", all.iter().map(String::as_str), like, span)?
             }
             Show::CurrentCatalog => one("current catalog name", &self.here.catalog),
             Show::CurrentDatabase => one("current database name", &self.here.database),
             Show::Tables(database, like) => {
                 let namespace = self.listed(database)?;
-                names("table name", self.catalog.names(&namespace), like, span)?
+                let own = self.catalog.names(&namespace).map(str::to_owned);
+                let governed = self.catalog.governed_names(&namespace)?;
+                let all: BTreeSet<String> = own.chain(governed).collect();
+                names("table name", all.iter().map(String::as_str), like, span)?
             }
             Show::Views(database, like) => {
                 let namespace = self.listed(database)?;
@@ -60,13 +65,20 @@ impl Session {
     }
 
     /// The databases of a catalog, or of the one in use.
-    fn databases(&self, catalog: Option<&TableName>) -> Result<&Databases> {
-        let Some(name) = catalog else {
-            return self.catalog.databases(&self.here.catalog);
+    fn databases(&self, catalog: Option<&TableName>) -> Result<Vec<String>> {
+        let catalog = match catalog {
+            None => &self.here.catalog,
+            Some(name) => match name.parts.as_slice() {
+                [catalog] => catalog,
+                _ => {
+                    let message = format!("the name {name} is none of a catalog");
+                    return Err(semantic(message, name.span));
+                }
+            },
         };
-        match name.parts.as_slice() {
-            [catalog] => self.catalog.databases(catalog).map_err(|error| error.at(name.span)),
-            _ => Err(semantic(format!("the name {name} is none of a catalog"), name.span)),
+        match self.catalog.governed_databases(catalog)? {
+            Some(governed) => Ok(governed),
+            None => Ok(self.catalog.databases(catalog)?.all.keys().cloned().collect()),
         }
     }
 
@@ -75,6 +87,9 @@ impl Session {
         let Some(name) = name else {
             return Ok(self.here.clone());
         };
+        if let Some(governed) = self.catalog.governed_database(name, &self.here)? {
+            return Ok(governed);
+        }
         let namespace = name.database(&self.here)?;
         self.catalog.database(&namespace).map_err(|error| error.at(name.span))?;
         Ok(namespace)
@@ -93,11 +108,12 @@ impl Session {
     }
 
     fn show_create(&self, kind: ObjectKind, name: &TableName) -> Result<Rows> {
-        let resolved = name.resolve(&self.here)?;
-        let text = match (kind, self.catalog.get(&resolved)) {
-            (ObjectKind::Table, Some(Object::Table(table))) => describe::create_table(table),
+        let found = self.named(name, Purpose::Show)?;
+        let resolved = found.path;
+        let text = match (kind, found.object) {
+            (ObjectKind::Table, Some(Object::Table(table))) => describe::create_table(&table),
             (ObjectKind::View, Some(Object::View(view))) => {
-                describe::create_view(view, &self.view_schema(view)?)
+                describe::create_view(&view, &self.view_schema(&view)?)
             }
             (ObjectKind::Table, Some(Object::View(_))) => {
                 let message = format!("'{resolved}' is a view, not a table");
@@ -107,7 +123,7 @@ impl Session {
                 let message = format!("'{resolved}' is a table, not a view");
                 return Err(semantic(message, name.span).help("use SHOW CREATE TABLE"));
             }
-            _ => return Err(self.no_such(kind.noun(), &resolved, name.span)),
+            _ => return Err(self.no_such(kind.noun(), name)?),
         };
         Ok(one("result", &text))
     }
@@ -119,6 +135,9 @@ impl Session {
                 Ok(describe::catalog(&name.value, self.entry(name)?, *extended))
             }
             Describe::Database { name, extended } => {
+                if let Some(governed) = self.catalog.governed_database(name, &self.here)? {
+                    return Ok(describe::database(&governed, &Database::default(), *extended));
+                }
                 let namespace = name.database(&self.here)?;
                 let database = self.catalog.database(&namespace);
                 let database = database.map_err(|error| error.at(name.span))?;
@@ -129,11 +148,10 @@ impl Session {
     }
 
     fn describe_table(&self, name: &TableName) -> Result<Rows> {
-        let resolved = name.resolve(&self.here)?;
-        match self.catalog.get(&resolved) {
-            Some(Object::Table(table)) => Ok(describe::table(table)),
-            Some(Object::View(view)) => Ok(describe::view(view, &self.view_schema(view)?)),
-            None => Err(self.no_such("table or view", &resolved, name.span)),
+        match self.named(name, Purpose::Show)?.object {
+            Some(Object::Table(table)) => Ok(describe::table(&table)),
+            Some(Object::View(view)) => Ok(describe::view(&view, &self.view_schema(&view)?)),
+            None => Err(self.no_such("table or view", name)?),
         }
     }
 

@@ -9,6 +9,7 @@ use tidegate_types::{Error, ErrorCode, Result, TypeKind};
 use super::{Planned, Session};
 use crate::bind::{self, semantic};
 use crate::catalog::Object;
+use crate::governed::Governing;
 use crate::lower::SinkTarget;
 use crate::parser::ast::{ColumnDef, ColumnKind, CreateTable, CreateTableAs, Insert, Replace};
 use crate::parser::cursor;
@@ -50,7 +51,9 @@ impl Session {
             return Ok(());
         }
         let name = create.table.name.resolve(&self.here)?;
-        self.catalog.database(&name.namespace).map_err(|error| error.at(create.table.name.span))?;
+        let place = create.table.name.span;
+        self.catalog.check_own(&name.namespace.catalog, Governing::Made("table"), place)?;
+        self.catalog.database(&name.namespace).map_err(|error| error.at(place))?;
         if create.table.if_not_exists {
             let message = "REPLACE and IF NOT EXISTS exclude each other";
             return Err(semantic(message, create.span));

@@ -49,6 +49,7 @@ fn source_in(
         columns: declared,
         partition_keys: Vec::new(),
         primary_key: Vec::new(),
+        governed: None,
     };
     let plan = operator::Source {
         table,

@@ -45,6 +45,7 @@ impl TestTable {
             ],
             partition_keys: Vec::new(),
             primary_key: Vec::new(),
+            governed: None,
         };
         Self { folder, plan, metadata: Vec::new(), now: Arc::new(AtomicI64::new(0)) }
     }

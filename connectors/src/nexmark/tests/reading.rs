@@ -34,6 +34,7 @@ fn source_in(
         columns: columns(),
         partition_keys: Vec::new(),
         primary_key: Vec::new(),
+        governed: None,
     };
     let plan = operator::Source {
         table,
