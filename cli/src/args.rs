@@ -6,7 +6,7 @@ use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 use tidegate_runtime::telemetry;
 
 use crate::client::{LoginArguments, Passwords, SessionCommand};
-use crate::security::{CertCommand, TokenCommand};
+use crate::security::{CertCommand, SecretsCommand, TokenCommand};
 
 /// Stream processing with Flink SQL, in one binary.
 #[derive(Debug, Parser)]
@@ -110,6 +110,14 @@ pub(crate) enum Command {
     /// Make the certificates with which nodes prove who they are.
     #[command(subcommand)]
     Cert(CertCommand),
+    /// Make the keys with which secrets of data sources are encrypted.
+    #[command(subcommand)]
+    Secrets(SecretsCommand),
+    /// Print the script with which a shell completes commands.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
     /// Make the tokens with which clients prove who they are.
     #[command(subcommand)]
     Token(TokenCommand),

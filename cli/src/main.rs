@@ -12,17 +12,25 @@ mod telemetry;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let args = args::Args::parse();
+    let matches = client::with_api(args::Args::command()).get_matches();
+    let args = match client::is_of_api(&matches) {
+        true => None,
+        false => match args::Args::from_arg_matches(&matches) {
+            Ok(args) => Some(args),
+            Err(error) => error.exit(),
+        },
+    };
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         eprintln!("error: another TLS provider is installed in this process");
         return ExitCode::FAILURE;
     }
+    let Some(args) = args else { return client::api(&matches) };
     let filter = args.log_filter();
     if let Err(error) = tidegate_runtime::telemetry::start_logs(args.log_format.into(), &filter) {
         eprintln!("error: {error}");
@@ -43,6 +51,8 @@ fn main() -> ExitCode {
         args::Command::Whoami { options } => client::whoami(&options),
         args::Command::Session { options, command } => client::session(&options, command),
         args::Command::Cert(command) => security::cert(command),
+        args::Command::Secrets(command) => security::secrets(command),
+        args::Command::Completions { shell } => client::completions(shell),
         args::Command::Token(command) => security::token(command),
     }
 }

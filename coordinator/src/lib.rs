@@ -1,7 +1,9 @@
 //! The control plane: Raft, the scheduler, the drivers of jobs, the API.
 
+mod governance;
 mod jobs;
 pub mod raft;
+pub(crate) mod secrets;
 pub mod scheduler;
 pub mod service;
 

@@ -101,13 +101,16 @@ impl Method {
 }
 
 /// Fields that give an id to what is created, and the collection that it comes into.
-const CHILDREN: [(&str, &str); 6] = [
+const CHILDREN: [(&str, &str); 9] = [
     ("job_id", "jobs"),
     ("savepoint_id", "savepoints"),
     ("user_id", "users"),
     ("service_account_id", "serviceAccounts"),
     ("project_id", "projects"),
     ("service_id", "services"),
+    ("data_source_id", "dataSources"),
+    ("database_id", "databases"),
+    ("table_id", "tables"),
 ];
 
 /// The text at the end of a way through messages.

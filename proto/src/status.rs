@@ -52,7 +52,10 @@ pub fn to_status_about(error: &Error, mut metadata: HashMap<String, String>) -> 
     if let Some(span) = error.span() {
         metadata.insert("span".to_owned(), span.to_string());
     }
-    let details = ErrorDetails::with_error_info(error.code().as_str(), DOMAIN, metadata);
+    let mut details = ErrorDetails::with_error_info(error.code().as_str(), DOMAIN, metadata);
+    for violation in error.fields() {
+        details.add_bad_request_violation(&violation.field, &violation.message);
+    }
     Status::with_error_details(grpc_code(error.code()), error.summary(), details)
 }
 
@@ -76,7 +79,11 @@ pub fn from_status(status: &Status) -> Error {
             _ => ErrorCode::Internal,
         },
     };
-    let error = Error::new(code, status.message());
+    let mut error = Error::new(code, status.message());
+    let bad = status.get_details_bad_request();
+    for violation in bad.into_iter().flat_map(|bad| bad.field_violations) {
+        error = error.field(violation.field, violation.description);
+    }
     let help = info.and_then(|mut info| info.metadata.remove("help"));
     match help {
         Some(help) => error.help(help),
@@ -94,6 +101,8 @@ mod tests {
             Error::new(ErrorCode::SqlSemantic, "no column 'x'").help("name one").context("plan");
         let back = from_status(&to_status(&error));
         assert_eq!((back.code(), back.to_string()), (error.code(), error.to_string()));
+        let error = Error::new(ErrorCode::InvalidOption, "wrong").field("a.b", "is odd");
+        assert_eq!(from_status(&to_status(&error)).fields(), error.fields());
         let foreign = from_status(&Status::deadline_exceeded("too late"));
         assert_eq!(foreign.code(), ErrorCode::Unavailable);
     }

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod authority;
+pub mod envelope;
 pub mod identity;
 pub mod password;
 pub mod policy;

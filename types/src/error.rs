@@ -131,6 +131,16 @@ struct Inner {
     span: Option<Span>,
     help: Option<String>,
     context: Vec<String>,
+    fields: Vec<FieldViolation>,
+}
+
+/// What is wrong with one field of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldViolation {
+    /// The field, such as `data_source.parameters.host`.
+    pub field: String,
+    /// What is wrong, and what to do.
+    pub message: String,
 }
 
 impl Error {
@@ -142,6 +152,7 @@ impl Error {
             span: None,
             help: None,
             context: Vec::new(),
+            fields: Vec::new(),
         }))
     }
 
@@ -166,6 +177,13 @@ impl Error {
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.0.help = Some(help.into());
+        self
+    }
+
+    /// Attaches what is wrong with a field of a request; there may be several.
+    #[must_use]
+    pub fn field(mut self, field: impl Into<String>, message: impl Into<String>) -> Self {
+        self.0.fields.push(FieldViolation { field: field.into(), message: message.into() });
         self
     }
 
@@ -205,6 +223,11 @@ impl Error {
         self.0.span
     }
 
+    /// What is wrong with fields of a request.
+    pub fn fields(&self) -> &[FieldViolation] {
+        &self.0.fields
+    }
+
     /// The advice, if any.
     pub fn help_text(&self) -> Option<&str> {
         self.0.help.as_deref()
@@ -214,6 +237,9 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.summary())?;
+        for FieldViolation { field, message } in &self.0.fields {
+            write!(f, "\n  {field}: {message}")?;
+        }
         if let Some(help) = &self.0.help {
             write!(f, "\n  help: {help}")?;
         }

@@ -10,7 +10,7 @@ pub mod quantity;
 pub mod sql_type;
 pub mod time;
 
-pub use error::{Error, ErrorCode, Result, Span};
+pub use error::{Error, ErrorCode, FieldViolation, Result, Span};
 pub use id::{Attempt, Epoch, JobId, OperatorId, SubtaskId, TaskId};
 pub use job::{CompletedCheckpoint, JobRecord, JobStatus};
 pub use key_group::{KeyGroup, KeyGroupRange};

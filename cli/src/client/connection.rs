@@ -197,6 +197,11 @@ impl Connection {
         JobServiceClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_BYTES)
     }
 
+    /// The channel, for calls of any method.
+    pub(super) fn calls(&self) -> Calls {
+        self.channel.clone()
+    }
+
     /// For whoever is signed in.
     pub(super) fn sessions(&self) -> SessionServiceClient<Calls> {
         SessionServiceClient::new(self.channel.clone())

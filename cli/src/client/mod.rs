@@ -3,6 +3,7 @@
 mod cluster;
 mod connection;
 mod credentials;
+mod governed;
 mod job;
 mod logs;
 mod output;
@@ -16,6 +17,7 @@ use tidegate_types::{Error, ErrorCode, Result};
 
 use crate::args::{CheckpointCommand, ClientOptions, ClusterCommand, JobCommand, SavepointCommand};
 use connection::Connection;
+pub(crate) use governed::{is_of_api, with_api};
 pub(crate) use output::lines;
 pub(crate) use session::{LoginArguments, Passwords, SessionCommand};
 
@@ -33,6 +35,31 @@ pub(crate) fn savepoint(options: &ClientOptions, command: SavepointCommand) -> E
 pub(crate) fn checkpoint(options: &ClientOptions, command: CheckpointCommand) -> ExitCode {
     let CheckpointCommand::List { job } = command;
     run(options, async |connection| savepoint::checkpoints(connection, &job).await)
+}
+
+/// A command that is made from the description of the API.
+pub(crate) fn api(matches: &clap::ArgMatches) -> ExitCode {
+    let called = match governed::Call::of(matches) {
+        Ok(called) => called,
+        Err(error) => return fail(&error),
+    };
+    run(&called.options, async |connection| called.run(connection).await)
+}
+
+/// `tidegate completions …`
+pub(crate) fn completions(shell: clap_complete::Shell) -> ExitCode {
+    let mut command = with_api(<crate::args::Args as clap::CommandFactory>::command());
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command, "tidegate", &mut script);
+    match lines(&String::from_utf8_lossy(&script)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &Error) -> ExitCode {
+    eprintln!("error [{}]: {error}", error.code().as_str());
+    ExitCode::FAILURE
 }
 
 /// `tidegate login`
@@ -89,9 +116,6 @@ fn run_as(
         });
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error [{}]: {error}", error.code().as_str());
-            ExitCode::FAILURE
-        }
+        Err(error) => fail(&error),
     }
 }

@@ -26,6 +26,9 @@
 //! mode = "accounts"                # the default; "none" asks nobody who they are
 //! tokens = "/etc/tidegate/tokens.toml" # beside accounts, for machines
 //!
+//! [secrets]                        # of coordinators, the same on all of them
+//! key-file = "/etc/tidegate/secrets.key" # as `tidegate secrets create-key` prints it
+//!
 //! [discovery]                      # instead of the worker's `coordinators`
 //! etcd = ["etcd-1:2379"]
 //! prefix = "/tidegate"
@@ -42,10 +45,12 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use tidegate_coordinator::service::Security;
 use tidegate_discovery::EtcdOptions;
+use tidegate_security::envelope::Keyring;
 use tidegate_security::{Identity, KnownTokens, NodeRole};
 use tidegate_types::{Error, ErrorCode, Result};
 
 use super::discovery::DiscoverySection;
+use super::secrets::{self, SecretsSection};
 use super::security::{AuthSection, TlsSection};
 use super::telemetry::TelemetrySection;
 use crate::args::Server;
@@ -58,6 +63,7 @@ pub(super) struct Config {
     worker: Option<WorkerSection>,
     tls: Option<TlsSection>,
     auth: Option<AuthSection>,
+    secrets: Option<SecretsSection>,
     discovery: Option<DiscoverySection>,
     /// What the process tells of itself.
     #[serde(default)]
@@ -106,6 +112,16 @@ pub(super) struct WorkerSection {
     /// For placement.
     #[serde(default)]
     pub(super) labels: BTreeMap<String, String>,
+    /// Whether data sources may be in private networks and on this machine, when they are tested and looked at.
+    #[serde(default = "yes")]
+    pub(super) private_addresses: bool,
+    /// Local folders that data sources of files may be in.
+    #[serde(default)]
+    pub(super) folders: Vec<PathBuf>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn default_cluster() -> String {
@@ -160,9 +176,12 @@ impl Config {
                 advertise: None,
                 slots: arguments.slots,
                 labels: BTreeMap::new(),
+                private_addresses: true,
+                folders: Vec::new(),
             }),
             tls: None,
             auth: arguments.no_auth.then(AuthSection::open),
+            secrets: None,
             discovery: None,
             telemetry: TelemetrySection {
                 metrics_listen: arguments.metrics_listen,
@@ -187,7 +206,20 @@ impl Config {
         let identity = self.identity(NodeRole::Coordinator)?;
         let tokens = self.auth.as_ref().map(AuthSection::tokens).transpose()?.unwrap_or_default();
         let open = self.auth.as_ref().map(AuthSection::is_open).transpose()?.unwrap_or(false);
-        Ok(Security { identity, tokens: KnownTokens::new(tokens), open })
+        let keyring = match &self.secrets {
+            Some(section) => Some(section.keyring()?),
+            None => self.own_keyring()?,
+        };
+        Ok(Security { identity, tokens: KnownTokens::new(tokens), open, keyring })
+    }
+
+    /// The key of a coordinator that is a cluster by itself: made with the first start, beside its log. Others need one
+    /// that all of them have.
+    fn own_keyring(&self) -> Result<Option<Keyring>> {
+        match &self.coordinator {
+            Some(section) if section.members.len() == 1 => secrets::own(&section.data).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// Looks after the tokens of [`Config::security`] for as long as it is polled.

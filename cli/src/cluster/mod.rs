@@ -3,10 +3,13 @@
 mod config;
 mod coordinator;
 mod discovery;
+mod secrets;
 mod security;
 mod telemetry;
+mod visits;
 mod worker;
 
+pub(crate) use secrets::random as random_key;
 #[cfg(test)]
 pub(crate) use security::parse_tokens;
 

@@ -12,7 +12,9 @@ use tidegate_runtime::Clock;
 use tidegate_security::Identity;
 use tidegate_types::{Error, ErrorCode, Result};
 use tidegate_worker::ConnectorFactory;
-use tidegate_worker::service::{Agent, AgentOptions, ConnectorFactories, Host, WorkerMetrics};
+use tidegate_worker::service::{
+    Agent, AgentOptions, ConnectorFactories, Host, Prober, WorkerMetrics,
+};
 use tidegate_worker::shuffle::{Shuffle, ShuffleOptions, ShuffleServer, Tcp, Tls, WorkerName};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -20,6 +22,7 @@ use tokio::sync::oneshot;
 use super::config::WorkerSection;
 use super::discovery::Known;
 use super::security::warn_of_worker;
+use super::visits::Visits;
 use crate::output::Connectors;
 
 /// The connectors of this process.
@@ -105,7 +108,8 @@ pub(super) async fn run(
         coordinators: known.addresses.clone(),
     };
     let connectors = Arc::new(Registry { clock: clock.clone() });
-    let host = Host { clock, connectors, runtime: data.clone(), slots };
+    let prober: Arc<dyn Prober> = Arc::new(Visits::new(section, &clock));
+    let host = Host { clock, connectors, runtime: data.clone(), slots, prober: Some(prober) };
     eprintln!("worker {} has {slots} slots; its shuffle is reached at {reached}", section.name);
     let connector = match identity {
         Some(identity) => TcpConnector::with_identity(identity),

@@ -2,6 +2,7 @@
 
 mod cert;
 mod files;
+mod secrets;
 mod token;
 
 use std::process::ExitCode;
@@ -10,11 +11,17 @@ use tidegate_types::Result;
 
 pub(crate) use cert::CertCommand;
 pub(crate) use files::{identity, read};
+pub(crate) use secrets::SecretsCommand;
 pub(crate) use token::TokenCommand;
 
 /// `tidegate cert …`
 pub(crate) fn cert(command: CertCommand) -> ExitCode {
     report(cert::run(command))
+}
+
+/// `tidegate secrets …`
+pub(crate) fn secrets(command: SecretsCommand) -> ExitCode {
+    report(secrets::run(command))
 }
 
 /// `tidegate token …`

@@ -7,18 +7,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_proto::internal::v1::worker_service_server::WorkerServiceServer;
+use tidegate_proto::v1::approval_service_server::ApprovalServiceServer;
 use tidegate_proto::v1::audit_service_server::AuditServiceServer;
 use tidegate_proto::v1::cluster_service_server::ClusterServiceServer;
+use tidegate_proto::v1::data_source_service_server::DataSourceServiceServer;
 use tidegate_proto::v1::job_service_server::JobServiceServer;
 use tidegate_proto::v1::operation_service_server::OperationServiceServer;
 use tidegate_proto::v1::project_service_server::ProjectServiceServer;
 use tidegate_proto::v1::role_service_server::RoleServiceServer;
 use tidegate_proto::v1::savepoint_service_server::SavepointServiceServer;
 use tidegate_proto::v1::session_service_server::SessionServiceServer;
+use tidegate_proto::v1::table_service_server::TableServiceServer;
 use tidegate_proto::v1::tenant_service_server::TenantServiceServer;
 use tidegate_proto::v1::user_service_server::UserServiceServer;
 use tidegate_runtime::telemetry::metrics::Source;
 use tidegate_runtime::{Clock, Task, spawn};
+use tidegate_security::envelope::Keyring;
 use tidegate_security::{Identity, KnownTokens};
 use tidegate_types::{Error, ErrorCode, Result};
 use tokio::net::TcpListener;
@@ -35,6 +39,8 @@ use super::reception::Desk;
 use super::workers::{WorkerPool, WorkerStreams};
 use crate::jobs::{CheckpointFolders, Supervisor};
 use crate::raft::network::{Connector, raft_service};
+use crate::governance::Governor;
+use crate::secrets::Secrets;
 use crate::raft::{Metadata, NodeId, NodeOptions, Storage};
 
 /// Bytes of a message at most: a script with its plan, a report with the state of a task.
@@ -76,6 +82,8 @@ pub struct Security {
     pub tokens: KnownTokens,
     /// Whether nobody is asked who they are: everybody may do everything.
     pub open: bool,
+    /// Keys of secrets, the same on every coordinator; none: nothing that has secrets can be kept.
+    pub keyring: Option<Keyring>,
 }
 
 /// A running coordinator.
@@ -87,6 +95,7 @@ pub struct Coordinator {
     shutdown: Option<oneshot::Sender<()>>,
     serving: Task<Result<()>>,
     _supervisor: Task<()>,
+    _governor: Task<()>,
 }
 
 impl Coordinator {
@@ -112,10 +121,23 @@ impl Coordinator {
         let pool = WorkerPool::default();
         let (shutdown, stopped) = oneshot::channel();
         let builder = secured(&options.security, &metadata, &clock)?;
-        let serving = serve(&metadata, &pool, &clock, connector, builder, (listener, stopped))?;
+        let serving = serve(
+            Api::new(
+                metadata.clone(),
+                pool.clone(),
+                clock.clone(),
+                connector,
+                Secrets::new(options.security.keyring.clone()),
+            ),
+            (&metadata, &pool, &clock),
+            builder,
+            (listener, stopped),
+        )?;
         form(&metadata, &options.formation).await?;
         let supervisor =
             Supervisor::new(metadata.clone(), pool.clone(), clock.clone(), options.folders.clone());
+        let secrets = Secrets::new(options.security.keyring.clone());
+        let governor = Governor::new(metadata.clone(), pool.clone(), clock.clone(), secrets);
         Ok(Self {
             metadata,
             pool,
@@ -124,6 +146,7 @@ impl Coordinator {
             shutdown: Some(shutdown),
             serving: spawn("gRPC server", serving),
             _supervisor: spawn("supervisor of jobs", supervisor.run()),
+            _governor: spawn("governor of the catalog", governor.run()),
         })
     }
 
@@ -205,10 +228,8 @@ fn secured(
 }
 
 fn serve(
-    metadata: &Metadata,
-    pool: &WorkerPool,
-    clock: &Arc<dyn Clock>,
-    connector: Arc<dyn Connector>,
+    api: Api,
+    (metadata, pool, clock): (&Metadata, &WorkerPool, &Arc<dyn Clock>),
     mut builder: Server<Stack<Gate, NoLayer>>,
     (listener, stopped): (TcpListener, oneshot::Receiver<()>),
 ) -> Result<impl Future<Output = Result<()>> + use<>> {
@@ -217,7 +238,6 @@ fn serve(
     let workers = WorkerServiceServer::new(streams)
         .max_decoding_message_size(MESSAGE_BYTES)
         .max_encoding_message_size(MESSAGE_BYTES);
-    let api = Api::new(metadata.clone(), pool.clone(), clock.clone(), connector);
     let jobs = JobServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES);
     let (health, health_service) = tonic_health::server::health_reporter();
     let reflection = tonic_reflection::server::Builder::configure()
@@ -239,6 +259,9 @@ fn serve(
         .add_service(RoleServiceServer::new(api.clone()))
         .add_service(TenantServiceServer::new(api.clone()))
         .add_service(ProjectServiceServer::new(api.clone()))
+        .add_service(DataSourceServiceServer::new(api.clone()))
+        .add_service(TableServiceServer::new(api.clone()))
+        .add_service(ApprovalServiceServer::new(api.clone()))
         .add_service(AuditServiceServer::new(api))
         .add_service(health_service)
         .add_service(reflection);

@@ -317,6 +317,7 @@ impl Agent {
             Some(Command::Tell(tell)) => self.tell(&tell),
             Some(Command::EndRun(end)) => self.end_run(end),
             Some(Command::FetchLogs(fetch)) => return Ok(vec![Message::Answer(log(&fetch))]),
+            Some(Command::Probe(probe)) => self.probe(probe),
             Some(Command::Refused(_)) => {}
             None => tracing::warn!("a command that this release does not know; it is ignored"),
         }
@@ -355,6 +356,17 @@ impl Agent {
         self.spawn(format!("preparation of {}", run.job), async move {
             let result = host.prepare(&run).await;
             Finished::Answer(answer(request, result.map(wire::answer::Result::Prepared)))
+        });
+    }
+
+    fn probe(&mut self, probe: wire::Probe) {
+        let (request, prober) = (probe.request, self.host.prober.clone());
+        self.spawn(format!("visit of a {}", probe.r#type), async move {
+            let found = match prober {
+                Some(prober) => prober.visit(probe).await,
+                None => Err(Error::unsupported("this worker visits no outside systems")),
+            };
+            Finished::Answer(answer(request, found))
         });
     }
 

@@ -30,9 +30,21 @@ pub trait ConnectorFactories: Send + Sync {
     fn of_plan(&self, graph: &StreamGraph) -> Result<Arc<dyn ConnectorFactory>>;
 }
 
+/// Visits outside systems for something that is no job.
+#[async_trait]
+pub trait Prober: Send + Sync {
+    /// Goes there and says what it found.
+    ///
+    /// # Errors
+    /// Why what was asked for could not be done; never with a secret.
+    async fn visit(&self, probe: wire::Probe) -> Result<wire::answer::Result>;
+}
+
 /// What deployments of this process have in common.
 #[derive(Clone)]
 pub struct Host {
+    /// Visits of outside systems; none: it makes none.
+    pub prober: Option<Arc<dyn Prober>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Connectors.

@@ -14,6 +14,6 @@ mod runs;
 mod traces;
 
 pub use agent::{Agent, AgentOptions};
-pub use deploying::{ConnectorFactories, Host};
+pub use deploying::{ConnectorFactories, Host, Prober};
 pub use metrics::WorkerMetrics;
 pub use opening::Connect;

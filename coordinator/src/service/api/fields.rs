@@ -69,9 +69,14 @@ impl Mask {
 }
 
 /// Serves the methods of a service by functions of [`super::Api`] with their names, which take and give the messages
-/// alone.
+/// alone. Those that need workers are passed on to the leader and served there by a function of another name.
 macro_rules! serve {
-    ($service:ident { $($method:ident($request:ident) -> $response:ident;)* }) => {
+    (
+        $service:ident { $($method:ident($request:ident) -> $response:ident;)* }
+        $(on the leader {
+            $($led:ident($led_request:ident) -> $led_response:ident by $function:ident, $client:ident;)*
+        })?
+    ) => {
         #[async_trait::async_trait]
         impl $service for $crate::service::api::Api {
             $(
@@ -83,6 +88,24 @@ macro_rules! serve {
                     $crate::service::api::answer(Box::pin(work).await)
                 }
             )*
+            $($(
+                async fn $led(
+                    &self,
+                    request: tonic::Request<api::$led_request>,
+                ) -> Result<tonic::Response<api::$led_response>, tonic::Status> {
+                    match self.leader(request.metadata()) {
+                        Ok(None) => {
+                            let work = $crate::service::api::Api::$function(self, request.into_inner());
+                            $crate::service::api::answer(Box::pin(work).await)
+                        }
+                        Ok(Some(leader)) => {
+                            let request = $crate::service::api::passed_on(request);
+                            $client::new(leader).$led(request).await
+                        }
+                        Err(error) => $crate::service::api::answer(Err(error)),
+                    }
+                }
+            )*)?
         }
     };
 }

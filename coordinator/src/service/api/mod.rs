@@ -2,15 +2,18 @@
 //! commands and current reads go to the leader.
 
 pub(crate) mod accounts;
+mod approvals;
 mod audit;
 mod clusters;
 mod convert;
+mod data_sources;
 mod fields;
 mod jobs;
 mod logs;
 mod operations;
 mod savepoints;
 mod state;
+mod tables;
 mod tenancy;
 
 use std::sync::Arc;
@@ -29,6 +32,7 @@ use accounts::{Attempts, Hasher};
 
 use crate::raft::network::Connector;
 use crate::raft::{Consistency, Metadata};
+use crate::secrets::Secrets;
 use crate::service::call::CurrentCall;
 use crate::service::gate::hand_on;
 use crate::service::workers::WorkerPool;
@@ -45,6 +49,7 @@ pub(super) struct Api {
     connector: Arc<dyn Connector>,
     hasher: Arc<Hasher>,
     attempts: Arc<Attempts>,
+    secrets: Secrets,
 }
 
 impl Api {
@@ -54,9 +59,10 @@ impl Api {
         pool: WorkerPool,
         clock: Arc<dyn Clock>,
         connector: Arc<dyn Connector>,
+        secrets: Secrets,
     ) -> Self {
         let (hasher, attempts) = Default::default();
-        Self { metadata, pool, clock, connector, hasher, attempts }
+        Self { metadata, pool, clock, connector, hasher, attempts, secrets }
     }
 
     /// A channel to the leader for what only it knows: what workers say. `None` if this coordinator leads, or the call

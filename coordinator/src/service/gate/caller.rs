@@ -57,6 +57,18 @@ pub(in crate::service) struct SignedIn {
     roles: Vec<(Scope, String)>,
 }
 
+impl SignedIn {
+    /// Whether its roles give it a permission in a place.
+    pub(in crate::service) fn may(&self, permission: &str, place: &Place) -> bool {
+        Policy::shipped().is_ok_and(|policy| {
+            let given = |(scope, role): &(Scope, String)| {
+                place.is_within(scope) && policy.allows(role, permission)
+            };
+            self.roles.iter().any(given)
+        })
+    }
+}
+
 impl Caller {
     /// Everybody, where nobody is asked who they are.
     pub(super) fn anybody() -> Self {

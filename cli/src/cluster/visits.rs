@@ -1,0 +1,98 @@
+//! Visits of outside systems on a worker, with the connectors' probes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tidegate_connector_spec::data_source::data_source;
+use tidegate_connectors::probe::topics::{Difference, Wanted};
+use tidegate_connectors::probe::{Limits, Outcome, Probe, TestReport};
+use tidegate_proto::internal::v1 as wire;
+use tidegate_proto::internal::v1::answer::Result as Found;
+use tidegate_proto::internal::v1::probe::What;
+use tidegate_proto::tasks::malformed;
+use tidegate_runtime::Clock;
+use tidegate_types::Result;
+use tidegate_worker::service::Prober;
+
+use super::config::WorkerSection;
+
+/// Longest visit, whatever is asked for.
+const LONGEST: Duration = Duration::from_secs(120);
+
+/// Where a worker may go.
+pub(super) struct Visits {
+    private_addresses: bool,
+    folders: Vec<PathBuf>,
+    clock: Arc<dyn Fn() -> Duration + Send + Sync>,
+}
+
+impl Visits {
+    /// As the configuration says.
+    pub(super) fn new(section: &WorkerSection, clock: &Arc<dyn Clock>) -> Self {
+        let clock = clock.clone();
+        Self {
+            private_addresses: section.private_addresses,
+            folders: section.folders.clone(),
+            clock: Arc::new(move || clock.elapsed()),
+        }
+    }
+}
+
+#[async_trait]
+impl Prober for Visits {
+    async fn visit(&self, probe: wire::Probe) -> Result<Found> {
+        let spec = data_source(&probe.r#type)
+            .ok_or_else(|| malformed(format!("a visit of a '{}'", probe.r#type)))?;
+        let parameters: BTreeMap<String, String> = probe.parameters.into_iter().collect();
+        let limits = Limits {
+            deadline: Duration::from_millis(probe.deadline_ms.into()).min(LONGEST),
+            private_addresses: self.private_addresses,
+            folders: self.folders.clone(),
+            ..Limits::default()
+        };
+        let visit = Probe::new(spec, &parameters, &limits, &self.clock)?;
+        match probe.what {
+            Some(What::Test(_)) => Ok(Found::Tested(tested(visit.test().await))),
+            Some(What::Topic(topic)) => {
+                let wanted = Wanted {
+                    name: topic.name,
+                    partitions: Some(topic.partitions).filter(|count| *count > 0),
+                    replication: u16::try_from(topic.replication_factor)
+                        .ok()
+                        .filter(|count| *count > 0),
+                    configs: topic.configs.into_iter().collect(),
+                };
+                let report = visit.topic(&wanted, true).await?;
+                let words = |difference: &Difference| {
+                    let Difference { what, wanted, found } = difference;
+                    format!("{what}: {found}, wanted {wanted}")
+                };
+                Ok(Found::Topic(wire::TopicChecked {
+                    created: report.created,
+                    partitions: report.partitions,
+                    replication_factor: report.replication.into(),
+                    differences: report.differences.iter().map(words).collect(),
+                }))
+            }
+            None => Err(malformed("a visit for nothing")),
+        }
+    }
+}
+
+fn tested(report: TestReport) -> wire::Tested {
+    let steps = report.steps.into_iter().map(|step| wire::tested::Step {
+        what: step.what.name().to_owned(),
+        passed: step.outcome == Outcome::Passed,
+        detail: step.detail,
+        elapsed_us: u64::try_from(step.elapsed.as_micros()).unwrap_or(u64::MAX),
+    });
+    let failure = report.failure.map(|failure| wire::tested::Reason {
+        reason: failure.reason.name().to_owned(),
+        message: failure.message,
+        help: failure.help,
+    });
+    wire::Tested { steps: steps.collect(), failure }
+}

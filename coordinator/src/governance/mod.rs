@@ -1,0 +1,90 @@
+//! What the leader does for the governed catalog beside deciding: has topics created that were approved, ends approvals
+//! that nobody decides.
+
+mod publications;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tidegate_catalog::{Action, ApprovalAction, Catalog, Command};
+use tidegate_runtime::Clock;
+use tidegate_types::Result;
+
+use crate::raft::{Consistency, Metadata};
+use crate::secrets::Secrets;
+use crate::service::workers::WorkerPool;
+use publications::Publications;
+
+/// How often it is looked at what is to be done.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// Works while this coordinator leads.
+pub(crate) struct Governor {
+    metadata: Metadata,
+    pool: WorkerPool,
+    clock: Arc<dyn Clock>,
+    secrets: Secrets,
+}
+
+impl Governor {
+    /// One that leads nothing yet.
+    pub(crate) fn new(
+        metadata: Metadata,
+        pool: WorkerPool,
+        clock: Arc<dyn Clock>,
+        secrets: Secrets,
+    ) -> Self {
+        Self { metadata, pool, clock, secrets }
+    }
+
+    /// Works whenever this coordinator is the leader, until it is dropped.
+    pub(crate) async fn run(self) {
+        let mut leadership = self.metadata.leadership();
+        loop {
+            let (is_self, term) = {
+                let now = leadership.borrow_and_update();
+                (now.is_self, now.term)
+            };
+            if is_self {
+                let lost = async {
+                    let other = |now: &crate::raft::Leadership| !now.is_self || now.term != term;
+                    let _ = leadership.wait_for(other).await;
+                };
+                tokio::select! {
+                    () = lost => {}
+                    () = self.lead(term) => {}
+                }
+            } else if leadership.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn lead(&self, term: u64) {
+        let mut publications = Publications::default();
+        loop {
+            if let Err(error) = self.look(term, &mut publications).await {
+                tracing::debug!(%error, "the governed catalog could not be looked after; trying again");
+            }
+            tokio::time::sleep(INTERVAL).await;
+        }
+    }
+
+    async fn look(&self, term: u64, publications: &mut Publications) -> Result<()> {
+        publications.look(self, term).await?;
+        let now_ms = self.clock.now_ms();
+        let over = move |catalog: &Catalog| {
+            catalog.pending_approvals().any(|approval| approval.expires_ms <= now_ms)
+        };
+        if self.metadata.read(Consistency::Stale, over).await? {
+            self.propose(term, Action::Approval(ApprovalAction::Expire {})).await?;
+        }
+        Ok(())
+    }
+
+    /// Decides something as the leader of a term.
+    async fn propose(&self, term: u64, action: Action) -> Result<()> {
+        let command = Command::new(self.clock.now_ms(), action);
+        self.metadata.propose_as_leader(term, command).await.map(drop)
+    }
+}

@@ -1,0 +1,175 @@
+//! A definition as the planner reads it: one CREATE TABLE statement, with placeholders for what the environment says.
+
+use std::fmt::Write;
+
+use tidegate_catalog::{Column, TableDefinition, TableName};
+use tidegate_connector_spec::data_source::{self as spec, DataSourceSpec};
+use tidegate_connector_spec::{Required, connector};
+use tidegate_planner::governed::describe_definition;
+use tidegate_runtime::blocking::beside;
+use tidegate_types::{ErrorCode, Result};
+
+use crate::service::api::data_sources::type_of;
+use crate::service::api::fields::invalid;
+
+/// Stands for the connector of types that jobs cannot use yet: it takes any columns.
+const NO_CONNECTOR: &str = "blackhole";
+
+/// Refuses a definition that the planner does not read, with the place in it.
+pub(super) async fn check(name: &TableName, kind: &str, definition: &TableDefinition) -> Result<()> {
+    let spec = type_of(kind)?;
+    let statement = statement(name, spec, definition)?;
+    let readable = !spec.connectors.is_empty();
+    let described = beside("read a definition", move || describe_definition(&statement)).await?;
+    let described = described.map_err(|error| error.context(format!("definition of {name}")))?;
+    match (described.unreadable, described.unwritable) {
+        // One of both is enough: a table may be for reading or writing only.
+        (Some(unreadable), Some(_)) if readable => {
+            Err(unreadable.context(format!("definition of {name}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The statement of a definition.
+///
+/// # Errors
+/// `INVALID_OPTION` for options that such a table cannot have.
+pub(in crate::service::api) fn statement(
+    name: &TableName,
+    spec: &'static DataSourceSpec,
+    definition: &TableDefinition,
+) -> Result<String> {
+    let chosen = definition.options.get("connector").map(String::as_str);
+    let connector_name = chosen.or(spec.connectors.first().copied()).unwrap_or(NO_CONNECTOR);
+    if let Some(other) = chosen.filter(|name| !spec.connectors.contains(name)) {
+        let message = format!("tables of type {} have no connector '{other}'", spec.name);
+        return Err(invalid(message)
+            .help(format!("use one of: {}", spec.connectors.join(", ")))
+            .with_code(ErrorCode::InvalidOption));
+    }
+    let mut options = definition.options.clone();
+    options.insert("connector".to_owned(), connector_name.to_owned());
+    let own = spec::table_options(spec, connector_name);
+    let all = connector(connector_name).map(|connector| connector.options).unwrap_or_default();
+    // What it needs and the table cannot say, the data source says.
+    for option in all.iter().filter(|option| option.required != Required::No) {
+        let of_table = own.iter().any(|own| own.key == option.key);
+        if !of_table && !options.contains_key(option.key) {
+            options.insert(option.key.to_owned(), format!("${{{}}}", option.key));
+        }
+    }
+    let mut parts: Vec<String> = definition.columns.iter().map(column).collect();
+    if !definition.primary_key.is_empty() {
+        let key: Vec<String> = definition.primary_key.iter().map(|name| quoted(name)).collect();
+        parts.push(format!("PRIMARY KEY ({}) NOT ENFORCED", key.join(", ")));
+    }
+    if let Some(watermark) = &definition.watermark {
+        parts.push(format!("WATERMARK FOR {} AS {}", quoted(&watermark.column), watermark.expression));
+    }
+    let mut text = format!("CREATE TABLE {} (\n  {}\n) WITH (", quoted(name.table()), parts.join(",\n  "));
+    for (at, (key, value)) in options.iter().enumerate() {
+        let comma = if at == 0 { "" } else { "," };
+        let _ = write!(text, "{comma}\n  {} = {}", literal(key), literal(value));
+    }
+    text.push_str("\n)");
+    Ok(text)
+}
+
+fn column(column: &Column) -> String {
+    let mut text = quoted(&column.name);
+    if column.expression.is_empty() {
+        let _ = write!(text, " {}", column.ty);
+    } else {
+        let _ = write!(text, " AS {}", column.expression);
+    }
+    if !column.metadata.is_empty() {
+        let _ = write!(text, " METADATA FROM {}", literal(&column.metadata));
+        if column.is_virtual {
+            text.push_str(" VIRTUAL");
+        }
+    }
+    if !column.comment.is_empty() {
+        let _ = write!(text, " COMMENT {}", literal(&column.comment));
+    }
+    text
+}
+
+fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use tidegate_catalog::WatermarkSpec;
+
+    use super::*;
+
+    fn definition() -> TableDefinition {
+        let column = |name: &str, ty: &str| Column {
+            name: name.to_owned(),
+            ty: ty.to_owned(),
+            ..Column::default()
+        };
+        let mut columns = vec![
+            column("user id", "BIGINT NOT NULL"),
+            column("ts", "TIMESTAMP(3)"),
+            column("offset", "BIGINT"),
+            column("day", ""),
+        ];
+        columns[0].comment = "it's who".to_owned();
+        columns[2].metadata = "offset".to_owned();
+        columns[2].is_virtual = true;
+        columns[3].expression = "CAST(ts AS DATE)".to_owned();
+        TableDefinition {
+            columns,
+            primary_key: Vec::new(),
+            watermark: Some(WatermarkSpec {
+                column: "ts".to_owned(),
+                expression: "ts - INTERVAL '5' SECOND".to_owned(),
+            }),
+            options: BTreeMap::from([("format".to_owned(), "json".to_owned())]),
+        }
+    }
+
+    fn name() -> TableName {
+        TableName::new("p", "default", "clicks").unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_definition_is_a_statement_that_the_planner_reads() {
+        check(&name(), "kafka", &definition()).await.unwrap();
+        let text = statement(&name(), type_of("kafka").unwrap(), &definition()).unwrap();
+        assert!(text.contains("'topic' = '${topic}'"), "{text}");
+        assert!(text.contains("COMMENT 'it''s who'"), "{text}");
+        // Jobs cannot use it yet; its columns are checked all the same.
+        let mut plain = definition();
+        plain.options.clear();
+        plain.columns.retain(|column| column.metadata.is_empty());
+        check(&name(), "redis", &plain).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn mistakes_are_said_with_the_table() {
+        let mut wrong = definition();
+        wrong.columns[1].ty = "TIMESTEMP(3)".to_owned();
+        let error = check(&name(), "kafka", &wrong).await.unwrap_err();
+        assert!(error.to_string().contains("projects/p/databases/default/tables/clicks"), "{error}");
+        let mut wrong = definition();
+        wrong.options.clear();
+        let error = check(&name(), "kafka", &wrong).await.unwrap_err();
+        assert!(error.to_string().contains("format"), "{error}");
+        let error = check(&name(), "oracel", &definition()).await.unwrap_err();
+        assert!(error.to_string().contains("'oracel' is no type"), "{error}");
+        let mut wrong = definition();
+        wrong.options.insert("connector".to_owned(), "jdbc".to_owned());
+        let error = check(&name(), "kafka", &wrong).await.unwrap_err();
+        assert!(error.to_string().contains("no connector 'jdbc'"), "{error}");
+    }
+}

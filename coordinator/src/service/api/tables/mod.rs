@@ -1,0 +1,6 @@
+//! Databases, tables and topics.
+
+mod convert;
+mod databases;
+mod definition;
+mod requests;
