@@ -6,7 +6,7 @@ use sqlparser::ast::{
 };
 use tidegate_functions::{Argument, coercion, lookup};
 use tidegate_plan::{CastMode, Expr, FunctionRef, Literal, Scalar};
-use tidegate_types::{Result, Span, SqlType, TypeKind};
+use tidegate_types::{ErrorCode, Result, Span, SqlType, TypeKind};
 
 use super::aggregate::AggregateItem;
 use super::group_window::GroupWindow;
@@ -137,7 +137,9 @@ impl<'b, 'a> ExprBinder<'b, 'a> {
         }
         let found = match self.scope.resolve(path) {
             Ok(found) => found,
-            Err(error) => match self.binder.outer_column(path) {
+            // It is found, and nothing around it is meant.
+            Err(error) if error.code() == ErrorCode::PermissionDenied => return Err(error),
+            Err(error) => match self.binder.outer_column(path)? {
                 Some(found) => found,
                 None => {
                     let found = self.binder.parameter(path);

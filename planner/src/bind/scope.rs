@@ -182,7 +182,13 @@ impl Scope {
 
     /// A reference to a column that is named.
     fn readable(&self, index: usize, name: &Ident) -> Result<Expr> {
-        self.check_readable(&[index], cursor::span(name.span))?;
+        // The columns of a NATURAL JOIN are written nowhere.
+        let table = self.columns[index].denied.as_ref();
+        let place = table.and_then(|table| Some(table.governed.as_ref()?.place.0));
+        let written = (name.span.start.line > 0).then(|| cursor::span(name.span));
+        if let Some(place) = written.or(place) {
+            self.check_readable(&[index], place)?;
+        }
         Ok(self.column(index))
     }
 

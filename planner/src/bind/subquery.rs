@@ -7,7 +7,7 @@
 use sqlparser::ast::{self, BinaryOperator, Query, UnaryOperator};
 use tidegate_plan::operator::JoinKind;
 use tidegate_plan::{AggregateCall, AggregateFunction, Expr};
-use tidegate_types::{Field, Result, Span, SqlType, TypeKind};
+use tidegate_types::{ErrorCode, Field, Result, Span, SqlType, TypeKind};
 
 use super::decorrelate::{is_outer, is_single_row};
 use super::dependent::{decorrelated, placed};
@@ -151,18 +151,29 @@ impl ExprBinder<'_, '_> {
 
 impl Binder<'_> {
     /// A column of the query around this one.
-    pub(super) fn outer_column(&self, path: &[ast::Ident]) -> Option<Expr> {
-        let (first, rest) = path.split_first()?;
-        let outer = self.outer.as_ref()?;
-        let mut found = outer.resolve(&path[..path.len().min(2)]).ok();
+    ///
+    /// # Errors
+    /// `PERMISSION_DENIED` for one that may not be read.
+    pub(super) fn outer_column(&self, path: &[ast::Ident]) -> Result<Option<Expr>> {
+        let (Some((first, rest)), Some(outer)) = (path.split_first(), &self.outer) else {
+            return Ok(None);
+        };
+        let find = |path: &[ast::Ident]| match outer.resolve(path) {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.code() == ErrorCode::PermissionDenied => Err(error),
+            Err(_) => Ok(None),
+        };
+        let mut found = find(&path[..path.len().min(2)])?;
         let mut fields: &[ast::Ident] = path.get(2..).unwrap_or_default();
         if found.is_none() {
-            found = outer.resolve(std::slice::from_ref(first)).ok();
+            found = find(std::slice::from_ref(first))?;
             fields = rest;
         }
-        let mut column = fields_of(found?, fields).ok()?;
+        let Some(mut column) = found.and_then(|found| fields_of(found, fields).ok()) else {
+            return Ok(None);
+        };
         column.remap_columns(&|index| index + OUTER_BASE);
-        Some(column)
+        Ok(Some(column))
     }
 
     /// A query that sees the columns around it.

@@ -11,6 +11,7 @@
 //! | `check` | what an optimized query must not need |
 //! | `hints` | which options a statement may give |
 //! | `environment` | options of an environment put into a plan |
+//! | `compose` | the text of a definition, from its parts |
 //! | `definition` | what a definition says |
 //! | `digest` | whether two definitions describe the same rows |
 //! | `usage` | which tables and columns a plan uses |
@@ -21,6 +22,7 @@
 
 mod access;
 mod check;
+mod compose;
 mod definition;
 mod digest;
 mod environment;
@@ -39,6 +41,7 @@ use tidegate_types::{Error, Result};
 
 pub(crate) use self::access::{Governed, Purpose};
 pub(crate) use self::check::{check, refusal};
+pub use self::compose::{ColumnText, definition_text};
 pub use self::definition::{DefinedColumn, DefinedKind, Definition, describe_definition};
 pub use self::digest::schema_digest;
 pub use self::environment::bind_environment;
@@ -89,8 +92,8 @@ pub trait GovernedTables: fmt::Debug + Send + Sync {
 pub struct GovernedTable {
     /// Stable resource name: `projects/p/databases/d/tables/t`.
     pub reference: String,
-    /// A CREATE TABLE statement; the name in it does not count. Options that differ by environment have a placeholder,
-    /// see [`is_placeholder`].
+    /// A CREATE TABLE statement, as [`definition_text`] makes it; the name in it does not count. Options that differ by
+    /// environment have a placeholder, see [`is_placeholder`]; those that the connector cannot do without may be left out.
     pub definition: String,
     /// Why its rows may not be read, if they may not.
     pub read: Option<Error>,

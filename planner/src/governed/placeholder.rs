@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tidegate_connector_spec::{OptionKind, connector};
+use tidegate_connector_spec::{OptionKind, Required, connector};
 
 /// Whether a value of an option stands for that of an environment: `${name}`, with anything between the braces.
 pub fn is_placeholder(value: &str) -> bool {
@@ -10,19 +10,33 @@ pub fn is_placeholder(value: &str) -> bool {
     name.is_some_and(|name| !name.is_empty() && !name.contains(['{', '}']))
 }
 
-/// The options with a value that fits in the place of every placeholder, so that all others can be checked.
+/// The options with a value that fits in the place of every placeholder, and of what the connector cannot do without, so
+/// that all others can be checked.
 pub(crate) fn with_samples(options: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let name = options.get("connector").map(String::as_str).unwrap_or_default();
+    let specs = connector(name).map(|spec| spec.options).unwrap_or_default();
+    let required = specs.iter().filter(|option| option.required != Required::No);
+    let required = required.filter(|option| !is_said(options, option.key));
+    let required = required.map(|option| (option.key.to_owned(), sample(name, option.key)));
     let sampled = options.iter().map(|(key, value)| {
-        // What they are is part of the definition.
-        let fixed = key == "connector" || key == "format" || key.ends_with(".format");
-        let value = match is_placeholder(value) && !fixed {
+        let value = match is_placeholder(value) && !is_fixed(key) {
             true => sample(name, key),
             false => value.clone(),
         };
         (key.clone(), value)
     });
-    sampled.collect()
+    required.chain(sampled).collect()
+}
+
+/// Whether an option is there, or cannot be left out; of topics there is a name or a pattern.
+fn is_said(options: &BTreeMap<String, String>, key: &str) -> bool {
+    let pattern = key == "topic" && options.contains_key("topic-pattern");
+    pattern || options.contains_key(key) || is_fixed(key)
+}
+
+/// Whether an option is part of the definition, wherever the table is.
+fn is_fixed(key: &str) -> bool {
+    key == "connector" || key == "format" || key.ends_with(".format")
 }
 
 fn sample(name: &str, key: &str) -> String {
@@ -58,6 +72,32 @@ mod tests {
         for text in ["", "${}", "$topic", "${a}-${b}", "prefix ${a}"] {
             assert!(!is_placeholder(text), "{text}");
         }
+    }
+
+    #[test]
+    fn what_the_connector_cannot_do_without_may_be_left_out() {
+        use tidegate_connector_spec::{Role, validate};
+        type Case = (&'static str, &'static [(&'static str, &'static str)], Role);
+        let cases: [Case; 4] = [
+            (
+                "kafka",
+                &[("format", "json"), ("scan.startup.mode", "earliest-offset")],
+                Role::Source,
+            ),
+            ("kafka", &[("format", "json")], Role::Sink),
+            ("jdbc", &[], Role::Source),
+            ("filesystem", &[("format", "csv")], Role::Source),
+        ];
+        for (connector, own, role) in cases {
+            let own = own.iter().copied().chain([("connector", connector)]);
+            let options = own.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+            validate(&with_samples(&options), role).unwrap_or_else(|e| panic!("{connector}: {e}"));
+        }
+        let bare = BTreeMap::from([("connector".to_owned(), "filesystem".to_owned())]);
+        assert!(
+            validate(&with_samples(&bare), Role::Source).is_err(),
+            "a format is no environment's"
+        );
     }
 
     #[test]

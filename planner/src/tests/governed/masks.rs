@@ -324,3 +324,42 @@ fn e12_state_over_a_column_is_not_taken_over_behind_another_mask() {
     let other = "SELECT customer, COUNT(*) FROM orders GROUP BY customer";
     assert_eq!(ids(&[], other), ids(&[("phone", HASH)], other));
 }
+
+#[test]
+fn n11_no_construct_reaches_a_denied_column() {
+    let shop = || Shop::with_orders(&[("phone", DENIED), ("ts", DENIED)]);
+    for script in [
+        "SELECT id FROM orders JOIN (VALUES ('1')) AS v(phone) USING (phone)",
+        "SELECT id FROM orders NATURAL JOIN (VALUES ('1')) AS v(phone)",
+        "SELECT COUNT(phone) FROM orders",
+        "SELECT id FROM orders ORDER BY ts",
+        "SELECT id FROM orders ORDER BY phone LIMIT 3",
+        "SELECT window_start FROM TABLE(TUMBLE(TABLE orders, DESCRIPTOR(ts), INTERVAL '1' MINUTE))",
+        "SELECT phone FROM TABLE(TUMBLE(TABLE orders, DESCRIPTOR(at_clock), INTERVAL '1' MINUTE))",
+        "SELECT window_start FROM TABLE(SESSION(TABLE orders PARTITION BY phone, DESCRIPTOR(at_clock), INTERVAL '1' MINUTE))",
+        "SELECT m FROM orders MATCH_RECOGNIZE (PARTITION BY id ORDER BY at_clock MEASURES A.phone AS m PATTERN (A) DEFINE A AS A.id > 1)",
+        "SELECT m FROM orders MATCH_RECOGNIZE (PARTITION BY id ORDER BY ts MEASURES A.id AS m PATTERN (A) DEFINE A AS A.id > 1)",
+        "SELECT id FROM orders WHERE id IN (SELECT 1 FROM orders WHERE phone = '1')",
+        "SELECT (SELECT MAX(phone) FROM orders) FROM (VALUES (1)) AS v(x)",
+        "SELECT ROW_NUMBER() OVER (PARTITION BY phone ORDER BY at_clock) FROM orders",
+        "SELECT v.x FROM (VALUES ('a', 1)) AS v(phone, x) WHERE EXISTS (SELECT 1 FROM orders WHERE phone = 'a')",
+        "SELECT id FROM orders WHERE EXISTS (SELECT 1 FROM (VALUES (1)) AS v(y) WHERE phone = 'a')",
+        "SELECT id FROM orders UNION SELECT CHAR_LENGTH(phone) FROM orders",
+        "SELECT x FROM orders, LATERAL (SELECT phone AS x FROM (VALUES (1)) AS v(y))",
+        "SELECT x FROM orders CROSS JOIN UNNEST(ARRAY[phone]) AS u(x)",
+        "WITH w AS (SELECT phone AS p FROM orders) SELECT 1 FROM w",
+        "CREATE TEMPORARY FUNCTION f() RETURNS TABLE (p STRING) RETURN SELECT phone FROM orders; SELECT p FROM TABLE(f())",
+        "SELECT c.id FROM orders AS o JOIN crm.customers FOR SYSTEM_TIME AS OF o.at_clock AS c ON o.phone = c.id",
+        "TABLE orders",
+        "CREATE TABLE c WITH ('connector' = 'print') AS SELECT phone FROM orders",
+        "EXPLAIN SELECT phone FROM orders",
+    ] {
+        let error = refused(shop(), script);
+        assert_eq!(error.code(), ErrorCode::PermissionDenied, "{script}: {error}");
+        assert!(error.to_string().contains("you may not read the column"), "{script}: {error}");
+        assert!(
+            error.span().is_some_and(|span| span.column > 1 || script.starts_with("TABLE")),
+            "{script}: {error}"
+        );
+    }
+}
