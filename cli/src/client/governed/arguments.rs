@@ -11,6 +11,9 @@ const ANSWERED: [&str; 22] = [
     "publish_time", "approval", "message", "request_id", "update_mask", "name", "page_token", "parent",
 ];
 
+/// Verbs whose requests have a message that describes the thing itself.
+const DESCRIBING: [&str; 4] = ["Create", "Update", "Assign", "Revoke"];
+
 /// How a field is written on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
@@ -52,7 +55,7 @@ pub(super) enum Position {
 
 /// The message within a request that describes the thing itself, such as `table` of `CreateTableRequest`.
 pub(super) fn resource(method: &MethodDescriptor) -> Option<FieldDescriptor> {
-    let creates = method.name().starts_with("Create") || method.name().starts_with("Update");
+    let creates = DESCRIBING.iter().any(|verb| method.name().starts_with(verb));
     let mut fields = method.input().fields().collect::<Vec<_>>().into_iter();
     fields.find(|field| {
         creates
@@ -89,11 +92,12 @@ pub(super) fn arguments(method: &MethodDescriptor) -> Vec<Argument> {
     let resource = resource(method);
     for field in method.input().fields() {
         let positional = matches!(position(method), Position::Id(id) if id == field);
-        if positional || ANSWERED.contains(&field.name()) {
+        let own = Some(&field) == resource.as_ref();
+        if positional || (ANSWERED.contains(&field.name()) && !own) {
             continue;
         }
         match field.kind() {
-            Kind::Message(message) if Some(&field) == resource.as_ref() => {
+            Kind::Message(message) if own => {
                 for inner in message.fields().filter(|inner| !ANSWERED.contains(&inner.name())) {
                     add(&mut found, "", &[field.clone(), inner], 0);
                 }
