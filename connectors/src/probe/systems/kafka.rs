@@ -160,7 +160,7 @@ fn metadata(
     left: Duration,
 ) -> std::result::Result<Brokered, KafkaError> {
     // In slices, because refused credentials are known before the time is over.
-    let slice = Duration::from_secs(2);
+    let slice = Duration::from_millis(700);
     let mut waited = Duration::ZERO;
     loop {
         match consumer.fetch_metadata(None, slice.min(left)) {
