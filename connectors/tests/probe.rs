@@ -10,6 +10,7 @@ mod probe {
     mod elasticsearch;
     mod files;
     mod ftp;
+    mod hive;
     mod http;
     mod kafka;
     mod oracle;
