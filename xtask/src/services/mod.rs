@@ -10,6 +10,7 @@ pub(crate) mod env_file;
 mod etcd;
 pub(crate) mod flink;
 mod ftp;
+mod hbase;
 mod hive;
 pub(crate) mod install;
 mod java;
@@ -98,7 +99,7 @@ pub(crate) trait Server: Sync {
 }
 
 /// All services, in the order in which they start.
-pub(crate) static ALL: [&dyn Service; 13] = [
+pub(crate) static ALL: [&dyn Service; 14] = [
     &kafka::Kafka,
     &s3::SeaweedFs,
     &etcd::Etcd,
@@ -109,6 +110,7 @@ pub(crate) static ALL: [&dyn Service; 13] = [
     &ftp::Ftp,
     &opensearch::OpenSearch,
     &hive::Hive,
+    &hbase::HBase,
     &rotel::Rotel,
     &prometheus::Prometheus,
     &flink::Flink,
