@@ -3,8 +3,7 @@
 use reqwest::Url;
 use tidegate_connector_spec::data_source::Parameters;
 
-use super::postgres::invalid;
-use super::{Result, segment};
+use super::{Result, invalid, segment};
 use crate::probe::http::{Credentials, Site};
 use crate::probe::import::{Entry, Listing, Page};
 use crate::probe::report::{Failure, Reason, What};

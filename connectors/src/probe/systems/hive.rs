@@ -11,8 +11,7 @@ use thrift::{TConfiguration, TransportErrorKind};
 use tidegate_connector_spec::data_source::{Parameters, PhysicalTable};
 use tidegate_runtime::blocking::beside;
 
-use super::Result;
-use super::postgres::invalid;
+use super::{Result, invalid};
 use crate::probe::import::{Description, Entry, Listing, MAX_COLUMNS, Page, hive_types};
 use crate::probe::report::{Failure, Reason, What};
 use crate::probe::trace::Trace;

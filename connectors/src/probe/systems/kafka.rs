@@ -17,8 +17,7 @@ use tidegate_connector_spec::data_source::{
 };
 use tidegate_runtime::blocking::beside;
 
-use super::postgres::invalid;
-use super::{Result, segment};
+use super::{Result, invalid, segment};
 use crate::format::avro::columns_of;
 use crate::kafka::client::{Brokers, Context};
 use crate::probe::http::{Credentials, Site};
