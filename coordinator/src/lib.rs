@@ -3,8 +3,8 @@
 mod governance;
 mod jobs;
 pub mod raft;
-pub(crate) mod secrets;
 pub mod scheduler;
+pub(crate) mod secrets;
 pub mod service;
 
 pub use jobs::CheckpointFolders;

@@ -48,8 +48,9 @@ impl Keyring {
     /// `INVALID_OPTION` with the line; never with a key.
     pub fn parse(text: &str) -> Result<Self> {
         let wrong = |line: usize, why: &str| {
-            Error::new(ErrorCode::InvalidOption, format!("key file, line {line}: {why}"))
-                .help("write ID:BASE64 with 32 random bytes, as `tidegate secrets create-key` prints it")
+            Error::new(ErrorCode::InvalidOption, format!("key file, line {line}: {why}")).help(
+                "write ID:BASE64 with 32 random bytes, as `tidegate secrets create-key` prints it",
+            )
         };
         let mut keys = BTreeMap::new();
         let mut first = None;
@@ -58,12 +59,17 @@ impl Keyring {
             if text.is_empty() || text.starts_with('#') {
                 continue;
             }
-            let (id, encoded) = text.split_once(':').ok_or_else(|| wrong(line, "there is no ':'"))?;
+            let (id, encoded) =
+                text.split_once(':').ok_or_else(|| wrong(line, "there is no ':'"))?;
             let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
             if id.is_empty() || id.len() > 63 || !id.chars().all(fits) {
-                return Err(wrong(line, "the id has other characters than letters, digits, '-', '_', '.'"));
+                return Err(wrong(
+                    line,
+                    "the id has other characters than letters, digits, '-', '_', '.'",
+                ));
             }
-            let bytes = STANDARD.decode(encoded.trim()).map_err(|_| wrong(line, "it is no base64"))?;
+            let bytes =
+                STANDARD.decode(encoded.trim()).map_err(|_| wrong(line, "it is no base64"))?;
             if bytes.len() != KEY_BYTES {
                 return Err(wrong(line, "the key has not 32 bytes"));
             }
@@ -86,7 +92,8 @@ impl Keyring {
     /// # Errors
     /// `INTERNAL` if it cannot be encrypted.
     pub fn seal(&self, text: &str, of: &str, random: &[u8; RANDOM_BYTES]) -> Result<Envelope> {
-        let key = self.keys.get(&self.first).ok_or_else(|| Error::internal("the first key is gone"))?;
+        let key =
+            self.keys.get(&self.first).ok_or_else(|| Error::internal("the first key is gone"))?;
         let (data_key, nonces) = random.split_at(KEY_BYTES);
         let (first, second) = nonces.split_at(NONCE_LEN);
         Ok(Envelope {
@@ -122,7 +129,8 @@ fn encrypt(key: &LessSafeKey, text: &[u8], of: &str, nonce: &[u8]) -> Result<Str
     let failed = || Error::internal("encrypt a secret");
     let mut sealed = text.to_vec();
     let unique = Nonce::try_assume_unique_for_key(nonce).map_err(|_| failed())?;
-    key.seal_in_place_append_tag(unique, Aad::from(of.as_bytes()), &mut sealed).map_err(|_| failed())?;
+    key.seal_in_place_append_tag(unique, Aad::from(of.as_bytes()), &mut sealed)
+        .map_err(|_| failed())?;
     Ok(STANDARD.encode([nonce, sealed.as_slice()].concat()))
 }
 
@@ -136,8 +144,11 @@ fn decrypt(key: &LessSafeKey, text: &str, of: &str) -> Result<Vec<u8>> {
 }
 
 fn damaged(of: &str) -> Error {
-    Error::new(ErrorCode::Corrupt, format!("a secret of {of} is damaged, or belongs to something else"))
-        .help("give it anew")
+    Error::new(
+        ErrorCode::Corrupt,
+        format!("a secret of {of} is damaged, or belongs to something else"),
+    )
+    .help("give it anew")
 }
 
 #[cfg(test)]
@@ -156,7 +167,8 @@ mod tests {
     fn a_secret_opens_with_its_key_and_where_it_belongs() {
         let (old, new) = (Keyring::line("k1", &[1; 32]), Keyring::line("k2", &[2; 32]));
         let keys = ring(&["# keys", "", &old]);
-        let envelope = keys.seal("pässword", "projects/p/dataSources/d/password", &random(1)).unwrap();
+        let envelope =
+            keys.seal("pässword", "projects/p/dataSources/d/password", &random(1)).unwrap();
         assert_eq!(envelope.key_id, "k1");
         let of = "projects/p/dataSources/d/password";
         assert_eq!(keys.open(&envelope, of).unwrap(), "pässword");
@@ -164,10 +176,15 @@ mod tests {
         let rotated = ring(&[&new, &old]);
         assert_eq!(rotated.open(&envelope, of).unwrap(), "pässword");
         assert_eq!(rotated.seal("x", of, &random(2)).unwrap().key_id, "k2");
-        assert_eq!(ring(&[&new]).open(&envelope, of).unwrap_err().code(), ErrorCode::FailedPrecondition);
+        assert_eq!(
+            ring(&[&new]).open(&envelope, of).unwrap_err().code(),
+            ErrorCode::FailedPrecondition
+        );
         assert_eq!(keys.open(&envelope, "elsewhere").unwrap_err().code(), ErrorCode::Corrupt);
         let mut damaged = envelope.clone();
-        damaged.ciphertext.replace_range(20..21, if &damaged.ciphertext[20..21] == "A" { "B" } else { "A" });
+        damaged
+            .ciphertext
+            .replace_range(20..21, if &damaged.ciphertext[20..21] == "A" { "B" } else { "A" });
         assert_eq!(keys.open(&damaged, of).unwrap_err().code(), ErrorCode::Corrupt);
         assert!(!format!("{keys:?} {envelope:?}").contains("pässword"));
     }
@@ -186,7 +203,10 @@ mod tests {
         ] {
             let error = Keyring::parse(&text).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");
-            assert!(!error.contains(&STANDARD.encode([7; 32])) && !error.contains(&STANDARD.encode([9; 31])));
+            assert!(
+                !error.contains(&STANDARD.encode([7; 32]))
+                    && !error.contains(&STANDARD.encode([9; 31]))
+            );
         }
     }
 }

@@ -33,8 +33,9 @@ impl SecretsSection {
         let invalid = |message: String| Error::new(ErrorCode::InvalidOption, message);
         let text = match (&self.key_file, &self.key_variable) {
             (Some(path), None) => security::read(path)?,
-            (None, Some(name)) => std::env::var(name)
-                .map_err(|_| invalid(format!("section [secrets]: the variable {name} is not set")))?,
+            (None, Some(name)) => std::env::var(name).map_err(|_| {
+                invalid(format!("section [secrets]: the variable {name} is not set"))
+            })?,
             _ => {
                 let message = "section [secrets] needs key-file or key-variable, one of them";
                 return Err(invalid(message.to_owned()));
@@ -59,12 +60,15 @@ pub(super) fn own(data: &Path) -> Result<Keyring> {
         // Written beside and renamed: a key that is cut would lose every secret.
         let beside = path.with_extension("new");
         let mut file = options.create(true).truncate(true).write(true).mode(0o600).open(&beside);
-        let file = file.as_mut().map_err(|error| unusable(std::io::Error::new(error.kind(), error.to_string())))?;
+        let file = file
+            .as_mut()
+            .map_err(|error| unusable(std::io::Error::new(error.kind(), error.to_string())))?;
         let line = Keyring::line("own", &random()?);
         writeln!(file, "{line}").and_then(|()| file.sync_all()).map_err(unusable)?;
         std::fs::rename(&beside, &path).map_err(unusable)?;
     }
-    Keyring::parse(&security::read(&path)?).map_err(|error| error.context(path.display().to_string()))
+    Keyring::parse(&security::read(&path)?)
+        .map_err(|error| error.context(path.display().to_string()))
 }
 
 /// A key of random bytes.
@@ -87,9 +91,12 @@ mod tests {
     fn a_cluster_of_one_keeps_its_key() {
         let folder = tempfile::tempdir().unwrap();
         let first = own(folder.path()).unwrap();
-        let sealed = first.seal("x", "of", &[3; tidegate_security::envelope::RANDOM_BYTES]).unwrap();
+        let sealed =
+            first.seal("x", "of", &[3; tidegate_security::envelope::RANDOM_BYTES]).unwrap();
         assert_eq!(own(folder.path()).unwrap().open(&sealed, "of").unwrap(), "x");
-        let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(folder.path().join(OWN)).unwrap());
+        let mode = std::os::unix::fs::MetadataExt::mode(
+            &std::fs::metadata(folder.path().join(OWN)).unwrap(),
+        );
         assert_eq!(mode & 0o777, 0o600);
     }
 

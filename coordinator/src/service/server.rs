@@ -37,11 +37,11 @@ use super::gate::{Asked, Gate};
 use super::metrics::CoordinatorMetrics;
 use super::reception::Desk;
 use super::workers::{WorkerPool, WorkerStreams};
+use crate::governance::Governor;
 use crate::jobs::{CheckpointFolders, Supervisor};
 use crate::raft::network::{Connector, raft_service};
-use crate::governance::Governor;
-use crate::secrets::Secrets;
 use crate::raft::{Metadata, NodeId, NodeOptions, Storage};
+use crate::secrets::Secrets;
 
 /// Bytes of a message at most: a script with its plan, a report with the state of a task.
 pub(super) const MESSAGE_BYTES: usize = 32 << 20;

@@ -63,7 +63,8 @@ pub(crate) fn main(boot: Boot) -> Main {
             coordinators: known,
         };
         let connectors = Connectors { feed: boot.feed, target: boot.target, clock: clock.clone() };
-        let host = Host { clock, connectors: Arc::new(connectors), runtime, slots: SLOTS, prober: None };
+        let host =
+            Host { clock, connectors: Arc::new(connectors), runtime, slots: SLOTS, prober: None };
         let dialer = Dialer(boot.network);
         let connect = Arc::new(move |address: &str| dialer.channel(address));
         let (_never, shutdown) = oneshot::channel();

@@ -6,9 +6,28 @@ use super::names::{self, kebab};
 
 /// Fields that servers set; nobody gives them.
 const ANSWERED: [&str; 22] = [
-    "create_time", "update_time", "archive_time", "locked_until_time", "must_change_password", "state",
-    "secret_parameters", "owner", "pending_approval", "changed_since_test", "tenant", "used", "keys", "creator",
-    "publish_time", "approval", "message", "request_id", "update_mask", "name", "page_token", "parent",
+    "create_time",
+    "update_time",
+    "archive_time",
+    "locked_until_time",
+    "must_change_password",
+    "state",
+    "secret_parameters",
+    "owner",
+    "pending_approval",
+    "changed_since_test",
+    "tenant",
+    "used",
+    "keys",
+    "creator",
+    "publish_time",
+    "approval",
+    "message",
+    "request_id",
+    "update_mask",
+    "name",
+    "page_token",
+    "parent",
 ];
 
 /// Verbs whose requests have a message that describes the thing itself.
@@ -72,7 +91,8 @@ fn is_own(message: &MessageDescriptor) -> bool {
 /// What a method takes by position.
 pub(super) fn position(method: &MethodDescriptor) -> Position {
     let input = method.input();
-    let id = input.fields().find(|field| field.name().ends_with("_id") && field.name() != "request_id");
+    let id =
+        input.fields().find(|field| field.name().ends_with("_id") && field.name() != "request_id");
     if let Some(id) = id.filter(|_| method.name().starts_with("Create")) {
         return Position::Id(id);
     }

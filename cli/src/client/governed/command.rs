@@ -55,14 +55,18 @@ pub(super) fn method(matches: &ArgMatches) -> Option<(MethodDescriptor, &ArgMatc
 }
 
 fn of(noun: &str, verb: &str, method: &MethodDescriptor) -> Command {
-    let help = comment(method.path(), &method.parent_file().file_descriptor_proto().source_code_info);
+    let help =
+        comment(method.path(), &method.parent_file().file_descriptor_proto().source_code_info);
     let help = if help.is_empty() { format!("{verb} a {}", noun.replace('-', " ")) } else { help };
     let mut command = Command::new(verb.to_owned())
         .about(first_sentence(&help).unwrap_or_default())
         .long_about(help);
     match arguments::position(method) {
         Position::Name(_) => {
-            let help = format!("Its id, or its full name ({})", names::full(noun, "ID", "TENANT", "PROJECT", "DATABASE"));
+            let help = format!(
+                "Its id, or its full name ({})",
+                names::full(noun, "ID", "TENANT", "PROJECT", "DATABASE")
+            );
             command = command.arg(Arg::new(POSITION).value_name("NAME").help(help).required(true));
         }
         Position::Id(field) => {
@@ -77,12 +81,16 @@ fn of(noun: &str, verb: &str, method: &MethodDescriptor) -> Command {
         command = command.arg(tenant.env("TIDEGATE_TENANT").help("The tenant."));
     }
     if names::has(noun, "{database}") {
-        let database = Arg::new("database").long("database").value_name("ID").default_value("default");
-        command = command.arg(database.help("The database; topics are in `default`, `-` lists all."));
+        let database =
+            Arg::new("database").long("database").value_name("ID").default_value("default");
+        command =
+            command.arg(database.help("The database; topics are in `default`, `-` lists all."));
     }
     if method.input().get_field_by_name("parent").is_some() {
         let parent = Arg::new("parent").long("parent").value_name("NAME");
-        command = command.arg(parent.help("What it is in, as a full name; by default as --project and --tenant say."));
+        command = command.arg(
+            parent.help("What it is in, as a full name; by default as --project and --tenant say."),
+        );
     }
     for argument in arguments::arguments(method) {
         if ["project", "tenant", "database", "output", "parent"].contains(&argument.flag.as_str()) {
@@ -91,7 +99,9 @@ fn of(noun: &str, verb: &str, method: &MethodDescriptor) -> Command {
         command = command.arg(flag(&argument));
     }
     let file = Arg::new(REQUEST).long("request").value_name("FILE");
-    command.arg(file.help("The whole request as JSON in a file, `-` for standard input; arguments count over it."))
+    command.arg(file.help(
+        "The whole request as JSON in a file, `-` for standard input; arguments count over it.",
+    ))
 }
 
 fn flag(argument: &Argument) -> Arg {
@@ -117,7 +127,8 @@ fn words(arg: Arg, field: Option<&FieldDescriptor>) -> Arg {
     match field.map(FieldDescriptor::kind) {
         Some(Kind::Enum(kind)) => {
             let values = kind.values().filter(|value| value.number() != 0);
-            let names: Vec<String> = values.map(|value| names::kebab(&value.name().to_lowercase())).collect();
+            let names: Vec<String> =
+                values.map(|value| names::kebab(&value.name().to_lowercase())).collect();
             arg.value_parser(PossibleValuesParser::new(names))
         }
         Some(Kind::String) => arg.value_name("TEXT"),
@@ -162,9 +173,14 @@ mod tests {
     #[test]
     fn methods_are_found_by_noun_and_verb_and_say_what_they_do() {
         let command = with_api(<crate::args::Args as clap::CommandFactory>::command());
-        let matches = command
-            .clone()
-            .try_get_matches_from(["tidegate", "table", "publish", "orders", "--environment", "test"]);
+        let matches = command.clone().try_get_matches_from([
+            "tidegate",
+            "table",
+            "publish",
+            "orders",
+            "--environment",
+            "test",
+        ]);
         let matches = matches.unwrap();
         let (method, _) = method(&matches).unwrap();
         assert_eq!(method.full_name(), "tidegate.v1.TableService.PublishTable");

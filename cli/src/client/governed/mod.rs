@@ -59,8 +59,7 @@ impl Call {
         let path = format!("/{}/{}", self.method.parent_service().full_name(), self.method.name());
         let path = tonic::codegen::http::uri::PathAndQuery::try_from(path)
             .map_err(|error| Error::internal(format!("path of a method: {error}")))?;
-        let mut client =
-            Grpc::new(connection.calls()).max_decoding_message_size(MESSAGE_BYTES);
+        let mut client = Grpc::new(connection.calls()).max_decoding_message_size(MESSAGE_BYTES);
         client.ready().await.map_err(|error| {
             let message = format!("the coordinator is not reached: {error}");
             Error::new(tidegate_types::ErrorCode::Unavailable, message)
@@ -69,9 +68,11 @@ impl Call {
         let request = Request::new(self.request.clone());
         if self.method.is_server_streaming() {
             let mut stream = answer(client.server_streaming(request, path, codec).await)?;
-            while let Some(message) = stream.message().await.map_err(|status| {
-                tidegate_proto::status::from_status(&status)
-            })? {
+            while let Some(message) = stream
+                .message()
+                .await
+                .map_err(|status| tidegate_proto::status::from_status(&status))?
+            {
                 print::line(&message)?;
             }
             return Ok(());

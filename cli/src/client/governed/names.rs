@@ -121,7 +121,10 @@ mod tests {
     fn short_names_become_full_ones() {
         let full = |noun: &str, given: &str| full(noun, given, "t", "p", "d");
         assert_eq!(full("table", "orders"), "projects/p/databases/d/tables/orders");
-        assert_eq!(full("table", "projects/q/databases/e/tables/f"), "projects/q/databases/e/tables/f");
+        assert_eq!(
+            full("table", "projects/q/databases/e/tables/f"),
+            "projects/q/databases/e/tables/f"
+        );
         assert_eq!(full("user", "ann"), "tenants/t/users/ann");
         assert_eq!(parent("table", "t", "p", "d").unwrap(), "projects/p/databases/d");
         assert_eq!(parent("user", "t", "p", "d").unwrap(), "tenants/t");

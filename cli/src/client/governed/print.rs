@@ -1,6 +1,8 @@
 //! Answers: as JSON, or as a table of what people look for first.
 
-use prost_reflect::{Cardinality, DynamicMessage, FieldDescriptor, Kind, ReflectMessage, SerializeOptions, Value};
+use prost_reflect::{
+    Cardinality, DynamicMessage, FieldDescriptor, Kind, ReflectMessage, SerializeOptions, Value,
+};
 use tidegate_types::{Error, Result};
 
 use crate::args::OutputFormat;
@@ -105,7 +107,9 @@ fn describe(text_: &mut String, indent: &str, message: &DynamicMessage) {
         let value = message.get_field(&field);
         let name = field.name().replace('_', " ");
         match (field.kind(), value.as_ref()) {
-            (Kind::Message(kind), Value::Message(inner)) if kind.full_name() != "google.protobuf.Timestamp" => {
+            (Kind::Message(kind), Value::Message(inner))
+                if kind.full_name() != "google.protobuf.Timestamp" =>
+            {
                 if message.has_field(&field) {
                     text_.push_str(&format!("{indent}{name}:\n"));
                     describe(text_, &format!("{indent}  "), inner);
@@ -155,7 +159,11 @@ fn text(field: &FieldDescriptor, value: &Value) -> String {
             let mut pairs: Vec<String> = map
                 .iter()
                 .map(|(key, value)| {
-                    format!("{}={}", key.as_str().unwrap_or_default(), value.as_str().unwrap_or_default())
+                    format!(
+                        "{}={}",
+                        key.as_str().unwrap_or_default(),
+                        value.as_str().unwrap_or_default()
+                    )
                 })
                 .collect();
             pairs.sort();

@@ -141,13 +141,19 @@ fn value(argument: &Argument, matches: &ArgMatches) -> Result<Option<Value>> {
             Value::Map(map)
         }
         Form::Time => match field.kind() {
-            Kind::Message(kind) => Value::Message(json(kind, &format!("\"{first}\""), &format!("--{id}"))?),
+            Kind::Message(kind) => {
+                Value::Message(json(kind, &format!("\"{first}\""), &format!("--{id}"))?)
+            }
             _ => return Ok(None),
         },
         Form::Json => match field.kind() {
             Kind::Message(kind) if field.is_list() => {
                 // One object, or a list of them.
-                let text = if first.trim_start().starts_with('[') { (*first).clone() } else { format!("[{first}]") };
+                let text = if first.trim_start().starts_with('[') {
+                    (*first).clone()
+                } else {
+                    format!("[{first}]")
+                };
                 let items: Vec<serde_json::Value> =
                     serde_json::from_str(&text).map_err(|error| wrong(&error.to_string()))?;
                 let messages = items.iter().map(|item| {
@@ -173,7 +179,8 @@ fn scalar(field: &FieldDescriptor, text: &str) -> Option<Value> {
         Kind::Double => Value::F64(text.parse().ok()?),
         Kind::Bytes => Value::Bytes(text.as_bytes().to_vec().into()),
         Kind::Enum(kind) => {
-            let value = kind.values().find(|value| names::kebab(&value.name().to_lowercase()) == text)?;
+            let value =
+                kind.values().find(|value| names::kebab(&value.name().to_lowercase()) == text)?;
             Value::EnumNumber(value.number())
         }
         Kind::Message(_) => return None,

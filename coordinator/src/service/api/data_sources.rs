@@ -110,7 +110,9 @@ impl Api {
             false => None,
         };
         let shared_with = match mask.has("shared_with") {
-            true => Some(given.shared_with.iter().map(|name| project(name)).collect::<Result<_>>()?),
+            true => {
+                Some(given.shared_with.iter().map(|name| project(name)).collect::<Result<_>>()?)
+            }
             false => None,
         };
         let shared_with: Option<BTreeSet<String>> = shared_with;
@@ -172,7 +174,9 @@ impl Api {
             0 => TEST_SECONDS,
             seconds @ 1..=MOST_TEST_SECONDS => seconds,
             seconds => {
-                return Err(invalid(format!("timeout_seconds {seconds} is more than {MOST_TEST_SECONDS}")));
+                return Err(invalid(format!(
+                    "timeout_seconds {seconds} is more than {MOST_TEST_SECONDS}"
+                )));
             }
         };
         let given: BTreeMap<String, String> = request.parameters.into_iter().collect();
@@ -193,7 +197,10 @@ impl Api {
         Ok(Visited { kind, parameters, deadline: Duration::from_secs(seconds.into()) })
     }
 
-    async fn tested(&self, request: api::TestDataSourceRequest) -> Result<api::TestDataSourceResponse> {
+    async fn tested(
+        &self,
+        request: api::TestDataSourceRequest,
+    ) -> Result<api::TestDataSourceResponse> {
         let visited = self.visited(request).await?;
         let (worker, tested) = visited.test(&self.pool).await?;
         let step = |step: wire::tested::Step| api::test_data_source_response::Step {

@@ -1,8 +1,8 @@
 //! The streams of workers. `pool` knows who is there, `remote` runs jobs on them.
 
 pub(crate) mod logs;
-pub(crate) mod probes;
 mod pool;
+pub(crate) mod probes;
 pub(crate) mod remote;
 mod watch;
 

@@ -112,8 +112,11 @@ fn publication_message(at: Environment, publication: &Publication) -> api::Publi
         PublicationState::Failed => State::Failed,
     };
     let Topic { partitions, replication_factor, retention_ms } = publication.topic;
-    let topic = (publication.topic != Topic::default())
-        .then_some(api::publication::Topic { partitions, replication_factor, retention_ms });
+    let topic = (publication.topic != Topic::default()).then_some(api::publication::Topic {
+        partitions,
+        replication_factor,
+        retention_ms,
+    });
     api::Publication {
         environment: environment(at).into(),
         data_source: publication.data_source.to_string(),

@@ -16,7 +16,11 @@ use crate::service::api::fields::invalid;
 const NO_CONNECTOR: &str = "blackhole";
 
 /// Refuses a definition that the planner does not read, with the place in it.
-pub(super) async fn check(name: &TableName, kind: &str, definition: &TableDefinition) -> Result<()> {
+pub(super) async fn check(
+    name: &TableName,
+    kind: &str,
+    definition: &TableDefinition,
+) -> Result<()> {
     let spec = type_of(kind)?;
     let statement = statement(name, spec, definition)?;
     let readable = !spec.connectors.is_empty();
@@ -65,9 +69,14 @@ pub(in crate::service::api) fn statement(
         parts.push(format!("PRIMARY KEY ({}) NOT ENFORCED", key.join(", ")));
     }
     if let Some(watermark) = &definition.watermark {
-        parts.push(format!("WATERMARK FOR {} AS {}", quoted(&watermark.column), watermark.expression));
+        parts.push(format!(
+            "WATERMARK FOR {} AS {}",
+            quoted(&watermark.column),
+            watermark.expression
+        ));
     }
-    let mut text = format!("CREATE TABLE {} (\n  {}\n) WITH (", quoted(name.table()), parts.join(",\n  "));
+    let mut text =
+        format!("CREATE TABLE {} (\n  {}\n) WITH (", quoted(name.table()), parts.join(",\n  "));
     for (at, (key, value)) in options.iter().enumerate() {
         let comma = if at == 0 { "" } else { "," };
         let _ = write!(text, "{comma}\n  {} = {}", literal(key), literal(value));
@@ -160,7 +169,10 @@ mod tests {
         let mut wrong = definition();
         wrong.columns[1].ty = "TIMESTEMP(3)".to_owned();
         let error = check(&name(), "kafka", &wrong).await.unwrap_err();
-        assert!(error.to_string().contains("projects/p/databases/default/tables/clicks"), "{error}");
+        assert!(
+            error.to_string().contains("projects/p/databases/default/tables/clicks"),
+            "{error}"
+        );
         let mut wrong = definition();
         wrong.options.clear();
         let error = check(&name(), "kafka", &wrong).await.unwrap_err();

@@ -24,7 +24,11 @@ impl Api {
     }
 
     /// Asks for an approval and answers it.
-    pub(super) async fn asked(&self, action: TableAction, request_id: &str) -> Result<api::Approval> {
+    pub(super) async fn asked(
+        &self,
+        action: TableAction,
+        request_id: &str,
+    ) -> Result<api::Approval> {
         let asked = self.apply(Action::Table(Box::new(action)), request_id).await?;
         match asked.name {
             ResourceName::Child(name) => self.approval(&name).await,

@@ -55,7 +55,12 @@ async fn coordinator(identity: Identity, folder: &tempfile::TempDir) -> (Coordin
         formation: Formation::Initial([(1, address.clone())].into()),
         data: folder.path().to_owned(),
         folders: CheckpointFolders { checkpoints: None, savepoints: None },
-        security: Security { identity: Some(identity.clone()), tokens: tokens(), open: false, keyring: None },
+        security: Security {
+            identity: Some(identity.clone()),
+            tokens: tokens(),
+            open: false,
+            keyring: None,
+        },
     };
     let connector = Arc::new(TcpConnector::with_identity(&identity));
     let clock = SystemClock::shared();
