@@ -10,6 +10,8 @@ mod probe {
     mod elasticsearch;
     mod files;
     mod ftp;
+    mod hbase;
+    mod hive;
     mod http;
     mod kafka;
     mod oracle;

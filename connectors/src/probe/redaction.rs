@@ -45,7 +45,7 @@ impl Redaction {
         let mut text = text.to_owned();
         for secret in &self.secrets {
             if text.contains(secret.as_str()) {
-                text = text.replace(secret.as_str(), MARK);
+                text = without(&text, secret);
             }
         }
         let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
@@ -55,6 +55,25 @@ impl Redaction {
         }
         short.trim().to_owned()
     }
+}
+
+/// The text with a mark in place of a secret. What is so short that it is part of many words is one only by itself.
+fn without(text: &str, secret: &str) -> String {
+    const SHORT: usize = 4;
+    if secret.len() >= SHORT {
+        return text.replace(secret, MARK);
+    }
+    let (mut clean, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find(secret) {
+        let (before, behind) = (&rest[..at], &rest[at + secret.len()..]);
+        let in_word = before.ends_with(char::is_alphanumeric)
+            || (before.is_empty() && clean.ends_with(char::is_alphanumeric))
+            || behind.starts_with(char::is_alphanumeric);
+        clean.push_str(before);
+        clean.push_str(if in_word { secret } else { MARK });
+        rest = behind;
+    }
+    clean + rest
 }
 
 fn escaped(text: &str) -> String {
@@ -88,6 +107,13 @@ mod tests {
                 assert!(!clean.contains(sign), "{clean}");
             }
         }
+    }
+
+    #[test]
+    fn short_secrets_are_not_looked_for_within_words() {
+        let redaction = Redaction::new(["a1"].into_iter());
+        let clean = redaction.clean("'a1' is refused; a1; data1 a1a1 Aa1");
+        assert_eq!(clean, "'[secret]' is refused; [secret]; data1 a1a1 Aa1");
     }
 
     #[test]

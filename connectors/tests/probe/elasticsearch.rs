@@ -65,7 +65,7 @@ async fn d1_schemas_are_imported_from_elasticsearch() {
         .body(mapping);
     assert!(made.send().await.unwrap().status().is_success());
     let source = elasticsearch();
-    assert_eq!(source.names(None, &name).await, [name.clone()]);
+    assert_eq!(source.names(None, &name).await, std::slice::from_ref(&name));
     let found = source.describe(None, &name).await;
     assert_eq!(columns(&found), ["at TIMESTAMP_LTZ(3)", "user ROW<`id` BIGINT>"]);
     assert_eq!(found.unmapped[0].name, "place");

@@ -127,7 +127,7 @@ async fn d1_schemas_are_imported_from_mysql() {
     let name = own_name("import");
     mariadb_tables(&name).await;
     let source = mysql();
-    assert_eq!(source.names(None, &name).await, [name.clone()]);
+    assert_eq!(source.names(None, &name).await, std::slice::from_ref(&name));
     assert_eq!(source.names(Some(&name), "").await, ["Other", "orders", "seen"]);
     assert_eq!(source.names(Some(&name), "ord").await, ["orders"]);
     let page = Page { prefix: None, after: Some("Other".to_owned()), limit: 1 };

@@ -83,7 +83,7 @@ async fn c2_silent_servers_do_not_hold_a_test_up() {
             open.push(stream);
         }
     });
-    for mut source in at("127.0.0.1", &port) {
+    let tests = at("127.0.0.1", &port).into_iter().map(|mut source| async move {
         source.limits.deadline = Duration::from_millis(700);
         let report = source.test().await;
         let failure = report.failure.clone().unwrap_or_else(|| panic!("{report:#?}"));
@@ -93,6 +93,7 @@ async fn c2_silent_servers_do_not_hold_a_test_up() {
         );
         assert!(failure.message.contains("127.0.0.1"), "{report:#?}");
         assert!(report.elapsed < Duration::from_secs(4), "{report:#?}");
-    }
+    });
+    futures::future::join_all(tests).await;
     silent.abort();
 }

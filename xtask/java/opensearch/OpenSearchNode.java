@@ -1,7 +1,7 @@
 import java.util.concurrent.CountDownLatch;
 import org.codelibs.opensearch.runner.OpenSearchRunner;
 
-/** One node of OpenSearch. Arguments: the folder for its data, and the port of its REST API. */
+/** One node of OpenSearch. Arguments: the folder for its data, the port of its REST API, and that for other nodes. */
 public class OpenSearchNode extends OpenSearchRunner {
     public static void main(String[] arguments) {
         OpenSearchNode node = new OpenSearchNode();
@@ -11,6 +11,7 @@ public class OpenSearchNode extends OpenSearchRunner {
         try {
             node.onBuild((number, settings) -> {
                 settings.put("network.host", "127.0.0.1");
+                settings.put("transport.port", arguments[2]);
                 settings.put("cluster.routing.allocation.disk.threshold_enabled", false);
             });
             // A node's port is the base and its number.

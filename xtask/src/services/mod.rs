@@ -10,6 +10,8 @@ pub(crate) mod env_file;
 mod etcd;
 pub(crate) mod flink;
 mod ftp;
+mod hbase;
+mod hive;
 pub(crate) mod install;
 mod java;
 mod kafka;
@@ -97,7 +99,7 @@ pub(crate) trait Server: Sync {
 }
 
 /// All services, in the order in which they start.
-pub(crate) static ALL: [&dyn Service; 12] = [
+pub(crate) static ALL: [&dyn Service; 14] = [
     &kafka::Kafka,
     &s3::SeaweedFs,
     &etcd::Etcd,
@@ -107,6 +109,8 @@ pub(crate) static ALL: [&dyn Service; 12] = [
     &redis::Redis { cluster: true },
     &ftp::Ftp,
     &opensearch::OpenSearch,
+    &hive::Hive,
+    &hbase::HBase,
     &rotel::Rotel,
     &prometheus::Prometheus,
     &flink::Flink,

@@ -53,7 +53,7 @@ impl Service for OpenSearch {
 
 impl Server for OpenSearch {
     fn ports(&self) -> &'static [&'static str] {
-        &["http"]
+        &["http", "transport"]
     }
 
     fn secrets(&self) -> &'static [&'static str] {
@@ -77,7 +77,8 @@ impl Server for OpenSearch {
             .arg(path)
             .arg("OpenSearchNode")
             .arg(instance.data())
-            .arg(instance.port("http").to_string());
+            .arg(instance.port("http").to_string())
+            .arg(instance.port("transport").to_string());
         Ok(command)
     }
 

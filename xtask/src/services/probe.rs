@@ -50,6 +50,23 @@ pub(crate) fn line(port: u16, say: &str) -> Result<String> {
     Ok(String::from_utf8_lossy(&line).trim().to_owned())
 }
 
+/// Calls a method without arguments of a Thrift service in the binary protocol; any answer to it will do.
+pub(crate) fn thrift_call(port: u16, method: &str) -> Result<()> {
+    const CALL: u32 = 0x8001_0001;
+    const REPLY: u32 = 0x8001_0002;
+    let mut question = CALL.to_be_bytes().to_vec();
+    question.extend(u32::try_from(method.len()).context("a method's name is short")?.to_be_bytes());
+    question.extend(method.as_bytes());
+    // The call's number, and the end of its arguments.
+    question.extend([0, 0, 0, 1, 0]);
+    let mut stream = connect(port)?;
+    stream.write_all(&question).context("send the question")?;
+    let mut kind = [0_u8; 4];
+    stream.read_exact(&mut kind).context("read the answer")?;
+    ensure!(u32::from_be_bytes(kind) == REPLY, "{method} is not answered with a result");
+    Ok(())
+}
+
 fn parse_http(answer: &str) -> Result<(u16, String)> {
     let (head, body) = answer.split_once("\r\n\r\n").context("the answer is not HTTP")?;
     let status = head.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1));

@@ -187,6 +187,24 @@ pub(crate) const OUTSIDE: &[Outside] = &[
         why: "outside systems are the connectors' business",
     },
     Outside {
+        name: "redis",
+        users: &["connectors"],
+        tests: &[],
+        why: "outside systems are the connectors' business",
+    },
+    Outside {
+        name: "suppaftp",
+        users: &["connectors"],
+        tests: &[],
+        why: "outside systems are the connectors' business",
+    },
+    Outside {
+        name: "thrift",
+        users: &["connectors"],
+        tests: &[],
+        why: "outside systems are the connectors' business",
+    },
+    Outside {
         name: "datafusion",
         users: &["benches", "planner", "integration-tests"],
         tests: &[],

@@ -21,8 +21,17 @@ built, too.
   like; none that names a file, a program or a library.
 - Types without a connector can be registered, their connection tested and their schemas imported. A job that uses such a
   table is refused.
+- **Connectivity tests** go the way to the system step by step (resolve, connect, TLS, log in, open, list), and say which step
+  failed, for which reason (`DNS`, `BLOCKED_ADDRESS`, `REFUSED`, `TIMEOUT`, `TLS`, `AUTHENTICATION`, `PERMISSION`,
+  `MISSING_DATABASE`, `MISSING_BUCKET`, `PROTOCOL`), with host, port and database, and what to do.
 - **Addresses** are resolved once, checked, and then connected to: those that are link-local, and those at which clouds
-  give out credentials, never; private ones only where the cluster allows it.
+  give out credentials, never; private ones only where the cluster allows it. Kafka's client resolves names again by itself,
+  because certificates are for names: there the servers, and the brokers that they name, are checked before they are used,
+  but a name server that gives another answer a moment later is believed.
+- **Schema imports**: relational databases, Hive's metastore and Elasticsearch know their columns; those of a topic are
+  taken from the schema registry (`<topic>-value`, Avro), or found by its newest records (JSON, or CSV without names of
+  columns); those of files by what Parquet, ORC and Avro files say of themselves, or by the first lines. What has no type is
+  named with the reason. Redis, HBase, FTP and HTTP have no columns to import.
 
 ";
 

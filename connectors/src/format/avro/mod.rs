@@ -43,6 +43,7 @@ pub(in crate::format) use decode::Columns;
 pub(in crate::format) use encode::Writer;
 pub(in crate::format) use plan::Plan;
 pub(in crate::format) use schema::Schema;
+#[cfg(feature = "probe")]
 pub(crate) use schema::SchemaColumn;
 use schema::TimestampMapping;
 
@@ -50,7 +51,7 @@ use schema::TimestampMapping;
 ///
 /// # Errors
 /// What is wrong with the schema.
-#[cfg(feature = "probe")]
+#[cfg(all(feature = "kafka", feature = "probe"))]
 pub(crate) fn columns_of(schema: &str) -> std::result::Result<Vec<SchemaColumn>, String> {
     Ok(Schema::parse(schema)?.columns())
 }

@@ -7,6 +7,7 @@ pub(super) mod files;
 pub(super) mod hive_types;
 pub(super) mod json;
 pub(super) mod sample;
+#[cfg(feature = "jdbc")]
 pub(super) mod sql_types;
 
 use std::collections::BTreeMap;

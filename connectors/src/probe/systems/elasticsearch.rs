@@ -3,8 +3,7 @@
 use serde_json::Value;
 use tidegate_connector_spec::data_source::{Parameters, PhysicalTable, urls};
 
-use super::postgres::invalid;
-use super::{Result, segment};
+use super::{Result, invalid, segment};
 use crate::probe::http::{Credentials, Site};
 use crate::probe::import::{Description, Entry, Listing, Page, elasticsearch_types};
 use crate::probe::report::{Failure, Reason, What};

@@ -6,8 +6,7 @@ use tidegate_connector_spec::data_source::{Parameters, PhysicalTable};
 use tidegate_runtime::blocking::beside;
 use tidegate_storage::locate;
 
-use super::Result;
-use super::postgres::invalid;
+use super::{Result, invalid};
 use crate::probe::import::{self, Description, Entry, Listing, Page};
 use crate::probe::report::{Failure, Reason, What};
 use crate::probe::trace::Trace;

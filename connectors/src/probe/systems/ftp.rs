@@ -11,8 +11,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::Result;
-use super::postgres::invalid;
+use super::{Result, invalid};
 use crate::probe::import::{Entry, Listing, Page};
 use crate::probe::report::{Failure, Reason, What};
 use crate::probe::tls::{self, Verification};

@@ -3,8 +3,7 @@
 use reqwest::Url;
 use tidegate_connector_spec::data_source::Parameters;
 
-use super::postgres::invalid;
-use super::{Result, segment};
+use super::{Result, invalid, segment};
 use crate::probe::http::{Credentials, Site};
 use crate::probe::import::{Entry, Listing, Page};
 use crate::probe::report::{Failure, Reason, What};
@@ -27,8 +26,10 @@ async fn open(trace: &mut Trace<'_>, parameters: &Parameters<'_>) -> Result<Site
         if answer.status != 200 {
             return Err(site.refusal(&answer, "ask for the version"));
         }
-        let said = String::from_utf8_lossy(&answer.body);
-        let version = said.trim().trim_matches('"').chars().take(40).collect::<String>();
+        let answer = answer.json();
+        // Older gateways give the text alone.
+        let version = answer["Version"].as_str().or_else(|| answer.as_str()).unwrap_or_default();
+        let version: String = version.chars().take(40).collect();
         if !version.starts_with(|c: char| c.is_ascii_digit()) {
             let help = "mend 'rest-url': it is the address of 'hbase rest start'";
             return Err(Failure::protocol(&site.place, "it is no REST gateway of HBase", help));
@@ -48,15 +49,15 @@ async fn tables(
 ) -> Result<Vec<Entry>> {
     let path = format!("namespaces/{}/tables", segment(namespace));
     let work = async {
-        let answer = site.ask(&path).await?;
-        let said = String::from_utf8_lossy(&answer.body);
-        if answer.status == 404 || said.contains("NamespaceNotFound") {
+        // Of a namespace that there is not the gateway says only that something failed.
+        if !namespaces(site).await?.iter().any(|known| known == namespace) {
             return Err(Failure::new(
                 Reason::MissingDatabase,
                 format!("HBase behind {} has no namespace '{namespace}'", site.place),
                 "mend 'namespace', or create it",
             ));
         }
+        let answer = site.ask(&path).await?;
         if answer.status != 200 {
             return Err(site.refusal(&answer, "list tables"));
         }
@@ -80,8 +81,22 @@ pub(super) async fn list(
     if let Some(namespace) = database {
         return Ok(page.of(false, tables(trace, &site, namespace, What::List).await?));
     }
-    let answer = site.step(trace, What::List, "namespaces", "list namespaces").await?.json();
-    let names = answer["Namespace"].as_array().into_iter().flatten().filter_map(|one| one.as_str());
-    let own = names.filter(|name| *name != "hbase");
-    Ok(page.of(true, own.map(Entry::named).collect()))
+    let work = async {
+        let mut names = namespaces(&site).await?;
+        names.retain(|name| name != "hbase");
+        let detail = format!("{} namespaces", names.len());
+        Ok((names, detail))
+    };
+    let names = trace.step(What::List, &site.place, work).await?;
+    Ok(page.of(true, names.into_iter().map(Entry::named).collect()))
+}
+
+async fn namespaces(site: &Site) -> Result<Vec<String>> {
+    let answer = site.ask("namespaces").await?;
+    if answer.status != 200 {
+        return Err(site.refusal(&answer, "list namespaces"));
+    }
+    let answer = answer.json();
+    let names = answer["Namespace"].as_array().into_iter().flatten();
+    Ok(names.filter_map(|one| one.as_str()).map(str::to_owned).collect())
 }

@@ -11,8 +11,7 @@ use thrift::{TConfiguration, TransportErrorKind};
 use tidegate_connector_spec::data_source::{Parameters, PhysicalTable};
 use tidegate_runtime::blocking::beside;
 
-use super::Result;
-use super::postgres::invalid;
+use super::{Result, invalid};
 use crate::probe::import::{Description, Entry, Listing, MAX_COLUMNS, Page, hive_types};
 use crate::probe::report::{Failure, Reason, What};
 use crate::probe::trace::Trace;
@@ -257,18 +256,25 @@ impl Metastore {
         })
     }
 
-    /// The columns of a table, those that it is partitioned by among them.
+    /// The columns of a table, those that it is partitioned by last.
     fn columns(
         &mut self,
         database: &str,
         table: &str,
     ) -> std::result::Result<Vec<HiveColumn>, Wrong> {
-        self.ask("get_schema", |output| texts(output, &[database, table]))?;
+        self.ask("get_table", |output| texts(output, &[database, table]))?;
         self.result(|input| {
-            let list: TListIdentifier = input.read_list_begin()?;
-            let columns = (0..list.size).map(|_| column(input)).collect();
-            input.read_list_end()?;
-            columns
+            let mut all = Vec::new();
+            fields(input, |input, field| match (&field.field_type, field.id) {
+                // The storage descriptor begins with the columns.
+                (TType::Struct, Some(7)) => fields(input, |input, field| match field.id {
+                    Some(1) => columns(input, &mut all),
+                    _ => input.skip(field.field_type),
+                }),
+                (TType::List, Some(8)) => columns(input, &mut all),
+                _ => input.skip(field.field_type),
+            })?;
+            Ok(all)
         })
     }
 
@@ -295,37 +301,52 @@ fn texts(output: &mut Output, all: &[&str]) -> thrift::Result<()> {
     Ok(())
 }
 
-fn exception(input: &mut Input) -> thrift::Result<String> {
-    let mut said = String::new();
+/// Reads a struct, field by field.
+fn fields(
+    input: &mut Input,
+    mut read: impl FnMut(&mut Input, TFieldIdentifier) -> thrift::Result<()>,
+) -> thrift::Result<()> {
     input.read_struct_begin()?;
     loop {
         let field = input.read_field_begin()?;
-        match (field.field_type, field.id) {
-            (TType::Stop, _) => break,
-            (TType::String, Some(1)) => said = input.read_string()?,
-            (other, _) => input.skip(other)?,
+        if field.field_type == TType::Stop {
+            break;
         }
+        read(input, field)?;
         input.read_field_end()?;
     }
+    input.read_struct_end()
+}
+
+fn exception(input: &mut Input) -> thrift::Result<String> {
+    let mut said = String::new();
+    fields(input, |input, field| match (&field.field_type, field.id) {
+        (TType::String, Some(1)) => {
+            said = input.read_string()?;
+            Ok(())
+        }
+        _ => input.skip(field.field_type),
+    })?;
     Ok(said)
 }
 
-fn column(input: &mut Input) -> thrift::Result<HiveColumn> {
-    let mut column = HiveColumn { name: String::new(), native: String::new(), comment: None };
-    input.read_struct_begin()?;
-    loop {
-        let field = input.read_field_begin()?;
-        match (field.field_type, field.id) {
-            (TType::Stop, _) => break,
-            (TType::String, Some(1)) => column.name = input.read_string()?,
-            (TType::String, Some(2)) => column.native = input.read_string()?,
-            (TType::String, Some(3)) => {
-                column.comment = Some(input.read_string()?).filter(|text| !text.is_empty());
+/// Adds the columns of a list.
+fn columns(input: &mut Input, all: &mut Vec<HiveColumn>) -> thrift::Result<()> {
+    let list: TListIdentifier = input.read_list_begin()?;
+    for _ in 0..list.size {
+        let mut column = HiveColumn { name: String::new(), native: String::new(), comment: None };
+        fields(input, |input, field| {
+            match (&field.field_type, field.id) {
+                (TType::String, Some(1)) => column.name = input.read_string()?,
+                (TType::String, Some(2)) => column.native = input.read_string()?,
+                (TType::String, Some(3)) => {
+                    column.comment = Some(input.read_string()?).filter(|text| !text.is_empty());
+                }
+                _ => input.skip(field.field_type)?,
             }
-            (other, _) => input.skip(other)?,
-        }
-        input.read_field_end()?;
+            Ok(())
+        })?;
+        all.push(column);
     }
-    input.read_struct_end()?;
-    Ok(column)
+    input.read_list_end()
 }

@@ -3,8 +3,7 @@
 use reqwest::Url;
 use tidegate_connector_spec::data_source::{Parameters, headers};
 
-use super::Result;
-use super::postgres::invalid;
+use super::{Result, invalid};
 use crate::probe::http::{Credentials, Site};
 use crate::probe::report::{Failure, What};
 use crate::probe::trace::Trace;

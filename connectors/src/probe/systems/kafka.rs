@@ -17,8 +17,7 @@ use tidegate_connector_spec::data_source::{
 };
 use tidegate_runtime::blocking::beside;
 
-use super::postgres::invalid;
-use super::{Result, segment};
+use super::{Result, invalid, segment};
 use crate::format::avro::columns_of;
 use crate::kafka::client::{Brokers, Context};
 use crate::probe::http::{Credentials, Site};
@@ -160,7 +159,7 @@ fn metadata(
     left: Duration,
 ) -> std::result::Result<Brokered, KafkaError> {
     // In slices, because refused credentials are known before the time is over.
-    let slice = Duration::from_secs(2);
+    let slice = Duration::from_millis(700);
     let mut waited = Duration::ZERO;
     loop {
         match consumer.fetch_metadata(None, slice.min(left)) {

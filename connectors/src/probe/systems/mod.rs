@@ -99,6 +99,11 @@ pub(super) async fn describe(
     }
 }
 
+/// Parameters that cannot be acted on.
+fn invalid(error: tidegate_types::Error) -> Failure {
+    Failure::unsupported(error.message(), "mend the parameters of the data source")
+}
+
 fn not_built_in(kind: &str) -> Failure {
     Failure::unsupported(
         format!("this build is without data sources of type '{kind}'"),

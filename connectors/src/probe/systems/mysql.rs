@@ -7,8 +7,7 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, DriverError, Error, IoError, OptsBuilder, Row, SslOpts};
 use tidegate_connector_spec::data_source::{Parameters, PhysicalTable};
 
-use super::Result;
-use super::postgres::invalid;
+use super::{Result, invalid};
 use crate::causes::causes;
 use crate::probe::address;
 use crate::probe::import::{Description, Entry, Listing, MAX_COLUMNS, Page, sql_types};

@@ -6,8 +6,7 @@ use std::io;
 use tidegate_connector_spec::data_source::Parameters;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::Result;
-use super::postgres::invalid;
+use super::{Result, invalid};
 use crate::probe::report::{Failure, Reason, What};
 use crate::probe::trace::Trace;
 use crate::probe::{address, tcp};

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, Error, NoTls};
 
-use super::Result;
+use super::{Result, invalid};
 use crate::causes::causes;
 use crate::probe::import::{Description, Entry, Listing, MAX_COLUMNS, Page, sql_types};
 use crate::probe::report::{Failure, Reason, What};
@@ -153,10 +153,6 @@ fn failed(place: &str, user: &str, database: &str, error: &Error) -> Failure {
 
 fn required<'a>(parameters: &Parameters<'a>, name: &str) -> Result<&'a str> {
     parameters.required(name).map_err(invalid)
-}
-
-pub(super) fn invalid(error: tidegate_types::Error) -> Failure {
-    Failure::unsupported(error.message(), "mend the parameters of the data source")
 }
 
 const DATABASES: &str = "\

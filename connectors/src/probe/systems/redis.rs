@@ -5,8 +5,7 @@ use redis::{AsyncConnectionConfig, ErrorKind, ProtocolVersion, RedisConnectionIn
 use tidegate_connector_spec::data_source::Parameters;
 use tidegate_runtime::task::{Task, spawn};
 
-use super::Result;
-use super::postgres::invalid;
+use super::{Result, invalid};
 use crate::probe::import::{Entry, Listing, Page};
 use crate::probe::report::{Failure, Reason, What};
 use crate::probe::tls::{self, Verification};

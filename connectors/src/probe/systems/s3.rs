@@ -11,8 +11,7 @@ use reqwest::Url;
 use tidegate_connector_spec::data_source::{Parameters, PhysicalTable};
 use tidegate_storage::{Location, bucket_endpoint};
 
-use super::Result;
-use super::postgres::invalid;
+use super::{Result, invalid};
 use crate::causes::causes;
 use crate::probe::http;
 use crate::probe::import::{self, Description, Entry, Listing, Page};

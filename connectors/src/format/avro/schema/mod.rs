@@ -2,11 +2,13 @@
 //!
 //! A schema is a list of nodes that name each other by index, because records may hold themselves.
 
+#[cfg(feature = "probe")]
 mod columns;
 mod derive;
 mod parse;
 mod write;
 
+#[cfg(feature = "probe")]
 pub(crate) use columns::SchemaColumn;
 pub(super) use derive::{TimestampMapping, derive};
 
