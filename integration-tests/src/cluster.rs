@@ -36,6 +36,8 @@ pub struct Setup {
     pub security: Option<Security>,
     /// Workers and the client know no address but that of an etcd.
     pub discovery: Option<Discovery>,
+    /// Clients sign in; the cluster's own questions come with a token.
+    pub accounts: bool,
     /// URL of an OTLP receiver; every process also serves metrics then.
     pub otlp: Option<String>,
 }
@@ -167,9 +169,31 @@ impl Cluster {
                 let tokens = security.tokens.display();
                 format!("[auth]\ntokens = \"{tokens}\"\n{}", security.section(&name))
             }
+            None if self.setup.accounts => self.accounts_section()?,
             None => "[auth]\nmode = \"none\"\n".to_owned(),
         };
         self.spawn("coordinator", &name, &config)
+    }
+
+    /// Sections of a coordinator that asks for accounts: a token with which the tests look at the cluster, and a key for
+    /// secrets, both made by the binary.
+    fn accounts_section(&self) -> Result<String> {
+        let made = |arguments: &[&str]| -> Result<(String, String)> {
+            let output = Command::new(binary()?).args(arguments).output()?;
+            ensure!(output.status.success(), "`tidegate {}` failed", arguments.join(" "));
+            Ok((String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?))
+        };
+        let (token, key) = (self.folder.join("harness.token"), self.folder.join("secrets.key"));
+        let known = self.folder.join("tokens.toml");
+        if !token.exists() {
+            let arguments = ["token", "create", "--principal", "harness", "--role", "viewer"];
+            let (text, section) = made(&arguments)?;
+            std::fs::write(&known, section.replace("auth.token", "token"))?;
+            std::fs::write(&key, made(&["secrets", "create-key"])?.0)?;
+            std::fs::write(&token, text)?;
+        }
+        let (known, key) = (known.display(), key.display());
+        Ok(format!("[auth]\ntokens = \"{known}\"\n[secrets]\nkey-file = \"{key}\"\n"))
     }
 
     /// Starts a worker, again if it was killed.
@@ -293,6 +317,10 @@ impl Cluster {
             let ca = security.certificates.join("ca.crt");
             variables.push(("TIDEGATE_CA", ca.display().to_string()));
             variables.push(("TIDEGATE_TOKEN_FILE", security.token.display().to_string()));
+        }
+        if self.setup.accounts {
+            let token = self.folder.join("harness.token").display().to_string();
+            variables.push(("TIDEGATE_TOKEN_FILE", token));
         }
         self.client_with(arguments, &variables)
     }

@@ -179,6 +179,16 @@ pub fn table(descriptors: &[u8]) -> Result<BTreeMap<String, Method>, String> {
     Ok(methods)
 }
 
+/// Names of the services of the public API, such as `tidegate.v1.JobService`.
+///
+/// # Errors
+/// If the descriptors cannot be read.
+pub fn public_services(descriptors: &[u8]) -> Result<Vec<String>, String> {
+    let pool = DescriptorPool::decode(descriptors).map_err(|error| error.to_string())?;
+    let names = pool.services().map(|service| service.full_name().to_owned());
+    Ok(names.filter(|name| name.starts_with("tidegate.v1.")).collect())
+}
+
 /// A scope from its text.
 fn scope(text: &str, input: &MessageDescriptor) -> Result<Scope, String> {
     match text {

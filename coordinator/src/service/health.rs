@@ -7,23 +7,20 @@ use tonic_health::server::HealthReporter;
 
 use crate::raft::Leadership;
 
-/// The services that need a leader; the empty name stands for the whole server.
-const SERVICES: [&str; 5] = [
-    "",
-    "tidegate.v1.JobService",
-    "tidegate.v1.SavepointService",
-    "tidegate.v1.ClusterService",
-    "tidegate.v1.OperationService",
-];
-
 /// Keeps the answers true for as long as the node lives.
 pub(super) async fn report(health: HealthReporter, mut leadership: watch::Receiver<Leadership>) {
+    // The empty name stands for the whole server.
+    let mut services = vec![String::new()];
+    match tidegate_proto::access::public_services(tidegate_proto::DESCRIPTORS) {
+        Ok(public) => services.extend(public),
+        Err(error) => tracing::error!(error, "the services of the API are not known"),
+    }
     loop {
         let status = match leadership.borrow_and_update().leader {
             Some(_) => ServingStatus::Serving,
             None => ServingStatus::NotServing,
         };
-        for service in SERVICES {
+        for service in &services {
             health.set_service_status(service, status).await;
         }
         if leadership.changed().await.is_err() {
@@ -34,23 +31,7 @@ pub(super) async fn report(health: HealthReporter, mut leadership: watch::Receiv
 
 #[cfg(test)]
 mod tests {
-    use tidegate_proto::DESCRIPTORS;
-
     use super::*;
-
-    #[test]
-    fn all_public_services_are_reported() {
-        let set = prost_reflect::DescriptorPool::decode(DESCRIPTORS).unwrap();
-        let public: Vec<String> = set
-            .services()
-            .map(|service| service.full_name().to_owned())
-            .filter(|name| name.starts_with("tidegate.v1."))
-            .collect();
-        assert!(!public.is_empty());
-        for service in public {
-            assert!(SERVICES.contains(&service.as_str()), "{service}");
-        }
-    }
 
     #[tokio::test]
     async fn without_a_leader_it_does_not_serve() {

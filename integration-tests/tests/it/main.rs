@@ -23,6 +23,7 @@ mod corrupt_state;
 mod discovery;
 mod edited_jobs;
 mod files_exactly_once;
+mod governed;
 mod kafka_at_least_once;
 mod kafka_bounded;
 mod kafka_by_key;

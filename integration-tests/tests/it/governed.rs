@@ -1,0 +1,310 @@
+//! The governed catalog on a cluster of three coordinators with a real Kafka and a real MariaDB, by the command line: from
+//! the password of the first start to a topic in production, with everything that is refused on the way.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+use tidegate_integration_tests::clock::wait_until;
+use tidegate_integration_tests::cluster::{Cluster, Setup};
+use tidegate_integration_tests::folder::CaseFolder;
+use tidegate_integration_tests::kafka::Kafka;
+use tidegate_integration_tests::services::variable;
+
+/// A text that must be nowhere but where it was given.
+const CANARY: &str = "canary-5f1d2c";
+
+struct World {
+    cluster: Cluster,
+    folder: CaseFolder,
+}
+
+impl World {
+    fn start(name: &str) -> Result<Self> {
+        let folder = CaseFolder::new(name)?;
+        let setup = Setup { accounts: true, ..Setup::default() };
+        let cluster = Cluster::start_with(folder.path(), 1, 2, setup)?;
+        Ok(Self { cluster, folder })
+    }
+
+    fn credentials(&self, who: &str) -> PathBuf {
+        self.folder.join(&format!("{who}.credentials"))
+    }
+
+    /// Runs a command as somebody; the answer, or what is printed as the error.
+    fn run(&self, who: &str, arguments: &[&str]) -> Result<Value> {
+        let addresses: Vec<&str> = self.cluster.addresses().collect();
+        let variables = [
+            ("TIDEGATE_COORDINATOR", addresses.join(",")),
+            ("TIDEGATE_CREDENTIALS", self.credentials(who).display().to_string()),
+            ("TIDEGATE_TENANT", "acme".to_owned()),
+            ("TIDEGATE_PROJECT", "clicks".to_owned()),
+        ];
+        self.cluster.client_with(arguments, &variables)
+    }
+
+    /// Runs a command that is refused with this code.
+    fn refused(&self, who: &str, code: &str, arguments: &[&str]) -> Result<String> {
+        match self.run(who, arguments) {
+            Ok(answer) => bail!("{who} may `tidegate {}`: {answer}", arguments.join(" ")),
+            Err(error) => {
+                let said = error.to_string();
+                ensure!(said.contains(&format!("[{code}]")), "{who}, {arguments:?}: {said}");
+                Ok(said)
+            }
+        }
+    }
+
+    /// Signs in with a password for one time and chooses another.
+    fn sign_in(&self, who: &str, account: &str, one_time: &str) -> Result<()> {
+        let file = |name: &str, text: &str| -> Result<String> {
+            let path = self.folder.join(&format!("{who}.{name}"));
+            std::fs::write(&path, text)?;
+            Ok(path.display().to_string())
+        };
+        let (old, new) = (file("old", one_time)?, file("new", "Battery-staple-42")?);
+        let login = ["login", account, "--password-file", &old];
+        self.plain(who, &login)?;
+        self.refused(who, "PERMISSION_DENIED", &["project", "list"])?;
+        self.plain(who, &["password", "--old-file", &old, "--new-file", &new])
+    }
+
+    /// Runs a command whose answer is a sentence.
+    fn plain(&self, who: &str, arguments: &[&str]) -> Result<()> {
+        match self.run(who, arguments) {
+            // It is done, and what it says is no JSON.
+            Err(error) if error.to_string().contains("[") => bail!("{error}"),
+            _ => Ok(()),
+        }
+    }
+
+    fn user(&self, id: &str, roles: &[(&str, &str)]) -> Result<()> {
+        let made = self.run("admin", &["user", "create", id])?;
+        let account = format!("tenants/acme/users/{id}");
+        for (role, scope) in roles {
+            let assign =
+                ["role", "assign", "--role", role, "--scope", scope, "--account", &account];
+            self.run("admin", &assign)?;
+        }
+        let password = made["oneTimePassword"].as_str().context("no password")?;
+        self.sign_in(id, &account, password)
+    }
+}
+
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field].as_str().unwrap_or_default()
+}
+
+#[test]
+fn c2_d1_to_d6_a_topic_goes_to_production_through_approvals() -> Result<()> {
+    let world = World::start("governed")?;
+    let mut password = String::new();
+    wait_until("the first account is printed", Duration::from_secs(20), || {
+        for id in 1..=3 {
+            let log = world.cluster.log(&format!("coordinator-{id}"))?;
+            if let Some((_, rest)) = log.split_once("its password for one time ") {
+                password = rest.split_whitespace().next().unwrap_or_default().to_owned();
+            }
+        }
+        Ok(!password.is_empty())
+    })?;
+    world.refused("nobody", "UNAUTHENTICATED", &["project", "list"])?;
+    world.sign_in("admin", "admin", &password)?;
+    world.run("admin", &["tenant", "create", "acme"])?;
+    world.run("admin", &["tenant", "create", "rival"])?;
+    world.run("admin", &["project", "create", "clicks", "--description", "web"])?;
+    world.run("admin", &["project", "create", "theirs", "--tenant", "rival"])?;
+    world.user("dev", &[("developer", "projects/clicks")])?;
+    world.user("data", &[("project-data-admin", "projects/clicks")])?;
+    world.user("global", &[("global-data-admin", "tenants/acme")])?;
+
+    // Another tenant's project answers as one that is not there.
+    let theirs = world.refused("dev", "NOT_FOUND", &["project", "get", "theirs"])?;
+    let none = world.refused("dev", "NOT_FOUND", &["project", "get", "nothin"])?;
+    ensure!(theirs.replace("theirs", "nothin") == none, "{theirs} / {none}");
+    world.refused("dev", "PERMISSION_DENIED", &["project", "create", "mine"])?;
+
+    // A wrong data source says why it cannot connect; a right one connects.
+    let brokers = Kafka::from_environment()?.brokers().to_owned();
+    let closed =
+        ["data-source", "test", "--type", "kafka", "--parameters", "bootstrap-servers=127.0.0.1:1"];
+    let tested = world.run("dev", &closed)?;
+    ensure!(text(&tested, "reason") == "REFUSED" && tested["passed"] == false, "{tested}");
+    let url = variable("TIDEGATE_MARIADB")?;
+    let (host, port) = url
+        .split_once("//")
+        .and_then(|(_, rest)| rest.split_once('/')?.0.split_once(':'))
+        .context("the address of MariaDB")?;
+    let user = variable("TIDEGATE_MARIADB_USER")?;
+    let database = [
+        format!("host={host}"),
+        format!("port={port}"),
+        "database=tidegate".to_owned(),
+        format!("username={user}"),
+        format!("password={CANARY}"),
+    ];
+    let mut create = vec!["data-source", "create", "shop", "--type", "mysql"];
+    for parameter in &database {
+        create.extend(["--parameters", parameter]);
+    }
+    let made = world.run("dev", &create)?;
+    ensure!(made["secretParameters"] == json!(["password"]), "{made}");
+    let shop = "projects/clicks/dataSources/shop";
+    let tested = world.run("dev", &["data-source", "test", "--data-source", shop])?;
+    ensure!(text(&tested, "reason") == "AUTHENTICATION", "{tested}");
+    let right = format!("password={}", variable("TIDEGATE_MARIADB_PASSWORD")?);
+    let test = ["data-source", "test", "--data-source", shop, "--parameters", &right];
+    let tested = world.run("dev", &test)?;
+    ensure!(tested["passed"] == true, "{tested}");
+    let servers = format!("bootstrap-servers={brokers}");
+    world.run(
+        "dev",
+        &["data-source", "create", "kafka", "--type", "kafka", "--parameters", &servers],
+    )?;
+    world.refused(
+        "dev",
+        "CONFLICT",
+        &["data-source", "update", "kafka", "--etag", "1", "--description", "x"],
+    )?;
+
+    // Nothing is published to a data source that nobody approved.
+    let columns = r#"[{"name":"user_id","type":"BIGINT"},{"name":"ts","type":"TIMESTAMP(3)"}]"#;
+    let create = [
+        "table",
+        "create",
+        "clicks",
+        "--type",
+        "kafka",
+        "--definition-columns",
+        columns,
+        "--definition-options",
+        "format=json",
+        "--definition-options",
+        "scan.startup.mode=earliest-offset",
+    ];
+    let table = world.run("dev", &create)?;
+    let source = "projects/clicks/dataSources/kafka";
+    let name = format!("clicks_{}", std::process::id());
+    let etag = text(&table, "etag").to_owned();
+    let publish = |environment: &str, etag: &str| {
+        let words = [
+            "table",
+            "publish",
+            "clicks",
+            "--environment",
+            environment,
+            "--data-source",
+            source,
+            "--topic-partitions",
+            "3",
+            "--physical-name",
+            &name,
+            "--etag",
+            etag,
+        ];
+        world.run("dev", &words)
+    };
+    let early = publish("test", &etag);
+    ensure!(early.is_err_and(|error| error.to_string().contains("is a draft")));
+    let asked = world.run("dev", &["data-source", "publish", "kafka", "--reason", "for clicks"])?;
+    let approval = text(&asked, "pendingApproval").to_owned();
+    let decide = ["approval", "decide", &approval, "--approve=true"];
+    world.refused("dev", "PERMISSION_DENIED", &decide)?;
+    world.run("global", &decide)?;
+
+    // To test and to production, decided by the project's data administrator; a no changes nothing.
+    let asked = publish("test", &etag)?;
+    let first = text(&asked, "name").to_owned();
+    let pending = world.run("data", &["approval", "list"])?;
+    ensure!(pending["approvals"][0]["name"] == first.as_str(), "{pending}");
+    world.run(
+        "data",
+        &["approval", "decide", &first, "--approve=false", "--opinion", "which topic?"],
+    )?;
+    let table = world.run("dev", &["table", "get", "clicks"])?;
+    ensure!(table["publications"] == json!([]), "{table}");
+    for environment in ["test", "production"] {
+        let table = world.run("dev", &["table", "get", "clicks"])?;
+        let asked = publish(environment, text(&table, "etag"))?;
+        world.run("data", &["approval", "decide", text(&asked, "name"), "--approve=true"])?;
+        wait_until("the topic is there", Duration::from_secs(30), || {
+            let table = world.run("dev", &["table", "get", "clicks"])?;
+            let there = table["publications"].as_array().cloned().unwrap_or_default();
+            let wanted = environment.to_uppercase();
+            Ok(there
+                .iter()
+                .any(|one| text(one, "environment") == wanted && text(one, "state") == "READY"))
+        })?;
+    }
+    let reader = Kafka::from_environment()?.reader(&name)?;
+    drop(reader);
+    let decided = world.run("data", &["approval", "list", "--view", "decided-by-me"])?;
+    ensure!(decided["approvals"].as_array().map(Vec::len) == Some(3), "{decided}");
+
+    // Who asked does not decide, whatever roles he has.
+    let dev = "tenants/acme/users/dev";
+    let role = [
+        "role",
+        "assign",
+        "--role",
+        "project-data-admin",
+        "--scope",
+        "projects/clicks",
+        "--account",
+        dev,
+    ];
+    world.run("admin", &role)?;
+    let table = world.run("dev", &["table", "get", "clicks"])?;
+    let asked = publish("test", text(&table, "etag"))?;
+    let own = text(&asked, "name").to_owned();
+    world.refused("dev", "SELF_APPROVAL", &["approval", "decide", &own, "--approve=true"])?;
+    world.run("dev", &["approval", "withdraw", &own])?;
+
+    // Every call has left its record, refused ones too, and nothing secret is in any file of the cluster.
+    let list =
+        ["audit", "list", "--parent", "projects/clicks", "--principal", dev, "--outcome", "failed"];
+    let records = world.run("admin", &list)?;
+    let reasons = records["records"].to_string();
+    ensure!(reasons.contains("SELF_APPROVAL") || reasons.contains("CONFLICT"), "{records}");
+    let project = world.run("admin", &["project", "get", "clicks"])?;
+    world.refused(
+        "data",
+        "PERMISSION_DENIED",
+        &["project", "archive", "clicks", "--etag", text(&project, "etag")],
+    )?;
+    world.run("admin", &["project", "archive", "clicks", "--etag", text(&project, "etag")])?;
+    world.refused("dev", "PROJECT_ARCHIVED", &["table", "list"])?;
+    nowhere(&world.folder, &[CANARY, &password, "Battery-staple-42", &right["password=".len()..]])
+}
+
+/// Refuses a secret in any file of the processes; those of the test itself aside.
+fn nowhere(folder: &CaseFolder, secrets: &[&str]) -> Result<()> {
+    let mut folders = vec![folder.path().to_owned()];
+    let mut files = 0;
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next)? {
+            let path = entry?.path();
+            let name =
+                path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            // Given by the test; the first password is printed once, by the coordinator that made it.
+            let own = name.ends_with(".old") || name.ends_with(".new");
+            if own {
+                continue;
+            }
+            let bytes = std::fs::read(&path)?;
+            files += 1;
+            for (at, secret) in secrets.iter().enumerate() {
+                let printed = at == 1 && name.starts_with("coordinator-") && name.ends_with(".log");
+                let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+                ensure!(!found || printed, "secret {at} is in {}", path.display());
+            }
+        }
+    }
+    ensure!(files > 5, "only {files} files were looked into");
+    Ok(())
+}
