@@ -16,6 +16,7 @@ mod probe {
     mod kafka;
     mod oracle;
     mod redis;
+    mod registry;
     mod relational;
     mod s3;
     mod source;

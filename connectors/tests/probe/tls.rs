@@ -10,8 +10,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::source::Source;
 
-/// A server for these names that answers any request; its port and certificate.
-async fn serve(names: &[&str]) -> (u16, String) {
+/// What accepts TLS for these names, and the certificate.
+fn acceptor(names: &[&str]) -> (TlsAcceptor, String) {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).unwrap();
     let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
@@ -22,7 +22,12 @@ async fn serve(names: &[&str]) -> (u16, String) {
         .with_no_client_auth()
         .with_single_cert(vec![cert.der().clone()], key)
         .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(settings));
+    (TlsAcceptor::from(Arc::new(settings)), cert.pem())
+}
+
+/// A server for these names that answers any request; its port and certificate.
+async fn serve(names: &[&str]) -> (u16, String) {
+    let (acceptor, pem) = acceptor(names);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -36,7 +41,51 @@ async fn serve(names: &[&str]) -> (u16, String) {
             }
         }
     });
-    (port, cert.pem())
+    (port, pem)
+}
+
+#[tokio::test]
+async fn c1_postgresql_begins_tls_before_the_login() {
+    let (acceptor, pem) = acceptor(&["localhost"]);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    // As far as PostgreSQL goes without a password: the request for TLS, the start of a session, `trust`.
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = [0; 8];
+        stream.read_exact(&mut request).await.unwrap();
+        assert_eq!(request, [0, 0, 0, 8, 4, 210, 22, 47]);
+        stream.write_all(b"S").await.unwrap();
+        let mut stream = acceptor.accept(stream).await.unwrap();
+        let length = stream.read_u32().await.unwrap();
+        let mut start = vec![0; length as usize - 4];
+        stream.read_exact(&mut start).await.unwrap();
+        stream.write_all(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I").await.unwrap();
+        let _ = stream.read(&mut [0; 100]).await;
+        String::from_utf8_lossy(&start).into_owned()
+    });
+    let source = Source::new(
+        "postgresql",
+        &[
+            ("host", "localhost"),
+            ("port", &port),
+            ("database", "shop"),
+            ("username", "me"),
+            ("tls-mode", "verify-full"),
+            ("ca-certificate", &pem),
+        ],
+    );
+    let steps = [
+        What::Resolve,
+        What::Connect,
+        What::Tls,
+        What::Tls,
+        What::Authenticate,
+        What::OpenDatabase,
+    ];
+    source.passes(&steps).await;
+    let start = server.await.unwrap();
+    assert!(start.contains("user\0me\0") && start.contains("database\0shop\0"), "{start}");
 }
 
 #[tokio::test]
