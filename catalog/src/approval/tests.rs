@@ -7,7 +7,7 @@ use tidegate_types::{ErrorCode, Result};
 use super::*;
 use crate::{
     AccountAction, Action, ApprovalFilter, ApprovalView, Bounds, Catalog, Collection, Command,
-    Connection, DataSourceAction, PageRequest, ProjectSettings, RoleAction, TenancyAction,
+    Connection, ConnectionChange, DataSourceAction, PageRequest, ProjectSettings, RoleAction, TenancyAction,
 };
 
 /// A project with people: `dev` asks, `global` and `other` decide.
@@ -242,7 +242,7 @@ fn parameters_that_change_need_another_approval_and_the_old_ones_are_used_until_
             data_source: source("kafka"),
             etag: None,
             description: None,
-            connection: Some((parameters, BTreeMap::new())),
+            connection: Some(ConnectionChange { parameters, secrets: BTreeMap::new() }),
             shared_with: None,
             shared_with_all: None,
             active: false,

@@ -43,8 +43,8 @@ pub enum DataSourceAction {
         etag: Option<u64>,
         /// What it is.
         description: Option<String>,
-        /// All parameters that everybody may see anew, and those secret ones that change; a secret that is none goes.
-        connection: Option<(BTreeMap<String, String>, BTreeMap<String, Option<Sealed>>)>,
+        /// Its parameters.
+        connection: Option<ConnectionChange>,
         /// Projects that may use it.
         shared_with: Option<BTreeSet<String>>,
         /// Whether every project may use it.
@@ -68,6 +68,16 @@ pub enum DataSourceAction {
         /// Why.
         reason: String,
     },
+}
+
+/// A change of a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectionChange {
+    /// All parameters that everybody may see, anew.
+    pub parameters: BTreeMap<String, String>,
+    /// Those secret ones that change; one that is none goes.
+    pub secrets: BTreeMap<String, Option<Sealed>>,
 }
 
 impl Catalog {
@@ -168,7 +178,7 @@ impl Catalog {
                 return Err(not_found(&ResourceName::Project(other.clone())));
             }
         }
-        let connection = connection.map(|(parameters, changed)| {
+        let connection = connection.map(|ConnectionChange { parameters, secrets: changed }| {
             let mut secrets = now.connection.secrets.clone();
             for (key, secret) in changed {
                 match secret {

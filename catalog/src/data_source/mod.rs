@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-pub use apply::DataSourceAction;
+pub use apply::{ConnectionChange, DataSourceAction};
 pub(crate) use apply::project_of;
 pub use read::DataSourceFilter;
 

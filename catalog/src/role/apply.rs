@@ -79,8 +79,8 @@ impl Catalog {
         }
         let of_account = self.roles_of(&account).count();
         bounds::room("roles of the account", of_account, Bounds::ACCOUNT_ROLES)?;
-        let key = (account.clone(), scope.clone(), role.clone());
-        if !self.roles.contains_key(&key) {
+        if !self.has_role(&account, &scope, &role) {
+            let key = (account.clone(), scope.clone(), role.clone());
             let created_ms = stamp.now_ms;
             let assignment = RoleAssignment {
                 scope: scope.clone(),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tidegate_integration_tests::clock::wait_until;
 use tidegate_integration_tests::cluster::{Cluster, Setup};
 use tidegate_integration_tests::folder::CaseFolder;
-use tidegate_integration_tests::kafka::Kafka;
+use tidegate_integration_tests::kafka;
 use tidegate_integration_tests::services::variable;
 
 /// A text that must be nowhere but where it was given.
@@ -126,7 +126,7 @@ fn c2_d1_to_d6_a_topic_goes_to_production_through_approvals() -> Result<()> {
     world.refused("dev", "PERMISSION_DENIED", &["project", "create", "mine"])?;
 
     // A wrong data source says why it cannot connect; a right one connects.
-    let brokers = Kafka::from_environment()?.brokers().to_owned();
+    let brokers = kafka::Cluster::from_environment()?.brokers().to_owned();
     let closed =
         ["data-source", "test", "--type", "kafka", "--parameters", "bootstrap-servers=127.0.0.1:1"];
     let tested = world.run("dev", &closed)?;
@@ -237,7 +237,7 @@ fn c2_d1_to_d6_a_topic_goes_to_production_through_approvals() -> Result<()> {
                 .any(|one| text(one, "environment") == wanted && text(one, "state") == "READY"))
         })?;
     }
-    let reader = Kafka::from_environment()?.reader(&name)?;
+    let reader = kafka::Cluster::from_environment()?.reader(&name)?;
     drop(reader);
     let decided = world.run("data", &["approval", "list", "--view", "decided-by-me"])?;
     ensure!(decided["approvals"].as_array().map(Vec::len) == Some(3), "{decided}");

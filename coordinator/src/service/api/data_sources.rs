@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tidegate_catalog::{
-    Action, Approval, ApprovalState, Catalog, ChildName, Collection, Connection, DataSource,
-    DataSourceAction, DataSourceFilter, ResourceName, Scope, Sealed,
+    Action, Approval, ApprovalState, Catalog, ChildName, Collection, Connection, ConnectionChange, DataSource,
+    DataSourceAction, DataSourceFilter, ResourceName, Scope,
 };
 use tidegate_connector_spec::data_source::{self as spec, DataSourceSpec};
 use tidegate_connector_spec::{OptionKind, Text};
@@ -136,7 +136,7 @@ impl Api {
         &self,
         now: &DataSource,
         values: BTreeMap<String, String>,
-    ) -> Result<(BTreeMap<String, String>, BTreeMap<String, Option<Sealed>>)> {
+    ) -> Result<ConnectionChange> {
         let spec = type_of(&now.kind)?;
         let (parameters, secrets) = spec::split_secrets(spec, values.clone());
         // A secret that is kept is there, whatever it is; one that is given empty goes.
@@ -155,7 +155,7 @@ impl Api {
             };
             sealed.insert(key, secret);
         }
-        Ok((parameters, sealed))
+        Ok(ConnectionChange { parameters, secrets: sealed })
     }
 
     async fn delete_data_source(
