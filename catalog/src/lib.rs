@@ -16,6 +16,7 @@ mod job;
 mod name;
 mod operation;
 mod page;
+mod persistent;
 mod read;
 mod requests;
 mod response;

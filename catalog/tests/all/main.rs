@@ -6,3 +6,4 @@ mod commands;
 mod fixture;
 mod histories;
 mod scale;
+mod tables;

@@ -1,23 +1,16 @@
-//! How long things take with ten thousand jobs. Prints, asserts no times: run with `--nocapture` to see them.
+//! How long things take with ten thousand jobs, and with many tables. Prints, asserts no times: run with `--nocapture` to
+//! see them.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use tidegate_catalog::{
     Action, Catalog, Command, JobName, PageRequest, Priority, RestoreOrigin, RunState,
 };
 
 use crate::commands::spec;
+use crate::tables::{self, timed};
 
 const JOBS: u64 = 10_000;
-
-#[allow(clippy::disallowed_methods, reason = "measures")]
-fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
-    let start = Instant::now();
-    let result = work();
-    println!("{what}: {:.3} ms", start.elapsed().as_secs_f64() * 1e3);
-    result
-}
 
 fn fill(catalog: &mut Catalog) -> u64 {
     let mut commands = 0;
@@ -68,6 +61,34 @@ fn ten_thousand_jobs() {
     let copy = timed("copy for a snapshot", || catalog.clone());
     let bytes = timed("encode", || copy.encode());
     println!("snapshot: {} bytes", bytes.len());
+    let back = timed("decode", || Catalog::decode(&bytes).unwrap());
+    assert_eq!(back, catalog);
+}
+
+/// Ten thousand tables where the tests are built for debugging, a hundred thousand where they are optimised.
+fn size() -> (usize, usize) {
+    if cfg!(debug_assertions) { (100, 10_000) } else { (1_000, 100_000) }
+}
+
+#[test]
+fn a_copy_shares_all_tables() {
+    let (projects, tables) = size();
+    let mut catalog = tables::filled(projects, tables);
+    let copies = timed("1 000 copies for snapshots", || {
+        (0..1_000).map(|_| catalog.clone()).collect::<Vec<_>>()
+    });
+    let copy = copies[0].clone();
+    timed("1 000 commands with a copy before each", || {
+        for n in 0..1_000 {
+            let kept = catalog.clone();
+            catalog.apply(tables::create(tables + n, projects)).unwrap();
+            assert_eq!(kept.table_count(), tables + n);
+        }
+    });
+    assert_eq!((copy.table_count(), catalog.table_count()), (tables, tables + 1_000));
+    assert!(copies.iter().all(|other| other.revision() == copy.revision()));
+    timed("drop the copies", || drop(copies));
+    let bytes = timed("encode", || catalog.encode());
     let back = timed("decode", || Catalog::decode(&bytes).unwrap());
     assert_eq!(back, catalog);
 }
