@@ -24,6 +24,7 @@ mod role;
 mod run;
 mod savepoint;
 mod scope;
+mod search;
 mod shared;
 mod snapshot;
 mod state;
@@ -53,6 +54,10 @@ pub use role::{RoleAction, RoleAssignment, SYSTEM_ADMINISTRATOR};
 pub use run::{DesiredState, Failure, RestoreOrigin, Run, RunState};
 pub use savepoint::{Savepoint, SavepointState};
 pub use scope::Scope;
+pub use search::{
+    CatalogSearch, Document, DocumentKind, Field, Found, Hit, MAX_LOOKS, Refreshed, SearchFilter,
+    SearchIndex,
+};
 pub use snapshot::SNAPSHOT_VERSION;
 pub use state::Catalog;
 pub use table::{

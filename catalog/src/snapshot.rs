@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tidegate_types::{Error, ErrorCode, Result};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::search::ChangeLog;
 use crate::state::Catalog;
 use crate::tenancy::Project;
 
@@ -68,6 +69,7 @@ impl Catalog {
             }
         }
         catalog.rebuild_index();
+        catalog.changes = ChangeLog::from(catalog.revision);
         Ok(catalog)
     }
 }

@@ -25,6 +25,7 @@ use crate::role::{RoleAssignment, RoleKey};
 use crate::run::Run;
 use crate::savepoint::{Savepoint, SavepointState};
 use crate::scope::Scope;
+use crate::search::ChangeLog;
 use crate::shared::{self, SharedMap};
 use crate::table::{Database, Environment, Table, TableName};
 use crate::tenancy::{DEFAULT_TENANT, Project, Tenant};
@@ -68,6 +69,8 @@ pub struct Catalog {
     pub(crate) requests: RequestMemory,
     #[serde(skip)]
     pub(crate) index: Index,
+    #[serde(skip)]
+    pub(crate) changes: ChangeLog,
 }
 
 /// A job with everything below it.
@@ -161,6 +164,7 @@ impl Catalog {
             audit: AuditLog::default(),
             requests: RequestMemory::default(),
             index,
+            changes: ChangeLog::default(),
         }
     }
 
@@ -203,6 +207,7 @@ impl Catalog {
             }
         };
         let name = self.dispatch(stamp, action)?;
+        self.changes.note(stamp.revision, &name);
         self.revision = stamp.revision;
         self.time_ms = stamp.now_ms;
         let response = Response { name, revision: stamp.revision };
