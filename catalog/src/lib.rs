@@ -16,6 +16,7 @@ mod job;
 mod name;
 mod operation;
 mod page;
+mod persistent;
 mod read;
 mod requests;
 mod response;
@@ -23,6 +24,7 @@ mod role;
 mod run;
 mod savepoint;
 mod scope;
+mod search;
 mod shared;
 mod snapshot;
 mod state;
@@ -52,6 +54,10 @@ pub use role::{RoleAction, RoleAssignment, SYSTEM_ADMINISTRATOR};
 pub use run::{DesiredState, Failure, RestoreOrigin, Run, RunState};
 pub use savepoint::{Savepoint, SavepointState};
 pub use scope::Scope;
+pub use search::{
+    CatalogSearch, Document, DocumentKind, Field, Found, Hit, MAX_LOOKS, Refreshed, SearchFilter,
+    SearchIndex,
+};
 pub use snapshot::SNAPSHOT_VERSION;
 pub use state::Catalog;
 pub use table::{

@@ -34,7 +34,7 @@ impl PageRequest {
         Some(Self { size: self.size, token: Some(token) })
     }
 
-    fn bounded_size(&self) -> usize {
+    pub(crate) fn bounded_size(&self) -> usize {
         match self.size {
             0 => DEFAULT_PAGE_SIZE,
             size => size.min(MAX_PAGE_SIZE),
@@ -71,7 +71,7 @@ pub(crate) fn page<T, I: Iterator<Item = (String, T)>>(
 }
 
 /// Fingerprint of list and key, then the key, all hexadecimal.
-fn encode(list: &str, key: &str) -> String {
+pub(crate) fn encode(list: &str, key: &str) -> String {
     let mut token = format!("{:016x}", fingerprint(list, key));
     for byte in key.bytes() {
         let _ = write!(token, "{byte:02x}");
@@ -79,7 +79,8 @@ fn encode(list: &str, key: &str) -> String {
     token
 }
 
-fn decode(list: &str, token: &str) -> Result<String> {
+/// The key of a token of a list; `INVALID_OPTION` if it is of another.
+pub(crate) fn decode(list: &str, token: &str) -> Result<String> {
     let wrong = || invalid("the page token is not of this list: take it from the page before");
     if token.len() > 4_096 || !token.is_ascii() {
         return Err(wrong());

@@ -1,11 +1,14 @@
 //! The bounded memory of request ids that makes it safe to send a command again.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+use std::sync::Arc;
 
+use rpds::QueueSync;
 use serde::{Deserialize, Serialize};
 use tidegate_types::{Error, ErrorCode, Result};
 
 use crate::bounds::{Bounds, invalid};
+use crate::persistent::PersistentMap;
 use crate::response::Response;
 
 /// The most characters of a request id.
@@ -15,9 +18,9 @@ const MAX_REQUEST_ID: usize = 128;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "VecDeque<Answered>", into = "VecDeque<Answered>")]
 pub struct RequestMemory {
-    by_id: BTreeMap<String, Answered>,
+    by_id: PersistentMap<String, Arc<Answered>>,
     /// Ids, oldest first.
-    order: VecDeque<String>,
+    order: QueueSync<String>,
 }
 
 /// A request that was answered.
@@ -62,22 +65,22 @@ impl RequestMemory {
         self.forget(now_ms, Bounds::REQUESTS - 1);
         // An id whose answer has aged out may still be there if the clock of commands stood still.
         if self.by_id.contains_key(&id) {
-            self.order.retain(|other| *other != id);
+            self.order = self.order.iter().filter(|other| **other != id).cloned().collect();
         }
-        self.order.push_back(id.clone());
-        self.by_id.insert(id.clone(), Answered { id, digest, at_ms: now_ms, response });
+        self.order.enqueue_mut(id.clone());
+        let answered = Answered { id: id.clone(), digest, at_ms: now_ms, response };
+        self.by_id.insert(id, Arc::new(answered));
     }
 
     /// Forgets what is too old, and the oldest beyond `most`.
     pub(crate) fn forget(&mut self, now_ms: i64, most: usize) {
-        while let Some(oldest) = self.order.front() {
-            let lives = self.by_id.get(oldest).is_some_and(|answered| answered.lives(now_ms));
+        while let Some(oldest) = self.order.peek().cloned() {
+            let lives = self.by_id.get(&oldest).is_some_and(|answered| answered.lives(now_ms));
             if lives && self.order.len() <= most {
                 break;
             }
-            if let Some(oldest) = self.order.pop_front() {
-                self.by_id.remove(&oldest);
-            }
+            self.order.dequeue_mut();
+            self.by_id.remove(&oldest);
         }
     }
 
@@ -101,14 +104,16 @@ impl Answered {
 impl From<VecDeque<Answered>> for RequestMemory {
     fn from(stored: VecDeque<Answered>) -> Self {
         let order = stored.iter().map(|answered| answered.id.clone()).collect();
-        let by_id = stored.into_iter().map(|answered| (answered.id.clone(), answered)).collect();
+        let entry = |answered: Answered| (answered.id.clone(), Arc::new(answered));
+        let by_id = stored.into_iter().map(entry).collect();
         Self { by_id, order }
     }
 }
 
 impl From<RequestMemory> for VecDeque<Answered> {
-    fn from(mut memory: RequestMemory) -> Self {
-        memory.order.iter().filter_map(|id| memory.by_id.remove(id)).collect()
+    fn from(memory: RequestMemory) -> Self {
+        let answered = |id| memory.by_id.get(id).map(|answered| Answered::clone(answered));
+        memory.order.iter().filter_map(answered).collect()
     }
 }
 

@@ -6,16 +6,18 @@ use std::sync::Arc;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::persistent::PersistentMap;
+
 /// A map whose values a copy of the catalog shares until one of them changes.
-pub(crate) type SharedMap<K, V> = BTreeMap<K, Arc<V>>;
+pub(crate) type SharedMap<K, V> = PersistentMap<K, Arc<V>>;
 
 /// Writes the values behind the pointers.
-pub(crate) fn serialize<K: Serialize, V: Serialize, S: Serializer>(
+pub(crate) fn serialize<K: Ord + Serialize, V: Serialize, S: Serializer>(
     map: &SharedMap<K, V>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     let mut out = serializer.serialize_map(Some(map.len()))?;
-    for (key, value) in map {
+    for (key, value) in map.iter() {
         out.serialize_entry(key, value.as_ref())?;
     }
     out.end()
@@ -32,7 +34,7 @@ pub(crate) mod listed {
     }
 
     /// Writes the values.
-    pub(crate) fn serialize<K, V: Serialize, S: Serializer>(
+    pub(crate) fn serialize<K: Ord, V: Serialize, S: Serializer>(
         map: &SharedMap<K, V>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {

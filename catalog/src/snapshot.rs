@@ -3,10 +3,14 @@
 //! Layout: the eight bytes `TGCATLOG`; the version (u32, little-endian); the number of bytes of the body (u64, little-
 //! endian); the body, JSON; xxh3-64 of all before it (u64, little-endian). A reader of every released version stays.
 
+use std::sync::Arc;
+
 use tidegate_types::{Error, ErrorCode, Result};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::search::ChangeLog;
 use crate::state::Catalog;
+use crate::tenancy::Project;
 
 /// Version of the layout that is written.
 pub const SNAPSHOT_VERSION: u32 = 2;
@@ -59,11 +63,13 @@ impl Catalog {
         let mut catalog: Self = serde_json::from_slice(&bytes[HEADER..end])
             .map_err(|error| corrupt(&format!("it cannot be read: {error}")))?;
         if version == 1 {
-            for project in catalog.projects.values_mut() {
-                std::sync::Arc::make_mut(project).upgrade();
+            let ids: Vec<String> = catalog.projects.keys().cloned().collect();
+            for project in ids {
+                catalog.projects.get_mut(&project).map(Arc::make_mut).map(Project::upgrade);
             }
         }
         catalog.rebuild_index();
+        catalog.changes = ChangeLog::from(catalog.revision);
         Ok(catalog)
     }
 }

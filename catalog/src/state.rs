@@ -2,7 +2,6 @@
 //!
 //! Not here: what each command does (`apply/`), reading (`read`), storing (`snapshot`).
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -19,19 +18,21 @@ use crate::data_source::DataSource;
 use crate::job::{Job, JobVersion};
 use crate::name::{JobName, RunName, SavepointName};
 use crate::operation::{Operation, OperationState};
+use crate::persistent::{PersistentMap, PersistentSet};
 use crate::requests::RequestMemory;
 use crate::response::Response;
 use crate::role::{RoleAssignment, RoleKey};
 use crate::run::Run;
 use crate::savepoint::{Savepoint, SavepointState};
 use crate::scope::Scope;
+use crate::search::ChangeLog;
 use crate::shared::{self, SharedMap};
 use crate::table::{Database, Environment, Table, TableName};
 use crate::tenancy::{DEFAULT_TENANT, Project, Tenant};
 use crate::worker::Worker;
 
-/// Everything that the platform knows of its own. A copy is cheap: objects are shared until one of the copies changes
-/// them.
+/// Everything that the platform knows of its own. A copy is made at once, whatever is in it: copies share what they have
+/// until one of them changes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Catalog {
@@ -68,6 +69,8 @@ pub struct Catalog {
     pub(crate) requests: RequestMemory,
     #[serde(skip)]
     pub(crate) index: Index,
+    #[serde(skip)]
+    pub(crate) changes: ChangeLog,
 }
 
 /// A job with everything below it.
@@ -87,35 +90,35 @@ pub(crate) struct JobEntry {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Index {
     /// Runs that are not over.
-    pub(crate) live_runs: BTreeSet<RunName>,
+    pub(crate) live_runs: PersistentSet<RunName>,
     /// Savepoints whose files are to be deleted.
-    pub(crate) deleting: BTreeSet<SavepointName>,
+    pub(crate) deleting: PersistentSet<SavepointName>,
     /// Operations that are done, by when, then by id.
-    pub(crate) done_operations: BTreeSet<(i64, String)>,
+    pub(crate) done_operations: PersistentSet<(i64, String)>,
     /// Projects by tenant and the command that created them: the newest is the last of a tenant.
-    pub(crate) projects_of: BTreeSet<(String, u64, String)>,
+    pub(crate) projects_of: PersistentSet<(String, u64, String)>,
     /// Sessions by the hashes of their tokens.
-    pub(crate) session_of_hash: BTreeMap<String, String>,
+    pub(crate) session_of_hash: PersistentMap<String, String>,
     /// Sessions by account.
-    pub(crate) sessions_of: BTreeSet<(AccountName, String)>,
+    pub(crate) sessions_of: PersistentSet<(AccountName, String)>,
     /// Roles by scope, role, account.
-    pub(crate) roles_in: BTreeSet<(Scope, String, AccountName)>,
+    pub(crate) roles_in: PersistentSet<(Scope, String, AccountName)>,
     /// Approvals that nobody has decided, by tenant and number.
-    pub(crate) pending_approvals: BTreeSet<(String, u64)>,
+    pub(crate) pending_approvals: PersistentSet<(String, u64)>,
     /// Approvals by who asked, and number.
-    pub(crate) requested_approvals: BTreeSet<(String, u64, ChildName)>,
+    pub(crate) requested_approvals: PersistentSet<(String, u64, ChildName)>,
     /// Approvals by who gave an opinion, and number.
-    pub(crate) decided_approvals: BTreeSet<(String, u64, ChildName)>,
+    pub(crate) decided_approvals: PersistentSet<(String, u64, ChildName)>,
     /// Approvals by what they are about, and number.
-    pub(crate) approvals_about: BTreeSet<(String, u64, ChildName)>,
+    pub(crate) approvals_about: PersistentSet<(String, u64, ChildName)>,
     /// Data sources with the databases and tables that are in them, and how often.
-    pub(crate) users_of: BTreeMap<(ChildName, String), u32>,
+    pub(crate) users_of: PersistentMap<(ChildName, String), u32>,
     /// How many tables projects have.
-    pub(crate) tables_in: BTreeMap<String, u64>,
+    pub(crate) tables_in: PersistentMap<String, u64>,
     /// Tables that are to be created or checked outside.
-    pub(crate) applying: BTreeSet<(TableName, Environment)>,
+    pub(crate) applying: PersistentSet<(TableName, Environment)>,
     /// Audit records that are here, by the call that they tell of: the last one of each.
-    pub(crate) audited: BTreeMap<String, u64>,
+    pub(crate) audited: PersistentMap<String, u64>,
 }
 
 /// What a command gives to the objects that it changes.
@@ -142,7 +145,7 @@ impl Catalog {
         };
         let project = Project::first();
         let of_tenant = (DEFAULT_TENANT.to_owned(), 0, project.id.clone());
-        let index = Index { projects_of: BTreeSet::from([of_tenant]), ..Index::default() };
+        let index = Index { projects_of: PersistentSet::from([of_tenant]), ..Index::default() };
         Self {
             revision: 0,
             time_ms: 0,
@@ -161,6 +164,7 @@ impl Catalog {
             audit: AuditLog::default(),
             requests: RequestMemory::default(),
             index,
+            changes: ChangeLog::default(),
         }
     }
 
@@ -203,6 +207,7 @@ impl Catalog {
             }
         };
         let name = self.dispatch(stamp, action)?;
+        self.changes.note(stamp.revision, &name);
         self.revision = stamp.revision;
         self.time_ms = stamp.now_ms;
         let response = Response { name, revision: stamp.revision };
@@ -246,7 +251,7 @@ impl Catalog {
             }
         }
         for table in self.tables.values().cloned().collect::<Vec<_>>() {
-            *self.index.tables_in.entry(table.name.project().to_owned()).or_default() += 1;
+            *self.index.tables_in.get_or_default(table.name.project().to_owned()) += 1;
             for publication in table.publications.values().chain(table.next.values()) {
                 self.occupy(&publication.data_source, &table.name.to_string());
             }

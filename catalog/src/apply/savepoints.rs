@@ -134,10 +134,12 @@ impl Catalog {
     /// No run that is over takes a savepoint any more.
     pub(super) fn fail_pending_savepoints(&mut self, stamp: Stamp, run: &RunName) -> Result<()> {
         let entry = self.entry_mut(&run.job)?;
-        for savepoint in entry.savepoints.values_mut() {
-            if savepoint.run != run.number || savepoint.state != SavepointState::Pending {
-                continue;
-            }
+        let pending = entry.savepoints.iter().filter(|(_, savepoint)| {
+            savepoint.run == run.number && savepoint.state == SavepointState::Pending
+        });
+        let pending: Vec<String> = pending.map(|(id, _)| id.clone()).collect();
+        for id in pending {
+            let Some(savepoint) = entry.savepoints.get_mut(&id) else { continue };
             let savepoint = Arc::make_mut(savepoint);
             savepoint.revision = stamp.revision;
             let message = "the run was over before the savepoint was complete".to_owned();

@@ -88,7 +88,7 @@ impl Catalog {
             updated_ms: stamp.now_ms,
             revision: stamp.revision,
         };
-        *self.index.tables_in.entry(name.project().to_owned()).or_default() += 1;
+        *self.index.tables_in.get_or_default(name.project().to_owned()) += 1;
         self.tables.insert(name.clone(), Arc::new(table));
         Ok(name.into())
     }
@@ -198,8 +198,10 @@ impl Catalog {
         }
         if let Some(count) = self.index.tables_in.get_mut(name.project()) {
             *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.index.tables_in.remove(name.project());
+            }
         }
-        self.index.tables_in.retain(|_, count| *count > 0);
         Ok(name.into())
     }
 
@@ -366,7 +368,7 @@ impl Catalog {
     /// Counts something that is in a data source.
     pub(crate) fn occupy(&mut self, data_source: &ChildName, user: &str) {
         let key = (data_source.clone(), user.to_owned());
-        *self.index.users_of.entry(key).or_default() += 1;
+        *self.index.users_of.get_or_default(key) += 1;
     }
 
     /// Counts it no more.
