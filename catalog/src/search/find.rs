@@ -121,7 +121,12 @@ impl SearchIndex {
             worst = worst.max(self.rank(entry, word).filter(|of_word| *of_word <= rank)?);
         }
         let field = Field::ALL[usize::from(rank / 2)];
-        let hit = Hit { name: entry.name.clone(), kind: entry.kind?, field, exact: rank % 2 == 0 };
+        let hit = Hit {
+            name: entry.name.clone(),
+            kind: entry.kind?,
+            field,
+            exact: rank.is_multiple_of(2),
+        };
         (worst == rank).then_some(hit)
     }
 

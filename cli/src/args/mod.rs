@@ -9,7 +9,7 @@ use tidegate_runtime::telemetry;
 
 pub(crate) use client::{
     Check, CheckpointCommand, ClientOptions, ClusterCommand, JobCommand, OutputFormat,
-    PriorityName, SavepointCommand, Start, Submit,
+    SavepointCommand, Start, Submit,
 };
 
 use crate::client::{LoginArguments, Passwords, SessionCommand};

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tidegate_catalog::{
-    Action, Approval, ApprovalState, Catalog, ChildName, Collection, Connection, ConnectionChange, DataSource,
-    DataSourceAction, DataSourceFilter, ResourceName, Scope,
+    Action, Approval, ApprovalState, Catalog, ChildName, Collection, Connection, ConnectionChange,
+    DataSource, DataSourceAction, DataSourceFilter, ResourceName, Scope,
 };
 use tidegate_connector_spec::data_source::{self as spec, DataSourceSpec};
 use tidegate_connector_spec::{OptionKind, Text};

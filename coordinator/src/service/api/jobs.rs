@@ -53,7 +53,7 @@ impl Api {
     async fn update_job(&self, request: api::UpdateJobRequest) -> Result<api::Job> {
         let job = request.job.ok_or_else(|| missing("job"))?;
         let name: JobName = job.name.parse()?;
-        let mask = Mask::new(request.update_mask, &FIELDS)?;
+        let mask = Mask::new(request.update_mask, FIELDS)?;
         let priority = convert::priority(job.priority());
         let action = Action::UpdateJob {
             job: name.clone(),
