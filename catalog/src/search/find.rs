@@ -91,6 +91,9 @@ impl SearchIndex {
         let first = place.as_ref().map_or(0, |(rank, _)| *rank);
         for rank in first..RANKS {
             let after = place.take().map(|(_, name)| name);
+            if !places.iter().any(|places| places.may_have(rank)) {
+                continue;
+            }
             for entry in self.candidates(&places, rank, project, after) {
                 if looked_at == MAX_LOOKS {
                     return Ok(Found { page: ended(&list, found, last), looked_at });
@@ -175,6 +178,13 @@ impl SearchIndex {
 }
 
 impl<'a> Places<'a> {
+    /// Whether a document may have the word at this rank.
+    fn may_have(&self, rank: u8) -> bool {
+        let is = |(of, _): &(u8, _)| *of == rank;
+        let begun = self.begun.as_ref().map_or(rank % 2 == 1, |begun| begun.iter().any(is));
+        begun || self.exact.iter().any(is)
+    }
+
     /// Lists that have, together, all documents that have the word at this rank, or better unless it is the only word.
     /// None means that all documents are to be looked at.
     fn lists(&self, rank: u8, alone: bool) -> Option<Vec<&'a BTreeSet<Posting>>> {

@@ -90,8 +90,7 @@ impl CatalogSearch {
     pub fn refresh(&mut self, catalog: &Catalog) -> Refreshed {
         let refreshed = match self.behind(catalog) {
             None => {
-                self.index = SearchIndex::default();
-                catalog.documents().for_each(|document| self.index.insert(&document));
+                self.index = SearchIndex::of(catalog.documents());
                 Refreshed::Everything
             }
             Some(count) => {

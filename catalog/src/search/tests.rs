@@ -41,6 +41,17 @@ impl Seeded {
     }
 }
 
+impl SearchIndex {
+    /// Whether the same words are in the same documents.
+    fn same_as(&self, other: &Self) -> bool {
+        let words = |index: &Self| -> Vec<_> {
+            let words = index.words.iter();
+            words.map(|(text, word)| (text.clone(), word.found_in.clone())).collect()
+        };
+        self.entries == other.entries && words(self) == words(other)
+    }
+}
+
 type Texts = Vec<(Field, String)>;
 
 fn named(n: usize) -> ResourceName {
@@ -153,6 +164,8 @@ fn results_are_those_of_a_scan() {
             let expected: Vec<_> = expected.into_iter().filter(|(_, name)| fits(name)).collect();
             assert_eq!(all_pages(some, size), expected, "{query} of p");
         }
+        let built = SearchIndex::of(all.values().map(|(name, texts)| document(name, texts)));
+        assert!(built.same_as(&index), "built at once");
         for (name, _) in all.values() {
             index.remove(name);
         }
