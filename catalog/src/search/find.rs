@@ -78,7 +78,7 @@ impl SearchIndex {
         &self,
         query: &str,
         filter: &SearchFilter,
-        mut visible: impl FnMut(&Hit) -> bool,
+        mut visible: impl FnMut(&ResourceName) -> bool,
         request: &PageRequest,
     ) -> Result<Found> {
         let wanted = wanted(query)?;
@@ -99,9 +99,10 @@ impl SearchIndex {
                     return Ok(Found { page: ended(&list, found, last), looked_at });
                 }
                 looked_at += 1;
-                let hit = self.hit(&wanted, rank, entry);
-                let hit = hit.filter(|hit| kinds.is_empty() || kinds.contains(&hit.kind));
-                let Some(hit) = hit.filter(&mut visible) else {
+                let asked_for =
+                    kinds.is_empty() || entry.kind.is_some_and(|of| kinds.contains(&of));
+                let fits = asked_for && self.has_rank(entry, &wanted, rank) && visible(&entry.name);
+                let Some(kind) = entry.kind.filter(|_| fits) else {
                     // A full page ends at its last hit, another where it gave up.
                     if found.len() < request.bounded_size() {
                         last = Some((rank, &*entry.text));
@@ -112,20 +113,17 @@ impl SearchIndex {
                     return Ok(Found { page: ended(&list, found, last), looked_at });
                 }
                 last = Some((rank, &*entry.text));
-                found.push(hit);
+                let field = Field::ALL[usize::from(rank / 2)];
+                found.push(Hit { name: entry.name.clone(), kind, field, exact: rank % 2 == 0 });
             }
         }
         Ok(Found { page: Page { items: found, next: None }, looked_at })
     }
 
-    fn hit(&self, wanted: &[Wanted], rank: u8, entry: &Entry) -> Option<Hit> {
-        let mut worst = 0;
-        for word in wanted {
-            worst = worst.max(self.rank(entry, word).filter(|of_word| *of_word <= rank)?);
-        }
-        let field = Field::ALL[usize::from(rank / 2)];
-        let hit = Hit { name: entry.name.clone(), kind: entry.kind?, field, exact: rank % 2 == 0 };
-        (worst == rank).then_some(hit)
+    /// Whether a document has all words, the worst at this rank.
+    fn has_rank(&self, entry: &Entry, wanted: &[Wanted], rank: u8) -> bool {
+        let mut ranks = wanted.iter().map(|word| self.rank(entry, word).filter(|of| *of <= rank));
+        ranks.try_fold(0, |worst, of_word| Some(worst.max(of_word?))) == Some(rank)
     }
 
     fn places<'a>(&'a self, wanted: &'a Wanted) -> Places<'a> {

@@ -3,7 +3,7 @@
 use tidegate_types::Result;
 
 use super::document::DocumentKind;
-use super::find::{Found, Hit, SearchFilter};
+use super::find::{Found, SearchFilter};
 use super::index::SearchIndex;
 use crate::name::ResourceName;
 use crate::page::PageRequest;
@@ -122,7 +122,7 @@ impl CatalogSearch {
         &self,
         query: &str,
         filter: &SearchFilter,
-        visible: impl FnMut(&Hit) -> bool,
+        visible: impl FnMut(&ResourceName) -> bool,
         request: &PageRequest,
     ) -> Result<Found> {
         self.index.search(query, filter, visible, request)

@@ -157,7 +157,7 @@ fn results_are_those_of_a_scan() {
             let filter = SearchFilter { kinds: vec![DocumentKind::Table], project: "p".to_owned() };
             let odd = |name: &ResourceName| name.to_string().len() % 2 == 1;
             let some = |request: &PageRequest| {
-                index.search(&query, &filter, |hit| odd(&hit.name), request).unwrap()
+                index.search(&query, &filter, |name| odd(name), request).unwrap()
             };
             let fits =
                 |name: &ResourceName| name.to_string().starts_with("projects/p/") && odd(name);
@@ -211,7 +211,7 @@ fn a_page_of_what_is_hidden_ends_and_leads_on() {
     let filter = SearchFilter::default();
     let visible = |name: &ResourceName| name.to_string().ends_with("/t10400");
     let search = |request: &PageRequest| {
-        index.search("common", &filter, |hit| visible(&hit.name), request).unwrap()
+        index.search("common", &filter, |name| visible(name), request).unwrap()
     };
     let first = PageRequest::first(10);
     let found = search(&first);

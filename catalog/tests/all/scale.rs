@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use tidegate_catalog::{
-    Action, Catalog, CatalogSearch, Command, DocumentKind, Hit, JobName, MAX_LOOKS, Page,
-    PageRequest, Priority, Refreshed, RestoreOrigin, RunState, SearchFilter, TableAction,
+    Action, Catalog, CatalogSearch, Command, DocumentKind, JobName, MAX_LOOKS, Page, PageRequest,
+    Priority, Refreshed, ResourceName, RestoreOrigin, RunState, SearchFilter, TableAction,
     TableFilter,
 };
 
@@ -231,8 +231,11 @@ fn search_in_many_tables() {
     let of_kind = SearchFilter { kinds, ..everything.clone() };
     measured("a common word of one kind", CALLS, |_| find("number", &of_kind, &first));
     let hidden = |n: usize| {
-        let visible = tables::project(n % projects);
-        let visible = move |hit: &Hit| hit.name.to_string().contains(&visible);
+        let member_of = tables::project(n % projects);
+        let visible = |name: &ResourceName| match name {
+            ResourceName::Table(table) => table.project() == member_of,
+            _ => false,
+        };
         search.search("daily", &everything, visible, &first).unwrap()
     };
     assert!((0..10).all(|n| hidden(n).looked_at <= MAX_LOOKS));

@@ -91,8 +91,7 @@ fn only_what_is_asked_for_and_visible_is_found() {
     search.refresh(&catalog);
     let find = |filter: &SearchFilter, visible: &str| {
         let request = PageRequest::first(1_000);
-        let found =
-            search.search("p", filter, |hit| hit.name.to_string().contains(visible), &request);
+        let found = search.search("p", filter, |name| name.to_string().contains(visible), &request);
         found.unwrap().page.items
     };
     let projects = SearchFilter { kinds: vec![DocumentKind::Project], ..SearchFilter::default() };
