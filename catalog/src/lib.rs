@@ -41,7 +41,9 @@ pub use audit::{AuditAction, AuditFilter, AuditRecord, Call, Origin, Outcome, Se
 pub use bounds::Bounds;
 pub use child_name::{ChildName, Collection};
 pub use command::{Action, COMMAND_VERSION, Command};
-pub use data_source::{Connection, ConnectionChange, DataSource, DataSourceAction, DataSourceFilter, Sealed};
+pub use data_source::{
+    Connection, ConnectionChange, DataSource, DataSourceAction, DataSourceFilter, Sealed,
+};
 pub use job::{Job, JobVersion, Priority, VersionSpec};
 pub use name::{
     JobName, MAX_ID_LENGTH, ResourceName, RunName, SavepointName, VersionName, check_id,

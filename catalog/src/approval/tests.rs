@@ -7,7 +7,8 @@ use tidegate_types::{ErrorCode, Result};
 use super::*;
 use crate::{
     AccountAction, Action, ApprovalFilter, ApprovalView, Bounds, Catalog, Collection, Command,
-    Connection, ConnectionChange, DataSourceAction, PageRequest, ProjectSettings, RoleAction, TenancyAction,
+    Connection, ConnectionChange, DataSourceAction, PageRequest, ProjectSettings, RoleAction,
+    TenancyAction,
 };
 
 /// A project with people: `dev` asks, `global` and `other` decide.

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-pub use apply::{ConnectionChange, DataSourceAction};
 pub(crate) use apply::project_of;
+pub use apply::{ConnectionChange, DataSourceAction};
 pub use read::DataSourceFilter;
 
 use crate::child_name::ChildName;

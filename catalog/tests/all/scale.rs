@@ -119,7 +119,7 @@ fn measured<T>(what: &str, calls: usize, mut call: impl FnMut(usize) -> T) {
 fn resident() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
-    pages.unwrap_or_default() * 4_096 >> 20
+    pages.unwrap_or_default() / 256
 }
 
 /// The request that leads to the page after so many.
