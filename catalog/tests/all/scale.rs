@@ -67,9 +67,9 @@ fn ten_thousand_jobs() {
     assert_eq!(back, catalog);
 }
 
-/// Ten thousand tables where the tests are built for debugging, a hundred thousand where they are optimised.
+/// Five thousand tables where the tests are built for debugging, a hundred thousand where they are optimised.
 fn size() -> (usize, usize) {
-    if cfg!(debug_assertions) { (100, 10_000) } else { (1_000, 100_000) }
+    if cfg!(debug_assertions) { (50, 5_000) } else { (1_000, 100_000) }
 }
 
 #[test]
