@@ -78,7 +78,7 @@ impl SearchIndex {
         &self,
         query: &str,
         filter: &SearchFilter,
-        mut visible: impl FnMut(&Hit) -> bool,
+        mut visible: impl FnMut(&ResourceName) -> bool,
         request: &PageRequest,
     ) -> Result<Found> {
         let wanted = wanted(query)?;
@@ -91,14 +91,18 @@ impl SearchIndex {
         let first = place.as_ref().map_or(0, |(rank, _)| *rank);
         for rank in first..RANKS {
             let after = place.take().map(|(_, name)| name);
+            if !places.iter().any(|places| places.may_have(rank)) {
+                continue;
+            }
             for entry in self.candidates(&places, rank, project, after) {
                 if looked_at == MAX_LOOKS {
                     return Ok(Found { page: ended(&list, found, last), looked_at });
                 }
                 looked_at += 1;
-                let hit = self.hit(&wanted, rank, entry);
-                let hit = hit.filter(|hit| kinds.is_empty() || kinds.contains(&hit.kind));
-                let Some(hit) = hit.filter(&mut visible) else {
+                let asked_for =
+                    kinds.is_empty() || entry.kind.is_some_and(|of| kinds.contains(&of));
+                let fits = asked_for && self.has_rank(entry, &wanted, rank) && visible(&entry.name);
+                let Some(kind) = entry.kind.filter(|_| fits) else {
                     // A full page ends at its last hit, another where it gave up.
                     if found.len() < request.bounded_size() {
                         last = Some((rank, &*entry.text));
@@ -109,25 +113,22 @@ impl SearchIndex {
                     return Ok(Found { page: ended(&list, found, last), looked_at });
                 }
                 last = Some((rank, &*entry.text));
-                found.push(hit);
+                let field = Field::ALL[usize::from(rank / 2)];
+                found.push(Hit {
+                    name: entry.name.clone(),
+                    kind,
+                    field,
+                    exact: rank.is_multiple_of(2),
+                });
             }
         }
         Ok(Found { page: Page { items: found, next: None }, looked_at })
     }
 
-    fn hit(&self, wanted: &[Wanted], rank: u8, entry: &Entry) -> Option<Hit> {
-        let mut worst = 0;
-        for word in wanted {
-            worst = worst.max(self.rank(entry, word).filter(|of_word| *of_word <= rank)?);
-        }
-        let field = Field::ALL[usize::from(rank / 2)];
-        let hit = Hit {
-            name: entry.name.clone(),
-            kind: entry.kind?,
-            field,
-            exact: rank.is_multiple_of(2),
-        };
-        (worst == rank).then_some(hit)
+    /// Whether a document has all words, the worst at this rank.
+    fn has_rank(&self, entry: &Entry, wanted: &[Wanted], rank: u8) -> bool {
+        let mut ranks = wanted.iter().map(|word| self.rank(entry, word).filter(|of| *of <= rank));
+        ranks.try_fold(0, |worst, of_word| Some(worst.max(of_word?))) == Some(rank)
     }
 
     fn places<'a>(&'a self, wanted: &'a Wanted) -> Places<'a> {
@@ -180,6 +181,13 @@ impl SearchIndex {
 }
 
 impl<'a> Places<'a> {
+    /// Whether a document may have the word at this rank.
+    fn may_have(&self, rank: u8) -> bool {
+        let is = |(of, _): &(u8, _)| *of == rank;
+        let begun = self.begun.as_ref().map_or(rank % 2 == 1, |begun| begun.iter().any(is));
+        begun || self.exact.iter().any(is)
+    }
+
     /// Lists that have, together, all documents that have the word at this rank, or better unless it is the only word.
     /// None means that all documents are to be looked at.
     fn lists(&self, rank: u8, alone: bool) -> Option<Vec<&'a BTreeSet<Posting>>> {

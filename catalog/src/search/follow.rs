@@ -3,7 +3,7 @@
 use tidegate_types::Result;
 
 use super::document::DocumentKind;
-use super::find::{Found, Hit, SearchFilter};
+use super::find::{Found, SearchFilter};
 use super::index::SearchIndex;
 use crate::name::ResourceName;
 use crate::page::PageRequest;
@@ -90,8 +90,7 @@ impl CatalogSearch {
     pub fn refresh(&mut self, catalog: &Catalog) -> Refreshed {
         let refreshed = match self.behind(catalog) {
             None => {
-                self.index = SearchIndex::default();
-                catalog.documents().for_each(|document| self.index.insert(&document));
+                self.index = SearchIndex::of(catalog.documents());
                 Refreshed::Everything
             }
             Some(count) => {
@@ -123,7 +122,7 @@ impl CatalogSearch {
         &self,
         query: &str,
         filter: &SearchFilter,
-        visible: impl FnMut(&Hit) -> bool,
+        visible: impl FnMut(&ResourceName) -> bool,
         request: &PageRequest,
     ) -> Result<Found> {
         self.index.search(query, filter, visible, request)

@@ -59,9 +59,43 @@ impl SearchIndex {
         self.entries.is_empty()
     }
 
+    /// An index of documents of different names: what inserting one after the other makes, in less time and memory.
+    pub fn of<'a>(documents: impl Iterator<Item = Document<'a>>) -> Self {
+        let mut index = Self::default();
+        let mut entries: Vec<_> = documents.map(|document| index.entry(&document)).collect();
+        entries.sort_unstable();
+        entries.dedup();
+        let mut found_in: Vec<[Vec<Posting>; Field::ALL.len()]> = Vec::new();
+        found_in.resize_with(index.texts.len(), Default::default);
+        for posting in &entries {
+            for packed in &posting.0.words {
+                let (number, field) = unpack(*packed);
+                found_in[number as usize][field].push(posting.clone());
+            }
+        }
+        for word in index.words.values_mut() {
+            let lists = std::mem::take(&mut found_in[word.number as usize]);
+            word.found_in = lists.map(|list| list.into_iter().collect());
+        }
+        index.entries = entries.into_iter().collect();
+        index
+    }
+
     /// Puts a document in, or in the place of the one of its name.
     pub fn insert(&mut self, document: &Document<'_>) {
         self.remove(&document.name);
+        let posting = self.entry(document);
+        for packed in &posting.0.words {
+            let (number, field) = unpack(*packed);
+            if let Some(word) = self.words.get_mut(&self.texts[number as usize]) {
+                word.found_in[field].insert(posting.clone());
+            }
+        }
+        self.entries.insert(posting);
+    }
+
+    /// A document as it is kept; its words have numbers from now on.
+    fn entry(&mut self, document: &Document<'_>) -> Posting {
         let mut found: BTreeMap<String, Field> = BTreeMap::new();
         for field in Field::ALL {
             let texts = document.texts.iter().filter(|(of, _)| *of == field);
@@ -74,18 +108,12 @@ impl SearchIndex {
         let numbers = found.iter().map(|(word, field)| (self.number_of(word), *field));
         let mut words: Vec<u32> = numbers.map(|(number, field)| pack(number, field)).collect();
         words.sort_unstable();
-        let entry = Arc::new(Entry {
+        Posting(Arc::new(Entry {
             text: document.name.to_string().into(),
             name: document.name.clone(),
             kind: Some(document.kind),
             words: words.into(),
-        });
-        for (word, field) in &found {
-            if let Some(word) = self.words.get_mut(word.as_str()) {
-                word.found_in[*field as usize].insert(Posting(entry.clone()));
-            }
-        }
-        self.entries.insert(Posting(entry));
+        }))
     }
 
     /// Takes a document out, if it is in.

@@ -41,6 +41,17 @@ impl Seeded {
     }
 }
 
+impl SearchIndex {
+    /// Whether the same words are in the same documents.
+    fn same_as(&self, other: &Self) -> bool {
+        let words = |index: &Self| -> Vec<_> {
+            let words = index.words.iter();
+            words.map(|(text, word)| (text.clone(), word.found_in.clone())).collect()
+        };
+        self.entries == other.entries && words(self) == words(other)
+    }
+}
+
 type Texts = Vec<(Field, String)>;
 
 fn named(n: usize) -> ResourceName {
@@ -146,13 +157,15 @@ fn results_are_those_of_a_scan() {
             let filter = SearchFilter { kinds: vec![DocumentKind::Table], project: "p".to_owned() };
             let odd = |name: &ResourceName| name.to_string().len() % 2 == 1;
             let some = |request: &PageRequest| {
-                index.search(&query, &filter, |hit| odd(&hit.name), request).unwrap()
+                index.search(&query, &filter, |name| odd(name), request).unwrap()
             };
             let fits =
                 |name: &ResourceName| name.to_string().starts_with("projects/p/") && odd(name);
             let expected: Vec<_> = expected.into_iter().filter(|(_, name)| fits(name)).collect();
             assert_eq!(all_pages(some, size), expected, "{query} of p");
         }
+        let built = SearchIndex::of(all.values().map(|(name, texts)| document(name, texts)));
+        assert!(built.same_as(&index), "built at once");
         for (name, _) in all.values() {
             index.remove(name);
         }
@@ -198,7 +211,7 @@ fn a_page_of_what_is_hidden_ends_and_leads_on() {
     let filter = SearchFilter::default();
     let visible = |name: &ResourceName| name.to_string().ends_with("/t10400");
     let search = |request: &PageRequest| {
-        index.search("common", &filter, |hit| visible(&hit.name), request).unwrap()
+        index.search("common", &filter, |name| visible(name), request).unwrap()
     };
     let first = PageRequest::first(10);
     let found = search(&first);

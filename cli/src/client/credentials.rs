@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tidegate_proto::v1::SessionTokens;
@@ -41,6 +41,13 @@ pub(super) struct CredentialsFile {
     _lock: File,
 }
 
+/// Another file beside one.
+fn beside(path: &Path, what: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{what}"));
+    PathBuf::from(name)
+}
+
 type Stored = BTreeMap<String, Credentials>;
 
 impl CredentialsFile {
@@ -71,7 +78,7 @@ impl CredentialsFile {
         }
         let mut options = OpenOptions::new();
         let options = options.create(true).truncate(false).write(true).mode(0o600);
-        let lock = options.open(path.with_extension("lock")).map_err(unusable)?;
+        let lock = options.open(beside(&path, "lock")).map_err(unusable)?;
         lock.lock().map_err(unusable)?;
         Ok(Self { path, _lock: lock })
     }
@@ -97,7 +104,7 @@ impl CredentialsFile {
         let text = serde_json::to_string_pretty(&stored)
             .map_err(|error| Error::internal(format!("encode sessions: {error}")))?;
         // Another file that takes its place: it is whole at every moment.
-        let beside = self.path.with_extension("new");
+        let beside = beside(&self.path, "new");
         let write = || {
             let _ = std::fs::remove_file(&beside);
             let mut options = OpenOptions::new();

@@ -66,7 +66,7 @@ impl World {
         let (old, new) = (file("old", one_time)?, file("new", "Battery-staple-42")?);
         let login = ["login", account, "--password-file", &old];
         self.plain(who, &login)?;
-        self.refused(who, "PERMISSION_DENIED", &["project", "list"])?;
+        self.refused(who, "PERMISSION_DENIED", &["cluster", "status"])?;
         self.plain(who, &["password", "--old-file", &old, "--new-file", &new])
     }
 
