@@ -275,7 +275,12 @@ fn c2_d1_to_d6_a_topic_goes_to_production_through_approvals() -> Result<()> {
     )?;
     world.run("admin", &["project", "archive", "clicks", "--etag", text(&project, "etag")])?;
     world.refused("dev", "PROJECT_ARCHIVED", &["table", "list"])?;
-    nowhere(&world.folder, &[CANARY, &password, "Battery-staple-42", &right["password=".len()..]])
+    let real = &right["password=".len()..];
+    nowhere(&world.folder, &[CANARY, &password, "Battery-staple-42", real])?;
+    let World { cluster, folder } = world;
+    drop(cluster);
+    folder.succeed();
+    Ok(())
 }
 
 /// Refuses a secret in any file of the processes; those of the test itself aside.

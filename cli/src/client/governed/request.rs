@@ -45,7 +45,8 @@ pub(super) fn request(method: &MethodDescriptor, matches: &ArgMatches) -> Result
     for argument in arguments::arguments(method) {
         if let Some(value) = value(&argument, matches)? {
             set(&mut request, &argument.way, value);
-            paths.push(path(&argument));
+            // An etag says what was seen, it is not changed.
+            paths.extend(Some(path(&argument)).filter(|path| path != "etag"));
         }
     }
     if let Some(mask) = method.input().get_field_by_name("update_mask")
