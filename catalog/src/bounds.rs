@@ -33,6 +33,8 @@ impl Bounds {
     pub const DATABASES: usize = 50_000;
     /// Tables, of all projects.
     pub const TABLES: usize = 200_000;
+    /// Grants, on all tables.
+    pub const GRANTS: usize = 500_000;
     /// Columns of a table.
     pub const COLUMNS: usize = 2_000;
     /// Approvals that nobody has decided, of all tenants.

@@ -23,6 +23,8 @@ pub enum Collection {
     DataSources,
     /// Sets of tables.
     Databases,
+    /// Who may do what with tables.
+    Grants,
 }
 
 /// What ids of a collection look like.
@@ -58,13 +60,14 @@ const fn spec(
     Spec { collection, text, singular, of_tenant, ids }
 }
 
-const SPECS: [Spec; 6] = [
+const SPECS: [Spec; 7] = [
     spec(Collection::Users, "users", "user", true, Ids::Account),
     spec(Collection::ServiceAccounts, "serviceAccounts", "service account", true, Ids::Account),
     spec(Collection::Services, "services", "service", false, Ids::Plain),
     spec(Collection::Approvals, "approvals", "approval", true, Ids::Number),
     spec(Collection::DataSources, "dataSources", "data source", false, Ids::Plain),
     spec(Collection::Databases, "databases", "database", false, Ids::Sql),
+    spec(Collection::Grants, "grants", "grant", false, Ids::Number),
 ];
 
 impl Collection {

@@ -9,6 +9,7 @@ use crate::account::AccountAction;
 use crate::approval::ApprovalAction;
 use crate::audit::{AuditAction, Origin};
 use crate::data_source::DataSourceAction;
+use crate::grant::GrantAction;
 use crate::job::{Priority, VersionSpec};
 use crate::name::{JobName, ResourceName, RunName, SavepointName, VersionName};
 use crate::operation::OperationKind;
@@ -56,6 +57,8 @@ pub enum Action {
     DataSource(Box<DataSourceAction>),
     /// Something with databases or tables.
     Table(Box<TableAction>),
+    /// Something with grants.
+    Grant(GrantAction),
     /// Something with audit records.
     Audit(AuditAction),
     /// Creates a tenant. `ALREADY_EXISTS`.

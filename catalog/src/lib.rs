@@ -12,6 +12,7 @@ mod bounds;
 mod child_name;
 mod command;
 mod data_source;
+mod grant;
 mod job;
 mod name;
 mod operation;
@@ -43,6 +44,10 @@ pub use child_name::{ChildName, Collection};
 pub use command::{Action, COMMAND_VERSION, Command};
 pub use data_source::{
     Connection, ConnectionChange, DataSource, DataSourceAction, DataSourceFilter, Sealed,
+};
+pub use grant::{
+    Access, Asker, ColumnAccess, ColumnMask, DataPermission, Grant, GrantAction, GrantFilter,
+    Grantee, Rights,
 };
 pub use job::{Job, JobVersion, Priority, VersionSpec};
 pub use name::{

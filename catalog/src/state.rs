@@ -15,6 +15,7 @@ use crate::audit::AuditLog;
 use crate::child_name::ChildName;
 use crate::command::{Action, Command};
 use crate::data_source::DataSource;
+use crate::grant::{GrantBook, Grantee};
 use crate::job::{Job, JobVersion};
 use crate::name::{JobName, RunName, SavepointName};
 use crate::operation::{Operation, OperationState};
@@ -64,6 +65,8 @@ pub struct Catalog {
     pub(crate) databases: SharedMap<ChildName, Database>,
     #[serde(default, with = "shared")]
     pub(crate) tables: SharedMap<TableName, Table>,
+    #[serde(default)]
+    pub(crate) grants: GrantBook,
     #[serde(default)]
     pub(crate) audit: AuditLog,
     pub(crate) requests: RequestMemory,
@@ -117,6 +120,10 @@ pub(crate) struct Index {
     pub(crate) tables_in: PersistentMap<String, u64>,
     /// Tables that are to be created or checked outside.
     pub(crate) applying: PersistentSet<(TableName, Environment)>,
+    /// Grants by table.
+    pub(crate) grants_on: PersistentSet<(TableName, u64)>,
+    /// Grants by who has them.
+    pub(crate) grants_to: PersistentSet<(Grantee, u64)>,
     /// Audit records that are here, by the call that they tell of: the last one of each.
     pub(crate) audited: PersistentMap<String, u64>,
 }
@@ -161,6 +168,7 @@ impl Catalog {
             data_sources: SharedMap::new(),
             databases: SharedMap::new(),
             tables: SharedMap::new(),
+            grants: GrantBook::default(),
             audit: AuditLog::default(),
             requests: RequestMemory::default(),
             index,
@@ -257,6 +265,9 @@ impl Catalog {
             }
             let applying = table.next.keys().map(|at| (table.name.clone(), *at));
             self.index.applying.extend(applying);
+        }
+        for grant in self.grants.grants.values().cloned().collect::<Vec<_>>() {
+            self.index_grant(&grant);
         }
         let told =
             |record: &Arc<crate::audit::AuditRecord>| (record.origin.call.clone(), record.number);

@@ -8,6 +8,7 @@ use tidegate_types::{Error, ErrorCode, Result};
 use super::session::REPEAT_MS;
 use super::{Account, AccountAction, AccountName, Key, Password, Session, Tokens};
 use crate::bounds::{self, Bounds, invalid};
+use crate::grant::Grantee;
 use crate::name::ResourceName;
 use crate::role::{RoleAction, SYSTEM_ADMINISTRATOR};
 use crate::scope::Scope;
@@ -154,6 +155,7 @@ impl Catalog {
         account.keys.clear();
         self.end_sessions(&name, |_| true);
         self.remove_roles(&name);
+        self.remove_grants_to(&Grantee::Account(name.clone()));
         Ok(name.into())
     }
 

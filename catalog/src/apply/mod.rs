@@ -25,6 +25,7 @@ impl Catalog {
             A::Approval(action) => self.apply_approval(stamp, action),
             A::DataSource(action) => self.apply_data_source(stamp, *action),
             A::Table(action) => self.apply_table(stamp, *action),
+            A::Grant(action) => self.apply_grant(stamp, action),
             A::Audit(_) => Err(misdirected()),
             A::CreateTenant { .. }
             | A::DeleteTenant { .. }

@@ -89,11 +89,9 @@ impl Catalog {
         let project = self.open_project(subject.project())?;
         let (tenant, required) = (project.tenant.clone(), project.settings.required_approvals);
         let about = subject.about();
-        let same = self.approvals_about(&about).find(|other| {
-            other.state == ApprovalState::Pending
-                && other.subject.kind() == subject.kind()
-                && other.subject.environment() == subject.environment()
-        });
+        let same = self
+            .approvals_about(&about)
+            .find(|other| other.state == ApprovalState::Pending && other.subject.is_like(&subject));
         if let Some(other) = same {
             return Err(precondition(format!("{about}: {} is pending", other.name))
                 .help("have it decided or withdraw it first"));
@@ -157,7 +155,7 @@ impl Catalog {
         let subject = approval.subject.clone();
         self.open_project(subject.project())?;
         if done {
-            self.effect(stamp, &name, subject)?;
+            self.effect(stamp, &name, &account, subject)?;
         }
         let opinion = Opinion { account: account.clone(), approve, text, at_ms: stamp.now_ms };
         if let Some(approval) = self.approval_mut(stamp, &name) {

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use tidegate_types::Result;
 
 use super::Deciders;
+use crate::account::AccountName;
 use crate::child_name::ChildName;
+use crate::grant::{Grantee, Rights};
 use crate::name::ResourceName;
 use crate::scope::Scope;
 use crate::state::{Catalog, Stamp};
@@ -42,6 +44,15 @@ pub enum Subject {
         /// How it is there, with the definition.
         publication: Box<Publication>,
     },
+    /// To do something with the rows of a table.
+    Access {
+        /// The table.
+        table: TableName,
+        /// For whom.
+        grantee: Grantee,
+        /// What.
+        rights: Box<Rights>,
+    },
 }
 
 impl Subject {
@@ -51,6 +62,7 @@ impl Subject {
             Self::DataSource { .. } => "PUBLISH_DATA_SOURCE",
             Self::Database { .. } => "PUBLISH_DATABASE",
             Self::Table { .. } => "PUBLISH_TABLE",
+            Self::Access { .. } => "ACCESS",
         }
     }
 
@@ -60,14 +72,16 @@ impl Subject {
             Self::DataSource { data_source: name } | Self::Database { database: name, .. } => {
                 ResourceName::Child(name.clone())
             }
-            Self::Table { table, .. } => ResourceName::Table(table.clone()),
+            Self::Table { table, .. } | Self::Access { table, .. } => {
+                ResourceName::Table(table.clone())
+            }
         }
     }
 
     /// The environment that it is about.
     pub fn environment(&self) -> Option<Environment> {
         match self {
-            Self::DataSource { .. } => None,
+            Self::DataSource { .. } | Self::Access { .. } => None,
             Self::Database { environment, .. } | Self::Table { environment, .. } => {
                 Some(*environment)
             }
@@ -86,7 +100,29 @@ impl Subject {
                 "publish {table} to {environment} as '{}' in {}",
                 publication.physical_name, publication.data_source
             ),
+            Self::Access { table, grantee, rights } => {
+                let names: Vec<&str> = rights.permissions.iter().map(|one| one.as_str()).collect();
+                let columns = match &rights.columns {
+                    None => String::new(),
+                    Some(columns) => {
+                        let names: Vec<&str> = columns.keys().map(String::as_str).collect();
+                        format!(", columns {}", names.join(", "))
+                    }
+                };
+                format!("let {grantee} {} {table}{columns}", names.join(", "))
+            }
         }
+    }
+
+    /// Whether it asks for the same as another, so that one of both is enough.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let to = |subject: &Self| match subject {
+            Self::Access { grantee, .. } => Some(grantee.clone()),
+            _ => None,
+        };
+        self.kind() == other.kind()
+            && self.environment() == other.environment()
+            && to(self) == to(other)
     }
 
     /// Id of the project that it is about.
@@ -98,7 +134,7 @@ impl Subject {
                     Scope::System => "",
                 }
             }
-            Self::Table { table, .. } => table.project(),
+            Self::Table { table, .. } | Self::Access { table, .. } => table.project(),
         }
     }
 
@@ -108,7 +144,7 @@ impl Subject {
             Self::DataSource { .. } | Self::Database { .. } => {
                 (GLOBAL_DATA_ADMIN, Scope::Tenant(tenant.to_owned()))
             }
-            Self::Table { table, .. } => {
+            Self::Table { table, .. } | Self::Access { table, .. } => {
                 (PROJECT_DATA_ADMIN, Scope::Project(table.project().to_owned()))
             }
         };
@@ -122,6 +158,7 @@ impl Catalog {
         &mut self,
         stamp: Stamp,
         approval: &ChildName,
+        by: &AccountName,
         subject: Subject,
     ) -> Result<()> {
         match subject {
@@ -131,6 +168,10 @@ impl Catalog {
             }
             Subject::Table { table, environment, publication } => {
                 self.publish_table(stamp, &table, environment, *publication, approval)
+            }
+            Subject::Access { table, grantee, rights } => {
+                let (creator, approval) = (by.to_string(), Some(approval.clone()));
+                self.give(stamp, table, grantee, *rights, creator, approval).map(drop)
             }
         }
     }

@@ -40,7 +40,7 @@ impl World {
         world
     }
 
-    fn account(&mut self, id: &str, scope: Scope, role: &str) {
+    pub(crate) fn account(&mut self, id: &str, scope: Scope, role: &str) {
         let account = person(id);
         self.apply(Action::Account(AccountAction::Create {
             account: account.clone(),

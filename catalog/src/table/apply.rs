@@ -84,6 +84,7 @@ impl Catalog {
             definition: *definition,
             publications,
             next: BTreeMap::new(),
+            public: None,
             created_ms: stamp.now_ms,
             updated_ms: stamp.now_ms,
             revision: stamp.revision,
@@ -191,6 +192,7 @@ impl Catalog {
                 .help("take it out of its environments first: `tidegate table unpublish`"));
         }
         self.withdraw_all(stamp, &ResourceName::Table(name.clone()));
+        self.remove_grants_on(&name);
         if let Some(table) = self.tables.remove(&name) {
             for publication in table.publications.values() {
                 self.release(&publication.data_source, &name.to_string());
@@ -357,7 +359,7 @@ impl Catalog {
         self.table(name).ok_or_else(|| not_found(name))
     }
 
-    fn table_mut(&mut self, stamp: Stamp, name: &TableName) -> Result<&mut Table> {
+    pub(crate) fn table_mut(&mut self, stamp: Stamp, name: &TableName) -> Result<&mut Table> {
         let found = self.tables.get_mut(name).ok_or_else(|| not_found(name))?;
         let found = Arc::make_mut(found);
         found.revision = stamp.revision;

@@ -14,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::grant::Rights;
+
 pub use command::{Design, Ready, TableAction};
 pub use database::Database;
 pub use definition::{Column, TableDefinition, WatermarkSpec};
@@ -44,6 +46,9 @@ pub struct Table {
     pub publications: BTreeMap<Environment, Publication>,
     /// What is on its way into an environment and not there yet: it takes the place of what is there when it is ready.
     pub next: BTreeMap<Environment, Publication>,
+    /// What everybody of the tenant may do with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public: Option<Rights>,
     /// When it was created, milliseconds since the epoch.
     pub created_ms: i64,
     /// When it was last changed, milliseconds since the epoch.

@@ -13,6 +13,7 @@ use crate::apply::misdirected;
 use crate::bounds::{self, Bounds};
 use crate::child_name::{ChildName, Collection};
 use crate::command::Action;
+use crate::grant::Grantee;
 use crate::name::{JobName, ResourceName, check_id};
 use crate::scope::Scope;
 use crate::state::{Catalog, Stamp, already_exists, check_etag, not_found, precondition};
@@ -215,6 +216,7 @@ impl Catalog {
         if let Some(project) = self.projects.remove(&id) {
             self.index.projects_of.remove(&(project.tenant.clone(), project.sequence, id.clone()));
         }
+        self.remove_grants_to(&Grantee::Project(id.clone()));
         self.remove_roles_in(&Scope::Project(id));
         Ok(name)
     }
