@@ -122,6 +122,8 @@ pub(crate) struct Index {
     pub(crate) applying: PersistentSet<(TableName, Environment)>,
     /// Grants by table.
     pub(crate) grants_on: PersistentSet<(TableName, u64)>,
+    /// Grants that end by themselves, by when.
+    pub(crate) ending_grants: PersistentSet<(i64, u64)>,
     /// Grants by who has them.
     pub(crate) grants_to: PersistentSet<(Grantee, u64)>,
     /// Audit records that are here, by the call that they tell of: the last one of each.

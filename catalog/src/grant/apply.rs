@@ -90,9 +90,9 @@ impl Catalog {
                 Ok(table.into())
             }
             GrantAction::Expire {} => {
-                let over =
-                    self.grants.grants.values().filter(|grant| !grant.rights.counts(stamp.now_ms));
-                let over: Vec<u64> = over.map(|grant| grant.number).collect();
+                let ending = self.index.ending_grants.iter();
+                let over = ending.take_while(|(expires_ms, _)| *expires_ms <= stamp.now_ms);
+                let over: Vec<u64> = over.map(|(_, number)| *number).collect();
                 for number in over {
                     self.remove_grant(number);
                 }
@@ -198,6 +198,9 @@ impl Catalog {
         if let Some(grant) = self.grants.grants.remove(&number) {
             self.index.grants_on.remove(&(grant.table.clone(), number));
             self.index.grants_to.remove(&(grant.grantee.clone(), number));
+            if let Some(expires_ms) = grant.rights.expires_ms {
+                self.index.ending_grants.remove(&(expires_ms, number));
+            }
         }
     }
 
@@ -223,5 +226,8 @@ impl Catalog {
     pub(crate) fn index_grant(&mut self, grant: &Grant) {
         self.index.grants_on.insert((grant.table.clone(), grant.number));
         self.index.grants_to.insert((grant.grantee.clone(), grant.number));
+        if let Some(expires_ms) = grant.rights.expires_ms {
+            self.index.ending_grants.insert((expires_ms, grant.number));
+        }
     }
 }

@@ -30,6 +30,11 @@ impl Catalog {
         (found.name == *name).then_some(found.as_ref())
     }
 
+    /// Whether there is a grant that has ended.
+    pub fn has_ended_grants(&self, now_ms: i64) -> bool {
+        self.index.ending_grants.first().is_some_and(|(expires, _)| *expires <= now_ms)
+    }
+
     /// The whitelist of a table, oldest first.
     pub fn grants_on(&self, table: &TableName) -> impl Iterator<Item = &Grant> {
         let from = (table.clone(), 0);

@@ -6,7 +6,7 @@ mod publications;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_catalog::{Action, ApprovalAction, Catalog, Command};
+use tidegate_catalog::{Action, ApprovalAction, Catalog, Command, GrantAction};
 use tidegate_runtime::Clock;
 use tidegate_types::Result;
 
@@ -73,6 +73,10 @@ impl Governor {
     async fn look(&self, term: u64, publications: &mut Publications) -> Result<()> {
         publications.look(self, term).await?;
         let now_ms = self.clock.now_ms();
+        let ended = move |catalog: &Catalog| catalog.has_ended_grants(now_ms);
+        if self.metadata.read(Consistency::Stale, ended).await? {
+            self.propose(term, Action::Grant(GrantAction::Expire {})).await?;
+        }
         let over = move |catalog: &Catalog| {
             catalog.pending_approvals().any(|approval| approval.expires_ms <= now_ms)
         };

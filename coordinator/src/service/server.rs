@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_proto::internal::v1::worker_service_server::WorkerServiceServer;
+use tidegate_proto::v1::access_service_server::AccessServiceServer;
 use tidegate_proto::v1::approval_service_server::ApprovalServiceServer;
 use tidegate_proto::v1::audit_service_server::AuditServiceServer;
 use tidegate_proto::v1::cluster_service_server::ClusterServiceServer;
@@ -261,6 +262,7 @@ fn serve(
         .add_service(ProjectServiceServer::new(api.clone()))
         .add_service(DataSourceServiceServer::new(api.clone()))
         .add_service(TableServiceServer::new(api.clone()))
+        .add_service(AccessServiceServer::new(api.clone()))
         .add_service(ApprovalServiceServer::new(api.clone()))
         .add_service(AuditServiceServer::new(api))
         .add_service(health_service)

@@ -97,7 +97,7 @@ fn text<'a>(value: &'a Value, field: &str) -> &'a str {
 }
 
 #[test]
-fn c2_d1_to_d6_a_topic_goes_to_production_through_approvals() -> Result<()> {
+fn c2_d1_to_d6_e2_to_e10_a_topic_goes_to_production_and_others_get_access() -> Result<()> {
     let world = World::start("governed")?;
     let mut password = String::new();
     wait_until("the first account is printed", Duration::from_secs(20), || {
@@ -261,6 +261,8 @@ fn c2_d1_to_d6_a_topic_goes_to_production_through_approvals() -> Result<()> {
     world.refused("dev", "SELF_APPROVAL", &["approval", "decide", &own, "--approve=true"])?;
     world.run("dev", &["approval", "withdraw", &own])?;
 
+    access(&world)?;
+
     // Every call has left its record, refused ones too, and nothing secret is in any file of the cluster.
     let list =
         ["audit", "list", "--parent", "projects/clicks", "--principal", dev, "--outcome", "failed"];
@@ -280,6 +282,84 @@ fn c2_d1_to_d6_a_topic_goes_to_production_through_approvals() -> Result<()> {
     let World { cluster, folder } = world;
     drop(cluster);
     folder.succeed();
+    Ok(())
+}
+
+/// Another project asks for access: one request is withdrawn, one rejected, one passed, and what was passed is taken back.
+fn access(world: &World) -> Result<()> {
+    world.run("admin", &["project", "create", "reports"])?;
+    world.user("ann", &[("developer", "projects/reports")])?;
+    let table = "projects/clicks/databases/default/tables/clicks";
+    let ask = |more: &[&str]| {
+        let mut words = vec!["access", "request", table, "--reason", "for a report"];
+        words.extend(more);
+        world.run("ann", &words)
+    };
+    let refused = |more: &[&str], said: &str| -> Result<()> {
+        let error = ask(more).err().context("it was not refused")?.to_string();
+        ensure!(error.contains(said), "{error}");
+        Ok(())
+    };
+    // A topic can be read and written, as a whole.
+    refused(&["--grantees", "me", "--rights-permissions", "update"], "use select or insert")?;
+    let column = r#"{"name":"user_id","mask":"HASH"}"#;
+    refused(
+        &["--grantees", "me", "--rights-permissions", "select", "--rights-columns", column],
+        "[INVALID_OPTION]",
+    )?;
+    refused(
+        &["--grantees", "projects/clicks", "--rights-permissions", "select"],
+        "[FAILED_PRECONDITION]",
+    )?;
+    refused(&["--grantees", "projects/theirs", "--rights-permissions", "select"], "[NOT_FOUND]")?;
+    // For a person and a project there are two approvals.
+    let both =
+        ["--grantees", "me", "--grantees", "projects/reports", "--rights-permissions", "select"];
+    let asked = ask(&both)?;
+    let names: Vec<String> = asked["approvals"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|approval| text(approval, "name").to_owned())
+        .collect();
+    ensure!(names.len() == 2, "{asked}");
+    world.refused(
+        "ann",
+        "PERMISSION_DENIED",
+        &["approval", "decide", &names[0], "--approve=true"],
+    )?;
+    world.run("ann", &["approval", "withdraw", &names[0]])?;
+    world.run(
+        "data",
+        &["approval", "decide", &names[1], "--approve=false", "--opinion", "what for?"],
+    )?;
+    ensure!(world.run("ann", &["access", "mine"])?["grants"] == json!([]));
+    let asked = ask(&["--grantees", "projects/reports", "--rights-permissions", "select"])?;
+    let name = text(&asked["approvals"][0], "name").to_owned();
+    world.run("data", &["approval", "decide", &name, "--approve=true"])?;
+    let mine = world.run("ann", &["access", "mine"])?;
+    let grant = text(&mine["grants"][0], "name").to_owned();
+    ensure!(text(&mine["grants"][0], "approval") == name, "{mine}");
+    world.refused("ann", "PERMISSION_DENIED", &["access", "list", table])?;
+    let listed = world.run("data", &["access", "list", table, "--kind", "project"])?;
+    ensure!(listed["grants"][0]["grantee"] == "projects/reports", "{listed}");
+    world.refused("ann", "PERMISSION_DENIED", &["grant", "revoke", &grant])?;
+    world.run("data", &["grant", "revoke", &grant])?;
+    ensure!(world.run("ann", &["access", "mine"])?["grants"] == json!([]));
+    world.run(
+        "data",
+        &[
+            "access",
+            "grant",
+            table,
+            "--grantees",
+            "tenants/acme/users/ann",
+            "--rights-permissions",
+            "insert",
+        ],
+    )?;
+    let mine = world.run("ann", &["access", "mine"])?;
+    ensure!(mine["grants"][0]["rights"]["permissions"] == json!(["insert"]), "{mine}");
     Ok(())
 }
 

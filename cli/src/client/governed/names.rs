@@ -6,7 +6,7 @@ use prost_reflect::{DescriptorPool, MethodDescriptor};
 const CURATED: [&str; 5] =
     ["JobService", "SavepointService", "ClusterService", "OperationService", "SessionService"];
 /// Methods whose noun or verb is not what their name says.
-const RENAMED: [(&str, &str, &str); 9] = [
+const RENAMED: [(&str, &str, &str); 12] = [
     ("ResetPassword", "user", "reset-password"),
     ("CreateServiceAccountKey", "service-account", "create-key"),
     ("DeleteServiceAccountKey", "service-account", "delete-key"),
@@ -16,9 +16,12 @@ const RENAMED: [(&str, &str, &str); 9] = [
     ("ListAuditRecords", "audit", "list"),
     ("ExportAuditRecords", "audit", "export"),
     ("ListDataSourceTypes", "data-source", "types"),
+    ("ListMyAccess", "access", "mine"),
+    ("ListTableGrants", "access", "list"),
+    ("SetPublicAccess", "access", "set-public"),
 ];
 /// Where things stand, by noun: `{}` is the id that is given.
-const PATTERNS: [(&str, &str); 10] = [
+const PATTERNS: [(&str, &str); 12] = [
     ("tenant", "tenants/{}"),
     ("project", "projects/{}"),
     ("user", "tenants/{tenant}/users/{}"),
@@ -27,6 +30,8 @@ const PATTERNS: [(&str, &str); 10] = [
     ("data-source", "projects/{project}/dataSources/{}"),
     ("database", "projects/{project}/databases/{}"),
     ("table", "projects/{project}/databases/{database}/tables/{}"),
+    ("access", "projects/{project}/databases/{database}/tables/{}"),
+    ("grant", "projects/{project}/grants/{}"),
     ("approval", "tenants/{tenant}/approvals/{}"),
     ("role", "{}"),
 ];

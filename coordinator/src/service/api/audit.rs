@@ -8,7 +8,7 @@ use tidegate_types::Result;
 use tonic::{Request, Response, Status};
 
 use super::convert::time;
-use super::fields::{invalid, page};
+use super::fields::{milliseconds, page};
 use super::{Api, answer};
 use crate::raft::Consistency;
 
@@ -79,13 +79,6 @@ fn stored(outcome: api::audit_record::Outcome) -> Option<Outcome> {
         Wire::Failed => Some(Outcome::Failed),
         Wire::Abandoned => Some(Outcome::Abandoned),
     }
-}
-
-fn milliseconds(field: &str, time: Option<prost_types::Timestamp>) -> Result<Option<i64>> {
-    let Some(time) = time else { return Ok(None) };
-    let ms = time.seconds.checked_mul(1_000);
-    let ms = ms.and_then(|ms| ms.checked_add(i64::from(time.nanos) / 1_000_000));
-    ms.map(Some).ok_or_else(|| invalid(format!("{field} is out of range")))
 }
 
 fn message(record: &AuditRecord) -> api::AuditRecord {

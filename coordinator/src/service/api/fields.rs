@@ -47,6 +47,17 @@ pub(super) fn tenant(name: &str) -> Result<String> {
     }
 }
 
+/// A moment, milliseconds since the epoch.
+pub(super) fn milliseconds(
+    field: &str,
+    time: Option<prost_types::Timestamp>,
+) -> Result<Option<i64>> {
+    let Some(time) = time else { return Ok(None) };
+    let ms = time.seconds.checked_mul(1_000);
+    let ms = ms.and_then(|ms| ms.checked_add(i64::from(time.nanos) / 1_000_000));
+    ms.map(Some).ok_or_else(|| invalid(format!("{field} is out of range")))
+}
+
 /// Which fields an update changes.
 pub(super) struct Mask(Vec<String>);
 

@@ -1,6 +1,7 @@
 //! The public API `tidegate.v1`: each call becomes a command or a read of the catalog. Any coordinator serves it;
 //! commands and current reads go to the leader.
 
+mod access;
 pub(crate) mod accounts;
 mod approvals;
 mod audit;
