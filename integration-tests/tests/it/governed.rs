@@ -301,7 +301,7 @@ fn access(world: &World) -> Result<()> {
         Ok(())
     };
     // A topic can be read and written, as a whole.
-    refused(&["--grantees", "me", "--rights-permissions", "update"], "use select or insert")?;
+    refused(&["--grantees", "me", "--rights-permissions", "update"], "use insert or select")?;
     let column = r#"{"name":"user_id","mask":"HASH"}"#;
     refused(
         &["--grantees", "me", "--rights-permissions", "select", "--rights-columns", column],

@@ -29,11 +29,11 @@ pub(crate) fn with_api(mut command: Command) -> Command {
     }
     for (noun, methods) in nouns {
         let about = methods.first().and_then(|(_, method)| first_sentence(&service_help(method)));
-        let mut group = Command::new(noun.clone())
-            .about(about.unwrap_or_default())
-            .subcommand_required(true)
-            .arg_required_else_help(true);
-        group = ClientOptions::augment_args(group);
+        let mut group =
+            Command::new(noun.clone()).subcommand_required(true).arg_required_else_help(true);
+        // Its own words, not those of the options that every command takes.
+        group =
+            ClientOptions::augment_args(group).about(about.unwrap_or_default()).long_about(None);
         for (verb, method) in methods {
             group = group.subcommand(of(&noun, &verb, &method));
         }

@@ -100,6 +100,7 @@ pub(super) fn kebab(name: &str) -> String {
 fn singular(noun: &str) -> String {
     match noun.strip_suffix("ies") {
         Some(stem) => format!("{stem}y"),
+        None if noun.ends_with("ss") => noun.to_owned(),
         None => noun.strip_suffix('s').unwrap_or(noun).to_owned(),
     }
 }
