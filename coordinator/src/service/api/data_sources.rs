@@ -139,6 +139,7 @@ impl Api {
     ) -> Result<ConnectionChange> {
         let spec = type_of(&now.kind)?;
         let (parameters, secrets) = spec::split_secrets(spec, values.clone());
+        check_kept(&now.connection, &values)?;
         // A secret that is kept is there, whatever it is; one that is given empty goes.
         let mut whole = values.clone();
         whole.retain(|_, value| !value.is_empty());
@@ -189,7 +190,9 @@ impl Api {
                 }
                 let found = self.read(|catalog| Ok(catalog.data_source(&name).cloned())).await?;
                 let found = found.ok_or_else(|| unknown(&name))?;
-                (found.kind.clone(), self.secrets.parameters(&name, &found.connection)?)
+                let stored = self.secrets.parameters(&name, &found.connection)?;
+                check_kept(&found.connection, &given)?;
+                (found.kind.clone(), stored)
             }
         };
         parameters.extend(given);
@@ -277,6 +280,22 @@ fn check(spec: &'static DataSourceSpec, values: &BTreeMap<String, String>) -> Re
         error.field(format!("data_source.parameters.{}", violation.field), text)
     });
     Err(error)
+}
+
+/// Refuses to send secrets that are kept to where they were not meant to go: whoever changes another parameter gives
+/// them anew.
+fn check_kept(now: &Connection, given: &BTreeMap<String, String>) -> Result<()> {
+    let changed = given.iter().find(|(key, value)| {
+        !now.secrets.contains_key(*key) && now.parameters.get(*key) != Some(value)
+    });
+    let kept = now.secrets.keys().find(|key| !given.contains_key(*key));
+    match (changed, kept) {
+        (Some((changed, _)), Some(kept)) => {
+            let message = format!("the parameter {changed} changes, and {kept} is not given");
+            Err(invalid(message).help("secrets go only to where they were given for: give them anew"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn message(catalog: &Catalog, found: &DataSource) -> api::DataSource {
