@@ -33,6 +33,8 @@ impl Bounds {
     pub const DATABASES: usize = 50_000;
     /// Tables, of all projects.
     pub const TABLES: usize = 200_000;
+    /// Tables of the catalog that a version uses.
+    pub const VERSION_TABLES: usize = 1_000;
     /// Grants, on all tables.
     pub const GRANTS: usize = 500_000;
     /// Columns of a table.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tidegate_types::{Epoch, Error, ErrorCode, JobRecord, Result};
 
-use crate::account::AccountAction;
+use crate::account::{AccountAction, AccountName};
 use crate::approval::ApprovalAction;
 use crate::audit::{AuditAction, Origin};
 use crate::data_source::DataSourceAction;
@@ -15,7 +15,7 @@ use crate::name::{JobName, ResourceName, RunName, SavepointName, VersionName};
 use crate::operation::OperationKind;
 use crate::role::RoleAction;
 use crate::run::{Failure, RestoreOrigin, RunState};
-use crate::table::TableAction;
+use crate::table::{Environment, TableAction};
 use crate::tenancy::{ServiceKind, TenancyAction};
 use crate::worker::WorkerSpec;
 
@@ -153,6 +153,12 @@ pub enum Action {
         parallelism: Option<u32>,
         /// What state it begins with.
         origin: RestoreOrigin,
+        /// Where it runs; needed if the version uses tables of the catalog.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        environment: Option<Environment>,
+        /// Who starts it; none: nobody with an account.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        account: Option<AccountName>,
     },
     /// Asks for a savepoint and the end of a run; creates the savepoint as pending.
     RequestStop {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_types::Result;
 
 use crate::bounds::{self, Bounds, invalid};
+use crate::grant::TableUse;
 use crate::name::{JobName, VersionName};
 
 /// Who goes first when the cluster is short of resources.
@@ -63,6 +64,9 @@ pub struct VersionSpec {
     pub settings: BTreeMap<String, String>,
     /// Parallelism of a run that does not say another.
     pub parallelism: u32,
+    /// Tables of the catalog that it uses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tables: Vec<TableUse>,
 }
 
 impl VersionSpec {
@@ -77,6 +81,7 @@ impl VersionSpec {
         }
         bounds::text("the encoded plan of the version", &self.plan, Bounds::PLAN_BYTES)?;
         bounds::settings(&self.settings)?;
+        TableUse::check_all(&self.tables)?;
         bounds::parallelism(self.parallelism)
     }
 }

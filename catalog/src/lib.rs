@@ -46,8 +46,8 @@ pub use data_source::{
     Connection, ConnectionChange, DataSource, DataSourceAction, DataSourceFilter, Sealed,
 };
 pub use grant::{
-    Access, Asker, ColumnAccess, ColumnMask, DataPermission, Grant, GrantAction, GrantFilter,
-    Grantee, Rights,
+    Access, Asker, BoundTable, ColumnAccess, ColumnMask, DataPermission, Grant, GrantAction,
+    GrantFilter, Grantee, Rights, RunTables, TableUse,
 };
 pub use job::{Job, JobVersion, Priority, VersionSpec};
 pub use name::{

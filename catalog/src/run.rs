@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_types::{Error, ErrorCode, JobRecord, Result};
 
 use crate::bounds::cut;
+use crate::grant::RunTables;
 use crate::name::{RunName, SavepointName};
 
 /// Where a run stands.
@@ -156,6 +157,9 @@ pub struct Run {
     pub parallelism: u32,
     /// What state it begins with.
     pub origin: RestoreOrigin,
+    /// Where it runs and what it rests on, if it uses tables of the catalog.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tables: Option<RunTables>,
     /// What its owner wants.
     pub desired: DesiredState,
     /// Where it stands.

@@ -188,6 +188,8 @@ async fn do_it(metadata: &Metadata, clock: &Arc<dyn Clock>, deed: Deed) -> Resul
             version: None,
             parallelism: None,
             origin: RestoreOrigin::LatestCheckpoint,
+            environment: None,
+            account: None,
         },
         Deed::Drain(worker) => Action::DrainWorker { worker },
         Deed::Undrain(worker) => Action::UndrainWorker { worker },
@@ -241,7 +243,14 @@ fn next(catalog: &Catalog, version: &VersionSpec) -> Option<(String, Action)> {
         Some(_) => RestoreOrigin::LatestCheckpoint,
         None => RestoreOrigin::Fresh,
     };
-    let start = Action::StartRun { job: job(), version: None, parallelism: None, origin };
+    let start = Action::StartRun {
+        job: job(),
+        version: None,
+        parallelism: None,
+        origin,
+        environment: None,
+        account: None,
+    };
     Some((format!("start-{}", known.last_run), start))
 }
 

@@ -40,6 +40,7 @@ pub(crate) fn version(parallelism: u32) -> Result<VersionSpec> {
                 plan: encoding::encode(&plan.graph)?,
                 settings: settings.collect(),
                 parallelism,
+                tables: Vec::new(),
             });
         }
     }

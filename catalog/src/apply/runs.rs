@@ -5,19 +5,21 @@ use std::sync::Arc;
 use tidegate_types::{ErrorCode, JobRecord, Result};
 
 use super::misdirected;
+use crate::account::AccountName;
 use crate::bounds::{self, Bounds, cut, invalid};
 use crate::command::Action;
 use crate::name::{JobName, ResourceName, RunName};
 use crate::run::{DesiredState, Failure, RestoreOrigin, Run, RunState};
 use crate::savepoint::SavepointState;
 use crate::state::{Catalog, JobEntry, Stamp, not_found, precondition};
+use crate::table::Environment;
 use crate::tenancy::{ServiceKind, within_quota};
 
 impl Catalog {
     pub(super) fn apply_run(&mut self, stamp: Stamp, action: Action) -> Result<ResourceName> {
         match action {
-            Action::StartRun { job, version, parallelism, origin } => {
-                self.start_run(stamp, job, version, parallelism, origin)
+            Action::StartRun { job, version, parallelism, origin, environment, account } => {
+                self.start_run(stamp, job, version, parallelism, origin, (environment, account))
             }
             Action::RequestStop { .. } => self.request_stop(stamp, action),
             Action::RequestCancel { run } => self.request_cancel(stamp, run),
@@ -44,6 +46,7 @@ impl Catalog {
         version: Option<u64>,
         parallelism: Option<u32>,
         origin: RestoreOrigin,
+        (environment, account): (Option<Environment>, Option<AccountName>),
     ) -> Result<ResourceName> {
         let entry = self.entry(&job)?;
         let quota = self.project_with(job.project(), ServiceKind::StreamCompute)?.quota;
@@ -66,12 +69,15 @@ impl Catalog {
             within_quota("slots in use", job.project(), slots, quota.slots.into())?;
         }
         self.check_origin(&job, &origin)?;
+        let uses = &version.spec.tables;
+        let tables = self.bind(job.project(), uses, environment, account.as_ref(), stamp.now_ms)?;
         let name = job.run(entry.job.last_run + 1);
         let run = Run {
             name: name.clone(),
             version: number,
             parallelism,
             origin,
+            tables,
             desired: DesiredState::Running,
             state: RunState::Created,
             record: None,

@@ -20,6 +20,7 @@ fn spec() -> VersionSpec {
         plan: "{}".to_owned(),
         settings: BTreeMap::from([("parallelism.default".to_owned(), "2".to_owned())]),
         parallelism: 2,
+        tables: Vec::new(),
     }
 }
 
@@ -37,7 +38,14 @@ fn create_job() -> Action {
 }
 
 fn start(origin: RestoreOrigin) -> Action {
-    Action::StartRun { job: job(), version: None, parallelism: None, origin }
+    Action::StartRun {
+        job: job(),
+        version: None,
+        parallelism: None,
+        origin,
+        environment: None,
+        account: None,
+    }
 }
 
 fn set(run: &RunName, state: RunState) -> Action {

@@ -9,6 +9,9 @@ mod apply;
 mod read;
 #[cfg(test)]
 mod tests;
+mod usage;
+#[cfg(test)]
+mod usage_tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -20,6 +23,7 @@ use tidegate_types::{Error, Result};
 pub use access::{Access, Asker, ColumnAccess};
 pub use apply::GrantAction;
 pub use read::GrantFilter;
+pub use usage::{BoundTable, RunTables, TableUse};
 
 use crate::account::AccountName;
 use crate::bounds::invalid;

@@ -11,7 +11,7 @@ use crate::{
 
 /// The table `p.default.clicks` with the columns a, b, c; `q` is another project, in which `stranger` develops and
 /// `chief` administers.
-fn world() -> World {
+pub(super) fn world() -> World {
     let mut world = World::new();
     world.apply(Action::CreateProject {
         project: "q".to_owned(),
@@ -42,15 +42,15 @@ fn world() -> World {
     world
 }
 
-fn table() -> TableName {
+pub(super) fn table() -> TableName {
     TableName::new("p", DEFAULT_DATABASE, "clicks").unwrap()
 }
 
-fn rights(permissions: &[DataPermission]) -> Rights {
+pub(super) fn rights(permissions: &[DataPermission]) -> Rights {
     Rights { permissions: permissions.iter().copied().collect(), columns: None, expires_ms: None }
 }
 
-fn columns(columns: &[(&str, Option<ColumnMask>)]) -> Rights {
+pub(super) fn columns(columns: &[(&str, Option<ColumnMask>)]) -> Rights {
     let columns = columns.iter().map(|(name, mask)| ((*name).to_owned(), *mask)).collect();
     Rights { columns: Some(columns), ..rights(&[DataPermission::Select]) }
 }
@@ -65,16 +65,16 @@ fn request(grantee: &Grantee, rights: Rights, who: &str) -> Action {
     })
 }
 
-fn give(grantee: &Grantee, rights: Rights) -> Action {
+pub(super) fn give(grantee: &Grantee, rights: Rights) -> Action {
     let (grantee, creator) = (grantee.clone(), person("data").to_string());
     Action::Grant(GrantAction::Give { table: table(), grantee, rights, creator })
 }
 
-fn project() -> Grantee {
+pub(super) fn project() -> Grantee {
     Grantee::Project("q".to_owned())
 }
 
-fn stranger() -> Grantee {
+pub(super) fn stranger() -> Grantee {
     Grantee::Account(person("stranger"))
 }
 

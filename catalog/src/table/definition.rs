@@ -19,6 +19,8 @@ pub struct TableDefinition {
     pub watermark: Option<WatermarkSpec>,
     /// Options that do not say where it is, such as `format`.
     pub options: BTreeMap<String, String>,
+    /// What tells whether another definition describes the same rows, from who knows what its texts mean.
+    pub digest: String,
 }
 
 /// A column.
@@ -83,6 +85,7 @@ impl TableDefinition {
             }
         }
         let expression = self.watermark.as_ref().map_or("", |watermark| &watermark.expression);
+        bounds::text("the digest", &self.digest, Bounds::LABEL_BYTES)?;
         bounds::text("the watermark", expression, Bounds::DESCRIPTION_BYTES)?;
         bounds::settings(&self.options)
     }

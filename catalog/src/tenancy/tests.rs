@@ -44,6 +44,7 @@ fn job(catalog: &mut Catalog, project: &str, id: &str) -> Result<JobName> {
         plan: "{}".to_owned(),
         settings: BTreeMap::new(),
         parallelism: 2,
+        tables: Vec::new(),
     };
     apply(catalog, Action::CreateVersion { job: job.clone(), spec })?;
     Ok(job)
@@ -51,7 +52,17 @@ fn job(catalog: &mut Catalog, project: &str, id: &str) -> Result<JobName> {
 
 fn start(catalog: &mut Catalog, job: &JobName) -> Result<()> {
     let (job, origin) = (job.clone(), RestoreOrigin::Fresh);
-    apply(catalog, Action::StartRun { job, version: None, parallelism: None, origin })
+    apply(
+        catalog,
+        Action::StartRun {
+            job,
+            version: None,
+            parallelism: None,
+            origin,
+            environment: None,
+            account: None,
+        },
+    )
 }
 
 fn archive(catalog: &mut Catalog, id: &str, etag: u64) -> Result<()> {

@@ -334,6 +334,8 @@ pub(crate) fn story() -> Vec<Command> {
             version: Some(1),
             parallelism: Some(3),
             origin: RestoreOrigin::Path(text("s3://old/savepoint-1")),
+            environment: None,
+            account: None,
         },
     ];
     actions.extend([Scheduling, Deploying, Running, Restarting].map(|next| state(1, next)));
@@ -358,6 +360,8 @@ pub(crate) fn story() -> Vec<Command> {
             version: None,
             parallelism: None,
             origin: RestoreOrigin::Savepoint(point("keep")),
+            environment: None,
+            account: None,
         },
         Action::RequestCancel { run: two },
         Action::CreateOperation {

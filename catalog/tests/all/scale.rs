@@ -32,7 +32,14 @@ fn fill(catalog: &mut Catalog) -> u64 {
         version.plan = "x".repeat(4_000);
         apply(Action::CreateVersion { job: job.clone(), spec: version });
         let (version, parallelism, origin) = (None, None, RestoreOrigin::Fresh);
-        apply(Action::StartRun { job: job.clone(), version, parallelism, origin });
+        apply(Action::StartRun {
+            job: job.clone(),
+            version,
+            parallelism,
+            origin,
+            environment: None,
+            account: None,
+        });
         let (run, failure) = (job.run(1), None);
         apply(Action::SetRunState { run, state: RunState::Scheduling, failure });
     }

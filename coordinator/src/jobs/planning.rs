@@ -76,6 +76,7 @@ fn plan_script(
         plan: encoding::encode(&plan.graph)?,
         settings: plan.settings.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
         parallelism: parallelism.or(of_script).unwrap_or(1),
+        tables: Vec::new(),
     })
 }
 

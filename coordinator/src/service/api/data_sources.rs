@@ -292,7 +292,8 @@ fn check_kept(now: &Connection, given: &BTreeMap<String, String>) -> Result<()> 
     match (changed, kept) {
         (Some((changed, _)), Some(kept)) => {
             let message = format!("the parameter {changed} changes, and {kept} is not given");
-            Err(invalid(message).help("secrets go only to where they were given for: give them anew"))
+            Err(invalid(message)
+                .help("secrets go only to where they were given for: give them anew"))
         }
         _ => Ok(()),
     }

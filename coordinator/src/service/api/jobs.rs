@@ -125,6 +125,8 @@ impl Api {
             version: Some(number),
             parallelism: None,
             origin: RestoreOrigin::Fresh,
+            environment: None,
+            account: None,
         };
         let started = self.apply(start, &id("run")).await?;
         self.trace_call("submit", &started.name, begin, &[("plan", begin, planned)]).await;
@@ -145,6 +147,8 @@ impl Api {
             version: Some(request.version).filter(|number| *number > 0),
             parallelism: Some(request.parallelism).filter(|number| *number > 0),
             origin,
+            environment: None,
+            account: None,
         };
         let begin = trace::now();
         let started = self.apply(action, &request.request_id).await?;

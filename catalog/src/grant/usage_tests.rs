@@ -1,0 +1,136 @@
+//! Runs of jobs that use tables of the catalog: where they are, and whether they may.
+
+use tidegate_types::ErrorCode;
+
+use super::tests::*;
+use super::*;
+use crate::approval::tests::{World, decide, person, source};
+use crate::{
+    Action, BoundTable, Environment, JobName, Priority, RestoreOrigin, TableAction, TableUse,
+    VersionSpec,
+};
+
+fn job(world: &mut World, used: TableUse) -> JobName {
+    let job = JobName::new("q", "report").unwrap();
+    world.apply(Action::CreateJob {
+        job: job.clone(),
+        description: String::new(),
+        labels: BTreeMap::new(),
+        priority: Priority::Normal,
+    });
+    let spec = VersionSpec {
+        sql: "INSERT INTO b SELECT a FROM p.`default`.clicks".to_owned(),
+        plan: "{}".to_owned(),
+        settings: BTreeMap::new(),
+        parallelism: 1,
+        tables: vec![used],
+    };
+    world.apply(Action::CreateVersion { job: job.clone(), spec });
+    job
+}
+
+fn used(columns: &[(&str, Option<ColumnMask>)]) -> TableUse {
+    TableUse {
+        table: table(),
+        digest: String::new(),
+        reads: true,
+        writes: false,
+        columns: columns.iter().map(|(name, mask)| ((*name).to_owned(), *mask)).collect(),
+    }
+}
+
+fn start(job: &JobName, environment: Option<Environment>, who: Option<&str>) -> Action {
+    Action::StartRun {
+        job: job.clone(),
+        version: None,
+        parallelism: None,
+        origin: RestoreOrigin::Fresh,
+        environment,
+        account: who.map(person),
+    }
+}
+
+/// The table is in test.
+fn publish(world: &mut World) {
+    let mysql = world.data_source("mysql", "mysql");
+    let approval = world.ask(&mysql);
+    world.apply(decide(&approval, "global", true));
+    let asked = world.apply(Action::Table(Box::new(TableAction::PublishTable {
+        table: table(),
+        etag: None,
+        environment: Environment::Test,
+        data_source: Some(source("mysql")),
+        physical_name: "clicks_1".to_owned(),
+        topic: crate::Topic::default(),
+        requester: person("dev").to_string(),
+        reason: String::new(),
+    })));
+    world.apply(decide(&asked.parse().unwrap(), "data", true));
+}
+
+#[test]
+fn e1_a_run_starts_with_a_grant_where_its_tables_are_and_knows_where_that_is() {
+    let mut world = world();
+    let job = job(&mut world, used(&[("a", None)]));
+    let test = Some(Environment::Test);
+    assert_eq!(world.refuse(start(&job, None, None)), ErrorCode::FailedPrecondition);
+    assert_eq!(world.refuse(start(&job, test, None)), ErrorCode::GrantMissing);
+    world.apply(give(&project(), rights(&[DataPermission::Select])));
+    assert_eq!(
+        world.refuse(start(&job, test, None)),
+        ErrorCode::FailedPrecondition,
+        "it is not there"
+    );
+    publish(&mut world);
+    let production = Some(Environment::Production);
+    assert_eq!(world.refuse(start(&job, production, None)), ErrorCode::FailedPrecondition);
+    world.apply(start(&job, test, Some("stranger")));
+    let run = world.catalog.last_run(&job).unwrap();
+    let tables = run.tables.as_ref().unwrap();
+    let expected = BoundTable {
+        table: table(),
+        kind: "mysql".to_owned(),
+        data_source: source("mysql"),
+        physical_name: "clicks_1".to_owned(),
+        options: BTreeMap::new(),
+    };
+    assert_eq!(tables.tables, [expected]);
+    assert_eq!((tables.environment, tables.grants.len()), (Environment::Test, 1));
+}
+
+#[test]
+fn a_persons_grant_counts_for_whom_starts_the_job() {
+    let mut world = world();
+    publish(&mut world);
+    let job = job(&mut world, used(&[("a", None)]));
+    world.apply(give(&stranger(), rights(&[DataPermission::Select])));
+    let test = Some(Environment::Test);
+    assert_eq!(world.refuse(start(&job, test, Some("chief"))), ErrorCode::GrantMissing);
+    world.apply(start(&job, test, Some("stranger")));
+}
+
+#[test]
+fn n11_columns_are_needed_as_they_were_planned() {
+    let mut world = world();
+    publish(&mut world);
+    let masked = used(&[("a", None), ("b", Some(ColumnMask::Hash))]);
+    let job = job(&mut world, masked);
+    let test = Some(Environment::Test);
+    world.apply(give(&project(), columns(&[("a", None)])));
+    assert_eq!(world.refuse(start(&job, test, None)), ErrorCode::GrantMissing, "b is denied");
+    world.apply(give(&project(), columns(&[("b", Some(ColumnMask::Null))])));
+    assert_eq!(world.refuse(start(&job, test, None)), ErrorCode::FailedPrecondition);
+    world.apply(give(&project(), columns(&[("b", Some(ColumnMask::Hash))])));
+    world.apply(start(&job, test, None));
+}
+
+#[test]
+fn a_version_runs_with_the_definition_that_it_was_planned_with() {
+    let mut world = world();
+    publish(&mut world);
+    world.apply(give(&project(), rights(&[DataPermission::Select])));
+    let other = TableUse { digest: "1:ab".to_owned(), ..used(&[]) };
+    let job = job(&mut world, other);
+    let error = world.refuse(start(&job, Some(Environment::Test), None));
+    assert_eq!(error, ErrorCode::FailedPrecondition);
+}
