@@ -160,6 +160,16 @@ pub enum Action {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         account: Option<AccountName>,
     },
+    /// Asks for the approval of a version for production. `NOT_FOUND`, `FAILED_PRECONDITION` if it is approved or that
+    /// is asked already.
+    RequestRelease {
+        /// The version.
+        version: VersionName,
+        /// Who asks.
+        requester: String,
+        /// Why.
+        reason: String,
+    },
     /// Asks for a savepoint and the end of a run; creates the savepoint as pending.
     RequestStop {
         /// The run.

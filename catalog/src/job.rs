@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_types::Result;
 
 use crate::bounds::{self, Bounds, invalid};
+use crate::child_name::ChildName;
 use crate::grant::TableUse;
 use crate::name::{JobName, VersionName};
 
@@ -86,7 +87,7 @@ impl VersionSpec {
     }
 }
 
-/// A version of a job; it never changes.
+/// A version of a job; what it is made of never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JobVersion {
@@ -98,4 +99,7 @@ pub struct JobVersion {
     pub created_ms: i64,
     /// The revision at which it was created.
     pub revision: u64,
+    /// The approval that lets it run in production.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released: Option<ChildName>,
 }

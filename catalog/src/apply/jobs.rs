@@ -5,7 +5,9 @@ use std::sync::Arc;
 use tidegate_types::Result;
 
 use super::misdirected;
+use crate::approval::Subject;
 use crate::bounds::{self, Bounds};
+use crate::child_name::ChildName;
 use crate::command::Action;
 use crate::job::{Job, JobVersion, VersionSpec};
 use crate::name::{JobName, ResourceName, VersionName};
@@ -19,9 +21,16 @@ impl Catalog {
         match action {
             Action::CreateJob { .. } => self.create_job(stamp, action),
             Action::UpdateJob { .. } => self.update_job(stamp, action),
-            Action::DeleteJob { job, etag, force } => self.delete_job(job, etag, force),
+            Action::DeleteJob { job, etag, force } => self.delete_job(stamp, job, etag, force),
             Action::CreateVersion { job, spec } => self.create_version(stamp, job, spec),
-            Action::DeleteVersion { version } => self.delete_version(version),
+            Action::DeleteVersion { version } => self.delete_version(stamp, version),
+            Action::RequestRelease { version, requester, reason } => {
+                if self.version_ref(&version)?.released.is_some() {
+                    return Err(precondition(format!("{version} is approved for production")));
+                }
+                let subject = Subject::Release { version };
+                self.ask(stamp, subject, requester, reason).map(ResourceName::Child)
+            }
             _ => Err(misdirected()),
         }
     }
@@ -89,6 +98,7 @@ impl Catalog {
 
     fn delete_job(
         &mut self,
+        stamp: Stamp,
         name: JobName,
         etag: Option<u64>,
         force: bool,
@@ -106,6 +116,11 @@ impl Catalog {
             return Err(precondition(format!("delete {name}: it has {savepoint}")).help(
                 "delete the savepoints first, or force: then their files stay where they are",
             ));
+        }
+        let versions: Vec<VersionName> =
+            entry.versions.keys().map(|number| name.version(*number)).collect();
+        for version in versions {
+            self.withdraw_all(stamp, &version.into());
         }
         self.jobs.remove(&name);
         self.index.deleting.retain(|savepoint| *savepoint.job() != name);
@@ -128,13 +143,14 @@ impl Catalog {
             spec,
             created_ms: stamp.now_ms,
             revision: stamp.revision,
+            released: None,
         };
         entry.job.last_version = name.number;
         entry.versions.insert(name.number, Arc::new(version));
         Ok(name.into())
     }
 
-    fn delete_version(&mut self, name: VersionName) -> Result<ResourceName> {
+    fn delete_version(&mut self, stamp: Stamp, name: VersionName) -> Result<ResourceName> {
         let entry = self.entry(&name.job)?;
         if !entry.versions.contains_key(&name.number) {
             return Err(not_found(&name));
@@ -143,8 +159,21 @@ impl Catalog {
         if let Some(run) = entry.runs.values().find(uses) {
             return Err(precondition(format!("delete {name}: {} runs it", run.name)));
         }
+        self.withdraw_all(stamp, &name.clone().into());
         self.entry_mut(&name.job)?.versions.remove(&name.number);
         Ok(name.into())
+    }
+
+    fn version_ref(&self, name: &VersionName) -> Result<&JobVersion> {
+        let found = self.entry(&name.job)?.versions.get(&name.number);
+        found.map(Arc::as_ref).ok_or_else(|| not_found(name))
+    }
+
+    /// Lets a version run in production.
+    pub(crate) fn release_version(&mut self, name: &VersionName, by: &ChildName) -> Result<()> {
+        let released = JobVersion { released: Some(by.clone()), ..self.version_ref(name)?.clone() };
+        self.entry_mut(&name.job)?.versions.insert(name.number, Arc::new(released));
+        Ok(())
     }
 }
 

@@ -35,7 +35,8 @@ impl Catalog {
             | A::UpdateJob { .. }
             | A::DeleteJob { .. }
             | A::CreateVersion { .. }
-            | A::DeleteVersion { .. } => self.apply_job(stamp, action),
+            | A::DeleteVersion { .. }
+            | A::RequestRelease { .. } => self.apply_job(stamp, action),
             A::StartRun { .. }
             | A::RequestStop { .. }
             | A::RequestCancel { .. }

@@ -68,6 +68,11 @@ impl Catalog {
             let slots = u64::from(self.used(job.project()).slots) + u64::from(parallelism);
             within_quota("slots in use", job.project(), slots, quota.slots.into())?;
         }
+        if environment == Some(Environment::Production) && version.released.is_none() {
+            let name = &version.name;
+            return Err(precondition(format!("{name} is not approved for production"))
+                .help("ask for it: `tidegate job release`"));
+        }
         self.check_origin(&job, &origin)?;
         let uses = &version.spec.tables;
         let tables = self.bind(job.project(), uses, environment, account.as_ref(), stamp.now_ms)?;
@@ -238,13 +243,13 @@ impl Catalog {
     }
 
     /// A run; `NOT_FOUND`.
-    pub(super) fn run_ref(&self, name: &RunName) -> Result<&Run> {
+    pub(crate) fn run_ref(&self, name: &RunName) -> Result<&Run> {
         let entry: &JobEntry = self.entry(&name.job)?;
         entry.runs.get(&name.number).map(Arc::as_ref).ok_or_else(|| not_found(name))
     }
 
     /// A run for a change, with its new revision; `NOT_FOUND`.
-    fn run_mut(&mut self, stamp: Stamp, name: &RunName) -> Result<&mut Run> {
+    pub(crate) fn run_mut(&mut self, stamp: Stamp, name: &RunName) -> Result<&mut Run> {
         let run = self.entry_mut(&name.job)?.runs.get_mut(&name.number);
         let run = run.map(Arc::make_mut).ok_or_else(|| not_found(name))?;
         run.revision = stamp.revision;

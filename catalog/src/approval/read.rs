@@ -12,6 +12,7 @@ use crate::bounds::invalid;
 use crate::child_name::ChildName;
 use crate::name::ResourceName;
 use crate::page::{Page, PageRequest, page};
+use crate::scope::Scope;
 use crate::state::Catalog;
 use crate::table::Environment;
 
@@ -80,24 +81,24 @@ impl Catalog {
             || approval.opinions.iter().any(|opinion| opinion.account == *account)
     }
 
-    /// Approvals of an account, newest first.
+    /// Approvals of an account in a tenant, newest first.
     pub fn list_approvals(
         &self,
         account: &AccountName,
+        tenant: &str,
         view: ApprovalView,
         filter: &ApprovalFilter,
         request: &PageRequest,
     ) -> Result<Page<Arc<Approval>>> {
-        let list = format!("{account}/approvals/{view:?}");
+        let list = format!("{account}/{tenant}/approvals/{view:?}");
         page(&list, request, |after| {
             let below = after.map(|key| key.parse::<u64>()).transpose();
             let below = below.map_err(|_| invalid("the page token names no number"))?;
-            let tenant = account.tenant().to_owned();
             let to = below.unwrap_or(u64::MAX);
             let found: Box<dyn Iterator<Item = (u64, &Arc<Approval>)>> = match view {
                 ApprovalView::Pending => {
-                    let keys =
-                        self.index.pending_approvals.range((tenant.clone(), 0)..(tenant, to));
+                    let range = (tenant.to_owned(), 0)..(tenant.to_owned(), to);
+                    let keys = self.index.pending_approvals.range(range);
                     Box::new(keys.rev().filter_map(|key| Some((key.1, self.approvals.get(key)?))))
                 }
                 ApprovalView::Decided | ApprovalView::Submitted => {
@@ -106,7 +107,9 @@ impl Catalog {
                         _ => &self.index.requested_approvals,
                     };
                     let key = |number: u64| (account.to_string(), number, ChildName::least());
+                    let here = |name: &ChildName| matches!(name.owner(), Scope::Tenant(of) if of == tenant);
                     let entries = index.range(key(0)..key(to)).rev();
+                    let entries = entries.filter(move |(_, _, name)| here(name));
                     Box::new(entries.filter_map(|(_, number, name)| {
                         Some((*number, self.approvals.get(&key_of(name).ok()?)?))
                     }))

@@ -7,7 +7,7 @@ use super::Deciders;
 use crate::account::AccountName;
 use crate::child_name::ChildName;
 use crate::grant::{Grantee, Rights};
-use crate::name::ResourceName;
+use crate::name::{ResourceName, VersionName};
 use crate::scope::Scope;
 use crate::state::{Catalog, Stamp};
 use crate::table::{Environment, Publication, TableName};
@@ -16,6 +16,8 @@ use crate::table::{Environment, Publication, TableName};
 pub(crate) const GLOBAL_DATA_ADMIN: &str = "global-data-admin";
 /// Approves tables, and access to them.
 pub(crate) const PROJECT_DATA_ADMIN: &str = "project-data-admin";
+/// Approves jobs for production.
+pub(crate) const SYSTEM_ADMINISTRATOR: &str = "system-administrator";
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +55,11 @@ pub enum Subject {
         /// What.
         rights: Box<Rights>,
     },
+    /// To run a version of a job in production.
+    Release {
+        /// The version.
+        version: VersionName,
+    },
 }
 
 impl Subject {
@@ -63,6 +70,7 @@ impl Subject {
             Self::Database { .. } => "PUBLISH_DATABASE",
             Self::Table { .. } => "PUBLISH_TABLE",
             Self::Access { .. } => "ACCESS",
+            Self::Release { .. } => "RELEASE_JOB",
         }
     }
 
@@ -75,6 +83,7 @@ impl Subject {
             Self::Table { table, .. } | Self::Access { table, .. } => {
                 ResourceName::Table(table.clone())
             }
+            Self::Release { version } => ResourceName::Version(version.clone()),
         }
     }
 
@@ -82,6 +91,7 @@ impl Subject {
     pub fn environment(&self) -> Option<Environment> {
         match self {
             Self::DataSource { .. } | Self::Access { .. } => None,
+            Self::Release { .. } => Some(Environment::Production),
             Self::Database { environment, .. } | Self::Table { environment, .. } => {
                 Some(*environment)
             }
@@ -111,6 +121,7 @@ impl Subject {
                 };
                 format!("let {grantee} {} {table}{columns}", names.join(", "))
             }
+            Self::Release { version } => format!("run {version} in production"),
         }
     }
 
@@ -135,6 +146,7 @@ impl Subject {
                 }
             }
             Self::Table { table, .. } | Self::Access { table, .. } => table.project(),
+            Self::Release { version } => version.job.project(),
         }
     }
 
@@ -147,6 +159,7 @@ impl Subject {
             Self::Table { table, .. } | Self::Access { table, .. } => {
                 (PROJECT_DATA_ADMIN, Scope::Project(table.project().to_owned()))
             }
+            Self::Release { .. } => (SYSTEM_ADMINISTRATOR, Scope::System),
         };
         Deciders { role: role.to_owned(), scope }
     }
@@ -173,6 +186,7 @@ impl Catalog {
                 let (creator, approval) = (by.to_string(), Some(approval.clone()));
                 self.give(stamp, table, grantee, *rights, creator, approval).map(drop)
             }
+            Subject::Release { version } => self.release_version(&version, approval),
         }
     }
 }

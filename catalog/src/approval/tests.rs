@@ -99,7 +99,8 @@ impl World {
     pub(crate) fn listed(&self, id: &str, view: ApprovalView) -> Vec<u64> {
         let filter = ApprovalFilter::default();
         let request = PageRequest::first(100);
-        let page = self.catalog.list_approvals(&person(id), view, &filter, &request).unwrap();
+        let page =
+            self.catalog.list_approvals(&person(id), "default", view, &filter, &request).unwrap();
         page.items.iter().map(|approval| approval.number).collect()
     }
 }

@@ -9,7 +9,7 @@ use super::{Grant, Grantee, Rights};
 use crate::approval::Subject;
 use crate::bounds::{self, Bounds, invalid};
 use crate::child_name::{ChildName, Collection};
-use crate::name::ResourceName;
+use crate::name::{ResourceName, RunName};
 use crate::scope::Scope;
 use crate::state::{Catalog, Stamp, not_found, precondition};
 use crate::table::TableName;
@@ -58,6 +58,12 @@ pub enum GrantAction {
     },
     /// Forgets grants that have ended.
     Expire {},
+    /// Says of a running job whether it has the grants that it needs, and does what is wanted of one that has not.
+    /// `NOT_FOUND`, `FAILED_PRECONDITION` if it is over.
+    Review {
+        /// The run.
+        run: RunName,
+    },
 }
 
 impl Catalog {
@@ -89,6 +95,7 @@ impl Catalog {
                 self.table_mut(stamp, &table)?.public = rights;
                 Ok(table.into())
             }
+            GrantAction::Review { run } => self.review_run(stamp, run),
             GrantAction::Expire {} => {
                 let ending = self.index.ending_grants.iter();
                 let over = ending.take_while(|(expires_ms, _)| *expires_ms <= stamp.now_ms);

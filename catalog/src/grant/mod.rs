@@ -7,6 +7,7 @@
 mod access;
 mod apply;
 mod read;
+mod review;
 #[cfg(test)]
 mod tests;
 mod usage;

@@ -39,6 +39,8 @@ pub struct BoundTable {
     pub kind: String,
     /// The outside system.
     pub data_source: ChildName,
+    /// The database that it is in there; none: what the data source says.
+    pub physical_database: Option<String>,
     /// What it is called there.
     pub physical_name: String,
     /// Options of the definition.
@@ -57,6 +59,9 @@ pub struct RunTables {
     pub tables: Vec<BoundTable>,
     /// Numbers of the grants that it needs.
     pub grants: BTreeSet<u64>,
+    /// What it needs and is not granted any more, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<String>,
 }
 
 impl TableUse {
@@ -103,7 +108,8 @@ impl Catalog {
             grants.extend(self.check_use(project, used, account, now_ms)?);
             tables.push(self.bind_table(used, environment)?);
         }
-        Ok(Some(RunTables { environment, account: account.cloned(), tables, grants }))
+        let account = account.cloned();
+        Ok(Some(RunTables { environment, account, tables, grants, lost: None }))
     }
 
     /// Refuses a use that is not granted; the grants that it rests on.
@@ -125,21 +131,34 @@ impl Catalog {
             }
         }
         for (column, mask) in used.columns.iter().filter(|_| used.reads) {
-            let now = match access.columns.get(column) {
-                None => None,
-                Some(ColumnAccess::Masked(mask)) => Some(*mask),
+            match access.columns.get(column) {
+                // Whoever may see it may also see it masked.
+                None => {}
+                Some(ColumnAccess::Masked(now)) if Some(*now) == *mask => {}
+                Some(ColumnAccess::Masked(_)) => {
+                    let message = format!(
+                        "the column {column} of {name} is masked otherwise than when the version was planned"
+                    );
+                    return Err(precondition(message).help("submit the job again"));
+                }
                 Some(ColumnAccess::Denied) => {
                     return Err(missing(project, name, &format!("select on the column {column}")));
                 }
-            };
-            if now != *mask {
-                let message = format!(
-                    "the column {column} of {name} is masked otherwise than when the version was planned"
-                );
-                return Err(precondition(message).help("submit the job again"));
             }
         }
         Ok(access.grants)
+    }
+
+    /// The database of a table in an environment, if it is published to the same data source.
+    fn physical_database(
+        &self,
+        table: &TableName,
+        environment: Environment,
+        data_source: &ChildName,
+    ) -> Option<String> {
+        let database = self.database(&table.database_name().ok()?)?;
+        let there = database.publications.get(&environment)?;
+        (there.data_source == *data_source).then(|| there.physical_name.clone())
     }
 
     fn bind_table(&self, used: &TableUse, environment: Environment) -> Result<BoundTable> {
@@ -156,6 +175,7 @@ impl Catalog {
                 there.message
             )));
         }
+        self.usable_data_source(&there.data_source, name.project())?;
         let definition: &TableDefinition = there.definition.as_ref().unwrap_or(&table.definition);
         if definition.digest != used.digest {
             let message = format!(
@@ -169,6 +189,7 @@ impl Catalog {
             table: name.clone(),
             kind: table.kind.clone(),
             data_source: there.data_source.clone(),
+            physical_database: self.physical_database(name, environment, &there.data_source),
             physical_name: there.physical_name.clone(),
             options: definition.options.clone(),
         })

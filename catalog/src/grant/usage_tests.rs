@@ -6,8 +6,8 @@ use super::tests::*;
 use super::*;
 use crate::approval::tests::{World, decide, person, source};
 use crate::{
-    Action, BoundTable, Environment, JobName, Priority, RestoreOrigin, TableAction, TableUse,
-    VersionSpec,
+    Action, BoundTable, ChildName, DesiredState, Environment, GrantLoss, JobName, Priority,
+    ProjectSettings, RestoreOrigin, TableAction, TableUse, TenancyAction, VersionSpec,
 };
 
 fn job(world: &mut World, used: TableUse) -> JobName {
@@ -91,6 +91,7 @@ fn e1_a_run_starts_with_a_grant_where_its_tables_are_and_knows_where_that_is() {
         table: table(),
         kind: "mysql".to_owned(),
         data_source: source("mysql"),
+        physical_database: None,
         physical_name: "clicks_1".to_owned(),
         options: BTreeMap::new(),
     };
@@ -133,4 +134,53 @@ fn a_version_runs_with_the_definition_that_it_was_planned_with() {
     let job = job(&mut world, other);
     let error = world.refuse(start(&job, Some(Environment::Test), None));
     assert_eq!(error, ErrorCode::FailedPrecondition);
+}
+
+#[test]
+fn a_job_whose_grant_is_taken_back_says_so_or_is_stopped_as_the_tables_project_wants() {
+    let mut world = world();
+    publish(&mut world);
+    let job = job(&mut world, used(&[("a", None)]));
+    let grant: ChildName =
+        world.apply(give(&project(), rights(&[DataPermission::Select]))).parse().unwrap();
+    let test = Some(Environment::Test);
+    world.apply(start(&job, test, None));
+    let run = world.catalog.last_run(&job).unwrap().name.clone();
+    let lost =
+        |world: &World| world.catalog.last_run(&job).unwrap().tables.as_ref().unwrap().lost.clone();
+    let review = || Action::Grant(GrantAction::Review { run: run.clone() });
+    assert!(world.catalog.runs_to_review(world.now_ms).is_empty());
+    world.apply(Action::Grant(GrantAction::Revoke { grant }));
+    assert_eq!(world.catalog.runs_to_review(world.now_ms), std::slice::from_ref(&run));
+    world.apply(review());
+    assert!(lost(&world).unwrap().contains("no grant for select"), "{:?}", lost(&world));
+    assert!(world.catalog.runs_to_review(world.now_ms).is_empty(), "it is said once");
+    assert_eq!(world.catalog.run(&run).unwrap().desired, DesiredState::Running);
+    // What is granted again is missed no more; an end comes like a revocation.
+    let expires_ms = Some(world.now_ms + 1_000);
+    world.apply(give(&project(), Rights { expires_ms, ..rights(&[DataPermission::Select]) }));
+    assert_eq!(world.catalog.runs_to_review(world.now_ms).len(), 1);
+    world.apply(review());
+    assert_eq!(lost(&world), None);
+    let settings = ProjectSettings { grant_loss: GrantLoss::Stop, ..ProjectSettings::default() };
+    world.apply(Action::Tenancy(TenancyAction::UpdateProject {
+        project: "p".to_owned(),
+        etag: None,
+        description: None,
+        settings: Some(settings),
+    }));
+    world.now_ms += 1_000;
+    assert_eq!(world.catalog.runs_to_review(world.now_ms).len(), 1, "it has expired");
+    world.apply(review());
+    assert_ne!(world.catalog.run(&run).unwrap().desired, DesiredState::Running);
+    assert!(world.catalog.runs_to_review(world.now_ms).is_empty());
+}
+
+#[test]
+fn whoever_sees_a_column_as_it_is_may_go_on_seeing_it_masked() {
+    let mut world = world();
+    publish(&mut world);
+    let job = job(&mut world, used(&[("a", Some(ColumnMask::Hash))]));
+    world.apply(give(&project(), rights(&[DataPermission::Select])));
+    world.apply(start(&job, Some(Environment::Test), None));
 }

@@ -51,6 +51,17 @@ pub(crate) enum OutputFormat {
     Json,
 }
 
+/// Environments of the catalog's tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EnvironmentName {
+    /// Where tables are made.
+    Design,
+    /// Where they are tried.
+    Test,
+    /// Where they are used.
+    Production,
+}
+
 /// `tidegate job`
 #[derive(Debug, Subcommand)]
 pub(crate) enum JobCommand {
@@ -65,6 +76,22 @@ pub(crate) enum JobCommand {
     },
     /// Start a job that does not run.
     Start(Start),
+    /// The versions of a job, newest first.
+    Versions {
+        /// The job.
+        name: String,
+    },
+    /// Ask for the approval of a version for production; a system administrator gives it.
+    Release {
+        /// The job.
+        name: String,
+        /// The version; by default the newest.
+        #[arg(long, value_name = "N")]
+        version: Option<u64>,
+        /// Why.
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
     /// Say what would become of the state of each operator if a job went on with another version of it.
     Check(Check),
     /// Stop a job with a savepoint.
@@ -155,6 +182,12 @@ pub(crate) struct Submit {
     /// Subtasks per operator; `parallelism.default` of the script, else 1.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub(crate) parallelism: Option<u32>,
+    /// Where it runs, and whose definitions of the catalog's tables count.
+    #[arg(long, value_enum, default_value = "design")]
+    pub(crate) environment: EnvironmentName,
+    /// Keep the version and do not start it.
+    #[arg(long, conflicts_with = "validate_only")]
+    pub(crate) no_start: bool,
     /// Who goes first when the cluster is short of resources; counts for a new job.
     #[arg(long, value_enum, default_value = "normal")]
     pub(crate) priority: PriorityName,
@@ -196,11 +229,24 @@ impl From<PriorityName> for tidegate_proto::v1::Priority {
     }
 }
 
+impl From<EnvironmentName> for tidegate_proto::v1::Environment {
+    fn from(name: EnvironmentName) -> Self {
+        match name {
+            EnvironmentName::Design => Self::Design,
+            EnvironmentName::Test => Self::Test,
+            EnvironmentName::Production => Self::Production,
+        }
+    }
+}
+
 /// Arguments of `tidegate job start`.
 #[derive(Debug, Arguments)]
 pub(crate) struct Start {
     /// The job.
     pub(crate) name: String,
+    /// Where it runs, if it uses tables of the catalog.
+    #[arg(long, value_enum, default_value = "design")]
+    pub(crate) environment: EnvironmentName,
     /// Number of the version; by default the newest.
     #[arg(long, value_name = "N")]
     pub(crate) version: Option<u64>,

@@ -25,6 +25,10 @@ pub(super) async fn run(connection: &mut Connection, command: JobCommand) -> Res
         JobCommand::List => list(connection).await,
         JobCommand::Describe { name } => describe(connection, &name).await,
         JobCommand::Start(start) => self::start(connection, start).await,
+        JobCommand::Versions { name } => versions(connection, &name).await,
+        JobCommand::Release { name, version, reason } => {
+            release(connection, &name, version, reason).await
+        }
         JobCommand::Check(check) => job_state::check(connection, check).await,
         JobCommand::Stop { name, savepoint } => {
             let request = api::StopJobRequest {
@@ -76,13 +80,102 @@ async fn submit(connection: &mut Connection, submit: Submit) -> Result<()> {
         priority: api::Priority::from(submit.priority).into(),
         labels: submit.labels.into_iter().collect(),
         validate_only: submit.validate_only,
+        environment: api::Environment::from(submit.environment).into(),
         request_id: String::new(),
     };
+    if submit.no_start {
+        return keep(connection, request).await;
+    }
     let submitted = answer(connection.jobs().submit_job(request).await)?;
     match submitted.operation.clone() {
         Some(operation) => done(connection, operation, "running").await,
         None if connection.format == OutputFormat::Json => json(&submitted),
         None => lines("the script can be run"),
+    }
+}
+
+/// Adds a version to a job, which is made if it does not exist.
+async fn keep(connection: &mut Connection, submit: api::SubmitJobRequest) -> Result<()> {
+    let name = connection.job_name(&submit.job_id);
+    let job = api::Job { priority: submit.priority, labels: submit.labels, ..api::Job::default() };
+    let create = api::CreateJobRequest {
+        parent: submit.parent,
+        job_id: submit.job_id,
+        job: Some(job),
+        request_id: String::new(),
+    };
+    match answer(connection.jobs().create_job(create).await) {
+        Err(error) if error.code() == ErrorCode::AlreadyExists => {}
+        created => drop(created?),
+    }
+    let create = api::CreateVersionRequest {
+        parent: name,
+        sql: submit.sql,
+        settings: submit.settings,
+        parallelism: submit.parallelism,
+        validate_only: false,
+        request_id: String::new(),
+        environment: submit.environment,
+    };
+    let version = answer(connection.jobs().create_version(create).await)?;
+    match connection.format {
+        OutputFormat::Json => json(&version),
+        OutputFormat::Table => lines(&format!("{} is kept", version.name)),
+    }
+}
+
+async fn versions(connection: &mut Connection, name: &str) -> Result<()> {
+    let mut all = api::ListVersionsResponse::default();
+    loop {
+        let request = api::ListVersionsRequest {
+            parent: connection.job_name(name),
+            page_size: 1_000,
+            page_token: std::mem::take(&mut all.next_page_token),
+        };
+        let page = answer(connection.jobs().list_versions(request).await)?;
+        all.versions.extend(page.versions);
+        all.next_page_token = page.next_page_token;
+        if all.next_page_token.is_empty() {
+            break;
+        }
+    }
+    if connection.format == OutputFormat::Json {
+        return json(&all);
+    }
+    let row = |version: &api::Version| {
+        let release = match version.release_approval.as_str() {
+            "" => "-".to_owned(),
+            approval => id(approval),
+        };
+        let number = id(&version.name);
+        vec![number, version.parallelism.to_string(), time(version.create_time.as_ref()), release]
+    };
+    let rows: Vec<_> = all.versions.iter().map(row).collect();
+    let names = ["VERSION", "PARALLELISM", "CREATED", "RELEASED BY APPROVAL"];
+    lines(&table(&names, &rows, "the job has no versions; `tidegate job submit` makes one"))
+}
+
+async fn release(
+    connection: &mut Connection,
+    name: &str,
+    version: Option<u64>,
+    reason: String,
+) -> Result<()> {
+    let number = match version {
+        Some(number) => number,
+        None => job(connection, name).await?.latest_version,
+    };
+    let request = api::ReleaseVersionRequest {
+        name: format!("{}/versions/{number}", connection.job_name(name)),
+        reason,
+        request_id: String::new(),
+    };
+    let approval = answer(connection.jobs().release_version(request).await)?;
+    match connection.format {
+        OutputFormat::Json => json(&approval),
+        OutputFormat::Table => {
+            lines(&format!("{}: {} decides", approval.name, approval.decider_role))
+        }
     }
 }
 
@@ -105,6 +198,7 @@ async fn start(connection: &mut Connection, start: Start) -> Result<()> {
     };
     let request = api::StartJobRequest {
         name,
+        environment: api::Environment::from(start.environment).into(),
         version: start.version.unwrap_or(0),
         parallelism: start.parallelism.unwrap_or(0),
         request_id: String::new(),
@@ -191,6 +285,12 @@ async fn describe(connection: &mut Connection, name: &str) -> Result<()> {
             ("started", time(run.start_time.as_ref())),
             ("ended", time(run.end_time.as_ref())),
         ]);
+        if run.environment() != api::Environment::Unspecified {
+            rows.push(("environment", run.environment().as_str_name().to_lowercase()));
+        }
+        if !run.missing_grant.is_empty() {
+            rows.push(("missing", run.missing_grant.clone()));
+        }
         if !run.waiting.is_empty() {
             rows.push(("waiting", run.waiting.clone()));
         }

@@ -2,13 +2,14 @@
 //! that nobody decides.
 
 mod publications;
+pub(crate) mod tables;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tidegate_catalog::{Action, ApprovalAction, Catalog, Command, GrantAction};
 use tidegate_runtime::Clock;
-use tidegate_types::Result;
+use tidegate_types::{ErrorCode, Result};
 
 use crate::raft::{Consistency, Metadata};
 use crate::secrets::Secrets;
@@ -76,6 +77,14 @@ impl Governor {
         let ended = move |catalog: &Catalog| catalog.has_ended_grants(now_ms);
         if self.metadata.read(Consistency::Stale, ended).await? {
             self.propose(term, Action::Grant(GrantAction::Expire {})).await?;
+        }
+        let lacking = move |catalog: &Catalog| catalog.runs_to_review(now_ms);
+        for run in self.metadata.read(Consistency::Stale, lacking).await? {
+            match self.propose(term, Action::Grant(GrantAction::Review { run })).await {
+                // It has just ended.
+                Err(error) if error.code() == ErrorCode::FailedPrecondition => {}
+                reviewed => reviewed?,
+            }
         }
         let over = move |catalog: &Catalog| {
             catalog.pending_approvals().any(|approval| approval.expires_ms <= now_ms)

@@ -11,18 +11,20 @@ use tidegate_checkpoint::task::TaskEvent;
 use tidegate_job_control::driver::progress::Progress;
 use tidegate_job_control::driver::random;
 use tidegate_job_control::{Driver, DriverSpec, Outcome, Request, Start, Surroundings};
-use tidegate_plan::encoding;
 use tidegate_plan::settings::Settings;
+use tidegate_plan::{StreamGraph, encoding};
 use tidegate_runtime::Clock;
 use tidegate_types::{
     Attempt, CompletedCheckpoint, Error, ErrorCode, JobId, JobRecord, JobStatus, Result,
 };
 use tokio::sync::{mpsc, watch};
 
+use super::binding::{self, Connections};
 use super::folders::CheckpointFolders;
 use super::ledger::LogLedger;
 use super::traces::RunTraces;
 use crate::raft::{Consistency, Metadata};
+use crate::secrets::Secrets;
 use crate::service::workers::WorkerPool;
 use crate::service::workers::remote::{JobOnWorkers, RemoteRuns};
 
@@ -36,6 +38,7 @@ pub(super) struct Environment {
     pub(super) pool: WorkerPool,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) folders: CheckpointFolders,
+    pub(super) secrets: Secrets,
 }
 
 /// A driver to be.
@@ -66,6 +69,8 @@ struct Known {
     /// Location of the savepoint that the run begins with.
     savepoint: Option<String>,
     latest: Option<CompletedCheckpoint>,
+    /// How to reach the tables of the run.
+    connections: Connections,
 }
 
 /// How a run begins or goes on.
@@ -131,7 +136,7 @@ impl Driving {
             self.environment.folders.savepoints(&self.run, known.uid, &settings, &folder)?;
         let job = JobOnWorkers {
             job: self.run.job.to_string(),
-            graph: graph.clone(),
+            graph: self.bound(&known, &graph)?,
             settings: known.version.settings.clone(),
             parallelism: self.parallelism,
             folder: folder.url().to_owned(),
@@ -161,6 +166,14 @@ impl Driving {
         let (outcome, _) = driver.drive(start, requests).await;
         self.environment.pool.unroute(&self.run.job.to_string());
         outcome
+    }
+
+    /// The plan as workers get it.
+    fn bound(&self, known: &Known, graph: &Arc<StreamGraph>) -> Result<Arc<StreamGraph>> {
+        let Some(tables) = &known.run.tables else { return Ok(graph.clone()) };
+        let mut bound = StreamGraph::clone(graph);
+        binding::bind(&mut bound, tables, &known.connections, &self.environment.secrets)?;
+        Ok(Arc::new(bound))
     }
 
     fn remote_runs(&self, job: JobOnWorkers, traces: RunTraces) -> RemoteRuns {
@@ -278,7 +291,9 @@ fn known(catalog: &Catalog, name: &RunName) -> Result<Known> {
         RestoreOrigin::Savepoint(savepoint) => catalog.savepoint(savepoint),
         _ => None,
     };
+    let tables = run.tables.as_ref().map(|tables| tables.tables.as_slice()).unwrap_or_default();
     Ok(Known {
+        connections: binding::connections(catalog, tables)?,
         version: version.spec.clone(),
         uid: catalog.job(&name.job).ok_or_else(missing)?.uid,
         before: catalog.last_record_before(name).cloned(),

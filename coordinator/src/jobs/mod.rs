@@ -4,6 +4,7 @@
 //! time to time; what it does for a run that was just asked for and for one that was found when it became leader is the
 //! same. [`driving`] is one driver's life, [`ledger`] writes what a driver saves into the log.
 
+pub(crate) mod binding;
 mod deleting;
 mod driving;
 mod folders;
@@ -28,6 +29,7 @@ use tokio::sync::{mpsc, watch};
 pub use folders::CheckpointFolders;
 
 use crate::raft::{Consistency, Metadata};
+use crate::secrets::Secrets;
 use crate::service::workers::WorkerPool;
 use crate::service::workers::remote::end_unwanted;
 use deleting::Deletions;
@@ -50,6 +52,7 @@ pub(crate) struct Supervisor {
     pool: WorkerPool,
     clock: Arc<dyn Clock>,
     folders: CheckpointFolders,
+    secrets: Secrets,
 }
 
 /// A driver that runs.
@@ -90,8 +93,9 @@ impl Supervisor {
         pool: WorkerPool,
         clock: Arc<dyn Clock>,
         folders: CheckpointFolders,
+        secrets: Secrets,
     ) -> Self {
-        Self { metadata, pool, clock, folders }
+        Self { metadata, pool, clock, folders, secrets }
     }
 
     /// Leads whenever this coordinator is the leader, until it is dropped.
@@ -217,6 +221,7 @@ impl Lead<'_> {
                 pool: supervisor.pool.clone(),
                 clock: supervisor.clock.clone(),
                 folders: supervisor.folders.clone(),
+                secrets: supervisor.secrets.clone(),
             },
             run: run.name.clone(),
             parallelism,

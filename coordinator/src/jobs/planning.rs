@@ -1,14 +1,19 @@
 //! From a script to what a version is made of.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
 
-use tidegate_catalog::VersionSpec;
+use tidegate_catalog::{TableUse, VersionSpec};
 use tidegate_plan::encoding;
 use tidegate_plan::settings::Settings;
+use tidegate_planner::governed::{GovernedTables, InlineUse, TableRole, UsedTables, used_tables};
 use tidegate_planner::{JobPlan, Planned, Session, parse_script};
 use tidegate_runtime::blocking::beside;
 use tidegate_types::error::ResultExt;
 use tidegate_types::{Error, ErrorCode, Result};
+
+use crate::governance::tables::granted;
 
 /// As [`plan_script`], on a thread of its own: heartbeats and the log must not wait for a large script.
 ///
@@ -18,9 +23,23 @@ pub(crate) async fn plan(
     sql: String,
     settings: BTreeMap<String, String>,
     parallelism: Option<u32>,
+    place: Place,
 ) -> Result<VersionSpec> {
-    beside("plan a script", move || plan_script(&sql, &settings, parallelism)).await?
+    beside("plan a script", move || plan_script(&sql, &settings, parallelism, &place)).await?
 }
+
+/// For whom a script is planned.
+pub(crate) struct Place {
+    /// The tables of the catalog as the job sees them.
+    pub(crate) tables: Arc<dyn GovernedTables>,
+    /// Id of the job's project.
+    pub(crate) project: String,
+    /// Whether the script may declare tables of outside systems itself.
+    pub(crate) inline_tables: bool,
+}
+
+/// Connectors that reach nothing outside: scripts may always use them.
+const HARMLESS: [&str; 4] = ["blackhole", "datagen", "nexmark", "print"];
 
 /// Plans a script that has one job: any DDL and SET, and one INSERT or one statement set. `settings` count before the
 /// script's own SETs; `parallelism` counts above all.
@@ -31,12 +50,14 @@ fn plan_script(
     sql: &str,
     settings: &BTreeMap<String, String>,
     parallelism: Option<u32>,
+    place: &Place,
 ) -> Result<VersionSpec> {
     let mut given = Settings::new();
     for (key, value) in settings {
         given.set(key, value).context(|| format!("setting {key}"))?;
     }
-    let mut session = Session::new(given)?.with_default_time_zone("UTC")?;
+    let session = Session::new(given)?.with_default_time_zone("UTC")?;
+    let mut session = session.with_governed_tables(place.tables.clone(), &place.project)?;
     let mut job: Option<JobPlan> = None;
     for statement in parse_script(sql)? {
         match session.plan(&statement)? {
@@ -69,6 +90,8 @@ fn plan_script(
     let plan = job.ok_or_else(|| {
         Error::new(ErrorCode::SqlSemantic, "the script has no INSERT: there is nothing to run")
     })?;
+    let used = used_tables(&plan.graph);
+    check_inline(&used, place)?;
     let of_script = plan.settings.integer("parallelism.default");
     let of_script = of_script.and_then(|number| u32::try_from(number).ok());
     Ok(VersionSpec {
@@ -76,8 +99,51 @@ fn plan_script(
         plan: encoding::encode(&plan.graph)?,
         settings: plan.settings.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
         parallelism: parallelism.or(of_script).unwrap_or(1),
-        tables: Vec::new(),
+        tables: table_uses(&used)?,
     })
+}
+
+/// Refuses tables that the script declares itself, where the project forbids them.
+fn check_inline(used: &UsedTables, place: &Place) -> Result<()> {
+    let outside = |inline: &&InlineUse| !HARMLESS.contains(&inline.connector.as_str());
+    match used.inline.iter().find(outside) {
+        Some(inline) if !place.inline_tables => {
+            let Place { project, .. } = place;
+            let message = format!(
+                "the script declares the table {} itself, and projects/{project} does not allow that",
+                inline.name
+            );
+            Err(Error::new(ErrorCode::PermissionDenied, message).help(
+                "use a table of the catalog, or have the project's setting inline_tables changed",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What a version keeps of the tables of the catalog that it uses, each once.
+fn table_uses(used: &UsedTables) -> Result<Vec<TableUse>> {
+    let mut all: BTreeMap<&str, TableUse> = BTreeMap::new();
+    for one in &used.governed {
+        let entry = match all.entry(&one.reference) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(TableUse {
+                table: one.reference.parse()?,
+                digest: one.schema_digest.clone(),
+                reads: false,
+                writes: false,
+                columns: BTreeMap::new(),
+            }),
+        };
+        if one.role == TableRole::Written {
+            entry.writes = true;
+            continue;
+        }
+        entry.reads = true;
+        let columns = one.columns.iter();
+        entry.columns.extend(columns.map(|column| (column.name.clone(), column.mask.map(granted))));
+    }
+    Ok(all.into_values().collect())
 }
 
 #[cfg(test)]
@@ -87,8 +153,16 @@ mod tests {
     const TABLES: &str = "CREATE TABLE a (x INT) WITH ('connector' = 'datagen');
 CREATE TABLE b (x INT) WITH ('connector' = 'blackhole');\n";
 
+    fn place() -> Place {
+        let catalog = tidegate_catalog::Catalog::new();
+        let design = tidegate_catalog::Environment::Design;
+        let tables =
+            crate::governance::tables::JobTables::new(&catalog, "default", None, design, 0);
+        Place { tables: Arc::new(tables), project: "default".to_owned(), inline_tables: true }
+    }
+
     fn plan(rest: &str) -> Result<VersionSpec> {
-        plan_script(&format!("{TABLES}{rest}"), &BTreeMap::new(), None)
+        plan_script(&format!("{TABLES}{rest}"), &BTreeMap::new(), None, &place())
     }
 
     #[test]

@@ -12,5 +12,6 @@ mod server;
 pub mod simulated;
 pub(crate) mod workers;
 
+pub(crate) use api::statement;
 pub use first_account::{FIRST_ACCOUNT, FirstAccount};
 pub use server::{Coordinator, CoordinatorOptions, Formation, Security};

@@ -135,9 +135,14 @@ impl Coordinator {
             (listener, stopped),
         )?;
         form(&metadata, &options.formation).await?;
-        let supervisor =
-            Supervisor::new(metadata.clone(), pool.clone(), clock.clone(), options.folders.clone());
         let secrets = Secrets::new(options.security.keyring.clone());
+        let supervisor = Supervisor::new(
+            metadata.clone(),
+            pool.clone(),
+            clock.clone(),
+            options.folders.clone(),
+            secrets.clone(),
+        );
         let governor = Governor::new(metadata.clone(), pool.clone(), clock.clone(), secrets);
         Ok(Self {
             metadata,

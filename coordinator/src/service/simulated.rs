@@ -18,6 +18,7 @@ use super::workers::{WorkerPool, WorkerStreams};
 use crate::jobs::{CheckpointFolders, Supervisor};
 use crate::raft::network::{Connector, raft_service};
 use crate::raft::{Metadata, NodeOptions, Storage};
+use crate::secrets::Secrets;
 
 /// Bytes of a message at most.
 const MESSAGE_BYTES: usize = 32 << 20;
@@ -72,7 +73,8 @@ impl SimulatedCoordinator {
             serving.await.map_err(failed)
         });
         form(&metadata, &formation).await?;
-        let supervisor = Supervisor::new(metadata.clone(), pool, clock, folders);
+        let supervisor =
+            Supervisor::new(metadata.clone(), pool, clock, folders, Secrets::default());
         let supervisor = spawn("supervisor of jobs", supervisor.run());
         Ok(Self { metadata, serving, _supervisor: supervisor })
     }

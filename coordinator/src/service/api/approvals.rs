@@ -42,7 +42,7 @@ impl Api {
         request: api::ListApprovalsRequest,
     ) -> Result<api::ListApprovalsResponse> {
         use api::list_approvals_request::View;
-        tenant(&request.parent)?;
+        let tenant = tenant(&request.parent)?;
         let of = signed_in()?;
         let view = match request.view() {
             View::Unspecified | View::PendingForMe => ApprovalView::Pending,
@@ -56,7 +56,7 @@ impl Api {
         };
         let page = page(request.page_size, &request.page_token)?;
         self.read(|catalog| {
-            let found = catalog.list_approvals(&of.account, view, &filter, &page)?;
+            let found = catalog.list_approvals(&of.account, &tenant, view, &filter, &page)?;
             Ok(api::ListApprovalsResponse {
                 approvals: found.items.iter().map(|approval| message(approval)).collect(),
                 next_page_token: found.next.unwrap_or_default(),

@@ -1,5 +1,6 @@
 //! From objects of the catalog to messages of the API.
 
+use super::approvals::environment as shown;
 use prost_types::Timestamp;
 use tidegate_catalog::{
     Catalog, Failure, Job, JobVersion, Operation, OperationState, Priority, Run, RunState,
@@ -60,6 +61,7 @@ pub(super) fn version(version: &JobVersion) -> api::Version {
         settings: version.spec.settings.clone().into_iter().collect(),
         parallelism: version.spec.parallelism,
         create_time: time(version.created_ms),
+        release_approval: version.released.as_ref().map(ToString::to_string).unwrap_or_default(),
     }
 }
 
@@ -80,6 +82,9 @@ pub(super) fn run(run: &Run) -> api::Run {
     };
     let record = run.record.as_ref();
     let latest = record.and_then(|record| record.latest());
+    let tables = run.tables.as_ref();
+    let environment = tables.map(|tables| shown(tables.environment));
+    let environment = environment.unwrap_or_default();
     api::Run {
         name: run.name.to_string(),
         version: run.version,
@@ -87,6 +92,8 @@ pub(super) fn run(run: &Run) -> api::Run {
         state: state.into(),
         attempt: record.map_or(0, |record| record.attempt.0),
         restarts: run.restarts,
+        environment: environment.into(),
+        missing_grant: tables.and_then(|tables| tables.lost.clone()).unwrap_or_default(),
         waiting: run.waiting.clone().unwrap_or_default(),
         last_failure: run.last_failure.as_ref().map(error),
         create_time: time(run.created_ms),

@@ -10,10 +10,8 @@ mod convert;
 mod data_sources;
 mod fields;
 mod jobs;
-mod logs;
 mod operations;
 mod savepoints;
-mod state;
 mod tables;
 mod tenancy;
 
@@ -127,6 +125,7 @@ impl Api {
 }
 
 pub(in crate::service) use convert::time;
+pub(crate) use tables::statement;
 
 /// A call that is passed on to the leader, for the same caller.
 fn passed_on<T>(call: Request<T>) -> Request<T> {

@@ -80,6 +80,7 @@ pub(super) fn definition(definition: api::TableDefinition) -> TableDefinition {
         primary_key: definition.primary_key,
         watermark,
         options,
+        digest: String::new(),
     }
 }
 

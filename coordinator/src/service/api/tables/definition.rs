@@ -1,13 +1,11 @@
 //! A definition as the planner reads it: one CREATE TABLE statement, with placeholders for what the environment says.
 
-use std::fmt::Write;
-
 use tidegate_catalog::{Column, TableDefinition, TableName};
 use tidegate_connector_spec::data_source::{self as spec, DataSourceSpec};
 use tidegate_connector_spec::{Required, connector};
-use tidegate_planner::governed::describe_definition;
+use tidegate_planner::governed::{ColumnText, definition_text, describe_definition, schema_digest};
 use tidegate_runtime::blocking::beside;
-use tidegate_types::{ErrorCode, Result};
+use tidegate_types::{Error, ErrorCode, Result};
 
 use crate::service::api::data_sources::type_of;
 use crate::service::api::fields::invalid;
@@ -15,23 +13,26 @@ use crate::service::api::fields::invalid;
 /// Stands for the connector of types that jobs cannot use yet: it takes any columns.
 const NO_CONNECTOR: &str = "blackhole";
 
-/// Refuses a definition that the planner does not read, with the place in it.
+/// The digest of a definition. Refuses one that the planner does not read, with the place in it.
 pub(super) async fn check(
     name: &TableName,
     kind: &str,
     definition: &TableDefinition,
-) -> Result<()> {
+) -> Result<String> {
     let spec = type_of(kind)?;
     let statement = statement(name, spec, definition)?;
     let readable = !spec.connectors.is_empty();
-    let described = beside("read a definition", move || describe_definition(&statement)).await?;
-    let described = described.map_err(|error| error.context(format!("definition of {name}")))?;
+    let described = beside("read a definition", move || {
+        Ok::<_, Error>((describe_definition(&statement)?, schema_digest(&statement)?))
+    });
+    let (described, digest) =
+        described.await?.map_err(|error| error.context(format!("definition of {name}")))?;
     match (described.unreadable, described.unwritable) {
         // One of both is enough: a table may be for reading or writing only.
         (Some(unreadable), Some(_)) if readable => {
             Err(unreadable.context(format!("definition of {name}")))
         }
-        _ => Ok(()),
+        _ => Ok(digest),
     }
 }
 
@@ -39,7 +40,7 @@ pub(super) async fn check(
 ///
 /// # Errors
 /// `INVALID_OPTION` for options that such a table cannot have.
-pub(in crate::service::api) fn statement(
+pub(crate) fn statement(
     name: &TableName,
     spec: &'static DataSourceSpec,
     definition: &TableDefinition,
@@ -63,53 +64,22 @@ pub(in crate::service::api) fn statement(
             options.insert(option.key.to_owned(), format!("${{{}}}", option.key));
         }
     }
-    let mut parts: Vec<String> = definition.columns.iter().map(column).collect();
-    if !definition.primary_key.is_empty() {
-        let key: Vec<String> = definition.primary_key.iter().map(|name| quoted(name)).collect();
-        parts.push(format!("PRIMARY KEY ({}) NOT ENFORCED", key.join(", ")));
-    }
-    if let Some(watermark) = &definition.watermark {
-        parts.push(format!(
-            "WATERMARK FOR {} AS {}",
-            quoted(&watermark.column),
-            watermark.expression
-        ));
-    }
-    let mut text =
-        format!("CREATE TABLE {} (\n  {}\n) WITH (", quoted(name.table()), parts.join(",\n  "));
-    for (at, (key, value)) in options.iter().enumerate() {
-        let comma = if at == 0 { "" } else { "," };
-        let _ = write!(text, "{comma}\n  {} = {}", literal(key), literal(value));
-    }
-    text.push_str("\n)");
-    Ok(text)
+    let columns: Vec<ColumnText<'_>> = definition.columns.iter().map(column).collect();
+    let watermark = definition.watermark.as_ref();
+    let watermark =
+        watermark.map(|watermark| (watermark.column.as_str(), watermark.expression.as_str()));
+    definition_text(name.table(), &columns, &definition.primary_key, watermark, &options)
 }
 
-fn column(column: &Column) -> String {
-    let mut text = quoted(&column.name);
-    if column.expression.is_empty() {
-        let _ = write!(text, " {}", column.ty);
-    } else {
-        let _ = write!(text, " AS {}", column.expression);
+fn column(column: &Column) -> ColumnText<'_> {
+    ColumnText {
+        name: &column.name,
+        ty: &column.ty,
+        expression: &column.expression,
+        metadata: &column.metadata,
+        is_virtual: column.is_virtual,
+        comment: &column.comment,
     }
-    if !column.metadata.is_empty() {
-        let _ = write!(text, " METADATA FROM {}", literal(&column.metadata));
-        if column.is_virtual {
-            text.push_str(" VIRTUAL");
-        }
-    }
-    if !column.comment.is_empty() {
-        let _ = write!(text, " COMMENT {}", literal(&column.comment));
-    }
-    text
-}
-
-fn quoted(name: &str) -> String {
-    format!("`{}`", name.replace('`', "``"))
-}
-
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 #[cfg(test)]
@@ -144,6 +114,7 @@ mod tests {
                 expression: "ts - INTERVAL '5' SECOND".to_owned(),
             }),
             options: BTreeMap::from([("format".to_owned(), "json".to_owned())]),
+            digest: String::new(),
         }
     }
 

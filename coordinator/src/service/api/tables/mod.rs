@@ -4,3 +4,5 @@ mod convert;
 mod databases;
 mod definition;
 mod requests;
+
+pub(crate) use definition::statement;

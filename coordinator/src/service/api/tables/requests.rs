@@ -41,8 +41,9 @@ impl Api {
         let database = database.ok_or_else(|| missing("parent").help("name a database"))?;
         let name = TableName::new(&project, &database, &request.table_id)?;
         let given = request.table.ok_or_else(|| missing("table"))?;
-        let definition = definition(given.definition.ok_or_else(|| missing("table.definition"))?);
-        check(&name, &given.r#type, &definition).await?;
+        let mut definition =
+            definition(given.definition.ok_or_else(|| missing("table.definition"))?);
+        definition.digest = check(&name, &given.r#type, &definition).await?;
         let create = TableAction::CreateTable {
             table: name.clone(),
             kind: given.r#type,
@@ -92,14 +93,15 @@ impl Api {
         let name: TableName = given.name.parse()?;
         let fields = ["description", "tags", "definition", "publications"];
         let mask = Mask::new(request.update_mask, &fields)?;
-        let definition: Option<TableDefinition> = match mask.has("definition") {
+        let mut definition: Option<TableDefinition> = match mask.has("definition") {
             true => Some(definition(given.definition.ok_or_else(|| missing("table.definition"))?)),
             false => None,
         };
-        if let Some(definition) = &definition {
+        if let Some(definition) = &mut definition {
             let kind = |table: &Table| table.kind.clone();
             let kind = self.read(|catalog| Ok(catalog.table(&name).map(kind))).await?;
-            check(&name, &kind.ok_or_else(|| unknown(&name))?, definition).await?;
+            let kind = kind.ok_or_else(|| unknown(&name))?;
+            definition.digest = check(&name, &kind, definition).await?;
         }
         let update = TableAction::UpdateTable {
             table: name.clone(),

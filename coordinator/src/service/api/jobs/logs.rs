@@ -4,7 +4,7 @@ use tidegate_catalog::JobName;
 use tidegate_proto::v1 as api;
 use tidegate_types::{Error, ErrorCode, Result};
 
-use super::{Api, unknown};
+use crate::service::api::{Api, unknown};
 use crate::service::workers::logs::{Line, gather};
 
 /// Lines of an answer, if nothing is asked for, and at most.

@@ -1,6 +1,6 @@
 //! What would become of a job's state in another version of it.
 
-use tidegate_catalog::{JobName, VersionSpec};
+use tidegate_catalog::{Environment, JobName, VersionSpec};
 use tidegate_checkpoint::Directory;
 use tidegate_checkpoint::finding::{RestoreFrom, find};
 use tidegate_job_control::{Compatibility, Fate};
@@ -8,8 +8,8 @@ use tidegate_plan::encoding;
 use tidegate_proto::v1 as api;
 use tidegate_types::{CompletedCheckpoint, Error, ErrorCode, JobId, Result};
 
-use super::{Api, unknown};
 use crate::jobs::planning::plan;
+use crate::service::api::{Api, unknown};
 
 impl Api {
     /// Compares a version, or a script, with what it would go on from.
@@ -20,7 +20,10 @@ impl Api {
         let name: JobName = request.name.parse()?;
         let spec = match request.sql.as_str() {
             "" => self.version_spec(&name, request.version).await?,
-            sql => plan(sql.to_owned(), request.settings.into_iter().collect(), None).await?,
+            sql => {
+                let place = self.place(name.project(), Environment::Design).await?;
+                plan(sql.to_owned(), request.settings.into_iter().collect(), None, place).await?
+            }
         };
         let checkpoint = self.origin_of(&name, request.from).await?;
         let storage = Directory::open(&checkpoint.folder)?.storage();
