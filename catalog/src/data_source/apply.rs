@@ -240,11 +240,7 @@ impl Catalog {
     }
 
     /// A data source that something of a project can be in; `NOT_FOUND`, `FAILED_PRECONDITION`.
-    pub(crate) fn usable_data_source(
-        &self,
-        name: &ChildName,
-        project: &str,
-    ) -> Result<&DataSource> {
+    pub fn usable_data_source(&self, name: &ChildName, project: &str) -> Result<&DataSource> {
         let found = self.data_source_ref(name)?;
         if !self.may_use(project, found) {
             return Err(not_found(name));

@@ -10,6 +10,7 @@ use crate::account::AccountName;
 use crate::bounds::{self, Bounds, invalid};
 use crate::child_name::ChildName;
 use crate::name::ResourceName;
+use crate::run::Run;
 use crate::state::{Catalog, not_found, precondition};
 use crate::table::{Environment, PublicationState, TableDefinition, TableName};
 
@@ -149,6 +150,26 @@ impl Catalog {
         Ok(access.grants)
     }
 
+    /// Refuses to take a table away, from an environment or altogether, that a running job uses there.
+    pub(crate) fn check_unused(
+        &self,
+        name: &TableName,
+        environment: Option<Environment>,
+    ) -> Result<()> {
+        let uses = |run: &&Run| {
+            run.tables.as_ref().is_some_and(|tables| {
+                environment.is_none_or(|environment| tables.environment == environment)
+                    && tables.tables.iter().any(|table| table.table == *name)
+            })
+        };
+        match self.live_runs().find(uses) {
+            Some(run) => {
+                Err(precondition(format!("{name} is in use by {}", run.name)).help("stop it first"))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The database of a table in an environment, if it is published to the same data source.
     fn physical_database(
         &self,
@@ -161,8 +182,30 @@ impl Catalog {
         (there.data_source == *data_source).then(|| there.physical_name.clone())
     }
 
+    /// Where a table is in an environment. `NOT_FOUND`; `FAILED_PRECONDITION` if it is not there, or not ready.
+    pub fn bound_table(&self, name: &TableName, environment: Environment) -> Result<BoundTable> {
+        self.located(name, environment).map(|(table, _)| table)
+    }
+
     fn bind_table(&self, used: &TableUse, environment: Environment) -> Result<BoundTable> {
         let name = &used.table;
+        let (bound, definition) = self.located(name, environment)?;
+        if definition.digest != used.digest {
+            let message = format!(
+                "{name} in {environment} has another definition than the version was planned with"
+            );
+            return Err(precondition(message).help(
+                "publish the table as it is designed, or submit the job for that environment",
+            ));
+        }
+        Ok(bound)
+    }
+
+    fn located(
+        &self,
+        name: &TableName,
+        environment: Environment,
+    ) -> Result<(BoundTable, &TableDefinition)> {
         let table =
             self.table(name).ok_or_else(|| not_found(&ResourceName::Table(name.clone())))?;
         let there = table.publications.get(&environment).ok_or_else(|| {
@@ -177,22 +220,15 @@ impl Catalog {
         }
         self.usable_data_source(&there.data_source, name.project())?;
         let definition: &TableDefinition = there.definition.as_ref().unwrap_or(&table.definition);
-        if definition.digest != used.digest {
-            let message = format!(
-                "{name} in {environment} has another definition than the version was planned with"
-            );
-            return Err(precondition(message).help(
-                "publish the table as it is designed, or submit the job for that environment",
-            ));
-        }
-        Ok(BoundTable {
+        let bound = BoundTable {
             table: name.clone(),
             kind: table.kind.clone(),
             data_source: there.data_source.clone(),
             physical_database: self.physical_database(name, environment, &there.data_source),
             physical_name: there.physical_name.clone(),
             options: definition.options.clone(),
-        })
+        };
+        Ok((bound, definition))
     }
 }
 

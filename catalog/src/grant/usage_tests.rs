@@ -85,6 +85,10 @@ fn e1_a_run_starts_with_a_grant_where_its_tables_are_and_knows_where_that_is() {
     let production = Some(Environment::Production);
     assert_eq!(world.refuse(start(&job, production, None)), ErrorCode::FailedPrecondition);
     world.apply(start(&job, test, Some("stranger")));
+    let unpublish =
+        TableAction::UnpublishTable { table: table(), etag: None, environment: Environment::Test };
+    let used = world.refuse(Action::Table(Box::new(unpublish)));
+    assert_eq!(used, ErrorCode::FailedPrecondition, "a running job uses it");
     let run = world.catalog.last_run(&job).unwrap();
     let tables = run.tables.as_ref().unwrap();
     let expected = BoundTable {

@@ -191,6 +191,7 @@ impl Catalog {
             return Err(precondition(format!("delete {name}: it is in {environment}"))
                 .help("take it out of its environments first: `tidegate table unpublish`"));
         }
+        self.check_unused(&name, None)?;
         self.withdraw_all(stamp, &ResourceName::Table(name.clone()));
         self.remove_grants_on(&name);
         if let Some(table) = self.tables.remove(&name) {
@@ -313,6 +314,7 @@ impl Catalog {
             return Err(precondition(format!("{name} is in production"))
                 .help("take it out of production first"));
         }
+        self.check_unused(&name, Some(environment))?;
         let table = self.table_mut(stamp, &name)?;
         let gone = [table.publications.remove(&environment), table.next.remove(&environment)];
         self.index.applying.remove(&(name.clone(), environment));

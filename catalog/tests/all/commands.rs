@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use tidegate_catalog::{
-    Action, Catalog, Command, Failure, JobName, OperationKind, Priority, RestoreOrigin, RunName,
-    RunState, SavepointName, VersionSpec, WorkerSpec,
+    Action, Catalog, Command, Environment, Failure, GrantAction, JobName, OperationKind, Priority,
+    RestoreOrigin, RunName, RunState, SavepointName, VersionSpec, WorkerSpec,
 };
 use tidegate_types::{Attempt, CompletedCheckpoint, Epoch, ErrorCode, JobId, JobRecord};
 
@@ -47,6 +47,7 @@ pub(crate) fn spec(n: u64) -> VersionSpec {
             "10 s".to_owned(),
         )]),
         parallelism: 1 + (n % 4) as u32,
+        tables: Vec::new(),
     }
 }
 
@@ -161,7 +162,13 @@ fn run_of(random: &mut Seeded, catalog: &Catalog, job: &JobName) -> RunName {
 fn about_runs(random: &mut Seeded, catalog: &Catalog) -> Action {
     let job = job(random);
     let run = run_of(random, catalog, &job);
-    match random.below(11) {
+    match random.below(13) {
+        11 => Action::RequestRelease {
+            version: job.version(1),
+            requester: "tenants/default/users/a".to_owned(),
+            reason: String::new(),
+        },
+        12 => Action::Grant(GrantAction::Review { run }),
         0..=2 => Action::StartRun {
             job,
             version: None,
@@ -172,6 +179,8 @@ fn about_runs(random: &mut Seeded, catalog: &Catalog) -> Action {
                 2 => RestoreOrigin::Path("s3://bucket/savepoint".to_owned()),
                 _ => RestoreOrigin::Fresh,
             },
+            environment: random.maybe(Environment::Production),
+            account: None,
         },
         3 => Action::RequestStop {
             run,

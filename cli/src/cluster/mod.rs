@@ -3,6 +3,7 @@
 mod config;
 mod coordinator;
 mod discovery;
+mod previews;
 mod secrets;
 mod security;
 mod telemetry;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tidegate_connector_spec::data_source::data_source;
+use tidegate_connector_spec::data_source::{PhysicalTable, data_source};
 use tidegate_connectors::probe::topics::{Difference, Wanted};
-use tidegate_connectors::probe::{Limits, Outcome, Probe, TestReport};
+use tidegate_connectors::probe::{Description, Limits, Listing, Outcome, Page, Probe, TestReport};
 use tidegate_proto::internal::v1 as wire;
 use tidegate_proto::internal::v1::answer::Result as Found;
 use tidegate_proto::internal::v1::probe::What;
@@ -16,8 +16,10 @@ use tidegate_proto::tasks::malformed;
 use tidegate_runtime::Clock;
 use tidegate_types::Result;
 use tidegate_worker::service::Prober;
+use tokio::runtime::Handle;
 
 use super::config::WorkerSection;
+use super::previews::Previews;
 
 /// Longest visit, whatever is asked for.
 const LONGEST: Duration = Duration::from_secs(120);
@@ -27,15 +29,17 @@ pub(super) struct Visits {
     private_addresses: bool,
     folders: Vec<PathBuf>,
     clock: Arc<dyn Fn() -> Duration + Send + Sync>,
+    previews: Previews,
 }
 
 impl Visits {
     /// As the configuration says.
-    pub(super) fn new(section: &WorkerSection, clock: &Arc<dyn Clock>) -> Self {
+    pub(super) fn new(section: &WorkerSection, clock: &Arc<dyn Clock>, data: &Handle) -> Self {
         let clock = clock.clone();
         Self {
             private_addresses: section.private_addresses,
             folders: section.folders.clone(),
+            previews: Previews::new(clock.clone(), data.clone()),
             clock: Arc::new(move || clock.elapsed()),
         }
     }
@@ -44,11 +48,15 @@ impl Visits {
 #[async_trait]
 impl Prober for Visits {
     async fn visit(&self, probe: wire::Probe) -> Result<Found> {
+        let deadline = Duration::from_millis(probe.deadline_ms.into()).min(LONGEST);
+        if let Some(What::Preview(preview)) = probe.what {
+            return Box::pin(self.previews.run(preview, deadline)).await.map(Found::Previewed);
+        }
         let spec = data_source(&probe.r#type)
             .ok_or_else(|| malformed(format!("a visit of a '{}'", probe.r#type)))?;
         let parameters: BTreeMap<String, String> = probe.parameters.into_iter().collect();
         let limits = Limits {
-            deadline: Duration::from_millis(probe.deadline_ms.into()).min(LONGEST),
+            deadline,
             private_addresses: self.private_addresses,
             folders: self.folders.clone(),
             ..Limits::default()
@@ -77,7 +85,21 @@ impl Prober for Visits {
                     differences: report.differences.iter().map(words).collect(),
                 }))
             }
-            None => Err(malformed("a visit for nothing")),
+            Some(What::List(list)) => {
+                let database = Some(list.database).filter(|name| !name.is_empty());
+                let page = Page {
+                    prefix: Some(list.prefix).filter(|text| !text.is_empty()),
+                    after: Some(list.after).filter(|text| !text.is_empty()),
+                    limit: list.limit as usize,
+                };
+                Ok(Found::Listed(listed(visit.list(database.as_deref(), &page).await?)))
+            }
+            Some(What::Describe(table)) => {
+                let database = Some(table.database).filter(|name| !name.is_empty());
+                let table = PhysicalTable { database, name: table.name };
+                Ok(Found::Described(described(visit.describe(&table).await?)))
+            }
+            Some(What::Preview(_)) | None => Err(malformed("a visit for nothing")),
         }
     }
 }
@@ -95,4 +117,38 @@ fn tested(report: TestReport) -> wire::Tested {
         help: failure.help,
     });
     wire::Tested { steps: steps.collect(), failure }
+}
+
+fn listed(listing: Listing) -> wire::Listed {
+    let entries = listing.entries.into_iter().map(|entry| wire::listed::Entry {
+        name: entry.name,
+        comment: entry.comment.unwrap_or_default(),
+    });
+    wire::Listed {
+        databases: listing.databases,
+        entries: entries.collect(),
+        next: listing.next.unwrap_or_default(),
+    }
+}
+
+fn described(description: Description) -> wire::Described {
+    let columns = description.columns.into_iter().map(|column| wire::described::Column {
+        name: column.name,
+        r#type: column.ty.to_string(),
+        native: column.native,
+        comment: column.comment.unwrap_or_default(),
+        primary_key: column.primary_key,
+    });
+    let unmapped = description.unmapped.into_iter().map(|column| wire::described::Unmapped {
+        name: column.name,
+        native: column.native,
+        why: column.why,
+    });
+    wire::Described {
+        columns: columns.collect(),
+        unmapped: unmapped.collect(),
+        comment: description.comment.unwrap_or_default(),
+        options: description.options.into_iter().collect(),
+        sampled: description.sampled.map(|count| u32::try_from(count).unwrap_or(u32::MAX)),
+    }
 }

@@ -108,7 +108,7 @@ pub(super) async fn run(
         coordinators: known.addresses.clone(),
     };
     let connectors = Arc::new(Registry { clock: clock.clone() });
-    let prober: Arc<dyn Prober> = Arc::new(Visits::new(section, &clock));
+    let prober: Arc<dyn Prober> = Arc::new(Visits::new(section, &clock, data));
     let host = Host { clock, connectors, runtime: data.clone(), slots, prober: Some(prober) };
     eprintln!("worker {} has {slots} slots; its shuffle is reached at {reached}", section.name);
     let connector = match identity {

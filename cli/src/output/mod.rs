@@ -2,8 +2,10 @@
 //! that lead there.
 
 mod collect;
+mod json;
 mod printer;
 mod table;
 
 pub(crate) use collect::Connectors;
+pub(crate) use json::JsonRows;
 pub(crate) use printer::{Printer, print_rows};

@@ -5,20 +5,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
-use tidegate_connector_spec::FormatOptions;
+use arrow::array::Array;
 use tidegate_connectors::PrintTarget;
-use tidegate_connectors::format::{Encoder, EncoderContext, Records, encoder};
 use tidegate_engine::Changes;
 use tidegate_functions::Zone;
 use tidegate_functions::cast::render;
-use tidegate_plan::arrow_type::arrow_schema;
 use tidegate_plan::{PlanSettings, RowKind, Schema};
 use tidegate_planner::Rows;
 use tidegate_runtime::{Task, spawn};
-use tidegate_types::{Error, Field, Result, SqlType, TypeKind};
+use tidegate_types::{Error, Result};
 use tokio::sync::mpsc;
 
+use super::json::JsonRows;
 use super::table::TextTable;
 use crate::args::RowFormat;
 
@@ -90,9 +88,7 @@ enum Form {
         changing: bool,
     },
     Json {
-        encoder: Box<dyn Encoder>,
-        schema: Schema,
-        zone: Zone,
+        rows: JsonRows,
         changing: bool,
     },
 }
@@ -160,17 +156,7 @@ impl Form {
                 changing,
             },
             RowFormat::Csv => Self::Csv { schema: schema.clone(), zone, header: false, changing },
-            RowFormat::Json => {
-                let options = FormatOptions::new("json", &[])?;
-                let printed: Schema = schema.iter().map(printed_as_json).collect();
-                let context = EncoderContext {
-                    options: &options,
-                    columns: &printed,
-                    declared: &printed,
-                    origin: "the query",
-                };
-                Self::Json { encoder: encoder(&context)?, schema: schema.clone(), zone, changing }
-            }
+            RowFormat::Json => Self::Json { rows: JsonRows::new(schema, zone)?, changing },
         })
     }
 
@@ -193,9 +179,8 @@ impl Form {
                 }
                 Ok(text.into_bytes())
             }
-            Self::Json { encoder, schema, zone, changing } => {
-                let mut records = Records::new();
-                encoder.encode(&json_columns(&changes.rows, schema, zone)?, &mut records)?;
+            Self::Json { rows, changing } => {
+                let records = rows.records(changes)?;
                 let mut bytes = Vec::new();
                 for row in 0..records.len() {
                     let Some(record) = records.get(row) else { continue };
@@ -268,35 +253,6 @@ fn texts(
         op.into_iter().chain(values).collect()
     };
     Ok((0..changes.len()).map(row).collect())
-}
-
-/// Whether values have no place in JSON as they are: they are printed as their text.
-fn is_text_in_json(ty: &SqlType) -> bool {
-    matches!(ty.kind, TypeKind::Variant | TypeKind::Bitmap)
-}
-
-fn printed_as_json(field: &Field) -> Field {
-    let mut field = field.clone();
-    if is_text_in_json(&field.ty) {
-        field.ty = SqlType { kind: TypeKind::STRING, ..field.ty };
-    }
-    field
-}
-
-fn json_columns(rows: &RecordBatch, schema: &Schema, zone: &Zone) -> Result<RecordBatch> {
-    if !schema.iter().any(|field| is_text_in_json(&field.ty)) {
-        return Ok(rows.clone());
-    }
-    let columns = rows.columns().iter().zip(schema).map(|(column, field)| {
-        Ok(match is_text_in_json(&field.ty) {
-            true => Arc::new(render(column, &field.ty, zone)?),
-            false => column.clone(),
-        })
-    });
-    let columns = columns.collect::<Result<Vec<ArrayRef>>>()?;
-    let printed: Schema = schema.iter().map(printed_as_json).collect();
-    RecordBatch::try_new(arrow_schema(&printed), columns)
-        .map_err(|error| Error::internal(format!("rows to print as JSON: {error}")))
 }
 
 /// The names of the printed columns.

@@ -1,4 +1,4 @@
-//! The catalog's tables as the planner asks for them: for the jobs of a project, as somebody submits them.
+//! The catalog's tables as the planner asks for them: for the jobs of a project, or for somebody who looks at rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,33 +13,42 @@ use tidegate_types::{Error, ErrorCode, Result};
 
 use crate::service::statement;
 
-/// A copy of the catalog, seen by the jobs of a project.
-pub(crate) struct JobTables {
+/// For whom tables are asked for.
+#[derive(Debug, Clone)]
+pub(crate) enum Asking {
+    /// For a job of the project, as an account submits it.
+    Job(Option<AccountName>),
+    /// For somebody who looks at rows.
+    Person(AccountName),
+}
+
+/// A copy of the catalog, seen from a project.
+pub(crate) struct GrantedTables {
     catalog: Catalog,
     project: String,
-    account: Option<AccountName>,
+    asking: Asking,
     /// Whose definitions count: as they are designed, or as they are published.
     environment: Environment,
     now_ms: i64,
 }
 
-impl fmt::Debug for JobTables {
+impl fmt::Debug for GrantedTables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JobTables").field("project", &self.project).finish_non_exhaustive()
+        f.debug_struct("GrantedTables").field("project", &self.project).finish_non_exhaustive()
     }
 }
 
-impl JobTables {
+impl GrantedTables {
     /// As the catalog is now.
     pub(crate) fn new(
         catalog: &Catalog,
         project: &str,
-        account: Option<AccountName>,
+        asking: Asking,
         environment: Environment,
         now_ms: i64,
     ) -> Self {
         let (catalog, project) = (catalog.clone(), project.to_owned());
-        Self { catalog, project, account, environment, now_ms }
+        Self { catalog, project, asking, environment, now_ms }
     }
 
     fn tenant(&self) -> Option<&str> {
@@ -54,7 +63,7 @@ impl JobTables {
     }
 }
 
-impl GovernedTables for JobTables {
+impl GovernedTables for GrantedTables {
     fn projects(&self) -> Result<Vec<String>> {
         let Some(tenant) = self.tenant() else { return Ok(Vec::new()) };
         let mut found = BTreeSet::new();
@@ -108,13 +117,18 @@ impl GovernedTables for JobTables {
         // What is no id is no table.
         let Ok(name) = TableName::new(project, database, table) else { return Ok(None) };
         let Some(table) = self.catalog.table(&name) else { return Ok(None) };
-        let asker = Asker::Job { project: &self.project, account: self.account.as_ref() };
+        let asker = match &self.asking {
+            Asking::Job(account) => {
+                Asker::Job { project: &self.project, account: account.as_ref() }
+            }
+            Asking::Person(account) => Asker::Person(account),
+        };
         let access = self.catalog.access(table, asker, self.now_ms);
         self.governed(table, &access).map(Some)
     }
 }
 
-impl JobTables {
+impl GrantedTables {
     fn governed(&self, table: &Table, access: &Access) -> Result<GovernedTable> {
         let name = &table.name;
         let spec = data_source::data_source(&table.kind)
@@ -138,8 +152,11 @@ impl JobTables {
                 return Some(unusable.clone());
             }
             (!access.permissions.contains(&permission)).then(|| {
-                let project = &self.project;
-                let message = format!("projects/{project} has no grant for {permission} on {name}");
+                let who = match &self.asking {
+                    Asking::Job(_) => format!("projects/{}", self.project),
+                    Asking::Person(account) => account.to_string(),
+                };
+                let message = format!("{who} has no grant for {permission} on {name}");
                 Error::new(ErrorCode::GrantMissing, message)
                     .help(format!("ask for it: `tidegate access request {name}`"))
             })

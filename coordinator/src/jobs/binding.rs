@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tidegate_catalog::{BoundTable, Catalog, ChildName, Connection, RunTables};
+use tidegate_catalog::{BoundTable, Catalog, ChildName, Connection, Environment};
 use tidegate_connector_spec::data_source::{PhysicalTable, connector_options, data_source};
 use tidegate_plan::StreamGraph;
 use tidegate_planner::governed::bind_environment;
@@ -36,17 +36,18 @@ pub(crate) fn connections(catalog: &Catalog, tables: &[BoundTable]) -> Result<Co
 /// `FAILED_PRECONDITION` without the key of the secrets, and those of [`bind_environment`], with the table.
 pub(crate) fn bind(
     graph: &mut StreamGraph,
-    run: &RunTables,
+    environment: Environment,
+    tables: &[BoundTable],
     connections: &Connections,
     secrets: &Secrets,
 ) -> Result<()> {
     let mut all = BTreeMap::new();
-    for table in &run.tables {
+    for table in tables {
         let options = options(table, connections, secrets)
             .map_err(|error| error.context(table.table.to_string()))?;
         all.insert(table.table.to_string(), options);
     }
-    bind_environment(graph, &all).map_err(|error| error.context(format!("in {}", run.environment)))
+    bind_environment(graph, &all).map_err(|error| error.context(format!("in {environment}")))
 }
 
 fn options(

@@ -172,7 +172,9 @@ impl Driving {
     fn bound(&self, known: &Known, graph: &Arc<StreamGraph>) -> Result<Arc<StreamGraph>> {
         let Some(tables) = &known.run.tables else { return Ok(graph.clone()) };
         let mut bound = StreamGraph::clone(graph);
-        binding::bind(&mut bound, tables, &known.connections, &self.environment.secrets)?;
+        let secrets = &self.environment.secrets;
+        let environment = tables.environment;
+        binding::bind(&mut bound, environment, &tables.tables, &known.connections, secrets)?;
         Ok(Arc::new(bound))
     }
 

@@ -149,6 +149,7 @@ fn table_uses(used: &UsedTables) -> Result<Vec<TableUse>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::governance::tables::Asking;
 
     const TABLES: &str = "CREATE TABLE a (x INT) WITH ('connector' = 'datagen');
 CREATE TABLE b (x INT) WITH ('connector' = 'blackhole');\n";
@@ -156,8 +157,13 @@ CREATE TABLE b (x INT) WITH ('connector' = 'blackhole');\n";
     fn place() -> Place {
         let catalog = tidegate_catalog::Catalog::new();
         let design = tidegate_catalog::Environment::Design;
-        let tables =
-            crate::governance::tables::JobTables::new(&catalog, "default", None, design, 0);
+        let tables = crate::governance::tables::GrantedTables::new(
+            &catalog,
+            "default",
+            Asking::Job(None),
+            design,
+            0,
+        );
         Place { tables: Arc::new(tables), project: "default".to_owned(), inline_tables: true }
     }
 

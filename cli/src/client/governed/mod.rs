@@ -7,6 +7,7 @@ mod arguments;
 mod codec;
 mod command;
 mod names;
+mod preview;
 mod print;
 mod request;
 

@@ -6,7 +6,9 @@ use prost_reflect::{DescriptorPool, MethodDescriptor};
 const CURATED: [&str; 5] =
     ["JobService", "SavepointService", "ClusterService", "OperationService", "SessionService"];
 /// Methods whose noun or verb is not what their name says.
-const RENAMED: [(&str, &str, &str); 12] = [
+const RENAMED: [(&str, &str, &str); 14] = [
+    ("ListPhysicalTables", "data-source", "tables"),
+    ("DescribePhysicalTable", "data-source", "describe-table"),
     ("ResetPassword", "user", "reset-password"),
     ("CreateServiceAccountKey", "service-account", "create-key"),
     ("DeleteServiceAccountKey", "service-account", "delete-key"),

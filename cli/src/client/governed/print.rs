@@ -23,6 +23,9 @@ pub(super) fn answer(message: &DynamicMessage, format: OutputFormat) -> Result<(
     if format == OutputFormat::Json {
         return lines(&json(message, true)?);
     }
+    if let Some(text) = super::preview::shown(message) {
+        return lines(&text);
+    }
     let fields: Vec<FieldDescriptor> = message.descriptor().fields().collect();
     let listed = fields.iter().find(|field| {
         field.is_list() && matches!(field.kind(), Kind::Message(_)) && fields.len() <= 3

@@ -52,6 +52,36 @@ impl Visited {
         }
     }
 
+    /// Names what is there; also answers the worker that looked.
+    ///
+    /// # Errors
+    /// Why it could not be looked at, or [`Visited::test`]'s.
+    pub(crate) async fn list(
+        self,
+        pool: &WorkerPool,
+        list: wire::probe::List,
+    ) -> Result<wire::Listed> {
+        match self.visit(pool, What::List(list)).await? {
+            (_, Found::Listed(listed)) => Ok(listed),
+            _ => Err(malformed("a list was answered with something else")),
+        }
+    }
+
+    /// Finds out the columns of a table; also answers the worker that looked.
+    ///
+    /// # Errors
+    /// Why it could not be looked at, or [`Visited::test`]'s.
+    pub(crate) async fn describe(
+        self,
+        pool: &WorkerPool,
+        table: wire::probe::Describe,
+    ) -> Result<(String, wire::Described)> {
+        match self.visit(pool, What::Describe(table)).await? {
+            (worker, Found::Described(described)) => Ok((worker, described)),
+            _ => Err(malformed("a description was answered with something else")),
+        }
+    }
+
     async fn visit(self, pool: &WorkerPool, what: What) -> Result<(String, Found)> {
         let mut workers = pool.slots().into_keys();
         let there = workers.find_map(|worker| {
@@ -80,5 +110,22 @@ impl Visited {
                 Err(Error::new(ErrorCode::Unavailable, message))
             }
         }
+    }
+}
+
+/// Has a worker run a plan that collects rows; also answers the worker.
+///
+/// # Errors
+/// Why the table could not be read, or [`Visited::test`]'s.
+pub(crate) async fn preview(
+    pool: &WorkerPool,
+    preview: wire::probe::Preview,
+    deadline: Duration,
+) -> Result<(String, wire::Previewed)> {
+    let (kind, parameters) = (String::new(), BTreeMap::new());
+    let visited = Visited { kind, parameters, deadline };
+    match visited.visit(pool, What::Preview(preview)).await? {
+        (worker, Found::Previewed(previewed)) => Ok((worker, previewed)),
+        _ => Err(malformed("a preview was answered with something else")),
     }
 }

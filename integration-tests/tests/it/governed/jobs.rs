@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tidegate_integration_tests::clock::wait_until;
 use tidegate_integration_tests::databases::{Database, Product};
 use tidegate_integration_tests::kafka;
@@ -140,6 +140,63 @@ impl Stage {
     }
 }
 
+/// Rows and columns, live from the servers, as who asks may see them.
+fn previews(stage: &Stage) -> Result<()> {
+    let users = "projects/clicks/databases/default/tables/users";
+    let seen = stage.reports("ann", &["table", "preview", users])?;
+    let columns: Vec<(&str, &str)> = seen["columns"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|column| (text(column, "name"), text(column, "mask")))
+        .collect();
+    let whole = "MASK_UNSPECIFIED";
+    ensure!(columns == [("id", whole), ("name", whole), ("mail", "PARTIAL")], "{seen}");
+    ensure!(text(&seen, "end") == "INPUT" && text(&seen, "environment") == "PRODUCTION", "{seen}");
+    let row: Value = serde_json::from_str(text(&seen["rows"][0], "json"))?;
+    ensure!(row["name"] == "Grace" && !text(&row, "mail").contains("Grace"), "{row}");
+    // Those of its project see it as it is; a grant to a project shows it to its administrators, not to all members.
+    let seen = stage.world.run("dev", &["table", "preview", "users", "--environment", "test"])?;
+    let row: Value = serde_json::from_str(text(&seen["rows"][0], "json"))?;
+    ensure!(row["mail"] == "Ada@example.org", "{row}");
+    let clicks = "projects/clicks/databases/default/tables/clicks";
+    stage.refused("ann", "GRANT_MISSING", &["table", "preview", clicks])?;
+    let seen = stage.reports("rep", &["table", "preview", clicks, "--limit", "1"])?;
+    ensure!(text(&seen["rows"][0], "json").contains("/production"), "{seen}");
+    stage.refused("rep", "INVALID_OPTION", &["table", "preview", clicks, "--limit", "1001"])?;
+
+    // Columns of what is there already: from the database's own catalog, from a sample of a topic.
+    let tables = |source: &str, more: &[&'static str]| {
+        let words = ["data-source", "tables", "--data-source", source];
+        stage.world.run("dev", &[&words, more].concat())
+    };
+    let shop = "projects/clicks/dataSources/shop";
+    let physical = stage.physical("users", "test");
+    let found = tables(shop, &[])?;
+    ensure!(found["databases"] == true && found["tables"][0]["name"] == "tidegate", "{found}");
+    let users =
+        ["--physical-database", "tidegate", "--prefix", "users_test", "--page-size", "1000"];
+    let found = tables(shop, &users)?;
+    let listed = found["tables"].as_array().cloned().unwrap_or_default();
+    ensure!(listed.iter().any(|table| text(table, "name") == physical), "{found}");
+    let describe = |source: &str, name: &str| {
+        let words = ["data-source", "describe-table", "--data-source", source];
+        stage.world.run("dev", &[&words, ["--physical-name", name].as_slice()].concat())
+    };
+    let found = describe(shop, &physical)?;
+    ensure!(found["definition"]["primaryKey"] == json!(["id"]), "{found}");
+    ensure!(found["definition"]["columns"][0]["type"] == "BIGINT NOT NULL", "{found}");
+    let found = describe("projects/clicks/dataSources/kafka", &stage.physical("clicks", "test"))?;
+    ensure!(found["definition"]["options"]["format"] == "json", "{found}");
+    ensure!(found["definition"]["columns"].as_array().map(Vec::len) == Some(2), "{found}");
+    stage.refused(
+        "ann",
+        "NOT_FOUND",
+        &["data-source", "describe-table", "--data-source", shop, "--physical-name", &physical],
+    )?;
+    Ok(())
+}
+
 struct Table<'a> {
     kind: &'a str,
     source: &'a str,
@@ -257,6 +314,8 @@ fn e1_n11_l3_jobs_use_what_they_are_granted_where_they_are_started() -> Result<(
     ensure!(text(&row, "url") == "/test" && text(&row, "name") == "Ada", "{row}");
     let mail = text(&row, "mail");
     ensure!(mail != "Ada@example.org" && mail.contains('*'), "it is not masked: {row}");
+
+    previews(&stage)?;
 
     // In production it runs when a system administrator has approved the version.
     stage.reports("ann", &["job", "stop", "seen"])?;

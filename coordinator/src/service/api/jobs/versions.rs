@@ -7,7 +7,7 @@ use tidegate_proto::v1 as api;
 use tidegate_runtime::telemetry::trace;
 use tidegate_types::{Error, ErrorCode, Result};
 
-use crate::governance::tables::JobTables;
+use crate::governance::tables::{Asking, GrantedTables};
 use crate::jobs::planning::{Place, plan};
 use crate::service::api::approvals::stored;
 use crate::service::api::fields::{page, project};
@@ -124,7 +124,8 @@ impl Api {
             let found = catalog.project(project);
             // Without a project there are no tables, and its absence is said when the job is made.
             let inline_tables = found.is_none_or(|found| found.settings.inline_tables);
-            let tables = JobTables::new(catalog, project, account, environment, now_ms);
+            let tables =
+                GrantedTables::new(catalog, project, Asking::Job(account), environment, now_ms);
             Ok(Place { tables: Arc::new(tables), project: project.to_owned(), inline_tables })
         })
         .await

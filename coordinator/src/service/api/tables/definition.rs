@@ -20,18 +20,16 @@ pub(super) async fn check(
     definition: &TableDefinition,
 ) -> Result<String> {
     let spec = type_of(kind)?;
-    let statement = statement(name, spec, definition)?;
+    let of = |error: Error| error.context(format!("definition of {name}"));
+    let statement = statement(name, spec, definition).map_err(of)?;
     let readable = !spec.connectors.is_empty();
     let described = beside("read a definition", move || {
         Ok::<_, Error>((describe_definition(&statement)?, schema_digest(&statement)?))
     });
-    let (described, digest) =
-        described.await?.map_err(|error| error.context(format!("definition of {name}")))?;
+    let (described, digest) = described.await?.map_err(of)?;
     match (described.unreadable, described.unwritable) {
         // One of both is enough: a table may be for reading or writing only.
-        (Some(unreadable), Some(_)) if readable => {
-            Err(unreadable.context(format!("definition of {name}")))
-        }
+        (Some(unreadable), Some(_)) if readable => Err(of(unreadable)),
         _ => Ok(digest),
     }
 }

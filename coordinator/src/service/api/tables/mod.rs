@@ -3,6 +3,7 @@
 mod convert;
 mod databases;
 mod definition;
+mod preview;
 mod requests;
 
 pub(crate) use definition::statement;

@@ -4,6 +4,7 @@ use tidegate_catalog::{
     Action, Environment, ResourceName, Table, TableAction, TableDefinition, TableFilter, TableName,
 };
 use tidegate_proto::v1 as api;
+use tidegate_proto::v1::table_service_client::TableServiceClient;
 use tidegate_proto::v1::table_service_server::TableService;
 use tidegate_types::{Error, Result};
 
@@ -196,4 +197,6 @@ serve!(TableService {
     delete_table(DeleteTableRequest) -> DeleteTableResponse;
     publish_table(PublishTableRequest) -> Approval;
     unpublish_table(UnpublishTableRequest) -> Table;
+} on the leader {
+    preview_table(PreviewTableRequest) -> PreviewTableResponse by previewed, TableServiceClient;
 });

@@ -1,5 +1,7 @@
 //! Data sources: types and their parameters come from the connectors' descriptions, secrets go into envelopes.
 
+mod imports;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -16,9 +18,9 @@ use tidegate_proto::v1::data_source_service_server::DataSourceService;
 use tidegate_security::Policy;
 use tidegate_types::Result;
 
-use super::convert::time;
-use super::fields::{Mask, etag, invalid, missing, page, project, serve};
-use super::{Api, unknown};
+use crate::service::api::convert::time;
+use crate::service::api::fields::{Mask, etag, invalid, missing, page, project, serve};
+use crate::service::api::{Api, unknown};
 use crate::service::call::{CurrentCall, caller_name};
 use crate::service::gate::Place;
 use crate::service::workers::probes::Visited;
@@ -256,7 +258,7 @@ fn name_of(text: &str) -> Result<ChildName> {
 }
 
 /// The type with a name.
-pub(super) fn type_of(name: &str) -> Result<&'static DataSourceSpec> {
+pub(in crate::service::api) fn type_of(name: &str) -> Result<&'static DataSourceSpec> {
     spec::data_source(name).ok_or_else(|| {
         let names: Vec<&str> = spec::data_sources().iter().map(|spec| spec.name).collect();
         invalid(format!("'{name}' is no type of data sources"))
@@ -394,4 +396,8 @@ serve!(DataSourceService {
 } on the leader {
     test_data_source(TestDataSourceRequest) -> TestDataSourceResponse
         by tested, DataSourceServiceClient;
+    list_physical_tables(ListPhysicalTablesRequest) -> ListPhysicalTablesResponse
+        by listed, DataSourceServiceClient;
+    describe_physical_table(DescribePhysicalTableRequest) -> DescribePhysicalTableResponse
+        by described, DataSourceServiceClient;
 });
