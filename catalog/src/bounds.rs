@@ -35,6 +35,10 @@ impl Bounds {
     pub const TABLES: usize = 200_000;
     /// Tables of the catalog that a version uses.
     pub const VERSION_TABLES: usize = 1_000;
+    /// Columns of tables of the catalog that a version computes from others.
+    pub const VERSION_COLUMN_FLOWS: usize = 20_000;
+    /// Pairs of tables that are told of a lineage.
+    pub const LINEAGE_EDGES: usize = 1_000;
     /// Grants, on all tables.
     pub const GRANTS: usize = 500_000;
     /// Columns of a table.

@@ -8,6 +8,7 @@ use tidegate_types::Result;
 use crate::bounds::{self, Bounds, invalid};
 use crate::child_name::ChildName;
 use crate::grant::TableUse;
+use crate::lineage::TableFlow;
 use crate::name::{JobName, VersionName};
 
 /// Who goes first when the cluster is short of resources.
@@ -68,6 +69,9 @@ pub struct VersionSpec {
     /// Tables of the catalog that it uses.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tables: Vec<TableUse>,
+    /// Which of them it makes of which.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flows: Vec<TableFlow>,
 }
 
 impl VersionSpec {
@@ -83,6 +87,7 @@ impl VersionSpec {
         bounds::text("the encoded plan of the version", &self.plan, Bounds::PLAN_BYTES)?;
         bounds::settings(&self.settings)?;
         TableUse::check_all(&self.tables)?;
+        TableFlow::check_all(&self.flows)?;
         bounds::parallelism(self.parallelism)
     }
 }

@@ -14,6 +14,7 @@ mod command;
 mod data_source;
 mod grant;
 mod job;
+mod lineage;
 mod name;
 mod operation;
 mod page;
@@ -50,6 +51,7 @@ pub use grant::{
     GrantFilter, Grantee, Rights, RunTables, TableUse,
 };
 pub use job::{Job, JobVersion, Priority, VersionSpec};
+pub use lineage::{ColumnFlow, Lineage, LineageEdge, TableFlow, TableUser};
 pub use name::{
     JobName, MAX_ID_LENGTH, ResourceName, RunName, SavepointName, VersionName, check_id,
 };
@@ -69,7 +71,8 @@ pub use snapshot::SNAPSHOT_VERSION;
 pub use state::Catalog;
 pub use table::{
     Column, DEFAULT_DATABASE, Database, Design, Environment, Publication, PublicationState, Ready,
-    Table, TableAction, TableDefinition, TableFilter, TableName, Topic, WatermarkSpec,
+    Table, TableAction, TableDefinition, TableFilter, TableName, TenantTableFilter, Topic,
+    WatermarkSpec,
 };
 pub use tenancy::{
     DEFAULT_PROJECT, DEFAULT_TENANT, GrantLoss, Project, ProjectSettings, Quota, Service,

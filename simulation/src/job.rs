@@ -41,6 +41,7 @@ pub(crate) fn version(parallelism: u32) -> Result<VersionSpec> {
                 settings: settings.collect(),
                 parallelism,
                 tables: Vec::new(),
+                flows: Vec::new(),
             });
         }
     }

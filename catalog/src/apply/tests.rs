@@ -21,6 +21,7 @@ fn spec() -> VersionSpec {
         settings: BTreeMap::from([("parallelism.default".to_owned(), "2".to_owned())]),
         parallelism: 2,
         tables: Vec::new(),
+        flows: Vec::new(),
     }
 }
 

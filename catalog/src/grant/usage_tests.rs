@@ -24,6 +24,7 @@ fn job(world: &mut World, used: TableUse) -> JobName {
         settings: BTreeMap::new(),
         parallelism: 1,
         tables: vec![used],
+        flows: Vec::new(),
     };
     world.apply(Action::CreateVersion { job: job.clone(), spec });
     job

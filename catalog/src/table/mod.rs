@@ -21,7 +21,7 @@ pub use database::Database;
 pub use definition::{Column, TableDefinition, WatermarkSpec};
 pub use name::TableName;
 pub use publication::{Environment, Publication, PublicationState, Topic};
-pub use read::TableFilter;
+pub use read::{TableFilter, TenantTableFilter};
 
 /// The database that every project has, in which topics are.
 pub const DEFAULT_DATABASE: &str = "default";

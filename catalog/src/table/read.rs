@@ -38,7 +38,62 @@ impl TableFilter {
     }
 }
 
+/// Which tables of a tenant are looked for; what is empty or none is not asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TenantTableFilter {
+    /// Of this project.
+    pub project: String,
+    /// Those that are there.
+    pub environment: Option<Environment>,
+    /// Of this type.
+    pub kind: String,
+    /// Those that are in this data source, in any environment.
+    pub data_source: Option<ChildName>,
+    /// Those with this tag.
+    pub tag: String,
+}
+
+impl TenantTableFilter {
+    fn takes(&self, table: &Table) -> bool {
+        let within = |source: &ChildName| {
+            table.publications.values().any(|there| there.data_source == *source)
+        };
+        self.environment.is_none_or(|wanted| table.publications.contains_key(&wanted))
+            && (self.kind.is_empty() || table.kind == self.kind)
+            && (self.tag.is_empty() || table.tags.contains(&self.tag))
+            && self.data_source.as_ref().is_none_or(within)
+    }
+}
+
 impl Catalog {
+    /// Tables of all open projects of a tenant, by name.
+    pub fn list_tenant_tables(
+        &self,
+        tenant: &str,
+        filter: &TenantTableFilter,
+        request: &PageRequest,
+    ) -> Result<Page<Arc<Table>>> {
+        page(&format!("tenants/{tenant}/tables {filter:?}"), request, |after| {
+            let after = after.map(|key| key.parse::<TableName>()).transpose()?;
+            let first = after.as_ref().map_or("", |last| last.project()).to_owned();
+            let projects = self.projects.range(first..).filter(move |(id, project)| {
+                project.tenant == tenant
+                    && project.archived_ms.is_none()
+                    && (filter.project.is_empty() || **id == filter.project)
+            });
+            let tables = projects.flat_map(move |(id, _)| {
+                let from = match &after {
+                    Some(last) if last.project() == id => Bound::Excluded(last.clone()),
+                    _ => Bound::Included(TableName::before(id, "")),
+                };
+                let rest = self.tables.range((from, Bound::Unbounded));
+                rest.take_while(move |(name, _)| name.project() == id)
+            });
+            let tables = tables.filter(move |(_, table)| filter.takes(table));
+            Ok(tables.map(|(name, table)| (name.to_string(), table.clone())))
+        })
+    }
+
     /// A database.
     pub fn database(&self, name: &ChildName) -> Option<&Database> {
         self.databases.get(name).map(Arc::as_ref)

@@ -45,6 +45,7 @@ fn job(catalog: &mut Catalog, project: &str, id: &str) -> Result<JobName> {
         settings: BTreeMap::new(),
         parallelism: 2,
         tables: Vec::new(),
+        flows: Vec::new(),
     };
     apply(catalog, Action::CreateVersion { job: job.clone(), spec })?;
     Ok(job)

@@ -48,6 +48,7 @@ pub(crate) fn spec(n: u64) -> VersionSpec {
         )]),
         parallelism: 1 + (n % 4) as u32,
         tables: Vec::new(),
+        flows: Vec::new(),
     }
 }
 

@@ -1,11 +1,12 @@
 //! From a script to what a version is made of.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tidegate_catalog::{TableUse, VersionSpec};
+use tidegate_catalog::{Bounds, ColumnFlow, TableFlow, TableUse, VersionSpec};
 use tidegate_plan::encoding;
+use tidegate_plan::lineage::{SinkLineage, TableRef, lineage};
 use tidegate_plan::settings::Settings;
 use tidegate_planner::governed::{GovernedTables, InlineUse, TableRole, UsedTables, used_tables};
 use tidegate_planner::{JobPlan, Planned, Session, parse_script};
@@ -100,6 +101,7 @@ fn plan_script(
         settings: plan.settings.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
         parallelism: parallelism.or(of_script).unwrap_or(1),
         tables: table_uses(&used)?,
+        flows: table_flows(&lineage(&plan.graph)?)?,
     })
 }
 
@@ -144,6 +146,40 @@ fn table_uses(used: &UsedTables) -> Result<Vec<TableUse>> {
         entry.columns.extend(columns.map(|column| (column.name.clone(), column.mask.map(granted))));
     }
     Ok(all.into_values().collect())
+}
+
+/// What a version keeps of its lineage: what goes between tables of the catalog.
+fn table_flows(sinks: &[SinkLineage]) -> Result<Vec<TableFlow>> {
+    let mut flows: BTreeMap<(&str, &str), BTreeSet<ColumnFlow>> = BTreeMap::new();
+    let mut room = Bounds::VERSION_COLUMN_FLOWS;
+    for sink in sinks {
+        let TableRef::Governed(to) = &sink.table else { continue };
+        for source in &sink.sources {
+            if let TableRef::Governed(from) = source {
+                flows.entry((from, to)).or_default();
+            }
+        }
+        for column in &sink.columns {
+            let direct = column.direct.iter().map(|origin| (origin, true));
+            let indirect = column.indirect.iter().map(|origin| (origin, false));
+            for (origin, direct) in direct.chain(indirect) {
+                let (TableRef::Governed(from), Some(of)) = (&origin.table, &origin.column) else {
+                    continue;
+                };
+                // Of very wide jobs the first columns, and all tables, are known.
+                if room == 0 {
+                    break;
+                }
+                let (from_column, to_column) = (of.clone(), column.column.clone());
+                let flow = ColumnFlow { from: from_column, to: to_column, direct };
+                room -= usize::from(flows.entry((from, to)).or_default().insert(flow));
+            }
+        }
+    }
+    let flow = |((from, to), columns): ((&str, &str), _)| {
+        Ok(TableFlow { from: from.parse()?, to: to.parse()?, columns })
+    };
+    flows.into_iter().map(flow).collect()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use tidegate_proto::internal::v1::worker_service_server::WorkerServiceServer;
 use tidegate_proto::v1::access_service_server::AccessServiceServer;
 use tidegate_proto::v1::approval_service_server::ApprovalServiceServer;
 use tidegate_proto::v1::audit_service_server::AuditServiceServer;
+use tidegate_proto::v1::catalog_service_server::CatalogServiceServer;
 use tidegate_proto::v1::cluster_service_server::ClusterServiceServer;
 use tidegate_proto::v1::data_source_service_server::DataSourceServiceServer;
 use tidegate_proto::v1::job_service_server::JobServiceServer;
@@ -269,6 +270,7 @@ fn serve(
         .add_service(TableServiceServer::new(api.clone()))
         .add_service(AccessServiceServer::new(api.clone()))
         .add_service(ApprovalServiceServer::new(api.clone()))
+        .add_service(CatalogServiceServer::new(api.clone()))
         .add_service(AuditServiceServer::new(api))
         .add_service(health_service)
         .add_service(reflection);

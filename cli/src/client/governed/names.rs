@@ -6,7 +6,11 @@ use prost_reflect::{DescriptorPool, MethodDescriptor};
 const CURATED: [&str; 5] =
     ["JobService", "SavepointService", "ClusterService", "OperationService", "SessionService"];
 /// Methods whose noun or verb is not what their name says.
-const RENAMED: [(&str, &str, &str); 14] = [
+const RENAMED: [(&str, &str, &str); 18] = [
+    ("SearchCatalog", "catalog", "search"),
+    ("ListCatalogTables", "catalog", "tables"),
+    ("GetTableDetail", "table", "describe"),
+    ("GetLineage", "table", "lineage"),
     ("ListPhysicalTables", "data-source", "tables"),
     ("DescribePhysicalTable", "data-source", "describe-table"),
     ("ResetPassword", "user", "reset-password"),
@@ -23,7 +27,8 @@ const RENAMED: [(&str, &str, &str); 14] = [
     ("SetPublicAccess", "access", "set-public"),
 ];
 /// Where things stand, by noun: `{}` is the id that is given.
-const PATTERNS: [(&str, &str); 12] = [
+const PATTERNS: [(&str, &str); 13] = [
+    ("catalog", "tenants/{tenant}/catalog/{}"),
     ("tenant", "tenants/{}"),
     ("project", "projects/{}"),
     ("user", "tenants/{tenant}/users/{}"),

@@ -228,7 +228,7 @@ fn nth(request_id: &str, number: usize) -> String {
     }
 }
 
-fn rights_message(rights: &Rights) -> api::Rights {
+pub(super) fn rights_message(rights: &Rights) -> api::Rights {
     use api::rights::Mask;
     let column = |(name, mask): (&String, &Option<ColumnMask>)| api::rights::Column {
         name: name.clone(),
@@ -247,7 +247,7 @@ fn rights_message(rights: &Rights) -> api::Rights {
     }
 }
 
-fn message(grant: &Grant) -> api::Grant {
+pub(super) fn message(grant: &Grant) -> api::Grant {
     api::Grant {
         name: grant.name.to_string(),
         table: grant.table.to_string(),

@@ -5,6 +5,7 @@ mod access;
 pub(crate) mod accounts;
 mod approvals;
 mod audit;
+mod catalog;
 mod clusters;
 mod convert;
 mod data_sources;
@@ -28,6 +29,7 @@ use tonic::{Request, Status};
 use xxhash_rust::xxh3::xxh3_64;
 
 use accounts::{Attempts, Hasher};
+use catalog::Searching;
 
 use crate::raft::network::Connector;
 use crate::raft::{Consistency, Metadata};
@@ -49,6 +51,7 @@ pub(super) struct Api {
     hasher: Arc<Hasher>,
     attempts: Arc<Attempts>,
     secrets: Secrets,
+    searching: Arc<Searching>,
 }
 
 impl Api {
@@ -60,8 +63,8 @@ impl Api {
         connector: Arc<dyn Connector>,
         secrets: Secrets,
     ) -> Self {
-        let (hasher, attempts) = Default::default();
-        Self { metadata, pool, clock, connector, hasher, attempts, secrets }
+        let (hasher, attempts, searching) = Default::default();
+        Self { metadata, pool, clock, connector, hasher, attempts, secrets, searching }
     }
 
     /// A channel to the leader for what only it knows: what workers say. `None` if this coordinator leads, or the call

@@ -140,6 +140,41 @@ impl Stage {
     }
 }
 
+/// Everybody of the tenant finds tables, sees what he may do with them, who uses them, and what comes from what.
+fn found(stage: &Stage) -> Result<()> {
+    let hits = stage.reports("ann", &["catalog", "search", "--query", "user cli"])?;
+    let clicks = "projects/clicks/databases/default/tables/clicks";
+    ensure!(hits["hits"][0]["name"] == clicks && hits["hits"][0]["kind"] == "TABLE", "{hits}");
+    ensure!(hits["hits"][0]["foundIn"] == "column", "{hits}");
+    let listed = stage.reports("ann", &["catalog", "tables", "--type", "mysql"])?;
+    ensure!(listed["tables"].as_array().map(Vec::len) == Some(1), "{listed}");
+    let users = "projects/clicks/databases/default/tables/users";
+    let detail = stage.reports("ann", &["table", "describe", users])?;
+    ensure!(detail["myPermissions"] == json!(["select"]), "{detail}");
+    ensure!(detail["myColumns"][0]["mask"] == "PARTIAL", "{detail}");
+    ensure!(detail["grants"] == json!([]), "grants are for those who manage them: {detail}");
+    ensure!(detail["usages"][0]["version"] == "projects/reports/jobs/seen/versions/1", "{detail}");
+    ensure!(detail["usages"][0]["runningIn"] == "TEST", "{detail}");
+    let detail = stage.world.run("data", &["table", "describe", users])?;
+    ensure!(detail["grants"].as_array().map(Vec::len) == Some(2), "{detail}");
+    let lineage = stage.reports("ann", &["table", "lineage", clicks, "--columns"])?;
+    let edges = lineage["edges"].as_array().cloned().unwrap_or_default();
+    ensure!(edges.len() == 1 && edges[0]["from"] == clicks, "{lineage}");
+    ensure!(edges[0]["to"] == "projects/reports/databases/default/tables/seen", "{lineage}");
+    let columns = edges[0]["columns"].as_array().cloned().unwrap_or_default();
+    let direct = json!({"from": "url", "to": "url", "direct": true});
+    let indirect = json!({"from": "user_id", "to": "name", "direct": false});
+    ensure!(columns.contains(&direct) && columns.contains(&indirect), "{lineage}");
+    // For another tenant it is not there.
+    stage.world.run("admin", &["tenant", "create", "rival"])?;
+    let theirs = ["--tenant", "rival"];
+    let search = ["catalog", "search", "--query", "clicks"];
+    let hits = stage.world.run("admin", &[search.as_slice(), &theirs].concat())?;
+    ensure!(hits["hits"] == json!([]), "{hits}");
+    stage.refused("ann", "NOT_FOUND", &[search.as_slice(), &theirs].concat())?;
+    Ok(())
+}
+
 /// Rows and columns, live from the servers, as who asks may see them.
 fn previews(stage: &Stage) -> Result<()> {
     let users = "projects/clicks/databases/default/tables/users";
@@ -316,6 +351,7 @@ fn e1_n11_l3_jobs_use_what_they_are_granted_where_they_are_started() -> Result<(
     ensure!(mail != "Ada@example.org" && mail.contains('*'), "it is not masked: {row}");
 
     previews(&stage)?;
+    found(&stage)?;
 
     // In production it runs when a system administrator has approved the version.
     stage.reports("ann", &["job", "stop", "seen"])?;

@@ -147,7 +147,7 @@ pub(super) fn database_message(database: &Database) -> api::Database {
 }
 
 /// A table with what is there and what is on its way.
-pub(super) fn table_message(table: &Table) -> api::Table {
+pub(in crate::service::api) fn table_message(table: &Table) -> api::Table {
     let there = table.publications.iter().chain(&table.next);
     let in_test = table.publications.get(&Environment::Test);
     let in_test = in_test.and_then(|test| test.definition.as_ref());

@@ -6,4 +6,5 @@ mod definition;
 mod preview;
 mod requests;
 
+pub(super) use convert::table_message;
 pub(crate) use definition::statement;
