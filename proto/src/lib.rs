@@ -1,6 +1,7 @@
 //! What is generated from the `.proto` files, and conversions between it and types of the domain.
 
 pub mod access;
+pub mod dynamic;
 pub mod status;
 pub mod tasks;
 

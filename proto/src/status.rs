@@ -11,6 +11,21 @@ use tonic_types::{ErrorDetails, StatusExt};
 use crate::tasks::code_of;
 
 const DOMAIN: &str = "tidegate";
+/// Bytes of a message at most, and of what is said beside it. A status is in the headers of an answer, where texts
+/// that are not ASCII take three times their bytes, and connections end that have more than 16 KiB of them.
+const MESSAGE: usize = 2_000;
+const BESIDE: usize = 500;
+/// Fields that are said to be wrong at most.
+const VIOLATIONS: usize = 10;
+
+/// The beginning of a text.
+fn cut(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let end = (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    format!("{}…", &text[..end])
+}
 
 /// The gRPC code of an error.
 pub fn grpc_code(code: ErrorCode) -> Code {
@@ -47,16 +62,17 @@ pub fn to_status(error: &Error) -> Status {
 /// An error as a status whose `google.rpc.ErrorInfo` says more in its metadata.
 pub fn to_status_about(error: &Error, mut metadata: HashMap<String, String>) -> Status {
     if let Some(help) = error.help_text() {
-        metadata.insert("help".to_owned(), help.to_owned());
+        metadata.insert("help".to_owned(), cut(help, BESIDE));
     }
     if let Some(span) = error.span() {
         metadata.insert("span".to_owned(), span.to_string());
     }
     let mut details = ErrorDetails::with_error_info(error.code().as_str(), DOMAIN, metadata);
-    for violation in error.fields() {
-        details.add_bad_request_violation(&violation.field, &violation.message);
+    for violation in error.fields().iter().take(VIOLATIONS) {
+        let (field, message) = (cut(&violation.field, BESIDE), cut(&violation.message, BESIDE));
+        details.add_bad_request_violation(field, message);
     }
-    Status::with_error_details(grpc_code(error.code()), error.summary(), details)
+    Status::with_error_details(grpc_code(error.code()), cut(&error.summary(), MESSAGE), details)
 }
 
 /// A status as an error. One of another server keeps its message and gets the code that is nearest.

@@ -4,6 +4,7 @@
 
 mod chaos;
 mod failover;
+mod fuzzed;
 mod membership;
 mod sandbox;
 mod snapshot;

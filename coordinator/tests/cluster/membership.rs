@@ -65,3 +65,18 @@ fn what_makes_no_sense_is_refused() {
     let elsewhere = node.run(node.metadata.add_learner(1, "127.0.0.1:1")).unwrap_err();
     assert_eq!(elsewhere.code(), ErrorCode::AlreadyExists);
 }
+
+#[test]
+fn one_that_is_not_reached_gets_no_vote_and_holds_nobody_up() {
+    for size in [1, 3] {
+        let sandbox = Sandbox::start(size, options);
+        let leader = sandbox.leader();
+        let node = &sandbox.nodes[&leader];
+        let refused = node.run(node.metadata.add_voter(7, "127.0.0.1:1")).unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::FailedPrecondition, "{refused}");
+        node.create("after").unwrap();
+        assert!(node.has("after"));
+        assert_eq!(voters(&sandbox, leader), (1..=size).collect());
+        node.run(node.metadata.remove(7)).unwrap();
+    }
+}

@@ -4,7 +4,6 @@
 //! `table create orders --type kafka …` is `TableService.CreateTable`: the noun is a command, the verb a command of it.
 
 mod arguments;
-mod codec;
 mod command;
 mod names;
 mod preview;
@@ -19,8 +18,8 @@ use tonic::client::Grpc;
 
 use super::connection::{Connection, answer};
 use crate::args::ClientOptions;
-use codec::DynamicCodec;
 pub(crate) use command::with_api;
+use tidegate_proto::dynamic::DynamicCodec;
 
 /// Bytes of an answer at most.
 const MESSAGE_BYTES: usize = 32 << 20;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use openraft::error::{CheckIsLeaderError, ClientWriteError, ForwardToLeader, RaftError};
 use openraft::{BasicNode, ChangeMembers};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tidegate_catalog::{Command, Refusal, Response};
 use tidegate_runtime::failpoint;
 use tidegate_types::{Error, ErrorCode};
+use tokio::time::sleep;
 
 use super::batch::Batcher;
 use crate::raft::state_machine::Applied;
@@ -16,6 +18,8 @@ use crate::raft::types::{NodeId, Proposed, Raft};
 
 /// Bytes of an encoded command at most.
 const COMMAND_BYTES: usize = 16 << 20;
+/// How long a node that is to have a vote may take to answer for the first time.
+const REACHED: Duration = Duration::from_secs(5);
 
 /// A change of the membership. Each can be repeated without harm.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +108,9 @@ impl LeaderSide {
             Change::AddLearner { id, address } => self.add_learner(id, address).await,
             Change::AddVoter { id, address } => match self.add_learner(id, address).await {
                 Answer::Changed => {
+                    if let Err(answer) = self.caught_up(id).await {
+                        return answer;
+                    }
                     self.alter(ChangeMembers::AddVoterIds(BTreeSet::from([id])), true).await
                 }
                 other => other,
@@ -120,6 +127,31 @@ impl LeaderSide {
             Ok(_) => Answer::Changed,
             Err(error) => write_failed(error),
         }
+    }
+
+    /// Waits until a learner has what the log has now: a vote of one that is not there would count against the others.
+    /// One that has never answered is not waited for long.
+    async fn caught_up(&self, id: NodeId) -> Result<(), Answer> {
+        let mut metrics = self.raft.metrics();
+        let wanted = metrics.borrow().last_log_index;
+        let silent = sleep(REACHED);
+        tokio::pin!(silent);
+        loop {
+            let replication = metrics.borrow_and_update().replication.clone();
+            let Some(replication) = replication else { return Err(Answer::NotLeader) };
+            let matched = replication.get(&id).copied().flatten().map(|log| log.index);
+            if matched >= wanted {
+                return Ok(());
+            }
+            tokio::select! {
+                changed = metrics.changed() => changed.map_err(|_| Answer::NotLeader)?,
+                () = &mut silent, if matched.is_none() => break,
+            }
+        }
+        let message = format!("add coordinator {id}: it does not answer, and gets no vote");
+        let refused = Error::new(ErrorCode::FailedPrecondition, message)
+            .help("start it at its address and try again, or remove it: it follows without a vote");
+        Err(Answer::Refused(refused.into()))
     }
 
     /// Refuses a number that was used for another node: it has promised things that the new one does not know.

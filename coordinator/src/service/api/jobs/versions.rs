@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use tidegate_catalog::{Action, Environment, JobName, OperationKind, ResourceName, RestoreOrigin};
+use tidegate_catalog::{
+    Action, Environment, JobName, OperationKind, ResourceName, RestoreOrigin, VersionName,
+};
 use tidegate_proto::v1 as api;
 use tidegate_runtime::telemetry::trace;
 use tidegate_types::{Error, ErrorCode, Result};
@@ -48,7 +50,8 @@ impl Api {
         &self,
         request: api::GetVersionRequest,
     ) -> Result<api::Version> {
-        self.version(&request.name.parse()?).await
+        let name: VersionName = request.name.parse()?;
+        self.version(&name.into()).await
     }
 
     /// Asks for the approval of a version for production.

@@ -5,9 +5,9 @@ use prost_reflect::{DynamicMessage, MessageDescriptor};
 use tonic::Status;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
-/// Encodes any message, decodes those of a type.
+/// Encodes any message, decodes those of the type that it holds.
 #[derive(Debug, Clone)]
-pub(super) struct DynamicCodec(pub(super) MessageDescriptor);
+pub struct DynamicCodec(pub MessageDescriptor);
 
 impl Codec for DynamicCodec {
     type Encode = DynamicMessage;
