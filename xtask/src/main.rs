@@ -6,6 +6,7 @@
     reason = "a command-line tool prints its results, measures wall time and waits for processes"
 )]
 
+mod acceptance;
 mod bench;
 mod cargo;
 mod cluster;

@@ -2,10 +2,11 @@
 //! are found again later by process id and start time (an id alone may have gone to another process).
 
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -184,6 +185,41 @@ pub(crate) fn run_interruptible(
     let (mut child, group) = spawn_in_group(command)?;
     loop {
         if let Some(status) = child.try_wait().context("wait for the program")? {
+            return Ok(status);
+        }
+        if interrupt.raised() {
+            return end_group(&mut child, &group);
+        }
+        std::thread::sleep(POLL);
+    }
+}
+
+/// As [`run_interruptible`]; each line of its standard output is shown and told.
+pub(crate) fn run_shown(
+    command: &mut Command,
+    interrupt: &Interrupt,
+    mut tell: impl FnMut(&str),
+) -> Result<ExitStatus> {
+    let (mut child, group) = spawn_in_group(command.stdout(Stdio::piped()))?;
+    let output = child.stdout.take().context("a piped output can be taken once")?;
+    let (sender, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line).into_owned();
+            println!("{line}");
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    loop {
+        let ended = child.try_wait().context("wait for the program")?;
+        // A server that a test has left behind may hold the pipe open: what has come by now is all.
+        if ended.is_some() {
+            std::thread::sleep(POLL);
+        }
+        lines.try_iter().for_each(|line: String| tell(&line));
+        if let Some(status) = ended {
             return Ok(status);
         }
         if interrupt.raised() {

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
+use crate::acceptance::{self, Results};
 use crate::cargo::cargo;
 use crate::interrupt::{self, Interrupt};
 use crate::process;
@@ -32,6 +33,7 @@ pub(crate) fn run(project: &Project, args: Args) -> Result<ExitCode> {
     let mut stages = Stages::default();
     let mut started = Vec::new();
     let mut code = 1;
+    let mut results = Results::default();
     stages.run("install", || {
         install::install(project, &services::of_profile(Profile::All))?;
         Ok(Outcome::Passed)
@@ -47,12 +49,18 @@ pub(crate) fn run(project: &Project, args: Args) -> Result<ExitCode> {
     }
     if !stages.failed() && !interrupt.raised() {
         stages.run("tests", || {
-            code = cargo_test(project, &args.arguments, &interrupt)?;
+            code = cargo_test(project, &args.arguments, &interrupt, &mut results)?;
             Ok(if code == 0 {
                 Outcome::Passed
             } else {
                 Outcome::Failed(format!("exit code {code}"))
             })
+        });
+    }
+    if args.arguments.is_empty() && !stages.failed() && !interrupt.raised() {
+        stages.run("acceptance", || {
+            acceptance::report(project, &results)?;
+            Ok(Outcome::Passed)
         });
     }
     if args.arguments.is_empty() && !stages.failed() && !interrupt.raised() {
@@ -122,14 +130,20 @@ fn simulation(project: &Project, interrupt: &Interrupt) -> Result<Outcome> {
     })
 }
 
-fn cargo_test(project: &Project, arguments: &[String], interrupt: &Interrupt) -> Result<i32> {
+fn cargo_test(
+    project: &Project,
+    arguments: &[String],
+    interrupt: &Interrupt,
+    results: &mut Results,
+) -> Result<i32> {
     let mut command = cargo(project);
     command.arg("test");
     if !names_packages(arguments) {
         command.arg("--workspace");
     }
     command.args(arguments).envs(env_file::variables(project)?);
-    let status = process::run_interruptible(&mut command, interrupt)?;
+    let take = |line: &str| results.take(line);
+    let status = process::run_shown(&mut command, interrupt, take)?;
     Ok(status.code().unwrap_or(1))
 }
 

@@ -246,7 +246,7 @@ fn submit<'a>(script: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
-fn e1_n11_l3_jobs_use_what_they_are_granted_where_they_are_started() -> Result<()> {
+fn b7_e1_f5_l3_n11_jobs_use_what_they_are_granted_where_they_are_started() -> Result<()> {
     let (stage, first_password) = Stage::set_up()?;
     let brokers = vec![format!("bootstrap-servers={}", stage.broker.brokers())];
     stage.source("dev", "clicks", "kafka", &brokers)?;

@@ -14,11 +14,13 @@ use super::{World, nowhere, text};
 const CANARY: &str = "canary-5f1d2c";
 
 #[test]
-fn c2_d1_to_d6_e2_to_e10_a_topic_goes_to_production_and_others_get_access() -> Result<()> {
+fn b6_b7_c2_d1_to_d6_e2_to_e10_a_topic_goes_to_production_and_others_get_access() -> Result<()> {
     let (world, password) = World::open("governed")?;
     world.run("admin", &["tenant", "create", "rival"])?;
     world.run("admin", &["project", "create", "clicks", "--description", "web"])?;
     world.run("admin", &["project", "create", "theirs", "--tenant", "rival"])?;
+    let project = world.run("admin", &["project", "get", "clicks"])?;
+    ensure!(project["services"] == json!(["stream-compute", "data-management"]), "{project}");
     world.user("dev", &[("developer", "projects/clicks")])?;
     world.user("data", &[("project-data-admin", "projects/clicks")])?;
     world.user("global", &[("global-data-admin", "tenants/acme")])?;
