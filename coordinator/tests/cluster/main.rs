@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests: what cannot be ends them")]
 
+mod approvals;
 mod chaos;
 mod failover;
 mod fuzzed;
