@@ -29,7 +29,7 @@ use tidegate_security::{Identity, KnownTokens};
 use tidegate_types::{Error, ErrorCode, Result};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Server, ServerTlsConfig};
 use tower_layer::{Identity as NoLayer, Stack};
 
@@ -202,6 +202,12 @@ impl Coordinator {
     }
 }
 
+/// Connections that send what there is at once: with the default of TCP an answer waits some 40 ms for what the client
+/// confirms late.
+fn at_once(listener: TcpListener) -> TcpIncoming {
+    TcpIncoming::from(listener).with_nodelay(Some(true))
+}
+
 /// Forms the cluster, if this coordinator is to and nobody has.
 pub(super) async fn form(metadata: &Metadata, formation: &Formation) -> Result<()> {
     let Formation::Initial(members) = formation else { return Ok(()) };
@@ -280,8 +286,7 @@ fn serve(
         let stopped = async {
             let _ = stopped.await;
         };
-        let serving =
-            router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped);
+        let serving = router.serve_with_incoming_shutdown(at_once(listener), stopped);
         serving.await.map_err(|error| {
             Error::new(ErrorCode::Unavailable, format!("serve the coordinator's port: {error}"))
         })
