@@ -41,6 +41,52 @@ impl Bounds {
     pub const LINEAGE_EDGES: usize = 1_000;
     /// Grants, on all tables.
     pub const GRANTS: usize = 500_000;
+    /// Categories of a tenant.
+    pub const CATEGORIES: usize = 1_000;
+    /// Categories from the top to the lowest.
+    pub const CATEGORY_DEPTH: usize = 8;
+    /// Meta-models of a tenant.
+    pub const META_MODELS: usize = 1_000;
+    /// Attributes of a meta-model.
+    pub const ATTRIBUTES: usize = 200;
+    /// Choices of an attribute.
+    pub const CHOICES: usize = 500;
+    /// Bytes of all attributes of a meta-model.
+    pub const MODEL_BYTES: usize = 256 << 10;
+    /// Accounts that manage the data of a meta-model.
+    pub const MANAGERS: usize = 200;
+    /// Business data, of all tenants.
+    pub const BUSINESS_DATA: usize = 200_000;
+    /// Bytes of a value of business data.
+    pub const VALUE_BYTES: usize = 4 << 10;
+    /// Bytes of all values of business data.
+    pub const VALUES_BYTES: usize = 64 << 10;
+    /// Relations, of all tenants.
+    pub const RELATIONS: usize = 500_000;
+    /// Relations that lead from or to one thing.
+    pub const OBJECT_RELATIONS: usize = 1_000;
+    /// Tags of a tenant.
+    pub const TAGS: usize = 1_000;
+    /// Tags of one thing.
+    pub const OBJECT_TAGS: usize = 64;
+    /// Tags of all things together.
+    pub const TAGGINGS: usize = 500_000;
+    /// Quality rules, of all projects.
+    pub const QUALITY_RULES: usize = 200_000;
+    /// Quality rules of a table.
+    pub const TABLE_RULES: usize = 200;
+    /// Columns that a quality rule names.
+    pub const RULE_COLUMNS: usize = 64;
+    /// Values that a quality rule names.
+    pub const RULE_VALUES: usize = 1_000;
+    /// Bytes of a regular expression.
+    pub const PATTERN_BYTES: usize = 1 << 10;
+    /// The longest time that a quality rule looks at, in milliseconds.
+    pub const RULE_AGE_MS: i64 = 3_660 * 24 * 3_600_000;
+    /// Bytes of what people call something.
+    pub const TITLE_BYTES: usize = 255;
+    /// Mistakes that one answer names.
+    pub const VIOLATIONS: usize = 50;
     /// Columns of a table.
     pub const COLUMNS: usize = 2_000;
     /// Approvals that nobody has decided, of all tenants.

@@ -25,6 +25,18 @@ pub enum Collection {
     Databases,
     /// Who may do what with tables.
     Grants,
+    /// How meta-models are arranged.
+    Categories,
+    /// What business data have.
+    MetaModels,
+    /// What data mean; of tenants and of projects.
+    BusinessData,
+    /// What business data have to do with each other and with tables; of tenants and of projects.
+    Relations,
+    /// Words that mark what belongs together.
+    Tags,
+    /// What rows of tables must be like.
+    QualityRules,
 }
 
 /// What ids of a collection look like.
@@ -47,6 +59,7 @@ struct Spec {
     /// What one of it is.
     singular: &'static str,
     of_tenant: bool,
+    of_project: bool,
     ids: Ids,
 }
 
@@ -57,10 +70,15 @@ const fn spec(
     of_tenant: bool,
     ids: Ids,
 ) -> Spec {
-    Spec { collection, text, singular, of_tenant, ids }
+    Spec { collection, text, singular, of_tenant, of_project: !of_tenant, ids }
 }
 
-const SPECS: [Spec; 7] = [
+/// What tenants and projects have.
+const fn of_both(collection: Collection, text: &'static str, singular: &'static str) -> Spec {
+    Spec { collection, text, singular, of_tenant: true, of_project: true, ids: Ids::Plain }
+}
+
+const SPECS: [Spec; 13] = [
     spec(Collection::Users, "users", "user", true, Ids::Account),
     spec(Collection::ServiceAccounts, "serviceAccounts", "service account", true, Ids::Account),
     spec(Collection::Services, "services", "service", false, Ids::Plain),
@@ -68,12 +86,23 @@ const SPECS: [Spec; 7] = [
     spec(Collection::DataSources, "dataSources", "data source", false, Ids::Plain),
     spec(Collection::Databases, "databases", "database", false, Ids::Sql),
     spec(Collection::Grants, "grants", "grant", false, Ids::Number),
+    spec(Collection::Categories, "categories", "category", true, Ids::Plain),
+    spec(Collection::MetaModels, "metaModels", "meta-model", true, Ids::Plain),
+    of_both(Collection::BusinessData, "businessData", "piece of business data"),
+    of_both(Collection::Relations, "relations", "relation"),
+    spec(Collection::Tags, "tags", "tag", true, Ids::Plain),
+    spec(Collection::QualityRules, "qualityRules", "quality rule", false, Ids::Plain),
 ];
 
 impl Collection {
     fn spec(self) -> &'static Spec {
         let found = SPECS.iter().find(|spec| spec.collection == self);
         found.expect("every collection is in the list: a test goes through them")
+    }
+
+    /// As it is written in names, such as `users`.
+    pub fn text(self) -> &'static str {
+        self.spec().text
     }
 
     /// What one of it is, such as `user`.
@@ -95,10 +124,11 @@ impl ChildName {
     /// Of these parts; `INVALID_OPTION` if the id is none, or the owner has no such things.
     pub fn new(owner: Scope, collection: Collection, id: impl Into<String>) -> Result<Self> {
         let (id, spec) = (id.into(), collection.spec());
-        let fits = matches!(
-            (&owner, spec.of_tenant),
-            (Scope::Tenant(_), true) | (Scope::Project(_), false)
-        );
+        let fits = match &owner {
+            Scope::Tenant(_) => spec.of_tenant,
+            Scope::Project(_) => spec.of_project,
+            Scope::System => false,
+        };
         if !fits {
             let message = format!("{owner} has no {}", spec.text);
             return Err(Error::new(ErrorCode::InvalidOption, message));
@@ -120,7 +150,7 @@ impl ChildName {
             "tenants" if spec.of_tenant => {
                 check_id("tenant", owner_id).map(|()| Scope::Tenant((*owner_id).to_owned()))
             }
-            "projects" if !spec.of_tenant => {
+            "projects" if spec.of_project => {
                 check_id("project", owner_id).map(|()| Scope::Project((*owner_id).to_owned()))
             }
             _ => return None,
@@ -233,7 +263,8 @@ mod tests {
                 matches!(name, ResourceName::Child(child) if child.collection() == spec.collection)
             );
             let wrong = if spec.of_tenant { "projects/p" } else { "tenants/t" };
-            assert!(format!("{wrong}/{}/{id}", spec.text).parse::<ResourceName>().is_err());
+            let other = format!("{wrong}/{}/{id}", spec.text).parse::<ResourceName>();
+            assert_eq!(other.is_ok(), spec.of_tenant && spec.of_project);
         }
     }
 

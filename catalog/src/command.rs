@@ -11,8 +11,10 @@ use crate::audit::{AuditAction, Origin};
 use crate::data_source::DataSourceAction;
 use crate::grant::GrantAction;
 use crate::job::{Priority, VersionSpec};
+use crate::metadata::MetadataAction;
 use crate::name::{JobName, ResourceName, RunName, SavepointName, VersionName};
 use crate::operation::OperationKind;
+use crate::quality::QualityAction;
 use crate::role::RoleAction;
 use crate::run::{Failure, RestoreOrigin, RunState};
 use crate::table::{Environment, TableAction};
@@ -59,6 +61,10 @@ pub enum Action {
     Table(Box<TableAction>),
     /// Something with grants.
     Grant(GrantAction),
+    /// Something with business metadata.
+    Metadata(Box<MetadataAction>),
+    /// Something with quality rules.
+    Quality(Box<QualityAction>),
     /// Something with audit records.
     Audit(AuditAction),
     /// Creates a tenant. `ALREADY_EXISTS`.

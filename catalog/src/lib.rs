@@ -12,13 +12,16 @@ mod bounds;
 mod child_name;
 mod command;
 mod data_source;
+mod entry;
 mod grant;
 mod job;
 mod lineage;
+mod metadata;
 mod name;
 mod operation;
 mod page;
 mod persistent;
+mod quality;
 mod read;
 mod requests;
 mod response;
@@ -37,7 +40,7 @@ mod worker;
 pub use account::{Account, AccountAction, AccountName, Key, Password, Session, Tokens};
 pub use approval::{
     Approval, ApprovalAction, ApprovalFilter, ApprovalState, ApprovalView, Deciders, Opinion,
-    Subject,
+    Publish, Subject,
 };
 pub use audit::{AuditAction, AuditFilter, AuditRecord, Call, Origin, Outcome, Segment};
 pub use bounds::Bounds;
@@ -46,17 +49,27 @@ pub use command::{Action, COMMAND_VERSION, Command};
 pub use data_source::{
     Connection, ConnectionChange, DataSource, DataSourceAction, DataSourceFilter, Sealed,
 };
+pub use entry::{Content, Entry, EntryFilter, Published};
 pub use grant::{
     Access, Asker, BoundTable, ColumnAccess, ColumnMask, DataPermission, Grant, GrantAction,
     GrantFilter, Grantee, Rights, RunTables, TableUse,
 };
 pub use job::{Job, JobVersion, Priority, VersionSpec};
 pub use lineage::{ColumnFlow, Lineage, LineageEdge, TableFlow, TableUser};
+pub use metadata::{
+    Attribute, AttributeType, BusinessData, BusinessDataAction, BusinessDataContent,
+    BusinessDataFilter, Category, CategoryAction, MetaModel, MetaModelAction, MetaModelContent,
+    MetaModelFilter, MetadataAction, Relation, RelationAction, RelationContent, RelationEnd,
+    RelationFilter, RelationKind, Tag, TagAction, Tagging,
+};
 pub use name::{
     JobName, MAX_ID_LENGTH, ResourceName, RunName, SavepointName, VersionName, check_id,
 };
 pub use operation::{Operation, OperationKind, OperationState};
 pub use page::{MAX_PAGE_SIZE, Page, PageRequest};
+pub use quality::{
+    QualityAction, QualityRule, QualityRuleContent, QualityRuleFilter, RuleCheck, Severity,
+};
 pub use requests::RequestMemory;
 pub use response::{Refusal, Response};
 pub use role::{RoleAction, RoleAssignment, SYSTEM_ADMINISTRATOR};

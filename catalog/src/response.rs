@@ -26,18 +26,24 @@ pub struct Refusal {
     /// What to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
+    /// What is wrong with which field of the request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<(String, String)>,
 }
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         let help = error.help_text().map(str::to_owned);
-        Self { code: error.code(), message: error.summary(), help }
+        let fields = error.fields().iter().map(|one| (one.field.clone(), one.message.clone()));
+        Self { code: error.code(), message: error.summary(), help, fields: fields.collect() }
     }
 }
 
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         let error = Self::new(refusal.code, refusal.message);
+        let fields = refusal.fields.into_iter();
+        let error = fields.fold(error, |error, (field, why)| error.field(field, why));
         match refusal.help {
             Some(help) => error.help(help),
             None => error,
@@ -52,6 +58,7 @@ mod tests {
     #[test]
     fn errors_survive_the_wire() {
         let error = Error::new(ErrorCode::Fenced, "too old").help("do nothing").context("save x");
+        let error = error.field("a.b", "is odd");
         let refusal = Refusal::from(error.clone());
         assert_eq!(refusal.message, "save x: too old");
         let back = Error::from(refusal);

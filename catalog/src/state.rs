@@ -17,9 +17,11 @@ use crate::command::{Action, Command};
 use crate::data_source::DataSource;
 use crate::grant::{GrantBook, Grantee};
 use crate::job::{Job, JobVersion};
+use crate::metadata::{MetadataBook, MetadataIndex};
 use crate::name::{JobName, RunName, SavepointName};
 use crate::operation::{Operation, OperationState};
 use crate::persistent::{PersistentMap, PersistentSet};
+use crate::quality::{QualityBook, RulesOn};
 use crate::requests::RequestMemory;
 use crate::response::Response;
 use crate::role::{RoleAssignment, RoleKey};
@@ -67,6 +69,10 @@ pub struct Catalog {
     pub(crate) tables: SharedMap<TableName, Table>,
     #[serde(default)]
     pub(crate) grants: GrantBook,
+    #[serde(default)]
+    pub(crate) metadata: MetadataBook,
+    #[serde(default)]
+    pub(crate) quality: QualityBook,
     #[serde(default)]
     pub(crate) audit: AuditLog,
     pub(crate) requests: RequestMemory,
@@ -128,6 +134,10 @@ pub(crate) struct Index {
     pub(crate) grants_to: PersistentSet<(Grantee, u64)>,
     /// Audit records that are here, by the call that they tell of: the last one of each.
     pub(crate) audited: PersistentMap<String, u64>,
+    /// What business metadata are found by.
+    pub(crate) metadata: MetadataIndex,
+    /// Quality rules by table.
+    pub(crate) rules_on: RulesOn,
 }
 
 /// What a command gives to the objects that it changes.
@@ -171,6 +181,8 @@ impl Catalog {
             databases: SharedMap::new(),
             tables: SharedMap::new(),
             grants: GrantBook::default(),
+            metadata: MetadataBook::default(),
+            quality: QualityBook::default(),
             audit: AuditLog::default(),
             requests: RequestMemory::default(),
             index,
@@ -271,6 +283,10 @@ impl Catalog {
         for grant in self.grants.grants.values().cloned().collect::<Vec<_>>() {
             self.index_grant(&grant);
         }
+        self.rebuild_metadata_index();
+        let on_table =
+            |rule: &Arc<crate::quality::QualityRule>| (rule.table.clone(), rule.entry.name.clone());
+        self.index.rules_on = self.quality.rules.values().map(on_table).collect();
         let told =
             |record: &Arc<crate::audit::AuditRecord>| (record.origin.call.clone(), record.number);
         self.index.audited = self.audit.records.values().map(told).collect();

@@ -101,7 +101,7 @@ impl Method {
 }
 
 /// Fields that give an id to what is created, and the collection that it comes into.
-const CHILDREN: [(&str, &str); 9] = [
+const CHILDREN: [(&str, &str); 15] = [
     ("job_id", "jobs"),
     ("savepoint_id", "savepoints"),
     ("user_id", "users"),
@@ -111,6 +111,12 @@ const CHILDREN: [(&str, &str); 9] = [
     ("data_source_id", "dataSources"),
     ("database_id", "databases"),
     ("table_id", "tables"),
+    ("category_id", "categories"),
+    ("meta_model_id", "metaModels"),
+    ("business_data_id", "businessData"),
+    ("relation_id", "relations"),
+    ("tag_id", "tags"),
+    ("quality_rule_id", "qualityRules"),
 ];
 
 /// The text at the end of a way through messages.

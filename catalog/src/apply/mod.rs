@@ -26,6 +26,8 @@ impl Catalog {
             A::DataSource(action) => self.apply_data_source(stamp, *action),
             A::Table(action) => self.apply_table(stamp, *action),
             A::Grant(action) => self.apply_grant(stamp, action),
+            A::Metadata(action) => self.apply_metadata(stamp, *action),
+            A::Quality(action) => self.apply_quality(stamp, *action),
             A::Audit(_) => Err(misdirected()),
             A::CreateTenant { .. }
             | A::DeleteTenant { .. }

@@ -86,8 +86,13 @@ impl Catalog {
     ) -> Result<ChildName> {
         bounds::text("the reason", &reason, Bounds::REASON_BYTES)?;
         bounds::text("the requester", &requester, Bounds::LABEL_BYTES)?;
-        let project = self.open_project(subject.project())?;
-        let (tenant, required) = (project.tenant.clone(), project.settings.required_approvals);
+        let (tenant, required) = match subject.tenant() {
+            Some(tenant) => (tenant.to_owned(), 1),
+            None => {
+                let project = self.open_project(subject.project())?;
+                (project.tenant.clone(), project.settings.required_approvals)
+            }
+        };
         let about = subject.about();
         let same = self
             .approvals_about(&about)
@@ -153,7 +158,9 @@ impl Catalog {
         let yes = approval.opinions.iter().filter(|opinion| opinion.approve).count() as u32;
         let done = approve && yes + 1 >= approval.required;
         let subject = approval.subject.clone();
-        self.open_project(subject.project())?;
+        if subject.tenant().is_none() {
+            self.open_project(subject.project())?;
+        }
         if done {
             self.effect(stamp, &name, &account, subject)?;
         }

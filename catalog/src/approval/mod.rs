@@ -4,6 +4,7 @@
 //! that nothing is ever approved and not done.
 
 mod apply;
+mod publish;
 mod read;
 mod subject;
 #[cfg(test)]
@@ -12,6 +13,7 @@ pub(crate) mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use apply::ApprovalAction;
+pub use publish::Publish;
 pub use read::{ApprovalFilter, ApprovalView};
 pub use subject::Subject;
 

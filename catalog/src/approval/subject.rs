@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tidegate_types::Result;
 
-use super::Deciders;
+use super::{Deciders, Publish};
 use crate::account::AccountName;
 use crate::child_name::ChildName;
 use crate::grant::{Grantee, Rights};
@@ -60,6 +60,8 @@ pub enum Subject {
         /// The version.
         version: VersionName,
     },
+    /// To have everybody see something with a draft as it is now.
+    Publish(Publish),
 }
 
 impl Subject {
@@ -71,6 +73,7 @@ impl Subject {
             Self::Table { .. } => "PUBLISH_TABLE",
             Self::Access { .. } => "ACCESS",
             Self::Release { .. } => "RELEASE_JOB",
+            Self::Publish(publish) => publish.kind(),
         }
     }
 
@@ -84,13 +87,14 @@ impl Subject {
                 ResourceName::Table(table.clone())
             }
             Self::Release { version } => ResourceName::Version(version.clone()),
+            Self::Publish(publish) => ResourceName::Child(publish.name().clone()),
         }
     }
 
     /// The environment that it is about.
     pub fn environment(&self) -> Option<Environment> {
         match self {
-            Self::DataSource { .. } | Self::Access { .. } => None,
+            Self::DataSource { .. } | Self::Access { .. } | Self::Publish(_) => None,
             Self::Release { .. } => Some(Environment::Production),
             Self::Database { environment, .. } | Self::Table { environment, .. } => {
                 Some(*environment)
@@ -122,6 +126,7 @@ impl Subject {
                 format!("let {grantee} {} {table}{columns}", names.join(", "))
             }
             Self::Release { version } => format!("run {version} in production"),
+            Self::Publish(publish) => publish.summary(),
         }
     }
 
@@ -136,6 +141,17 @@ impl Subject {
             && to(self) == to(other)
     }
 
+    /// Id of the tenant that it is about as a whole; none: it is about a project.
+    pub(crate) fn tenant(&self) -> Option<&str> {
+        match self {
+            Self::Publish(publish) => match publish.name().owner() {
+                Scope::Tenant(id) => Some(id),
+                Scope::Project(_) | Scope::System => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Id of the project that it is about.
     pub(crate) fn project(&self) -> &str {
         match self {
@@ -147,6 +163,7 @@ impl Subject {
             }
             Self::Table { table, .. } | Self::Access { table, .. } => table.project(),
             Self::Release { version } => version.job.project(),
+            Self::Publish(publish) => publish.project().unwrap_or_default(),
         }
     }
 
@@ -160,6 +177,7 @@ impl Subject {
                 (PROJECT_DATA_ADMIN, Scope::Project(table.project().to_owned()))
             }
             Self::Release { .. } => (SYSTEM_ADMINISTRATOR, Scope::System),
+            Self::Publish(publish) => publish.decider(tenant),
         };
         Deciders { role: role.to_owned(), scope }
     }
@@ -187,6 +205,7 @@ impl Catalog {
                 self.give(stamp, table, grantee, *rights, creator, approval).map(drop)
             }
             Subject::Release { version } => self.release_version(&version, approval),
+            Subject::Publish(publish) => self.publish_entry(stamp, publish, approval),
         }
     }
 }

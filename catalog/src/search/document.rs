@@ -5,6 +5,7 @@
 
 use crate::child_name::{ChildName, Collection};
 use crate::data_source::DataSource;
+use crate::metadata::BusinessData;
 use crate::name::ResourceName;
 use crate::state::Catalog;
 use crate::table::{Database, Table};
@@ -21,6 +22,8 @@ pub enum DocumentKind {
     Database,
     /// A table or topic.
     Table,
+    /// Business data that are published.
+    BusinessData,
 }
 
 /// Where a word stands: in the first of these, if in several.
@@ -61,6 +64,7 @@ impl DocumentKind {
             ResourceName::Child(child) => match child.collection() {
                 Collection::DataSources => Some(Self::DataSource),
                 Collection::Databases => Some(Self::Database),
+                Collection::BusinessData => Some(Self::BusinessData),
                 _ => None,
             },
             _ => None,
@@ -109,20 +113,46 @@ impl Searchable for Table {
     }
 }
 
+impl BusinessData {
+    /// As everybody sees them; none of those that nobody sees.
+    fn document(&self) -> Option<Document<'_>> {
+        let seen = self.entry.seen(true)?;
+        let name = &self.entry.name;
+        let mut texts = vec![
+            (Field::Name, name.id()),
+            (Field::Name, seen.title.as_str()),
+            (Field::Description, &seen.description),
+        ];
+        texts.extend(seen.values.values().map(|value| (Field::Description, value.as_str())));
+        Some(Document { name: name.clone().into(), kind: DocumentKind::BusinessData, texts })
+    }
+}
+
 impl Catalog {
+    /// Adds the tags of the tenant that something has.
+    fn tagged<'a>(&'a self, mut document: Document<'a>) -> Document<'a> {
+        let tags = self.tags_on(&document.name);
+        let texts = tags.flat_map(|tag| [tag.name.id(), tag.title.as_str()]);
+        let texts: Vec<_> = texts.map(|text| (Field::Tag, text)).collect();
+        document.texts.extend(texts);
+        document
+    }
+
     /// What something is found by, if it is there and can be found.
     pub fn document(&self, name: &ResourceName) -> Option<Document<'_>> {
         let child = |child: &ChildName| match child.collection() {
             Collection::DataSources => Some(self.data_sources.get(child)?.document()),
             Collection::Databases => Some(self.databases.get(child)?.document()),
+            Collection::BusinessData => self.business_data(child)?.document(),
             _ => None,
         };
-        match name {
+        let document = match name {
             ResourceName::Project(id) => Some(self.projects.get(id)?.document()),
             ResourceName::Table(table) => Some(self.tables.get(table)?.document()),
             ResourceName::Child(name) => child(name),
             _ => None,
-        }
+        };
+        document.map(|document| self.tagged(document))
     }
 
     /// All that can be found.
@@ -131,6 +161,9 @@ impl Catalog {
         let data_sources = self.data_sources.values().map(|source| source.document());
         let databases = self.databases.values().map(|database| database.document());
         let tables = self.tables.values().map(|table| table.document());
-        projects.chain(data_sources).chain(databases).chain(tables)
+        let business_data = self.metadata.business_data.values();
+        let business_data = business_data.filter_map(|data| data.document());
+        let all = projects.chain(data_sources).chain(databases).chain(tables);
+        all.chain(business_data).map(|document| self.tagged(document))
     }
 }

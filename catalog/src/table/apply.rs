@@ -194,6 +194,8 @@ impl Catalog {
         self.check_unused(&name, None)?;
         self.withdraw_all(stamp, &ResourceName::Table(name.clone()));
         self.remove_grants_on(&name);
+        self.remove_rules_on(stamp, &name);
+        self.lose(stamp, &ResourceName::Table(name.clone()));
         if let Some(table) = self.tables.remove(&name) {
             for publication in table.publications.values() {
                 self.release(&publication.data_source, &name.to_string());

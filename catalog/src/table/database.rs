@@ -122,6 +122,7 @@ impl Catalog {
             return Err(precondition(format!("delete {name}: it has {table}")));
         }
         self.withdraw_all(stamp, &ResourceName::Child(name.clone()));
+        self.lose(stamp, &ResourceName::Child(name.clone()));
         if let Some(database) = self.databases.remove(&name) {
             for publication in database.publications.values() {
                 self.release(&publication.data_source, &name.to_string());

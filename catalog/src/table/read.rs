@@ -49,18 +49,20 @@ pub struct TenantTableFilter {
     pub kind: String,
     /// Those that are in this data source, in any environment.
     pub data_source: Option<ChildName>,
-    /// Those with this tag.
+    /// Those with this word of their owners, or with the tag of the tenant that has this id, title or name.
     pub tag: String,
 }
 
 impl TenantTableFilter {
-    fn takes(&self, table: &Table) -> bool {
+    fn takes(&self, catalog: &Catalog, table: &Table) -> bool {
         let within = |source: &ChildName| {
             table.publications.values().any(|there| there.data_source == *source)
         };
         self.environment.is_none_or(|wanted| table.publications.contains_key(&wanted))
             && (self.kind.is_empty() || table.kind == self.kind)
-            && (self.tag.is_empty() || table.tags.contains(&self.tag))
+            && (self.tag.is_empty()
+                || table.tags.contains(&self.tag)
+                || catalog.has_tag(&table.name.clone().into(), &self.tag))
             && self.data_source.as_ref().is_none_or(within)
     }
 }
@@ -89,7 +91,7 @@ impl Catalog {
                 let rest = self.tables.range((from, Bound::Unbounded));
                 rest.take_while(move |(name, _)| name.project() == id)
             });
-            let tables = tables.filter(move |(_, table)| filter.takes(table));
+            let tables = tables.filter(move |(_, table)| filter.takes(self, table));
             Ok(tables.map(|(name, table)| (name.to_string(), table.clone())))
         })
     }

@@ -139,6 +139,9 @@ impl Catalog {
         if let Some(account) = self.accounts.values().find(of_tenant) {
             return Err(precondition(format!("delete {name}: it has {}", account.name)));
         }
+        if let Some(held) = self.metadata_of(&Scope::Tenant(id.clone())) {
+            return Err(precondition(format!("delete {name}: it has {held}")));
+        }
         self.tenants.remove(&id);
         Ok(name)
     }
@@ -197,6 +200,7 @@ impl Catalog {
             .or_else(|| database.map(|(name, _)| name).filter(own))
             .map(ToString::to_string)
             .or_else(|| table.map(ToString::to_string))
+            .or_else(|| self.metadata_of(&owner))
     }
 
     fn delete_project(&mut self, id: String, etag: Option<u64>) -> Result<ResourceName> {

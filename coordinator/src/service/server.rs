@@ -10,16 +10,22 @@ use tidegate_proto::internal::v1::worker_service_server::WorkerServiceServer;
 use tidegate_proto::v1::access_service_server::AccessServiceServer;
 use tidegate_proto::v1::approval_service_server::ApprovalServiceServer;
 use tidegate_proto::v1::audit_service_server::AuditServiceServer;
+use tidegate_proto::v1::business_data_service_server::BusinessDataServiceServer;
 use tidegate_proto::v1::catalog_service_server::CatalogServiceServer;
+use tidegate_proto::v1::category_service_server::CategoryServiceServer;
 use tidegate_proto::v1::cluster_service_server::ClusterServiceServer;
 use tidegate_proto::v1::data_source_service_server::DataSourceServiceServer;
 use tidegate_proto::v1::job_service_server::JobServiceServer;
+use tidegate_proto::v1::meta_model_service_server::MetaModelServiceServer;
 use tidegate_proto::v1::operation_service_server::OperationServiceServer;
 use tidegate_proto::v1::project_service_server::ProjectServiceServer;
+use tidegate_proto::v1::quality_rule_service_server::QualityRuleServiceServer;
+use tidegate_proto::v1::relation_service_server::RelationServiceServer;
 use tidegate_proto::v1::role_service_server::RoleServiceServer;
 use tidegate_proto::v1::savepoint_service_server::SavepointServiceServer;
 use tidegate_proto::v1::session_service_server::SessionServiceServer;
 use tidegate_proto::v1::table_service_server::TableServiceServer;
+use tidegate_proto::v1::tag_service_server::TagServiceServer;
 use tidegate_proto::v1::tenant_service_server::TenantServiceServer;
 use tidegate_proto::v1::user_service_server::UserServiceServer;
 use tidegate_runtime::telemetry::metrics::Source;
@@ -277,6 +283,12 @@ fn serve(
         .add_service(AccessServiceServer::new(api.clone()))
         .add_service(ApprovalServiceServer::new(api.clone()))
         .add_service(CatalogServiceServer::new(api.clone()))
+        .add_service(CategoryServiceServer::new(api.clone()))
+        .add_service(MetaModelServiceServer::new(api.clone()))
+        .add_service(BusinessDataServiceServer::new(api.clone()))
+        .add_service(RelationServiceServer::new(api.clone()))
+        .add_service(TagServiceServer::new(api.clone()))
+        .add_service(QualityRuleServiceServer::new(api.clone()))
         .add_service(AuditServiceServer::new(api))
         .add_service(health_service)
         .add_service(reflection);

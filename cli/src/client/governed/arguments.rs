@@ -5,7 +5,7 @@ use prost_reflect::{Cardinality, FieldDescriptor, Kind, MessageDescriptor, Metho
 use super::names::{self, kebab};
 
 /// Fields that servers set; nobody gives them.
-const ANSWERED: [&str; 22] = [
+const ANSWERED: [&str; 26] = [
     "create_time",
     "update_time",
     "archive_time",
@@ -23,6 +23,10 @@ const ANSWERED: [&str; 22] = [
     "publish_time",
     "approval",
     "message",
+    "problem",
+    "published_version",
+    "pending_version",
+    "attached_tags",
     "request_id",
     "update_mask",
     "name",

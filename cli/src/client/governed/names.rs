@@ -6,7 +6,7 @@ use prost_reflect::{DescriptorPool, MethodDescriptor};
 const CURATED: [&str; 5] =
     ["JobService", "SavepointService", "ClusterService", "OperationService", "SessionService"];
 /// Methods whose noun or verb is not what their name says.
-const RENAMED: [(&str, &str, &str); 18] = [
+const RENAMED: [(&str, &str, &str); 19] = [
     ("SearchCatalog", "catalog", "search"),
     ("ListCatalogTables", "catalog", "tables"),
     ("GetTableDetail", "table", "describe"),
@@ -25,9 +25,10 @@ const RENAMED: [(&str, &str, &str); 18] = [
     ("ListMyAccess", "access", "mine"),
     ("ListTableGrants", "access", "list"),
     ("SetPublicAccess", "access", "set-public"),
+    ("ListTaggedObjects", "tag", "objects"),
 ];
 /// Where things stand, by noun: `{}` is the id that is given.
-const PATTERNS: [(&str, &str); 13] = [
+const PATTERNS: [(&str, &str); 19] = [
     ("catalog", "tenants/{tenant}/catalog/{}"),
     ("tenant", "tenants/{}"),
     ("project", "projects/{}"),
@@ -41,6 +42,12 @@ const PATTERNS: [(&str, &str); 13] = [
     ("grant", "projects/{project}/grants/{}"),
     ("approval", "tenants/{tenant}/approvals/{}"),
     ("role", "{}"),
+    ("category", "tenants/{tenant}/categories/{}"),
+    ("meta-model", "tenants/{tenant}/metaModels/{}"),
+    ("business-data", "tenants/{tenant}/businessData/{}"),
+    ("relation", "projects/{project}/relations/{}"),
+    ("tag", "tenants/{tenant}/tags/{}"),
+    ("quality-rule", "projects/{project}/qualityRules/{}"),
 ];
 
 /// Noun and verb of a method: `CreateServiceAccount` is `service-account create`.

@@ -17,6 +17,7 @@ use super::access::{message as grant_message, rights_message};
 use super::approvals::{environment as shown, stored};
 use super::data_sources::type_of;
 use super::fields::{invalid, page, project, serve, tenant};
+use super::metadata;
 use super::tables::table_message;
 use super::{Api, unknown};
 use crate::service::call::{CurrentCall, signed_in};
@@ -27,6 +28,8 @@ const DEPTH: u32 = 3;
 const MOST_DEPTH: u32 = 10;
 /// Grants of a table that its page has; the rest is listed in pages.
 const GRANTS: usize = 100;
+/// Relations of a table that its page has; the rest is listed in pages.
+const RELATIONS: usize = 100;
 /// Whoever has it sees the grants of a table.
 const SEES_GRANTS: &str = "grants.list";
 
@@ -132,6 +135,9 @@ impl Api {
                 grants: grants.map(grant_message).collect(),
                 usages: users.iter().map(usage_message).collect(),
                 my_pending_approvals: pending.map(|approval| approval.name.to_string()).collect(),
+                attached_tags: catalog.tags_on(&about).map(|tag| tag.name.to_string()).collect(),
+                relations: metadata::relations_of(catalog, &about, RELATIONS),
+                quality_rules: metadata::rules_on(catalog, &name),
             })
         })
         .await
@@ -168,6 +174,11 @@ fn open_table<'a>(catalog: &'a Catalog, name: &TableName) -> Result<(&'a Table, 
 
 /// Whether something that is found is of a tenant, and its project open.
 fn is_visible(catalog: &Catalog, tenant: &str, name: &ResourceName) -> bool {
+    if let ResourceName::Child(child) = name
+        && let Scope::Tenant(of) = child.owner()
+    {
+        return of == tenant;
+    }
     let id = match name {
         ResourceName::Project(id) => Some(id.as_str()),
         ResourceName::Table(table) => Some(table.project()),
@@ -196,12 +207,13 @@ fn kind(kind: api::search_catalog_request::Kind) -> Result<DocumentKind> {
         Kind::DataSource => Ok(DocumentKind::DataSource),
         Kind::Database => Ok(DocumentKind::Database),
         Kind::Table => Ok(DocumentKind::Table),
+        Kind::BusinessData => Ok(DocumentKind::BusinessData),
     }
 }
 
 fn hit_message(catalog: &Catalog, hit: &Hit) -> api::search_catalog_response::Hit {
     use api::search_catalog_request::Kind;
-    let (r#type, description, tags) = match &hit.name {
+    let (r#type, description, mut tags): (_, _, Vec<String>) = match &hit.name {
         ResourceName::Project(id) => {
             let found = catalog.project(id).map(|found| found.description.clone());
             (String::new(), found.unwrap_or_default(), Vec::new())
@@ -216,15 +228,17 @@ fn hit_message(catalog: &Catalog, hit: &Hit) -> api::search_catalog_response::Hi
                 let tags = found.tags.iter().cloned().collect();
                 (String::new(), found.description.clone(), tags)
             }
-            (None, None) => Default::default(),
+            (None, None) => metadata::found(catalog, name),
         },
         _ => Default::default(),
     };
+    tags.extend(catalog.tags_on(&hit.name).map(|tag| tag.title.clone()));
     let kind = match hit.kind {
         DocumentKind::Project => Kind::Project,
         DocumentKind::DataSource => Kind::DataSource,
         DocumentKind::Database => Kind::Database,
         DocumentKind::Table => Kind::Table,
+        DocumentKind::BusinessData => Kind::BusinessData,
     };
     let found_in = match hit.field {
         Field::Name => "name",

@@ -11,6 +11,7 @@ mod convert;
 mod data_sources;
 mod fields;
 mod jobs;
+mod metadata;
 mod operations;
 mod savepoints;
 mod tables;
