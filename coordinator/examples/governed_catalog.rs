@@ -101,7 +101,7 @@ async fn measure(projects: usize, tables: usize, calls: usize) -> Result<serde_j
         let request = api::ListCatalogTablesRequest {
             parent: "tenants/default".to_owned(),
             in_project: String::new(),
-            r#type: if call % 2 == 0 { "kafka" } else { "mysql" }.to_owned(),
+            r#type: if call.is_multiple_of(2) { "kafka" } else { "mysql" }.to_owned(),
             ..Default::default()
         };
         answered(catalog.list_catalog_tables(request).await)?;
@@ -182,7 +182,7 @@ fn create(project: usize, table: usize) -> Action {
     let name = TableName::new(&format!("p{project}"), "default", &table_id(table));
     Action::Table(Box::new(TableAction::CreateTable {
         table: name.unwrap_or_else(|_| std::process::abort()),
-        kind: if table % 2 == 0 { "kafka" } else { "mysql" }.to_owned(),
+        kind: if table.is_multiple_of(2) { "kafka" } else { "mysql" }.to_owned(),
         description: format!("every {} with its {}", word(7), word(13)),
         tags: BTreeSet::from([word(17).to_owned()]),
         owner: "tenants/default/users/ann".to_owned(),

@@ -63,7 +63,7 @@ impl Previews {
         let graph = encoding::decode(plan)?;
         let zone = Zone::parse(&graph.settings.time_zone)?;
         let mut rows = Rows {
-            json: JsonRows::new(collected(&graph)?, zone.clone())?,
+            json: JsonRows::new(collected(&graph)?, zone)?,
             found: Vec::new(),
             most: preview.rows as usize,
             room: usize::try_from(preview.bytes).unwrap_or(usize::MAX),
@@ -76,10 +76,11 @@ impl Previews {
         let end = loop {
             tokio::select! {
                 next = changes.recv() => match next {
-                    Some(changes) => match rows.take(&changes)? {
-                        Some(end) => break end,
-                        None => {}
-                    },
+                    Some(changes) => {
+                        if let Some(end) = rows.take(&changes)? {
+                            break end;
+                        }
+                    }
                     None => break End::Input,
                 },
                 () = &mut limit => break End::Time,
