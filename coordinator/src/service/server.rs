@@ -44,6 +44,7 @@ use super::first_account::{self, FirstAccount};
 use super::gate::{Asked, Gate};
 use super::metrics::CoordinatorMetrics;
 use super::reception::Desk;
+use super::searching::{Searching, follow};
 use super::workers::{WorkerPool, WorkerStreams};
 use crate::governance::Governor;
 use crate::jobs::{CheckpointFolders, Supervisor};
@@ -104,6 +105,7 @@ pub struct Coordinator {
     serving: Task<Result<()>>,
     _supervisor: Task<()>,
     _governor: Task<()>,
+    _searching: Task<()>,
 }
 
 impl Coordinator {
@@ -127,6 +129,7 @@ impl Coordinator {
             Metadata::start_with_cache(&options.node, storage, connector.clone(), Some(&kept));
         let metadata = metadata.await?;
         let pool = WorkerPool::default();
+        let searching = Arc::new(Searching::default());
         let (shutdown, stopped) = oneshot::channel();
         let builder = secured(&options.security, &metadata, &clock)?;
         let serving = serve(
@@ -136,6 +139,7 @@ impl Coordinator {
                 clock.clone(),
                 connector,
                 Secrets::new(options.security.keyring.clone()),
+                searching.clone(),
             ),
             (&metadata, &pool, &clock),
             builder,
@@ -151,6 +155,7 @@ impl Coordinator {
             secrets.clone(),
         );
         let governor = Governor::new(metadata.clone(), pool.clone(), clock.clone(), secrets);
+        let following = follow(searching, metadata.clone());
         Ok(Self {
             metadata,
             pool,
@@ -160,6 +165,7 @@ impl Coordinator {
             serving: spawn("gRPC server", serving),
             _supervisor: spawn("supervisor of jobs", supervisor.run()),
             _governor: spawn("governor of the catalog", governor.run()),
+            _searching: spawn("index of the catalog", following),
         })
     }
 

@@ -30,13 +30,13 @@ use tonic::{Request, Status};
 use xxhash_rust::xxh3::xxh3_64;
 
 use accounts::{Attempts, Hasher};
-use catalog::Searching;
 
 use crate::raft::network::Connector;
 use crate::raft::{Consistency, Metadata};
 use crate::secrets::Secrets;
 use crate::service::call::CurrentCall;
 use crate::service::gate::hand_on;
+use crate::service::searching::Searching;
 use crate::service::workers::WorkerPool;
 
 /// Marks a call that another coordinator has passed on.
@@ -63,8 +63,9 @@ impl Api {
         clock: Arc<dyn Clock>,
         connector: Arc<dyn Connector>,
         secrets: Secrets,
+        searching: Arc<Searching>,
     ) -> Self {
-        let (hasher, attempts, searching) = Default::default();
+        let (hasher, attempts) = Default::default();
         Self { metadata, pool, clock, connector, hasher, attempts, secrets, searching }
     }
 
