@@ -87,6 +87,26 @@ impl Bounds {
     pub const TITLE_BYTES: usize = 255;
     /// Mistakes that one answer names.
     pub const VIOLATIONS: usize = 50;
+    /// Resources, of all projects.
+    pub const RESOURCES: usize = 100_000;
+    /// Versions of a resource.
+    pub const RESOURCE_VERSIONS: usize = 100;
+    /// Bytes of a version of a resource.
+    pub const RESOURCE_BYTES: u64 = 1 << 30;
+    /// Bytes of the resources of a project whose service has no quota for them.
+    pub const PROJECT_RESOURCE_BYTES: u64 = 10 << 30;
+    /// Uploads of a project that are not complete.
+    pub const UPLOADS: usize = 50;
+    /// How long an upload may take, in milliseconds.
+    pub const UPLOAD_AGE_MS: i64 = 24 * 3_600_000;
+    /// How long bytes of resources are kept that nothing refers to any more, in milliseconds: downloads of them end.
+    pub const GARBAGE_AGE_MS: i64 = 3_600_000;
+    /// Hooks of a tenant.
+    pub const HOOKS: usize = 50;
+    /// Deliveries for a hook that are kept; the oldest go first.
+    pub const DELIVERIES: usize = 1_000;
+    /// How often a delivery is tried: with the pauses between, for some two hours.
+    pub const DELIVERY_ATTEMPTS: u32 = 8;
     /// Columns of a table.
     pub const COLUMNS: usize = 2_000;
     /// Approvals that nobody has decided, of all tenants.

@@ -37,6 +37,12 @@ pub enum Collection {
     Tags,
     /// What rows of tables must be like.
     QualityRules,
+    /// Packages and test data.
+    Resources,
+    /// Resources that are on their way.
+    Uploads,
+    /// Addresses that are told of what happens.
+    Hooks,
 }
 
 /// What ids of a collection look like.
@@ -78,7 +84,7 @@ const fn of_both(collection: Collection, text: &'static str, singular: &'static 
     Spec { collection, text, singular, of_tenant: true, of_project: true, ids: Ids::Plain }
 }
 
-const SPECS: [Spec; 13] = [
+const SPECS: [Spec; 16] = [
     spec(Collection::Users, "users", "user", true, Ids::Account),
     spec(Collection::ServiceAccounts, "serviceAccounts", "service account", true, Ids::Account),
     spec(Collection::Services, "services", "service", false, Ids::Plain),
@@ -92,6 +98,9 @@ const SPECS: [Spec; 13] = [
     of_both(Collection::Relations, "relations", "relation"),
     spec(Collection::Tags, "tags", "tag", true, Ids::Plain),
     spec(Collection::QualityRules, "qualityRules", "quality rule", false, Ids::Plain),
+    spec(Collection::Resources, "resources", "resource", false, Ids::Plain),
+    spec(Collection::Uploads, "uploads", "upload", false, Ids::Plain),
+    spec(Collection::Hooks, "hooks", "hook", true, Ids::Plain),
 ];
 
 impl Collection {

@@ -10,11 +10,13 @@ use crate::approval::ApprovalAction;
 use crate::audit::{AuditAction, Origin};
 use crate::data_source::DataSourceAction;
 use crate::grant::GrantAction;
+use crate::hook::HookAction;
 use crate::job::{Priority, VersionSpec};
 use crate::metadata::MetadataAction;
 use crate::name::{JobName, ResourceName, RunName, SavepointName, VersionName};
 use crate::operation::OperationKind;
 use crate::quality::QualityAction;
+use crate::resource::ResourceAction;
 use crate::role::RoleAction;
 use crate::run::{Failure, RestoreOrigin, RunState};
 use crate::table::{Environment, TableAction};
@@ -65,6 +67,10 @@ pub enum Action {
     Metadata(Box<MetadataAction>),
     /// Something with quality rules.
     Quality(Box<QualityAction>),
+    /// Something with resources.
+    Resource(Box<ResourceAction>),
+    /// Something with hooks.
+    Hook(Box<HookAction>),
     /// Something with audit records.
     Audit(AuditAction),
     /// Creates a tenant. `ALREADY_EXISTS`.

@@ -14,6 +14,7 @@ mod command;
 mod data_source;
 mod entry;
 mod grant;
+mod hook;
 mod job;
 mod lineage;
 mod metadata;
@@ -24,6 +25,7 @@ mod persistent;
 mod quality;
 mod read;
 mod requests;
+mod resource;
 mod response;
 mod role;
 mod run;
@@ -54,6 +56,7 @@ pub use grant::{
     Access, Asker, BoundTable, ColumnAccess, ColumnMask, DataPermission, Grant, GrantAction,
     GrantFilter, Grantee, Rights, RunTables, TableUse,
 };
+pub use hook::{Delivery, DeliveryState, Hook, HookAction, HookEvent, Reported, Setting};
 pub use job::{Job, JobVersion, Priority, VersionSpec};
 pub use lineage::{ColumnFlow, Lineage, LineageEdge, TableFlow, TableUser};
 pub use metadata::{
@@ -71,6 +74,10 @@ pub use quality::{
     QualityAction, QualityRule, QualityRuleContent, QualityRuleFilter, RuleCheck, Severity,
 };
 pub use requests::RequestMemory;
+pub use resource::{
+    Resource, ResourceAction, ResourceContent, ResourceFilter, ResourceKind, ResourceVersion,
+    Upload, UploadSpec,
+};
 pub use response::{Refusal, Response};
 pub use role::{RoleAction, RoleAssignment, SYSTEM_ADMINISTRATOR};
 pub use run::{DesiredState, Failure, RestoreOrigin, Run, RunState};

@@ -34,7 +34,8 @@ impl PageRequest {
         Some(Self { size: self.size, token: Some(token) })
     }
 
-    pub(crate) fn bounded_size(&self) -> usize {
+    /// The most objects on it.
+    pub fn bounded_size(&self) -> usize {
         match self.size {
             0 => DEFAULT_PAGE_SIZE,
             size => size.min(MAX_PAGE_SIZE),

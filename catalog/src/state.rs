@@ -16,6 +16,7 @@ use crate::child_name::ChildName;
 use crate::command::{Action, Command};
 use crate::data_source::DataSource;
 use crate::grant::{GrantBook, Grantee};
+use crate::hook::HookBook;
 use crate::job::{Job, JobVersion};
 use crate::metadata::{MetadataBook, MetadataIndex};
 use crate::name::{JobName, RunName, SavepointName};
@@ -23,6 +24,7 @@ use crate::operation::{Operation, OperationState};
 use crate::persistent::{PersistentMap, PersistentSet};
 use crate::quality::{QualityBook, RulesOn};
 use crate::requests::RequestMemory;
+use crate::resource::ResourceBook;
 use crate::response::Response;
 use crate::role::{RoleAssignment, RoleKey};
 use crate::run::Run;
@@ -73,6 +75,10 @@ pub struct Catalog {
     pub(crate) metadata: MetadataBook,
     #[serde(default)]
     pub(crate) quality: QualityBook,
+    #[serde(default)]
+    pub(crate) resources: ResourceBook,
+    #[serde(default)]
+    pub(crate) hooks: HookBook,
     #[serde(default)]
     pub(crate) audit: AuditLog,
     pub(crate) requests: RequestMemory,
@@ -132,6 +138,14 @@ pub(crate) struct Index {
     pub(crate) ending_grants: PersistentSet<(i64, u64)>,
     /// Grants by who has them.
     pub(crate) grants_to: PersistentSet<(Grantee, u64)>,
+    /// Resources by project and the command that created them.
+    pub(crate) resources_of: PersistentSet<(String, u64, ChildName)>,
+    /// Uploads that are not complete, by when they are given up.
+    pub(crate) expiring_uploads: PersistentSet<(i64, ChildName)>,
+    /// Deliveries that are to be made, by when.
+    pub(crate) pending_deliveries: PersistentSet<(i64, u64)>,
+    /// Deliveries by hook.
+    pub(crate) deliveries_of: PersistentSet<(ChildName, u64)>,
     /// Audit records that are here, by the call that they tell of: the last one of each.
     pub(crate) audited: PersistentMap<String, u64>,
     /// What business metadata are found by.
@@ -183,6 +197,8 @@ impl Catalog {
             grants: GrantBook::default(),
             metadata: MetadataBook::default(),
             quality: QualityBook::default(),
+            resources: ResourceBook::default(),
+            hooks: HookBook::default(),
             audit: AuditLog::default(),
             requests: RequestMemory::default(),
             index,
@@ -287,6 +303,15 @@ impl Catalog {
         let on_table =
             |rule: &Arc<crate::quality::QualityRule>| (rule.table.clone(), rule.entry.name.clone());
         self.index.rules_on = self.quality.rules.values().map(on_table).collect();
+        for resource in self.resources.resources.values().cloned().collect::<Vec<_>>() {
+            self.index_resource(&resource);
+        }
+        let expiring =
+            |upload: &Arc<crate::resource::Upload>| (upload.expires_ms, upload.name.clone());
+        self.index.expiring_uploads = self.resources.uploads.values().map(expiring).collect();
+        for delivery in self.hooks.deliveries.values().cloned().collect::<Vec<_>>() {
+            self.index_delivery(&delivery);
+        }
         let told =
             |record: &Arc<crate::audit::AuditRecord>| (record.origin.call.clone(), record.number);
         self.index.audited = self.audit.records.values().map(told).collect();

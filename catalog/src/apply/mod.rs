@@ -28,6 +28,8 @@ impl Catalog {
             A::Grant(action) => self.apply_grant(stamp, action),
             A::Metadata(action) => self.apply_metadata(stamp, *action),
             A::Quality(action) => self.apply_quality(stamp, *action),
+            A::Resource(action) => self.apply_resource(stamp, *action),
+            A::Hook(action) => self.apply_hook(stamp, *action),
             A::Audit(_) => Err(misdirected()),
             A::CreateTenant { .. }
             | A::DeleteTenant { .. }

@@ -122,6 +122,7 @@ impl Catalog {
             revision: stamp.revision,
         };
         self.index_approval(&approval);
+        self.tell_of_approval(stamp, &approval);
         self.approvals.insert((tenant.clone(), number), Arc::new(approval));
         self.forget_approvals(&tenant);
         Ok(name)
@@ -211,6 +212,8 @@ impl Catalog {
         if let Some(approval) = self.approval_mut(stamp, name) {
             approval.state = state;
             approval.ended_ms = Some(stamp.now_ms);
+            let ended = approval.clone();
+            self.tell_of_approval(stamp, &ended);
         }
         if let Ok(key) = key_of(name) {
             self.index.pending_approvals.remove(&key);

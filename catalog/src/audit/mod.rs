@@ -99,7 +99,7 @@ pub struct Segment {
     pub first_ms: i64,
     /// Time of its last record, milliseconds since the epoch.
     pub last_ms: i64,
-    /// Path or URL of its file.
+    /// Its file, in the folder of sealed records.
     pub location: String,
     /// Hash of its last record.
     pub hash: String,

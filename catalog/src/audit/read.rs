@@ -7,7 +7,7 @@ use tidegate_types::Result;
 
 use super::{AuditRecord, Outcome, Segment};
 use crate::bounds::invalid;
-use crate::page::{Page, PageRequest, page};
+use crate::page::{Page, PageRequest, decode, encode, page};
 use crate::scope::Scope;
 use crate::state::Catalog;
 
@@ -70,6 +70,23 @@ impl Catalog {
             });
             Ok(rest.map(|(number, record)| (number.to_string(), record.clone())))
         })
+    }
+
+    /// Number that a page of [`Catalog::list_audit`] begins below; none for the first page.
+    pub fn audit_position(scope: &Scope, request: &PageRequest) -> Result<Option<u64>> {
+        let Some(token) = &request.token else { return Ok(None) };
+        let key = decode(&format!("{scope}/audit"), token)?;
+        key.parse().map(Some).map_err(|_| invalid("the page token names no number"))
+    }
+
+    /// The token of the page with the records below a number.
+    pub fn audit_token(scope: &Scope, below: u64) -> String {
+        encode(&format!("{scope}/audit"), &below.to_string())
+    }
+
+    /// Number of the oldest record that is here; none if there is none.
+    pub fn first_audit(&self) -> Option<u64> {
+        self.audit.records.keys().next().copied()
     }
 
     /// Records that are here from a number on, in their order.

@@ -9,6 +9,7 @@ use super::{Grant, Grantee, Rights};
 use crate::approval::Subject;
 use crate::bounds::{self, Bounds, invalid};
 use crate::child_name::{ChildName, Collection};
+use crate::hook::HookEvent;
 use crate::name::{ResourceName, RunName};
 use crate::scope::Scope;
 use crate::state::{Catalog, Stamp, not_found, precondition};
@@ -83,8 +84,9 @@ impl Catalog {
                 self.give(stamp, table, grantee, rights, creator, None)
             }
             GrantAction::Revoke { grant } => {
-                let number = self.grant(&grant).ok_or_else(|| not_found(&grant))?.number;
-                self.remove_grant(number);
+                let found = self.grant(&grant).cloned().ok_or_else(|| not_found(&grant))?;
+                self.remove_grant(found.number);
+                self.tell_of_grant(stamp, &found, HookEvent::GrantRevoked);
                 Ok(grant.into())
             }
             GrantAction::SetPublic { table, rights } => {
@@ -101,7 +103,11 @@ impl Catalog {
                 let over = ending.take_while(|(expires_ms, _)| *expires_ms <= stamp.now_ms);
                 let over: Vec<u64> = over.map(|(_, number)| *number).collect();
                 for number in over {
+                    let ended = self.grants.grants.get(&number).cloned();
                     self.remove_grant(number);
+                    if let Some(ended) = ended {
+                        self.tell_of_grant(stamp, &ended, HookEvent::GrantRevoked);
+                    }
                 }
                 Ok(ResourceName::Tenant(crate::tenancy::DEFAULT_TENANT.to_owned()))
             }
@@ -136,6 +142,7 @@ impl Catalog {
         };
         self.grants.last = number;
         self.index_grant(&grant);
+        self.tell_of_grant(stamp, &grant, HookEvent::GrantGiven);
         self.grants.grants.insert(number, Arc::new(grant));
         Ok(name.into())
     }

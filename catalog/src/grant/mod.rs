@@ -9,7 +9,7 @@ mod apply;
 mod read;
 mod review;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod usage;
 #[cfg(test)]
 mod usage_tests;

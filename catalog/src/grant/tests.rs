@@ -11,7 +11,7 @@ use crate::{
 
 /// The table `p.default.clicks` with the columns a, b, c; `q` is another project, in which `stranger` develops and
 /// `chief` administers.
-pub(super) fn world() -> World {
+pub(crate) fn world() -> World {
     let mut world = World::new();
     world.apply(Action::CreateProject {
         project: "q".to_owned(),
@@ -42,20 +42,20 @@ pub(super) fn world() -> World {
     world
 }
 
-pub(super) fn table() -> TableName {
+pub(crate) fn table() -> TableName {
     TableName::new("p", DEFAULT_DATABASE, "clicks").unwrap()
 }
 
-pub(super) fn rights(permissions: &[DataPermission]) -> Rights {
+pub(crate) fn rights(permissions: &[DataPermission]) -> Rights {
     Rights { permissions: permissions.iter().copied().collect(), columns: None, expires_ms: None }
 }
 
-pub(super) fn columns(columns: &[(&str, Option<ColumnMask>)]) -> Rights {
+pub(crate) fn columns(columns: &[(&str, Option<ColumnMask>)]) -> Rights {
     let columns = columns.iter().map(|(name, mask)| ((*name).to_owned(), *mask)).collect();
     Rights { columns: Some(columns), ..rights(&[DataPermission::Select]) }
 }
 
-fn request(grantee: &Grantee, rights: Rights, who: &str) -> Action {
+pub(crate) fn request(grantee: &Grantee, rights: Rights, who: &str) -> Action {
     Action::Grant(GrantAction::Request {
         table: table(),
         grantee: grantee.clone(),
@@ -65,16 +65,16 @@ fn request(grantee: &Grantee, rights: Rights, who: &str) -> Action {
     })
 }
 
-pub(super) fn give(grantee: &Grantee, rights: Rights) -> Action {
+pub(crate) fn give(grantee: &Grantee, rights: Rights) -> Action {
     let (grantee, creator) = (grantee.clone(), person("data").to_string());
     Action::Grant(GrantAction::Give { table: table(), grantee, rights, creator })
 }
 
-pub(super) fn project() -> Grantee {
+pub(crate) fn project() -> Grantee {
     Grantee::Project("q".to_owned())
 }
 
-pub(super) fn stranger() -> Grantee {
+pub(crate) fn stranger() -> Grantee {
     Grantee::Account(person("stranger"))
 }
 

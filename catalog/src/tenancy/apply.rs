@@ -142,6 +142,7 @@ impl Catalog {
         if let Some(held) = self.metadata_of(&Scope::Tenant(id.clone())) {
             return Err(precondition(format!("delete {name}: it has {held}")));
         }
+        self.remove_hooks_of(&id);
         self.tenants.remove(&id);
         Ok(name)
     }
@@ -201,6 +202,7 @@ impl Catalog {
             .map(ToString::to_string)
             .or_else(|| table.map(ToString::to_string))
             .or_else(|| self.metadata_of(&owner))
+            .or_else(|| self.resource_in(project).map(ToString::to_string))
     }
 
     fn delete_project(&mut self, id: String, etag: Option<u64>) -> Result<ResourceName> {

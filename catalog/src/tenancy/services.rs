@@ -205,7 +205,13 @@ impl Catalog {
         let runs = self.live_runs().filter(|run| run.name.job.project() == project);
         let slots = runs.map(|run| run.deployed.unwrap_or(run.parallelism)).sum();
         let jobs = self.jobs_of(project).count();
-        Quota { slots, jobs: u32::try_from(jobs).unwrap_or(u32::MAX), ..Quota::default() }
+        let resource_bytes = self.resource_bytes(project);
+        Quota {
+            slots,
+            jobs: u32::try_from(jobs).unwrap_or(u32::MAX),
+            resource_bytes,
+            ..Quota::default()
+        }
     }
 
     /// Jobs of a project by id.
