@@ -7,6 +7,7 @@
 )]
 
 mod probe {
+    mod delivery;
     mod elasticsearch;
     mod files;
     mod ftp;

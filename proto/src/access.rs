@@ -101,7 +101,7 @@ impl Method {
 }
 
 /// Fields that give an id to what is created, and the collection that it comes into.
-const CHILDREN: [(&str, &str); 15] = [
+const CHILDREN: [(&str, &str); 17] = [
     ("job_id", "jobs"),
     ("savepoint_id", "savepoints"),
     ("user_id", "users"),
@@ -117,6 +117,8 @@ const CHILDREN: [(&str, &str); 15] = [
     ("relation_id", "relations"),
     ("tag_id", "tags"),
     ("quality_rule_id", "qualityRules"),
+    ("resource_id", "resources"),
+    ("hook_id", "hooks"),
 ];
 
 /// The text at the end of a way through messages.

@@ -10,6 +10,7 @@ pub mod identity;
 pub mod password;
 pub mod policy;
 pub mod role;
+pub mod signature;
 pub mod token;
 
 pub use access::{Grants, KnownTokens, Principal, Role, TokenEntry, Tokens};

@@ -137,6 +137,18 @@ impl Connection {
     /// # Errors
     /// `UNAVAILABLE` with all addresses.
     pub(super) async fn open(options: &ClientOptions, signs_in: bool) -> Result<Self> {
+        Self::open_for(options, signs_in, CALL_TIMEOUT).await
+    }
+
+    /// As [`Connection::open`], for calls that may take another time.
+    ///
+    /// # Errors
+    /// As [`Connection::open`].
+    pub(super) async fn open_for(
+        options: &ClientOptions,
+        signs_in: bool,
+        call: Duration,
+    ) -> Result<Self> {
         let bearer = Bearer::find(options)?;
         let mut connector = match &options.ca {
             Some(path) => {
@@ -154,7 +166,7 @@ impl Connection {
             if bearer.0.is_some() && options.ca.is_none() && !is_local(address) {
                 eprintln!("warning: the token travels to {address} in the clear; give --ca FILE");
             }
-            match connector.endpoint(address)?.timeout(CALL_TIMEOUT).connect().await {
+            match connector.endpoint(address)?.timeout(call).connect().await {
                 Ok(channel) if serves(&channel).await => {
                     answers = Some(channel);
                     break;

@@ -7,6 +7,7 @@ mod governed;
 mod job;
 mod logs;
 mod output;
+mod resource;
 mod savepoint;
 mod session;
 mod state;
@@ -39,6 +40,12 @@ pub(crate) fn checkpoint(options: &ClientOptions, command: CheckpointCommand) ->
 
 /// A command that is made from the description of the API.
 pub(crate) fn api(matches: &clap::ArgMatches) -> ExitCode {
+    if let Some(transfer) = resource::Transfer::of(matches) {
+        return match transfer {
+            Ok((options, transfer)) => block_on(transfer.run(&options)),
+            Err(error) => fail(&error),
+        };
+    }
     let called = match governed::Call::of(matches) {
         Ok(called) => called,
         Err(error) => return fail(&error),
@@ -104,16 +111,18 @@ fn run_as(
     signs_in: bool,
     command: impl AsyncFnOnce(&mut Connection) -> Result<()>,
 ) -> ExitCode {
+    block_on(async {
+        let mut connection = Connection::open(options, signs_in).await?;
+        command(&mut connection).await
+    })
+}
+
+fn block_on(work: impl Future<Output = Result<()>>) -> ExitCode {
     let result = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Error::new(ErrorCode::ResourceExhausted, error.to_string()))
-        .and_then(|runtime| {
-            runtime.block_on(async {
-                let mut connection = Connection::open(options, signs_in).await?;
-                command(&mut connection).await
-            })
-        });
+        .and_then(|runtime| runtime.block_on(work));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tidegate_connector_spec::data_source::{PhysicalTable, data_source};
+use tidegate_connectors::probe::delivery::{Post, Posted};
 use tidegate_connectors::probe::topics::{Difference, Wanted};
 use tidegate_connectors::probe::{Description, Limits, Listing, Outcome, Page, Probe, TestReport};
 use tidegate_proto::internal::v1 as wire;
@@ -45,6 +46,21 @@ impl Visits {
     }
 }
 
+impl Visits {
+    /// Tells an address of something.
+    async fn post(&self, post: wire::probe::Post, limits: &Limits) -> wire::Posted {
+        let wire::probe::Post { url, headers, body } = post;
+        let post = Post { url, headers: headers.into_iter().collect(), body };
+        match post.send(limits, &self.clock).await {
+            Ok(posted) => {
+                let Posted { status, said } = posted;
+                wire::Posted { status: status.into(), detail: said }
+            }
+            Err(error) => wire::Posted { status: 0, detail: error.to_string() },
+        }
+    }
+}
+
 #[async_trait]
 impl Prober for Visits {
     async fn visit(&self, probe: wire::Probe) -> Result<Found> {
@@ -52,15 +68,18 @@ impl Prober for Visits {
         if let Some(What::Preview(preview)) = probe.what {
             return Box::pin(self.previews.run(preview, deadline)).await.map(Found::Previewed);
         }
-        let spec = data_source(&probe.r#type)
-            .ok_or_else(|| malformed(format!("a visit of a '{}'", probe.r#type)))?;
-        let parameters: BTreeMap<String, String> = probe.parameters.into_iter().collect();
         let limits = Limits {
             deadline,
             private_addresses: self.private_addresses,
             folders: self.folders.clone(),
             ..Limits::default()
         };
+        if let Some(What::Post(post)) = probe.what {
+            return Ok(Found::Posted(self.post(post, &limits).await));
+        }
+        let spec = data_source(&probe.r#type)
+            .ok_or_else(|| malformed(format!("a visit of a '{}'", probe.r#type)))?;
+        let parameters: BTreeMap<String, String> = probe.parameters.into_iter().collect();
         let visit = Probe::new(spec, &parameters, &limits, &self.clock)?;
         match probe.what {
             Some(What::Test(_)) => Ok(Found::Tested(tested(visit.test().await))),
@@ -99,7 +118,7 @@ impl Prober for Visits {
                 let table = PhysicalTable { database, name: table.name };
                 Ok(Found::Described(described(visit.describe(&table).await?)))
             }
-            Some(What::Preview(_)) | None => Err(malformed("a visit for nothing")),
+            Some(What::Preview(_) | What::Post(_)) | None => Err(malformed("a visit for nothing")),
         }
     }
 }

@@ -8,6 +8,7 @@
 //! [`topics`]. Not here: reading and writing rows of jobs.
 
 mod address;
+pub mod delivery;
 mod http;
 mod import;
 mod limits;

@@ -1,8 +1,11 @@
 //! What the leader does for the governed catalog beside deciding: has topics created that were approved, ends approvals
-//! that nobody decides.
+//! that nobody decides, has hooks told, deletes bytes of resources that nothing needs, seals old audit records.
 
 mod publications;
+mod sealing;
+mod sweeping;
 pub(crate) mod tables;
+mod telling;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +14,17 @@ use tidegate_catalog::{Action, ApprovalAction, Catalog, Command, GrantAction};
 use tidegate_runtime::Clock;
 use tidegate_types::{ErrorCode, Result};
 
+use crate::audit::SealedRecords;
+use crate::jobs::CheckpointFolders;
 use crate::raft::{Consistency, Metadata};
+use crate::resources::ResourceStore;
 use crate::secrets::Secrets;
 use crate::service::workers::WorkerPool;
 use publications::Publications;
+use sealing::Sealing;
+use sweeping::Sweeping;
+use telling::Telling;
+pub(crate) use telling::hook_secret;
 
 /// How often it is looked at what is to be done.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -25,6 +35,17 @@ pub(crate) struct Governor {
     pool: WorkerPool,
     clock: Arc<dyn Clock>,
     secrets: Secrets,
+    resources: ResourceStore,
+    sealed: SealedRecords,
+}
+
+/// What is under way while this coordinator leads.
+#[derive(Default)]
+struct Work {
+    publications: Publications,
+    sweeping: Sweeping,
+    sealing: Sealing,
+    telling: Telling,
 }
 
 impl Governor {
@@ -34,8 +55,11 @@ impl Governor {
         pool: WorkerPool,
         clock: Arc<dyn Clock>,
         secrets: Secrets,
+        folders: CheckpointFolders,
     ) -> Self {
-        Self { metadata, pool, clock, secrets }
+        let sealed = SealedRecords::new(folders.clone());
+        let resources = ResourceStore::new(folders);
+        Self { metadata, pool, clock, secrets, resources, sealed }
     }
 
     /// Works whenever this coordinator is the leader, until it is dropped.
@@ -62,17 +86,17 @@ impl Governor {
     }
 
     async fn lead(&self, term: u64) {
-        let mut publications = Publications::default();
+        let mut work = Work::default();
         loop {
-            if let Err(error) = self.look(term, &mut publications).await {
+            if let Err(error) = self.look(term, &mut work).await {
                 tracing::debug!(%error, "the governed catalog could not be looked after; trying again");
             }
             tokio::time::sleep(INTERVAL).await;
         }
     }
 
-    async fn look(&self, term: u64, publications: &mut Publications) -> Result<()> {
-        publications.look(self, term).await?;
+    async fn look(&self, term: u64, work: &mut Work) -> Result<()> {
+        work.publications.look(self, term).await?;
         let now_ms = self.clock.now_ms();
         let ended = move |catalog: &Catalog| catalog.has_ended_grants(now_ms);
         if self.metadata.read(Consistency::Stale, ended).await? {
@@ -92,7 +116,9 @@ impl Governor {
         if self.metadata.read(Consistency::Stale, over).await? {
             self.propose(term, Action::Approval(ApprovalAction::Expire {})).await?;
         }
-        Ok(())
+        work.telling.look(self, term).await?;
+        work.sweeping.look(self, term).await?;
+        work.sealing.look(self, term).await
     }
 
     /// Decides something as the leader of a term.

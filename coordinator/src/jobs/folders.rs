@@ -15,6 +15,21 @@ pub struct CheckpointFolders {
 }
 
 impl CheckpointFolders {
+    /// The folder of something that coordinators keep outside of the catalog: `<directory>/<name>`. No project has a
+    /// name that begins with `_`.
+    ///
+    /// # Errors
+    /// `FAILED_PRECONDITION` if no directory is set; `INVALID_OPTION` if it cannot be used.
+    pub(crate) fn kept(&self, name: &str) -> Result<Directory> {
+        let directory = self.checkpoints.as_deref().ok_or_else(|| {
+            let message = format!("there is no place for {}", name.trim_start_matches('_'));
+            Error::new(ErrorCode::FailedPrecondition, message).help(
+                "set 'checkpoints' in the coordinators' configuration to a URL that all of them reach",
+            )
+        })?;
+        Ok(Directory::open(directory)?.child(name))
+    }
+
     /// The folder of a job: `<directory>/<project>/<job>-<uid>`. The uid tells it from a deleted job of its name.
     ///
     /// # Errors

@@ -7,7 +7,6 @@ mod gate;
 mod health;
 mod metrics;
 mod reception;
-mod searching;
 mod server;
 #[cfg(feature = "simulation")]
 pub mod simulated;

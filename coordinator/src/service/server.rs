@@ -15,12 +15,14 @@ use tidegate_proto::v1::catalog_service_server::CatalogServiceServer;
 use tidegate_proto::v1::category_service_server::CategoryServiceServer;
 use tidegate_proto::v1::cluster_service_server::ClusterServiceServer;
 use tidegate_proto::v1::data_source_service_server::DataSourceServiceServer;
+use tidegate_proto::v1::hook_service_server::HookServiceServer;
 use tidegate_proto::v1::job_service_server::JobServiceServer;
 use tidegate_proto::v1::meta_model_service_server::MetaModelServiceServer;
 use tidegate_proto::v1::operation_service_server::OperationServiceServer;
 use tidegate_proto::v1::project_service_server::ProjectServiceServer;
 use tidegate_proto::v1::quality_rule_service_server::QualityRuleServiceServer;
 use tidegate_proto::v1::relation_service_server::RelationServiceServer;
+use tidegate_proto::v1::resource_service_server::ResourceServiceServer;
 use tidegate_proto::v1::role_service_server::RoleServiceServer;
 use tidegate_proto::v1::savepoint_service_server::SavepointServiceServer;
 use tidegate_proto::v1::session_service_server::SessionServiceServer;
@@ -44,7 +46,6 @@ use super::first_account::{self, FirstAccount};
 use super::gate::{Asked, Gate};
 use super::metrics::CoordinatorMetrics;
 use super::reception::Desk;
-use super::searching::{Searching, follow};
 use super::workers::{WorkerPool, WorkerStreams};
 use crate::governance::Governor;
 use crate::jobs::{CheckpointFolders, Supervisor};
@@ -54,6 +55,9 @@ use crate::secrets::Secrets;
 
 /// Bytes of a message at most: a script with its plan, a report with the state of a task.
 pub(super) const MESSAGE_BYTES: usize = 32 << 20;
+
+/// Bytes of a message of an upload: 4 MiB of the file, and what is said about it.
+const PIECE_BYTES: usize = 5 << 20;
 
 /// How long a client may take to secure its connection.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -105,7 +109,6 @@ pub struct Coordinator {
     serving: Task<Result<()>>,
     _supervisor: Task<()>,
     _governor: Task<()>,
-    _searching: Task<()>,
 }
 
 impl Coordinator {
@@ -129,7 +132,6 @@ impl Coordinator {
             Metadata::start_with_cache(&options.node, storage, connector.clone(), Some(&kept));
         let metadata = metadata.await?;
         let pool = WorkerPool::default();
-        let searching = Arc::new(Searching::default());
         let (shutdown, stopped) = oneshot::channel();
         let builder = secured(&options.security, &metadata, &clock)?;
         let serving = serve(
@@ -139,7 +141,7 @@ impl Coordinator {
                 clock.clone(),
                 connector,
                 Secrets::new(options.security.keyring.clone()),
-                searching.clone(),
+                options.folders.clone(),
             ),
             (&metadata, &pool, &clock),
             builder,
@@ -154,8 +156,9 @@ impl Coordinator {
             options.folders.clone(),
             secrets.clone(),
         );
-        let governor = Governor::new(metadata.clone(), pool.clone(), clock.clone(), secrets);
-        let following = follow(searching, metadata.clone());
+        let folders = options.folders.clone();
+        let governor =
+            Governor::new(metadata.clone(), pool.clone(), clock.clone(), secrets, folders);
         Ok(Self {
             metadata,
             pool,
@@ -165,7 +168,6 @@ impl Coordinator {
             serving: spawn("gRPC server", serving),
             _supervisor: spawn("supervisor of jobs", supervisor.run()),
             _governor: spawn("governor of the catalog", governor.run()),
-            _searching: spawn("index of the catalog", following),
         })
     }
 
@@ -264,6 +266,7 @@ fn serve(
         .max_decoding_message_size(MESSAGE_BYTES)
         .max_encoding_message_size(MESSAGE_BYTES);
     let jobs = JobServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES);
+    let resources = ResourceServiceServer::new(api.clone()).max_decoding_message_size(PIECE_BYTES);
     let (health, health_service) = tonic_health::server::health_reporter();
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(tidegate_proto::DESCRIPTORS)
@@ -287,6 +290,8 @@ fn serve(
         .add_service(DataSourceServiceServer::new(api.clone()))
         .add_service(TableServiceServer::new(api.clone()))
         .add_service(AccessServiceServer::new(api.clone()))
+        .add_service(resources)
+        .add_service(HookServiceServer::new(api.clone()))
         .add_service(ApprovalServiceServer::new(api.clone()))
         .add_service(CatalogServiceServer::new(api.clone()))
         .add_service(CategoryServiceServer::new(api.clone()))

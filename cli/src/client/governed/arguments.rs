@@ -4,8 +4,10 @@ use prost_reflect::{Cardinality, FieldDescriptor, Kind, MessageDescriptor, Metho
 
 use super::names::{self, kebab};
 
-/// Fields that servers set; nobody gives them.
-const ANSWERED: [&str; 26] = [
+/// Fields of requests that are made of other arguments, or by the command line itself.
+const MADE: [&str; 4] = ["request_id", "update_mask", "name", "parent"];
+/// Fields of things that servers set; nobody gives them.
+const ANSWERED: [&str; 25] = [
     "create_time",
     "update_time",
     "archive_time",
@@ -20,6 +22,9 @@ const ANSWERED: [&str; 26] = [
     "used",
     "keys",
     "creator",
+    "versions",
+    "has_secret",
+    "lost",
     "publish_time",
     "approval",
     "message",
@@ -27,11 +32,7 @@ const ANSWERED: [&str; 26] = [
     "published_version",
     "pending_version",
     "attached_tags",
-    "request_id",
-    "update_mask",
     "name",
-    "page_token",
-    "parent",
 ];
 
 /// Verbs whose requests have a message that describes the thing itself.
@@ -117,7 +118,7 @@ pub(super) fn arguments(method: &MethodDescriptor) -> Vec<Argument> {
     for field in method.input().fields() {
         let positional = matches!(position(method), Position::Id(id) if id == field);
         let own = Some(&field) == resource.as_ref();
-        if positional || (ANSWERED.contains(&field.name()) && !own) {
+        if positional || (MADE.contains(&field.name()) && !own) {
             continue;
         }
         match field.kind() {

@@ -10,6 +10,7 @@ use prost_reflect::{DescriptorPool, FieldDescriptor, Kind, MethodDescriptor};
 use super::arguments::{self, Argument, Form, Position};
 use super::names;
 use crate::args::ClientOptions;
+use crate::client::resource::with_transfers;
 
 /// The argument that is given by position.
 pub(super) const POSITION: &str = "position of the call";
@@ -36,6 +37,9 @@ pub(crate) fn with_api(mut command: Command) -> Command {
             ClientOptions::augment_args(group).about(about.unwrap_or_default()).long_about(None);
         for (verb, method) in methods {
             group = group.subcommand(of(&noun, &verb, &method));
+        }
+        if noun == "resource" {
+            group = with_transfers(group);
         }
         command = command.subcommand(group);
     }

@@ -26,7 +26,7 @@ const MESSAGE_BYTES: usize = 32 << 20;
 
 /// Whether the command line names such a command.
 pub(crate) fn is_of_api(matches: &ArgMatches) -> bool {
-    command::method(matches).is_some()
+    command::method(matches).is_some() || super::resource::Transfer::of(matches).is_some()
 }
 
 /// A call as the command line says.

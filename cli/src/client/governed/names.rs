@@ -5,8 +5,10 @@ use prost_reflect::{DescriptorPool, MethodDescriptor};
 /// Services whose methods have commands of their own elsewhere, or none.
 const CURATED: [&str; 5] =
     ["JobService", "SavepointService", "ClusterService", "OperationService", "SessionService"];
+/// Methods whose streams need a command of their own.
+const STREAMED: [&str; 2] = ["UploadResource", "DownloadResource"];
 /// Methods whose noun or verb is not what their name says.
-const RENAMED: [(&str, &str, &str); 19] = [
+const RENAMED: [(&str, &str, &str); 20] = [
     ("SearchCatalog", "catalog", "search"),
     ("ListCatalogTables", "catalog", "tables"),
     ("GetTableDetail", "table", "describe"),
@@ -25,10 +27,11 @@ const RENAMED: [(&str, &str, &str); 19] = [
     ("ListMyAccess", "access", "mine"),
     ("ListTableGrants", "access", "list"),
     ("SetPublicAccess", "access", "set-public"),
+    ("ListDeliveries", "hook", "deliveries"),
     ("ListTaggedObjects", "tag", "objects"),
 ];
 /// Where things stand, by noun: `{}` is the id that is given.
-const PATTERNS: [(&str, &str); 19] = [
+const PATTERNS: [(&str, &str); 22] = [
     ("catalog", "tenants/{tenant}/catalog/{}"),
     ("tenant", "tenants/{}"),
     ("project", "projects/{}"),
@@ -41,6 +44,9 @@ const PATTERNS: [(&str, &str); 19] = [
     ("access", "projects/{project}/databases/{database}/tables/{}"),
     ("grant", "projects/{project}/grants/{}"),
     ("approval", "tenants/{tenant}/approvals/{}"),
+    ("resource", "projects/{project}/resources/{}"),
+    ("upload", "projects/{project}/uploads/{}"),
+    ("hook", "tenants/{tenant}/hooks/{}"),
     ("role", "{}"),
     ("category", "tenants/{tenant}/categories/{}"),
     ("meta-model", "tenants/{tenant}/metaModels/{}"),
@@ -66,6 +72,7 @@ pub(super) fn methods(pool: &DescriptorPool) -> impl Iterator<Item = MethodDescr
         .filter(|service| service.full_name().starts_with("tidegate.v1."))
         .filter(|service| !CURATED.contains(&service.name()))
         .flat_map(|service| service.methods().collect::<Vec<_>>())
+        .filter(|method| !STREAMED.contains(&method.name()))
 }
 
 /// The full name of something: what has a `/` is one.

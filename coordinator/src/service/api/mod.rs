@@ -10,9 +10,11 @@ mod clusters;
 mod convert;
 mod data_sources;
 mod fields;
+mod hooks;
 mod jobs;
 mod metadata;
 mod operations;
+mod resources;
 mod savepoints;
 mod tables;
 mod tenancy;
@@ -30,13 +32,15 @@ use tonic::{Request, Status};
 use xxhash_rust::xxh3::xxh3_64;
 
 use accounts::{Attempts, Hasher};
+use catalog::Searching;
 
+use crate::audit::SealedRecords;
+use crate::jobs::CheckpointFolders;
 use crate::raft::network::Connector;
 use crate::raft::{Consistency, Metadata};
 use crate::secrets::Secrets;
 use crate::service::call::CurrentCall;
 use crate::service::gate::hand_on;
-use crate::service::searching::Searching;
 use crate::service::workers::WorkerPool;
 
 /// Marks a call that another coordinator has passed on.
@@ -53,6 +57,8 @@ pub(super) struct Api {
     attempts: Arc<Attempts>,
     secrets: Secrets,
     searching: Arc<Searching>,
+    shelf: Arc<resources::Shelf>,
+    sealed: SealedRecords,
 }
 
 impl Api {
@@ -63,10 +69,23 @@ impl Api {
         clock: Arc<dyn Clock>,
         connector: Arc<dyn Connector>,
         secrets: Secrets,
-        searching: Arc<Searching>,
+        folders: CheckpointFolders,
     ) -> Self {
-        let (hasher, attempts) = Default::default();
-        Self { metadata, pool, clock, connector, hasher, attempts, secrets, searching }
+        let (hasher, attempts, searching) = Default::default();
+        let sealed = SealedRecords::new(folders.clone());
+        let shelf = Arc::new(resources::Shelf::new(folders));
+        Self {
+            metadata,
+            pool,
+            clock,
+            connector,
+            hasher,
+            attempts,
+            secrets,
+            shelf,
+            sealed,
+            searching,
+        }
     }
 
     /// A channel to the leader for what only it knows: what workers say. `None` if this coordinator leads, or the call

@@ -183,7 +183,7 @@ impl Rules {
     async fn pass_caller<S>(
         &self,
         mut inner: S,
-        mut request: Request<Body>,
+        request: Request<Body>,
         method: &Method,
         permission: &str,
     ) -> Result<Response<Body>, S::Error>
@@ -194,21 +194,19 @@ impl Rules {
         let shown = caller::shown(&request);
         // Who is not known is not worth much reading.
         let known = self.doorkeeper.caller(&shown).await;
-        let mut subject = Subject::default();
-        let mut unread = None;
-        if !method.takes_stream {
-            let patience = match known {
-                Ok(_) => Patience::with(super::server::MESSAGE_BYTES),
-                Err(_) => Patience::with(DENIED_BYTES),
-            };
-            (request, unread) = match body::read(request, patience).await {
-                Ok((request, bytes)) => {
-                    subject = method.subject(body::message(&bytes));
-                    (request, None)
-                }
-                Err((request, status)) => (request, Some(status)),
-            };
-        }
+        let patience = match known {
+            Ok(_) => Patience::with(super::server::MESSAGE_BYTES),
+            Err(_) => Patience::with(DENIED_BYTES),
+        };
+        // What a stream is about stands in its first message.
+        let read = match method.takes_stream {
+            true => body::first(request, patience).await,
+            false => body::read(request, patience).await,
+        };
+        let (mut request, subject, unread) = match read {
+            Ok((request, bytes)) => (request, method.subject(body::message(&bytes)), None),
+            Err((request, status)) => (request, Subject::default(), Some(status)),
+        };
         let (caller, admitted) = match known {
             Ok(caller) => {
                 let Admission { caller, decision } =

@@ -82,6 +82,21 @@ impl Visited {
         }
     }
 
+    /// Tells an address of something.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` if there is no worker, or it does not answer: whether the address was told is not known.
+    pub(crate) async fn post(
+        self,
+        pool: &WorkerPool,
+        post: wire::probe::Post,
+    ) -> Result<wire::Posted> {
+        match self.visit(pool, What::Post(post)).await? {
+            (_, Found::Posted(posted)) => Ok(posted),
+            _ => Err(malformed("a post was answered with something else")),
+        }
+    }
+
     async fn visit(self, pool: &WorkerPool, what: What) -> Result<(String, Found)> {
         let mut workers = pool.slots().into_keys();
         let there = workers.find_map(|worker| {
