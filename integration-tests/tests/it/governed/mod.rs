@@ -1,6 +1,7 @@
 //! The governed catalog on a cluster of three coordinators with real servers, by the command line.
 
 mod jobs;
+mod resources;
 mod story;
 
 use std::path::PathBuf;
