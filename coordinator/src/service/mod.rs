@@ -7,6 +7,7 @@ mod gate;
 mod health;
 mod metrics;
 mod reception;
+mod searching;
 mod server;
 #[cfg(feature = "simulation")]
 pub mod simulated;

@@ -46,6 +46,7 @@ use super::first_account::{self, FirstAccount};
 use super::gate::{Asked, Gate};
 use super::metrics::CoordinatorMetrics;
 use super::reception::Desk;
+use super::searching::{Searching, follow};
 use super::workers::{WorkerPool, WorkerStreams};
 use crate::governance::Governor;
 use crate::jobs::{CheckpointFolders, Supervisor};
@@ -109,6 +110,7 @@ pub struct Coordinator {
     serving: Task<Result<()>>,
     _supervisor: Task<()>,
     _governor: Task<()>,
+    _searching: Task<()>,
 }
 
 impl Coordinator {
@@ -132,6 +134,7 @@ impl Coordinator {
             Metadata::start_with_cache(&options.node, storage, connector.clone(), Some(&kept));
         let metadata = metadata.await?;
         let pool = WorkerPool::default();
+        let searching = Arc::new(Searching::default());
         let (shutdown, stopped) = oneshot::channel();
         let builder = secured(&options.security, &metadata, &clock)?;
         let serving = serve(
@@ -141,6 +144,7 @@ impl Coordinator {
                 clock.clone(),
                 connector,
                 Secrets::new(options.security.keyring.clone()),
+                searching.clone(),
                 options.folders.clone(),
             ),
             (&metadata, &pool, &clock),
@@ -159,6 +163,7 @@ impl Coordinator {
         let folders = options.folders.clone();
         let governor =
             Governor::new(metadata.clone(), pool.clone(), clock.clone(), secrets, folders);
+        let following = follow(searching, metadata.clone());
         Ok(Self {
             metadata,
             pool,
@@ -168,6 +173,7 @@ impl Coordinator {
             serving: spawn("gRPC server", serving),
             _supervisor: spawn("supervisor of jobs", supervisor.run()),
             _governor: spawn("governor of the catalog", governor.run()),
+            _searching: spawn("index of the catalog", following),
         })
     }
 

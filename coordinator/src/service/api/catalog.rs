@@ -1,11 +1,9 @@
 //! What there is in a tenant: search, tables with all that is known of them, lineage.
 
-use std::sync::{Mutex, PoisonError};
-
 use tidegate_catalog::{
-    ApprovalState, Asker, Catalog, CatalogSearch, ChildName, Collection, ColumnAccess, ColumnMask,
-    DocumentKind, Field, Hit, LineageEdge, ResourceName, Scope, SearchFilter, Table, TableName,
-    TableUser, TenantTableFilter,
+    ApprovalState, Asker, Catalog, ChildName, Collection, ColumnAccess, ColumnMask, DocumentKind,
+    Field, Hit, LineageEdge, ResourceName, Scope, SearchFilter, Table, TableName, TableUser,
+    TenantTableFilter,
 };
 use tidegate_proto::v1 as api;
 use tidegate_proto::v1::catalog_service_server::CatalogService;
@@ -33,10 +31,6 @@ const RELATIONS: usize = 100;
 /// Whoever has it sees the grants of a table.
 const SEES_GRANTS: &str = "grants.list";
 
-/// The index of this coordinator: it follows what is applied here.
-#[derive(Default)]
-pub(super) struct Searching(Mutex<CatalogSearch>);
-
 impl Api {
     async fn search_catalog(
         &self,
@@ -54,15 +48,13 @@ impl Api {
         self.read(|_| Ok(())).await?;
         let (metadata, searching) = (self.metadata.clone(), self.searching.clone());
         let search = move || {
-            let mut search = searching.0.lock().unwrap_or_else(PoisonError::into_inner);
-            // Copied under the lock: the index never goes back.
-            let catalog = metadata.peek(Clone::clone);
-            search.refresh(&catalog);
-            let visible = |name: &ResourceName| is_visible(&catalog, &tenant, name);
-            let found = search.search(&request.query, &filter, visible, &page)?;
-            Ok::<_, Error>(api::SearchCatalogResponse {
-                hits: found.page.items.iter().map(|hit| hit_message(&catalog, hit)).collect(),
-                next_page_token: found.page.next.unwrap_or_default(),
+            searching.search(&metadata, |search, catalog| {
+                let visible = |name: &ResourceName| is_visible(catalog, &tenant, name);
+                let found = search.search(&request.query, &filter, visible, &page)?;
+                Ok::<_, Error>(api::SearchCatalogResponse {
+                    hits: found.page.items.iter().map(|hit| hit_message(catalog, hit)).collect(),
+                    next_page_token: found.page.next.unwrap_or_default(),
+                })
             })
         };
         beside("search the catalog", search).await?

@@ -32,7 +32,6 @@ use tonic::{Request, Status};
 use xxhash_rust::xxh3::xxh3_64;
 
 use accounts::{Attempts, Hasher};
-use catalog::Searching;
 
 use crate::audit::SealedRecords;
 use crate::jobs::CheckpointFolders;
@@ -41,6 +40,7 @@ use crate::raft::{Consistency, Metadata};
 use crate::secrets::Secrets;
 use crate::service::call::CurrentCall;
 use crate::service::gate::hand_on;
+use crate::service::searching::Searching;
 use crate::service::workers::WorkerPool;
 
 /// Marks a call that another coordinator has passed on.
@@ -69,9 +69,10 @@ impl Api {
         clock: Arc<dyn Clock>,
         connector: Arc<dyn Connector>,
         secrets: Secrets,
+        searching: Arc<Searching>,
         folders: CheckpointFolders,
     ) -> Self {
-        let (hasher, attempts, searching) = Default::default();
+        let (hasher, attempts) = Default::default();
         let sealed = SealedRecords::new(folders.clone());
         let shelf = Arc::new(resources::Shelf::new(folders));
         Self {
