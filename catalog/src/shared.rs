@@ -63,3 +63,13 @@ where
     let plain = BTreeMap::<K, V>::deserialize(deserializer)?;
     Ok(plain.into_iter().map(|(key, value)| (key, Arc::new(value))).collect())
 }
+
+/// A change of something that may be nothing: absent, changed to nothing (`null`), or to something. For fields of type
+/// `Option<Option<T>>` with `default` and `skip_serializing_if = "Option::is_none"`.
+pub(crate) fn given<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}

@@ -52,6 +52,11 @@ pub enum CategoryAction {
         /// What it is.
         description: Option<String>,
         /// The one above it: none, or that.
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            deserialize_with = "crate::shared::given"
+        )]
         parent: Option<Option<ChildName>>,
     },
     /// Deletes one that nothing is in. `FAILED_PRECONDITION` for others.

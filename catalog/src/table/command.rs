@@ -110,6 +110,11 @@ pub enum TableAction {
         /// Its columns and the rest.
         definition: Option<Box<TableDefinition>>,
         /// Where it is in design: nowhere, or there.
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            deserialize_with = "crate::shared::given"
+        )]
         design: Option<Option<Design>>,
     },
     /// Deletes a table that is in neither test nor production. `FAILED_PRECONDITION` for others.

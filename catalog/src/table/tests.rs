@@ -4,7 +4,9 @@ use tidegate_types::ErrorCode;
 
 use super::*;
 use crate::approval::tests::{World, decide, person, source};
-use crate::{Action, ApprovalState, ApprovalView, ChildName, Quota, ServiceKind, TenancyAction};
+use crate::{
+    Action, ApprovalState, ApprovalView, ChildName, Command, Quota, ServiceKind, TenancyAction,
+};
 
 fn definition(columns: &[&str]) -> TableDefinition {
     let column = |name: &&str| Column {
@@ -291,5 +293,27 @@ fn tables_have_a_quota_and_odd_definitions_are_refused() {
             ErrorCode::InvalidOption,
             "{columns:?}"
         );
+    }
+}
+
+#[test]
+fn commands_that_take_something_away_are_not_those_that_leave_it() {
+    let update = |design: Option<Option<Design>>| {
+        Command::new(
+            1,
+            Action::Table(Box::new(TableAction::UpdateTable {
+                table: topic(),
+                etag: None,
+                description: None,
+                tags: None,
+                definition: None,
+                design,
+            })),
+        )
+    };
+    let there = Design { data_source: source("kafka"), physical_name: "clicks".to_owned() };
+    for design in [None, Some(None), Some(Some(there))] {
+        let command = update(design);
+        assert_eq!(Command::decode(&command.encode()).unwrap(), command);
     }
 }
