@@ -3,6 +3,7 @@
 
 mod accounts;
 mod matrix;
+mod roles_page;
 mod secured;
 
 use std::convert::Infallible;
