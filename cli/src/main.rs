@@ -45,6 +45,7 @@ fn main() -> ExitCode {
         args::Command::Savepoint { options, command } => client::savepoint(&options, command),
         args::Command::Checkpoint { options, command } => client::checkpoint(&options, command),
         args::Command::Cluster { options, command } => client::cluster(&options, command),
+        args::Command::Apply { options, apply } => client::apply(&options, apply),
         args::Command::Login { options, login } => client::login(&options, login),
         args::Command::Logout { options } => client::logout(&options),
         args::Command::Password { options, passwords } => client::password(&options, passwords),

@@ -12,7 +12,7 @@ pub(crate) use client::{
     SavepointCommand, Start, Submit,
 };
 
-use crate::client::{LoginArguments, Passwords, SessionCommand};
+use crate::client::{ApplyArguments, LoginArguments, Passwords, SessionCommand};
 use crate::security::{CertCommand, SecretsCommand, TokenCommand};
 
 /// Stream processing with Flink SQL, in one binary.
@@ -75,6 +75,15 @@ pub(crate) enum Command {
         options: ClientOptions,
         #[command(subcommand)]
         command: CheckpointCommand,
+    },
+    /// Bring projects to what files say: services, roles, data sources, tables, publications, grants, jobs.
+    ///
+    /// What differs is printed, then done step by step. What a file does not say is left alone, and nothing is deleted.
+    Apply {
+        #[command(flatten)]
+        options: ClientOptions,
+        #[command(flatten)]
+        apply: ApplyArguments,
     },
     /// Show and change who is in a cluster.
     Cluster {
@@ -242,7 +251,7 @@ impl From<LogFormat> for telemetry::LogFormat {
     }
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
+pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => {
             Ok((key.trim().to_owned(), value.trim().to_owned()))

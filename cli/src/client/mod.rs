@@ -1,5 +1,6 @@
 //! The command-line client of a cluster: each command is a call of the public API.
 
+mod apply;
 mod cluster;
 mod connection;
 mod credentials;
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 use tidegate_types::{Error, ErrorCode, Result};
 
 use crate::args::{CheckpointCommand, ClientOptions, ClusterCommand, JobCommand, SavepointCommand};
+pub(crate) use apply::ApplyArguments;
 use connection::Connection;
 pub(crate) use governed::{is_of_api, with_api};
 pub(crate) use output::lines;
@@ -61,6 +63,23 @@ pub(crate) fn completions(shell: clap_complete::Shell) -> ExitCode {
     match lines(&String::from_utf8_lossy(&script)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
+    }
+}
+
+/// `tidegate apply`
+pub(crate) fn apply(options: &ClientOptions, arguments: ApplyArguments) -> ExitCode {
+    let manifest = match apply::Manifest::read(arguments) {
+        Ok(manifest) => manifest,
+        Err(error) => return fail(&error),
+    };
+    let mut ended = apply::Ended::Well;
+    let code = run(options, async |connection| {
+        ended = apply::run(connection, manifest).await?;
+        Ok(())
+    });
+    match ended {
+        apply::Ended::Well => code,
+        apply::Ended::WithChanges => ExitCode::from(2),
     }
 }
 

@@ -9,7 +9,7 @@ use tidegate_types::{Error, Result};
 
 use crate::run::stdout_error;
 
-static DESCRIPTORS: LazyLock<Option<DescriptorPool>> =
+pub(super) static DESCRIPTORS: LazyLock<Option<DescriptorPool>> =
     LazyLock::new(|| DescriptorPool::decode(tidegate_proto::DESCRIPTORS).ok());
 
 /// Prints a message as JSON.
