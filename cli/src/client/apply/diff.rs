@@ -146,7 +146,8 @@ fn list(
             let texts = list.iter().map(|item| value(item).unwrap_or_default());
             Some(shortened(&format!("[{}]", texts.collect::<Vec<_>>().join(", "))))
         };
-        push(found, path, whole(there), whole(given));
+        let before = if there.is_empty() { None } else { whole(there) };
+        push(found, path, before, whole(given));
         return;
     };
     for (item, name) in there.iter().zip(&before).filter(|(_, name)| !after.contains(name)) {

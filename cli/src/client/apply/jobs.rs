@@ -183,3 +183,42 @@ fn run(item: &Item, last: &Json, next: Next<'_>, plan: &mut Plan) {
     step.key = String::new();
     plan.push(step);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What becomes of a job whose last run is this.
+    fn planned(last: &Json, latest: u64, is_new: bool) -> Option<Step> {
+        let text = "project: p\njobs: [{id: j, sql: x, start: true}]\n";
+        let variables = crate::client::apply::Variables::new(Vec::new(), |_| None);
+        let mut documents = crate::client::apply::yaml::documents("f", text, &variables).unwrap();
+        let base = std::path::Path::new("");
+        let document = documents.remove(0);
+        let items = crate::client::apply::manifest::items(document, "t", base, &variables).unwrap();
+        let item = items.into_iter().find(|item| item.kind == Kind::Job).unwrap();
+        let mut plan = Plan::default();
+        let next = Next { environment: "TEST", after: Vec::new(), latest, is_new, may: true };
+        run(&item, last, next, &mut plan);
+        plan.steps.pop()
+    }
+
+    #[test]
+    fn a_job_is_started_where_it_does_not_run_and_never_twice() {
+        let fresh = planned(&Json::Null, 1, false).unwrap();
+        assert!(fresh.waits.is_none() && fresh.start.unwrap().from.is_none());
+        let running = json!({"version": 1, "state": "RUNNING"});
+        assert!(planned(&running, 1, false).is_none());
+        let behind = planned(&running, 1, true).unwrap();
+        assert!(behind.waits.unwrap().contains("it runs version 1: stop it"));
+        let stopped = json!({
+            "version": 1, "state": "STOPPED", "endTime": "2026-01-01T00:00:00Z", "latestCheckpoint": {"number": 3},
+        });
+        let again = planned(&stopped, 1, false).unwrap();
+        assert_eq!(again.start.unwrap().from, Some(From::LatestCheckpoint(true)));
+        let finished =
+            json!({"version": 1, "state": "FINISHED", "endTime": "2026-01-01T00:00:00Z"});
+        assert!(planned(&finished, 1, false).is_none());
+        assert!(planned(&finished, 1, true).unwrap().start.is_some());
+    }
+}

@@ -285,6 +285,12 @@ impl Document<'_> {
         let what = format!("the {}", kind.noun());
         let mut taken = object(node, &what, &[source(message, Some(given))?], more)?;
         let id = id(&mut taken, &what, &place)?;
+        if kind == Kind::Database && id == "default" {
+            let message = "every project has the database default, of which nothing can be changed";
+            return Err(place
+                .error(message)
+                .help("leave it out; tables are in it unless they say another"));
+        }
         let database = taken.more("database").map(|node| plain(&node, "database")).transpose()?;
         let (id, name) = match (kind, database) {
             (Kind::Database, _) => (id.clone(), self.full("projects/{project}/databases", &id)),

@@ -12,6 +12,8 @@ mod manifest;
 mod plan;
 mod print;
 mod tenancy;
+#[cfg(test)]
+mod tests;
 mod variables;
 mod world;
 mod yaml;

@@ -4,17 +4,22 @@ use serde_json::{Value as Json, json};
 
 use super::diff::Difference;
 use super::execute::{Approval, Outcome};
+use super::manifest::Kind;
 use super::plan::{Change, Plan, Step};
 
 /// A step of a plan; `project` where there are several.
 pub(super) fn step(step: &Step, several: bool) -> String {
-    let project = if several { format!(" of {}", step.project) } else { String::new() };
+    let project = match several && step.kind != Kind::Project {
+        true => format!(" (project {})", step.project),
+        false => String::new(),
+    };
     let sign = if step.waits.is_some() { "…" } else { step.change.sign() };
     let head = format!("{sign} {} {}{project}", step.kind.noun(), step.label);
     if let Some(reason) = &step.waits {
         return format!("{head}: {reason}");
     }
     match step.differences.as_slice() {
+        [] if step.change == Change::Publish => format!("{head}: asks for its approval"),
         [] => head,
         [one] if step.change != Change::Create => format!("{head}: {}", difference(one)),
         several => {

@@ -1,5 +1,6 @@
 //! The governed catalog on a cluster of three coordinators with real servers, by the command line.
 
+mod apply;
 mod jobs;
 mod resources;
 mod story;
