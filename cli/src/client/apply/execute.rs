@@ -47,8 +47,8 @@ pub(super) async fn execute(
     let mut failed = false;
     for step in &plan.steps {
         let outcome = match &step.waits {
-            _ if failed => Outcome::NotDone,
             Some(reason) => Outcome::Waits(reason.clone()),
+            _ if failed => Outcome::NotDone,
             None => match step.after.iter().find(|key| run.waiting.contains(*key)) {
                 Some(key) => Outcome::Waits(format!("waits for {}", spoken(key))),
                 None => run.step(step).await.unwrap_or_else(Outcome::Failed),

@@ -154,7 +154,7 @@ pub(super) async fn run(connection: &Connection, manifest: Manifest) -> Result<E
             let left = count(|one| matches!(one, Outcome::NotDone));
             let what = format!("{} {}", step.kind.noun(), step.label);
             Err(error.context(format!(
-                "{done} steps are done, {left} after this one are not: apply again when it is mended; {what}"
+                "{what} (steps that are done: {done}, that are left after it: {left}; apply again when it is mended)"
             )))
         }
         None => Ok(Ended::Well),

@@ -73,7 +73,7 @@ fn mistakes_have_a_place_and_a_mend() {
         ("project: p\ntable: []\n", "did you mean 'tables'?"),
         (
             "project: p\ntables:\n  - id: t\n    definition: {columns: [{name: a, typ: INT}]}\n",
-            "p.yaml:4:37: 'columns' has no field 'typ'",
+            "p.yaml:4:38: 'columns' has no field 'typ'",
         ),
         ("project: p\ntables: {}\n", "p.yaml:2:9: tables is a map"),
         ("project: p\ntables:\n  - type: kafka\n", "p.yaml:3:5: the table has no 'id'"),
@@ -81,7 +81,7 @@ fn mistakes_have_a_place_and_a_mend() {
             "project: p\ntables:\n  - {id: t}\n  - {id: t}\n",
             "p.yaml:4:5: the table t is there already, at p.yaml:3:5",
         ),
-        ("project: p\ndescription:\n", "p.yaml:2:13: description is nothing"),
+        ("project: p\ndescription:\n", "p.yaml:2:12: description is nothing"),
         (
             "project: p\nsettings: {inline_tables: yes}\n",
             "inline_tables: 'yes' is neither true nor false",

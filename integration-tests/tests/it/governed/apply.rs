@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use tidegate_integration_tests::clock::wait_until;
 use tidegate_integration_tests::kafka;
@@ -165,6 +165,8 @@ fn a_project_becomes_what_a_file_says_and_stays_so() -> Result<()> {
 
     changes(&stage)?;
     mistakes(&stage)?;
+    failures(&stage)?;
+    drafts(&stage)?;
     nowhere(&stage.world.folder, &[CANARY, &first_password])?;
     let Stage { world: World { cluster, folder }, .. } = stage;
     drop(cluster);
@@ -221,7 +223,8 @@ fn changes(stage: &Stage) -> Result<()> {
     // Secrets are set again where that is asked for only.
     let secrets = stage.apply("admin", &["--update-secrets"])?;
     ensure_result(&secrets, "data source", "update", "shop", "done")?;
-    ensure!(secrets["changes"] == 1, "{secrets}");
+    ensure_result(&secrets, "data source", "publish", "shop", "done")?;
+    ensure!(secrets["changes"] == 2, "{secrets}");
     Ok(())
 }
 
@@ -229,7 +232,7 @@ fn changes(stage: &Stage) -> Result<()> {
 fn mistakes(stage: &Stage) -> Result<()> {
     stage.edit("  - id: kafka\n    type: kafka", "  - id: kafka\n    typ: kafka")?;
     let said = stage.refused(&[])?;
-    ensure!(said.contains("clicks.yaml:26:5: the data source has no field 'typ'"), "{said}");
+    ensure!(said.contains("clicks.yaml:26:5: a data source has no field 'typ'"), "{said}");
     ensure!(said.contains("did you mean 'type'?"), "{said}");
     stage.edit("    typ: kafka", "    type: kafka")?;
     stage.edit("priority: high", "priority: hihg")?;
@@ -243,4 +246,48 @@ fn mistakes(stage: &Stage) -> Result<()> {
     let said = stage.refused(&["--dry-run"])?;
     ensure!(said.contains("the variable 'BROKER' has no value"), "{said}");
     stage.edit("${BROKER}", "${BROKERS}")
+}
+
+/// The first step that fails ends it, and the next run does the rest.
+fn failures(stage: &Stage) -> Result<()> {
+    let table = |id: &str, ty: &str| {
+        format!(
+            "  - {{id: {id}, type: kafka, definition: {{columns: [{{name: a, type: {ty}}}], options: {{format: json}}}}}}\n"
+        )
+    };
+    let more = format!("{}{}", table("orders", "BIGNT"), table("returned", "BIGINT"));
+    stage.edit("\ngrants:", &format!("{more}\ngrants:"))?;
+    let words = stage.words(&[]);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let Err(error) = stage.world.run("admin", &words) else { bail!("a wrong type is taken") };
+    let said = error.to_string();
+    ensure!(said.contains("steps that are done: 0, that are left after it: 1"), "{said}");
+    ensure!(said.contains("table orders") && said.contains("BIGNT"), "{said}");
+    stage.world.refused("admin", "NOT_FOUND", &["table", "get", "returned"])?;
+    stage.edit("BIGNT", "BIGINT")?;
+    let applied = stage.apply("admin", &[])?;
+    ensure_result(&applied, "table", "create", "orders", "done")?;
+    ensure_result(&applied, "table", "create", "returned", "done")
+}
+
+/// Whoever cannot approve a data source has its tables wait for it.
+fn drafts(stage: &Stage) -> Result<()> {
+    let file = stage.world.folder.join("own.yaml");
+    let text = "project: clicks\ntenant: acme\ndata_sources:\n  - {id: own, type: kafka, \
+        parameters: {bootstrap-servers: '${BROKERS}'}, publish: true}\ntables:\n  - id: mine\n    type: kafka\n    \
+        definition: {columns: [{name: a, type: INT}], options: {format: json}}\n    \
+        publish: {test: {data_source: own, physical_name: 'mine_${SUFFIX}'}}\n";
+    std::fs::write(&file, text)?;
+    let file = file.display().to_string();
+    let [brokers, suffix, _] = stage.defines.as_slice() else { bail!("other variables") };
+    let words = ["apply", "-f", &file, "--define", brokers, "--define", suffix];
+    let applied = stage.world.run("dev", &words)?;
+    ensure_result(&applied, "data source", "publish", "own", "asked")?;
+    ensure_result(&applied, "table", "create", "mine", "done")?;
+    ensure_result(&applied, "table", "publish", "mine in test", "waits")?;
+    let name = applied["approvals"][0].as_str().context("no approval")?;
+    stage.world.run("global", &["approval", "decide", name, "--approve=true"])?;
+    let applied = stage.world.run("dev", &words)?;
+    ensure!(applied["changes"] == 1, "{applied}");
+    ensure_result(&applied, "table", "publish", "mine in test", "asked")
 }
