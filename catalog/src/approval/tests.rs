@@ -1,6 +1,6 @@
 //! The engine: who decides, how often, until when, and that a decision and what it does are one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tidegate_types::{ErrorCode, Result};
 
@@ -83,6 +83,8 @@ impl World {
             },
             owner: person("dev").to_string(),
             active: false,
+            shared_with: BTreeSet::new(),
+            shared_with_all: false,
         })));
         data_source
     }

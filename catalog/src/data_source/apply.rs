@@ -34,6 +34,12 @@ pub enum DataSourceAction {
         owner: String,
         /// Whether it needs no approval.
         active: bool,
+        /// Projects that may use it beside its own.
+        #[serde(default)]
+        shared_with: BTreeSet<String>,
+        /// Whether every project of the tenant may use it.
+        #[serde(default)]
+        shared_with_all: bool,
     },
     /// Changes what is given. `CONFLICT` if an etag is given and it has another.
     Update {
@@ -115,6 +121,8 @@ impl Catalog {
             connection,
             owner,
             active,
+            shared_with,
+            shared_with_all,
         } = action
         else {
             return Err(crate::apply::misdirected());
@@ -124,6 +132,7 @@ impl Catalog {
         check_connection(&connection)?;
         let project = project_of(&name)?;
         self.project_with(project, ServiceKind::DataManagement)?;
+        self.check_shared(&name, &shared_with)?;
         if self.data_sources.contains_key(&name) {
             return Err(already_exists(&name));
         }
@@ -135,8 +144,8 @@ impl Catalog {
             description,
             connection,
             approved,
-            shared_with: BTreeSet::new(),
-            shared_with_all: false,
+            shared_with,
+            shared_with_all,
             owner,
             created_ms: stamp.now_ms,
             updated_ms: stamp.now_ms,
@@ -144,6 +153,17 @@ impl Catalog {
         };
         self.data_sources.insert(name.clone(), Arc::new(data_source));
         Ok(name.into())
+    }
+
+    /// Refuses to share a data source with projects that are not of its tenant.
+    fn check_shared(&self, name: &ChildName, others: &BTreeSet<String>) -> Result<()> {
+        let tenant = &self.open_project(project_of(name)?)?.tenant;
+        let foreign =
+            |other: &&String| self.project(other).is_none_or(|project| project.tenant != *tenant);
+        match others.iter().find(foreign) {
+            Some(other) => Err(not_found(&ResourceName::Project(other.clone()))),
+            None => Ok(()),
+        }
     }
 
     fn update_data_source(
@@ -168,16 +188,10 @@ impl Catalog {
             description.as_deref().unwrap_or(""),
             Bounds::DESCRIPTION_BYTES,
         )?;
-        let project = project_of(&name)?;
-        let tenant = &self.open_project(project)?.tenant;
+        self.open_project(project_of(&name)?)?;
         let now = self.data_source_ref(&name)?;
         check_etag(&name, now.revision, etag)?;
-        for other in shared_with.iter().flatten() {
-            let same = self.project(other).is_some_and(|other| other.tenant == *tenant);
-            if !same {
-                return Err(not_found(&ResourceName::Project(other.clone())));
-            }
-        }
+        shared_with.as_ref().map_or(Ok(()), |others| self.check_shared(&name, others))?;
         let connection = connection.map(|ConnectionChange { parameters, secrets: changed }| {
             let mut secrets = now.connection.secrets.clone();
             for (key, secret) in changed {

@@ -71,6 +71,8 @@ impl Api {
             connection: Connection { parameters, secrets: sealed },
             owner: caller_name(),
             active: self.approves(&name).await?,
+            shared_with: projects(&given.shared_with)?,
+            shared_with_all: given.shared_with_all,
         };
         self.apply(Action::DataSource(Box::new(create)), &request.request_id).await?;
         self.data_source(&name).await
@@ -112,12 +114,9 @@ impl Api {
             false => None,
         };
         let shared_with = match mask.has("shared_with") {
-            true => {
-                Some(given.shared_with.iter().map(|name| project(name)).collect::<Result<_>>()?)
-            }
+            true => Some(projects(&given.shared_with)?),
             false => None,
         };
-        let shared_with: Option<BTreeSet<String>> = shared_with;
         let active = self.approves(&name).await?;
         let update = DataSourceAction::Update {
             data_source: name.clone(),
@@ -255,6 +254,11 @@ fn name_of(text: &str) -> Result<ChildName> {
         ResourceName::Child(name) if name.collection() == Collection::DataSources => Ok(name),
         _ => Err(invalid(format!("'{text}' is not the name of a data source"))),
     }
+}
+
+/// Ids of projects.
+fn projects(names: &[String]) -> Result<BTreeSet<String>> {
+    names.iter().map(|name| project(name)).collect()
 }
 
 /// The type with a name.
