@@ -34,7 +34,7 @@ impl Stage {
         let brokers = kafka::Cluster::from_environment()?.brokers().to_owned();
         let defines = vec![
             format!("BROKERS={brokers}"),
-            format!("SUFFIX={}", std::process::id()),
+            format!("SUFFIX=applied_{}", std::process::id()),
             format!("SHOP_PASSWORD={CANARY}"),
         ];
         let file = world.folder.join("clicks.yaml");

@@ -91,7 +91,7 @@ fn b6_b7_c2_d1_to_d6_e2_to_e10_a_topic_goes_to_production_and_others_get_access(
     ];
     let table = world.run("dev", &create)?;
     let source = "projects/clicks/dataSources/kafka";
-    let name = format!("clicks_{}", std::process::id());
+    let name = format!("story_clicks_{}", std::process::id());
     let etag = text(&table, "etag").to_owned();
     let publish = |environment: &str, etag: &str| {
         let words = [
