@@ -167,8 +167,8 @@ fn a_project_becomes_what_a_file_says_and_stays_so() -> Result<()> {
     mistakes(&stage)?;
     failures(&stage)?;
     drafts(&stage)?;
-    nowhere(&stage.world.folder, &[CANARY, &first_password])?;
-    let Stage { world: World { cluster, folder }, .. } = stage;
+    nowhere(&stage.world, &[CANARY, &first_password])?;
+    let Stage { world: World { cluster, folder, .. }, .. } = stage;
     drop(cluster);
     folder.succeed();
     Ok(())

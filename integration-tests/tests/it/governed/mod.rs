@@ -5,6 +5,7 @@ mod jobs;
 mod resources;
 mod story;
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use tidegate_integration_tests::folder::CaseFolder;
 struct World {
     cluster: Cluster,
     folder: CaseFolder,
+    /// All that commands have answered and said.
+    said: RefCell<String>,
 }
 
 impl World {
@@ -24,7 +27,7 @@ impl World {
         let folder = CaseFolder::new(name)?;
         let setup = Setup { accounts: true, ..Setup::default() };
         let cluster = Cluster::start_with(folder.path(), 1, 2, setup)?;
-        Ok(Self { cluster, folder })
+        Ok(Self { cluster, folder, said: RefCell::default() })
     }
 
     /// A cluster whose first account has signed in, as `admin`; its first password.
@@ -66,7 +69,17 @@ impl World {
             ("TIDEGATE_TENANT", "acme".to_owned()),
             ("TIDEGATE_PROJECT", "clicks".to_owned()),
         ];
-        self.cluster.client_with(arguments, &variables)
+        let answer = self.cluster.client_with(arguments, &variables);
+        let mut said = self.said.borrow_mut();
+        match &answer {
+            Ok(answer) => said.push_str(&answer.to_string()),
+            // Before it stands the command itself, in which the test gives secrets away.
+            Err(error) => {
+                let error = error.to_string();
+                said.push_str(error.split_once("`: ").map_or(error.as_str(), |(_, said)| said));
+            }
+        }
+        answer
     }
 
     /// Runs a command that is refused with this code.
@@ -121,8 +134,17 @@ fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value[field].as_str().unwrap_or_default()
 }
 
-/// Refuses a secret in any file of the processes; those of the test itself aside.
-fn nowhere(folder: &CaseFolder, secrets: &[&str]) -> Result<()> {
+/// Refuses a secret in any answer, in any message of an error, and in any file of the processes; files of the test itself
+/// aside.
+fn nowhere(world: &World, secrets: &[&str]) -> Result<()> {
+    for parent in ["projects/clicks", "tenants/acme"] {
+        world.run("admin", &["audit", "list", "--parent", parent, "--page-size", "1000"])?;
+    }
+    let said = world.said.borrow();
+    let found = secrets.iter().position(|secret| said.contains(secret));
+    ensure!(found.is_none(), "secret {found:?} was answered");
+    ensure!(said.len() > 1_000, "only {} bytes were answered", said.len());
+    let folder = &world.folder;
     let mut folders = vec![folder.path().to_owned()];
     let mut files = 0;
     while let Some(next) = folders.pop() {

@@ -139,8 +139,8 @@ fn j8_resources_and_hooks_outlive_leaders() -> Result<()> {
     ensure!(again["resource"]["versions"].as_array().map(Vec::len) == Some(1), "{again}");
     world.run("dev", &["resource", "delete", "rows"])?;
     world.refused("dev", "NOT_FOUND", &["resource", "get", "rows"])?;
-    nowhere(&world.folder, &[CANARY])?;
-    let World { cluster, folder } = world;
+    nowhere(&world, &[CANARY])?;
+    let World { cluster, folder, .. } = world;
     drop(cluster);
     folder.succeed();
     Ok(())

@@ -184,8 +184,8 @@ fn b6_b7_c2_d1_to_d6_e2_to_e10_a_topic_goes_to_production_and_others_get_access(
     world.run("admin", &["project", "archive", "clicks", "--etag", text(&project, "etag")])?;
     world.refused("dev", "PROJECT_ARCHIVED", &["table", "list"])?;
     let real = &right["password=".len()..];
-    nowhere(&world.folder, &[CANARY, &password, "Battery-staple-42", real])?;
-    let World { cluster, folder } = world;
+    nowhere(&world, &[CANARY, &password, "Battery-staple-42", real])?;
+    let World { cluster, folder, .. } = world;
     drop(cluster);
     folder.succeed();
     Ok(())
